@@ -1,0 +1,189 @@
+use std::io;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::function_command::FunctionCommand;
+use crate::locked;
+use crate::process::Process;
+
+/// One execution environment of a function: the built program behind a Runtime API of its own, as in Lambda.
+///
+/// It handles one invocation at a time; more of them wait for their turn. A process that has died or was
+/// killed is started again for the next invocation.
+///
+/// Dropping the future of [`invoke`](Self::invoke) before it is ready kills the process, so that no answer
+/// can be taken for that of a later invocation. Dropping the environment kills it too.
+#[derive(Debug)]
+pub struct Environment {
+    command: FunctionCommand,
+    process: tokio::sync::Mutex<Option<Process>>,
+    record: Mutex<LifeRecord>,
+}
+
+impl Environment {
+    /// Starts the process and waits until it first asks for an event.
+    ///
+    /// # Errors
+    ///
+    /// When the program cannot be run, ends or reports an initialization error before its first poll, or takes
+    /// longer than its initialization timeout.
+    pub async fn start(command: FunctionCommand) -> Result<Self, StartError> {
+        let process = Process::start(&command).await?;
+        let record = LifeRecord {
+            pid: process.pid(),
+            start_to_first_poll: process.start_to_first_poll(),
+            restarts: 0,
+            invocations: 0,
+        };
+        Ok(Self {
+            command,
+            process: tokio::sync::Mutex::new(Some(process)),
+            record: Mutex::new(record),
+        })
+    }
+
+    /// Hands one event to the function and waits for what becomes of it.
+    ///
+    /// The event is passed on byte for byte, so that a test can send what is not JSON.
+    pub async fn invoke(&self, event: impl Into<Bytes>) -> InvocationOutcome {
+        let mut slot = self.process.lock().await;
+        let process = match slot.take_if(|process| !process.has_exited()) {
+            Some(process) => process,
+            None => match self.restart().await {
+                Ok(process) => process,
+                Err(error) => {
+                    return InvocationOutcome::Crashed {
+                        reason: error.to_string(),
+                    };
+                }
+            },
+        };
+        locked(&self.record).invocations += 1;
+        let (outcome, survivor) = process.invoke(event.into(), &self.command).await;
+        *slot = survivor;
+        outcome
+    }
+
+    /// What was measured on the process that runs now, or ran last.
+    pub fn facts(&self) -> EnvironmentFacts {
+        let record = locked(&self.record);
+        EnvironmentFacts {
+            pid: record.pid,
+            start_to_first_poll: record.start_to_first_poll,
+            peak_memory: peak_memory(record.pid),
+            restarts: record.restarts,
+            invocations: record.invocations,
+        }
+    }
+
+    /// Kills the process and waits until it is gone.
+    pub async fn stop(&self) {
+        if let Some(process) = self.process.lock().await.take() {
+            process.stop().await;
+        }
+    }
+
+    async fn restart(&self) -> Result<Process, StartError> {
+        locked(&self.record).restarts += 1;
+        let process = Process::start(&self.command).await?;
+        let mut record = locked(&self.record);
+        record.pid = process.pid();
+        record.start_to_first_poll = process.start_to_first_poll();
+        Ok(process)
+    }
+}
+
+/// What became of one invocation.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum InvocationOutcome {
+    /// The process ended without an answer, or could not be started again.
+    Crashed {
+        /// How it ended.
+        reason: String,
+    },
+    /// The function reported an error.
+    FunctionError {
+        /// Such as `Runtime.UnknownReason` or `&alloc::string::String`; empty when the function names none.
+        error_type: String,
+        /// The function's own words.
+        message: String,
+    },
+    /// The function answered, with these bytes.
+    Response(Bytes),
+    /// There was no answer in time; the process was killed.
+    TimedOut,
+}
+
+/// What was measured on an execution environment.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EnvironmentFacts {
+    /// The process id.
+    pub pid: u32,
+    /// From the moment before the process was spawned until it first asked for an event.
+    pub start_to_first_poll: Duration,
+    /// The largest resident set so far, in bytes (`VmHWM`); none once the process is gone.
+    pub peak_memory: Option<u64>,
+    /// How often the process was started again, also when that failed.
+    pub restarts: u64,
+    /// Events handed to the function, over all of its processes.
+    pub invocations: u64,
+}
+
+/// Why a function did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// It ended before it asked for an event.
+    #[error("function `{function}` ended before it asked for its first event: {status}")]
+    Exited {
+        /// The function's name.
+        function: String,
+        /// How the process ended.
+        status: String,
+    },
+    /// It reported that it cannot start.
+    #[error("function `{function}` reported an initialization error: {message}")]
+    Initialization {
+        /// The function's name.
+        function: String,
+        /// The function's own words.
+        message: String,
+    },
+    /// Its program cannot be run.
+    #[error("cannot run `{program}`: {source}")]
+    Program {
+        /// The program as given.
+        program: PathBuf,
+        /// The operating system's reason.
+        source: io::Error,
+    },
+    /// The Runtime API could not listen on the loopback address.
+    #[error("the Runtime API cannot listen on 127.0.0.1: {0}")]
+    RuntimeApi(#[source] io::Error),
+    /// It did not ask for an event in time.
+    #[error("function `{function}` did not ask for its first event within {} s", limit.as_secs_f64())]
+    TimedOut {
+        /// The function's name.
+        function: String,
+        /// The initialization timeout.
+        limit: Duration,
+    },
+}
+
+#[derive(Debug)]
+struct LifeRecord {
+    pid: u32,
+    start_to_first_poll: Duration,
+    restarts: u64,
+    invocations: u64,
+}
+
+/// `VmHWM` of `/proc/PID/status`, which is in units of 1,024 bytes.
+fn peak_memory(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}

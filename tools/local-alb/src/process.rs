@@ -1,0 +1,247 @@
+use std::io::{self, Write};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+
+use crate::environment::{InvocationOutcome, StartError};
+use crate::function_command::{FunctionCommand, FunctionOutput, OutputLine, OutputStream};
+use crate::identifiers;
+use crate::runtime_api::{Answer, Invocation, RuntimeApi, Startup};
+
+/// How long to wait for what a dead process left in its connections and pipes. A descendant of it may hold
+/// them open for ever.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// One process of a function and the Runtime API that serves it; both end together.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Child,
+    pid: u32,
+    start_to_first_poll: Duration,
+    runtime_api: RuntimeApi,
+    output: Vec<JoinHandle<()>>,
+}
+
+impl Process {
+    pub(crate) async fn start(command: &FunctionCommand) -> Result<Self, StartError> {
+        let (runtime_api, mut startup) = RuntimeApi::start().await.map_err(StartError::RuntimeApi)?;
+        let mut prepared = prepare(command, &runtime_api.address().to_string());
+        let spawned_at = Instant::now();
+        let mut child = prepared.spawn().map_err(|source| StartError::Program {
+            program: command.program.clone(),
+            source,
+        })?;
+        let output = forward_output(&mut child, command);
+        let pid = child.id().unwrap_or_default();
+        let mut process = Self {
+            child,
+            pid,
+            start_to_first_poll: Duration::ZERO,
+            runtime_api,
+            output,
+        };
+        let started = tokio::select! {
+            biased;
+            started = &mut startup => started.ok(),
+            status = process.child.wait() => {
+                process.drain().await;
+                match startup.try_recv() {
+                    Ok(Startup::InitializationError(message)) => Some(Startup::InitializationError(message)),
+                    _ => return Err(StartError::Exited { function: command.name.clone(), status: describe(status) }),
+                }
+            }
+            () = sleep(command.initialization_timeout) => None,
+        };
+        match started {
+            Some(Startup::FirstPoll(at)) => {
+                process.start_to_first_poll = at.saturating_duration_since(spawned_at);
+                Ok(process)
+            }
+            Some(Startup::InitializationError(message)) => {
+                process.stop().await;
+                Err(StartError::Initialization {
+                    function: command.name.clone(),
+                    message,
+                })
+            }
+            None => {
+                process.stop().await;
+                Err(StartError::TimedOut {
+                    function: command.name.clone(),
+                    limit: command.initialization_timeout,
+                })
+            }
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    pub(crate) fn start_to_first_poll(&self) -> Duration {
+        self.start_to_first_poll
+    }
+
+    pub(crate) fn has_exited(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The process comes back when it is fit for another invocation.
+    pub(crate) async fn invoke(
+        mut self,
+        event: Bytes,
+        command: &FunctionCommand,
+    ) -> (InvocationOutcome, Option<Self>) {
+        let (invocation, mut answer) = Invocation::new(event, &command.name, command.timeout);
+        self.runtime_api.hand_out(invocation);
+        tokio::select! {
+            biased;
+            answered = &mut answer => match answered {
+                Ok(answer) => (answer.into(), Some(self)),
+                Err(_) => {
+                    self.stop().await;
+                    (InvocationOutcome::Crashed { reason: "the Runtime API ended".to_owned() }, None)
+                }
+            },
+            status = self.child.wait() => {
+                self.drain().await;
+                let outcome = match answer.try_recv() {
+                    Ok(answer) => answer.into(),
+                    Err(_) => InvocationOutcome::Crashed { reason: describe(status) },
+                };
+                (outcome, None)
+            }
+            () = sleep(command.timeout) => {
+                self.stop().await;
+                (InvocationOutcome::TimedOut, None)
+            }
+        }
+    }
+
+    pub(crate) async fn stop(mut self) {
+        // Both fail only when the process is gone already.
+        let _ = self.child.start_kill();
+        let _ = self.child.wait().await;
+        self.drain().await;
+    }
+
+    /// Reads what a process that has ended left behind: its last request and its last lines.
+    async fn drain(&mut self) {
+        self.runtime_api.drain(DRAIN).await;
+        for reader in self.output.drain(..) {
+            let _ = timeout(DRAIN, reader).await;
+        }
+    }
+}
+
+impl From<Answer> for InvocationOutcome {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Error { error_type, message } => Self::FunctionError { error_type, message },
+            Answer::Response(body) => Self::Response(body),
+        }
+    }
+}
+
+fn prepare(command: &FunctionCommand, runtime_api: &str) -> Command {
+    let name = &command.name;
+    let task_root = command
+        .program
+        .parent()
+        .map(|folder| folder.as_os_str().to_owned());
+    let mut prepared = Command::new(&command.program);
+    prepared
+        .args(&command.arguments)
+        .env_clear()
+        .env("_HANDLER", "bootstrap")
+        .env("AWS_DEFAULT_REGION", "us-east-1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", command.memory_size.to_string())
+        .env("AWS_LAMBDA_FUNCTION_NAME", name)
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+        .env("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}"))
+        .env(
+            "AWS_LAMBDA_LOG_STREAM_NAME",
+            format!("local/[$LATEST]{}", identifiers::hexadecimal(32)),
+        )
+        .env("AWS_REGION", "us-east-1")
+        .env("LAMBDA_TASK_ROOT", task_root.unwrap_or_default())
+        .env("TZ", ":UTC");
+    if let Some(path) = std::env::var_os("PATH") {
+        prepared.env("PATH", path);
+    }
+    for (variable, value) in &command.variables {
+        prepared.env(variable, value);
+    }
+    prepared
+        .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Ctrl-C on the terminal is for this process, which then ends the function itself.
+        .process_group(0)
+        .kill_on_drop(true);
+    prepared
+}
+
+fn forward_output(child: &mut Child, command: &FunctionCommand) -> Vec<JoinHandle<()>> {
+    let mut readers = Vec::new();
+    if let Some(stdout) = child.stdout.take() {
+        readers.push(forward_stream(stdout, OutputStream::StandardOutput, command));
+    }
+    if let Some(stderr) = child.stderr.take() {
+        readers.push(forward_stream(stderr, OutputStream::StandardError, command));
+    }
+    readers
+}
+
+fn forward_stream(
+    stream: impl AsyncRead + Send + Unpin + 'static,
+    kind: OutputStream,
+    command: &FunctionCommand,
+) -> JoinHandle<()> {
+    let function = command.name.clone();
+    let output = command.output.clone();
+    tokio::spawn(async move {
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while let Ok(1..) = stream.read_until(b'\n', &mut line).await {
+            let text = String::from_utf8_lossy(&line);
+            let text = text.trim_end_matches(['\r', '\n']);
+            write_line(&output, &function, kind, text);
+            line.clear();
+        }
+    })
+}
+
+/// A terminal or receiver that is gone does not stop the function.
+fn write_line(output: &FunctionOutput, function: &str, stream: OutputStream, text: &str) {
+    match (output, stream) {
+        (FunctionOutput::Discard, _) => {}
+        (FunctionOutput::Lines(lines), _) => {
+            let _ = lines.send(OutputLine {
+                function: function.to_owned(),
+                stream,
+                text: text.to_owned(),
+            });
+        }
+        (FunctionOutput::Terminal, OutputStream::StandardError) => {
+            let _ = writeln!(io::stderr(), "{function} | {text}");
+        }
+        (FunctionOutput::Terminal, OutputStream::StandardOutput) => {
+            let _ = writeln!(io::stdout(), "{function} | {text}");
+        }
+    }
+}
+
+fn describe(status: io::Result<ExitStatus>) -> String {
+    match status {
+        Ok(status) => status.to_string(),
+        Err(error) => format!("its exit status is unknown: {error}"),
+    }
+}
