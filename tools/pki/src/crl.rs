@@ -1,0 +1,293 @@
+use der::Encode;
+use der::asn1::Uint;
+use der::oid::db::rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
+use time::OffsetDateTime;
+use time::macros::datetime;
+use x509_cert::ext::Extension;
+use x509_cert::ext::pkix::crl::dp::IssuingDistributionPoint;
+use x509_cert::ext::pkix::{AuthorityKeyIdentifier, CrlNumber};
+
+pub use x509_cert::ext::pkix::CrlReason;
+
+use crate::builder::{distribution_point_name, extension, octets, push, x509_time};
+use crate::raw::{self, RevokedCertificate, Signed, TbsCertList};
+use crate::{Certificate, Credential, Criticality, Error, Key, SignatureAlgorithm, name};
+
+/// Which certificates of its issuer a CRL speaks of (RFC 5280 section 5.2.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CrlScope {
+    #[default]
+    All,
+    Authorities,
+    EndEntities,
+}
+
+/// Says what a CRL shall hold, then issues it.
+///
+/// When not said otherwise: number 1, from an hour ago until a week from now.
+#[derive(Clone, Debug)]
+pub struct CrlBuilder {
+    this_update: Option<OffsetDateTime>,
+    next_update: NextUpdate,
+    number: Option<u64>,
+    distribution_point: Option<String>,
+    scope: CrlScope,
+    entries: Vec<Entry>,
+    extensions: Vec<Extension>,
+    algorithm: Option<SignatureAlgorithm>,
+    /// The first value that could not be encoded.
+    failure: Option<Error>,
+}
+
+#[derive(Clone, Debug)]
+enum NextUpdate {
+    InAWeek,
+    At(OffsetDateTime),
+    Never,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    serial: Vec<u8>,
+    reason: Option<CrlReason>,
+    revoked_at: OffsetDateTime,
+}
+
+impl Default for CrlBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl CrlBuilder {
+    pub fn new() -> Self {
+        Self {
+            this_update: None,
+            next_update: NextUpdate::InAWeek,
+            number: Some(1),
+            distribution_point: None,
+            scope: CrlScope::All,
+            entries: Vec::new(),
+            extensions: Vec::new(),
+            algorithm: None,
+            failure: None,
+        }
+    }
+
+    /// From when to when the CRL speaks.
+    pub fn valid(mut self, this_update: OffsetDateTime, next_update: OffsetDateTime) -> Self {
+        self.this_update = Some(this_update);
+        self.next_update = NextUpdate::At(next_update);
+        self
+    }
+
+    pub fn without_next_update(mut self) -> Self {
+        self.next_update = NextUpdate::Never;
+        self
+    }
+
+    pub fn number(mut self, number: u64) -> Self {
+        self.number = Some(number);
+        self
+    }
+
+    pub fn without_number(mut self) -> Self {
+        self.number = None;
+        self
+    }
+
+    /// Revokes a certificate, without a reason, since the beginning of 2025.
+    pub fn revoke(mut self, certificate: impl AsRef<Certificate>) -> Self {
+        match certificate.as_ref().serial() {
+            Ok(serial) => return self.revoke_serial(&serial, None, datetime!(2025-01-01 0:00 UTC)),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// Revokes a serial number, in big-endian two's complement.
+    pub fn revoke_serial(
+        mut self,
+        serial: &[u8],
+        reason: Option<CrlReason>,
+        revoked_at: OffsetDateTime,
+    ) -> Self {
+        self.entries.push(Entry {
+            serial: serial.to_vec(),
+            reason,
+            revoked_at,
+        });
+        self
+    }
+
+    /// Makes it the CRL of this distribution point.
+    pub fn distribution_point(mut self, uri: &str) -> Self {
+        self.distribution_point = Some(uri.to_owned());
+        self
+    }
+
+    pub fn scope(mut self, scope: CrlScope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Adds an extension, whatever its bytes.
+    pub fn extension(mut self, identifier: &str, criticality: Criticality, value: &[u8]) -> Self {
+        match name::object_identifier(identifier)
+            .and_then(|identifier| extension(identifier, criticality, value.to_vec()))
+        {
+            Ok(extension) => self.extensions.push(extension),
+            Err(error) => self.fail(error),
+        }
+        self
+    }
+
+    /// What the issuer signs with; what fits its key when not said.
+    pub fn signature_algorithm(mut self, algorithm: SignatureAlgorithm) -> Self {
+        self.algorithm = Some(algorithm);
+        self
+    }
+
+    /// Signs with the key of the authority.
+    ///
+    /// # Errors
+    ///
+    /// When something that was asked for cannot be encoded or signed.
+    pub fn issued_by(self, authority: &Credential) -> Result<Crl, Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let now = OffsetDateTime::now_utc();
+        let algorithm = self
+            .algorithm
+            .unwrap_or_else(|| authority.key().default_algorithm());
+        let next_update = match self.next_update {
+            NextUpdate::InAWeek => Some(now + time::Duration::WEEK),
+            NextUpdate::At(time) => Some(time),
+            NextUpdate::Never => None,
+        };
+        let extensions = self.all_extensions(authority)?;
+        let entries = self
+            .entries
+            .iter()
+            .map(Entry::to_raw)
+            .collect::<Result<Vec<_>, _>>()?;
+        let tbs = TbsCertList {
+            version: Some(raw::integer(&[1])?),
+            signature: raw::algorithm_identifier(algorithm)?,
+            issuer: authority.certificate().subject()?,
+            this_update: x509_time(self.this_update.unwrap_or(now - time::Duration::HOUR))?,
+            next_update: next_update.map(x509_time).transpose()?,
+            // RFC 5280 section 5.1.2.6: absent when nothing is revoked.
+            revoked_certificates: (!entries.is_empty()).then_some(entries),
+            extensions: (!extensions.is_empty()).then_some(extensions),
+        };
+        Crl::sign(&tbs, authority.key(), algorithm)
+    }
+
+    fn all_extensions(&self, authority: &Credential) -> Result<Vec<Extension>, Error> {
+        let mut list = Vec::new();
+        let identifier = octets(authority.certificate().key_identifier()?)?;
+        push(
+            &mut list,
+            Criticality::NotCritical,
+            &AuthorityKeyIdentifier {
+                key_identifier: Some(identifier),
+                ..Default::default()
+            },
+        )?;
+        if let Some(number) = self.number {
+            let number = Uint::new(&number.to_be_bytes()).map_err(Error::encode("CRL number"))?;
+            push(&mut list, Criticality::NotCritical, &CrlNumber(number))?;
+        }
+        if self.distribution_point.is_some() || self.scope != CrlScope::All {
+            let distribution_point = self
+                .distribution_point
+                .as_deref()
+                .map(distribution_point_name)
+                .transpose()?;
+            let value = IssuingDistributionPoint {
+                distribution_point,
+                only_contains_user_certs: self.scope == CrlScope::EndEntities,
+                only_contains_ca_certs: self.scope == CrlScope::Authorities,
+                only_some_reasons: None,
+                indirect_crl: false,
+                only_contains_attribute_certs: false,
+            };
+            // The type's own identifier is a wrong one in x509-cert 0.3.0 (that of subjectInfoAccess).
+            let der = value.to_der().map_err(Error::encode("extension"))?;
+            list.push(extension(
+                ID_CE_ISSUING_DISTRIBUTION_POINT,
+                Criticality::Critical,
+                der,
+            )?);
+        }
+        list.extend(self.extensions.iter().cloned());
+        Ok(list)
+    }
+
+    fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+}
+
+impl Entry {
+    fn to_raw(&self) -> Result<RevokedCertificate, Error> {
+        let mut extensions = Vec::new();
+        if let Some(reason) = &self.reason {
+            push(&mut extensions, Criticality::NotCritical, reason)?;
+        }
+        Ok(RevokedCertificate {
+            serial_number: raw::integer(&self.serial)?,
+            revocation_date: x509_time(self.revoked_at)?,
+            extensions: (!extensions.is_empty()).then_some(extensions),
+        })
+    }
+}
+
+/// A certificate revocation list in DER, sound or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crl {
+    der: Vec<u8>,
+}
+
+impl Crl {
+    /// Takes the bytes as they are, without looking at them.
+    pub fn from_der(der: impl Into<Vec<u8>>) -> Self {
+        Self { der: der.into() }
+    }
+
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// One PEM block with 64-column lines, each ending in a line feed.
+    pub fn pem(&self) -> String {
+        crate::pem_text("X509 CRL", self.der.clone())
+    }
+
+    /// A copy in which something is changed, signed again with the issuer's `key`.
+    ///
+    /// # Errors
+    ///
+    /// When the DER is no CRL, or the change fails, or its result cannot be encoded.
+    pub fn edited(
+        &self,
+        key: &Key,
+        change: impl FnOnce(&mut TbsCertList) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let mut tbs: TbsCertList = Signed::from_der(&self.der)?
+            .to_be_signed
+            .decode_as()
+            .map_err(|error| Error::malformed("CRL", error))?;
+        change(&mut tbs)?;
+        let algorithm = key.default_algorithm();
+        tbs.signature = raw::algorithm_identifier(algorithm)?;
+        Self::sign(&tbs, key, algorithm)
+    }
+
+    fn sign(tbs: &TbsCertList, key: &Key, algorithm: SignatureAlgorithm) -> Result<Self, Error> {
+        let der = tbs.to_der().map_err(Error::encode("CRL"))?;
+        Ok(Self::from_der(Signed::sign(&der, key, algorithm)?))
+    }
+}

@@ -1,0 +1,56 @@
+use std::path::PathBuf;
+
+/// Why a key, a certificate or a CRL could not be made, read or written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot encode {what}: {source}")]
+    Encode { what: &'static str, source: der::Error },
+
+    #[error("{kind} keys cannot be made from a seed")]
+    KeyNotSeedable { kind: &'static str },
+
+    #[error("cannot read {what}: {reason}")]
+    Malformed { what: &'static str, reason: String },
+
+    #[error("`{text}` is not {what}")]
+    Value { what: &'static str, text: String },
+
+    #[error("`{name}` is not a distinguished name as in RFC 4514, such as `CN=client,O=Example`: {source}")]
+    Name { name: String, source: der::Error },
+
+    #[error("cannot {action} with a {kind} key")]
+    Key {
+        action: &'static str,
+        kind: &'static str,
+    },
+
+    #[error("a {kind} key cannot sign with {algorithm}")]
+    SignatureAlgorithm {
+        kind: &'static str,
+        algorithm: &'static str,
+    },
+
+    #[error("the time `{time}` has no X.509 form")]
+    Time { time: String },
+
+    #[error("cannot {action} `{}`: {reason}", path.display())]
+    File {
+        action: &'static str,
+        path: PathBuf,
+        reason: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn encode(what: &'static str) -> impl FnOnce(der::Error) -> Self {
+        move |source| Self::Encode { what, source }
+    }
+
+    pub(crate) fn malformed(what: &'static str, reason: impl ToString) -> Self {
+        Self::Malformed {
+            what,
+            reason: reason.to_string(),
+        }
+    }
+}
