@@ -1,0 +1,139 @@
+//! Subject alternative names (RFC 5280 §4.2.1.6), each with its type.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use der::Tag;
+use der::asn1::ObjectIdentifier;
+
+use crate::der_reader::{Element, Elements, context_tag};
+use crate::name::{DistinguishedName, Unrepresentable, ascii};
+
+/// One subject alternative name. Names of different types are never equal, whatever their text.
+///
+/// Displays with its type in front, as OpenSSL prints it: `DNS:client.example`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AlternativeName {
+    /// dNSName.
+    Dns(String),
+    /// rfc822Name.
+    Email(String),
+    /// uniformResourceIdentifier.
+    Uri(String),
+    /// iPAddress.
+    Ip(IpAddr),
+    /// directoryName.
+    Directory(DistinguishedName),
+    /// registeredID, as a dotted object identifier.
+    RegisteredId(String),
+    /// otherName: its type as a dotted object identifier, and its value as DER.
+    Other {
+        /// The type, dotted.
+        oid: String,
+        /// The value's DER encoding.
+        value: Vec<u8>,
+    },
+}
+
+impl AlternativeName {
+    /// Reads the value of a subjectAltName extension.
+    pub(crate) fn parse_all(value: &[u8]) -> Result<Vec<Self>, Unrepresentable> {
+        let mut names = Elements::inside(value, Tag::Sequence)?;
+        let mut all = Vec::new();
+        while !names.at_end() {
+            all.push(Self::parse(names.next_element()?)?);
+        }
+        // RFC 5280 §4.2.1.6: the sequence MUST contain at least one entry.
+        if all.is_empty() {
+            Err(Unrepresentable)
+        } else {
+            Ok(all)
+        }
+    }
+
+    fn parse(name: Element<'_>) -> Result<Self, Unrepresentable> {
+        let Tag::ContextSpecific { constructed, number } = name.tag else {
+            return Err(Unrepresentable);
+        };
+        match (number.value(), constructed) {
+            (0, true) => {
+                let mut fields = Elements::new(name.content)?;
+                let oid = dotted(fields.expect(Tag::ObjectIdentifier)?.content)?;
+                let value = fields.expect(context_tag(0, true))?.content.to_vec();
+                fields.finish()?;
+                Ok(Self::Other { oid, value })
+            }
+            (1, false) => visible(name.content).map(Self::Email),
+            (2, false) => visible(name.content).map(Self::Dns),
+            (4, true) => DistinguishedName::parse(name.content).map(Self::Directory),
+            (6, false) => visible(name.content).map(Self::Uri),
+            (7, false) => address(name.content).map(Self::Ip),
+            (8, false) => dotted(name.content).map(Self::RegisteredId),
+            // x400Address and ediPartyName: nothing reads them, and nothing can show them.
+            _ => Err(Unrepresentable),
+        }
+    }
+}
+
+/// Visible ASCII without spaces: what a host name, a mailbox or a URI is made of. NUL and control characters, which
+/// have made readers see another name than the CA did, are refused here for every type at once.
+fn visible(content: &[u8]) -> Result<String, Unrepresentable> {
+    let text = ascii(content)?;
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err(Unrepresentable)
+    }
+}
+
+fn address(content: &[u8]) -> Result<IpAddr, Unrepresentable> {
+    if let Ok(octets) = <[u8; 4]>::try_from(content) {
+        Ok(IpAddr::V4(Ipv4Addr::from(octets)))
+    } else if let Ok(octets) = <[u8; 16]>::try_from(content) {
+        Ok(IpAddr::V6(Ipv6Addr::from(octets)))
+    } else {
+        Err(Unrepresentable)
+    }
+}
+
+fn dotted(oid: &[u8]) -> Result<String, Unrepresentable> {
+    ObjectIdentifier::from_bytes(oid)
+        .map(|oid| oid.to_string())
+        .map_err(|_| Unrepresentable)
+}
+
+impl fmt::Display for AlternativeName {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Dns(name) => write!(formatter, "DNS:{name}"),
+            Self::Email(name) => write!(formatter, "email:{name}"),
+            Self::Uri(name) => write!(formatter, "URI:{name}"),
+            Self::Ip(address) => write!(formatter, "IP:{address}"),
+            Self::Directory(name) => write!(formatter, "DirName:{name}"),
+            Self::RegisteredId(oid) => write!(formatter, "RID:{oid}"),
+            Self::Other { oid, value } => {
+                write!(formatter, "otherName:{oid}=#")?;
+                value.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl serde::Serialize for AlternativeName {
+    /// An object with one field, named for the type: `{"dns": "client.example"}`.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Dns(name) => map.serialize_entry("dns", name)?,
+            Self::Email(name) => map.serialize_entry("email", name)?,
+            Self::Uri(name) => map.serialize_entry("uri", name)?,
+            Self::Ip(address) => map.serialize_entry("ip", address)?,
+            Self::Directory(name) => map.serialize_entry("directory_name", name)?,
+            Self::RegisteredId(oid) => map.serialize_entry("registered_id", oid)?,
+            Self::Other { .. } => map.serialize_entry("other_name", &self.to_string())?,
+        }
+        map.end()
+    }
+}

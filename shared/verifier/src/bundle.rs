@@ -1,0 +1,91 @@
+//! Bundles: PEM files that an operator keeps, with the certificates of trust anchors or intermediates.
+
+use rustls_pki_types::CertificateDer;
+
+use crate::pem_blocks::{Between, CertificateBlocks, PemError};
+
+/// Why a bundle cannot be used: which entry (counted from 1) and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{problem}", entry.map(|entry| format!("entry {entry}: ")).unwrap_or_default())]
+pub struct BundleError {
+    /// Number of the entry, from 1, where the problem is with one entry.
+    pub entry: Option<usize>,
+    /// What is wrong.
+    pub problem: BundleProblem,
+}
+
+/// What can be wrong with a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleProblem {
+    /// There is no certificate in it.
+    #[error("there is no certificate in it")]
+    Empty,
+    /// A private key in a bundle is a secret in the wrong place, and a sign that the wrong file was published.
+    #[error("holds a private key: replace that key, and publish certificates only")]
+    PrivateKey,
+    /// A PEM block that is not a certificate.
+    #[error("{0}")]
+    NotPem(String),
+    /// A certificate that cannot be an anchor or an intermediate.
+    #[error("{0}")]
+    Certificate(AuthorityProblem),
+}
+
+/// Why a certificate cannot be a trust anchor or an intermediate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityProblem {
+    /// Not DER of an X.509 certificate.
+    #[error("is not a certificate that can be read")]
+    Malformed,
+    /// No basicConstraints with cA (RFC 5280 §4.2.1.9).
+    #[error("is not a CA certificate: basicConstraints with cA is missing")]
+    NotAuthority,
+    /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
+    #[error("may not issue certificates: its key usage lacks keyCertSign")]
+    KeyUsage,
+    /// A key that the load balancer's clients cannot have been certified with.
+    #[error("has a key that is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
+    UnsupportedKey,
+    /// A name that holds control characters or cannot be represented.
+    #[error("has a subject that cannot be represented")]
+    Name,
+    /// Critical extensions that are not understood or extensions that cannot be read.
+    #[error("has an extension that cannot be processed")]
+    Extension,
+}
+
+/// Reads the certificates of a PEM bundle in order; text between the blocks is fine.
+///
+/// # Errors
+/// [`BundleError`] when there is no certificate, when a block is damaged or is not a certificate, and when the
+/// bundle holds a private key. Nothing is skipped: a bundle is used whole or not at all.
+pub fn read_bundle(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
+    let mut certificates = Vec::new();
+    for block in CertificateBlocks::new(text, Between::Text) {
+        let entry = Some(certificates.len() + 1);
+        match block {
+            Ok(der) => certificates.push(CertificateDer::from(der)),
+            Err(PemError::Label(label)) if label.contains("PRIVATE KEY") => {
+                return Err(BundleError {
+                    entry,
+                    problem: BundleProblem::PrivateKey,
+                });
+            }
+            Err(error) => {
+                return Err(BundleError {
+                    entry,
+                    problem: BundleProblem::NotPem(error.to_string()),
+                });
+            }
+        }
+    }
+    if certificates.is_empty() {
+        return Err(BundleError {
+            entry: None,
+            problem: BundleProblem::Empty,
+        });
+    }
+    Ok(certificates)
+}

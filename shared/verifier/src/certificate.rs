@@ -1,0 +1,342 @@
+//! What the rules need of an X.509 certificate, read once and without copying.
+
+use der::Tag;
+use der::asn1::ObjectIdentifier;
+
+use crate::der_reader::{Elements, Malformed, boolean, context_tag, named_bits, single, small_unsigned};
+use crate::timestamp::Timestamp;
+
+/// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
+#[derive(Debug)]
+pub(crate) struct Certificate<'a> {
+    pub(crate) der: &'a [u8],
+    pub(crate) to_be_signed: &'a [u8],
+    pub(crate) version: Version,
+    pub(crate) serial_number: &'a [u8],
+    /// The whole encoding of the AlgorithmIdentifier's content.
+    pub(crate) signature_algorithm: &'a [u8],
+    pub(crate) signature: &'a [u8],
+    /// The whole encoding of the Name.
+    pub(crate) issuer: &'a [u8],
+    pub(crate) validity: Validity,
+    /// The whole encoding of the Name.
+    pub(crate) subject: &'a [u8],
+    /// The whole encoding of the SubjectPublicKeyInfo.
+    pub(crate) public_key_info: &'a [u8],
+    pub(crate) public_key: PublicKey,
+    pub(crate) extensions: Extensions<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    V1,
+    V2,
+    V3,
+}
+
+/// The period in which a certificate is valid, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Validity {
+    /// First second at which the certificate is valid.
+    pub not_before: Timestamp,
+    /// Last second at which the certificate is valid.
+    pub not_after: Timestamp,
+}
+
+/// Kind and size of a public key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PublicKey {
+    /// ECDSA on NIST P-256.
+    P256,
+    /// ECDSA on NIST P-384.
+    P384,
+    /// ECDSA on NIST P-521.
+    P521,
+    /// RSA with a modulus of this many bits.
+    Rsa {
+        /// Bits of the modulus.
+        bits: usize,
+    },
+    /// Anything that a load balancer does not accept.
+    Unsupported,
+}
+
+impl std::fmt::Display for PublicKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::P256 => formatter.write_str("P-256"),
+            Self::P384 => formatter.write_str("P-384"),
+            Self::P521 => formatter.write_str("P-521"),
+            Self::Rsa { bits } => write!(formatter, "RSA-{bits}"),
+            Self::Unsupported => formatter.write_str("unsupported key"),
+        }
+    }
+}
+
+/// The extensions that some rule or the identity reads; the others only count when they are critical.
+#[derive(Debug, Default)]
+pub(crate) struct Extensions<'a> {
+    pub(crate) basic_constraints: Option<BasicConstraints>,
+    pub(crate) key_usage: Option<KeyUsage>,
+    pub(crate) all: Vec<Extension<'a>>,
+}
+
+impl<'a> Extensions<'a> {
+    pub(crate) fn find(&self, oid: ObjectIdentifier) -> Option<&Extension<'a>> {
+        self.all.iter().find(|extension| extension.oid == oid.as_bytes())
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extension<'a> {
+    /// The content of the OBJECT IDENTIFIER.
+    pub(crate) oid: &'a [u8],
+    pub(crate) critical: bool,
+    pub(crate) value: &'a [u8],
+}
+
+/// RFC 5280 §4.2.1.9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BasicConstraints {
+    pub(crate) authority: bool,
+    pub(crate) path_length: Option<u32>,
+}
+
+/// RFC 5280 §4.2.1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyUsage(u16);
+
+impl KeyUsage {
+    pub(crate) fn allows_digital_signature(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    pub(crate) fn allows_certificate_signing(self) -> bool {
+        self.0 & (1 << 5) != 0
+    }
+
+    pub(crate) fn allows_crl_signing(self) -> bool {
+        self.0 & (1 << 6) != 0
+    }
+}
+
+pub(crate) mod oid {
+    use der::asn1::ObjectIdentifier;
+
+    pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+    pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+    pub(crate) const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
+    pub(crate) const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+    pub(crate) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+    pub(crate) const INHIBIT_ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.54");
+    pub(crate) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+    pub(crate) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+    pub(crate) const POLICY_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.36");
+    pub(crate) const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.33");
+    pub(crate) const QC_STATEMENTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.3");
+    pub(crate) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+    pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+
+    pub(crate) const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+    pub(crate) const CLIENT_AUTHENTICATION: ObjectIdentifier =
+        ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+    pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+    pub(crate) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+    pub(crate) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+    pub(crate) const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+    pub(crate) const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+}
+
+/// More extensions than any real certificate has; the cap keeps the search for repeats cheap.
+const MAX_EXTENSIONS: usize = 64;
+
+/// Why a certificate could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CertificateError {
+    Malformed,
+    RepeatedExtension,
+    SignatureAlgorithmMismatch,
+    TooManyExtensions,
+}
+
+impl From<Malformed> for CertificateError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+impl<'a> Certificate<'a> {
+    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, CertificateError> {
+        let mut outer = Elements::inside(der, Tag::Sequence)?;
+        let to_be_signed = outer.expect(Tag::Sequence)?;
+        let signature_algorithm = outer.expect(Tag::Sequence)?.content;
+        let signature = whole_octets(outer.expect(Tag::BitString)?.content)?;
+        outer.finish()?;
+
+        let mut fields = Elements::new(to_be_signed.content)?;
+        let version = match fields.optional(context_tag(0, true))? {
+            None => Version::V1,
+            Some(explicit) => match single(explicit.content, Tag::Integer)? {
+                [1] => Version::V2,
+                [2] => Version::V3,
+                _ => return Err(CertificateError::Malformed),
+            },
+        };
+        let serial_number = fields.expect(Tag::Integer)?.content;
+        if serial_number.is_empty() {
+            return Err(CertificateError::Malformed);
+        }
+        if fields.expect(Tag::Sequence)?.content != signature_algorithm {
+            return Err(CertificateError::SignatureAlgorithmMismatch);
+        }
+        let issuer = fields.expect(Tag::Sequence)?.encoding;
+        let validity = parse_validity(fields.expect(Tag::Sequence)?.content)?;
+        let subject = fields.expect(Tag::Sequence)?.encoding;
+        let public_key_info = fields.expect(Tag::Sequence)?;
+        let public_key = parse_public_key(public_key_info.content)?;
+        fields.optional(context_tag(1, false))?;
+        fields.optional(context_tag(2, false))?;
+        let extensions = match fields.optional(context_tag(3, true))? {
+            None => Extensions::default(),
+            Some(explicit) => parse_extensions(single(explicit.content, Tag::Sequence)?)?,
+        };
+        fields.finish()?;
+
+        Ok(Self {
+            der,
+            to_be_signed: to_be_signed.encoding,
+            version,
+            serial_number,
+            signature_algorithm,
+            signature,
+            issuer,
+            validity,
+            subject,
+            public_key_info: public_key_info.encoding,
+            public_key,
+            extensions,
+        })
+    }
+
+    pub(crate) fn is_authority(&self) -> bool {
+        self.extensions
+            .basic_constraints
+            .is_some_and(|constraints| constraints.authority)
+    }
+
+    pub(crate) fn is_self_issued(&self) -> bool {
+        self.issuer == self.subject
+    }
+}
+
+/// A BIT STRING that holds whole octets: no unused bits.
+fn whole_octets(content: &[u8]) -> Result<&[u8], Malformed> {
+    match content.split_first() {
+        Some((0, octets)) => Ok(octets),
+        _ => Err(Malformed),
+    }
+}
+
+fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
+    let mut times = Elements::new(content)?;
+    let not_before = Timestamp::from_element(times.next_element()?)?;
+    let not_after = Timestamp::from_element(times.next_element()?)?;
+    times.finish()?;
+    Ok(Validity {
+        not_before,
+        not_after,
+    })
+}
+
+fn parse_public_key(content: &[u8]) -> Result<PublicKey, Malformed> {
+    let mut info = Elements::new(content)?;
+    let algorithm = info.expect(Tag::Sequence)?.content;
+    let key = whole_octets(info.expect(Tag::BitString)?.content)?;
+    info.finish()?;
+
+    let mut algorithm = Elements::new(algorithm)?;
+    let kind = algorithm.expect(Tag::ObjectIdentifier)?.content;
+    if kind == oid::EC_PUBLIC_KEY.as_bytes() {
+        let curve = algorithm.next_element()?;
+        Ok(match curve.content {
+            _ if curve.tag != Tag::ObjectIdentifier => PublicKey::Unsupported,
+            curve if curve == oid::P256.as_bytes() => PublicKey::P256,
+            curve if curve == oid::P384.as_bytes() => PublicKey::P384,
+            curve if curve == oid::P521.as_bytes() => PublicKey::P521,
+            _ => PublicKey::Unsupported,
+        })
+    } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
+        let mut numbers = Elements::inside(key, Tag::Sequence)?;
+        let modulus = numbers.expect(Tag::Integer)?.content;
+        numbers.expect(Tag::Integer)?;
+        numbers.finish()?;
+        Ok(PublicKey::Rsa {
+            bits: bit_length(modulus),
+        })
+    } else {
+        Ok(PublicKey::Unsupported)
+    }
+}
+
+fn bit_length(unsigned: &[u8]) -> usize {
+    let mut bytes = unsigned.iter().skip_while(|byte| **byte == 0);
+    match bytes.next() {
+        None => 0,
+        Some(first) => bytes.count() * 8 + (8 - first.leading_zeros() as usize),
+    }
+}
+
+fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> {
+    let mut elements = Elements::new(content)?;
+    let mut extensions = Extensions {
+        all: Vec::with_capacity(10),
+        ..Extensions::default()
+    };
+    while !elements.at_end() {
+        let extension = parse_extension(elements.expect(Tag::Sequence)?.content)?;
+        if extensions.all.len() == MAX_EXTENSIONS {
+            return Err(CertificateError::TooManyExtensions);
+        }
+        // RFC 5280 §4.2: a certificate holds at most one instance of an extension.
+        if extensions.all.iter().any(|other| other.oid == extension.oid) {
+            return Err(CertificateError::RepeatedExtension);
+        }
+        if extension.oid == oid::BASIC_CONSTRAINTS.as_bytes() {
+            extensions.basic_constraints = Some(parse_basic_constraints(extension.value)?);
+        } else if extension.oid == oid::KEY_USAGE.as_bytes() {
+            extensions.key_usage = Some(KeyUsage(named_bits(single(extension.value, Tag::BitString)?)?));
+        }
+        extensions.all.push(extension);
+    }
+    Ok(extensions)
+}
+
+fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
+    let mut fields = Elements::new(content)?;
+    let oid = fields.expect(Tag::ObjectIdentifier)?.content;
+    let critical = match fields.optional(Tag::Boolean)? {
+        None => false,
+        Some(value) => boolean(value.content)?,
+    };
+    let value = fields.expect(Tag::OctetString)?.content;
+    fields.finish()?;
+    Ok(Extension { oid, critical, value })
+}
+
+fn parse_basic_constraints(value: &[u8]) -> Result<BasicConstraints, Malformed> {
+    let mut fields = Elements::inside(value, Tag::Sequence)?;
+    let authority = match fields.optional(Tag::Boolean)? {
+        None => false,
+        Some(value) => boolean(value.content)?,
+    };
+    let path_length = match fields.optional(Tag::Integer)? {
+        None => None,
+        Some(value) => Some(small_unsigned(value.content)?),
+    };
+    fields.finish()?;
+    Ok(BasicConstraints {
+        authority,
+        path_length,
+    })
+}

@@ -1,0 +1,252 @@
+//! Who a verified client is.
+
+use std::sync::Arc;
+
+use der::Tag;
+use der::asn1::ObjectIdentifier;
+use rustls_pki_types::CertificateDer;
+
+use crate::alternative_name::AlternativeName;
+use crate::anchors::TrustAnchor;
+use crate::certificate::{Certificate, PublicKey, Validity, oid};
+use crate::der_reader::{Elements, Malformed};
+use crate::fingerprint::Fingerprint;
+use crate::name::{COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
+use crate::rejection::{Reason, Rejection};
+use crate::timestamp::Timestamp;
+
+/// What the end-entity certificate says of the client, and which trust anchor vouches for it.
+///
+/// There is no way to make one but to verify a client's certificate.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientIdentity {
+    /// The certificate's subject; empty when only the alternative names identify.
+    pub subject: DistinguishedName,
+    /// The certificate's issuer.
+    pub issuer: DistinguishedName,
+    /// The serial number as the load balancer writes it: upper-case hexadecimal, two digits an octet.
+    pub serial_number: String,
+    /// When the certificate is valid.
+    pub validity: Validity,
+    /// The subject alternative names in the order of the certificate.
+    pub alternative_names: Vec<AlternativeName>,
+    /// The SPIFFE id, if the certificate is an X509-SVID; otherwise absent, even when a `spiffe:` URI is there.
+    pub spiffe_id: Option<String>,
+    /// The subject's organizationIdentifier, such as `PSDDE-BAFIN-123456`.
+    pub organization_identifier: Option<String>,
+    /// The PSD2 roles of the QC statements (ETSI TS 119 495 §5.1): `PSP_AS`, `PSP_PI`, `PSP_AI`, `PSP_IC`.
+    pub payment_roles: Vec<String>,
+    /// The certificate policies, as dotted object identifiers.
+    pub certificate_policies: Vec<String>,
+    /// Kind and size of the client's key.
+    pub public_key: PublicKey,
+    /// SHA-256 of the certificate; as base64url it is RFC 8705's `x5t#S256`.
+    pub certificate_fingerprint: Fingerprint,
+    /// SHA-256 of the SubjectPublicKeyInfo: stays the same when a certificate is renewed with the same key.
+    pub public_key_fingerprint: Fingerprint,
+    /// The trust anchor at the end of the path.
+    pub anchor: Arc<TrustAnchor>,
+    certificate: CertificateDer<'static>,
+}
+
+impl ClientIdentity {
+    pub(crate) fn read(certificate: &Certificate<'_>, anchor: Arc<TrustAnchor>) -> Result<Self, Rejection> {
+        let unrepresentable = |_| Rejection::new(Reason::NameUnrepresentable).of_certificate(0);
+        let malformed = |_| Rejection::new(Reason::ExtensionMalformed).of_certificate(0);
+        let subject = DistinguishedName::parse(certificate.subject).map_err(unrepresentable)?;
+        let issuer = DistinguishedName::parse(certificate.issuer).map_err(unrepresentable)?;
+        let extensions = &certificate.extensions;
+        let alternative_names = match extensions.find(oid::SUBJECT_ALTERNATIVE_NAME) {
+            None => Vec::new(),
+            Some(extension) => AlternativeName::parse_all(extension.value).map_err(unrepresentable)?,
+        };
+        let certificate_policies = match extensions.find(oid::CERTIFICATE_POLICIES) {
+            None => Vec::new(),
+            Some(extension) => read_policies(extension.value).map_err(malformed)?,
+        };
+        let payment_roles = match extensions.find(oid::QC_STATEMENTS) {
+            None => Vec::new(),
+            Some(extension) => read_payment_roles(extension.value).map_err(malformed)?,
+        };
+        Ok(Self {
+            spiffe_id: spiffe_id(certificate, &alternative_names),
+            organization_identifier: only_text(&subject, ORGANIZATION_IDENTIFIER),
+            serial_number: upper_hexadecimal(certificate.serial_number),
+            validity: certificate.validity,
+            public_key: certificate.public_key,
+            certificate_fingerprint: Fingerprint::of(certificate.der),
+            public_key_fingerprint: Fingerprint::of(certificate.public_key_info),
+            certificate: CertificateDer::from(certificate.der.to_vec()),
+            subject,
+            issuer,
+            alternative_names,
+            payment_roles,
+            certificate_policies,
+            anchor,
+        })
+    }
+
+    /// The end-entity certificate's DER encoding.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The subject's only commonName; absent when there is none or more than one.
+    pub fn common_name(&self) -> Option<String> {
+        only_text(&self.subject, COMMON_NAME)
+    }
+
+    /// The value of an extension of the certificate by its object identifier, as raw DER.
+    pub fn extension(&self, oid: ObjectIdentifier) -> Option<Vec<u8>> {
+        let parsed = Certificate::parse(&self.certificate).ok()?;
+        parsed
+            .extensions
+            .find(oid)
+            .map(|extension| extension.value.to_vec())
+    }
+
+    /// Whole days until the certificate expires, negative when it has.
+    pub fn days_left(&self, now: Timestamp) -> i64 {
+        (self.validity.not_after.unix_seconds() - now.unix_seconds()).div_euclid(86_400)
+    }
+}
+
+/// An attribute that may be relied on as *the* identity must occur once: with two, readers differ on which counts.
+fn only_text(name: &DistinguishedName, oid: ObjectIdentifier) -> Option<String> {
+    match name.texts_of(oid).as_slice() {
+        [text] => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn upper_hexadecimal(serial_number: &[u8]) -> String {
+    let significant = match serial_number {
+        [0, rest @ ..] if !rest.is_empty() => rest,
+        all => all,
+    };
+    significant.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+/// The SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the only URI name, not a CA, key
+/// usage critical with digitalSignature and without keyCertSign and cRLSign.
+fn spiffe_id(certificate: &Certificate<'_>, names: &[AlternativeName]) -> Option<String> {
+    let mut uris = names.iter().filter_map(|name| match name {
+        AlternativeName::Uri(uri) => Some(uri),
+        _ => None,
+    });
+    let (Some(uri), None) = (uris.next(), uris.next()) else {
+        return None;
+    };
+    let usage = certificate.extensions.key_usage?;
+    let usage_is_critical = certificate.extensions.find(oid::KEY_USAGE)?.critical;
+    let may_identify = usage_is_critical
+        && usage.allows_digital_signature()
+        && !usage.allows_certificate_signing()
+        && !usage.allows_crl_signing()
+        && !certificate.is_authority();
+    (may_identify && is_spiffe_id(uri)).then(|| uri.clone())
+}
+
+/// SPIFFE-ID §2: at most 2048 bytes, a lower-case trust domain, a path of non-empty segments that are not dots.
+fn is_spiffe_id(uri: &str) -> bool {
+    let Some((trust_domain, path)) = uri
+        .strip_prefix("spiffe://")
+        .and_then(|rest| rest.split_once('/'))
+    else {
+        return false;
+    };
+    let domain_character =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+    let path_character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    uri.len() <= 2048
+        && (1..=255).contains(&trust_domain.len())
+        && trust_domain.bytes().all(domain_character)
+        && path.split('/').all(|segment| {
+            !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(path_character)
+        })
+}
+
+/// RFC 5280 §4.2.1.4; qualifiers are not read.
+pub(crate) fn read_policies(value: &[u8]) -> Result<Vec<String>, Malformed> {
+    let mut policies = Elements::inside(value, Tag::Sequence)?;
+    let mut all = Vec::new();
+    while !policies.at_end() {
+        let mut policy = Elements::new(policies.expect(Tag::Sequence)?.content)?;
+        let oid = policy.expect(Tag::ObjectIdentifier)?.content;
+        all.push(
+            ObjectIdentifier::from_bytes(oid)
+                .map_err(|_| Malformed)?
+                .to_string(),
+        );
+    }
+    Ok(all)
+}
+
+/// id-etsi-psd2-qcStatement.
+const PAYMENT_STATEMENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.19495.2");
+
+/// The roles of payment service providers. Known object identifiers name the role, whatever text stands beside them.
+const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
+    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.1"), "PSP_AS"),
+    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.2"), "PSP_PI"),
+    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.3"), "PSP_AI"),
+    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.4"), "PSP_IC"),
+];
+
+fn read_payment_roles(value: &[u8]) -> Result<Vec<String>, Malformed> {
+    let mut statements = Elements::inside(value, Tag::Sequence)?;
+    let mut roles = Vec::new();
+    while !statements.at_end() {
+        let mut statement = Elements::new(statements.expect(Tag::Sequence)?.content)?;
+        if statement.expect(Tag::ObjectIdentifier)?.content != PAYMENT_STATEMENT.as_bytes() {
+            continue;
+        }
+        let mut information = Elements::new(statement.expect(Tag::Sequence)?.content)?;
+        let mut listed = Elements::new(information.expect(Tag::Sequence)?.content)?;
+        while !listed.at_end() {
+            let mut role = Elements::new(listed.expect(Tag::Sequence)?.content)?;
+            let oid = role.expect(Tag::ObjectIdentifier)?.content;
+            let known = PAYMENT_ROLES.iter().find(|(known, _)| known.as_bytes() == oid);
+            if let Some((_, name)) = known {
+                roles.push((*name).to_owned());
+            }
+        }
+    }
+    Ok(roles)
+}
+
+impl serde::Serialize for ClientIdentity {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut object = serializer.serialize_struct("ClientIdentity", 15)?;
+        object.serialize_field("subject", &self.subject)?;
+        object.serialize_field("issuer", &self.issuer)?;
+        object.serialize_field("serial_number", &self.serial_number)?;
+        object.serialize_field("not_before", &self.validity.not_before)?;
+        object.serialize_field("not_after", &self.validity.not_after)?;
+        object.serialize_field("alternative_names", &self.alternative_names)?;
+        object.serialize_field("spiffe_id", &self.spiffe_id)?;
+        object.serialize_field("organization_identifier", &self.organization_identifier)?;
+        object.serialize_field("payment_roles", &self.payment_roles)?;
+        object.serialize_field("certificate_policies", &self.certificate_policies)?;
+        object.serialize_field("public_key", &self.public_key.to_string())?;
+        object.serialize_field("certificate_sha256", &self.certificate_fingerprint)?;
+        object.serialize_field("public_key_sha256", &self.public_key_fingerprint)?;
+        object.serialize_field("x5t#S256", &self.certificate_fingerprint.to_base64url())?;
+        object.serialize_field("anchor", &AnchorReference(&self.anchor))?;
+        object.end()
+    }
+}
+
+struct AnchorReference<'a>(&'a TrustAnchor);
+
+impl serde::Serialize for AnchorReference<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut object = serializer.serialize_struct("TrustAnchor", 2)?;
+        object.serialize_field("id", &self.0.id())?;
+        object.serialize_field("subject", self.0.subject())?;
+        object.end()
+    }
+}

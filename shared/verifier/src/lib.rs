@@ -1,0 +1,50 @@
+//! From the certificate header of an AWS Application Load Balancer to a verified client, or to a reason.
+//!
+//! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the first certificate,
+//! and nothing else. This crate does the rest: it decodes the header strictly, builds a path to the operator's trust
+//! anchors (RFC 5280), applies the rules that a path builder leaves to its caller, and says who the client is.
+//! It does no input or output, reads no environment and has no clock: the time is an argument.
+//!
+//! ```
+//! use alb_mtls_verifier::{HeaderFormat, HeaderLimits, HeaderValues, Reason};
+//!
+//! let limits = HeaderLimits { max_bytes: 16_384, max_certificates: 8 };
+//! let values = HeaderValues { certificate: &[b"-----BEGIN%20CERTIFICATE-----"], chain: &[] };
+//! let rejection = HeaderFormat::UrlEncoded.decode(values, limits).unwrap_err();
+//! assert_eq!(rejection.reason(), Reason::HeaderNotPem);
+//! assert_eq!(rejection.code().as_str(), "ClientCertInvalid");
+//! ```
+
+#![warn(missing_docs)]
+
+mod alternative_name;
+mod anchors;
+mod bundle;
+mod certificate;
+mod der_reader;
+mod fingerprint;
+mod header;
+mod identity;
+mod name;
+mod pem_blocks;
+mod policy;
+mod rejection;
+mod rules;
+mod timestamp;
+mod verifier;
+
+pub use der::asn1::ObjectIdentifier;
+pub use rustls_pki_types::CertificateDer;
+
+pub use alternative_name::AlternativeName;
+pub use anchors::{Intermediates, TrustAnchor, TrustAnchors};
+pub use bundle::{AuthorityProblem, BundleError, BundleProblem, read_bundle};
+pub use certificate::{PublicKey, Validity};
+pub use fingerprint::Fingerprint;
+pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
+pub use identity::ClientIdentity;
+pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
+pub use rejection::{Reason, ReasonCode, Rejection};
+pub use timestamp::{InvalidTimestamp, Timestamp};
+pub use verifier::{VerifiedClient, Verifier};

@@ -1,0 +1,344 @@
+//! Why a client was refused: one table of reasons, from which the documentation is made too.
+
+use std::fmt;
+
+/// Why a client is refused.
+///
+/// Compares by value, so that a test can name the exact outcome. What the client is told is the caller's decision;
+/// this is what the operator is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    reason: Reason,
+    certificate: Option<usize>,
+    explanation: Option<Box<str>>,
+}
+
+impl Rejection {
+    /// A rejection without particulars.
+    pub const fn new(reason: Reason) -> Self {
+        Self {
+            reason,
+            certificate: None,
+            explanation: None,
+        }
+    }
+
+    /// The same, saying which of the presented certificates it is about (0 is the end-entity certificate).
+    #[must_use]
+    pub const fn of_certificate(mut self, index: usize) -> Self {
+        self.certificate = Some(index);
+        self
+    }
+
+    /// The same with particulars for the operator, one clause without a full stop.
+    #[must_use]
+    pub fn because(mut self, explanation: impl Into<Box<str>>) -> Self {
+        self.explanation = Some(explanation.into());
+        self
+    }
+
+    /// The entry of the table of reasons.
+    pub const fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// The code in the words of the load balancer's connection log.
+    pub const fn code(&self) -> ReasonCode {
+        self.reason.code()
+    }
+
+    /// The finer reason in `snake_case`; stable, for logs, metrics and queries.
+    pub const fn detail(&self) -> &'static str {
+        self.reason.detail()
+    }
+
+    /// Which of the presented certificates it is about, where one can be named (0 is the end-entity certificate).
+    pub const fn certificate(&self) -> Option<usize> {
+        self.certificate
+    }
+
+    /// Particulars, such as the time at which a certificate expired.
+    pub fn explanation(&self) -> Option<&str> {
+        self.explanation.as_deref()
+    }
+}
+
+impl From<Reason> for Rejection {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.reason.meaning())?;
+        if let Some(explanation) = &self.explanation {
+            write!(formatter, ": {explanation}")?;
+        }
+        if let Some(index) = self.certificate {
+            write!(formatter, " (certificate {index} of the header)")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// The codes of the load balancer's own connection log, plus CloudFront's for a missing certificate.
+///
+/// Source: Elastic Load Balancing user guide, "Connection logs for your Application Load Balancer", error reason codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
+#[non_exhaustive]
+pub enum ReasonCode {
+    /// A CRL could not be used.
+    ClientCertCrlProcessingError,
+    /// The certificate is revoked.
+    ClientCertCrlHit,
+    /// The certificate is past its notAfter.
+    ClientCertExpired,
+    /// The certificate, or what was sent in its place, is invalid.
+    ClientCertInvalid,
+    /// The chain is too deep.
+    ClientCertMaxChainDepthExceeded,
+    /// The certificates are too large.
+    ClientCertMaxSizeExceeded,
+    /// No certificate was presented.
+    ClientCertMissing,
+    /// The certificate is before its notBefore.
+    ClientCertNotYetValid,
+    /// The certificate is not for this purpose.
+    ClientCertPurposeInvalid,
+    /// The certificate is valid and refused all the same.
+    ClientCertRejected,
+    /// A version, key or algorithm that is not supported.
+    ClientCertTypeUnsupported,
+    /// No path to a trust anchor.
+    ClientCertUntrusted,
+    /// Anything else at run time.
+    UnmappedConnectionError,
+}
+
+impl ReasonCode {
+    /// The code as it is written in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCertCrlProcessingError => "ClientCertCrlProcessingError",
+            Self::ClientCertCrlHit => "ClientCertCrlHit",
+            Self::ClientCertExpired => "ClientCertExpired",
+            Self::ClientCertInvalid => "ClientCertInvalid",
+            Self::ClientCertMaxChainDepthExceeded => "ClientCertMaxChainDepthExceeded",
+            Self::ClientCertMaxSizeExceeded => "ClientCertMaxSizeExceeded",
+            Self::ClientCertMissing => "ClientCertMissing",
+            Self::ClientCertNotYetValid => "ClientCertNotYetValid",
+            Self::ClientCertPurposeInvalid => "ClientCertPurposeInvalid",
+            Self::ClientCertRejected => "ClientCertRejected",
+            Self::ClientCertTypeUnsupported => "ClientCertTypeUnsupported",
+            Self::ClientCertUntrusted => "ClientCertUntrusted",
+            Self::UnmappedConnectionError => "UnmappedConnectionError",
+        }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+macro_rules! reasons {
+    ($($variant:ident, $code:ident, $detail:literal, $meaning:literal, $remedy:literal;)+) => {
+        /// Every reason for which the verifier refuses a client.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $(#[doc = concat!("`", $detail, "`: ", $meaning, ".")] $variant,)+
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The code in the words of the load balancer's connection log.
+            pub const fn code(self) -> ReasonCode {
+                match self { $(Self::$variant => ReasonCode::$code,)+ }
+            }
+
+            /// The finer reason in `snake_case`; stable, for logs, metrics and queries.
+            pub const fn detail(self) -> &'static str {
+                match self { $(Self::$variant => $detail,)+ }
+            }
+
+            /// What happened, as one clause.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)+ }
+            }
+
+            /// What the operator can do about it, as one clause.
+            pub const fn remedy(self) -> &'static str {
+                match self { $(Self::$variant => $remedy,)+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    CertificateMissing, ClientCertMissing, "certificate_missing",
+        "the client presented no certificate",
+        "configure the client to send its certificate; check that the listener is in passthrough mode and that MTLS_HEADER names its header";
+
+    HeaderRepeated, ClientCertInvalid, "header_repeated",
+        "the certificate header occurs more than once",
+        "somebody adds the header besides the load balancer: look at the client and at proxies before the load balancer";
+    HeaderJoined, ClientCertInvalid, "header_joined",
+        "the certificate header holds several values joined by a comma",
+        "somebody adds the header besides the load balancer: look at the client and at proxies before the load balancer";
+    HeaderLookAlike, ClientCertInvalid, "header_look_alike",
+        "a header was sent whose name could be taken for the certificate header's",
+        "an attempt to smuggle a certificate, or a proxy that rewrites `-` to `_`";
+    HeaderTooLarge, ClientCertMaxSizeExceeded, "header_too_large",
+        "the certificate header is larger than allowed",
+        "raise MTLS_MAX_HEADER if the client's chain is legitimate, or have it send fewer certificates";
+    HeaderEncoding, ClientCertInvalid, "header_encoding",
+        "the certificate header is not encoded as expected",
+        "check MTLS_HEADER_FORMAT, and whether a proxy on the way decodes or re-encodes headers";
+    HeaderNotPem, ClientCertInvalid, "header_not_pem",
+        "the certificate header is not a sequence of PEM certificates",
+        "check MTLS_HEADER_FORMAT; `alb-mtls verify --header` shows where the header is damaged";
+    HeaderTooManyCertificates, ClientCertMaxChainDepthExceeded, "header_too_many_certificates",
+        "the header holds more certificates than are read",
+        "have the client send only its chain, or raise MTLS_MAX_DEPTH";
+
+    CertificateMalformed, ClientCertInvalid, "certificate_malformed",
+        "a certificate is not valid DER of an X.509 certificate",
+        "reissue the certificate; `openssl x509 -text` shows how far it can be read";
+    CertificateVersion, ClientCertTypeUnsupported, "certificate_version",
+        "a certificate is not of X.509 version 3",
+        "reissue it as version 3; the load balancer accepts no other";
+    ExtensionRepeated, ClientCertInvalid, "extension_repeated",
+        "a certificate holds the same extension twice",
+        "reissue the certificate (RFC 5280 section 4.2)";
+    ExtensionMalformed, ClientCertInvalid, "extension_malformed",
+        "an extension of a certificate cannot be read",
+        "reissue the certificate";
+    CriticalExtension, ClientCertInvalid, "critical_extension",
+        "a certificate holds a critical extension that is not understood",
+        "reissue the certificate without it, or with the extension not critical";
+    SerialNumber, ClientCertInvalid, "serial_number",
+        "the serial number is zero, negative or longer than 20 octets",
+        "reissue the certificate (RFC 5280 section 4.1.2.2)";
+    NameUnrepresentable, ClientCertInvalid, "name_unrepresentable",
+        "a name in the end-entity certificate holds control characters or cannot be represented",
+        "reissue the certificate; a forged name is a sign of an attack";
+    KeyUnsupported, ClientCertTypeUnsupported, "key_unsupported",
+        "a public key is neither RSA nor on P-256, P-384 or P-521",
+        "reissue the certificate with a key that the load balancer accepts";
+    KeySize, ClientCertTypeUnsupported, "key_size",
+        "an RSA key has fewer than 2048 or more than 8192 bits",
+        "reissue the certificate with a key of 2048 to 8192 bits";
+    SignatureAlgorithm, ClientCertTypeUnsupported, "signature_algorithm",
+        "a certificate is signed with an algorithm that is not accepted",
+        "reissue it with SHA-256, SHA-384 or SHA-512 and RSA or ECDSA";
+
+    Expired, ClientCertExpired, "expired",
+        "a certificate has expired",
+        "renew it; `MTLS_MODE=report` lets expired clients in while they are renewed, and everybody else too";
+    NotYetValid, ClientCertNotYetValid, "not_yet_valid",
+        "a certificate is not valid yet",
+        "check the clock of the issuing CA, or wait";
+    ValidityInverted, ClientCertInvalid, "validity_inverted",
+        "a certificate ends before it begins",
+        "reissue the certificate";
+
+    IssuerUnknown, ClientCertUntrusted, "issuer_unknown",
+        "no path leads from the certificate to a trust anchor",
+        "add the client's root to MTLS_ANCHORS, or have the client send its intermediates (or put them into MTLS_INTERMEDIATES)";
+    SelfSigned, ClientCertUntrusted, "self_signed",
+        "the client presented a self-signed certificate",
+        "issue the client a certificate from a CA among MTLS_ANCHORS; a certificate cannot vouch for itself";
+    AnchorExpired, ClientCertUntrusted, "anchor_expired",
+        "the trust anchor of the path has expired",
+        "replace the anchor in MTLS_ANCHORS by its renewed certificate";
+    AnchorNotYetValid, ClientCertUntrusted, "anchor_not_yet_valid",
+        "the trust anchor of the path is not valid yet",
+        "check the clock of the CA, or wait";
+    AnchorPathLength, ClientCertUntrusted, "anchor_path_length",
+        "the trust anchor allows fewer intermediates than the path has",
+        "issue from a CA nearer to the anchor, or reissue the anchor (RFC 5280 section 4.2.1.9)";
+    SignatureInvalid, ClientCertInvalid, "signature_invalid",
+        "a signature in the path does not verify",
+        "the certificate was altered, or another CA uses the issuer's name";
+    KeyDistrusted, ClientCertUntrusted, "key_distrusted",
+        "a key in the path is known to be compromised",
+        "reissue every certificate that uses this key";
+    IssuerNotAuthority, ClientCertInvalid, "issuer_not_authority",
+        "a certificate in the path was issued by one that is not a CA",
+        "reissue from a CA certificate (basicConstraints with cA)";
+    IssuerKeyUsage, ClientCertInvalid, "issuer_key_usage",
+        "a CA in the path has a key usage without keyCertSign",
+        "reissue the CA certificate with keyCertSign (RFC 5280 section 4.2.1.3)";
+    PathLength, ClientCertInvalid, "path_length",
+        "a CA in the path allows fewer intermediates below it than there are",
+        "reissue the CA certificate with a larger path length (RFC 5280 section 4.2.1.9)";
+    ChainTooDeep, ClientCertMaxChainDepthExceeded, "chain_too_deep",
+        "the path has more certificates below the trust anchor than allowed",
+        "raise MTLS_MAX_DEPTH, or make an intermediate a trust anchor";
+    PathTooComplex, ClientCertInvalid, "path_too_complex",
+        "the certificates allow more paths than are tried",
+        "have the client send only its own chain; a hostile client sends such headers to cost time";
+
+    EndEntityIsAuthority, ClientCertPurposeInvalid, "end_entity_is_authority",
+        "the first certificate is a CA certificate",
+        "have the client send its own certificate first, then the intermediates";
+    EndEntityKeyUsage, ClientCertPurposeInvalid, "end_entity_key_usage",
+        "the end-entity certificate has a key usage without digitalSignature",
+        "reissue it with digitalSignature";
+    ExtendedKeyUsage, ClientCertPurposeInvalid, "extended_key_usage",
+        "a certificate has an extended key usage without clientAuth",
+        "reissue it with clientAuth";
+    ExtendedKeyUsageMissing, ClientCertPurposeInvalid, "extended_key_usage_missing",
+        "the end-entity certificate has no extended key usage and MTLS_EKU requires one",
+        "reissue it with clientAuth, or set MTLS_EKU=if-present";
+
+    NameConstraints, ClientCertInvalid, "name_constraints",
+        "a name in the path is outside of what a CA above it may issue for",
+        "issue from a CA whose name constraints allow the name (RFC 5280 section 4.2.1.10)";
+    NameConstraintsUnsupported, ClientCertInvalid, "name_constraints_unsupported",
+        "a CA in the path has name constraints of a kind that is not processed",
+        "use constraints on dNSName, iPAddress, directoryName, rfc822Name or uniformResourceIdentifier";
+    CertificatePolicies, ClientCertInvalid, "certificate_policies",
+        "a CA in the path requires a certificate policy that the path does not have",
+        "reissue with the policy, or drop the policy constraint (RFC 5280 section 6.1)";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn details_are_unique_and_in_snake_case() {
+        for (index, reason) in Reason::ALL.iter().enumerate() {
+            let detail = reason.detail();
+            assert!(
+                detail
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{detail}"
+            );
+            assert!(
+                Reason::ALL[..index].iter().all(|other| other.detail() != detail),
+                "{detail} stands twice"
+            );
+        }
+    }
+
+    #[test]
+    fn display_says_what_where_and_why() {
+        let rejection = Rejection::new(Reason::Expired)
+            .of_certificate(1)
+            .because("notAfter was 2025-01-01T00:00:00Z");
+        assert_eq!(
+            rejection.to_string(),
+            "a certificate has expired: notAfter was 2025-01-01T00:00:00Z (certificate 1 of the header)"
+        );
+    }
+}
