@@ -2,6 +2,8 @@ use std::path::Path;
 
 use der::asn1::Any;
 use der::{Decode, Encode};
+use time::OffsetDateTime;
+use x509_cert::time::Validity;
 
 use crate::raw::{self, Signed, TbsCertificate};
 use crate::{Error, Key, SignatureAlgorithm, files};
@@ -28,6 +30,24 @@ impl Certificate {
             .into_iter()
             .next()
             .ok_or_else(|| Error::malformed("certificate", "there is no PEM block `CERTIFICATE`"))
+    }
+
+    /// The first certificate of a PEM file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or holds none.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::from_pem(&files::read(path)?).map_err(|error| error.in_file(path))
+    }
+
+    /// All certificates of a PEM file, in its order.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or as for [`Certificate::all_from_pem`].
+    pub fn load_all(path: &Path) -> Result<Vec<Self>, Error> {
+        Self::all_from_pem(&files::read(path)?).map_err(|error| error.in_file(path))
     }
 
     /// All certificates of a PEM text, in its order.
@@ -158,6 +178,20 @@ impl Certificate {
     /// When the DER is no certificate.
     pub fn serial(&self) -> Result<Vec<u8>, Error> {
         Ok(self.tbs()?.serial_number.as_bytes().to_vec())
+    }
+
+    /// The last second of validity.
+    ///
+    /// # Errors
+    ///
+    /// When the DER is no certificate.
+    pub fn not_after(&self) -> Result<OffsetDateTime, Error> {
+        let validity: Validity = self
+            .tbs()?
+            .validity
+            .decode_as()
+            .map_err(|error| Error::malformed("validity", error))?;
+        Ok(validity.not_after.to_system_time().into())
     }
 
     pub(crate) fn subject(&self) -> Result<Any, Error> {

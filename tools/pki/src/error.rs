@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Why a key, a certificate or a CRL could not be made, read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,17 @@ pub enum Error {
 impl Error {
     pub(crate) fn encode(what: &'static str) -> impl FnOnce(der::Error) -> Self {
         move |source| Self::Encode { what, source }
+    }
+
+    /// Names the file that the text came from.
+    pub(crate) fn in_file(self, path: &Path) -> Self {
+        match self {
+            Self::Malformed { what, reason } => Self::Malformed {
+                what,
+                reason: format!("{reason} in `{}`", path.display()),
+            },
+            other => other,
+        }
     }
 
     pub(crate) fn malformed(what: &'static str, reason: impl ToString) -> Self {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{self, SHA256, SHA384, SHA512};
@@ -13,7 +14,7 @@ use p256::ecdsa::signature::hazmat::PrehashSigner;
 use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey};
 use rustls_pki_types::{AlgorithmIdentifier, alg_id};
 
-use crate::Error;
+use crate::{Error, files};
 
 /// The kinds of key that certificates can be made for.
 ///
@@ -189,6 +190,15 @@ impl Key {
             "private key",
             "it is neither EC P-256, P-384, P-521 nor RSA nor Ed25519",
         ))
+    }
+
+    /// Reads a private key from a file.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or as for [`Key::from_pem`].
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        Self::from_pem(&files::read(path)?).map_err(|error| error.in_file(path))
     }
 
     /// PKCS #8 in PEM, as `openssl` and curl read it.

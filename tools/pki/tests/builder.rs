@@ -240,6 +240,17 @@ fn the_first_bad_value_is_reported_when_issued() {
 }
 
 #[test]
+fn tells_when_a_certificate_ends() {
+    for end in [datetime!(2049-12-31 23:59:59 UTC), datetime!(2050-01-01 0:00 UTC)] {
+        let root = CertificateBuilder::root("CN=Root")
+            .valid(datetime!(2025-01-01 0:00 UTC), end)
+            .self_signed()
+            .unwrap();
+        assert_eq!(root.certificate().not_after(), Ok(end));
+    }
+}
+
+#[test]
 fn private_files_are_for_their_owner_only() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("key");

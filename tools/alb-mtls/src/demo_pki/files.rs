@@ -1,0 +1,107 @@
+use std::path::{Path, PathBuf};
+
+use pki::{Certificate, Credential, chain_pem, write_private, write_public};
+
+/// Where the issuing CA lies, which `pki issue` uses again.
+pub(super) const ISSUING_CERTIFICATE: &str = "issuing-ca.pem";
+pub(super) const ISSUING_KEY: &str = "issuing-ca.key";
+
+/// Files to be written, each with what it holds, and how to speak of them.
+#[derive(Debug, Default)]
+pub(super) struct FileSet {
+    files: Vec<File>,
+    rows: Vec<(String, String)>,
+}
+
+#[derive(Debug)]
+struct File {
+    name: String,
+    content: String,
+    secrecy: Secrecy,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Secrecy {
+    Public,
+    Private,
+}
+
+impl FileSet {
+    /// Certificates for `NAME.pem`.
+    pub(super) fn certificates<T: AsRef<Certificate>>(
+        &mut self,
+        what: &str,
+        name: &str,
+        chain: impl IntoIterator<Item = T>,
+    ) {
+        self.files.push(File {
+            name: name.to_owned(),
+            content: chain_pem(chain),
+            secrecy: Secrecy::Public,
+        });
+        self.rows.push((what.to_owned(), name.to_owned()));
+    }
+
+    /// A chain for `NAME.pem` and the private key of its first certificate for `NAME.key`.
+    pub(super) fn credential<T: AsRef<Certificate>>(
+        &mut self,
+        what: &str,
+        name: &str,
+        owner: &Credential,
+        chain: impl IntoIterator<Item = T>,
+    ) -> Result<(), pki::Error> {
+        let (certificate, key) = file_names(name);
+        let content = owner.key().to_pem()?;
+        self.rows.push((what.to_owned(), format!("{certificate}, {key}")));
+        self.files.push(File {
+            name: certificate,
+            content: chain_pem(chain),
+            secrecy: Secrecy::Public,
+        });
+        self.files.push(File {
+            name: key,
+            content,
+            secrecy: Secrecy::Private,
+        });
+        Ok(())
+    }
+
+    pub(super) fn write(&self, directory: &Path) -> Result<(), pki::Error> {
+        for file in &self.files {
+            let path = directory.join(&file.name);
+            match file.secrecy {
+                Secrecy::Public => write_public(&path, &file.content)?,
+                Secrecy::Private => write_private(&path, &file.content)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// One line for each: what it is, aligned, and where.
+    pub(super) fn listing(&self) -> String {
+        let width = self
+            .rows
+            .iter()
+            .map(|(what, _)| what.chars().count())
+            .max()
+            .unwrap_or_default();
+        self.rows
+            .iter()
+            .map(|(what, files)| format!("  {what:width$}  {files}\n"))
+            .collect()
+    }
+}
+
+/// Certificate file and key file of a credential.
+pub(super) fn file_names(name: &str) -> (String, String) {
+    (format!("{name}.pem"), format!("{name}.key"))
+}
+
+/// Creates the directory, also its parents.
+pub(super) fn create(directory: &Path) -> Result<(), pki::Error> {
+    std::fs::create_dir_all(directory).map_err(|error| pki::Error::File {
+        action: "create the directory",
+        path: PathBuf::from(directory),
+        reason: error.to_string(),
+    })
+}

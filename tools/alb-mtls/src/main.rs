@@ -1,0 +1,45 @@
+//! The operator's command line: one module for each sub-command.
+
+mod demo_pki;
+mod event;
+mod local;
+mod outcome;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls pki init                              make a demo PKI in .demo
+  alb-mtls local                                 run the functions behind a load balancer here
+  alb-mtls event --pem .demo/good.pem            print the event that a function would get
+
+Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
+
+/// Client-certificate authentication behind an Application Load Balancer: try it out, look inside, operate it
+#[derive(Debug, Parser)]
+#[command(name = "alb-mtls", version, after_help = EXAMPLES, propagate_version = false)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// In the order of `--help`: what one needs first comes first.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a demo PKI and client certificates, good and bad ones
+    Pki(demo_pki::PkiArguments),
+    /// Run a load balancer on this machine in front of the functions
+    Local(local::LocalArguments),
+    /// Print the event that a load balancer would send to a function
+    Event(event::EventArguments),
+}
+
+fn main() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Pki(arguments) => demo_pki::run(arguments),
+        Command::Local(arguments) => local::run(arguments),
+        Command::Event(arguments) => event::run(arguments),
+    }
+}
