@@ -16,8 +16,10 @@ pub enum Error {
     #[error("`{text}` is not {what}")]
     Value { what: &'static str, text: String },
 
-    #[error("`{name}` is not a distinguished name as in RFC 4514, such as `CN=client,O=Example`: {source}")]
-    Name { name: String, source: der::Error },
+    #[error(
+        "`{name}` is not a distinguished name such as `CN=client,O=Example` (RFC 4514: no space after the comma)"
+    )]
+    Name { name: String },
 
     #[error("cannot {action} with a {kind} key")]
     Key {

@@ -1,7 +1,8 @@
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use der::asn1::{Any, Ia5String, ObjectIdentifier, OctetString};
+use der::asn1::{Any, Ia5String, Ia5StringRef, ObjectIdentifier, OctetString, PrintableStringRef};
+use der::{Tag, Tagged};
 use x509_cert::ext::pkix::name::OtherName;
 use x509_cert::name::Name;
 
@@ -57,10 +58,21 @@ pub(crate) fn distinguished(text: &str) -> Result<Name, Error> {
     if text.is_empty() {
         return Ok(Name::default());
     }
-    Name::from_str(text).map_err(|source| Error::Name {
+    let refused = || Error::Name {
         name: text.to_owned(),
-        source,
-    })
+    };
+    let name = Name::from_str(text).map_err(|_| refused())?;
+    // The parser puts any text at all into the restricted string types.
+    let is_sound = |value: &Any| match value.tag() {
+        Tag::PrintableString => PrintableStringRef::new(value.value()).is_ok(),
+        Tag::Ia5String => Ia5StringRef::new(value.value()).is_ok(),
+        _ => true,
+    };
+    if name.iter().all(|attribute| is_sound(&attribute.value)) {
+        Ok(name)
+    } else {
+        Err(refused())
+    }
 }
 
 pub(crate) fn distinguished_der(text: &str) -> Result<Any, Error> {
