@@ -306,3 +306,24 @@ fn refuses_pem_that_is_cut_off_or_something_else() {
         2
     );
 }
+
+/// rustls, and with it the local load balancer, reads keys through aws-lc-rs.
+#[test]
+fn aws_lc_reads_the_private_keys() {
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1_SIGNING,
+        EcdsaKeyPair, KeyPair,
+    };
+
+    for (kind, algorithm) in [
+        (KeyKind::P256, &ECDSA_P256_SHA256_ASN1_SIGNING),
+        (KeyKind::P384, &ECDSA_P384_SHA384_ASN1_SIGNING),
+        (KeyKind::P521, &ECDSA_P521_SHA512_ASN1_SIGNING),
+    ] {
+        let key = Key::random(kind).unwrap();
+        let der = pem::parse(key.to_pem().unwrap()).unwrap().into_contents();
+        let read = EcdsaKeyPair::from_pkcs8(algorithm, &der).unwrap();
+        let point = read.public_key().as_ref();
+        assert!(key.public_key_info().unwrap().ends_with(point), "{}", kind.name());
+    }
+}
