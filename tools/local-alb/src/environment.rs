@@ -50,21 +50,25 @@ impl Environment {
     /// The event is passed on byte for byte, so that a test can send what is not JSON.
     pub async fn invoke(&self, event: impl Into<Bytes>) -> InvocationOutcome {
         let mut slot = self.process.lock().await;
-        let process = match slot.take_if(|process| !process.has_exited()) {
-            Some(process) => process,
-            None => match self.restart().await {
-                Ok(process) => process,
-                Err(error) => {
-                    return InvocationOutcome::Crashed {
-                        reason: error.to_string(),
-                    };
+        let process = match slot.take_if(Process::is_fit) {
+            Some(process) => slot.insert(process),
+            None => {
+                if let Some(unfit) = slot.take() {
+                    unfit.stop().await;
                 }
-            },
+                match self.restart().await {
+                    Ok(process) => slot.insert(process),
+                    Err(error) => {
+                        return InvocationOutcome::Crashed {
+                            reason: error.to_string(),
+                        };
+                    }
+                }
+            }
         };
         locked(&self.record).invocations += 1;
-        let (outcome, survivor) = process.invoke(event.into(), &self.command).await;
-        *slot = survivor;
-        outcome
+        let lease = Lease(process);
+        lease.0.invoke(event.into(), &self.command).await
     }
 
     /// What was measured on the process that runs now, or ran last.
@@ -93,6 +97,15 @@ impl Environment {
         record.pid = process.pid();
         record.start_to_first_poll = process.start_to_first_poll();
         Ok(process)
+    }
+}
+
+/// Kills the process when the invocation is given up before its end.
+struct Lease<'a>(&'a mut Process);
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        self.0.kill_unless_fit();
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) struct Process {
     start_to_first_poll: Duration,
     runtime_api: RuntimeApi,
     output: Vec<JoinHandle<()>>,
+    busy: bool,
 }
 
 impl Process {
@@ -44,6 +45,7 @@ impl Process {
             start_to_first_poll: Duration::ZERO,
             runtime_api,
             output,
+            busy: false,
         };
         let started = tokio::select! {
             biased;
@@ -87,43 +89,50 @@ impl Process {
         self.start_to_first_poll
     }
 
-    pub(crate) fn has_exited(&mut self) -> bool {
-        !matches!(self.child.try_wait(), Ok(None))
+    /// Whether it runs and has answered every event that it got.
+    pub(crate) fn is_fit(&mut self) -> bool {
+        !self.busy && matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The process comes back when it is fit for another invocation.
-    pub(crate) async fn invoke(
-        mut self,
-        event: Bytes,
-        command: &FunctionCommand,
-    ) -> (InvocationOutcome, Option<Self>) {
+    pub(crate) fn kill_unless_fit(&mut self) {
+        if self.busy {
+            // It fails only when the process is gone already.
+            let _ = self.child.start_kill();
+        }
+    }
+
+    pub(crate) async fn invoke(&mut self, event: Bytes, command: &FunctionCommand) -> InvocationOutcome {
         let (invocation, mut answer) = Invocation::new(event, &command.name, command.timeout);
+        self.busy = true;
         self.runtime_api.hand_out(invocation);
         tokio::select! {
             biased;
             answered = &mut answer => match answered {
-                Ok(answer) => (answer.into(), Some(self)),
-                Err(_) => {
-                    self.stop().await;
-                    (InvocationOutcome::Crashed { reason: "the Runtime API ended".to_owned() }, None)
+                Ok(answer) => {
+                    self.busy = false;
+                    answer.into()
                 }
+                Err(_) => InvocationOutcome::Crashed { reason: "the Runtime API ended".to_owned() },
             },
             status = self.child.wait() => {
                 self.drain().await;
-                let outcome = match answer.try_recv() {
+                match answer.try_recv() {
                     Ok(answer) => answer.into(),
                     Err(_) => InvocationOutcome::Crashed { reason: describe(status) },
-                };
-                (outcome, None)
+                }
             }
             () = sleep(command.timeout) => {
-                self.stop().await;
-                (InvocationOutcome::TimedOut, None)
+                self.kill().await;
+                InvocationOutcome::TimedOut
             }
         }
     }
 
     pub(crate) async fn stop(mut self) {
+        self.kill().await;
+    }
+
+    async fn kill(&mut self) {
         // Both fail only when the process is gone already.
         let _ = self.child.start_kill();
         let _ = self.child.wait().await;

@@ -12,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
@@ -30,7 +30,7 @@ const INITIALIZATION_ERROR: &str = "/2018-06-01/runtime/init/error";
 #[derive(Debug)]
 pub(crate) struct RuntimeApi {
     address: SocketAddr,
-    invocations: mpsc::UnboundedSender<Invocation>,
+    invocations: Option<mpsc::UnboundedSender<Invocation>>,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<()>,
 }
@@ -44,13 +44,14 @@ impl RuntimeApi {
         let (stop, stopped) = oneshot::channel();
         let state = Arc::new(State {
             invocations: tokio::sync::Mutex::new(receiver),
+            newer_poll: Notify::new(),
             startup: Mutex::new(Some(startup)),
             current: Mutex::new(None),
         });
         let server = tokio::spawn(serve(listener, state, stopped));
         let runtime_api = Self {
             address,
-            invocations,
+            invocations: Some(invocations),
             stop: Some(stop),
             server,
         };
@@ -63,11 +64,15 @@ impl RuntimeApi {
 
     /// The next poll gets it. When the server is gone, so is the invocation, and with it the way to answer it.
     pub(crate) fn hand_out(&self, invocation: Invocation) {
-        let _ = self.invocations.send(invocation);
+        if let Some(invocations) = &self.invocations {
+            let _ = invocations.send(invocation);
+        }
     }
 
     /// Lets the requests that are under way end; for when the process has ended.
     pub(crate) async fn drain(&mut self, limit: Duration) {
+        // Ends the poll that the process may have left behind.
+        self.invocations = None;
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
             let _ = timeout(limit, &mut self.server).await;
@@ -122,6 +127,7 @@ pub(crate) enum Startup {
 #[derive(Debug)]
 struct State {
     invocations: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    newer_poll: Notify,
     startup: Mutex<Option<oneshot::Sender<Startup>>>,
     current: Mutex<Option<Current>>,
 }
@@ -165,7 +171,9 @@ async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::R
         });
         connections.spawn(async move {
             // A connection fails when the process ends, which is noticed elsewhere.
+            // A process may end right after its last request, which is to be read all the same.
             let _ = http1::Builder::new()
+                .half_close(true)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
         });
@@ -229,7 +237,14 @@ async fn handle(request: Request<Incoming>, state: &State) -> Response<Full<Byte
 
 async fn next(state: &State) -> Response<Full<Bytes>> {
     state.report(Startup::FirstPoll(Instant::now()));
-    let Some(invocation) = state.invocations.lock().await.recv().await else {
+    // A process polls once at a time: an older poll is one that it has given up.
+    state.newer_poll.notify_waiters();
+    let invocation = tokio::select! {
+        biased;
+        () = state.newer_poll.notified() => None,
+        invocation = async { state.invocations.lock().await.recv().await } => invocation,
+    };
+    let Some(invocation) = invocation else {
         return problem(StatusCode::GONE, "Shutdown", "the environment is being shut down");
     };
     let response = Response::builder()
