@@ -1,0 +1,149 @@
+use std::fmt;
+use std::time::Duration;
+
+use alb_mtls_verifier::{AuthorityProblem, BundleError};
+
+use crate::share::Share;
+
+/// Why material could not be loaded. Nothing of it is used then.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// These sources could not be read, or hold what cannot be used.
+    #[error("{}", in_one_line(.0))]
+    Sources(Vec<SourceError>),
+    /// Too many of the trust anchors in use would be gone.
+    #[error(
+        "{lost} of the {before} trust anchors in use are missing in the new material, more than the {allowed} allowed"
+    )]
+    AnchorLoss {
+        /// Trust anchors in use.
+        before: usize,
+        /// How many of them the new material lacks.
+        lost: usize,
+        /// The part of them that may go at once.
+        allowed: Share,
+    },
+    /// The caller gave up before there was an answer.
+    #[error("the look-up was interrupted before it ended")]
+    Interrupted,
+}
+
+impl LoadError {
+    /// Whether the material was there and was refused, rather than out of reach.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Sources(errors) => errors.iter().any(|error| error.problem.is_refusal()),
+            Self::AnchorLoss { .. } => true,
+            Self::Interrupted => false,
+        }
+    }
+}
+
+fn in_one_line(errors: &[SourceError]) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("; ")
+}
+
+/// What is wrong with one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceError {
+    /// The source as the settings name it.
+    pub source: String,
+    /// Which file, parameter or object it was, where a source leads to several or to another one.
+    pub origin: Option<String>,
+    /// What is wrong.
+    pub problem: SourceProblem,
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}`", self.source)?;
+        match &self.origin {
+            Some(origin) if *origin != self.source => write!(formatter, ", `{origin}`")?,
+            _ => {}
+        }
+        write!(formatter, ": {}", self.problem)
+    }
+}
+
+impl std::error::Error for SourceError {}
+
+/// What can be wrong with a source. Entries are counted from 1.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceProblem {
+    /// There is no such file, parameter, object or bucket.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is there or not, but this process may not read it.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The service asks for fewer requests.
+    #[error("the service limits the rate of requests ({0})")]
+    Throttled(String),
+    /// No whole answer in time.
+    #[error("there was no complete answer within {} ms", .0.as_millis())]
+    Timeout(Duration),
+    /// No connection, or one that broke off.
+    #[error("cannot be reached: {0}")]
+    Unreachable(String),
+    /// Another answer than the content.
+    #[error("{0}")]
+    Service(String),
+    /// Reading it needs something that is not set up.
+    #[error("{0}")]
+    Setup(String),
+    /// More bytes than are read.
+    #[error("is larger than {limit} bytes")]
+    TooLarge {
+        /// The most that is read, in bytes.
+        limit: usize,
+    },
+    /// The content is not what the pin says.
+    #[error("has the SHA-256 digest {actual}, and {expected} is required")]
+    Digest {
+        /// What the pin says, in hexadecimal.
+        expected: String,
+        /// What was read, in hexadecimal.
+        actual: String,
+    },
+    /// A pointer that cannot be followed.
+    #[error("holds a pointer that cannot be followed: {0}")]
+    Pointer(String),
+    /// Not a bundle of certificates.
+    #[error("{0}")]
+    Bundle(#[from] BundleError),
+    /// A certificate that cannot be a trust anchor or an intermediate.
+    #[error("entry {entry}: {problem}")]
+    Authority {
+        /// Number of the entry, from 1.
+        entry: usize,
+        /// What is wrong with it.
+        problem: AuthorityProblem,
+    },
+    /// Every certificate of the source is in an earlier source already.
+    #[error("adds nothing: each certificate in it is in an earlier source too")]
+    OnlyDuplicates,
+}
+
+impl SourceProblem {
+    /// Whether it is the content that is wrong, and not the way to it.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::NotFound(_)
+            | Self::Forbidden(_)
+            | Self::Throttled(_)
+            | Self::Timeout(_)
+            | Self::Unreachable(_)
+            | Self::Service(_)
+            | Self::Setup(_) => false,
+            Self::TooLarge { .. }
+            | Self::Digest { .. }
+            | Self::Pointer(_)
+            | Self::Bundle(_)
+            | Self::Authority { .. }
+            | Self::OnlyDuplicates => true,
+        }
+    }
+}
