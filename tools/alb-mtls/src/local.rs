@@ -1,12 +1,90 @@
 //! `alb-mtls local`
 
+mod settings;
+mod terminal;
+
+use std::future::poll_fn;
+use std::io::{self, Write};
+use std::pin::pin;
 use std::process::ExitCode;
+use std::task::{Context, Poll};
+
+use local_alb::{LocalAlb, LocalAlbError};
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
 
 use crate::outcome::finish;
+pub(crate) use settings::LocalArguments;
+use settings::SettingsError;
 
-#[derive(clap::Args, Debug)]
-pub(crate) struct LocalArguments {}
+pub(crate) fn run(arguments: LocalArguments) -> ExitCode {
+    finish(serve(&arguments).map(|()| String::new()))
+}
 
-pub(crate) fn run(_arguments: LocalArguments) -> ExitCode {
-    finish(Err("the local load balancer is not part of this build yet"))
+#[derive(Debug, thiserror::Error)]
+enum LocalError {
+    #[error("cannot start a runtime: {0}")]
+    Runtime(#[source] io::Error),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Start(#[from] LocalAlbError),
+}
+
+fn serve(arguments: &LocalArguments) -> Result<(), LocalError> {
+    let (sender, records) = unbounded_channel();
+    let listener = arguments.listener()?.records(sender);
+    let target_groups = arguments.target_groups()?;
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(LocalError::Runtime)?;
+    runtime.block_on(async {
+        let mut stop = StopRequest::new().map_err(LocalError::Runtime)?;
+        let mut starting = pin!(LocalAlb::start(listener, target_groups));
+        let started = poll_fn(|context| match stop.poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => starting.as_mut().poll(context).map(Some),
+        });
+        let Some(alb) = started.await.transpose()? else {
+            return Ok(());
+        };
+        // A terminal that is gone is no reason to stop.
+        let _ = writeln!(
+            io::stdout(),
+            "listening on https://{} ({})",
+            alb.address(),
+            arguments.mode_name()
+        );
+        let printer = tokio::spawn(terminal::print(records));
+        poll_fn(|context| stop.poll(context)).await;
+        alb.stop().await;
+        let _ = printer.await;
+        Ok(())
+    })
+}
+
+/// Ctrl-C, or what `kill` sends. From the start on, so that no function outlives a start that is given up.
+struct StopRequest {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopRequest {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let interrupted = self.interrupt.poll_recv(context).is_ready();
+        if interrupted || self.terminate.poll_recv(context).is_ready() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
 }
