@@ -1,1 +1,70 @@
-//! tests
+//! What the end-to-end tests share: the built binaries, a PKI made for the test, and a function with its logs.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use alb_mtls_tests::{Clients, Function};
+//!
+//! let clients = Clients::new();
+//! let function = Function::start("respond", [("MTLS_ANCHORS", clients.anchors_source())]).await;
+//! let answer = function.get("/", &clients.good_headers()).await;
+//! assert_eq!(answer.status, 200);
+//! # }
+//! ```
+
+#![expect(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod clients;
+mod function;
+mod servers;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+pub use clients::{Clients, certificate_headers, client_headers, header_of};
+pub use function::{Answer, Function, TARGET_GROUP, event};
+pub use servers::Moto;
+
+/// The built binary of a package, in the profile of the running test. Cargo has built it when the workspace was built; asking
+/// again makes sure that it is today's.
+pub fn binary(package: &str) -> PathBuf {
+    static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    let mut built = BUILT.lock().expect("no test panics while it holds this lock");
+    if !built.iter().any(|name| name == package) {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut command = Command::new(cargo);
+        command
+            .args(["build", "--quiet", "--package", package])
+            .current_dir(project());
+        if profile_directory()
+            .file_name()
+            .is_some_and(|name| name == "release")
+        {
+            command.arg("--release");
+        }
+        assert!(
+            command.status().expect("cargo starts").success(),
+            "{package} does not build"
+        );
+        built.push(package.to_owned());
+    }
+    profile_directory().join(package)
+}
+
+/// The root of the project.
+pub fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests are in a folder of the project")
+}
+
+/// `target/debug` or `target/release`: tests run from its `deps` folder.
+fn profile_directory() -> PathBuf {
+    let test = std::env::current_exe().expect("a running program has a path");
+    let deps = test.parent().expect("a program is in a folder");
+    deps.parent().expect("tests are in `deps`").to_owned()
+}

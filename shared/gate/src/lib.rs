@@ -1,1 +1,41 @@
-//! gate
+//! The gate: decides by its client certificate whether a request may pass, in one fixed order.
+//!
+//! It knows `http` requests and nothing of Lambda, so that the same [`GateLayer`] guards a function and a container
+//! behind the same load balancer:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use alb_mtls_gate::{Gate, GateLayer, Settings};
+//! use http::{Request, Response, StatusCode};
+//! use tower::{Layer, ServiceExt, service_fn};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let settings = [("MTLS_ANCHORS".to_owned(), "file:/etc/alb-mtls/anchors.pem".to_owned())];
+//! let gate = Arc::new(Gate::new(Settings::from_variables(settings).unwrap()));
+//! let inner = service_fn(async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(String::new())));
+//!
+//! // No certificate header: the inner service is never asked.
+//! let response = GateLayer::new(gate).layer(inner).oneshot(Request::new(())).await.unwrap();
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! # });
+//! ```
+
+#![warn(missing_docs)]
+
+mod gate;
+mod identity_headers;
+mod layer;
+mod record;
+mod refusal;
+mod settings;
+mod target_groups;
+
+pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
+
+pub use gate::{Decision, Gate, Ingress, Passage};
+pub use identity_headers::{states_identity, strip};
+pub use layer::{GateLayer, GateService};
+pub use record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line};
+pub use refusal::{GATE_REASONS, GateReason, Refusal};
+pub use settings::{GateSettings, Mode, PREFIX, RefusalBody, Settings, SettingsError, VARIABLES, Variable};
+pub use target_groups::{InvalidTargetGroups, TargetGroups};

@@ -1,0 +1,523 @@
+//! The event that a load balancer sends to a Lambda target, read so that no input fails.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// An event of an Application Load Balancer, or whatever was sent in its place.
+///
+/// Deserialising never fails on valid JSON: an error would become a function error, and that a 502 at the load balancer
+/// and an alarm for the operator, which a client must not be able to cause. What is not as it should be is kept as a
+/// [`Defect`] instead, and such an event is answered with 400.
+///
+/// Source: Elastic Load Balancing user guide, "Lambda functions as targets", request and response events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Event {
+    pub(crate) target_group_arn: Option<String>,
+    pub(crate) method: Option<String>,
+    pub(crate) path: Option<String>,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) header_mode: Option<HeaderMode>,
+    pub(crate) body: Option<String>,
+    pub(crate) body_is_base64: bool,
+    pub(crate) defect: Option<Defect>,
+}
+
+/// Whether repeated headers arrive and leave as lists: the target group's `lambda.multi_value_headers.enabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderMode {
+    /// `headers`: one value a name, the last one that the client sent.
+    SingleValue,
+    /// `multiValueHeaders`: every value.
+    MultiValue,
+}
+
+/// Why an event is not an HTTP request that can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Defect {
+    /// No `requestContext.elb`: the event does not come from a load balancer.
+    #[error("the event does not come from an Application Load Balancer")]
+    NotLoadBalancer,
+    /// A field holds another JSON type than documented.
+    #[error("the field `{0}` of the event is not of the documented type")]
+    FieldType(&'static str),
+    /// A field that occurs more than once, where readers may differ on which counts.
+    #[error("the field `{0}` occurs twice in the event")]
+    FieldRepeated(&'static str),
+    /// Both `headers` and `multiValueHeaders`, or both forms of the query: a load balancer sends one.
+    #[error("the event holds single-value and multi-value fields at once")]
+    BothModes,
+    /// The method is not a token of RFC 9110.
+    #[error("the request method is invalid")]
+    Method,
+    /// The path and query are no request target.
+    #[error("the path or query holds characters that cannot be in a request target")]
+    Target,
+    /// A header's name is not a token of RFC 9110.
+    #[error("a header name is invalid")]
+    HeaderName,
+    /// A header's value holds control characters.
+    #[error("a header value is invalid")]
+    HeaderValue,
+    /// The body claims to be base64 and is not.
+    #[error("the body is not valid base64")]
+    Body,
+}
+
+impl Event {
+    fn note(&mut self, defect: Defect) {
+        self.defect.get_or_insert(defect);
+    }
+
+    fn set_headers(&mut self, mode: HeaderMode, pairs: Pairs) {
+        let field = match mode {
+            HeaderMode::SingleValue => "headers",
+            HeaderMode::MultiValue => "multiValueHeaders",
+        };
+        match pairs {
+            Pairs::Absent => return,
+            Pairs::WrongType => self.note(Defect::FieldType(field)),
+            Pairs::Of(pairs) => self.headers = pairs,
+        }
+        match self.header_mode.replace(mode) {
+            None => {}
+            Some(before) if before == mode => self.note(Defect::FieldRepeated(field)),
+            Some(_) => self.note(Defect::BothModes),
+        }
+    }
+
+    fn set_query(&mut self, seen: &mut bool, field: &'static str, pairs: Pairs) {
+        match pairs {
+            Pairs::Absent => return,
+            Pairs::WrongType => self.note(Defect::FieldType(field)),
+            // API test events hold both forms; an empty one says nothing.
+            Pairs::Of(pairs) if pairs.is_empty() => return,
+            Pairs::Of(pairs) => self.query = pairs,
+        }
+        if std::mem::replace(seen, true) {
+            self.note(Defect::BothModes);
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(EventVisitor)
+    }
+}
+
+struct EventVisitor;
+
+impl<'de> Visitor<'de> for EventVisitor {
+    type Value = Event;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
+        let mut event = Event::default();
+        let mut query_seen = false;
+        while let Some(Key(key)) = map.next_key()? {
+            match key.as_str() {
+                "requestContext" => match map.next_value()? {
+                    RequestContext::LoadBalancer(arn) if event.target_group_arn.is_none() => {
+                        event.target_group_arn = Some(arn);
+                    }
+                    RequestContext::LoadBalancer(_) => event.note(Defect::FieldRepeated("requestContext")),
+                    RequestContext::Other => event.note(Defect::NotLoadBalancer),
+                },
+                "httpMethod" => set_text(&mut event, "httpMethod", map.next_value()?, |event| {
+                    &mut event.method
+                }),
+                "path" => set_text(&mut event, "path", map.next_value()?, |event| &mut event.path),
+                "body" => set_text(&mut event, "body", map.next_value()?, |event| &mut event.body),
+                "headers" => event.set_headers(HeaderMode::SingleValue, map.next_value()?),
+                "multiValueHeaders" => event.set_headers(HeaderMode::MultiValue, map.next_value()?),
+                "queryStringParameters" => {
+                    let pairs = map.next_value()?;
+                    event.set_query(&mut query_seen, "queryStringParameters", pairs);
+                }
+                "multiValueQueryStringParameters" => {
+                    let pairs = map.next_value()?;
+                    event.set_query(&mut query_seen, "multiValueQueryStringParameters", pairs);
+                }
+                "isBase64Encoded" => match map.next_value()? {
+                    Scalar::Boolean(value) => event.body_is_base64 = value,
+                    Scalar::Null => {}
+                    Scalar::Text(_) | Scalar::Other => event.note(Defect::FieldType("isBase64Encoded")),
+                },
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if event.target_group_arn.is_none() {
+            event.note(Defect::NotLoadBalancer);
+        }
+        Ok(event)
+    }
+
+    fn visit_unit<E>(self) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Event, E> {
+        Ok(not_an_object())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Event, A::Error> {
+        while elements.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(not_an_object())
+    }
+}
+
+fn not_an_object() -> Event {
+    Event {
+        defect: Some(Defect::NotLoadBalancer),
+        ..Event::default()
+    }
+}
+
+fn set_text(
+    event: &mut Event,
+    field: &'static str,
+    value: Scalar,
+    place: fn(&mut Event) -> &mut Option<String>,
+) {
+    match value {
+        Scalar::Null => {}
+        Scalar::Text(text) => {
+            if place(event).replace(text).is_some() {
+                event.note(Defect::FieldRepeated(field));
+            }
+        }
+        Scalar::Boolean(_) | Scalar::Other => event.note(Defect::FieldType(field)),
+    }
+}
+
+/// An object's key; JSON has no others than text.
+struct Key(String);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Key)
+    }
+}
+
+enum RequestContext {
+    LoadBalancer(String),
+    Other,
+}
+
+/// A JSON value of which only text and truth values matter.
+enum Scalar {
+    Null,
+    Boolean(bool),
+    Text(String),
+    Other,
+}
+
+/// The name-value pairs of a single-value or a multi-value object, in order, with repeats.
+enum Pairs {
+    Absent,
+    WrongType,
+    Of(Vec<(String, String)>),
+}
+
+/// Implements `Deserialize` for a type that takes any JSON value: `$other` for all that its visitor has no method for.
+macro_rules! tolerant {
+    ($type:ident, $visitor:ident, unit: $unit:expr, other: $other:expr, $($method:item)*) => {
+        struct $visitor;
+
+        impl<'de> Visitor<'de> for $visitor {
+            type Value = $type;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("any JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<$type, E> {
+                Ok($unit)
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<$type, E> {
+                Ok($other)
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<$type, E> {
+                Ok($other)
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<$type, E> {
+                Ok($other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<$type, A::Error> {
+                while elements.next_element::<IgnoredAny>()?.is_some() {}
+                Ok($other)
+            }
+
+            $($method)*
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any($visitor)
+            }
+        }
+    };
+}
+
+tolerant! { Scalar, ScalarVisitor, unit: Scalar::Null, other: Scalar::Other,
+    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar::Boolean(value))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Scalar, E> {
+        Ok(Scalar::Text(text))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Scalar, A::Error> {
+        skip(map)?;
+        Ok(Scalar::Other)
+    }
+}
+
+tolerant! { RequestContext, RequestContextVisitor, unit: RequestContext::Other, other: RequestContext::Other,
+    fn visit_bool<E>(self, _: bool) -> Result<RequestContext, E> {
+        Ok(RequestContext::Other)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<RequestContext, E> {
+        Ok(RequestContext::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RequestContext, A::Error> {
+        let mut found = RequestContext::Other;
+        while let Some(Key(key)) = map.next_key()? {
+            if key == "elb" {
+                found = map.next_value::<LoadBalancer>()?.0;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// `requestContext.elb`.
+struct LoadBalancer(RequestContext);
+
+tolerant! { LoadBalancer, LoadBalancerVisitor,
+    unit: LoadBalancer(RequestContext::Other), other: LoadBalancer(RequestContext::Other),
+    fn visit_bool<E>(self, _: bool) -> Result<LoadBalancer, E> {
+        Ok(LoadBalancer(RequestContext::Other))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<LoadBalancer, E> {
+        Ok(LoadBalancer(RequestContext::Other))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LoadBalancer, A::Error> {
+        let mut found = RequestContext::Other;
+        while let Some(Key(key)) = map.next_key()? {
+            if key == "targetGroupArn" {
+                found = match map.next_value()? {
+                    Scalar::Text(arn) => RequestContext::LoadBalancer(arn),
+                    _ => RequestContext::Other,
+                };
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(LoadBalancer(found))
+    }
+}
+
+tolerant! { Pairs, PairsVisitor, unit: Pairs::Absent, other: Pairs::WrongType,
+    fn visit_bool<E>(self, _: bool) -> Result<Pairs, E> {
+        Ok(Pairs::WrongType)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Pairs, E> {
+        Ok(Pairs::WrongType)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+        let mut pairs = Vec::with_capacity(map.size_hint().unwrap_or(16).min(64));
+        let mut wrong = false;
+        while let Some(Key(name)) = map.next_key()? {
+            match map.next_value()? {
+                Values::One(value) => pairs.push((name, value)),
+                Values::Several(values) => pairs.extend(values.into_iter().map(|value| (name.clone(), value))),
+                Values::WrongType => wrong = true,
+            }
+        }
+        Ok(if wrong { Pairs::WrongType } else { Pairs::Of(pairs) })
+    }
+}
+
+/// The value or the values of one header or parameter.
+enum Values {
+    One(String),
+    Several(Vec<String>),
+    WrongType,
+}
+
+struct ValuesVisitor;
+
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValuesVisitor)
+    }
+}
+
+impl<'de> Visitor<'de> for ValuesVisitor {
+    type Value = Values;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any JSON value")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Values, E> {
+        Ok(Values::One(text.to_owned()))
+    }
+
+    fn visit_string<E>(self, text: String) -> Result<Values, E> {
+        Ok(Values::One(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Values, A::Error> {
+        let mut values = Vec::with_capacity(1);
+        let mut wrong = false;
+        while let Some(value) = elements.next_element()? {
+            match value {
+                Scalar::Text(text) => values.push(text),
+                _ => wrong = true,
+            }
+        }
+        Ok(if wrong {
+            Values::WrongType
+        } else {
+            Values::Several(values)
+        })
+    }
+
+    fn visit_unit<E>(self) -> Result<Values, E> {
+        Ok(Values::WrongType)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Values, E> {
+        Ok(Values::WrongType)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Values, E> {
+        Ok(Values::WrongType)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Values, E> {
+        Ok(Values::WrongType)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Values, E> {
+        Ok(Values::WrongType)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Values, A::Error> {
+        skip(map)?;
+        Ok(Values::WrongType)
+    }
+}
+
+fn skip<'de, A: MapAccess<'de>>(mut map: A) -> Result<(), A::Error> {
+    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Event {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn any_json_value_is_an_event() {
+        for json in [
+            "null",
+            "true",
+            "-1",
+            "1",
+            "1.5",
+            "\"text\"",
+            "[1,[2]]",
+            "{}",
+            "{\"requestContext\":{\"elb\":[]}}",
+        ] {
+            assert_eq!(read(json).defect, Some(Defect::NotLoadBalancer), "{json}");
+        }
+    }
+
+    #[test]
+    fn wrong_types_are_named() {
+        let context = r#""requestContext":{"elb":{"targetGroupArn":"arn"}}"#;
+        for (field, value) in [
+            ("headers", "[]"),
+            ("headers", r#"{"a":null}"#),
+            ("multiValueHeaders", r#"{"a":[null]}"#),
+            ("multiValueHeaders", r#"{"a":{"b":1}}"#),
+            ("queryStringParameters", r#"{"a":1}"#),
+            ("httpMethod", "7"),
+            ("path", "{}"),
+            ("body", "[]"),
+            ("isBase64Encoded", "\"yes\""),
+        ] {
+            let event = read(&format!("{{{context},\"{field}\":{value}}}"));
+            assert_eq!(event.defect, Some(Defect::FieldType(field)), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn repeats_in_any_spelling_are_all_kept() {
+        let event = read(
+            r#"{"requestContext":{"elb":{"targetGroupArn":"arn"}},
+                "headers":{"x-a":"1","X-A":"2","x-a":"3"}}"#,
+        );
+        assert_eq!(event.headers.len(), 3);
+        assert_eq!(event.header_mode, Some(HeaderMode::SingleValue));
+        assert_eq!(event.defect, None);
+    }
+
+    #[test]
+    fn both_header_modes_at_once_are_a_defect() {
+        let event = read(
+            r#"{"requestContext":{"elb":{"targetGroupArn":"arn"}},
+                "headers":{"a":"1"},"multiValueHeaders":{"a":["2"]}}"#,
+        );
+        assert_eq!(event.defect, Some(Defect::BothModes));
+    }
+}

@@ -1,0 +1,92 @@
+//! From the Lambda runtime to the gate and the handler behind it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use alb_mtls_gate::{Gate, GateLayer, Ingress, Settings};
+use alb_mtls_verifier::Timestamp;
+use http::{Request, Response};
+use lambda_http::Body;
+use lambda_runtime::{Context, Error, LambdaEvent};
+use tower::{Layer, Service, ServiceExt, service_fn};
+
+use crate::event::Event;
+use crate::response::Answer;
+
+/// Starts a function: settings from the environment, logging, trust material, then the gate before `handler` for every
+/// event until Lambda ends the process.
+///
+/// Wrong settings end the process at once with one line on standard error and exit code 2.
+pub async fn serve<S>(handler: S) -> ExitCode
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Error>,
+{
+    crate::start_logging();
+    let settings = match Settings::from_environment() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let gate = Arc::new(Gate::new(settings));
+    gate.load().await;
+    match run(gate, handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the Lambda runtime stopped: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves events with this gate before `handler`.
+///
+/// # Errors
+/// When the Lambda Runtime API cannot be reached.
+pub async fn run<S>(gate: Arc<Gate>, handler: S) -> Result<(), Error>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Error>,
+{
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+        handle(Arc::clone(&gate), handler.clone(), event.payload, event.context)
+    }))
+    .await
+}
+
+/// Answers one event.
+///
+/// # Errors
+/// Those of the handler alone: whatever the event holds, the gate's part ends in an answer.
+pub async fn handle<S>(gate: Arc<Gate>, handler: S, event: Event, context: Context) -> Result<Answer, Error>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Error>,
+{
+    let header_mode = event.header_mode;
+    let ingress = Ingress {
+        target_group: event.target_group_arn.clone(),
+        function_request_id: Some(context.request_id.clone()),
+    };
+    let response = match event.into_request() {
+        Err(defect) => {
+            let refusal = gate.refuse_not_servable(&defect.to_string(), &ingress, Timestamp::now());
+            refusal.to_response(gate.settings().refusal_body)
+        }
+        Ok(mut request) => {
+            request.extensions_mut().insert(ingress);
+            request.extensions_mut().insert(context);
+            GateLayer::new(gate)
+                .layer(handler)
+                .oneshot(request)
+                .await
+                .map_err(Into::into)?
+        }
+    };
+    Ok(Answer::new(response, header_mode))
+}

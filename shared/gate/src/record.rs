@@ -1,0 +1,175 @@
+//! The decision record: one JSON line a request that says what was decided, about whom, and why.
+
+use std::io::Write;
+use std::time::Duration;
+
+use alb_mtls_verifier::{AlternativeName, DistinguishedName, Fingerprint, ReasonCode, Timestamp};
+use serde::{Serialize, Serializer};
+
+use crate::settings::Mode;
+
+/// What happened to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A verified client passed.
+    Allowed,
+    /// A client without a certificate passed, by `MTLS_MODE=optional`.
+    Anonymous,
+    /// The request was refused.
+    Denied,
+    /// The request would have been refused and passed, by `MTLS_MODE=report`.
+    WouldDeny,
+    /// The load balancer's own health check was answered.
+    HealthCheck,
+}
+
+/// One decision, for the operator. Holds no certificate, no key and no token.
+#[derive(Clone, Debug, Serialize)]
+pub struct DecisionRecord<'a> {
+    /// When it was decided.
+    pub timestamp: Timestamp,
+    /// `INFO`, or `WARN` for a refusal: Lambda's log filter reads it.
+    pub level: &'static str,
+    /// Always `decision`: what to search for.
+    pub message: &'static str,
+    /// What happened to the request.
+    pub decision: Outcome,
+    /// `MTLS_MODE`.
+    #[serde(serialize_with = "as_display")]
+    pub mode: Mode,
+    /// Why it was or would have been refused.
+    #[serde(flatten)]
+    pub refusal: Option<RefusalRecord>,
+    /// The verified client.
+    pub client: Option<ClientRecord<'a>>,
+    /// Version of the trust material that was decided with.
+    pub trust_version: Option<String>,
+    /// Method of the request.
+    pub method: &'a str,
+    /// Path of the request as sent, at most 1,024 bytes of it.
+    pub path: &'a str,
+    /// The load balancer's trace id, as in its access log.
+    pub alb_trace_id: Option<&'a str>,
+    /// Lambda's id of the invocation.
+    pub function_request_id: Option<&'a str>,
+    /// The target group that the request came through.
+    pub target_group: Option<&'a str>,
+    /// Time that the decision took.
+    #[serde(rename = "duration_us", serialize_with = "as_microseconds")]
+    pub duration: Duration,
+}
+
+/// Why a request was refused, in full.
+#[derive(Clone, Debug, Serialize)]
+pub struct RefusalRecord {
+    /// The code in the words of the load balancer's connection log.
+    pub code: ReasonCode,
+    /// The finer reason.
+    pub detail: &'static str,
+    /// One sentence with the particulars.
+    pub explanation: String,
+    /// The status of the response.
+    pub status: u16,
+}
+
+/// Who a verified client is.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClientRecord<'a> {
+    /// The certificate's subject.
+    pub subject: &'a DistinguishedName,
+    /// The certificate's issuer.
+    pub issuer: &'a DistinguishedName,
+    /// The certificate's serial number.
+    pub serial_number: &'a str,
+    /// The subject alternative names.
+    pub alternative_names: &'a [AlternativeName],
+    /// SHA-256 of the certificate.
+    pub certificate_sha256: Fingerprint,
+    /// When the certificate expires.
+    pub not_after: Timestamp,
+    /// SHA-256 of the trust anchor.
+    pub anchor_id: Fingerprint,
+    /// The trust anchor's subject.
+    pub anchor: &'a DistinguishedName,
+}
+
+/// Where decision records go.
+pub trait Recorder: Send + Sync + std::fmt::Debug {
+    /// Takes one record. Must not fail: a request is answered whether or not its record could be written.
+    fn record(&self, record: &DecisionRecord<'_>);
+}
+
+/// Writes each record as one line to standard output, where Lambda takes its logs from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StandardOutput;
+
+impl Recorder for StandardOutput {
+    fn record(&self, record: &DecisionRecord<'_>) {
+        let mut line = to_line(record);
+        line.push('\n');
+        // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    }
+}
+
+/// The record as one line of JSON in ASCII: characters that terminals act on or hide (RFC 8259 escapes only those below
+/// U+0020) are escaped too, so that a name in a certificate cannot rewrite what an operator sees.
+pub fn to_line(record: &DecisionRecord<'_>) -> String {
+    // Records hold text, numbers and nested structs of these, which always serialise.
+    let json = serde_json::to_string(record).unwrap_or_default();
+    if json.is_ascii() && !json.contains('\u{7f}') {
+        return json;
+    }
+    let mut line = String::with_capacity(json.len() + 64);
+    for character in json.chars() {
+        if character.is_ascii() && character != '\u{7f}' {
+            line.push(character);
+        } else {
+            let mut units = [0; 2];
+            for unit in character.encode_utf16(&mut units) {
+                line.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    line
+}
+
+fn as_display<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_microseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_one_ascii_line_that_reads_back_the_same() {
+        let path = "/\u{202e}evil\u{7f}\u{1b}[31m\n\u{1f600}\"";
+        let record = DecisionRecord {
+            timestamp: Timestamp::from_unix_seconds(0),
+            level: "INFO",
+            message: "decision",
+            decision: Outcome::Denied,
+            mode: Mode::Enforce,
+            refusal: None,
+            client: None,
+            trust_version: None,
+            method: "GET",
+            path,
+            alb_trace_id: None,
+            function_request_id: None,
+            target_group: None,
+            duration: Duration::from_micros(7),
+        };
+        let line = to_line(&record);
+        assert!(line.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{line}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["path"], path);
+        assert_eq!(read["duration_us"], 7);
+    }
+}

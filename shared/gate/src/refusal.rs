@@ -1,0 +1,184 @@
+//! Refusals: exact in the record, vague to the client.
+
+use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use http::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::settings::RefusalBody;
+
+/// Why a request does not pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The client's certificate is missing or not accepted.
+    #[error("{0}")]
+    Certificate(Rejection),
+    /// The request came through a target group that is not served.
+    #[error("the request came through the target group `{0}`, which MTLS_TARGET_GROUPS does not list")]
+    TargetGroup(String),
+    /// The request did not come through a load balancer although only its target groups are served.
+    #[error("the request names no target group although MTLS_TARGET_GROUPS is set")]
+    NoTargetGroup,
+    /// Not an HTTP request that can be served.
+    #[error("{0}")]
+    NotServable(String),
+    /// There is no trust material to decide with.
+    #[error("there is no trust material: {0}")]
+    NoTrustMaterial(String),
+}
+
+impl From<Rejection> for Refusal {
+    fn from(rejection: Rejection) -> Self {
+        Self::Certificate(rejection)
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::Certificate(reason.into())
+    }
+}
+
+/// A refusal of the gate's own, as the documentation shows it beside the verifier's reasons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GateReason {
+    /// The code in the words of the load balancer's connection log.
+    pub code: ReasonCode,
+    /// The finer reason in `snake_case`.
+    pub detail: &'static str,
+    /// The status of the response.
+    pub status: StatusCode,
+    /// What happened, as one clause.
+    pub meaning: &'static str,
+    /// What the operator can do about it, as one clause.
+    pub remedy: &'static str,
+}
+
+const TARGET_GROUP: GateReason = GateReason {
+    code: ReasonCode::ClientCertRejected,
+    detail: "target_group",
+    status: StatusCode::FORBIDDEN,
+    meaning: "the request came through a target group that is not served",
+    remedy: "add its ARN to MTLS_TARGET_GROUPS, or find out who registered the function there",
+};
+
+const NOT_SERVABLE: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "not_servable",
+    status: StatusCode::BAD_REQUEST,
+    meaning: "the event is not an HTTP request that can be served",
+    remedy: "look at the explanation in the record: the client or a test event is malformed",
+};
+
+const NO_TRUST_MATERIAL: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "no_trust_material",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    meaning: "trust anchors could not be loaded, or are older than MTLS_MAX_STALE",
+    remedy: "look at the explanation in the record: a source is unreadable, or its content was refused",
+};
+
+/// The gate's own refusals, in the order of the documentation.
+pub const GATE_REASONS: &[GateReason] = &[TARGET_GROUP, NOT_SERVABLE, NO_TRUST_MATERIAL];
+
+impl Refusal {
+    fn gate_reason(&self) -> Option<GateReason> {
+        match self {
+            Self::Certificate(_) => None,
+            Self::TargetGroup(_) | Self::NoTargetGroup => Some(TARGET_GROUP),
+            Self::NotServable(_) => Some(NOT_SERVABLE),
+            Self::NoTrustMaterial(_) => Some(NO_TRUST_MATERIAL),
+        }
+    }
+
+    /// The code in the words of the load balancer's connection log.
+    pub fn code(&self) -> ReasonCode {
+        match (self, self.gate_reason()) {
+            (Self::Certificate(rejection), _) => rejection.code(),
+            (_, Some(reason)) => reason.code,
+            (_, None) => ReasonCode::UnmappedConnectionError,
+        }
+    }
+
+    /// The finer reason in `snake_case`.
+    pub fn detail(&self) -> &'static str {
+        match (self, self.gate_reason()) {
+            (Self::Certificate(rejection), _) => rejection.detail(),
+            (_, Some(reason)) => reason.detail,
+            (_, None) => "unknown",
+        }
+    }
+
+    /// 401 for a certificate that is missing or not valid, 403 for what is not allowed, 503 when nothing can be
+    /// decided, 400 for what is no request.
+    pub fn status(&self) -> StatusCode {
+        self.gate_reason()
+            .map_or(StatusCode::UNAUTHORIZED, |reason| reason.status)
+    }
+
+    /// The response to the client: problem details (RFC 9457) that do not say why, unless the settings ask for the
+    /// code.
+    pub fn to_response<B: From<String>>(&self, body: RefusalBody) -> Response<B> {
+        let status = self.status();
+        let problem = Problem {
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: public_detail(status),
+            code: match body {
+                RefusalBody::Vague => None,
+                RefusalBody::WithCode => Some(self.code()),
+            },
+        };
+        // A struct of text and numbers always serialises.
+        let json = serde_json::to_string(&problem).unwrap_or_default();
+        let mut response = Response::new(B::from(json));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §15.5.2 asks for a challenge; no scheme is registered for TLS client certificates.
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ClientCertificate"));
+        }
+        response
+    }
+}
+
+#[derive(Serialize)]
+struct Problem {
+    title: &'static str,
+    status: u16,
+    detail: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<ReasonCode>,
+}
+
+const fn public_detail(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => "a valid client certificate is required",
+        StatusCode::FORBIDDEN => "this request is not allowed",
+        StatusCode::SERVICE_UNAVAILABLE => "the request cannot be decided at the moment",
+        _ => "the request cannot be served",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_learns_the_reason_only_when_asked_for() {
+        let refusal = Refusal::from(Rejection::new(Reason::Expired).because("notAfter was long ago"));
+        let vague = refusal.to_response::<String>(RefusalBody::Vague).into_body();
+        assert_eq!(
+            vague,
+            r#"{"title":"Unauthorized","status":401,"detail":"a valid client certificate is required"}"#
+        );
+        let exposed = refusal.to_response::<String>(RefusalBody::WithCode).into_body();
+        assert!(
+            exposed.contains(r#""code":"ClientCertExpired""#) && !exposed.contains("long ago"),
+            "{exposed}"
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! Servers that stand in for AWS.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// moto's server: SSM Parameter Store and S3 on this machine. Ends with the value.
+pub struct Moto {
+    process: Child,
+    port: u16,
+}
+
+impl Moto {
+    /// Starts the server and waits until it listens.
+    pub fn start() -> Self {
+        let program = crate::project().join(".venv/bin/moto_server");
+        assert!(
+            program.exists(),
+            "{} is missing: `make test` sets it up",
+            program.display()
+        );
+        let mut process = Command::new(program)
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("moto starts");
+        let output = process.stderr.take().expect("standard error is piped");
+        let mut lines = BufReader::new(output).lines();
+        let port = loop {
+            let line = lines
+                .next()
+                .expect("moto says where it listens")
+                .expect("moto writes text");
+            if let Some((_, port)) = line.rsplit_once("http://127.0.0.1:") {
+                break port.trim().parse().expect("moto listens on a port");
+            }
+        };
+        // moto must be able to go on writing its access log.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, port }
+    }
+
+    /// What AWS SDKs take as `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The variables with which a function finds this server.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.endpoint().as_str()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
+    /// Writes a parameter, through the same API as the command line of AWS.
+    pub fn put_parameter(&self, name: &str, value: &str) {
+        let request = serde_json::json!({"Name": name, "Value": value, "Type": "String", "Overwrite": true, "Tier": "Advanced"});
+        self.curl(&[
+            "-X",
+            "POST",
+            "-H",
+            "x-amz-target: AmazonSSM.PutParameter",
+            "-H",
+            "content-type: application/x-amz-json-1.1",
+            "-d",
+            &request.to_string(),
+            "/",
+        ]);
+    }
+
+    /// Makes a bucket.
+    pub fn create_bucket(&self, bucket: &str) {
+        let body = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+        self.curl(&["-X", "PUT", "-d", body, &format!("/{bucket}")]);
+    }
+
+    /// Writes an object.
+    pub fn put_object(&self, bucket: &str, key: &str, content: &str) {
+        self.curl(&[
+            "-X",
+            "PUT",
+            "-H",
+            "content-type: application/x-pem-file",
+            "--data-binary",
+            content,
+            &format!("/{bucket}/{key}"),
+        ]);
+    }
+
+    fn curl(&self, arguments: &[&str]) {
+        let (path, options) = arguments.split_last().expect("the last argument is the path");
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail-with-body"])
+            .args(["-H", "authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0"])
+            .args(options)
+            .arg(format!("{}{path}", self.endpoint()))
+            .output()
+            .expect("curl starts");
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

@@ -1,0 +1,258 @@
+//! From a real TLS handshake to a verdict of the built function, with curl as the client.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use alb_mtls_tests::{Clients, binary, certificate_headers};
+use local_alb::{
+    ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, Listener, LocalAlb, Target,
+    TargetGroup,
+};
+use pki::{CertificateBuilder, KeyKind, write_private};
+
+/// A load balancer on this machine with `respond` behind it.
+struct Gate {
+    alb: LocalAlb,
+    server_authority: PathBuf,
+}
+
+impl Gate {
+    async fn start(
+        clients: &Clients,
+        anchors: String,
+        copies: ClientCertificateHeaderCopies,
+        mode: HeaderMode,
+    ) -> Self {
+        let authority = CertificateBuilder::root("CN=Server CA").self_signed().unwrap();
+        let server = CertificateBuilder::server("CN=localhost")
+            .dns("localhost")
+            .issued_by(&authority)
+            .unwrap();
+        let certificate = clients.write("server.pem", &server.pem());
+        let key = clients.directory().join("server.key");
+        write_private(&key, &server.key().to_pem().unwrap()).unwrap();
+        let listener = Listener::from_pem_files(&certificate, &key)
+            .unwrap()
+            .address("127.0.0.1:0".parse().unwrap())
+            .client_header_copies(copies);
+        let command = FunctionCommand::new(binary("respond"))
+            .variable("MTLS_ANCHORS", anchors)
+            .variable("MTLS_EXPOSE_CODE", "true")
+            .output(FunctionOutput::Discard);
+        let target = Target::Function {
+            command,
+            concurrency: NonZeroUsize::MIN,
+        };
+        let alb = LocalAlb::start(
+            listener,
+            vec![TargetGroup::new("respond", target).header_mode(mode)],
+        )
+        .await
+        .unwrap();
+        Self {
+            alb,
+            server_authority: clients.write("server-ca.pem", &authority.pem()),
+        }
+    }
+
+    /// Status and body of a request with these options of curl.
+    async fn curl(&self, options: &[&str]) -> (u16, String) {
+        let mut command = tokio::process::Command::new("curl");
+        command
+            .args([
+                "--silent",
+                "--show-error",
+                "--write-out",
+                "\n%{http_code}",
+                "--cacert",
+            ])
+            .arg(&self.server_authority)
+            .args(options)
+            .arg(format!(
+                "https://localhost:{}/who?x=%2F",
+                self.alb.address().port()
+            ));
+        let output = command.output().await.unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let (body, status) = text.rsplit_once('\n').unwrap();
+        (status.parse().unwrap(), body.to_owned())
+    }
+
+    async fn curl_as(&self, (chain, key): &(PathBuf, PathBuf), options: &[&str]) -> (u16, String) {
+        let with_client = [&["--cert", text(chain), "--key", text(key)][..], options].concat();
+        self.curl(&with_client).await
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+async fn gate(clients: &Clients) -> Gate {
+    Gate::start(
+        clients,
+        clients.anchors_source(),
+        ClientCertificateHeaderCopies::PassOn,
+        HeaderMode::MultiValue,
+    )
+    .await
+}
+
+#[tokio::test]
+async fn a_handshake_becomes_a_verdict_over_both_versions_of_http() {
+    let clients = Clients::new();
+    let gate = gate(&clients).await;
+    let good = clients.write_client("good", &clients.good);
+    for version in ["--http1.1", "--http2"] {
+        let (status, body) = gate.curl_as(&good, &[version]).await;
+        assert_eq!(status, 200, "{version}: {body}");
+        let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(body["client"]["subject"], "CN=client-1,OU=Payments,O=Tests");
+        assert_eq!(
+            (&body["request"]["path"], &body["request"]["query"]),
+            (&"/who".into(), &"x=%2F".into())
+        );
+
+        let (status, body) = gate.curl(&[version]).await;
+        assert_eq!(
+            (status, body.contains("ClientCertMissing")),
+            (401, true),
+            "{version}: {body}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn clients_of_every_kind_get_their_verdict() {
+    let clients = Clients::new();
+    let foreign = Clients::new();
+    let gate = gate(&clients).await;
+    let cases = [
+        (
+            "rsa",
+            clients.write_client("rsa", &clients.with_key(KeyKind::Rsa2048)),
+            200,
+            "\"verified\": true",
+        ),
+        (
+            "p384",
+            clients.write_client("p384", &clients.with_key(KeyKind::P384)),
+            200,
+            "\"verified\": true",
+        ),
+        (
+            "p521",
+            clients.write_client("p521", &clients.with_key(KeyKind::P521)),
+            200,
+            "\"verified\": true",
+        ),
+        (
+            "expired",
+            clients.write_client("expired", &clients.expired()),
+            401,
+            "ClientCertExpired",
+        ),
+        (
+            "early",
+            clients.write_client("early", &clients.not_yet_valid()),
+            401,
+            "ClientCertNotYetValid",
+        ),
+        (
+            "server",
+            clients.write_client("server", &clients.server_only()),
+            401,
+            "ClientCertPurposeInvalid",
+        ),
+        (
+            "foreign",
+            foreign.write_client("foreign", &foreign.good),
+            401,
+            "ClientCertUntrusted",
+        ),
+    ];
+    for (name, files, status, words) in cases {
+        let (found, body) = gate.curl_as(&files, &[]).await;
+        assert!(found == status && body.contains(words), "{name}: {found} {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_key_does_not_connect() {
+    let clients = Clients::new();
+    let gate = gate(&clients).await;
+    let (chain, _) = clients.write_client("good", &clients.good);
+    let (_, other_key) = clients.write_client("other", &clients.with_key(KeyKind::P256));
+    let (status, body) = gate.curl_as(&(chain, other_key), &[]).await;
+    assert_eq!(status, 0, "{body}");
+}
+
+#[tokio::test]
+async fn a_certificate_header_of_the_clients_own_opens_nothing_that_can_be_seen_to_be_its_own() {
+    let clients = Clients::new();
+    let good = clients.write_client("good", &clients.good);
+    let stolen = certificate_headers(clients.header(&clients.good))
+        .pop()
+        .unwrap()
+        .1;
+    let forged = format!("X-Amzn-Mtls-Clientcert: {stolen}");
+
+    // Nobody has documented whether the load balancer removes the client's copy. If it does, the client is what its
+    // handshake says; if it does not, a second value gives the client away.
+    let strips = Gate::start(
+        &clients,
+        clients.anchors_source(),
+        ClientCertificateHeaderCopies::Strip,
+        HeaderMode::MultiValue,
+    )
+    .await;
+    assert_eq!(strips.curl(&["-H", &forged]).await.0, 401);
+    assert_eq!(strips.curl_as(&good, &["-H", &forged]).await.0, 200);
+
+    let passes_on = gate(&clients).await;
+    assert_eq!(passes_on.curl_as(&good, &["-H", &forged]).await.0, 401);
+}
+
+#[tokio::test]
+async fn a_pki_made_with_openssl_as_the_guides_do_is_accepted() {
+    let clients = Clients::new();
+    let directory = clients.directory();
+    for line in [
+        "req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 30 -subj /CN=Guide_Root/O=Guides \
+         -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign",
+        "req -newkey rsa:2048 -nodes -keyout client.key -out client.csr -subj /CN=guide-client/O=Guides",
+        "x509 -req -in client.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 10 -extfile client.cnf -out client.pem",
+    ] {
+        clients.write(
+            "client.cnf",
+            "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth\n",
+        );
+        let output = Command::new("openssl")
+            .args(line.split_whitespace())
+            .current_dir(directory)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{line}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    let anchors = format!("file:{}", directory.join("ca.pem").display());
+    let gate = Gate::start(
+        &clients,
+        anchors,
+        ClientCertificateHeaderCopies::PassOn,
+        HeaderMode::SingleValue,
+    )
+    .await;
+    let files = (directory.join("client.pem"), directory.join("client.key"));
+    let (status, body) = gate.curl_as(&files, &[]).await;
+    assert!(
+        status == 200 && body.contains("CN=guide-client"),
+        "{status} {body}"
+    );
+    let good = clients.write_client("good", &clients.good);
+    assert_eq!(gate.curl_as(&good, &[]).await.0, 401);
+}
