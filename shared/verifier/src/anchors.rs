@@ -6,9 +6,11 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
 use crate::bundle::AuthorityProblem;
-use crate::certificate::{Certificate, CertificateError, PublicKey, Validity, Version};
+use crate::certificate::{Certificate, CertificateError, PublicKey, Validity, Version, oid};
 use crate::fingerprint::Fingerprint;
-use crate::name::DistinguishedName;
+use crate::name::{DistinguishedName, look_up_key};
+use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
+use crate::signature::IssuerKey;
 
 /// One certificate that is trusted because the operator said so.
 #[derive(Debug)]
@@ -20,8 +22,25 @@ pub struct TrustAnchor {
     public_key: PublicKey,
     is_version_3: bool,
     path_length: Option<u32>,
+    allows_clients: bool,
+    may_sign_lists: bool,
+    name_constraints: Option<Box<[u8]>>,
+    policy_extensions: Option<PolicyExtensions<Box<[u8]>>>,
+    /// The whole encoding of the SubjectPublicKeyInfo.
+    public_key_info: Box<[u8]>,
+    key_algorithm: Box<[u8]>,
+    key: Box<[u8]>,
     webpki: WebpkiAnchor<'static>,
 }
+
+/// Two anchors are equal when they are the same certificate.
+impl PartialEq for TrustAnchor {
+    fn eq(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+}
+
+impl Eq for TrustAnchor {}
 
 impl TrustAnchor {
     /// Takes a CA certificate as a trust anchor. Expired ones are taken too: they anchor nothing, and whether they
@@ -34,10 +53,19 @@ impl TrustAnchor {
         let subject = DistinguishedName::parse(parsed.subject).map_err(|_| AuthorityProblem::Name)?;
         let (validity, public_key) = (parsed.validity, parsed.public_key);
         let is_version_3 = parsed.version == Version::V3;
-        let path_length = parsed
-            .extensions
+        let extensions = &parsed.extensions;
+        let path_length = extensions
             .basic_constraints
             .and_then(|constraints| constraints.path_length);
+        let unreadable = |_| AuthorityProblem::Extension;
+        let allows_clients = allows_client_authentication(&parsed).map_err(unreadable)?;
+        let name_constraints = extensions.find(oid::NAME_CONSTRAINTS).map(|found| found.value);
+        if let Some(value) = name_constraints {
+            NameConstraints::parse(value).map_err(unreadable)?;
+        }
+        let name_constraints = name_constraints.map(Box::from);
+        let policy_extensions = PolicyExtensions::of_anchor(extensions).map_err(unreadable)?;
+        let key_info = parsed.public_key_info;
         let webpki = webpki::anchor_from_trusted_cert(&certificate)
             .map_err(|_| AuthorityProblem::Malformed)?
             .to_owned();
@@ -48,6 +76,14 @@ impl TrustAnchor {
             public_key,
             is_version_3,
             path_length,
+            // Without the extension, for every purpose.
+            allows_clients: allows_clients.unwrap_or(true),
+            may_sign_lists: parsed.may_sign_lists(),
+            name_constraints,
+            policy_extensions,
+            public_key_info: key_info.encoding.into(),
+            key_algorithm: key_info.algorithm.into(),
+            key: key_info.key.into(),
             webpki,
             certificate,
         })
@@ -87,6 +123,34 @@ impl TrustAnchor {
         self.path_length
     }
 
+    pub(crate) fn allows_clients(&self) -> bool {
+        self.allows_clients
+    }
+
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        self.may_sign_lists
+    }
+
+    /// The value of the extension, known to be readable.
+    pub(crate) fn name_constraints(&self) -> Option<&[u8]> {
+        self.name_constraints.as_deref()
+    }
+
+    pub(crate) fn policy_extensions(&self) -> Option<&PolicyExtensions<Box<[u8]>>> {
+        self.policy_extensions.as_ref()
+    }
+
+    pub(crate) fn public_key_info(&self) -> &[u8] {
+        &self.public_key_info
+    }
+
+    pub(crate) fn issuer_key(&self) -> IssuerKey<'_> {
+        IssuerKey {
+            algorithm: &self.key_algorithm,
+            key: &self.key,
+        }
+    }
+
     pub(crate) fn webpki(&self) -> &WebpkiAnchor<'static> {
         &self.webpki
     }
@@ -96,8 +160,7 @@ impl TrustAnchor {
 #[derive(Clone, Debug)]
 pub struct TrustAnchors {
     all: Vec<Arc<TrustAnchor>>,
-    /// Positions in `all` by the DER content of the subject.
-    by_subject: HashMap<Box<[u8]>, Vec<usize>>,
+    by_subject: BySubject,
 }
 
 impl TrustAnchors {
@@ -107,18 +170,16 @@ impl TrustAnchors {
     pub fn new(anchors: impl IntoIterator<Item = TrustAnchor>) -> Option<Self> {
         let mut this = Self {
             all: Vec::new(),
-            by_subject: HashMap::new(),
+            by_subject: BySubject::default(),
         };
         for anchor in anchors {
-            let positions = this
-                .by_subject
-                .entry(anchor.webpki.subject.as_ref().into())
-                .or_default();
-            let known = |position: &usize| this.all.get(*position).is_some_and(|other| other.id == anchor.id);
-            if !positions.iter().any(known) {
-                positions.push(this.all.len());
-                this.all.push(Arc::new(anchor));
+            let mut known = this.with_subject(anchor.subject.der());
+            if known.any(|other| other.id == anchor.id) {
+                continue;
             }
+            drop(known);
+            this.by_subject.insert(anchor.subject.der(), this.all.len());
+            this.all.push(Arc::new(anchor));
         }
         if this.all.is_empty() { None } else { Some(this) }
     }
@@ -134,9 +195,17 @@ impl TrustAnchors {
         self.all.len()
     }
 
-    /// The anchors with this subject, given by the content of its DER encoding.
+    /// The anchors with this subject, given by its whole DER encoding.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
-        let positions = self.by_subject.get(subject).map_or(&[][..], Vec::as_slice);
+        self.at(self.by_subject.exactly(subject))
+    }
+
+    /// The anchors whose subject is the same name by RFC 5280 §7.1.
+    pub(crate) fn with_equal_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
+        self.at(self.by_subject.equally(subject))
+    }
+
+    fn at(&self, positions: &[usize]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
         positions.iter().filter_map(|position| self.all.get(*position))
     }
 }
@@ -146,7 +215,8 @@ impl TrustAnchors {
 /// They are not trusted: a path through them must still end at a trust anchor.
 #[derive(Clone, Debug, Default)]
 pub struct Intermediates {
-    by_subject: HashMap<Box<[u8]>, Vec<CertificateDer<'static>>>,
+    all: Vec<CertificateDer<'static>>,
+    by_subject: BySubject,
 }
 
 impl Intermediates {
@@ -163,27 +233,60 @@ impl Intermediates {
                 Ok(parsed) => parsed.subject.into(),
                 Err(problem) => return Err((position, problem)),
             };
-            let known = this.by_subject.entry(subject).or_default();
-            if !known.contains(&certificate) {
-                known.push(certificate);
+            let mut known = this.by_subject.exactly(&subject).iter();
+            if known.any(|position| this.all.get(*position) == Some(&certificate)) {
+                continue;
             }
+            this.by_subject.insert(&subject, this.all.len());
+            this.all.push(certificate);
         }
         Ok(this)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_subject.values().map(Vec::len).sum()
+        self.all.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_subject.is_empty()
+        self.all.is_empty()
     }
 
-    /// Those with this subject, given by its whole DER encoding.
-    pub(crate) fn with_subject(&self, subject: &[u8]) -> &[CertificateDer<'static>] {
-        self.by_subject.get(subject).map_or(&[], Vec::as_slice)
+    /// Those that bear this name, given by its whole DER encoding: written the same way, or else the same name.
+    pub(crate) fn named(&self, subject: &[u8]) -> impl Iterator<Item = &CertificateDer<'static>> {
+        let positions = match self.by_subject.exactly(subject) {
+            [] => self.by_subject.equally(subject),
+            exact => exact,
+        };
+        positions.iter().filter_map(|position| self.all.get(*position))
+    }
+}
+
+/// Positions in a list of certificates by their subject.
+#[derive(Clone, Debug, Default)]
+struct BySubject {
+    /// By the whole DER encoding.
+    exact: HashMap<Box<[u8]>, Vec<usize>>,
+    /// By what RFC 5280 §7.1 takes for the same name.
+    equal: HashMap<Box<str>, Vec<usize>>,
+}
+
+impl BySubject {
+    fn insert(&mut self, subject: &[u8], position: usize) {
+        self.exact.entry(subject.into()).or_default().push(position);
+        if let Some(key) = look_up_key(subject) {
+            self.equal.entry(key).or_default().push(position);
+        }
+    }
+
+    fn exactly(&self, subject: &[u8]) -> &[usize] {
+        self.exact.get(subject).map_or(&[], Vec::as_slice)
+    }
+
+    fn equally(&self, subject: &[u8]) -> &[usize] {
+        let positions = look_up_key(subject).and_then(|key| self.equal.get(&key));
+        positions.map_or(&[], Vec::as_slice)
     }
 }
 
@@ -198,20 +301,6 @@ fn parse_authority<'a>(
             AuthorityProblem::Extension
         }
     })?;
-    // Certificates of version 1 have no extensions that could say so; as an anchor the operator says it.
-    if parsed.version == Version::V3 && !parsed.is_authority() {
-        return Err(AuthorityProblem::NotAuthority);
-    }
-    if parsed
-        .extensions
-        .key_usage
-        .is_some_and(|usage| !usage.allows_certificate_signing())
-    {
-        return Err(AuthorityProblem::KeyUsage);
-    }
-    match parsed.public_key {
-        PublicKey::Unsupported => Err(AuthorityProblem::UnsupportedKey),
-        PublicKey::Rsa { bits } if !(2048..=8192).contains(&bits) => Err(AuthorityProblem::UnsupportedKey),
-        _ => Ok(parsed),
-    }
+    check_authority(&parsed)?;
+    Ok(parsed)
 }

@@ -3,12 +3,19 @@
 use der::Tag;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Elements, Malformed, boolean, context_tag, named_bits, single, small_unsigned};
+use crate::der_reader::{
+    Element, Elements, Malformed, boolean, context_tag, named_bits, single, small_unsigned,
+};
+use crate::name::names_are_equal;
+use crate::rejection::{Reason, Rejection};
+use crate::signature::IssuerKey;
 use crate::timestamp::Timestamp;
 
 /// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
 #[derive(Debug)]
 pub(crate) struct Certificate<'a> {
+    /// Its place among the presented certificates; none for one that the operator configured.
+    pub(crate) presented_at: Option<usize>,
     pub(crate) der: &'a [u8],
     pub(crate) to_be_signed: &'a [u8],
     pub(crate) version: Version,
@@ -21,10 +28,19 @@ pub(crate) struct Certificate<'a> {
     pub(crate) validity: Validity,
     /// The whole encoding of the Name.
     pub(crate) subject: &'a [u8],
-    /// The whole encoding of the SubjectPublicKeyInfo.
-    pub(crate) public_key_info: &'a [u8],
+    pub(crate) public_key_info: PublicKeyInfo<'a>,
     pub(crate) public_key: PublicKey,
     pub(crate) extensions: Extensions<'a>,
+}
+
+/// A SubjectPublicKeyInfo and its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PublicKeyInfo<'a> {
+    pub(crate) encoding: &'a [u8],
+    /// The content of the AlgorithmIdentifier.
+    pub(crate) algorithm: &'a [u8],
+    /// The octets of the BIT STRING.
+    pub(crate) key: &'a [u8],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +139,7 @@ impl KeyUsage {
 pub(crate) mod oid {
     use der::asn1::ObjectIdentifier;
 
-    pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+    pub(crate) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
     pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
     pub(crate) const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
     pub(crate) const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
@@ -135,11 +151,18 @@ pub(crate) mod oid {
     pub(crate) const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.33");
     pub(crate) const QC_STATEMENTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.3");
     pub(crate) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
-    pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
 
     pub(crate) const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
     pub(crate) const CLIENT_AUTHENTICATION: ObjectIdentifier =
         ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+    /// SmtpUTF8Mailbox (RFC 9598): an email address in the clothes of an otherName.
+    pub(crate) const INTERNATIONAL_MAILBOX: ObjectIdentifier =
+        ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
+    pub(crate) const QUALIFIER_CERTIFICATION_PRACTICE: ObjectIdentifier =
+        ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1");
+    pub(crate) const QUALIFIER_USER_NOTICE: ObjectIdentifier =
+        ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.2");
 
     pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
     pub(crate) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
@@ -193,17 +216,22 @@ impl<'a> Certificate<'a> {
         let issuer = fields.expect(Tag::Sequence)?.encoding;
         let validity = parse_validity(fields.expect(Tag::Sequence)?.content)?;
         let subject = fields.expect(Tag::Sequence)?.encoding;
-        let public_key_info = fields.expect(Tag::Sequence)?;
-        let public_key = parse_public_key(public_key_info.content)?;
+        let public_key_info = PublicKeyInfo::parse(fields.expect(Tag::Sequence)?)?;
+        let public_key = PublicKey::of(&public_key_info)?;
+        // issuerUniqueID and subjectUniqueID: RFC 5280 §4.1.2.8 wants them read, not interpreted.
         fields.optional(context_tag(1, false))?;
         fields.optional(context_tag(2, false))?;
         let extensions = match fields.optional(context_tag(3, true))? {
             None => Extensions::default(),
-            Some(explicit) => parse_extensions(single(explicit.content, Tag::Sequence)?)?,
+            Some(explicit) if version == Version::V3 => {
+                parse_extensions(single(explicit.content, Tag::Sequence)?)?
+            }
+            Some(_) => return Err(CertificateError::Malformed),
         };
         fields.finish()?;
 
         Ok(Self {
+            presented_at: None,
             der,
             to_be_signed: to_be_signed.encoding,
             version,
@@ -213,7 +241,7 @@ impl<'a> Certificate<'a> {
             issuer,
             validity,
             subject,
-            public_key_info: public_key_info.encoding,
+            public_key_info,
             public_key,
             extensions,
         })
@@ -225,8 +253,30 @@ impl<'a> Certificate<'a> {
             .is_some_and(|constraints| constraints.authority)
     }
 
+    /// Whether its key usage, if it has one, allows signing CRLs (RFC 5280 §4.2.1.3).
+    pub(crate) fn may_sign_lists(&self) -> bool {
+        let usage = self.extensions.key_usage;
+        usage.is_none_or(|usage| usage.allows_crl_signing())
+    }
+
+    /// RFC 5280 §3.2: subject and issuer are the same name.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.issuer == self.subject
+        self.issuer == self.subject || names_are_equal(self.issuer, self.subject)
+    }
+
+    pub(crate) fn issuer_key(&self) -> IssuerKey<'a> {
+        IssuerKey {
+            algorithm: self.public_key_info.algorithm,
+            key: self.public_key_info.key,
+        }
+    }
+
+    /// A rejection that says that it is about this certificate.
+    pub(crate) fn reject(&self, reason: Reason) -> Rejection {
+        match self.presented_at {
+            Some(index) => Rejection::new(reason).of_certificate(index),
+            None => Rejection::new(reason).because("it is a configured intermediate"),
+        }
     }
 }
 
@@ -249,33 +299,44 @@ fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
     })
 }
 
-fn parse_public_key(content: &[u8]) -> Result<PublicKey, Malformed> {
-    let mut info = Elements::new(content)?;
-    let algorithm = info.expect(Tag::Sequence)?.content;
-    let key = whole_octets(info.expect(Tag::BitString)?.content)?;
-    info.finish()?;
+impl<'a> PublicKeyInfo<'a> {
+    fn parse(info: Element<'a>) -> Result<Self, Malformed> {
+        let mut fields = Elements::new(info.content)?;
+        let algorithm = fields.expect(Tag::Sequence)?.content;
+        let key = whole_octets(fields.expect(Tag::BitString)?.content)?;
+        fields.finish()?;
+        Ok(Self {
+            encoding: info.encoding,
+            algorithm,
+            key,
+        })
+    }
+}
 
-    let mut algorithm = Elements::new(algorithm)?;
-    let kind = algorithm.expect(Tag::ObjectIdentifier)?.content;
-    if kind == oid::EC_PUBLIC_KEY.as_bytes() {
-        let curve = algorithm.next_element()?;
-        Ok(match curve.content {
-            _ if curve.tag != Tag::ObjectIdentifier => PublicKey::Unsupported,
-            curve if curve == oid::P256.as_bytes() => PublicKey::P256,
-            curve if curve == oid::P384.as_bytes() => PublicKey::P384,
-            curve if curve == oid::P521.as_bytes() => PublicKey::P521,
-            _ => PublicKey::Unsupported,
-        })
-    } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
-        let mut numbers = Elements::inside(key, Tag::Sequence)?;
-        let modulus = numbers.expect(Tag::Integer)?.content;
-        numbers.expect(Tag::Integer)?;
-        numbers.finish()?;
-        Ok(PublicKey::Rsa {
-            bits: bit_length(modulus),
-        })
-    } else {
-        Ok(PublicKey::Unsupported)
+impl PublicKey {
+    fn of(info: &PublicKeyInfo<'_>) -> Result<Self, Malformed> {
+        let mut algorithm = Elements::new(info.algorithm)?;
+        let kind = algorithm.expect(Tag::ObjectIdentifier)?.content;
+        if kind == oid::EC_PUBLIC_KEY.as_bytes() {
+            let curve = algorithm.next_element()?;
+            Ok(match curve.content {
+                _ if curve.tag != Tag::ObjectIdentifier => Self::Unsupported,
+                curve if curve == oid::P256.as_bytes() => Self::P256,
+                curve if curve == oid::P384.as_bytes() => Self::P384,
+                curve if curve == oid::P521.as_bytes() => Self::P521,
+                _ => Self::Unsupported,
+            })
+        } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
+            let mut numbers = Elements::inside(info.key, Tag::Sequence)?;
+            let modulus = numbers.expect(Tag::Integer)?.content;
+            numbers.expect(Tag::Integer)?;
+            numbers.finish()?;
+            Ok(Self::Rsa {
+                bits: bit_length(modulus),
+            })
+        } else {
+            Ok(Self::Unsupported)
+        }
     }
 }
 

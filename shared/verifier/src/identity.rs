@@ -76,7 +76,7 @@ impl ClientIdentity {
             validity: certificate.validity,
             public_key: certificate.public_key,
             certificate_fingerprint: Fingerprint::of(certificate.der),
-            public_key_fingerprint: Fingerprint::of(certificate.public_key_info),
+            public_key_fingerprint: Fingerprint::of(certificate.public_key_info.encoding),
             certificate: CertificateDer::from(certificate.der.to_vec()),
             subject,
             issuer,

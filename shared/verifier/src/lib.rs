@@ -22,16 +22,21 @@ mod anchors;
 mod bundle;
 mod certificate;
 mod der_reader;
+mod explanation;
 mod fingerprint;
 mod header;
 mod identity;
 mod name;
+mod path_search;
 mod pem_blocks;
 mod policy;
 mod rejection;
+mod revocation;
 mod rules;
+mod signature;
 mod timestamp;
 mod verifier;
+mod webpki_path;
 
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
@@ -40,11 +45,21 @@ pub use alternative_name::AlternativeName;
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors};
 pub use bundle::{AuthorityProblem, BundleError, BundleProblem, read_bundle};
 pub use certificate::{PublicKey, Validity};
+pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
 pub use fingerprint::Fingerprint;
 pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
 pub use identity::ClientIdentity;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
 pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
 pub use rejection::{Reason, ReasonCode, Rejection};
+pub use revocation::{
+    CertificateStatus, CrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
+    RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
+    RevocationReason, RevokedCertificate, RollBack, UnknownRevocationDepth, UnknownRevocationMode,
+    UnsupportedList, read_revocation_lists,
+};
+pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};
+#[doc(hidden)]
+pub use verifier::PathBuilder;
 pub use verifier::{VerifiedClient, Verifier};

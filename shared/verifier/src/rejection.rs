@@ -264,12 +264,18 @@ reasons! {
     AnchorPathLength, ClientCertUntrusted, "anchor_path_length",
         "the trust anchor allows fewer intermediates than the path has",
         "issue from a CA nearer to the anchor, or reissue the anchor (RFC 5280 section 4.2.1.9)";
+    AnchorExtendedKeyUsage, ClientCertPurposeInvalid, "anchor_extended_key_usage",
+        "the trust anchor of the path has an extended key usage without clientAuth",
+        "this CA is not for clients: take it out of MTLS_ANCHORS, or reissue its certificate with clientAuth";
     SignatureInvalid, ClientCertInvalid, "signature_invalid",
         "a signature in the path does not verify",
         "the certificate was altered, or another CA uses the issuer's name";
     KeyDistrusted, ClientCertUntrusted, "key_distrusted",
         "a key in the path is known to be compromised",
         "reissue every certificate that uses this key";
+    IssuerNameEmpty, ClientCertInvalid, "issuer_name_empty",
+        "a certificate in the path names no issuer",
+        "reissue it from a CA whose subject is not empty (RFC 5280 section 4.1.2.4)";
     IssuerNotAuthority, ClientCertInvalid, "issuer_not_authority",
         "a certificate in the path was issued by one that is not a CA",
         "reissue from a CA certificate (basicConstraints with cA)";
@@ -308,6 +314,28 @@ reasons! {
     CertificatePolicies, ClientCertInvalid, "certificate_policies",
         "a CA in the path requires a certificate policy that the path does not have",
         "reissue with the policy, or drop the policy constraint (RFC 5280 section 6.1)";
+
+    Revoked, ClientCertCrlHit, "revoked",
+        "a certificate in the path is revoked by its issuer",
+        "issue the client a new certificate if it should have one; a suspended one is let in again when the issuer publishes a CRL without it";
+    CrlMissing, ClientCertCrlProcessingError, "crl_missing",
+        "there is no CRL of the issuer of a certificate in the path",
+        "add the issuer's CRL to MTLS_CRLS; MTLS_REVOCATION=soft lets clients of unknown status in";
+    CrlScope, ClientCertCrlProcessingError, "crl_scope",
+        "the CRLs of the issuer do not speak of a certificate in the path",
+        "add the CRL of the distribution point that the certificate names, or a CRL for all certificates, to MTLS_CRLS";
+    CrlStale, ClientCertCrlProcessingError, "crl_stale",
+        "the newest CRL for a certificate in the path is past its nextUpdate",
+        "publish a newer one and see why its refresh failed; MTLS_CRL_GRACE lets a CRL count for longer";
+    CrlNotYetValid, ClientCertCrlProcessingError, "crl_not_yet_valid",
+        "the only CRL for a certificate in the path is before its thisUpdate",
+        "check the clock of the issuing CA, or wait";
+    CrlSignature, ClientCertCrlProcessingError, "crl_signature",
+        "no CRL in the issuer's name is signed with the issuer's key",
+        "the CRL was altered, or is of another CA of the same name, or the issuer has a new key: add the right one to MTLS_CRLS";
+    CrlIssuerKeyUsage, ClientCertCrlProcessingError, "crl_issuer_key_usage",
+        "the issuer of a CRL has a key usage without cRLSign",
+        "reissue the CA certificate with cRLSign (RFC 5280 section 4.2.1.3)";
 }
 
 #[cfg(test)]

@@ -1,15 +1,29 @@
-//! What webpki leaves to its caller: rules for single certificates and for whole paths.
+//! The validation of a path (RFC 5280 §6.1) and of the end-entity certificate, save for finding the path and
+//! verifying its signatures.
+//!
+//! The rules are complete on their own: they rely on nothing that a path builder may have looked at.
 
-use der::Tag;
+mod authority;
+mod certificate_policies;
+mod distrusted_keys;
+mod extended_key_usage;
+mod name_constraints;
+mod single;
+
+use std::fmt;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Version, oid};
-use crate::der_reader::{Elements, Malformed};
-use crate::policy::{ExtendedKeyUsagePolicy, VerificationPolicy};
+use crate::certificate::Certificate;
+use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
 use crate::timestamp::Timestamp;
 
-/// A path whose signatures verify: the end-entity certificate, its issuers in order, and the anchor.
+pub(crate) use authority::check_authority;
+pub(crate) use certificate_policies::PolicyExtensions;
+pub(crate) use extended_key_usage::allows_client_authentication;
+pub(crate) use name_constraints::NameConstraints;
+
+/// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of them.
 #[derive(Debug)]
 pub(crate) struct Path<'p, 'a> {
     pub(crate) end_entity: &'p Certificate<'a>,
@@ -18,162 +32,224 @@ pub(crate) struct Path<'p, 'a> {
     pub(crate) anchor: &'p TrustAnchor,
 }
 
+impl<'p, 'a> Path<'p, 'a> {
+    /// The certificates below the anchor, the end-entity certificate first.
+    fn certificates(&self) -> impl DoubleEndedIterator<Item = &'p Certificate<'a>> + use<'p, 'a> {
+        std::iter::once(self.end_entity).chain(self.intermediates.iter().copied())
+    }
+
+    /// Certificates below the anchor.
+    fn depth(&self) -> usize {
+        1 + self.intermediates.len()
+    }
+}
+
+/// What the rules are applied with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) policy: VerificationPolicy,
+    pub(crate) now: Timestamp,
+}
+
+macro_rules! checks {
+    ($($variant:ident, $name:literal, $describes:literal, $source:literal, $setting:expr;)+) => {
+        /// One thing that is checked of a client's certificates, in the order in which it is.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Check {
+            $(#[doc = concat!($describes, " (", $source, ").")] $variant,)+
+        }
+
+        impl Check {
+            /// Every check, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The name in `snake_case`; stable.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What must hold, as one clause.
+            pub const fn describes(self) -> &'static str {
+                match self { $(Self::$variant => $describes,)+ }
+            }
+
+            /// Where the rule comes from.
+            pub const fn source(self) -> &'static str {
+                match self { $(Self::$variant => $source,)+ }
+            }
+
+            /// The setting that governs it, if one does.
+            pub const fn setting(self) -> Option<&'static str> {
+                match self { $(Self::$variant => $setting,)+ }
+            }
+        }
+    };
+}
+
+checks! {
+    Parsing, "parsing", "every presented certificate can be read",
+        "RFC 5280 section 4.1", None;
+    EndEntityVersion, "end_entity_version", "the end-entity certificate is of version 3",
+        "RFC 5280 section 4.1.2.1", None;
+    EndEntityKey, "end_entity_key", "its key is RSA of 2048 to 8192 bits or on P-256, P-384 or P-521",
+        "Elastic Load Balancing user guide, mutual TLS", None;
+    EndEntitySerialNumber, "end_entity_serial_number", "its serial number is positive and of at most 20 octets",
+        "RFC 5280 section 4.1.2.2", None;
+    EndEntityKind, "end_entity_kind", "it is not a CA certificate",
+        "RFC 5280 section 4.2.1.9", None;
+    EndEntityCriticalExtensions, "end_entity_critical_extensions", "its critical extensions are all understood",
+        "RFC 5280 section 4.2", None;
+    EndEntityKeyUsage, "end_entity_key_usage", "its key usage, if there, has digitalSignature",
+        "RFC 5280 section 4.2.1.3, RFC 8446 section 4.4.2.2", None;
+    EndEntityPurpose, "end_entity_purpose", "its extended key usage has clientAuth",
+        "RFC 5280 section 4.2.1.12", Some("MTLS_EKU");
+    EndEntityValidity, "end_entity_validity", "it is valid now",
+        "RFC 5280 section 4.1.2.5", None;
+    PathBuilding, "path_building", "a path of issuers leads to a trust anchor",
+        "RFC 5280 section 6.1", Some("MTLS_ANCHORS, MTLS_INTERMEDIATES");
+    Signatures, "signatures", "every signature of the path verifies",
+        "RFC 5280 section 6.1.3(a)(1)", None;
+    AnchorValidity, "anchor_validity", "the trust anchor is valid now",
+        "our own: an expired root is a sign of a forgotten one", Some("MTLS_ANCHORS");
+    Depth, "depth", "the path is not deeper than allowed",
+        "Elastic Load Balancing user guide, mutual TLS", Some("MTLS_MAX_DEPTH");
+    OwnAnchor, "own_anchor", "the client's certificate is not its own trust anchor",
+        "our own: a certificate cannot vouch for itself", Some("MTLS_ANCHORS");
+    AnchorConstraints, "anchor_constraints", "the trust anchor's own path length and purposes allow the path",
+        "RFC 5937 section 3", Some("MTLS_ANCHORS");
+    IssuerNames, "issuer_names", "every issuer has a name",
+        "RFC 5280 section 4.1.2.4", None;
+    Authorities, "authorities", "every issuer is a CA that may sign certificates, with a sound key",
+        "RFC 5280 section 6.1.4(k), (n)", None;
+    AuthorityValidity, "authority_validity", "every issuer is valid now",
+        "RFC 5280 section 6.1.3(a)(2)", None;
+    AuthorityCriticalExtensions, "authority_critical_extensions", "their critical extensions are all understood",
+        "RFC 5280 section 6.1.4(o)", None;
+    PathLength, "path_length", "the path lengths that the issuers allow are kept",
+        "RFC 5280 section 6.1.4(l), (m)", None;
+    AuthorityPurposes, "authority_purposes", "the issuers' extended key usage, if there, has clientAuth",
+        "our own, as OpenSSL, Go and webpki: an issuer's purposes bound those below", None;
+    DistrustedKeys, "distrusted_keys", "no key of the path is known to be compromised",
+        "public incident reports", None;
+    NameConstraints, "name_constraints", "every name is within what the issuers above may issue for",
+        "RFC 5280 section 6.1.3(b), (c)", None;
+    CertificatePolicies, "certificate_policies", "the policies that the issuers require are there",
+        "RFC 5280 section 6.1.3(d) to (f), RFC 9618", None;
+    Revocation, "revocation", "no certificate of the path is revoked, and the lists that say so are current",
+        "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE");
+    Identity, "identity", "the names that identify the client can be represented",
+        "RFC 5280 sections 4.1.2.6 and 4.2.1.6", None;
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+type EndEntityRule = fn(&Certificate<'_>, &Context) -> Result<(), Rejection>;
+
 /// The rules for the end-entity certificate that need no issuer; asked before any signature is verified.
-pub(crate) fn check_end_entity(
-    certificate: &Certificate<'_>,
-    policy: VerificationPolicy,
-    now: Timestamp,
-) -> Result<(), Rejection> {
-    check_version(certificate)?;
-    check_public_key(certificate)?;
-    check_serial_number(certificate)?;
-    if certificate.is_authority() {
-        return Err(Reason::EndEntityIsAuthority.into());
-    }
-    if certificate
-        .extensions
-        .key_usage
-        .is_some_and(|usage| !usage.allows_digital_signature())
-    {
-        return Err(Reason::EndEntityKeyUsage.into());
-    }
-    check_extended_key_usage(certificate, policy.extended_key_usage)?;
-    check_validity(certificate, now)
-}
+pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
+    (Check::EndEntityVersion, single::check_version),
+    (Check::EndEntityKey, single::check_public_key),
+    (Check::EndEntitySerialNumber, single::check_serial_number),
+    (Check::EndEntityKind, single::check_not_authority),
+    (
+        Check::EndEntityCriticalExtensions,
+        single::check_critical_extensions,
+    ),
+    (Check::EndEntityKeyUsage, single::check_may_sign),
+    (Check::EndEntityPurpose, extended_key_usage::check_end_entity),
+    (Check::EndEntityValidity, single::check_validity),
+];
 
-/// The rules for a whole path, in the order of their cost.
-pub(crate) fn check_path(path: &Path<'_, '_>, policy: VerificationPolicy) -> Result<(), Rejection> {
-    check_depth(path, policy)?;
-    check_not_own_anchor(path)?;
-    check_anchor_path_length(path)?;
-    path.intermediates
+type PathRule = fn(&Path<'_, '_>, &Context) -> Result<(), Rejection>;
+
+/// The rules for a whole path whose signatures verify, in the order of their cost.
+pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
+    (Check::AnchorValidity, check_anchor_validity),
+    (Check::Depth, check_depth),
+    (Check::OwnAnchor, check_not_own_anchor),
+    (Check::AnchorConstraints, authority::check_anchor_constraints),
+    (Check::IssuerNames, check_issuer_names),
+    (Check::Authorities, authority::check_authorities),
+    (Check::AuthorityValidity, check_authority_validity),
+    (
+        Check::AuthorityCriticalExtensions,
+        check_authority_critical_extensions,
+    ),
+    (Check::PathLength, authority::check_path_length),
+    (Check::AuthorityPurposes, extended_key_usage::check_authorities),
+    (Check::DistrustedKeys, distrusted_keys::check),
+    (Check::NameConstraints, name_constraints::check),
+    (Check::CertificatePolicies, certificate_policies::check),
+];
+
+/// Applies every rule for the end-entity certificate alone.
+pub(crate) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
+    END_ENTITY_RULES
         .iter()
-        .try_for_each(|certificate| check_intermediate(certificate))
+        .try_for_each(|(_, rule)| rule(certificate, context))
 }
 
-fn check_depth(path: &Path<'_, '_>, policy: VerificationPolicy) -> Result<(), Rejection> {
-    let depth = 1 + path.intermediates.len();
-    if depth <= policy.max_depth {
+/// Applies every rule for the path.
+pub(crate) fn check_path(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    PATH_RULES.iter().try_for_each(|(_, rule)| rule(path, context))
+}
+
+fn check_anchor_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    let anchor = path.anchor;
+    let validity = anchor.validity();
+    if context.now > validity.not_after {
+        let when = format!("{} at {}", anchor.subject(), validity.not_after);
+        Err(Rejection::new(Reason::AnchorExpired).because(when))
+    } else if context.now < validity.not_before {
+        let when = format!("{} until {}", anchor.subject(), validity.not_before);
+        Err(Rejection::new(Reason::AnchorNotYetValid).because(when))
+    } else {
+        Ok(())
+    }
+}
+
+fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    let (depth, allowed) = (path.depth(), context.policy.max_depth);
+    if depth <= allowed {
         return Ok(());
     }
-    let explanation = format!(
-        "{depth} certificates below the anchor, allowed are {}",
-        policy.max_depth
-    );
+    let explanation = format!("{depth} certificates below the anchor, allowed are {allowed}");
     Err(Rejection::new(Reason::ChainTooDeep).because(explanation))
 }
 
 /// A certificate that the operator put among the anchors vouches for others, not for itself: whoever presents it as a
 /// client would otherwise pass without any CA's consent.
-fn check_not_own_anchor(path: &Path<'_, '_>) -> Result<(), Rejection> {
+fn check_not_own_anchor(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     if path.end_entity.der == path.anchor.certificate().as_ref() {
-        Err(Reason::SelfSigned.into())
+        Err(path.end_entity.reject(Reason::SelfSigned))
     } else {
         Ok(())
     }
 }
 
-/// RFC 5280 §6.1.1(d) treats an anchor as a name and a key. Its certificate states a path length all the same, the
-/// operator's CA software enforces it when issuing, and OpenSSL when verifying.
-fn check_anchor_path_length(path: &Path<'_, '_>) -> Result<(), Rejection> {
-    let below = path
-        .intermediates
-        .iter()
-        .filter(|certificate| !certificate.is_self_issued())
-        .count();
-    match path.anchor.path_length() {
-        Some(allowed) if below > allowed as usize => Err(Reason::AnchorPathLength.into()),
-        _ => Ok(()),
-    }
-}
-
-fn check_intermediate(certificate: &Certificate<'_>) -> Result<(), Rejection> {
-    check_public_key(certificate)?;
-    check_serial_number(certificate)?;
-    // RFC 5280 §6.1.4(n): if the extension is there, keyCertSign must be set.
-    if certificate
-        .extensions
-        .key_usage
-        .is_some_and(|usage| !usage.allows_certificate_signing())
+/// A nameless issuer would match every certificate that names none.
+fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
+    const EMPTY_NAME: &[u8] = &[0x30, 0];
+    match path
+        .certificates()
+        .find(|certificate| certificate.issuer == EMPTY_NAME)
     {
-        return Err(Reason::IssuerKeyUsage.into());
-    }
-    Ok(())
-}
-
-fn check_version(certificate: &Certificate<'_>) -> Result<(), Rejection> {
-    match certificate.version {
-        Version::V3 => Ok(()),
-        Version::V1 => Err(Rejection::new(Reason::CertificateVersion).because("version 1")),
-        Version::V2 => Err(Rejection::new(Reason::CertificateVersion).because("version 2")),
+        Some(certificate) => Err(certificate.reject(Reason::IssuerNameEmpty)),
+        None => Ok(()),
     }
 }
 
-/// The keys that a load balancer accepts: RSA of 2048 to 8192 bits, P-256, P-384, P-521.
-fn check_public_key(certificate: &Certificate<'_>) -> Result<(), Rejection> {
-    match certificate.public_key {
-        PublicKey::Unsupported => Err(Reason::KeyUnsupported.into()),
-        PublicKey::Rsa { bits } if !(2048..=8192).contains(&bits) => {
-            Err(Rejection::new(Reason::KeySize).because(format!("{bits} bits")))
-        }
-        _ => Ok(()),
-    }
+fn check_authority_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    let mut authorities = path.intermediates.iter();
+    authorities.try_for_each(|authority| single::check_validity(authority, context))
 }
 
-/// RFC 5280 §4.1.2.2: positive and at most 20 octets. Revocation goes by this number, so it must be one.
-fn check_serial_number(certificate: &Certificate<'_>) -> Result<(), Rejection> {
-    let octets = certificate.serial_number;
-    let negative = octets.first().is_some_and(|first| first & 0x80 != 0);
-    let zero = octets.iter().all(|octet| *octet == 0);
-    if negative || zero || octets.len() > 20 {
-        Err(Reason::SerialNumber.into())
-    } else {
-        Ok(())
-    }
-}
-
-fn check_extended_key_usage(
-    certificate: &Certificate<'_>,
-    policy: ExtendedKeyUsagePolicy,
-) -> Result<(), Rejection> {
-    let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
-        return match policy {
-            ExtendedKeyUsagePolicy::IfPresent => Ok(()),
-            ExtendedKeyUsagePolicy::Required => Err(Reason::ExtendedKeyUsageMissing.into()),
-        };
-    };
-    match allows_client_authentication(extension.value) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(Reason::ExtendedKeyUsage.into()),
-        Err(Malformed) => Err(Reason::ExtensionMalformed.into()),
-    }
-}
-
-fn allows_client_authentication(value: &[u8]) -> Result<bool, Malformed> {
-    let mut purposes = Elements::inside(value, Tag::Sequence)?;
-    let mut allowed = false;
-    while !purposes.at_end() {
-        allowed |= is_client_purpose(purposes.expect(Tag::ObjectIdentifier)?.content);
-    }
-    Ok(allowed)
-}
-
-/// clientAuth, or anyExtendedKeyUsage, which RFC 5280 §4.2.1.12 lets stand for every purpose.
-pub(crate) fn is_client_purpose(purpose: &[u8]) -> bool {
-    purpose == oid::CLIENT_AUTHENTICATION.as_bytes() || purpose == oid::ANY_EXTENDED_KEY_USAGE.as_bytes()
-}
-
-pub(crate) fn check_validity(certificate: &Certificate<'_>, now: Timestamp) -> Result<(), Rejection> {
-    let validity = certificate.validity;
-    if validity.not_before > validity.not_after {
-        Err(Reason::ValidityInverted.into())
-    } else if now < validity.not_before {
-        let explanation = format!("notBefore is {}, it is {now}", validity.not_before);
-        Err(Rejection::new(Reason::NotYetValid).because(explanation))
-    } else if now > validity.not_after {
-        let explanation = format!("notAfter was {}, it is {now}", validity.not_after);
-        Err(Rejection::new(Reason::Expired).because(explanation))
-    } else {
-        Ok(())
-    }
+fn check_authority_critical_extensions(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    let mut authorities = path.intermediates.iter();
+    authorities.try_for_each(|authority| single::check_critical_extensions(authority, context))
 }

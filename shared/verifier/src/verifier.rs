@@ -1,41 +1,21 @@
-//! The verdict: webpki builds the path and checks its signatures, the rules beside it check the rest.
+//! The verdict.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor as WebpkiAnchor};
-use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
+use rustls_pki_types::CertificateDer;
 
-use crate::anchors::{Intermediates, TrustAnchor, TrustAnchors};
+use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::{Certificate, CertificateError};
 use crate::header::PresentedChain;
 use crate::identity::ClientIdentity;
+use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
-use crate::rules::{self, Path};
+use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
+use crate::rules::{self, Context, Path};
 use crate::timestamp::Timestamp;
-
-/// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
-static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    webpki::aws_lc_rs::ECDSA_P256_SHA256,
-    webpki::aws_lc_rs::ECDSA_P256_SHA384,
-    webpki::aws_lc_rs::ECDSA_P256_SHA512,
-    webpki::aws_lc_rs::ECDSA_P384_SHA256,
-    webpki::aws_lc_rs::ECDSA_P384_SHA384,
-    webpki::aws_lc_rs::ECDSA_P384_SHA512,
-    webpki::aws_lc_rs::ECDSA_P521_SHA256,
-    webpki::aws_lc_rs::ECDSA_P521_SHA384,
-    webpki::aws_lc_rs::ECDSA_P521_SHA512,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
+use crate::webpki_path;
 
 /// Intermediates from the settings that are added to one client's chain at most.
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
@@ -46,6 +26,26 @@ pub struct Verifier {
     anchors: TrustAnchors,
     intermediates: Intermediates,
     policy: VerificationPolicy,
+    path_builder: PathBuilder,
+    revocation: Option<Revocation>,
+}
+
+/// The lists that every path is held against.
+#[derive(Clone, Debug)]
+struct Revocation {
+    lists: Arc<RevocationLists>,
+    policy: RevocationPolicy,
+}
+
+/// Who looks for a path. Both come to the same verdict, which tests rely on.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PathBuilder {
+    /// Our own search alone.
+    Own,
+    /// webpki for ordinary chains, then our own search for what it does not accept.
+    #[default]
+    WebpkiFirst,
 }
 
 /// Evidence that a client's certificate was verified: there is no other way to get one than [`Verifier::verify`].
@@ -54,6 +54,7 @@ pub struct VerifiedClient {
     identity: Arc<ClientIdentity>,
     intermediates: Vec<CertificateDer<'static>>,
     valid_until: Timestamp,
+    revocation: RevocationEvidence,
 }
 
 impl VerifiedClient {
@@ -67,9 +68,16 @@ impl VerifiedClient {
         &self.intermediates
     }
 
-    /// The last second at which every certificate of the path, the anchor included, is valid.
+    /// The last second at which the verdict holds: every certificate of the path, the anchor included, is valid, and
+    /// the CRLs that were asked still count.
     pub fn valid_until(&self) -> Timestamp {
-        self.valid_until
+        let lists = self.revocation.valid_until();
+        lists.map_or(self.valid_until, |until| until.min(self.valid_until))
+    }
+
+    /// What the CRLs say about the path.
+    pub fn revocation(&self) -> &RevocationEvidence {
+        &self.revocation
     }
 }
 
@@ -80,7 +88,27 @@ impl Verifier {
             anchors,
             intermediates,
             policy,
+            path_builder: PathBuilder::default(),
+            revocation: None,
         }
+    }
+
+    /// The same, holding every path against these lists too.
+    #[must_use]
+    pub fn with_revocation(mut self, lists: Arc<RevocationLists>, policy: RevocationPolicy) -> Self {
+        self.revocation = match policy.mode {
+            RevocationMode::Off => None,
+            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, policy }),
+        };
+        self
+    }
+
+    /// The same with another path builder.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_path_builder(mut self, path_builder: PathBuilder) -> Self {
+        self.path_builder = path_builder;
+        self
     }
 
     /// The trust anchors.
@@ -99,25 +127,18 @@ impl Verifier {
     /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before a path that could
     /// not be completed.
     pub fn verify(&self, chain: &PresentedChain, now: Timestamp) -> Result<VerifiedClient, Rejection> {
+        let context = self.context(now);
         let end_entity = parse(0, chain.end_entity())?;
-        rules::check_end_entity(&end_entity, self.policy, now)
-            .map_err(|rejection| rejection.of_certificate(0))?;
+        rules::check_end_entity(&end_entity, &context)?;
+        let intermediates = self.candidates(chain, &end_entity)?;
+        let revocation = RefCell::default();
+        let found = self.find_path(&end_entity, &intermediates, &context, &revocation);
+        let FoundPath {
+            intermediates: path_intermediates,
+            anchor,
+        } = found.map_err(|refusal| refusal.rejection)?;
 
-        let presented = chain.intermediates().iter().zip(1..);
-        let mut intermediates = presented
-            .map(|(certificate, index)| parse(index, certificate))
-            .collect::<Result<Vec<_>, _>>()?;
-        self.supply_intermediates(&end_entity, &mut intermediates);
-
-        let search = Search {
-            verifier: self,
-            end_entity: &end_entity,
-            intermediates: &intermediates,
-            now,
-        };
-        let (anchor, path_intermediates) = search.run()?;
-
-        let identity = ClientIdentity::read(&end_entity, Arc::clone(&anchor))?;
+        let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor))?;
         let not_after = |certificate: &&Certificate<'_>| certificate.validity.not_after;
         let valid_until = path_intermediates.iter().map(not_after).fold(
             end_entity.validity.not_after.min(anchor.validity().not_after),
@@ -128,7 +149,73 @@ impl Verifier {
             identity: Arc::new(identity),
             intermediates: path_intermediates.iter().map(to_owned).collect(),
             valid_until,
+            revocation: revocation.into_inner(),
         })
+    }
+
+    pub(crate) fn context(&self, now: Timestamp) -> Context {
+        Context {
+            policy: self.policy,
+            now,
+        }
+    }
+
+    /// Every certificate that may stand between the end-entity certificate and an anchor: the presented ones in their
+    /// order, then the configured ones.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        chain: &'a PresentedChain,
+        end_entity: &Certificate<'a>,
+    ) -> Result<Vec<Certificate<'a>>, Rejection> {
+        let presented = chain.intermediates().iter().zip(1..);
+        let mut candidates = presented
+            .map(|(certificate, index)| parse(index, certificate))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.supply_intermediates(end_entity, &mut candidates);
+        Ok(candidates)
+    }
+
+    /// Finds a path and leaves what the lists say about it in `revocation`.
+    pub(crate) fn find_path<'s, 'a>(
+        &'s self,
+        end_entity: &'s Certificate<'a>,
+        intermediates: &'s [Certificate<'a>],
+        context: &Context,
+        revocation: &RefCell<RevocationEvidence>,
+    ) -> Result<FoundPath<'s, 'a>, Refusal<'s, 'a>> {
+        let judge = |path: &Path<'_, '_>| {
+            self.judge(path, context)
+                .map(|evidence| _ = revocation.replace(evidence))
+        };
+        if self.path_builder == PathBuilder::WebpkiFirst && webpki_path::is_ordinary(intermediates) {
+            let found = webpki_path::build(&self.anchors, end_entity, intermediates, context.now, &judge);
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        path_search::search(&self.anchors, end_entity, intermediates, &judge)
+    }
+
+    /// Everything that is asked of a path whose signatures verify. Rules that need more than the path itself, such as
+    /// revocation, come last: they are asked of paths that are otherwise good.
+    pub(crate) fn judge(
+        &self,
+        path: &Path<'_, '_>,
+        context: &Context,
+    ) -> Result<RevocationEvidence, Rejection> {
+        rules::check_path(path, context)?;
+        self.check_revocation(path, context)
+    }
+
+    pub(crate) fn check_revocation(
+        &self,
+        path: &Path<'_, '_>,
+        context: &Context,
+    ) -> Result<RevocationEvidence, Rejection> {
+        match &self.revocation {
+            None => Ok(RevocationEvidence::default()),
+            Some(revocation) => revocation.lists.check(path, revocation.policy, context.now),
+        }
     }
 
     /// Adds the configured intermediates that could continue the presented chain, and those that continue these.
@@ -140,7 +227,7 @@ impl Verifier {
         wanted.push(end_entity.issuer);
         let mut supplied = 0;
         while let Some(issuer) = wanted.pop() {
-            for certificate in self.intermediates.with_subject(issuer) {
+            for certificate in self.intermediates.named(issuer) {
                 let known = chain.iter().any(|other| other.der == certificate.as_ref());
                 if known || supplied == MAX_SUPPLIED_INTERMEDIATES {
                     continue;
@@ -156,8 +243,11 @@ impl Verifier {
     }
 }
 
-fn parse<'a>(index: usize, certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, Rejection> {
-    Certificate::parse(certificate).map_err(|error| {
+pub(crate) fn parse<'a>(
+    index: usize,
+    certificate: &'a CertificateDer<'static>,
+) -> Result<Certificate<'a>, Rejection> {
+    let parsed = Certificate::parse(certificate).map_err(|error| {
         let rejection = match error {
             CertificateError::Malformed => Rejection::new(Reason::CertificateMalformed),
             CertificateError::RepeatedExtension => Rejection::new(Reason::ExtensionRepeated),
@@ -168,228 +258,9 @@ fn parse<'a>(index: usize, certificate: &'a CertificateDer<'static>) -> Result<C
             }
         };
         rejection.of_certificate(index)
+    })?;
+    Ok(Certificate {
+        presented_at: Some(index),
+        ..parsed
     })
-}
-
-/// One search for a path.
-struct Search<'s, 'a> {
-    verifier: &'s Verifier,
-    end_entity: &'s Certificate<'a>,
-    intermediates: &'s [Certificate<'a>],
-    now: Timestamp,
-}
-
-type FoundPath<'s, 'a> = (Arc<TrustAnchor>, Vec<&'s Certificate<'a>>);
-
-impl<'s, 'a> Search<'s, 'a> {
-    fn run(&self) -> Result<FoundPath<'s, 'a>, Rejection> {
-        let (anchors, unusable) = self.candidate_anchors();
-        let webpki_anchors: Vec<WebpkiAnchor<'_>> =
-            anchors.iter().map(|anchor| anchor.webpki().clone()).collect();
-        let intermediates: Vec<CertificateDer<'_>> = self
-            .intermediates
-            .iter()
-            .map(|certificate| CertificateDer::from(certificate.der))
-            .collect();
-        let end_entity_der = CertificateDer::from(self.end_entity.der);
-        let end_entity =
-            EndEntityCert::try_from(&end_entity_der).map_err(|error| self.explain(error, &unusable))?;
-
-        let outcome: RefCell<Outcome<'s, 'a>> = RefCell::new(Outcome::default());
-        let check = |path: &VerifiedPath<'_>| {
-            let mut outcome = outcome.borrow_mut();
-            match self.check_rules(path, &anchors) {
-                Ok(found) => {
-                    outcome.found = Some(found);
-                    Ok(())
-                }
-                Err(rejection) => {
-                    outcome.refused.get_or_insert(rejection);
-                    // The search goes on with other paths; this error is not shown to anyone.
-                    Err(webpki::Error::UnknownIssuer)
-                }
-            }
-        };
-        let result = end_entity.verify_for_usage(
-            SIGNATURE_ALGORITHMS,
-            &webpki_anchors,
-            &intermediates,
-            self.now.to_webpki(),
-            ClientPurpose,
-            None,
-            Some(&check),
-        );
-        let error = result.err();
-        match (outcome.into_inner(), error) {
-            (
-                Outcome {
-                    found: Some(found), ..
-                },
-                None,
-            ) => Ok(found),
-            (
-                Outcome {
-                    refused: Some(rejection),
-                    ..
-                },
-                _,
-            ) => Err(rejection),
-            (_, Some(error)) => Err(self.explain(error, &unusable)),
-            // webpki verified a path that the rules never saw: that cannot be, so it is not accepted.
-            (_, None) => Err(Reason::IssuerUnknown.into()),
-        }
-    }
-
-    /// The anchors that some certificate here names as its issuer: those valid now, and those that are not.
-    fn candidate_anchors(&self) -> (Vec<Arc<TrustAnchor>>, Vec<Arc<TrustAnchor>>) {
-        let mut issuers: Vec<&[u8]> = vec![name_content(self.end_entity.issuer)];
-        for certificate in self.intermediates {
-            let issuer = name_content(certificate.issuer);
-            if !issuers.contains(&issuer) {
-                issuers.push(issuer);
-            }
-        }
-        let candidates = issuers
-            .iter()
-            .flat_map(|issuer| self.verifier.anchors.with_subject(issuer))
-            .cloned();
-        candidates.partition(|anchor| {
-            let validity = anchor.validity();
-            validity.not_before <= self.now && self.now <= validity.not_after
-        })
-    }
-
-    /// Applies the rules to a path that webpki verified. Several anchors may share name and key (a renewed root): the
-    /// path is good if it is good under one of them.
-    fn check_rules(
-        &self,
-        path: &VerifiedPath<'_>,
-        anchors: &[Arc<TrustAnchor>],
-    ) -> Result<FoundPath<'s, 'a>, Rejection> {
-        let mut intermediates = Vec::with_capacity(2);
-        for certificate in path.intermediate_certificates() {
-            let der = certificate.der();
-            let parsed = self
-                .intermediates
-                .iter()
-                .find(|parsed| parsed.der == der.as_ref());
-            intermediates.push(parsed.ok_or(Rejection::new(Reason::IssuerUnknown))?);
-        }
-        let mut first_refusal = None;
-        for anchor in anchors.iter().filter(|anchor| anchor.webpki() == path.anchor()) {
-            let path = Path {
-                end_entity: self.end_entity,
-                intermediates: &intermediates,
-                anchor,
-            };
-            match rules::check_path(&path, self.verifier.policy) {
-                Ok(()) => return Ok((Arc::clone(anchor), intermediates)),
-                Err(rejection) => first_refusal = first_refusal.or(Some(rejection)),
-            }
-        }
-        Err(first_refusal.unwrap_or(Rejection::new(Reason::IssuerUnknown)))
-    }
-
-    /// The words for webpki's verdict, made more exact by what it does not say: which certificate, and whether an
-    /// anchor would have matched.
-    fn explain(&self, error: webpki::Error, unusable: &[Arc<TrustAnchor>]) -> Rejection {
-        use webpki::Error;
-        match error {
-            Error::UnknownIssuer => self.explain_unknown_issuer(unusable),
-            Error::CertExpired { .. } | Error::CertNotValidYet { .. } | Error::InvalidCertValidity => {
-                self.explain_validity()
-            }
-            Error::InvalidSignatureForPublicKey => Reason::SignatureInvalid.into(),
-            Error::CertDistrusted => Reason::KeyDistrusted.into(),
-            Error::CaUsedAsEndEntity => Rejection::new(Reason::EndEntityIsAuthority).of_certificate(0),
-            Error::EndEntityUsedAsCa => Reason::IssuerNotAuthority.into(),
-            Error::PathLenConstraintViolated => Reason::PathLength.into(),
-            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
-                Reason::ExtendedKeyUsage.into()
-            }
-            Error::NameConstraintViolation
-            | Error::MalformedNameConstraint
-            | Error::InvalidNetworkMaskConstraint => Reason::NameConstraints.into(),
-            Error::UnsupportedCriticalExtension => Reason::CriticalExtension.into(),
-            Error::UnsupportedCertVersion => Reason::CertificateVersion.into(),
-            Error::ExtensionValueInvalid | Error::MalformedExtensions => Reason::ExtensionMalformed.into(),
-            Error::UnsupportedSignatureAlgorithmContext(_)
-            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => Reason::SignatureAlgorithm.into(),
-            Error::MaximumPathDepthExceeded => Reason::ChainTooDeep.into(),
-            Error::MaximumSignatureChecksExceeded
-            | Error::MaximumPathBuildCallsExceeded
-            | Error::MaximumNameConstraintComparisonsExceeded => Reason::PathTooComplex.into(),
-            other => Rejection::new(Reason::CertificateMalformed).because(other.to_string()),
-        }
-    }
-
-    fn explain_unknown_issuer(&self, unusable: &[Arc<TrustAnchor>]) -> Rejection {
-        if let Some(anchor) = unusable.first() {
-            let validity = anchor.validity();
-            let (reason, when) = if self.now > validity.not_after {
-                (
-                    Reason::AnchorExpired,
-                    format!("{} at {}", anchor.subject(), validity.not_after),
-                )
-            } else {
-                (
-                    Reason::AnchorNotYetValid,
-                    format!("{} until {}", anchor.subject(), validity.not_before),
-                )
-            };
-            return Rejection::new(reason).because(when);
-        }
-        if self.end_entity.is_self_issued() {
-            return Rejection::new(Reason::SelfSigned).of_certificate(0);
-        }
-        Reason::IssuerUnknown.into()
-    }
-
-    fn explain_validity(&self) -> Rejection {
-        let in_order = std::iter::once(self.end_entity).chain(self.intermediates);
-        for (index, certificate) in in_order.enumerate() {
-            if let Err(rejection) = rules::check_validity(certificate, self.now) {
-                return rejection.of_certificate(index);
-            }
-        }
-        Reason::Expired.into()
-    }
-}
-
-#[derive(Default)]
-struct Outcome<'s, 'a> {
-    found: Option<FoundPath<'s, 'a>>,
-    /// Why the first complete path was refused.
-    refused: Option<Rejection>,
-}
-
-/// webpki keeps names without their outer tag and length.
-fn name_content(encoding: &[u8]) -> &[u8] {
-    crate::der_reader::single(encoding, der::Tag::Sequence).unwrap_or_default()
-}
-
-/// Extended key usage as webpki asks it of every certificate of a path: what is there must allow clients.
-struct ClientPurpose;
-
-impl ExtendedKeyUsageValidator for ClientPurpose {
-    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
-        const CLIENT_AUTHENTICATION: KeyPurposeId<'static> =
-            KeyPurposeId::new(crate::certificate::oid::CLIENT_AUTHENTICATION.as_bytes());
-        const ANY: KeyPurposeId<'static> =
-            KeyPurposeId::new(crate::certificate::oid::ANY_EXTENDED_KEY_USAGE.as_bytes());
-        let mut listed = false;
-        for purpose in purposes {
-            let purpose = purpose?;
-            if purpose == CLIENT_AUTHENTICATION || purpose == ANY {
-                return Ok(());
-            }
-            listed = true;
-        }
-        // Whether the end-entity certificate must have the extension is asked of it alone, before the search.
-        if listed {
-            Err(webpki::Error::EmptyEkuExtension)
-        } else {
-            Ok(())
-        }
-    }
 }

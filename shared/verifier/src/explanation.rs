@@ -1,0 +1,196 @@
+//! Every check of one presented chain, for people who want to know why.
+
+use std::sync::Arc;
+
+use rustls_pki_types::CertificateDer;
+
+use crate::anchors::TrustAnchor;
+use crate::certificate::{Certificate, PublicKey, Validity};
+use crate::fingerprint::Fingerprint;
+use crate::header::PresentedChain;
+use crate::identity::ClientIdentity;
+use crate::name::DistinguishedName;
+use crate::path_search::{self, Progress, Refusal};
+use crate::rejection::Rejection;
+use crate::rules::{self, Check, Path};
+use crate::timestamp::Timestamp;
+use crate::verifier::{VerifiedClient, Verifier, parse};
+
+/// What [`Verifier::verify`] says of a chain, and how each of its checks went.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The verdict.
+    pub verdict: Result<VerifiedClient, Rejection>,
+    /// Every check in order. More than one may have failed; the verdict names the first that was met.
+    pub checks: Vec<(Check, Outcome)>,
+    /// The path that the checks were applied to, the end-entity certificate first, as far as it goes.
+    pub path: Vec<PathCertificate>,
+    /// The trust anchor at the end of that path.
+    pub anchor: Option<Arc<TrustAnchor>>,
+}
+
+/// How a check went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    Passed,
+    /// It does not hold.
+    Failed(Rejection),
+    /// There was nothing to apply it to, because an earlier check failed.
+    NotReached,
+}
+
+/// A certificate of a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathCertificate {
+    /// Its position among the presented certificates; absent for one from the settings.
+    pub presented_at: Option<usize>,
+    /// What it says.
+    pub summary: CertificateSummary,
+}
+
+/// What a certificate says, not verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateSummary {
+    /// The subject; absent when it cannot be represented.
+    pub subject: Option<DistinguishedName>,
+    /// The issuer; absent when it cannot be represented.
+    pub issuer: Option<DistinguishedName>,
+    /// When it is valid.
+    pub validity: Validity,
+    /// Kind and size of the key.
+    pub public_key: PublicKey,
+    /// Whether it says that it is a CA's.
+    pub is_authority: bool,
+    /// Whether subject and issuer are the same name.
+    pub is_self_issued: bool,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Fingerprint,
+}
+
+impl CertificateSummary {
+    /// Reads a certificate; `None` when it is not one.
+    pub fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
+        Certificate::parse(certificate)
+            .ok()
+            .map(|parsed| Self::of(&parsed))
+    }
+
+    fn of(certificate: &Certificate<'_>) -> Self {
+        Self {
+            subject: DistinguishedName::parse(certificate.subject).ok(),
+            issuer: DistinguishedName::parse(certificate.issuer).ok(),
+            validity: certificate.validity,
+            public_key: certificate.public_key,
+            is_authority: certificate.is_authority(),
+            is_self_issued: certificate.is_self_issued(),
+            fingerprint: Fingerprint::of(certificate.der),
+        }
+    }
+}
+
+impl Verifier {
+    /// Decides as [`Verifier::verify`] does, and says how every check went. Slower: for people, not for requests.
+    pub fn explain(&self, chain: &PresentedChain, now: Timestamp) -> Explanation {
+        let mut explanation = Explanation {
+            verdict: self.verify(chain, now),
+            checks: Vec::with_capacity(Check::ALL.len()),
+            path: Vec::new(),
+            anchor: None,
+        };
+        let checked = self.check_everything(chain, now, &mut explanation);
+        if let Err((check, rejection)) = checked {
+            explanation.checks.push((check, Outcome::Failed(rejection)));
+        }
+        let reached: Vec<Check> = explanation.checks.iter().map(|(check, _)| *check).collect();
+        let missing = Check::ALL.iter().filter(|check| !reached.contains(check));
+        explanation
+            .checks
+            .extend(missing.map(|check| (*check, Outcome::NotReached)));
+        explanation.checks.sort_by_key(|(check, _)| *check);
+        explanation
+    }
+
+    /// Stops at a check without which the following ones have nothing to look at.
+    fn check_everything(
+        &self,
+        chain: &PresentedChain,
+        now: Timestamp,
+        explanation: &mut Explanation,
+    ) -> Result<(), (Check, Rejection)> {
+        let unreadable = |rejection| (Check::Parsing, rejection);
+        let context = self.context(now);
+        let end_entity = parse(0, chain.end_entity()).map_err(unreadable)?;
+        let intermediates = self.candidates(chain, &end_entity).map_err(unreadable)?;
+        let checks = &mut explanation.checks;
+        checks.push((Check::Parsing, Outcome::Passed));
+        for (check, rule) in rules::END_ENTITY_RULES {
+            checks.push((*check, rule(&end_entity, &context).into()));
+        }
+
+        let judge = |path: &Path<'_, '_>| self.judge(path, &context).map(|_| ());
+        let searched = path_search::search(self.anchors(), &end_entity, &intermediates, &judge);
+        let (path, anchor, stopped) = match searched {
+            Ok(found) => (found.intermediates, Some(found.anchor), None),
+            Err(Refusal {
+                rejection,
+                progress,
+                intermediates,
+                anchor,
+            }) => (intermediates, anchor, Some((progress, rejection))),
+        };
+        let certificates = std::iter::once(&end_entity).chain(path.iter().copied());
+        explanation.path = certificates.map(PathCertificate::of).collect();
+        explanation.anchor = anchor.cloned();
+        let checks = &mut explanation.checks;
+        match stopped {
+            Some((Progress::Incomplete | Progress::TooComplex, rejection)) => {
+                return Err((Check::PathBuilding, rejection));
+            }
+            Some((Progress::Unverified, rejection)) => {
+                checks.push((Check::PathBuilding, Outcome::Passed));
+                return Err((Check::Signatures, rejection));
+            }
+            Some((Progress::Unusable | Progress::Refused | Progress::Revoked, _)) | None => {
+                checks.push((Check::PathBuilding, Outcome::Passed));
+                checks.push((Check::Signatures, Outcome::Passed));
+            }
+        }
+        let Some(anchor) = anchor else {
+            return Ok(());
+        };
+        let path = Path {
+            end_entity: &end_entity,
+            intermediates: &path,
+            anchor,
+        };
+        for (check, rule) in rules::PATH_RULES {
+            checks.push((*check, rule(&path, &context).into()));
+        }
+        let revocation = self.check_revocation(&path, &context).map(|_| ());
+        checks.push((Check::Revocation, revocation.into()));
+        let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor)).map(|_| ());
+        checks.push((Check::Identity, identity.into()));
+        Ok(())
+    }
+}
+
+impl From<Result<(), Rejection>> for Outcome {
+    fn from(result: Result<(), Rejection>) -> Self {
+        match result {
+            Ok(()) => Self::Passed,
+            Err(rejection) => Self::Failed(rejection),
+        }
+    }
+}
+
+impl PathCertificate {
+    fn of(certificate: &Certificate<'_>) -> Self {
+        Self {
+            presented_at: certificate.presented_at,
+            summary: CertificateSummary::of(certificate),
+        }
+    }
+}

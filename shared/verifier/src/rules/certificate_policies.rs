@@ -1,0 +1,358 @@
+//! Certificate policies (RFC 5280 §6.1, with the policies of one depth as a set, as RFC 9618 has it, so that hostile
+//! policies and mappings cost no more than their length).
+//!
+//! The initial policy set is any-policy, and no explicit policy is required at the start: a path is refused only when
+//! an issuer in it, or its anchor, requires a policy that it does not have.
+
+use der::Tag;
+
+use super::{Context, Path};
+use crate::certificate::{Certificate, Extensions, oid};
+use crate::der_reader::{Elements, Malformed, context_tag, single, small_unsigned};
+use crate::rejection::{Reason, Rejection};
+
+/// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PolicyExtensions<T> {
+    policies: Option<T>,
+    mappings: Option<T>,
+    constraints: Option<T>,
+    inhibit_any: Option<T>,
+}
+
+impl<'a> PolicyExtensions<&'a [u8]> {
+    fn of(extensions: &Extensions<'a>) -> Self {
+        let value = |oid| extensions.find(oid).map(|extension| extension.value);
+        Self {
+            policies: value(oid::CERTIFICATE_POLICIES),
+            mappings: value(oid::POLICY_MAPPINGS),
+            constraints: value(oid::POLICY_CONSTRAINTS),
+            inhibit_any: value(oid::INHIBIT_ANY_POLICY),
+        }
+    }
+
+    fn read(self) -> Result<Statements<'a>, Malformed> {
+        let (require_explicit, inhibit_mapping) = self
+            .constraints
+            .map(read_constraints)
+            .transpose()?
+            .unwrap_or_default();
+        let inhibit_any = self
+            .inhibit_any
+            .map(|value| small_unsigned(single(value, Tag::Integer)?));
+        Ok(Statements {
+            policies: self.policies.map(read_policies).transpose()?,
+            mappings: self.mappings.map(read_mappings).transpose()?.unwrap_or_default(),
+            require_explicit,
+            inhibit_mapping,
+            inhibit_any: inhibit_any.transpose()?,
+        })
+    }
+}
+
+impl PolicyExtensions<Box<[u8]>> {
+    /// A trust anchor's, checked to be readable; `None` when it says nothing of policies.
+    pub(crate) fn of_anchor(extensions: &Extensions<'_>) -> Result<Option<Self>, Malformed> {
+        let values = PolicyExtensions::of(extensions);
+        let owned = |value: Option<&[u8]>| value.map(Box::from);
+        let all = Self {
+            policies: owned(values.policies),
+            mappings: owned(values.mappings),
+            constraints: owned(values.constraints),
+            inhibit_any: owned(values.inhibit_any),
+        };
+        values.read()?;
+        Ok((all != Self::default()).then_some(all))
+    }
+
+    fn as_borrowed(&self) -> PolicyExtensions<&[u8]> {
+        PolicyExtensions {
+            policies: self.policies.as_deref(),
+            mappings: self.mappings.as_deref(),
+            constraints: self.constraints.as_deref(),
+            inhibit_any: self.inhibit_any.as_deref(),
+        }
+    }
+}
+
+/// What one certificate says of policies. Policies are the content octets of their object identifiers.
+#[derive(Debug, Default)]
+struct Statements<'a> {
+    /// In order; `None` without the extension.
+    policies: Option<Vec<&'a [u8]>>,
+    /// In order.
+    mappings: Vec<Mapping<'a>>,
+    require_explicit: Option<u32>,
+    inhibit_mapping: Option<u32>,
+    inhibit_any: Option<u32>,
+}
+
+/// One line of policyMappings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Mapping<'a> {
+    issuer_domain: &'a [u8],
+    subject_domain: &'a [u8],
+}
+
+fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    let mut policies = Vec::new();
+    while !elements.at_end() {
+        let mut information = Elements::new(elements.expect(Tag::Sequence)?.content)?;
+        policies.push(information.expect(Tag::ObjectIdentifier)?.content);
+        information.optional(Tag::Sequence)?;
+        information.finish()?;
+    }
+    let named = policies.len();
+    policies.sort_unstable();
+    policies.dedup();
+    // RFC 5280 §4.2.1.4: at least one, and none twice.
+    if named == 0 || policies.len() < named {
+        Err(Malformed)
+    } else {
+        Ok(policies)
+    }
+}
+
+fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
+    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    let mut mappings = Vec::new();
+    while !elements.at_end() {
+        let mut mapping = Elements::new(elements.expect(Tag::Sequence)?.content)?;
+        let issuer_domain = mapping.expect(Tag::ObjectIdentifier)?.content;
+        let subject_domain = mapping.expect(Tag::ObjectIdentifier)?.content;
+        mapping.finish()?;
+        // RFC 5280 §6.1.4(a).
+        if [issuer_domain, subject_domain].contains(&oid::ANY_POLICY.as_bytes()) {
+            return Err(Malformed);
+        }
+        mappings.push(Mapping {
+            issuer_domain,
+            subject_domain,
+        });
+    }
+    if mappings.is_empty() {
+        return Err(Malformed);
+    }
+    mappings.sort_unstable();
+    Ok(mappings)
+}
+
+/// requireExplicitPolicy and inhibitPolicyMapping.
+fn read_constraints(value: &[u8]) -> Result<(Option<u32>, Option<u32>), Malformed> {
+    let mut fields = Elements::inside(value, Tag::Sequence)?;
+    let mut skip_certificates = |tag| match fields.optional(context_tag(tag, false))? {
+        None => Ok::<_, Malformed>(None),
+        Some(element) => Ok(Some(small_unsigned(element.content)?)),
+    };
+    let require_explicit = skip_certificates(0)?;
+    let inhibit_mapping = skip_certificates(1)?;
+    fields.finish()?;
+    // RFC 5280 §4.2.1.11: never an empty sequence.
+    if require_explicit.is_none() && inhibit_mapping.is_none() {
+        return Err(Malformed);
+    }
+    Ok((require_explicit, inhibit_mapping))
+}
+
+pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
+    let mut statements = Vec::new();
+    for certificate in path.certificates() {
+        statements.push(read(certificate)?);
+    }
+    let of_anchor = match path.anchor.policy_extensions() {
+        None => None,
+        Some(extensions) => {
+            let read = extensions.as_borrowed().read();
+            Some(read.map_err(|_| Rejection::new(Reason::ExtensionMalformed))?)
+        }
+    };
+    // Where nobody requires a policy, policies are information for whoever reads the identity.
+    let mut all = statements.iter().chain(&of_anchor);
+    if !all.any(|statements| statements.require_explicit.is_some()) {
+        return Ok(());
+    }
+
+    let mut state = State::new(path.depth());
+    if let Some(statements) = &of_anchor {
+        state.start_from(statements);
+    }
+    let downwards = path.certificates().zip(&statements).enumerate();
+    for (below, (certificate, statements)) in downwards.collect::<Vec<_>>().into_iter().rev() {
+        let is_end_entity = below == 0;
+        let is_self_issued = !is_end_entity && certificate.is_self_issued();
+        state.process(statements, is_self_issued);
+        if is_end_entity {
+            state.wrap_up(statements);
+        } else {
+            state.prepare_for_next(statements, is_self_issued);
+        }
+        if state.is_violated() {
+            return Err(certificate.reject(Reason::CertificatePolicies));
+        }
+    }
+    Ok(())
+}
+
+fn read<'a>(certificate: &Certificate<'a>) -> Result<Statements<'a>, Rejection> {
+    let extensions = &certificate.extensions;
+    let malformed = |_| {
+        certificate
+            .reject(Reason::ExtensionMalformed)
+            .because("certificate policies, their mappings or constraints")
+    };
+    let values = PolicyExtensions::of(extensions);
+    if values == PolicyExtensions::default() {
+        return Ok(Statements::default());
+    }
+    // RFC 5280 §4.2.1.4: whoever processes a critical extension must know its qualifiers.
+    if let Some(policies) = extensions.find(oid::CERTIFICATE_POLICIES)
+        && policies.critical
+        && !has_known_qualifiers(policies.value).map_err(malformed)?
+    {
+        return Err(certificate
+            .reject(Reason::CriticalExtension)
+            .because("a policy qualifier"));
+    }
+    values.read().map_err(malformed)
+}
+
+fn has_known_qualifiers(value: &[u8]) -> Result<bool, Malformed> {
+    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    while !elements.at_end() {
+        let mut information = Elements::new(elements.expect(Tag::Sequence)?.content)?;
+        information.expect(Tag::ObjectIdentifier)?;
+        let Some(qualifiers) = information.optional(Tag::Sequence)? else {
+            continue;
+        };
+        let mut qualifiers = Elements::new(qualifiers.content)?;
+        while !qualifiers.at_end() {
+            let mut qualifier = Elements::new(qualifiers.expect(Tag::Sequence)?.content)?;
+            let kind = qualifier.expect(Tag::ObjectIdentifier)?.content;
+            if kind != oid::QUALIFIER_CERTIFICATION_PRACTICE.as_bytes()
+                && kind != oid::QUALIFIER_USER_NOTICE.as_bytes()
+            {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// The state variables of RFC 5280 §6.1.2, with the valid policies of one depth in place of a tree.
+///
+/// Only whether the tree has leaves matters, so that their ancestors need not be kept: a leaf's policy is valid, and
+/// what a next certificate may name is what the leaves expect.
+#[derive(Debug)]
+struct State<'a> {
+    explicit_policy: usize,
+    policy_mapping: usize,
+    inhibit_any_policy: usize,
+    /// Whether there is a leaf for any-policy.
+    any: bool,
+    /// What the other leaves expect, in order and each once; the same as their policies until they are mapped.
+    expected: Vec<&'a [u8]>,
+}
+
+impl<'a> State<'a> {
+    fn new(depth: usize) -> Self {
+        Self {
+            explicit_policy: depth + 1,
+            policy_mapping: depth + 1,
+            inhibit_any_policy: depth + 1,
+            any: true,
+            expected: Vec::new(),
+        }
+    }
+
+    /// The anchor as if it were the path's first certificate (RFC 5937 §3), except that an anchor that names no
+    /// policies allows every one.
+    fn start_from(&mut self, anchor: &Statements<'a>) {
+        if anchor.policies.is_some() {
+            self.process(anchor, true);
+        }
+        self.prepare_for_next(anchor, true);
+    }
+
+    /// RFC 5280 §6.1.3(d), (e).
+    fn process(&mut self, statements: &Statements<'a>, is_self_issued: bool) {
+        let any_policy = oid::ANY_POLICY.as_bytes();
+        let Some(policies) = &statements.policies else {
+            self.any = false;
+            self.expected.clear();
+            return;
+        };
+        let names_any = policies.binary_search(&any_policy).is_ok();
+        let takes_any = names_any && (self.inhibit_any_policy > 0 || is_self_issued);
+        let is_valid = |policy: &&'a [u8]| {
+            *policy != any_policy && (self.any || self.expected.binary_search(policy).is_ok())
+        };
+        let mut valid: Vec<&'a [u8]> = policies.iter().copied().filter(is_valid).collect();
+        if takes_any {
+            valid.append(&mut self.expected);
+        }
+        valid.sort_unstable();
+        valid.dedup();
+        self.expected = valid;
+        self.any &= takes_any;
+    }
+
+    /// RFC 5280 §6.1.4(b), (h) to (j).
+    fn prepare_for_next(&mut self, statements: &Statements<'a>, is_self_issued: bool) {
+        self.map(&statements.mappings);
+        if !is_self_issued {
+            for counter in [
+                &mut self.explicit_policy,
+                &mut self.policy_mapping,
+                &mut self.inhibit_any_policy,
+            ] {
+                *counter = counter.saturating_sub(1);
+            }
+        }
+        lower(&mut self.explicit_policy, statements.require_explicit);
+        lower(&mut self.policy_mapping, statements.inhibit_mapping);
+        lower(&mut self.inhibit_any_policy, statements.inhibit_any);
+    }
+
+    fn map(&mut self, mappings: &[Mapping<'a>]) {
+        if mappings.is_empty() {
+            return;
+        }
+        let is_mapped = |policy: &[u8]| {
+            let by_policy = mappings.binary_search_by_key(&policy, |mapping| mapping.issuer_domain);
+            by_policy.is_ok()
+        };
+        let mut expected: Vec<&'a [u8]> = self.expected.clone();
+        expected.retain(|policy| !is_mapped(policy));
+        if self.policy_mapping > 0 {
+            let is_valid = |policy: &&'a [u8]| self.any || self.expected.binary_search(policy).is_ok();
+            let targets = mappings.iter().filter(|mapping| is_valid(&mapping.issuer_domain));
+            expected.extend(targets.map(|mapping| mapping.subject_domain));
+        }
+        expected.sort_unstable();
+        expected.dedup();
+        self.expected = expected;
+    }
+
+    /// RFC 5280 §6.1.5(a), (b).
+    fn wrap_up(&mut self, statements: &Statements<'a>) {
+        self.explicit_policy = self.explicit_policy.saturating_sub(1);
+        if statements.require_explicit == Some(0) {
+            self.explicit_policy = 0;
+        }
+    }
+
+    /// RFC 5280 §6.1.3(f), §6.1.5(g).
+    fn is_violated(&self) -> bool {
+        self.explicit_policy == 0 && !self.any && self.expected.is_empty()
+    }
+}
+
+fn lower(counter: &mut usize, limit: Option<u32>) {
+    if let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok()) {
+        *counter = limit.min(*counter);
+    }
+}
+
+#[cfg(test)]
+mod tests;

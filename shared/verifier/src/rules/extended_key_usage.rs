@@ -1,0 +1,56 @@
+//! Extended key usage (RFC 5280 §4.2.1.12).
+
+use der::Tag;
+
+use super::{Context, Path};
+use crate::certificate::{Certificate, oid};
+use crate::der_reader::{Elements, Malformed};
+use crate::policy::ExtendedKeyUsagePolicy;
+use crate::rejection::{Reason, Rejection};
+
+pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
+    match (
+        allows_client_authentication(certificate),
+        context.policy.extended_key_usage,
+    ) {
+        (Ok(None), ExtendedKeyUsagePolicy::Required) => {
+            Err(certificate.reject(Reason::ExtendedKeyUsageMissing))
+        }
+        (allowed, _) => check(certificate, allowed),
+    }
+}
+
+/// An issuer's purposes bound those of the certificates below it.
+pub(super) fn check_authorities(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
+    let mut authorities = path.intermediates.iter();
+    authorities.try_for_each(|authority| check(authority, allows_client_authentication(authority)))
+}
+
+fn check(certificate: &Certificate<'_>, allowed: Result<Option<bool>, Malformed>) -> Result<(), Rejection> {
+    match allowed {
+        Ok(None | Some(true)) => Ok(()),
+        Ok(Some(false)) => Err(certificate.reject(Reason::ExtendedKeyUsage)),
+        Err(Malformed) => Err(certificate
+            .reject(Reason::ExtensionMalformed)
+            .because("extended key usage")),
+    }
+}
+
+/// Whether clientAuth is among the purposes, or anyExtendedKeyUsage, which stands for every purpose; `None` without
+/// the extension.
+pub(crate) fn allows_client_authentication(certificate: &Certificate<'_>) -> Result<Option<bool>, Malformed> {
+    let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
+        return Ok(None);
+    };
+    let mut purposes = Elements::inside(extension.value, Tag::Sequence)?;
+    let mut allowed = false;
+    while !purposes.at_end() {
+        let purpose = purposes.expect(Tag::ObjectIdentifier)?.content;
+        allowed |= is_client_purpose(purpose);
+    }
+    Ok(Some(allowed))
+}
+
+fn is_client_purpose(purpose: &[u8]) -> bool {
+    purpose == oid::CLIENT_AUTHENTICATION.as_bytes() || purpose == oid::ANY_EXTENDED_KEY_USAGE.as_bytes()
+}

@@ -1,0 +1,102 @@
+//! Rules for one certificate by itself.
+
+use super::Context;
+use crate::certificate::{Certificate, Extension, PublicKey, Version, oid};
+use crate::rejection::{Reason, Rejection};
+
+pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    let version = match certificate.version {
+        Version::V3 => return Ok(()),
+        Version::V1 => "version 1",
+        Version::V2 => "version 2",
+    };
+    Err(certificate.reject(Reason::CertificateVersion).because(version))
+}
+
+/// The keys that a load balancer accepts: RSA of 2048 to 8192 bits, P-256, P-384, P-521.
+pub(super) fn check_public_key(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    match certificate.public_key {
+        PublicKey::Unsupported => Err(certificate.reject(Reason::KeyUnsupported)),
+        PublicKey::Rsa { bits } if !(2048..=8192).contains(&bits) => Err(certificate
+            .reject(Reason::KeySize)
+            .because(format!("{bits} bits"))),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 5280 §4.1.2.2: positive and at most 20 octets. Revocation goes by this number, so it must be one.
+pub(super) fn check_serial_number(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    let octets = certificate.serial_number;
+    let negative = octets.first().is_some_and(|first| first & 0x80 != 0);
+    let zero = octets.iter().all(|octet| *octet == 0);
+    if negative || zero || octets.len() > 20 {
+        Err(certificate.reject(Reason::SerialNumber))
+    } else {
+        Ok(())
+    }
+}
+
+pub(super) fn check_not_authority(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    if certificate.is_authority() {
+        Err(certificate.reject(Reason::EndEntityIsAuthority))
+    } else {
+        Ok(())
+    }
+}
+
+/// A TLS client proves possession of its key by signing.
+pub(super) fn check_may_sign(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    match certificate.extensions.key_usage {
+        Some(usage) if !usage.allows_digital_signature() => {
+            Err(certificate.reject(Reason::EndEntityKeyUsage))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The extensions that some rule here, the identity or revocation processes. An authority or subject key identifier
+/// is none of them: RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking it critical.
+const PROCESSED: &[&[u8]] = &[
+    oid::KEY_USAGE.as_bytes(),
+    oid::BASIC_CONSTRAINTS.as_bytes(),
+    oid::EXTENDED_KEY_USAGE.as_bytes(),
+    oid::SUBJECT_ALTERNATIVE_NAME.as_bytes(),
+    oid::NAME_CONSTRAINTS.as_bytes(),
+    oid::CERTIFICATE_POLICIES.as_bytes(),
+    oid::POLICY_CONSTRAINTS.as_bytes(),
+    oid::POLICY_MAPPINGS.as_bytes(),
+    oid::INHIBIT_ANY_POLICY.as_bytes(),
+    oid::CRL_DISTRIBUTION_POINTS.as_bytes(),
+];
+
+pub(super) fn check_critical_extensions(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
+    let Some(extension) = not_understood(certificate) else {
+        return Ok(());
+    };
+    let rejection = certificate.reject(Reason::CriticalExtension);
+    Err(match der::asn1::ObjectIdentifier::from_bytes(extension.oid) {
+        Ok(oid) => rejection.because(oid.to_string()),
+        Err(_) => rejection,
+    })
+}
+
+/// The first critical extension that nothing here processes.
+pub(super) fn not_understood<'c, 'a>(certificate: &'c Certificate<'a>) -> Option<&'c Extension<'a>> {
+    let mut extensions = certificate.extensions.all.iter();
+    extensions.find(|extension| extension.critical && !PROCESSED.contains(&extension.oid))
+}
+
+pub(super) fn check_validity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
+    let (validity, now) = (certificate.validity, context.now);
+    if validity.not_before > validity.not_after {
+        Err(certificate.reject(Reason::ValidityInverted))
+    } else if now < validity.not_before {
+        let explanation = format!("notBefore is {}, it is {now}", validity.not_before);
+        Err(certificate.reject(Reason::NotYetValid).because(explanation))
+    } else if now > validity.not_after {
+        let explanation = format!("notAfter was {}, it is {now}", validity.not_after);
+        Err(certificate.reject(Reason::Expired).because(explanation))
+    } else {
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! webpki as the path builder of ordinary chains. What it accepts the rules judge as well; what it refuses, our own
+//! search looks at again.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
+use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
+
+use crate::anchors::{TrustAnchor, TrustAnchors};
+use crate::certificate::{Certificate, oid};
+use crate::path_search::{FoundPath, Judge};
+use crate::rules::Path;
+use crate::signature::SIGNATURE_ALGORITHMS;
+use crate::timestamp::Timestamp;
+
+/// Whether there is at most one path by name: no two intermediates bear the same name. webpki's own budgets let other
+/// chains cost it a tenth of a second.
+pub(crate) fn is_ordinary(intermediates: &[Certificate<'_>]) -> bool {
+    let mut rest = intermediates.iter();
+    while let Some(certificate) = rest.next() {
+        if rest.clone().any(|other| other.subject == certificate.subject) {
+            return false;
+        }
+    }
+    true
+}
+
+/// The path that webpki verified and `judge` accepted; `None` says nothing about why.
+pub(crate) fn build<'s, 'a>(
+    anchors: &'s TrustAnchors,
+    end_entity: &'s Certificate<'a>,
+    intermediates: &'s [Certificate<'a>],
+    now: Timestamp,
+    judge: Judge<'_>,
+) -> Option<FoundPath<'s, 'a>> {
+    let mut candidates: Vec<&'s Arc<TrustAnchor>> = Vec::new();
+    let mut seen: Vec<&[u8]> = Vec::new();
+    for certificate in std::iter::once(end_entity).chain(intermediates) {
+        if !seen.contains(&certificate.issuer) {
+            seen.push(certificate.issuer);
+            candidates.extend(anchors.with_subject(certificate.issuer));
+        }
+    }
+    let webpki_anchors: Vec<WebpkiAnchor<'_>> =
+        candidates.iter().map(|anchor| anchor.webpki().clone()).collect();
+    let webpki_intermediates: Vec<CertificateDer<'_>> = intermediates
+        .iter()
+        .map(|certificate| CertificateDer::from(certificate.der))
+        .collect();
+    let end_entity_der = CertificateDer::from(end_entity.der);
+    let webpki_end_entity = EndEntityCert::try_from(&end_entity_der).ok()?;
+
+    let found: RefCell<Option<FoundPath<'s, 'a>>> = RefCell::new(None);
+    let check = |path: &VerifiedPath<'_>| {
+        let certificates = path.intermediate_certificates().map(|certificate| {
+            let der = certificate.der();
+            intermediates.iter().find(|known| known.der == der.as_ref())
+        });
+        let certificates: Option<Vec<&'s Certificate<'a>>> = certificates.collect();
+        let certificates = certificates.ok_or(webpki::Error::UnknownIssuer)?;
+        // Several anchors may share name and key (a renewed root): the path is good if it is good under one of them.
+        let accepted = candidates.iter().find(|anchor| {
+            anchor.webpki() == path.anchor()
+                && judge(&Path {
+                    end_entity,
+                    intermediates: &certificates,
+                    anchor,
+                })
+                .is_ok()
+        });
+        let anchor = accepted.ok_or(webpki::Error::UnknownIssuer)?;
+        *found.borrow_mut() = Some(FoundPath {
+            intermediates: certificates,
+            anchor,
+        });
+        Ok(())
+    };
+    let verified = webpki_end_entity.verify_for_usage(
+        SIGNATURE_ALGORITHMS,
+        &webpki_anchors,
+        &webpki_intermediates,
+        now.to_webpki(),
+        ClientPurpose,
+        None,
+        Some(&check),
+    );
+    match verified {
+        Ok(_) => found.into_inner(),
+        Err(_) => None,
+    }
+}
+
+/// Extended key usage as webpki asks it of every certificate of a path: what is there must allow clients.
+struct ClientPurpose;
+
+impl ExtendedKeyUsageValidator for ClientPurpose {
+    fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
+        const CLIENT_AUTHENTICATION: KeyPurposeId<'static> =
+            KeyPurposeId::new(oid::CLIENT_AUTHENTICATION.as_bytes());
+        const ANY: KeyPurposeId<'static> = KeyPurposeId::new(oid::ANY_EXTENDED_KEY_USAGE.as_bytes());
+        let mut listed = false;
+        for purpose in purposes {
+            let purpose = purpose?;
+            if purpose == CLIENT_AUTHENTICATION || purpose == ANY {
+                return Ok(());
+            }
+            listed = true;
+        }
+        // Whether the end-entity certificate must have the extension is asked of it alone, by the rules.
+        if listed {
+            Err(webpki::Error::EmptyEkuExtension)
+        } else {
+            Ok(())
+        }
+    }
+}
