@@ -4,6 +4,7 @@ mod demo_pki;
 mod event;
 mod local;
 mod outcome;
+mod vectors;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Local(local::LocalArguments),
     /// Print the event that a load balancer would send to a function
     Event(event::EventArguments),
+    /// Judge files of cases: chains, trust anchors and the verdict that is expected
+    Vectors(vectors::VectorsArguments),
 }
 
 fn main() -> ExitCode {
@@ -41,5 +44,6 @@ fn main() -> ExitCode {
         Command::Pki(arguments) => demo_pki::run(arguments),
         Command::Local(arguments) => local::run(arguments),
         Command::Event(arguments) => event::run(arguments),
+        Command::Vectors(arguments) => vectors::run(arguments),
     }
 }
