@@ -96,7 +96,7 @@ impl Gate {
     /// reason is logged, and requests are answered with 503 until a later attempt succeeds.
     pub async fn load(&self) {
         // The trust room logs the failure with its particulars; the gate stays up to answer and to try again.
-        let _ = self.trust.snapshot(Timestamp::now()).await;
+        let _ = self.trust.load(Timestamp::now()).await;
     }
 
     /// Decides about a request at the time `now`, and records the decision.

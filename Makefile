@@ -1,0 +1,48 @@
+# `make` alone lists what there is.
+
+SHELL := /bin/bash
+CARGO ?= cargo
+PORT ?= 8443
+VENV := .venv
+SECONDS_EACH ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint bench conformance fuzz readme
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
+	@CARGO="$(CARGO)" PORT="$(PORT)" tools/run-locally
+
+test: $(VENV)/installed ## every test
+	$(CARGO) build --workspace --all-targets
+	$(CARGO) test --workspace
+
+lint: $(VENV)/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
+	$(VENV)/bin/cfn-lint template.yaml
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \
+	else echo "cargo-deny is not installed: dependencies were not checked"; fi
+
+bench: ## the benchmark table: the built function beside an empty one
+	$(CARGO) build --release --package respond --package empty-function
+	$(CARGO) run --release --package alb-mtls-tests --example bench
+
+conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
+	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
+	$(CARGO) run --quiet --package alb-mtls -- vectors --conformance "$(VECTORS)" --exceptions vectors/exceptions.json
+
+fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
+
+readme: ## writes the tables of the README anew from the code
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
+
+$(VENV)/installed: tests/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@

@@ -1,0 +1,53 @@
+//! `make run` as the README tells it: every curl line that it prints answers what it says.
+
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use alb_mtls_tests::project;
+
+/// `make run`, stopped with everything that it started.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = format!("-{}", self.0.id());
+        let _ = Command::new("kill").args(["-TERM", "--", &group]).status();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn each_line_that_make_run_prints_answers_what_it_says() {
+    use std::os::unix::process::CommandExt;
+    // A free port: nobody else takes it in the moment between.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut running = Running(
+        Command::new("make")
+            .args(["--no-print-directory", "run", &format!("PORT={port}")])
+            .current_dir(project())
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let mut promised = Vec::new();
+    loop {
+        let line = lines.next().expect("`make run` listens before it ends").unwrap();
+        if line.starts_with("listening on") {
+            break;
+        }
+        if let Some((command, status)) = line.trim().split_once("  # ").filter(|_| line.trim().starts_with("curl ")) {
+            promised.push((command.to_owned(), status.to_owned()));
+        }
+    }
+    assert!(promised.len() >= 4, "{promised:?}");
+    std::thread::spawn(move || lines.for_each(drop));
+    for (command, promise) in promised {
+        let shell = format!("{command} --silent --output /dev/null --write-out '%{{http_code}}'");
+        let output = Command::new("bash").args(["-c", &shell]).current_dir(project()).output().unwrap();
+        let status = String::from_utf8(output.stdout).unwrap();
+        assert!(promise.starts_with(&format!("{status}:")), "{command}: {status}, promised was {promise}");
+    }
+}
