@@ -1,0 +1,206 @@
+//! The decision about the certificates of a verified path.
+
+use std::sync::Arc;
+
+use super::entries::RevokedCertificate;
+use super::evidence::{CertificateStatus, RevocationEvidence};
+use super::issuers::{CrlIssuer, SignedList};
+use super::list::RevocationList;
+use super::lists::RevocationLists;
+use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
+use crate::certificate::Certificate;
+use crate::rejection::{Reason, Rejection};
+use crate::rules::Path;
+use crate::timestamp::Timestamp;
+
+impl RevocationLists {
+    /// Decides about every certificate of a path whose signatures verify, as far down as the policy asks.
+    ///
+    /// # Errors
+    /// A certificate that is revoked, in every mode but `off`; one that no list clears, in mode `strict`.
+    pub(crate) fn check(
+        &self,
+        path: &Path<'_, '_>,
+        policy: RevocationPolicy,
+        now: Timestamp,
+    ) -> Result<RevocationEvidence, Rejection> {
+        let depth = match (policy.mode, policy.depth) {
+            (RevocationMode::Off, _) => 0,
+            (_, RevocationDepth::EndEntity) => 1,
+            (_, RevocationDepth::Chain) => usize::MAX,
+        };
+        let issuers = path
+            .intermediates
+            .iter()
+            .map(|issuer| CrlIssuer::of_intermediate(issuer))
+            .chain(std::iter::once(CrlIssuer::of_anchor(path.anchor)));
+        let certificates = std::iter::once(path.end_entity).chain(path.intermediates.iter().copied());
+
+        let mut evidence = RevocationEvidence::default();
+        for (certificate, issuer) in certificates.zip(issuers).take(depth) {
+            let inquiry = Inquiry {
+                certificate,
+                issuer,
+                grace_seconds: policy.grace_seconds.into(),
+                now,
+            };
+            let answer = inquiry.ask(self.of_issuer(issuer.subject))?;
+            evidence.certificates.push(answer.status);
+            evidence.valid_until = match (evidence.valid_until, answer.valid_until) {
+                (Some(left), Some(right)) => Some(left.min(right)),
+                (left, right) => left.or(right),
+            };
+        }
+        match (policy.mode, evidence.unknown()) {
+            (RevocationMode::Strict, Some(rejection)) => Err(rejection.clone()),
+            _ => Ok(evidence),
+        }
+    }
+}
+
+/// The question after one certificate.
+struct Inquiry<'q, 'a> {
+    certificate: &'q Certificate<'a>,
+    issuer: CrlIssuer<'q>,
+    grace_seconds: i64,
+    now: Timestamp,
+}
+
+struct Answer {
+    status: CertificateStatus,
+    valid_until: Option<Timestamp>,
+}
+
+/// Whether a list speaks now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Currency {
+    NotYet,
+    Current,
+    Stale,
+}
+
+impl Inquiry<'_, '_> {
+    /// Asks the lists that bear the issuer's name, the newest first.
+    ///
+    /// A serial number on any list that its issuer signed is revoked, whatever the list's scope: an issuer uses a
+    /// serial number once. Only a list that is both stale and replaced is past. To clear a certificate, a list must
+    /// be the newest of its scope, speak of this certificate, and be current.
+    fn ask(&self, lists: &[Arc<SignedList>]) -> Result<Answer, Rejection> {
+        let mut asked: Vec<&RevocationList> = Vec::new();
+        let mut good = None;
+        let mut valid_until = None;
+        let mut why_not = WhyNot::default();
+        for signed in lists {
+            let list = signed.list();
+            if !signed.is_signed_by(self.issuer.key) {
+                why_not.other_key = why_not.other_key.or(Some(list));
+                continue;
+            }
+            let currency = self.currency(list);
+            let is_replaced = asked.iter().any(|newer| newer.scope() == list.scope());
+            if !(is_replaced && currency == Currency::Stale)
+                && let Some(revoked) = list.find(self.certificate.serial_number)
+            {
+                return Err(self.revoked(list, revoked));
+            }
+            if currency == Currency::NotYet {
+                // Its time will come, and with it perhaps another answer.
+                let last_second = list.this_update().plus_seconds(-1);
+                valid_until =
+                    Some(valid_until.map_or(last_second, |until: Timestamp| until.min(last_second)));
+                why_not.not_yet = why_not.not_yet.or(Some(list));
+                continue;
+            }
+            asked.push(list);
+            if is_replaced {
+                continue;
+            }
+            if !list.scope().covers(self.certificate) {
+                why_not.scope = why_not.scope.or(Some(list));
+            } else if currency == Currency::Stale {
+                why_not.stale = why_not.stale.or(Some(list));
+            } else {
+                good = good.or(Some(list));
+            }
+        }
+        match good {
+            Some(list) if self.issuer.may_sign_lists => {
+                let end = list.next_update().plus_seconds(self.grace_seconds);
+                Ok(Answer {
+                    status: CertificateStatus::Good(Arc::clone(list)),
+                    valid_until: Some(valid_until.map_or(end, |until| until.min(end))),
+                })
+            }
+            good => Ok(Answer {
+                status: CertificateStatus::Unknown(self.unknown(good, &why_not)),
+                valid_until,
+            }),
+        }
+    }
+
+    fn currency(&self, list: &RevocationList) -> Currency {
+        if self.now < list.this_update() {
+            Currency::NotYet
+        } else if self.now > list.next_update().plus_seconds(self.grace_seconds) {
+            Currency::Stale
+        } else {
+            Currency::Current
+        }
+    }
+
+    fn revoked(&self, list: &RevocationList, revoked: RevokedCertificate) -> Rejection {
+        let mut explanation = String::from("revoked");
+        if let Some(since) = revoked.revoked_at {
+            explanation.push_str(&format!(" since {since}"));
+        }
+        if let Some(reason) = revoked.reason {
+            explanation.push_str(&format!(", {reason}"));
+        }
+        explanation.push_str(&format!(", by {list}"));
+        self.certificate.reject(Reason::Revoked).because(explanation)
+    }
+
+    fn unknown(&self, good: Option<&Arc<RevocationList>>, why_not: &WhyNot<'_>) -> Rejection {
+        let (reason, list, particulars) = match why_not {
+            _ if let Some(list) = good => (Reason::CrlIssuerKeyUsage, list, String::new()),
+            WhyNot {
+                stale: Some(list), ..
+            } => (Reason::CrlStale, *list, format!(", it is {}", self.now)),
+            WhyNot {
+                not_yet: Some(list), ..
+            } => (Reason::CrlNotYetValid, *list, format!(", it is {}", self.now)),
+            WhyNot {
+                scope: Some(list), ..
+            } => (Reason::CrlScope, *list, String::new()),
+            WhyNot {
+                other_key: Some(list),
+                ..
+            } => (Reason::CrlSignature, *list, String::new()),
+            _ => {
+                return self
+                    .certificate
+                    .reject(Reason::CrlMissing)
+                    .because(self.issuer_name());
+            }
+        };
+        self.certificate
+            .reject(reason)
+            .because(format!("{list}{particulars}"))
+    }
+
+    fn issuer_name(&self) -> String {
+        crate::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
+            |_| "the issuer has a name that cannot be shown".to_owned(),
+            |name| format!("the issuer is {name}"),
+        )
+    }
+}
+
+/// The first list that does not clear the certificate for each reason.
+#[derive(Default)]
+struct WhyNot<'l> {
+    other_key: Option<&'l Arc<RevocationList>>,
+    scope: Option<&'l Arc<RevocationList>>,
+    stale: Option<&'l Arc<RevocationList>>,
+    not_yet: Option<&'l Arc<RevocationList>>,
+}

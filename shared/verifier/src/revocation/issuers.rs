@@ -1,0 +1,192 @@
+//! Who signed a list: verified once for each list and key, then remembered.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls_pki_types::CertificateDer;
+
+use super::extensions::identifier;
+use super::list::RevocationList;
+use super::scope::subject_key_identifier;
+use crate::anchors::TrustAnchor;
+use crate::certificate::Certificate;
+use crate::signature::{IssuerKey, SIGNATURE_ALGORITHMS};
+
+/// The issuer of a certificate that is looked up, as its own certificate in a verified path shows it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CrlIssuer<'a> {
+    /// The whole encoding of its name.
+    pub(crate) subject: &'a [u8],
+    pub(crate) key: IssuerKey<'a>,
+    /// Whether its key usage, if it has one, allows signing CRLs (RFC 5280 §4.2.1.3).
+    pub(crate) may_sign_lists: bool,
+}
+
+impl<'a> CrlIssuer<'a> {
+    pub(crate) fn of_intermediate(certificate: &Certificate<'a>) -> Self {
+        Self {
+            subject: certificate.subject,
+            key: IssuerKey {
+                algorithm: certificate.public_key_info.algorithm,
+                key: certificate.public_key_info.key,
+            },
+            may_sign_lists: certificate.may_sign_lists(),
+        }
+    }
+
+    pub(crate) fn of_anchor(anchor: &'a TrustAnchor) -> Self {
+        Self {
+            subject: anchor.subject().der(),
+            key: anchor.issuer_key(),
+            may_sign_lists: anchor.may_sign_lists(),
+        }
+    }
+}
+
+/// What is known about the signature of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ListStanding {
+    /// A trust anchor, a configured intermediate or an intermediate of a verified client signed it.
+    Verified,
+    /// The issuer is not known yet: it may be an intermediate that clients present, and then the list is verified
+    /// when the first of them comes.
+    IssuerUnknown,
+    /// There is an issuer of this name, and the signature does not verify with its key: the list is forged or
+    /// damaged, or the issuer has another key which no certificate has shown yet.
+    SignatureInvalid,
+}
+
+/// The key of a possible issuer, kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KnownKey {
+    algorithm: Box<[u8]>,
+    key: Box<[u8]>,
+    identifier: Option<Box<[u8]>>,
+}
+
+impl KnownKey {
+    /// The key of a CA certificate.
+    pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let parsed = Certificate::parse(certificate).ok()?;
+        let identifier = parsed
+            .extensions
+            .all
+            .iter()
+            .find(|extension| extension.oid == identifier::SUBJECT_KEY_IDENTIFIER)
+            .and_then(|extension| subject_key_identifier(extension.value).ok());
+        Some(Self {
+            algorithm: parsed.public_key_info.algorithm.into(),
+            key: parsed.public_key_info.key.into(),
+            identifier: identifier.map(Box::from),
+        })
+    }
+
+    fn new(key: IssuerKey<'_>) -> Self {
+        Self {
+            algorithm: key.algorithm.into(),
+            key: key.key.into(),
+            identifier: None,
+        }
+    }
+
+    pub(super) fn is(&self, key: IssuerKey<'_>) -> bool {
+        *self.key == *key.key && *self.algorithm == *key.algorithm
+    }
+
+    pub(super) fn as_issuer_key(&self) -> IssuerKey<'_> {
+        IssuerKey {
+            algorithm: &self.algorithm,
+            key: &self.key,
+        }
+    }
+
+    /// Whether the list says that this key signed it; some lists and some certificates say nothing.
+    pub(super) fn is_named_by(&self, list: &RevocationList) -> bool {
+        list.authority_key_identifier().is_some()
+            && self.identifier.as_deref() == list.authority_key_identifier()
+    }
+}
+
+/// Keys that did not sign a list and are remembered as such. A verified path leads to only so many keys under one
+/// name; whoever could make more costs a signature each time.
+const MAX_OTHER_KEYS: usize = 8;
+
+/// A list with what is known about its signature.
+#[derive(Debug)]
+pub(super) struct SignedList {
+    list: Arc<RevocationList>,
+    /// The key that signed it: there can only be one.
+    signer: OnceLock<KnownKey>,
+    /// Keys that did not, the latest last.
+    others: Mutex<Vec<KnownKey>>,
+}
+
+impl SignedList {
+    pub(super) fn new(list: Arc<RevocationList>) -> Self {
+        Self {
+            list,
+            signer: OnceLock::new(),
+            others: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn list(&self) -> &Arc<RevocationList> {
+        &self.list
+    }
+
+    /// The key that signed it, once it is known.
+    pub(super) fn signer(&self) -> Option<&KnownKey> {
+        self.signer.get()
+    }
+
+    /// Takes over what was found out about the same list before.
+    pub(super) fn remember(&self, signer: &KnownKey) {
+        // A signer that is already known stays.
+        let _ = self.signer.set(signer.clone());
+    }
+
+    /// Whether the owner of this key signed the list; verifies the signature when the key is met for the first time.
+    pub(super) fn is_signed_by(&self, key: IssuerKey<'_>) -> bool {
+        if let Some(signer) = self.signer.get() {
+            return signer.is(key);
+        }
+        if self.others().iter().any(|other| other.is(key)) {
+            return false;
+        }
+        if verify(&self.list, key) {
+            self.remember(&KnownKey::new(key));
+            return true;
+        }
+        let mut others = self.others();
+        if others.len() == MAX_OTHER_KEYS {
+            others.remove(0);
+        }
+        others.push(KnownKey::new(key));
+        false
+    }
+
+    pub(super) fn standing(&self) -> ListStanding {
+        if self.signer.get().is_some() {
+            ListStanding::Verified
+        } else if self.others().is_empty() {
+            ListStanding::IssuerUnknown
+        } else {
+            ListStanding::SignatureInvalid
+        }
+    }
+
+    fn others(&self) -> std::sync::MutexGuard<'_, Vec<KnownKey>> {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn verify(list: &RevocationList, key: IssuerKey<'_>) -> bool {
+    let fitting = SIGNATURE_ALGORITHMS.iter().find(|algorithm| {
+        algorithm.signature_alg_id().as_ref() == list.signature_algorithm()
+            && algorithm.public_key_alg_id().as_ref() == key.algorithm
+    });
+    fitting.is_some_and(|algorithm| {
+        algorithm
+            .verify_signature(key.key, list.to_be_signed(), list.signature())
+            .is_ok()
+    })
+}

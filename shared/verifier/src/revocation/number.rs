@@ -1,0 +1,82 @@
+//! CRL numbers.
+
+use std::fmt;
+
+use super::cursor::shortest;
+use crate::der_reader::Malformed;
+
+/// The number of a CRL, which its issuer raises with every one (RFC 5280 §5.2.3): up to 20 octets.
+///
+/// Displays in hexadecimal, as `openssl crl -text` does.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CrlNumber([u8; LENGTH]);
+
+const LENGTH: usize = 20;
+
+impl CrlNumber {
+    /// Takes the content of a DER INTEGER.
+    pub(crate) fn from_integer(content: &[u8]) -> Result<Self, Malformed> {
+        let number = shortest(content);
+        let magnitude = match number {
+            [] | [0x80..=0xFF, ..] => return Err(Malformed),
+            [0x00, rest @ ..] => rest,
+            _ => number,
+        };
+        let padding = LENGTH.checked_sub(magnitude.len()).ok_or(Malformed)?;
+        let mut octets = [0; LENGTH];
+        for (to, from) in octets.iter_mut().skip(padding).zip(magnitude) {
+            *to = *from;
+        }
+        Ok(Self(octets))
+    }
+}
+
+impl fmt::Display for CrlNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("0x")?;
+        let mut significant = self.0.iter().skip_while(|octet| **octet == 0);
+        match significant.next() {
+            None => formatter.write_str("0"),
+            Some(first) => {
+                write!(formatter, "{first:X}")?;
+                significant.try_for_each(|octet| write!(formatter, "{octet:02X}"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for CrlNumber {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl serde::Serialize for CrlNumber {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_order_by_value_whatever_their_length() {
+        let number = |content: &[u8]| CrlNumber::from_integer(content).unwrap();
+        assert!(number(&[9]) < number(&[10]));
+        assert!(number(&[0x7F]) < number(&[0x00, 0x80]));
+        assert!(number(&[0x00, 0xFF]) < number(&[0x01, 0x00]));
+        assert_eq!(number(&[0x00, 0x00, 0x07]), number(&[0x07]));
+        assert_eq!(number(&[0x00, 0xAB, 0x0C]).to_string(), "0xAB0C");
+        assert_eq!(number(&[0x00]).to_string(), "0x0");
+    }
+
+    #[test]
+    fn refuses_negative_and_overlong_numbers() {
+        assert_eq!(CrlNumber::from_integer(&[]), Err(Malformed));
+        assert_eq!(CrlNumber::from_integer(&[0x80]), Err(Malformed));
+        assert_eq!(CrlNumber::from_integer(&[0x01; 21]), Err(Malformed));
+        assert!(CrlNumber::from_integer(&[0x7F; 20]).is_ok());
+    }
+}

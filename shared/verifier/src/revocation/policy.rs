@@ -1,0 +1,106 @@
+//! What the operator asks of revocation.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Whether and how revocation decides. The default is the strictest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RevocationPolicy {
+    /// What becomes of a client whose status is not known.
+    pub mode: RevocationMode,
+    /// Which certificates of a path are looked up.
+    pub depth: RevocationDepth,
+    /// How long after its nextUpdate a list still counts, in seconds.
+    pub grace_seconds: u32,
+}
+
+/// What becomes of a client whose revocation status is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RevocationMode {
+    /// No list is looked at.
+    Off,
+    /// A revoked certificate is refused, one whose status is not known passes.
+    Soft,
+    /// Every certificate must be cleared by a list.
+    #[default]
+    Strict,
+}
+
+/// Which certificates of a path are looked up; the trust anchor never is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RevocationDepth {
+    /// The client's own certificate.
+    EndEntity,
+    /// Every certificate below the trust anchor.
+    #[default]
+    Chain,
+}
+
+impl RevocationMode {
+    /// Every choice, in the order in which they are documented.
+    pub const ALL: &'static [Self] = &[Self::Off, Self::Soft, Self::Strict];
+
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Soft => "soft",
+            Self::Strict => "strict",
+        }
+    }
+}
+
+impl RevocationDepth {
+    /// Every choice, in the order in which they are documented.
+    pub const ALL: &'static [Self] = &[Self::EndEntity, Self::Chain];
+
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EndEntity => "leaf",
+            Self::Chain => "chain",
+        }
+    }
+}
+
+impl fmt::Display for RevocationMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for RevocationDepth {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// The text names no mode of revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a mode of revocation")]
+pub struct UnknownRevocationMode;
+
+/// The text names no depth of revocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a depth of revocation")]
+pub struct UnknownRevocationDepth;
+
+impl FromStr for RevocationMode {
+    type Err = UnknownRevocationMode;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRevocationMode> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|mode| mode.as_str() == text)
+            .ok_or(UnknownRevocationMode)
+    }
+}
+
+impl FromStr for RevocationDepth {
+    type Err = UnknownRevocationDepth;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRevocationDepth> {
+        let mut all = Self::ALL.iter().copied();
+        all.find(|depth| depth.as_str() == text)
+            .ok_or(UnknownRevocationDepth)
+    }
+}
