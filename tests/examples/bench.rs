@@ -1,7 +1,11 @@
 //! The built function beside an empty one: start to first poll, warm invocations, peak memory. Whole processes behind
 //! a Runtime API, in one run and in turns, so that the ratios hold on a noisy machine.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a measurement that cannot be made has no result")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a measurement that cannot be made has no result"
+)]
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +34,9 @@ async fn main() {
     let anchors = clients.anchors_source();
     let empty = || FunctionCommand::new(binary("empty-function")).output(FunctionOutput::Discard);
     let respond = || {
-        FunctionCommand::new(binary("respond")).variable("MTLS_ANCHORS", &anchors).output(FunctionOutput::Discard)
+        FunctionCommand::new(binary("respond"))
+            .variable("MTLS_ANCHORS", &anchors)
+            .output(FunctionOutput::Discard)
     };
 
     let (mut of_empty, mut of_respond) = (Samples::default(), Samples::default());
@@ -38,7 +44,9 @@ async fn main() {
         start(empty(), &request, &mut of_empty).await;
         start(respond(), &request, &mut of_respond).await;
     }
-    let empty = Environment::start(empty()).await.expect("the empty function starts");
+    let empty = Environment::start(empty())
+        .await
+        .expect("the empty function starts");
     let respond = Environment::start(respond()).await.expect("respond starts");
     for _ in 0..WARM_INVOCATIONS {
         of_empty.warm.push(invoke(&empty, &request).await);
@@ -49,10 +57,26 @@ async fn main() {
     println!("target group {TARGET_GROUP}, {STARTS} starts, {WARM_INVOCATIONS} warm invocations, in turns\n");
     println!("| what | empty function | respond | ratio |");
     println!("| --- | ---: | ---: | ---: |");
-    row("start to first poll, median", median(&mut of_empty.starts), median(&mut of_respond.starts));
-    row("first invocation, median", median(&mut of_empty.first), median(&mut of_respond.first));
-    row("warm invocation, median", median(&mut of_empty.warm), median(&mut of_respond.warm));
-    row("warm invocation, 99th percentile", percentile(&mut of_empty.warm, 99), percentile(&mut of_respond.warm, 99));
+    row(
+        "start to first poll, median",
+        median(&mut of_empty.starts),
+        median(&mut of_respond.starts),
+    );
+    row(
+        "first invocation, median",
+        median(&mut of_empty.first),
+        median(&mut of_respond.first),
+    );
+    row(
+        "warm invocation, median",
+        median(&mut of_empty.warm),
+        median(&mut of_respond.warm),
+    );
+    row(
+        "warm invocation, 99th percentile",
+        percentile(&mut of_empty.warm, 99),
+        percentile(&mut of_respond.warm, 99),
+    );
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     println!(
         "| peak memory | {:.1} MB | {:.1} MB | {:.2} |",
@@ -79,7 +103,11 @@ async fn invoke(environment: &Environment, request: &bytes::Bytes) -> Duration {
 
 fn row(what: &str, empty: Duration, respond: Duration) {
     let ratio = respond.as_secs_f64() / empty.as_secs_f64();
-    println!("| {what} | {} µs | {} µs | {ratio:.2} |", empty.as_micros(), respond.as_micros());
+    println!(
+        "| {what} | {} µs | {} µs | {ratio:.2} |",
+        empty.as_micros(),
+        respond.as_micros()
+    );
 }
 
 fn median(samples: &mut [Duration]) -> Duration {
@@ -88,5 +116,8 @@ fn median(samples: &mut [Duration]) -> Duration {
 
 fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
     samples.sort_unstable();
-    samples.get(samples.len() * percent / 100).copied().unwrap_or_default()
+    samples
+        .get(samples.len() * percent / 100)
+        .copied()
+        .unwrap_or_default()
 }

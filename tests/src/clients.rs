@@ -6,6 +6,7 @@ use local_alb::passthrough_header;
 use pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem};
 
 /// A root, an issuing CA, and what clients of it and of others present. Everything lives in a folder of its own.
+#[derive(Debug)]
 pub struct Clients {
     directory: tempfile::TempDir,
     pub root: Credential,
@@ -16,10 +17,16 @@ pub struct Clients {
 impl Clients {
     /// Makes the PKI and writes `anchors.pem` with the root.
     pub fn new() -> Self {
-        let root = CertificateBuilder::root("CN=Test Root,O=Tests")
+        Self::of("Test")
+    }
+
+    /// A PKI whose CAs have other names. One made with [`Clients::new`] twice is an impostor of the first: the same
+    /// names, other keys.
+    pub fn of(name: &str) -> Self {
+        let root = CertificateBuilder::root(&format!("CN={name} Root,O=Tests"))
             .self_signed()
             .expect("a root");
-        let issuing = CertificateBuilder::intermediate("CN=Test Issuing CA,O=Tests")
+        let issuing = CertificateBuilder::intermediate(&format!("CN={name} Issuing CA,O=Tests"))
             .path_length(0)
             .issued_by(&root)
             .expect("an issuing CA");

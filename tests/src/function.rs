@@ -14,6 +14,7 @@ pub const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a067";
 
 /// A function that was started by a test.
+#[derive(Debug)]
 pub struct Function {
     environment: Environment,
     lines: Mutex<UnboundedReceiver<OutputLine>>,

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 /// moto's server: SSM Parameter Store and S3 on this machine. Ends with the value.
+#[derive(Debug)]
 pub struct Moto {
     process: Child,
     port: u16,
@@ -49,7 +50,7 @@ impl Moto {
     pub fn variables(&self) -> Vec<(String, String)> {
         [
             ("AWS_ENDPOINT_URL", self.endpoint().as_str()),
-            ("AWS_REGION", "eu-west-1"),
+            ("AWS_REGION", "us-east-1"),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
         ]
@@ -60,43 +61,53 @@ impl Moto {
     /// Writes a parameter, through the same API as the command line of AWS.
     pub fn put_parameter(&self, name: &str, value: &str) {
         let request = serde_json::json!({"Name": name, "Value": value, "Type": "String", "Overwrite": true, "Tier": "Advanced"});
-        self.curl(&[
-            "-X",
-            "POST",
-            "-H",
-            "x-amz-target: AmazonSSM.PutParameter",
-            "-H",
-            "content-type: application/x-amz-json-1.1",
-            "-d",
-            &request.to_string(),
-            "/",
-        ]);
+        self.curl(
+            "ssm",
+            &[
+                "-X",
+                "POST",
+                "-H",
+                "x-amz-target: AmazonSSM.PutParameter",
+                "-H",
+                "content-type: application/x-amz-json-1.1",
+                "-d",
+                &request.to_string(),
+                "/",
+            ],
+        );
     }
 
     /// Makes a bucket.
     pub fn create_bucket(&self, bucket: &str) {
-        let body = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
-        self.curl(&["-X", "PUT", "-d", body, &format!("/{bucket}")]);
+        self.curl("s3", &["-X", "PUT", &format!("/{bucket}")]);
     }
 
     /// Writes an object.
     pub fn put_object(&self, bucket: &str, key: &str, content: &str) {
-        self.curl(&[
-            "-X",
-            "PUT",
-            "-H",
-            "content-type: application/x-pem-file",
-            "--data-binary",
-            content,
-            &format!("/{bucket}/{key}"),
-        ]);
+        self.curl(
+            "s3",
+            &[
+                "-X",
+                "PUT",
+                "-H",
+                "content-type: application/x-pem-file",
+                "--data-binary",
+                content,
+                &format!("/{bucket}/{key}"),
+            ],
+        );
     }
 
-    fn curl(&self, arguments: &[&str]) {
+    /// moto finds the service by the scope of the signature, which it does not verify.
+    fn curl(&self, service: &str, arguments: &[&str]) {
         let (path, options) = arguments.split_last().expect("the last argument is the path");
+        let scope = format!("Credential=test/20260101/us-east-1/{service}/aws4_request");
         let output = Command::new("curl")
             .args(["--silent", "--show-error", "--fail-with-body"])
-            .args(["-H", "authorization: AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=0"])
+            .arg("-H")
+            .arg(format!(
+                "authorization: AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"
+            ))
             .args(options)
             .arg(format!("{}{path}", self.endpoint()))
             .output()

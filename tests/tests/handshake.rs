@@ -126,7 +126,7 @@ async fn a_handshake_becomes_a_verdict_over_both_versions_of_http() {
 #[tokio::test]
 async fn clients_of_every_kind_get_their_verdict() {
     let clients = Clients::new();
-    let foreign = Clients::new();
+    let foreign = Clients::of("Foreign");
     let gate = gate(&clients).await;
     let cases = [
         (

@@ -21,7 +21,11 @@ impl Drop for Running {
 fn each_line_that_make_run_prints_answers_what_it_says() {
     use std::os::unix::process::CommandExt;
     // A free port: nobody else takes it in the moment between.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
     let mut running = Running(
         Command::new("make")
             .args(["--no-print-directory", "run", &format!("PORT={port}")])
@@ -38,7 +42,11 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
         if line.starts_with("listening on") {
             break;
         }
-        if let Some((command, status)) = line.trim().split_once("  # ").filter(|_| line.trim().starts_with("curl ")) {
+        if let Some((command, status)) = line
+            .trim()
+            .split_once("  # ")
+            .filter(|_| line.trim().starts_with("curl "))
+        {
             promised.push((command.to_owned(), status.to_owned()));
         }
     }
@@ -46,8 +54,15 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
     std::thread::spawn(move || lines.for_each(drop));
     for (command, promise) in promised {
         let shell = format!("{command} --silent --output /dev/null --write-out '%{{http_code}}'");
-        let output = Command::new("bash").args(["-c", &shell]).current_dir(project()).output().unwrap();
+        let output = Command::new("bash")
+            .args(["-c", &shell])
+            .current_dir(project())
+            .output()
+            .unwrap();
         let status = String::from_utf8(output.stdout).unwrap();
-        assert!(promise.starts_with(&format!("{status}:")), "{command}: {status}, promised was {promise}");
+        assert!(
+            promise.starts_with(&format!("{status}:")),
+            "{command}: {status}, promised was {promise}"
+        );
     }
 }

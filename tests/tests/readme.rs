@@ -15,7 +15,10 @@ fn the_tables_are_those_of_the_code() {
         std::fs::write(&path, expected).unwrap();
         return;
     }
-    assert!(written == expected, "the README's tables are not those of the code: `make readme` writes them");
+    assert!(
+        written == expected,
+        "the README's tables are not those of the code: `make readme` writes them"
+    );
 }
 
 fn settings() -> String {
@@ -25,21 +28,44 @@ fn settings() -> String {
             word @ ("required" | "none" | "any") => word.to_owned(),
             value => format!("`{value}`"),
         };
-        writeln!(table, "| `{}` | {default} | {} |", variable.name, variable.meaning).unwrap();
+        writeln!(
+            table,
+            "| `{}` | {default} | {} |",
+            variable.name, variable.meaning
+        )
+        .unwrap();
     }
     table
 }
 
 fn reasons() -> String {
-    let mut table = "| code | detail | status | what happened | what to do |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| code | detail | status | what happened | what to do |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     let mut row = |code: &str, detail: &str, status: u16, meaning: &str, remedy: &str| {
-        writeln!(table, "| `{code}` | `{detail}` | {status} | {meaning} | {remedy} |").unwrap();
+        writeln!(
+            table,
+            "| `{code}` | `{detail}` | {status} | {meaning} | {remedy} |"
+        )
+        .unwrap();
     };
     for reason in Reason::ALL {
-        row(reason.code().as_str(), reason.detail(), 401, reason.meaning(), reason.remedy());
+        row(
+            reason.code().as_str(),
+            reason.detail(),
+            401,
+            reason.meaning(),
+            reason.remedy(),
+        );
     }
     for reason in GATE_REASONS {
-        row(reason.code.as_str(), reason.detail, reason.status.as_u16(), reason.meaning, reason.remedy);
+        row(
+            reason.code.as_str(),
+            reason.detail,
+            reason.status.as_u16(),
+            reason.meaning,
+            reason.remedy,
+        );
     }
     table
 }
@@ -47,7 +73,11 @@ fn reasons() -> String {
 /// The text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
 fn replace(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
-    let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("no {begin} in the README"));
-    let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end} in the README"));
+    let (before, rest) = text
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("no {begin} in the README"));
+    let (_, after) = rest
+        .split_once(&end)
+        .unwrap_or_else(|| panic!("no {end} in the README"));
     format!("{before}{begin}{content}{end}{after}")
 }

@@ -12,9 +12,9 @@ async fn respond(moto: &Moto, anchors: &str) -> Function {
 async fn verdicts_are_the_same_wherever_the_anchors_come_from() {
     let moto = Moto::start();
     let clients = Clients::new();
-    let foreign = Clients::new();
+    let foreign = Clients::of("Foreign");
     moto.put_parameter("/gate/anchors/root", &clients.root.pem());
-    moto.put_parameter("/gate/anchors/other", &Clients::new().root.pem());
+    moto.put_parameter("/gate/anchors/other", &Clients::of("Other").root.pem());
     moto.create_bucket("gate-trust");
     moto.put_object("gate-trust", "anchors.pem", &clients.root.pem());
 

@@ -47,7 +47,7 @@ async fn a_verified_client_is_told_who_it_is() {
 #[tokio::test]
 async fn each_unacceptable_client_is_refused_for_its_own_reason() {
     let clients = Clients::new();
-    let foreign = Clients::new();
+    let (foreign, impostor) = (Clients::of("Foreign"), Clients::new());
     let function = respond(&clients, &[]).await;
     let cases = [
         (
@@ -55,6 +55,12 @@ async fn each_unacceptable_client_is_refused_for_its_own_reason() {
             foreign.header(&foreign.good),
             "ClientCertUntrusted",
             "issuer_unknown",
+        ),
+        (
+            "impostor",
+            impostor.header(&impostor.good),
+            "ClientCertInvalid",
+            "signature_invalid",
         ),
         (
             "expired",
