@@ -1,0 +1,201 @@
+//! Files of lists, and tools that make them.
+
+use std::io::Write;
+use std::process::Command;
+
+use alb_mtls_verifier::{
+    CertificateDer, Intermediates, ListStanding, RevocationListProblem, RevocationLists, RevocationReason,
+    TrustAnchor, TrustAnchors, read_revocation_lists,
+};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use crate::support::{MAX_BYTES, Pki, standings};
+
+fn problem(text: &[u8]) -> RevocationListProblem {
+    read_revocation_lists(text, MAX_BYTES).unwrap_err().problem
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn hold_one_list_in_der_or_several_in_pem_compressed_or_not() {
+    let pki = Pki::new();
+    let (first, second) = (pki.root_crl(), pki.issuing_crl());
+    let several = format!(
+        "# root\n{}\nissuing:\n{}",
+        first.pem(),
+        second.pem().replace('\n', "\r\n")
+    );
+    for (bytes, expected) in [
+        (first.der(), 1),
+        (first.pem().as_bytes(), 1),
+        (several.as_bytes(), 2),
+    ] {
+        for bytes in [bytes.to_vec(), gzip(bytes)] {
+            let lists = read_revocation_lists(&*bytes, MAX_BYTES).unwrap();
+            assert_eq!(lists.len(), expected);
+            assert_eq!(lists[0].der(), first.der());
+            assert!(lists.iter().skip(1).all(|list| list.der() == second.der()));
+        }
+    }
+}
+
+#[test]
+fn are_read_the_same_in_pieces_of_any_size() {
+    let pki = Pki::new();
+    let (first, second) = (pki.root_crl(), pki.issuing_crl());
+    let pem = [first.pem(), second.pem()].concat();
+    for size in [1, 2, 3, 5, 64, 65, 100] {
+        let reader = std::io::BufReader::with_capacity(size, pem.as_bytes());
+        let lists = read_revocation_lists(reader, MAX_BYTES).unwrap();
+        let read: Vec<&[u8]> = lists.iter().map(|list| list.der()).collect();
+        assert_eq!(read, [first.der(), second.der()], "{size}");
+    }
+}
+
+#[test]
+fn without_a_list_are_an_error() {
+    for text in ["", "\n", "no list here\n"] {
+        assert_eq!(problem(text.as_bytes()), RevocationListProblem::Empty);
+    }
+}
+
+#[test]
+fn with_anything_else_in_them_are_refused_whole() {
+    let pki = Pki::new();
+    let good = pki.root_crl().pem();
+    let certificate = [good.as_str(), &pki.root.certificate().pem()].concat();
+    assert!(matches!(
+        problem(certificate.as_bytes()),
+        RevocationListProblem::NotPem(_)
+    ));
+    let key = [good.as_str(), &pki.root.key().to_pem().unwrap()].concat();
+    assert_eq!(problem(key.as_bytes()), RevocationListProblem::PrivateKey);
+    for damaged in [
+        good.replace("-----END X509 CRL-----", ""),
+        good.replace("END X509", "END X508"),
+        good.replace("-----BEGIN X509 CRL-----", "----BEGIN X509 CRL-----"),
+        good.replace('\n', " "),
+        good.replacen("MI", "M*", 1),
+        good.replacen("MI", "M I", 1),
+        good.replacen("MI", "MI==", 1),
+        good.replace("X509 CRL-----\n", ""),
+    ] {
+        assert!(
+            matches!(problem(damaged.as_bytes()), RevocationListProblem::NotPem(_)),
+            "{damaged}"
+        );
+    }
+    let cut = read_revocation_lists(
+        [good.as_bytes(), &good.as_bytes()[..120]].concat().as_slice(),
+        MAX_BYTES,
+    );
+    assert_eq!(cut.unwrap_err().to_string(), "CRL 2: the block has no END line");
+}
+
+#[test]
+fn that_are_too_large_are_refused_before_they_are_unpacked_whole() {
+    let bomb = gzip(&vec![b'\n'; 64 * MAX_BYTES]);
+    assert!(bomb.len() < MAX_BYTES / 4);
+    assert_eq!(
+        problem(&bomb),
+        RevocationListProblem::TooLarge { max_bytes: MAX_BYTES }
+    );
+    let pem = Pki::new().root_crl().pem();
+    assert!(read_revocation_lists(pem.as_bytes(), pem.len()).is_ok());
+    let error = read_revocation_lists(pem.as_bytes(), pem.len() - 1).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("is larger than {} bytes when unpacked", pem.len() - 1)
+    );
+}
+
+#[test]
+fn that_are_damaged_in_their_compressed_form_are_refused() {
+    let whole = gzip(Pki::new().root_crl().der());
+    for length in [3, 10, whole.len() / 2, whole.len() - 1] {
+        assert!(
+            matches!(problem(&whole[..length]), RevocationListProblem::Unreadable(_)),
+            "{length}"
+        );
+    }
+    let mut flipped = whole.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    assert!(matches!(problem(&flipped), RevocationListProblem::Unreadable(_)));
+}
+
+#[test]
+fn a_list_made_by_openssl_revokes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(
+        path("ca.cnf"),
+        format!(
+            "[ca]\ndefault_ca=d\n[d]\ndatabase={}\ncrlnumber={}\ndefault_md=sha384\ndefault_crl_days=30\ncrl_extensions=e\nunique_subject=no\n[e]\nauthorityKeyIdentifier=keyid\n[req]\ndistinguished_name=n\nx509_extensions=x\n[n]\n[x]\nbasicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\nsubjectKeyIdentifier=hash\n",
+            path("index"),
+            path("number"),
+        ),
+    )
+    .unwrap();
+    std::fs::write(path("index"), "R\t330101000000Z\t260101000000Z,keyCompromise\t0AB1\tunknown\t/CN=c\nR\t330101000000Z\t260201000000Z\t77\tunknown\t/CN=d\n").unwrap();
+    std::fs::write(path("number"), "1F\n").unwrap();
+    let run = |arguments: &[&str]| {
+        let output = Command::new("openssl").args(arguments).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        output.stdout
+    };
+    run(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/O=Example/CN=OpenSSL Root",
+        "-days",
+        "30",
+        "-config",
+        &path("ca.cnf"),
+        "-keyout",
+        &path("key"),
+        "-out",
+        &path("root"),
+    ]);
+    run(&[
+        "ca",
+        "-gencrl",
+        "-config",
+        &path("ca.cnf"),
+        "-keyfile",
+        &path("key"),
+        "-cert",
+        &path("root"),
+        "-out",
+        &path("crl"),
+    ]);
+    let root_pem = std::fs::read_to_string(path("root")).unwrap();
+    let root = pki::Certificate::from_pem(&root_pem).unwrap();
+    let anchors =
+        TrustAnchors::new([TrustAnchor::new(CertificateDer::from(root.der().to_vec())).unwrap()]).unwrap();
+    let with_text = run(&["crl", "-text", "-in", &path("crl")]);
+    let lists = read_revocation_lists(&*with_text, MAX_BYTES).unwrap();
+    let list = &lists[0];
+    assert_eq!(
+        (list.entry_count(), list.number().to_string()),
+        (2, "0x1F".to_owned())
+    );
+    let revoked = list.find(&[0x0A, 0xB1]).unwrap();
+    assert_eq!(revoked.reason, Some(RevocationReason::KeyCompromise));
+    assert_eq!(revoked.revoked_at.unwrap().to_string(), "2026-01-01T00:00:00Z");
+    let lists = RevocationLists::new(lists, &anchors, &Intermediates::default(), None);
+    assert_eq!(standings(&lists), [ListStanding::Verified]);
+}

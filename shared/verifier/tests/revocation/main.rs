@@ -1,0 +1,16 @@
+//! Revocation as a deployment meets it: whole PKIs, verdicts of the verifier, lists that were tampered with.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests, where an unexpected error is a failure"
+)]
+
+mod entries;
+mod files;
+mod issuers;
+mod partitions;
+mod refused_lists;
+mod roll_back;
+mod support;
+mod time;
+mod verdicts;
