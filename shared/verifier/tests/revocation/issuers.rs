@@ -165,7 +165,7 @@ fn a_renewed_certificate_with_the_same_key_keeps_its_lists() {
     let pki = Pki::new();
     let renewed = long_lived(CertificateBuilder::root("CN=Serverless Root CA,O=Example"))
         .key(pki.root.key())
-        .serial(4711)
+        .serial_bytes(&[0x12, 0x67])
         .self_signed()
         .unwrap();
     let anchors = anchors([&renewed]);
