@@ -82,6 +82,18 @@ async fn every_hostile_event_gets_an_ordinary_refusal() {
         bad_body.to_string().into_bytes(),
     ));
 
+    let depth = 100_000;
+    events.push((
+        "deep nesting".to_owned(),
+        format!("{}{}", "[".repeat(depth), "]".repeat(depth)).into_bytes(),
+    ));
+    let nested = format!(
+        "{{\"requestContext\":{}1{}}}",
+        "{\"a\":".repeat(depth),
+        "}".repeat(depth)
+    );
+    events.push(("deep objects".to_owned(), nested.into_bytes()));
+
     let good = clients.header(&clients.good);
     for (name, header) in [
         ("1 MB of header", "A".repeat(1 << 20)),

@@ -131,7 +131,7 @@ impl Refusal {
             },
         };
         // A struct of text and numbers always serialises.
-        let json = serde_json::to_string(&problem).unwrap_or_default();
+        let json = serde_json::to_string(&problem).unwrap_or_default() + "\n";
         let mut response = Response::new(B::from(json));
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -174,6 +174,8 @@ mod tests {
         assert_eq!(
             vague,
             r#"{"title":"Unauthorized","status":401,"detail":"a valid client certificate is required"}"#
+                .to_owned()
+                + "\n"
         );
         let exposed = refusal.to_response::<String>(RefusalBody::WithCode).into_body();
         assert!(
