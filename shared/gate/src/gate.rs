@@ -22,6 +22,15 @@ pub struct Gate {
     settings: GateSettings,
     trust: Trust,
     recorder: Box<dyn Recorder>,
+    public: Option<Arc<dyn PublicRequests>>,
+}
+
+/// Says which requests pass without a certificate, such as those of a route that the operator opened.
+///
+/// They still have to come through a target group that is served, and lose every header that states an identity.
+pub trait PublicRequests: Send + Sync + std::fmt::Debug {
+    /// Whether this request passes as nobody, whatever certificate comes with it.
+    fn is_public(&self, request: &Parts) -> bool;
 }
 
 /// Where a request came from, as far as the edge knows: a request extension that the edge sets.
@@ -53,6 +62,8 @@ pub enum Passage {
     Verified(VerifiedClient),
     /// As nobody: without a certificate where that is allowed, or in `MTLS_MODE=report`.
     Anonymous,
+    /// As nobody, where everybody may pass: see [`PublicRequests`].
+    Public,
 }
 
 /// User agent of the load balancer's health checks.
@@ -77,6 +88,7 @@ impl Gate {
             trust: Trust::new(settings.trust),
             settings: settings.gate,
             recorder: Box::new(StandardOutput),
+            public: None,
         }
     }
 
@@ -84,6 +96,13 @@ impl Gate {
     #[must_use]
     pub fn with_recorder(mut self, recorder: impl Recorder + 'static) -> Self {
         self.recorder = Box::new(recorder);
+        self
+    }
+
+    /// The same gate, open for these requests. Without this it is open for none.
+    #[must_use]
+    pub fn with_public_requests(mut self, public: Arc<dyn PublicRequests>) -> Self {
+        self.public = Some(public);
         self
     }
 
@@ -101,6 +120,15 @@ impl Gate {
 
     /// Decides about a request at the time `now`, and records the decision.
     pub async fn decide(&self, request: &Parts, now: Timestamp) -> Decision {
+        self.decide_by_snapshot(request, now).await.0
+    }
+
+    /// The decision, and the trust material that it was made by if it needed any.
+    pub(crate) async fn decide_by_snapshot(
+        &self,
+        request: &Parts,
+        now: Timestamp,
+    ) -> (Decision, Option<Arc<Snapshot>>) {
         let started = Instant::now();
         let ingress = request.extensions.get::<Ingress>();
         let mut snapshot = None;
@@ -108,21 +136,22 @@ impl Gate {
         let decision = match verdict {
             Ok(Verdict::HealthCheck) => Decision::HealthCheck,
             Ok(Verdict::Client(client)) => Decision::Pass(Passage::Verified(client)),
+            Ok(Verdict::Public) => Decision::Pass(Passage::Public),
             Err(refusal) if self.passes_anonymously(&refusal) => {
                 self.record(
                     request,
                     &Decision::Pass(Passage::Anonymous),
                     Some(&refusal),
-                    snapshot,
+                    snapshot.as_deref(),
                     now,
                     started,
                 );
-                return Decision::Pass(Passage::Anonymous);
+                return (Decision::Pass(Passage::Anonymous), snapshot);
             }
             Err(refusal) => Decision::Refuse(refusal),
         };
-        self.record(request, &decision, None, snapshot, now, started);
-        decision
+        self.record(request, &decision, None, snapshot.as_deref(), now, started);
+        (decision, snapshot)
     }
 
     /// Refuses what an edge could not turn into a request, and records it.
@@ -157,6 +186,13 @@ impl Gate {
         self.check_target_group(ingress)?;
         if is_health_check(request, ingress) {
             return Ok(Verdict::HealthCheck);
+        }
+        if self
+            .public
+            .as_ref()
+            .is_some_and(|public| public.is_public(request))
+        {
+            return Ok(Verdict::Public);
         }
         let chain = {
             self.check_look_alikes(&request.headers)?;
@@ -225,7 +261,7 @@ impl Gate {
         request: &Parts,
         decision: &Decision,
         overruled: Option<&Refusal>,
-        snapshot: Option<Arc<Snapshot>>,
+        snapshot: Option<&Snapshot>,
         now: Timestamp,
         started: Instant,
     ) {
@@ -242,6 +278,7 @@ impl Gate {
             (Decision::HealthCheck, _) => Outcome::HealthCheck,
             (Decision::Refuse(_), _) => Outcome::Denied,
             (Decision::Pass(Passage::Verified(_)), _) => Outcome::Allowed,
+            (Decision::Pass(Passage::Public), _) => Outcome::Public,
             (Decision::Pass(Passage::Anonymous), Mode::Report) => Outcome::WouldDeny,
             (Decision::Pass(Passage::Anonymous), _) => Outcome::Anonymous,
         };
@@ -274,6 +311,7 @@ impl Gate {
 enum Verdict {
     Client(VerifiedClient),
     HealthCheck,
+    Public,
 }
 
 impl RefusalRecord {

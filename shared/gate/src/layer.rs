@@ -15,8 +15,9 @@ use crate::identity_headers;
 /// Puts the gate before a service.
 ///
 /// The service sees only requests that may pass, without the headers that state an identity. A verified client's
-/// request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an extension; without it the client is
-/// anonymous, which only happens when `MTLS_MODE` is `optional` or `report`.
+/// request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an extension, and the
+/// [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without them the client is anonymous, which only
+/// happens when `MTLS_MODE` is `optional` or `report`, or when the request is public.
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Arc<Gate>,
@@ -69,17 +70,89 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            match gate.decide(&parts, Timestamp::now()).await {
+            let (decision, snapshot) = gate.decide_by_snapshot(&parts, Timestamp::now()).await;
+            match decision {
                 Decision::Refuse(refusal) => Ok(refusal.to_response(gate.settings().refusal_body)),
                 Decision::HealthCheck => Ok(Response::new("healthy".to_owned().into())),
                 Decision::Pass(passage) => {
                     identity_headers::strip(&mut parts.headers, &gate.settings().header);
                     if let Passage::Verified(client) = passage {
                         parts.extensions.insert(client);
+                        if let Some(snapshot) = snapshot {
+                            parts.extensions.insert(snapshot);
+                        }
                     }
                     inner.call(Request::from_parts(parts, body)).await
                 }
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use http::StatusCode;
+    use http::request::Parts;
+    use tower::{ServiceExt, service_fn};
+
+    use super::*;
+    use crate::{Ingress, PublicRequests, Settings};
+
+    #[derive(Debug)]
+    struct Status;
+
+    impl PublicRequests for Status {
+        fn is_public(&self, request: &Parts) -> bool {
+            request.uri.path() == "/status"
+        }
+    }
+
+    /// The status, and the headers that the service behind the gate saw.
+    async fn ask(path: &str, target_group: &str) -> (StatusCode, String) {
+        let settings = [
+            ("MTLS_ANCHORS", "file:/nowhere"),
+            ("MTLS_TARGET_GROUPS", "arn:served"),
+        ];
+        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let gate =
+            Gate::new(Settings::from_variables(settings).unwrap()).with_public_requests(Arc::new(Status));
+        let inner = service_fn(async |request: Request<()>| {
+            Ok::<_, Infallible>(Response::new(format!("{:?}", request.headers())))
+        });
+        let mut request = Request::builder().uri(path).header("host", "gate.example");
+        for name in [
+            "x-amzn-mtls-clientcert",
+            "X-Amzn-Mtls-Clientcert-Subject",
+            "client_cert",
+        ] {
+            request = request.header(name, "forged");
+        }
+        let ingress = Ingress {
+            target_group: Some(target_group.to_owned()),
+            function_request_id: None,
+        };
+        let request = request.extension(ingress).body(()).unwrap();
+        let response = GateLayer::new(Arc::new(gate))
+            .layer(inner)
+            .oneshot(request)
+            .await
+            .unwrap();
+        (response.status(), response.into_body())
+    }
+
+    #[tokio::test]
+    async fn public_requests_pass_as_nobody_and_the_others_do_not() {
+        assert_eq!(
+            ask("/status", "arn:served").await,
+            (StatusCode::OK, r#"{"host": "gate.example"}"#.to_owned())
+        );
+        assert_eq!(ask("/status/", "arn:served").await.0, StatusCode::UNAUTHORIZED);
+    }
+
+    #[tokio::test]
+    async fn public_requests_still_have_to_come_through_a_served_target_group() {
+        assert_eq!(ask("/status", "arn:other").await.0, StatusCode::FORBIDDEN);
     }
 }

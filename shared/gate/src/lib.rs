@@ -32,7 +32,7 @@ mod target_groups;
 
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 
-pub use gate::{Decision, Gate, Ingress, Passage};
+pub use gate::{Decision, Gate, Ingress, Passage, PublicRequests};
 pub use identity_headers::{states_identity, strip};
 pub use layer::{GateLayer, GateService};
 pub use record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line};

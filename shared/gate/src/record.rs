@@ -22,6 +22,8 @@ pub enum Outcome {
     WouldDeny,
     /// The load balancer's own health check was answered.
     HealthCheck,
+    /// The request passed where everybody may.
+    Public,
 }
 
 /// One decision, for the operator. Holds no certificate, no key and no token.
