@@ -1,0 +1,404 @@
+//! Assertions: short-lived signed tokens (JWT, RFC 7519) by which an upstream can tell that a request passed the gate.
+//!
+//! The headers of the other forms are only as good as the network between the gate and the upstream; an assertion is
+//! good wherever the key set is known.
+
+use std::time::Duration;
+
+use alb_mtls_gate::{ClientIdentity, VerifiedClient};
+use alb_mtls_trust::Source;
+use alb_mtls_verifier::{AlternativeName, Fingerprint, Timestamp};
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::HeaderName;
+use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::pem::PemObject;
+use serde::{Serialize, Serializer};
+
+use crate::failure::Failure;
+use crate::secrets::{Refreshed, Secret, Secrets};
+
+/// The header that carries the assertion. Its name lies in a family that the gate strips from requests.
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-client-cert-assertion");
+
+/// The token's `typ` (RFC 8725 §3.11): no token of another kind passes for one, and it for none.
+pub(crate) const TYPE: &str = "client-cert+jwt";
+
+/// How assertions are made.
+#[derive(Clone, Debug)]
+pub(crate) struct AssertionSettings {
+    pub(crate) keys: Vec<Source>,
+    pub(crate) issuer: String,
+    /// Otherwise the origin of the upstream.
+    pub(crate) audience: Option<String>,
+    pub(crate) lifetime: Duration,
+    pub(crate) jwks_path: String,
+}
+
+/// Makes assertions, and the key set to verify them with.
+#[derive(Debug)]
+pub(crate) struct Assertions {
+    settings: AssertionSettings,
+    keys: Refreshed<KeyRing>,
+}
+
+impl Assertions {
+    /// Assertions by these settings; keys are looked up again at this age.
+    pub(crate) fn new(settings: AssertionSettings, refresh: Duration) -> Self {
+        Self {
+            settings,
+            keys: Refreshed::new("assertion keys", refresh),
+        }
+    }
+
+    /// The path at which the key set is served.
+    pub(crate) fn jwks_path(&self) -> &str {
+        &self.settings.jwks_path
+    }
+
+    /// The key set (RFC 7517 §5) as JSON.
+    ///
+    /// # Errors
+    /// [`Failure::Material`] when there are no keys.
+    pub(crate) async fn jwks(&self, secrets: &Secrets) -> Result<String, Failure> {
+        Ok(self.key_ring(secrets).await?.jwks.clone())
+    }
+
+    /// An assertion about this client for the upstream with this origin, at the time `now`.
+    ///
+    /// # Errors
+    /// [`Failure::Material`] when there is no key to sign with.
+    pub(crate) async fn assert(
+        &self,
+        client: &VerifiedClient,
+        trust_version: Option<&str>,
+        origin: &str,
+        now: Timestamp,
+        secrets: &Secrets,
+    ) -> Result<String, Failure> {
+        let keys = self.key_ring(secrets).await?;
+        let identity = client.identity();
+        let lifetime = i64::try_from(self.settings.lifetime.as_secs()).unwrap_or(0);
+        let claims = Claims {
+            iss: &self.settings.issuer,
+            aud: self.settings.audience.as_deref().unwrap_or(origin),
+            iat: now.unix_seconds(),
+            // Not beyond the certificates that it speaks of.
+            exp: now
+                .plus_seconds(lifetime)
+                .min(client.valid_until())
+                .unix_seconds(),
+            jti: token_id()?,
+            sub: subject(identity),
+            cnf: Confirmation {
+                fingerprint: identity.certificate_fingerprint,
+            },
+            san: &identity.alternative_names,
+            anchor: identity.anchor.id(),
+            trust_version,
+        };
+        keys.sign(&claims)
+            .map_err(|error| Failure::Material(format!("an assertion cannot be signed: {error}")))
+    }
+
+    async fn key_ring(&self, secrets: &Secrets) -> Result<std::sync::Arc<KeyRing>, Failure> {
+        self.keys
+            .get(|| KeyRing::read(secrets, &self.settings.keys))
+            .await
+    }
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: String,
+    sub: String,
+    /// RFC 7800, with the method of RFC 8705 §3.1.
+    cnf: Confirmation,
+    /// The subject alternative names, each an object with its type as the only field.
+    san: &'a [AlternativeName],
+    /// SHA-256 of the trust anchor.
+    anchor: Fingerprint,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trust_version: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Confirmation {
+    #[serde(rename = "x5t#S256", serialize_with = "as_base64url")]
+    fingerprint: Fingerprint,
+}
+
+/// The SPIFFE id where there is one, otherwise the subject (RFC 4514), otherwise the first alternative name with its
+/// type in front. None of them can be taken for another: a subject begins with an attribute's type and `=`.
+fn subject(identity: &ClientIdentity) -> String {
+    if let Some(id) = &identity.spiffe_id {
+        return id.clone();
+    }
+    if !identity.subject.is_empty() {
+        return identity.subject.to_string();
+    }
+    identity
+        .alternative_names
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
+
+fn token_id() -> Result<String, Failure> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| Failure::Material("there are no random numbers".to_owned()))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+fn as_base64url<S: Serializer>(fingerprint: &Fingerprint, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&fingerprint.to_base64url())
+}
+
+/// The first key signs; all of them are in the key set, so that a key can be made known before it signs and for as long
+/// as what it signed is valid.
+#[derive(Debug)]
+struct KeyRing {
+    header: Header,
+    signing: EncodingKey,
+    jwks: String,
+}
+
+impl KeyRing {
+    async fn read(secrets: &Secrets, sources: &[Source]) -> Result<Self, String> {
+        let mut keys = Vec::new();
+        for source in sources {
+            let secret = secrets.read(source).await?;
+            keys.extend(parse_keys(&secret).map_err(|error| format!("`{source}`: {error}"))?);
+        }
+        Self::new(keys)
+    }
+
+    fn new(keys: Vec<(EncodingKey, Jwk)>) -> Result<Self, String> {
+        let mut set = JwkSet::default();
+        for (_, jwk) in &keys {
+            if !set.keys.contains(jwk) {
+                set.keys.push(jwk.clone());
+            }
+        }
+        let (signing, jwk) = keys.into_iter().next().ok_or("there is no key")?;
+        let mut header = Header::new(Algorithm::ES256);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = jwk.common.key_id;
+        let jwks = serde_json::to_string(&set).map_err(|error| error.to_string())?;
+        Ok(Self {
+            header,
+            signing,
+            jwks,
+        })
+    }
+
+    fn sign(&self, claims: &Claims<'_>) -> Result<String, jsonwebtoken::errors::Error> {
+        jsonwebtoken::encode(&self.header, claims, &self.signing)
+    }
+}
+
+/// Every key in a PEM text, in order.
+fn parse_keys(secret: &Secret) -> Result<Vec<(EncodingKey, Jwk)>, String> {
+    let mut keys = Vec::new();
+    for key in PrivatePkcs8KeyDer::pem_slice_iter(secret.0.as_bytes()) {
+        let key = key.map_err(|error| format!("holds no valid PEM: {error}"))?;
+        keys.push(parse_key(&key)?);
+    }
+    if keys.is_empty() {
+        return Err(
+            "holds no key in PKCS #8 PEM, such as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes"
+                .to_owned(),
+        );
+    }
+    Ok(keys)
+}
+
+fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String> {
+    let encoding = EncodingKey::from_ec_der(key.secret_pkcs8_der());
+    let not_p256 = |_| "holds a key that is not an ECDSA key on P-256".to_owned();
+    let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::ES256).map_err(not_p256)?;
+    jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).map_err(not_p256)?);
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    jwk.common.key_operations = Some(vec![KeyOperations::Verify]);
+    Ok((encoding, jwk))
+}
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation};
+    use pki::{CertificateBuilder, Key, KeyKind};
+    use serde_json::Value;
+
+    use super::*;
+    use crate::identity::tests::verified;
+
+    struct Fixture {
+        directory: tempfile::TempDir,
+        secrets: Secrets,
+    }
+
+    impl Fixture {
+        fn new() -> Self {
+            Self {
+                directory: tempfile::tempdir().unwrap(),
+                secrets: Secrets::default(),
+            }
+        }
+
+        fn write(&self, name: &str, content: &str) -> Source {
+            let path = self.directory.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            format!("file:{}", path.display()).parse().unwrap()
+        }
+
+        fn assertions(&self, keys: Vec<Source>) -> Assertions {
+            let settings = AssertionSettings {
+                keys,
+                issuer: "https://gate.example".to_owned(),
+                audience: None,
+                lifetime: Duration::from_secs(60),
+                jwks_path: "/jwks".to_owned(),
+            };
+            Assertions::new(settings, Duration::ZERO)
+        }
+
+        async fn jwks(&self, assertions: &Assertions) -> JwkSet {
+            serde_json::from_str(&assertions.jwks(&self.secrets).await.unwrap()).unwrap()
+        }
+    }
+
+    fn new_key() -> String {
+        Key::random(KeyKind::P256).unwrap().to_pem().unwrap()
+    }
+
+    fn verify(token: &str, keys: &JwkSet) -> Value {
+        let header = jsonwebtoken::decode_header(token).unwrap();
+        assert_eq!(
+            (header.alg, header.typ.as_deref()),
+            (Algorithm::ES256, Some(TYPE))
+        );
+        let key = keys.find(&header.kid.unwrap()).expect("the key is in the set");
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&["http://app:8080"]);
+        validation.set_issuer(&["https://gate.example"]);
+        jsonwebtoken::decode::<Value>(token, &DecodingKey::from_jwk(key).unwrap(), &validation)
+            .unwrap()
+            .claims
+    }
+
+    #[tokio::test]
+    async fn the_claims_are_about_the_client_and_for_the_upstream() {
+        let fixture = Fixture::new();
+        let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
+        let (client, credential, _) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
+        let now = Timestamp::now();
+        let token = assertions
+            .assert(&client, Some("v1"), "http://app:8080", now, &fixture.secrets)
+            .await
+            .unwrap();
+        let claims = verify(&token, &fixture.jwks(&assertions).await);
+        assert_eq!(claims["sub"], "CN=a,O=Tests");
+        assert_eq!(claims["iat"], now.unix_seconds());
+        assert_eq!(claims["exp"], now.unix_seconds() + 60);
+        assert_eq!(
+            claims["cnf"]["x5t#S256"],
+            Fingerprint::of(credential.der()).to_base64url()
+        );
+        assert_eq!(claims["san"], serde_json::json!([{"dns": "a.example"}]));
+        assert_eq!(claims["anchor"], client.identity().anchor.id().to_string());
+        assert_eq!(claims["trust_version"], "v1");
+        let again = assertions
+            .assert(&client, None, "http://app:8080", now, &fixture.secrets)
+            .await
+            .unwrap();
+        assert_ne!(
+            verify(&again, &fixture.jwks(&assertions).await)["jti"],
+            claims["jti"]
+        );
+    }
+
+    #[tokio::test]
+    async fn an_assertion_ends_with_the_certificate() {
+        let fixture = Fixture::new();
+        let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
+        let (client, _, _) = verified(CertificateBuilder::client("CN=a"));
+        let now = client.valid_until().plus_seconds(-5);
+        let token = assertions
+            .assert(&client, None, "http://app:8080", now, &fixture.secrets)
+            .await
+            .unwrap();
+        let claims = verify(&token, &fixture.jwks(&assertions).await);
+        assert_eq!(claims["exp"], client.valid_until().unix_seconds());
+    }
+
+    #[tokio::test]
+    async fn keys_rotate_without_a_moment_in_which_a_token_cannot_be_verified() {
+        let fixture = Fixture::new();
+        let (old, new) = (new_key(), new_key());
+        let source = fixture.write("keys.pem", &old);
+        let assertions = fixture.assertions(vec![source]);
+        let (client, _, _) = verified(CertificateBuilder::client("CN=a"));
+        let token = async || {
+            assertions
+                .assert(
+                    &client,
+                    None,
+                    "http://app:8080",
+                    Timestamp::now(),
+                    &fixture.secrets,
+                )
+                .await
+                .unwrap()
+        };
+        let first = token().await;
+        let only_old = fixture.jwks(&assertions).await;
+
+        fixture.write("keys.pem", &format!("{old}{new}"));
+        let both = fixture.jwks(&assertions).await;
+        assert_eq!((only_old.keys.len(), both.keys.len()), (1, 2));
+        verify(&token().await, &only_old);
+
+        fixture.write("keys.pem", &format!("{new}{old}"));
+        let by_new = token().await;
+        verify(&by_new, &both);
+        verify(&first, &fixture.jwks(&assertions).await);
+        assert!(
+            only_old
+                .find(&jsonwebtoken::decode_header(&by_new).unwrap().kid.unwrap())
+                .is_none()
+        );
+    }
+
+    #[tokio::test]
+    async fn the_key_set_holds_public_keys_only() {
+        let fixture = Fixture::new();
+        let key = new_key();
+        let sources = vec![fixture.write("a.pem", &key), fixture.write("b.pem", &key)];
+        let assertions = fixture.assertions(sources);
+        let keys: Value = serde_json::from_str(&assertions.jwks(&fixture.secrets).await.unwrap()).unwrap();
+        assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "the same key once");
+        let mut fields: Vec<&String> = keys["keys"][0].as_object().unwrap().keys().collect();
+        fields.sort_unstable();
+        assert_eq!(fields, ["alg", "crv", "key_ops", "kid", "kty", "use", "x", "y"]);
+    }
+
+    #[test]
+    fn keys_of_other_kinds_are_refused() {
+        let p384 = Key::random(KeyKind::P384).unwrap().to_pem().unwrap();
+        for (pem, problem) in [
+            (p384.as_str(), "P-256"),
+            ("", "PKCS #8"),
+            ("-----BEGIN PRIVATE KEY-----\n!", "PEM"),
+        ] {
+            let error = parse_keys(&Secret(pem.to_owned())).unwrap_err();
+            assert!(error.contains(problem), "{error}");
+        }
+    }
+}

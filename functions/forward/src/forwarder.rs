@@ -1,0 +1,193 @@
+//! The way of a request from the gate to the upstream and back.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_trust::{Snapshot, TrustSettings};
+use alb_mtls_verifier::Timestamp;
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::request::Parts;
+use http::uri::PathAndQuery;
+use http::{Method, Request, Response};
+use lambda_http::Body;
+use lambda_runtime::Context;
+
+use crate::assertion::{self, Assertions};
+use crate::failure::Failure;
+use crate::headers;
+use crate::hop::Hop;
+use crate::identity;
+use crate::routes::{Access, HostHeader, has_several_hosts};
+use crate::secrets::Secrets;
+use crate::settings::Settings;
+use crate::upstream::Upstream;
+
+/// Sends requests that passed the gate to their upstreams, and hands back what these answer.
+#[derive(Debug)]
+pub(crate) struct Forwarder {
+    settings: Settings,
+    hop: Hop,
+    secrets: Secrets,
+    assertions: Option<Assertions>,
+}
+
+impl Forwarder {
+    /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up again.
+    ///
+    /// # Errors
+    /// When there are no trust anchors to check upstreams with.
+    pub(crate) fn new(settings: Settings, trust: &TrustSettings) -> Result<Self, String> {
+        let assertions = settings
+            .assertion
+            .clone()
+            .map(|assertion| Assertions::new(assertion, trust.refresh));
+        Ok(Self {
+            hop: Hop::new(&settings, trust)?,
+            secrets: Secrets::default(),
+            assertions,
+            settings,
+        })
+    }
+
+    /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
+    /// tried again.
+    pub(crate) async fn load(&self) {
+        if let Some(assertions) = &self.assertions {
+            let _ = assertions.jwks(&self.secrets).await;
+        }
+        if let Err(failure) = self.hop.load(&self.secrets).await {
+            tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
+        }
+    }
+
+    /// The answer to a request: the upstream's, or why there is none.
+    pub(crate) async fn forward(&self, request: Request<Body>) -> Response<Body> {
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let upstream = self.settings.routes.upstream(&parts.headers, parts.uri.path());
+        match self.answer(&parts, body, upstream).await {
+            Ok(response) => response,
+            Err(failure) => {
+                log(&failure, &parts, upstream, started.elapsed());
+                failure.to_response()
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        parts: &Parts,
+        body: Body,
+        upstream: Option<&Upstream>,
+    ) -> Result<Response<Body>, Failure> {
+        if let Some(assertions) = &self.assertions
+            && parts.uri.path() == assertions.jwks_path()
+        {
+            return self.key_set(assertions, &parts.method).await;
+        }
+        if has_several_hosts(&parts.headers) {
+            return Err(Failure::SeveralHosts);
+        }
+        let upstream = upstream.ok_or(Failure::NoRoute)?;
+        let request = self.request(parts, body, upstream).await?;
+        self.hop.exchange(request, deadline(parts), &self.secrets).await
+    }
+
+    async fn key_set(&self, assertions: &Assertions, method: &Method) -> Result<Response<Body>, Failure> {
+        if *method != Method::GET && *method != Method::HEAD {
+            return Err(Failure::KeySetMethod);
+        }
+        let mut response = Response::new(Body::Text(assertions.jwks(&self.secrets).await?));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        Ok(response)
+    }
+
+    /// The request as the upstream gets it: the client's, but for what is about one connection only, and with the
+    /// headers that state who the client is.
+    async fn request(
+        &self,
+        parts: &Parts,
+        body: Body,
+        upstream: &Upstream,
+    ) -> Result<Request<Bytes>, Failure> {
+        let root = PathAndQuery::from_static("/");
+        let target = parts.uri.path_and_query().unwrap_or(&root);
+        let url = upstream
+            .url(target)
+            .map_err(|error| Failure::Target(error.to_string()))?;
+        let mut request = Request::new(to_bytes(body));
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = url;
+        *request.headers_mut() = parts.headers.clone();
+        let length = request.body().len();
+        let headers = request.headers_mut();
+        headers::remove_hop_by_hop(headers);
+        // What frames the body on this connection is its length here (RFC 9112 §6.3).
+        if headers.contains_key(CONTENT_LENGTH) || length > 0 {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if self.settings.host == HostHeader::Upstream
+            && let Ok(authority) = HeaderValue::from_str(upstream.authority().as_str())
+        {
+            headers.insert(HOST, authority);
+        }
+        if let Some(client) = parts.extensions.get::<VerifiedClient>() {
+            self.settings.identity.state(client, headers);
+            if let Some(assertions) = &self.assertions {
+                let snapshot = parts
+                    .extensions
+                    .get::<Arc<Snapshot>>()
+                    .map(|snapshot| snapshot.version());
+                let origin = upstream.origin();
+                let token = assertions
+                    .assert(client, snapshot, &origin, Timestamp::now(), &self.secrets)
+                    .await?;
+                identity::set(headers, assertion::HEADER, token);
+            }
+        }
+        Ok(request)
+    }
+}
+
+impl PublicRequests for Forwarder {
+    fn is_public(&self, request: &Parts) -> bool {
+        let path = request.uri.path();
+        self.assertions
+            .as_ref()
+            .is_some_and(|assertions| assertions.jwks_path() == path)
+            || self.settings.routes.access(&request.headers, path) == Access::Public
+    }
+}
+
+fn to_bytes(body: Body) -> Bytes {
+    match body {
+        Body::Text(text) => Bytes::from(text),
+        Body::Binary(bytes) => Bytes::from(bytes),
+        _ => Bytes::new(),
+    }
+}
+
+/// When Lambda ends the invocation; none where there is no Lambda.
+fn deadline(parts: &Parts) -> Option<SystemTime> {
+    parts.extensions.get::<Context>().map(Context::deadline)
+}
+
+/// One line for the operator, found beside the decision by the same ids.
+fn log(failure: &Failure, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
+    let upstream = upstream.map(Upstream::to_string);
+    let ingress = parts.extensions.get::<Ingress>();
+    tracing::error!(
+        detail = failure.detail(),
+        explanation = %failure,
+        status = failure.status().as_u16(),
+        upstream,
+        alb_trace_id = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()),
+        function_request_id = ingress.and_then(|ingress| ingress.function_request_id.as_deref()),
+        duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+        "not forwarded"
+    );
+}

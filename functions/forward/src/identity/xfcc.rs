@@ -1,0 +1,114 @@
+//! Envoy's `X-Forwarded-Client-Cert`.
+//!
+//! Source: Envoy documentation, "HTTP header manipulation", x-forwarded-client-cert. Its quoting knows no escaped
+//! backslash, so that readers differ on `\\"`; here no value ever holds a quotation mark or ends with a backslash.
+
+use std::fmt::Write;
+
+use alb_mtls_gate::ClientIdentity;
+use alb_mtls_verifier::{AlternativeName, DistinguishedName};
+use http::header::HeaderName;
+
+use super::pem_text;
+
+pub(super) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+
+/// One element: fingerprint, certificate, subject, and the URI and DNS names. The first hop knows no `By`.
+pub(super) fn value(identity: &ClientIdentity) -> String {
+    let mut value = format!(
+        "Hash={};Cert=\"{}\";Subject=\"{}\"",
+        identity.certificate_fingerprint,
+        pem_text::encoded(identity.certificate(), pem_text::STRICT),
+        subject(&identity.subject),
+    );
+    for name in &identity.alternative_names {
+        // Writing to a string cannot fail.
+        let _ = match name {
+            AlternativeName::Uri(uri) => write!(value, ";URI={}", quoted(uri)),
+            AlternativeName::Dns(dns) => write!(value, ";DNS={}", quoted(dns)),
+            _ => Ok(()),
+        };
+    }
+    value
+}
+
+/// The name with each special character as two hexadecimal digits, which RFC 4514 §2.4 allows for all of them.
+fn subject(name: &DistinguishedName) -> String {
+    let text = name.to_string();
+    let mut safe = String::with_capacity(text.len());
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        let escaped = match character {
+            '\\' => characters.next(),
+            character if character.is_ascii() => None,
+            character => Some(character),
+        };
+        match escaped {
+            None => safe.push(character),
+            Some(escaped) => {
+                for byte in escaped.encode_utf8(&mut [0; 4]).bytes() {
+                    let _ = write!(safe, "\\{byte:02X}");
+                }
+            }
+        }
+    }
+    safe
+}
+
+/// Names are visible ASCII. Quotation marks and backslashes, which no host name and no URI may hold, are escaped as in
+/// URIs.
+fn quoted(name: &str) -> String {
+    let safe = name.replace('"', "%22").replace('\\', "%5C");
+    if safe.contains([',', ';', '=', ' ']) {
+        format!("\"{safe}\"")
+    } else {
+        safe
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::CertificateBuilder;
+
+    use super::super::tests::verified;
+    use super::*;
+
+    #[test]
+    fn fields_are_envoys() {
+        let client = CertificateBuilder::client("CN=a,O=Tests")
+            .uri("spiffe://tests/a")
+            .dns("a.example")
+            .dns("b.example");
+        let (client, _, _) = verified(client);
+        let identity = client.identity();
+        let value = value(identity);
+        let (start, rest) = value.split_once(";Cert=\"").unwrap();
+        assert_eq!(start, format!("Hash={}", identity.certificate_fingerprint));
+        let (certificate, rest) = rest.split_once('"').unwrap();
+        assert!(certificate.starts_with("-----BEGIN%20CERTIFICATE-----%0A") && !certificate.contains('/'));
+        assert!(rest.starts_with(";Subject=\"CN=a,O=Tests\";"), "{rest}");
+        assert!(
+            rest.contains(";URI=spiffe://tests/a") && rest.ends_with(";DNS=a.example;DNS=b.example"),
+            "{rest}"
+        );
+    }
+
+    #[test]
+    fn nothing_in_a_certificate_ends_a_value_early() {
+        let client = CertificateBuilder::client(r"CN=x\5C\22;Hash\=0\,By\=forged\5C")
+            .uri("spiffe://tests/a;Hash=0,By=forged")
+            .uri(r#"urn:"quoted"\"#);
+        let (client, _, _) = verified(client);
+        let value = value(client.identity());
+        assert_eq!(value.matches('"').count(), 6, "three quoted values: {value}");
+        assert!(
+            value.contains(r#";Subject="CN=x\5C\22\3BHash\3D0\2CBy\3Dforged\5C""#),
+            "{value}"
+        );
+        assert!(
+            value.contains(r#";URI="spiffe://tests/a;Hash=0,By=forged""#),
+            "{value}"
+        );
+        assert!(value.contains(";URI=urn:%22quoted%22%5C"), "{value}");
+    }
+}

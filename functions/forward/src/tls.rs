@@ -1,0 +1,201 @@
+//! The TLS client side towards upstreams.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use alb_mtls_trust::{Source, Trust, TrustSettings};
+use alb_mtls_verifier::Timestamp;
+use rustls::crypto::aws_lc_rs;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::failure::Failure;
+use crate::secrets::{Refreshed, Secret, Secrets};
+use crate::settings::TlsSettings;
+
+/// What TLS towards upstreams needs, looked up again when it is due.
+#[derive(Debug)]
+pub(crate) struct TlsMaterial {
+    anchors: Anchors,
+    certificate: Option<(Source, Refreshed<Secret>)>,
+}
+
+#[derive(Debug)]
+enum Anchors {
+    /// There is no upstream to check.
+    None,
+    /// Those of the system.
+    System(Arc<RootCertStore>),
+    /// Those that the operator named.
+    Named(Box<Trust>),
+}
+
+/// The material as it was at one moment. What is equal makes the same connections.
+#[derive(Clone, Debug)]
+pub(crate) struct TlsVersion {
+    anchors: Option<(String, Arc<RootCertStore>)>,
+    certificate: Option<Arc<Secret>>,
+}
+
+impl PartialEq for TlsVersion {
+    fn eq(&self, other: &Self) -> bool {
+        self.anchors.as_ref().map(|(version, _)| version)
+            == other.anchors.as_ref().map(|(version, _)| version)
+            && self.certificate == other.certificate
+    }
+}
+
+impl TlsMaterial {
+    /// Material by the settings; `trust` says how often and how long.
+    ///
+    /// # Errors
+    /// When the system has no trust anchors and no others are named.
+    pub(crate) fn new(settings: &TlsSettings, any_tls: bool, trust: &TrustSettings) -> Result<Self, String> {
+        let anchors = match &settings.anchors {
+            Some(sources) => Anchors::Named(Box::new(Trust::new(TrustSettings {
+                anchors: sources.clone(),
+                intermediates: None,
+                ..trust.clone()
+            }))),
+            None if any_tls => Anchors::System(Arc::new(system_anchors()?)),
+            None => Anchors::None,
+        };
+        let certificate = settings
+            .certificate
+            .clone()
+            .map(|source| (source, Refreshed::new("certificate for upstreams", trust.refresh)));
+        Ok(Self { anchors, certificate })
+    }
+
+    /// The material of now.
+    ///
+    /// # Errors
+    /// [`Failure::Material`] when some of it cannot be had.
+    pub(crate) async fn current(&self, secrets: &Secrets) -> Result<TlsVersion, Failure> {
+        let anchors = match &self.anchors {
+            Anchors::None => None,
+            Anchors::System(anchors) => Some(("system".to_owned(), Arc::clone(anchors))),
+            Anchors::Named(trust) => {
+                let snapshot = trust
+                    .snapshot(Timestamp::now())
+                    .await
+                    .map_err(|error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}")))?;
+                let mut anchors = RootCertStore::empty();
+                let certificates = snapshot
+                    .verifier()
+                    .anchors()
+                    .iter()
+                    .map(|anchor| anchor.certificate().clone());
+                anchors.add_parsable_certificates(certificates);
+                Some((snapshot.version().to_owned(), Arc::new(anchors)))
+            }
+        };
+        let certificate = match &self.certificate {
+            None => None,
+            Some((source, refreshed)) => Some(refreshed.get(|| read_certificate(secrets, source)).await?),
+        };
+        Ok(TlsVersion { anchors, certificate })
+    }
+}
+
+impl TlsVersion {
+    /// The configuration of connections that are made with this material.
+    ///
+    /// # Errors
+    /// [`Failure::Material`] when the certificate and its key do not fit.
+    pub(crate) fn configuration(&self) -> Result<ClientConfig, Failure> {
+        let anchors = self.anchors.as_ref().map(|(_, anchors)| Arc::clone(anchors));
+        let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Failure::Material(error.to_string()))?
+            .with_root_certificates(anchors.unwrap_or_else(|| Arc::new(RootCertStore::empty())));
+        match &self.certificate {
+            None => Ok(builder.with_no_client_auth()),
+            Some(secret) => {
+                let (chain, key) = parse_certificate(secret).map_err(Failure::Material)?;
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| Failure::Material(error.to_string()))
+            }
+        }
+    }
+}
+
+/// Only a certificate that could be used replaces the one in use.
+async fn read_certificate(secrets: &Secrets, source: &Source) -> Result<Secret, String> {
+    let secret = secrets.read(source).await?;
+    let (chain, key) = parse_certificate(&secret).map_err(|error| format!("`{source}`: {error}"))?;
+    let provider = aws_lc_rs::default_provider();
+    rustls::sign::CertifiedKey::from_der(chain, key, &provider)
+        .map_err(|error| format!("`{source}`: {error}"))?;
+    Ok(secret)
+}
+
+fn parse_certificate(
+    secret: &Secret,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
+    let pem = secret.0.as_bytes();
+    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("holds no valid PEM: {error}"))?;
+    if chain.is_empty() {
+        return Err("holds no certificate".to_owned());
+    }
+    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("holds no private key: {error}"))?;
+    Ok((chain, key))
+}
+
+fn system_anchors() -> Result<RootCertStore, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut anchors = RootCertStore::empty();
+    let (usable, _) = anchors.add_parsable_certificates(found.certs);
+    if usable == 0 {
+        let errors: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(format!(
+            "the system has no trust anchors for `https` upstreams, and FORWARD_UPSTREAM_CA is not set {}",
+            errors.join("; ")
+        ));
+    }
+    Ok(anchors)
+}
+
+/// How long an idle connection is kept for the next request. Shorter than the five seconds after which common servers
+/// end idle connections, so that few die here.
+pub(crate) const IDLE: Duration = Duration::from_secs(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_certificate_without_its_key_is_refused_before_it_is_used() {
+        let root = pki::CertificateBuilder::root("CN=Root").self_signed().unwrap();
+        let client = pki::CertificateBuilder::client("CN=gate")
+            .issued_by(&root)
+            .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let secrets = Secrets::default();
+        let (client_pem, root_key, client_key) = (
+            client.pem(),
+            root.key().to_pem().unwrap(),
+            client.key().to_pem().unwrap(),
+        );
+        for (content, problem) in [
+            (String::new(), "holds no certificate"),
+            (client_pem.clone(), "holds no private key"),
+            (client_key.clone(), "holds no certificate"),
+            (format!("{client_pem}{root_key}"), "match"),
+        ] {
+            let path = directory.path().join("client.pem");
+            std::fs::write(&path, content).unwrap();
+            let source = format!("file:{}", path.display()).parse().unwrap();
+            let error = read_certificate(&secrets, &source).await.unwrap_err();
+            assert!(error.to_lowercase().contains(problem), "{error}");
+        }
+        let path = directory.path().join("client.pem");
+        std::fs::write(&path, format!("{client_key}{client_pem}")).unwrap();
+        let source = format!("file:{}", path.display()).parse().unwrap();
+        read_certificate(&secrets, &source).await.unwrap();
+    }
+}
