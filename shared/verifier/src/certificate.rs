@@ -207,9 +207,7 @@ impl<'a> Certificate<'a> {
             },
         };
         let serial_number = fields.expect(Tag::Integer)?.content;
-        if serial_number.is_empty() {
-            return Err(CertificateError::Malformed);
-        }
+        check_shortest_form(serial_number)?;
         if fields.expect(Tag::Sequence)?.content != signature_algorithm {
             return Err(CertificateError::SignatureAlgorithmMismatch);
         }
@@ -277,6 +275,17 @@ impl<'a> Certificate<'a> {
             Some(index) => Rejection::new(reason).of_certificate(index),
             None => Rejection::new(reason).because("it is a configured intermediate"),
         }
+    }
+}
+
+/// X.690 §8.3.2: the first nine bits of an INTEGER are never all equal. A serial number with two forms could be
+/// revoked in one and pass in the other.
+fn check_shortest_form(integer: &[u8]) -> Result<(), Malformed> {
+    match integer {
+        [] => Err(Malformed),
+        [0x00, second, ..] if second & 0x80 == 0 => Err(Malformed),
+        [0xFF, second, ..] if second & 0x80 != 0 => Err(Malformed),
+        _ => Ok(()),
     }
 }
 

@@ -56,7 +56,7 @@ pub use revocation::{
     CertificateStatus, CrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
     RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
     RevocationReason, RevokedCertificate, RollBack, UnknownRevocationDepth, UnknownRevocationMode,
-    UnsupportedList, read_revocation_lists,
+    UnsupportedList, parse_revocation_lists, read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -1,8 +1,9 @@
-//! Our own path builder: every path by name, its signatures from the anchor down, then the rules.
+//! Our own path builder, in three rounds: who could have issued what by name, what of that is signed, from the
+//! anchors down, and which path through the signed part the rules accept.
 //!
-//! It is complete and bounded. A hostile chain can make the number of paths by name explode, but hardly that of
-//! signatures: each pair of a certificate and a key is verified once, and because verification starts at the anchor,
-//! a certificate that no anchor stands behind costs one signature for each anchor of that name. Steps are counted too.
+//! It is complete and bounded. A hostile chain can make the number of paths by name explode, but not the work: only
+//! what hangs on an anchor by good signatures is looked at further, and each pair of a certificate and a key is
+//! verified once. A certificate that no anchor stands behind costs one signature for each anchor of its issuer's name.
 
 use std::sync::Arc;
 
@@ -15,8 +16,10 @@ use crate::signature::{self, IssuerKey};
 
 /// Signatures that one search verifies at most.
 const MAX_SIGNATURES: usize = 100;
-/// How often one search extends a path at most.
-const MAX_STEPS: usize = 5_000;
+/// How often one search extends a path through signed certificates at most.
+const MAX_STEPS: usize = 2_000;
+/// Paths that one search puts to the rules at most.
+const MAX_JUDGED: usize = 100;
 
 /// A path that was found and may be used.
 #[derive(Debug)]
@@ -63,204 +66,324 @@ pub(crate) fn search<'s, 'a>(
     intermediates: &'s [Certificate<'a>],
     judge: Judge<'_>,
 ) -> Result<FoundPath<'s, 'a>, Refusal<'s, 'a>> {
+    let certificates: Vec<&'s Certificate<'a>> = std::iter::once(end_entity).chain(intermediates).collect();
     let mut search = Search {
-        end_entity,
-        intermediates,
+        candidates: Candidates::by_exact_name(anchors, &certificates),
+        certificates,
         judge,
-        issuers: Issuers::by_exact_name(anchors, end_entity, intermediates),
-        verified: Vec::new(),
+        signatures: Vec::new(),
         steps: 0,
+        judged: 0,
         best: None,
     };
-    match search.extend(&mut Vec::new()) {
-        Ok(found) => return Ok(found),
-        Err(Stop::TooComplex) => return Err(search.too_complex()),
-        Err(Stop::Exhausted) => {}
-    }
-    // Nearly every CA writes a name the same way each time; the others are found on a second round.
-    let by_equal_name = Issuers::by_equal_name(anchors, end_entity, intermediates);
-    if by_equal_name != search.issuers {
-        search.issuers = by_equal_name;
-        match search.extend(&mut Vec::new()) {
-            Ok(found) => return Ok(found),
-            Err(Stop::TooComplex) => return Err(search.too_complex()),
-            Err(Stop::Exhausted) => {}
+    let found = match search.run() {
+        Err(Stop::Exhausted) => {
+            // Nearly every CA writes a name the same way each time; the others are found on a second round.
+            let by_equal_name = Candidates::by_equal_name(anchors, &search.certificates);
+            if by_equal_name == search.candidates {
+                Err(Stop::Exhausted)
+            } else {
+                search.candidates = by_equal_name;
+                search.run()
+            }
         }
-    }
-    Err(search.refusal())
+        found => found,
+    };
+    found.map_err(|stop| match stop {
+        Stop::Exhausted => search.refusal(),
+        Stop::TooComplex => search.too_complex(),
+    })
 }
 
-/// For each certificate, the end-entity certificate first, who bears the name of its issuer.
+/// Position of a certificate: 0 is the end-entity certificate.
+type Position = usize;
+
+/// Who bears the name of a certificate's issuer, for each certificate.
 #[derive(Debug, PartialEq)]
-struct Issuers<'s> {
+struct Candidates<'s> {
     anchors: Vec<Vec<&'s Arc<TrustAnchor>>>,
-    /// Positions among the intermediates.
-    intermediates: Vec<Vec<usize>>,
+    issuers: Vec<Vec<Position>>,
 }
 
-impl<'s> Issuers<'s> {
-    fn by_exact_name(
-        anchors: &'s TrustAnchors,
-        end_entity: &Certificate<'_>,
-        intermediates: &[Certificate<'_>],
-    ) -> Self {
-        let subjects: Vec<&[u8]> = intermediates.iter().map(|issuer| issuer.subject).collect();
-        let certificates = || std::iter::once(end_entity).chain(intermediates);
+impl<'s> Candidates<'s> {
+    fn by_exact_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>]) -> Self {
+        let named = |name: &[u8]| issuers_where(certificates, |issuer| issuer.subject == name);
         Self {
-            anchors: certificates()
+            anchors: certificates
+                .iter()
                 .map(|certificate| anchors.with_subject(certificate.issuer).collect())
                 .collect(),
-            intermediates: certificates()
-                .map(|certificate| positions_of(&certificate.issuer, &subjects))
+            issuers: certificates
+                .iter()
+                .map(|certificate| named(certificate.issuer))
                 .collect(),
         }
     }
 
-    fn by_equal_name(
-        anchors: &'s TrustAnchors,
-        end_entity: &Certificate<'_>,
-        intermediates: &[Certificate<'_>],
-    ) -> Self {
+    fn by_equal_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>]) -> Self {
         // A name that cannot be read equals none.
-        let subjects: Vec<Option<Box<str>>> = intermediates
+        let subjects: Vec<Option<Box<str>>> = certificates
             .iter()
-            .map(|issuer| look_up_key(issuer.subject))
+            .map(|certificate| look_up_key(certificate.subject))
             .collect();
-        let certificates = || std::iter::once(end_entity).chain(intermediates);
+        let named = |name: &[u8]| match look_up_key(name) {
+            None => Vec::new(),
+            Some(key) => positions_where(&subjects, |subject| subject.as_ref() == Some(&key)),
+        };
         Self {
-            anchors: certificates()
+            anchors: certificates
+                .iter()
                 .map(|certificate| anchors.with_equal_subject(certificate.issuer).collect())
                 .collect(),
-            intermediates: certificates()
-                .map(|certificate| match look_up_key(certificate.issuer) {
-                    Some(key) => positions_of(&Some(key), &subjects),
-                    None => Vec::new(),
-                })
+            issuers: certificates
+                .iter()
+                .map(|certificate| named(certificate.issuer))
                 .collect(),
         }
     }
 
-    fn anchors_of(&self, node: usize) -> &[&'s Arc<TrustAnchor>] {
-        self.anchors.get(node).map_or(&[], Vec::as_slice)
+    fn anchors_of(&self, position: Position) -> &[&'s Arc<TrustAnchor>] {
+        self.anchors.get(position).map_or(&[], Vec::as_slice)
     }
 
-    fn intermediates_of(&self, node: usize) -> &[usize] {
-        self.intermediates.get(node).map_or(&[], Vec::as_slice)
+    fn issuers_of(&self, position: Position) -> &[Position] {
+        self.issuers.get(position).map_or(&[], Vec::as_slice)
     }
 }
 
-fn positions_of<T: PartialEq>(wanted: &T, all: &[T]) -> Vec<usize> {
-    let matching = all.iter().enumerate().filter(|(_, name)| *name == wanted);
+fn issuers_where(
+    certificates: &[&Certificate<'_>],
+    is_wanted: impl Fn(&Certificate<'_>) -> bool,
+) -> Vec<Position> {
+    positions_where(certificates, |certificate| is_wanted(certificate))
+}
+
+/// The end-entity certificate issues nothing, whatever its name.
+fn positions_where<T>(all: &[T], is_wanted: impl Fn(&T) -> bool) -> Vec<Position> {
+    let matching = all.iter().enumerate().skip(1).filter(|(_, one)| is_wanted(one));
     matching.map(|(position, _)| position).collect()
 }
 
 struct Search<'s, 'a, 'j> {
-    end_entity: &'s Certificate<'a>,
-    intermediates: &'s [Certificate<'a>],
+    /// The end-entity certificate first.
+    certificates: Vec<&'s Certificate<'a>>,
     judge: Judge<'j>,
-    issuers: Issuers<'s>,
-    verified: Vec<VerifiedSignature<'s>>,
+    candidates: Candidates<'s>,
+    signatures: Vec<SeenSignature<'s>>,
     steps: usize,
+    judged: usize,
     best: Option<Refusal<'s, 'a>>,
 }
 
 /// A signature that was looked at, and what came of it.
-struct VerifiedSignature<'s> {
-    certificate: &'s [u8],
+struct SeenSignature<'s> {
+    certificate: Position,
     issuer: IssuerKey<'s>,
     outcome: Result<(), Reason>,
 }
 
-/// Why a part of the search ended without a path.
+/// A certificate that may be a part of a path to the end-entity certificate.
+#[derive(Clone, Copy)]
+struct Ancestor {
+    position: Position,
+    /// The certificate below, by which it was found; the end-entity certificate's own is itself.
+    below: Position,
+}
+
+/// Those who signed a certificate and stand under an anchor themselves.
+#[derive(Clone, Default)]
+struct Signers<'s> {
+    anchors: Vec<&'s Arc<TrustAnchor>>,
+    issuers: Vec<Position>,
+}
+
+/// Why the search ended without a path.
 enum Stop {
     Exhausted,
     TooComplex,
 }
 
 impl<'s, 'a> Search<'s, 'a, '_> {
-    /// Tries to complete a path, given by positions among the intermediates: by an anchor, then by each intermediate
-    /// that it does not hold yet.
-    fn extend(&mut self, path: &mut Vec<usize>) -> Result<FoundPath<'s, 'a>, Stop> {
-        let node = path.last().map_or(0, |position| position + 1);
-        let head = self.head(path);
-        let anchors = self.issuers.anchors_of(node).to_vec();
-        for anchor in &anchors {
-            if self.complete(path, anchor)? {
+    fn run(&mut self) -> Result<FoundPath<'s, 'a>, Stop> {
+        let ancestors = self.ancestors();
+        let signers = self.signers(&ancestors)?;
+        self.extend(&signers, &mut vec![0])
+    }
+
+    /// The end-entity certificate and everybody above it by name, the nearest first.
+    fn ancestors(&mut self) -> Vec<Ancestor> {
+        let mut ancestors = vec![Ancestor {
+            position: 0,
+            below: 0,
+        }];
+        let mut looked_at = 0;
+        while let Some(ancestor) = ancestors.get(looked_at).copied() {
+            looked_at += 1;
+            let mut is_last = self.candidates.anchors_of(ancestor.position).is_empty();
+            for issuer in self.candidates.issuers_of(ancestor.position) {
+                is_last &= *issuer == ancestor.position;
+                if ancestors.iter().all(|known| known.position != *issuer) {
+                    ancestors.push(Ancestor {
+                        position: *issuer,
+                        below: ancestor.position,
+                    });
+                }
+            }
+            if is_last {
+                self.note_incomplete(path_to(ancestor, &ancestors));
+            }
+        }
+        ancestors
+    }
+
+    /// From the anchors down, who signed whom. Without an anchor behind it, a signature says nothing.
+    fn signers(&mut self, ancestors: &[Ancestor]) -> Result<Vec<Signers<'s>>, Stop> {
+        let mut signers: Vec<Signers<'s>> = vec![Signers::default(); self.certificates.len()];
+        let mut reached: Vec<Position> = Vec::new();
+        for ancestor in ancestors {
+            for anchor in self.candidates.anchors_of(ancestor.position).to_vec() {
+                if self.is_signed_by(*ancestor, anchor.issuer_key(), ancestors, Some(anchor))? {
+                    add_signer(&mut signers, &mut reached, ancestor.position, |known| {
+                        known.anchors.push(anchor);
+                    });
+                }
+            }
+        }
+        let mut looked_at = 0;
+        while let Some(issuer) = reached.get(looked_at).copied() {
+            looked_at += 1;
+            let Some(key) = self.certificates.get(issuer).map(|issuer| issuer.issuer_key()) else {
+                continue;
+            };
+            for ancestor in ancestors {
+                let is_named = self.candidates.issuers_of(ancestor.position).contains(&issuer);
+                if is_named
+                    && ancestor.position != issuer
+                    && self.is_signed_by(*ancestor, key, ancestors, None)?
+                {
+                    add_signer(&mut signers, &mut reached, ancestor.position, |known| {
+                        known.issuers.push(issuer);
+                    });
+                }
+            }
+        }
+        // In the order in which they were given.
+        signers.iter_mut().for_each(|known| known.issuers.sort_unstable());
+        Ok(signers)
+    }
+
+    /// Notes a signature that does not verify.
+    fn is_signed_by(
+        &mut self,
+        ancestor: Ancestor,
+        issuer: IssuerKey<'s>,
+        ancestors: &[Ancestor],
+        anchor: Option<&'s Arc<TrustAnchor>>,
+    ) -> Result<bool, Stop> {
+        let Some(certificate) = self.certificates.get(ancestor.position).copied() else {
+            return Ok(false);
+        };
+        let Err(reason) = self.verify(ancestor.position, certificate, issuer)? else {
+            return Ok(true);
+        };
+        let path = path_to(ancestor, ancestors);
+        // The nearer to the end-entity certificate, the more of the path above is good.
+        let says_more = self.best.as_ref().is_none_or(|best| {
+            best.progress < Progress::Unverified
+                || (best.progress == Progress::Unverified && path.len() <= best.intermediates.len())
+        });
+        if says_more {
+            self.best = Some(Refusal {
+                rejection: certificate.reject(reason),
+                progress: Progress::Unverified,
+                intermediates: self.intermediates(&path),
+                anchor,
+            });
+        }
+        Ok(false)
+    }
+
+    fn verify(
+        &mut self,
+        position: Position,
+        certificate: &Certificate<'_>,
+        issuer: IssuerKey<'s>,
+    ) -> Result<Result<(), Reason>, Stop> {
+        let mut seen = self.signatures.iter();
+        if let Some(seen) = seen.find(|seen| seen.certificate == position && seen.issuer == issuer) {
+            return Ok(seen.outcome);
+        }
+        if self.signatures.len() == MAX_SIGNATURES {
+            return Err(Stop::TooComplex);
+        }
+        let outcome = signature::verify(certificate, issuer);
+        self.signatures.push(SeenSignature {
+            certificate: position,
+            issuer,
+            outcome,
+        });
+        Ok(outcome)
+    }
+
+    /// Completes a path, the end-entity certificate first, by an anchor, or else extends it by each issuer that it
+    /// does not hold yet.
+    fn extend(
+        &mut self,
+        signers: &[Signers<'s>],
+        path: &mut Vec<Position>,
+    ) -> Result<FoundPath<'s, 'a>, Stop> {
+        let known = path.last().and_then(|head| signers.get(*head));
+        let Some(known) = known else {
+            return Err(Stop::Exhausted);
+        };
+        for anchor in &known.anchors {
+            if self.is_accepted(path, anchor)? {
                 return Ok(FoundPath {
-                    intermediates: self.certificates(path),
+                    intermediates: self.intermediates(path),
                     anchor,
                 });
             }
         }
-        let mut is_last = anchors.is_empty();
-        for position in self.issuers.intermediates_of(node).to_vec() {
-            let Some(issuer) = self.intermediates.get(position) else {
-                continue;
-            };
-            if self.holds(path, issuer) {
+        for issuer in &known.issuers {
+            if self.holds(path, *issuer) {
                 continue;
             }
-            is_last = false;
             self.steps += 1;
             if self.steps > MAX_STEPS {
                 return Err(Stop::TooComplex);
             }
-            if matches!(self.known(head, issuer.issuer_key()), Some(Err(_))) {
-                continue;
-            }
-            path.push(position);
-            let found = self.extend(path);
+            path.push(*issuer);
+            let found = self.extend(signers, path);
             path.pop();
             if !matches!(found, Err(Stop::Exhausted)) {
                 return found;
             }
         }
-        if is_last {
-            self.note_incomplete(path);
-        }
         Err(Stop::Exhausted)
     }
 
-    fn head(&self, path: &[usize]) -> &'s Certificate<'a> {
-        let last = path.last().and_then(|position| self.intermediates.get(*position));
-        last.unwrap_or(self.end_entity)
-    }
-
-    fn certificates(&self, path: &[usize]) -> Vec<&'s Certificate<'a>> {
-        let certificates = path
-            .iter()
-            .filter_map(|position| self.intermediates.get(*position));
-        certificates.collect()
-    }
-
     /// Loops, and a second certificate for a name and key that the path holds already (RFC 4158 §5.2).
-    fn holds(&self, path: &[usize], candidate: &Certificate<'_>) -> bool {
-        let is_same = |held: &Certificate<'_>| {
-            held.public_key_info == candidate.public_key_info && held.subject == candidate.subject
+    fn holds(&self, path: &[Position], candidate: Position) -> bool {
+        let certificate = |position: &Position| self.certificates.get(*position);
+        let is_same = |held: &&&Certificate<'_>| {
+            certificate(&candidate).is_some_and(|candidate| {
+                held.public_key_info == candidate.public_key_info && held.subject == candidate.subject
+            })
         };
-        let mut positions = path
-            .iter()
-            .filter_map(|position| self.intermediates.get(*position));
-        is_same(self.end_entity) || positions.any(is_same)
+        path.iter().filter_map(certificate).any(|held| is_same(&held))
     }
 
-    /// Whether the path with this anchor verifies and is accepted; notes why not.
-    fn complete(&mut self, path: &[usize], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
-        let intermediates = self.certificates(path);
-        let mut issuer = anchor.issuer_key();
-        for certificate in std::iter::once(self.end_entity)
-            .chain(intermediates.iter().copied())
-            .rev()
-        {
-            if let Err(reason) = self.verify(certificate, issuer)? {
-                let rejection = certificate.reject(reason);
-                self.note(Progress::Unverified, rejection, path, Some(anchor));
-                return Ok(false);
-            }
-            issuer = certificate.issuer_key();
+    fn is_accepted(&mut self, path: &[Position], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
+        self.judged += 1;
+        if self.judged > MAX_JUDGED {
+            return Err(Stop::TooComplex);
         }
+        let Some(end_entity) = self.certificates.first().copied() else {
+            return Ok(false);
+        };
+        let intermediates = self.intermediates(path);
         let judged = (self.judge)(&Path {
-            end_entity: self.end_entity,
+            end_entity,
             intermediates: &intermediates,
             anchor,
         });
@@ -272,71 +395,33 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             Reason::Revoked => Progress::Revoked,
             _ => Progress::Refused,
         };
-        self.note(progress, rejection, path, Some(anchor));
-        Ok(false)
-    }
-
-    /// Each certificate and key once: the number of paths through them does not matter.
-    fn verify(
-        &mut self,
-        certificate: &'s Certificate<'a>,
-        issuer: IssuerKey<'s>,
-    ) -> Result<Result<(), Reason>, Stop> {
-        if let Some(outcome) = self.known(certificate, issuer) {
-            return Ok(outcome);
-        }
-        if self.verified.len() == MAX_SIGNATURES {
-            return Err(Stop::TooComplex);
-        }
-        let outcome = signature::verify(certificate, issuer);
-        self.verified.push(VerifiedSignature {
-            certificate: certificate.der,
-            issuer,
-            outcome,
-        });
-        Ok(outcome)
-    }
-
-    fn known(&self, certificate: &Certificate<'_>, issuer: IssuerKey<'_>) -> Option<Result<(), Reason>> {
-        let mut verified = self.verified.iter();
-        let found = verified.find(|known| known.issuer == issuer && known.certificate == certificate.der);
-        found.map(|known| known.outcome)
-    }
-
-    fn note(
-        &mut self,
-        progress: Progress,
-        rejection: Rejection,
-        path: &[usize],
-        anchor: Option<&'s Arc<TrustAnchor>>,
-    ) {
-        let known = self.best.as_ref();
-        let says_more = known.is_none_or(|best| {
-            progress > best.progress
-                || (progress == Progress::Incomplete
-                    && best.progress == progress
-                    && path.len() > best.intermediates.len())
-        });
-        if says_more {
+        if self.best.as_ref().is_none_or(|best| progress > best.progress) {
             self.best = Some(Refusal {
                 rejection,
                 progress,
-                intermediates: self.certificates(path),
-                anchor,
+                intermediates,
+                anchor: Some(anchor),
             });
         }
+        Ok(false)
     }
 
-    fn note_incomplete(&mut self, path: &[usize]) {
-        if self
-            .best
-            .as_ref()
-            .is_some_and(|best| best.progress > Progress::Incomplete)
-        {
+    fn intermediates(&self, path: &[Position]) -> Vec<&'s Certificate<'a>> {
+        let positions = path.iter().skip(1);
+        positions
+            .filter_map(|position| self.certificates.get(*position).copied())
+            .collect()
+    }
+
+    fn note_incomplete(&mut self, path: Vec<Position>) {
+        let says_more = self.best.as_ref().is_none_or(|best| {
+            best.progress == Progress::Incomplete && path.len() > best.intermediates.len() + 1
+        });
+        let head = path.last().and_then(|head| self.certificates.get(*head));
+        let (true, Some(head)) = (says_more, head) else {
             return;
-        }
-        let head = self.head(path);
-        let rejection = if head.is_self_issued() && path.is_empty() {
+        };
+        let rejection = if path.len() == 1 && head.is_self_issued() {
             head.reject(Reason::SelfSigned)
         } else {
             let rejection = head.reject(Reason::IssuerUnknown);
@@ -347,26 +432,65 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 Err(_) => rejection,
             }
         };
-        self.note(Progress::Incomplete, rejection, path, None);
-    }
-
-    fn refusal(self) -> Refusal<'s, 'a> {
-        self.best.unwrap_or_else(|| Refusal {
-            rejection: self.end_entity.reject(Reason::IssuerUnknown),
+        self.best = Some(Refusal {
+            rejection,
             progress: Progress::Incomplete,
-            intermediates: Vec::new(),
+            intermediates: self.intermediates(&path),
             anchor: None,
-        })
+        });
     }
 
-    fn too_complex(self) -> Refusal<'s, 'a> {
-        Refusal {
-            rejection: Reason::PathTooComplex.into(),
-            progress: Progress::TooComplex,
-            intermediates: Vec::new(),
-            anchor: None,
-        }
+    fn refusal(&mut self) -> Refusal<'s, 'a> {
+        // Nobody to blame: the certificates only certify each other.
+        self.best
+            .take()
+            .unwrap_or_else(|| refusal_without_path(Progress::Incomplete, Reason::IssuerUnknown))
     }
+
+    fn too_complex(&self) -> Refusal<'s, 'a> {
+        refusal_without_path(Progress::TooComplex, Reason::PathTooComplex)
+    }
+}
+
+fn refusal_without_path<'s, 'a>(progress: Progress, reason: Reason) -> Refusal<'s, 'a> {
+    Refusal {
+        rejection: reason.into(),
+        progress,
+        intermediates: Vec::new(),
+        anchor: None,
+    }
+}
+
+fn add_signer<'s>(
+    signers: &mut [Signers<'s>],
+    reached: &mut Vec<Position>,
+    position: Position,
+    add: impl FnOnce(&mut Signers<'s>),
+) {
+    if let Some(known) = signers.get_mut(position) {
+        add(known);
+    }
+    if !reached.contains(&position) {
+        reached.push(position);
+    }
+}
+
+/// The path by which an ancestor was found, the end-entity certificate first.
+fn path_to(ancestor: Ancestor, ancestors: &[Ancestor]) -> Vec<Position> {
+    let mut path = Vec::new();
+    let mut next = Some(ancestor);
+    while let Some(current) = next {
+        path.push(current.position);
+        next = match current.position {
+            0 => None,
+            _ => ancestors
+                .iter()
+                .find(|below| below.position == current.below)
+                .copied(),
+        };
+    }
+    path.reverse();
+    path
 }
 
 /// A name goes into logs: one line of at most 200 characters.

@@ -9,8 +9,6 @@ use serde::Deserialize;
 pub(super) struct Case {
     pub(super) id: String,
     #[serde(default)]
-    pub(super) suite: String,
-    #[serde(default)]
     pub(super) tier: Tier,
     pub(super) trusted: Vec<String>,
     #[serde(default)]
@@ -18,9 +16,6 @@ pub(super) struct Case {
     pub(super) header: String,
     pub(super) validation_time: String,
     pub(super) expected: Expected,
-    /// The finer reason of a refusal, where the case says it.
-    #[serde(default)]
-    pub(super) detail: Option<String>,
 }
 
 /// How binding the expected verdict is.

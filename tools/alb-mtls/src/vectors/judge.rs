@@ -1,10 +1,12 @@
 //! What the verifier says to a case.
 
 use std::fmt;
+use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, Timestamp, TrustAnchor,
-    TrustAnchors, VerificationPolicy, Verifier, read_bundle,
+    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists,
+    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
+    read_revocation_lists,
 };
 use serde_json::{Value, json};
 
@@ -20,6 +22,7 @@ pub(super) struct Judge {
 /// The cap of `MTLS_MAX_HEADER`.
 const MAX_BYTES: usize = 65_536;
 const MAX_CERTIFICATES: usize = 128;
+const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -86,12 +89,6 @@ impl fmt::Display for Verdict {
 
 impl Judge {
     pub(super) fn judge(self, case: &Case) -> Verdict {
-        if !case.crls.is_empty() {
-            return Verdict::Unjudged {
-                detail: "revocation_not_checked",
-                explanation: "the case has CRLs".to_owned(),
-            };
-        }
         // A bundle is used whole or not at all; a suite's trusted certificates are each for itself.
         let (anchors, problems): (Vec<_>, Vec<_>) = case
             .trusted
@@ -127,8 +124,12 @@ impl Judge {
             max_depth: self.max_depth,
             ..VerificationPolicy::default()
         };
-        let verifier =
+        let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
+        let mut verifier =
             Verifier::new(anchors, Intermediates::default(), policy).with_path_builder(self.path_builder);
+        if let Some(lists) = lists {
+            verifier = verifier.with_revocation(Arc::new(lists), RevocationPolicy::default());
+        }
         let verified = HeaderFormat::UrlEncoded
             .decode(values, limits)
             .and_then(|chain| verifier.verify(&chain, now));
@@ -143,4 +144,12 @@ fn read_anchor(pem: &str) -> Result<TrustAnchor, String> {
     let certificates = read_bundle(pem.as_bytes()).map_err(|error| error.to_string())?;
     let certificate = certificates.into_iter().next().ok_or("it is empty")?;
     TrustAnchor::new(certificate).map_err(|problem| problem.to_string())
+}
+
+/// A list that cannot be used counts as absent.
+fn read_lists(crls: &[String], anchors: &TrustAnchors) -> RevocationLists {
+    let usable = crls
+        .iter()
+        .filter_map(|pem| read_revocation_lists(pem.as_bytes(), MAX_LIST_BYTES).ok());
+    RevocationLists::new(usable.flatten(), anchors, &Intermediates::default(), None)
 }

@@ -79,13 +79,17 @@ pub(super) fn host_of_uri(uri: &str) -> Option<&str> {
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
     let authority = rest.split(['/', '?', '#']).next()?;
-    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let (user, host_and_port) = authority.rsplit_once('@').unwrap_or(("", authority));
     let host = match host_and_port.split_once(':') {
         None => host_and_port,
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         Some(_) => return None,
     };
-    (is_scheme && is_host_name(host) && !is_ipv4_address(host)).then_some(host)
+    // What RFC 3986 allows here and no more: readers disagree on where `https://a\@b` leads.
+    let is_user = user
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:%".contains(&byte));
+    (is_scheme && is_user && is_host_name(host) && !is_ipv4_address(host)).then_some(host)
 }
 
 /// RFC 5280 §4.2.1.10: a constraint on URIs refuses those whose host is an address.

@@ -1,0 +1,21 @@
+//! Every verdict here is asked of both path builders, which must agree.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail"
+)]
+
+mod anchors;
+mod authorities;
+mod budgets;
+mod certificate_policies;
+mod end_entity;
+mod explanation;
+mod headers;
+mod identity;
+mod name_constraints;
+mod paths;
+mod support;

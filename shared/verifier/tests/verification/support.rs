@@ -1,0 +1,136 @@
+use alb_mtls_verifier::{
+    CertificateDer, Intermediates, PathBuilder, PresentedChain, Reason, Rejection, Timestamp, TrustAnchor,
+    TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
+};
+use pki::{Certificate, CertificateBuilder, Credential};
+
+/// Who is trusted, how, and when.
+pub(crate) struct Scene {
+    anchors: Vec<Certificate>,
+    configured: Vec<Certificate>,
+    pub(crate) policy: VerificationPolicy,
+    pub(crate) now: Timestamp,
+}
+
+impl Scene {
+    pub(crate) fn trusting<T: AsRef<Certificate>>(anchors: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            anchors: anchors
+                .into_iter()
+                .map(|anchor| anchor.as_ref().clone())
+                .collect(),
+            configured: Vec::new(),
+            policy: VerificationPolicy::default(),
+            now: Timestamp::now(),
+        }
+    }
+
+    pub(crate) fn supplying<T: AsRef<Certificate>>(
+        mut self,
+        intermediates: impl IntoIterator<Item = T>,
+    ) -> Self {
+        self.configured = intermediates
+            .into_iter()
+            .map(|one| one.as_ref().clone())
+            .collect();
+        self
+    }
+
+    pub(crate) fn at(mut self, now: Timestamp) -> Self {
+        self.now = now;
+        self
+    }
+
+    pub(crate) fn with_policy(mut self, change: impl FnOnce(&mut VerificationPolicy)) -> Self {
+        change(&mut self.policy);
+        self
+    }
+
+    pub(crate) fn verifier(&self, path_builder: PathBuilder) -> Verifier {
+        let anchors = self
+            .anchors
+            .iter()
+            .map(|anchor| TrustAnchor::new(der(anchor)).unwrap());
+        let intermediates = Intermediates::new(self.configured.iter().map(der)).unwrap();
+        Verifier::new(TrustAnchors::new(anchors).unwrap(), intermediates, self.policy)
+            .with_path_builder(path_builder)
+    }
+
+    /// The verdict of both path builders, which must be the same one.
+    pub(crate) fn verify<T: AsRef<Certificate>>(
+        &self,
+        presented: impl IntoIterator<Item = T>,
+    ) -> Result<VerifiedClient, Rejection> {
+        let chain = PresentedChain::new(presented.into_iter().map(|one| der(one.as_ref()))).unwrap();
+        let own = self.verifier(PathBuilder::Own).verify(&chain, self.now);
+        let webpki_first = self.verifier(PathBuilder::WebpkiFirst).verify(&chain, self.now);
+        match (&own, &webpki_first) {
+            (Ok(own), Ok(webpki_first)) => {
+                assert_eq!(own.intermediates(), webpki_first.intermediates());
+                assert_eq!(own.valid_until(), webpki_first.valid_until());
+                assert_eq!(own.identity().anchor.id(), webpki_first.identity().anchor.id());
+            }
+            (own, webpki_first) => assert_eq!(own.as_ref().err(), webpki_first.as_ref().err()),
+        }
+        webpki_first
+    }
+
+    #[track_caller]
+    pub(crate) fn accepts<T: AsRef<Certificate>>(
+        &self,
+        presented: impl IntoIterator<Item = T>,
+    ) -> VerifiedClient {
+        match self.verify(presented) {
+            Ok(client) => client,
+            Err(rejection) => panic!("refused: {rejection}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn refuses<T: AsRef<Certificate>>(
+        &self,
+        presented: impl IntoIterator<Item = T>,
+        reason: Reason,
+    ) -> Rejection {
+        match self.verify(presented) {
+            Ok(_) => panic!("accepted, expected {reason:?}"),
+            Err(rejection) => {
+                assert_eq!(rejection.reason(), reason, "{rejection}");
+                rejection
+            }
+        }
+    }
+}
+
+pub(crate) fn der(certificate: &Certificate) -> CertificateDer<'static> {
+    CertificateDer::from(certificate.der().to_vec())
+}
+
+pub(crate) fn root() -> Credential {
+    CertificateBuilder::root("CN=Root,O=Example")
+        .self_signed()
+        .unwrap()
+}
+
+pub(crate) fn intermediate(issuer: &Credential) -> Credential {
+    CertificateBuilder::intermediate("CN=Issuing,O=Example")
+        .issued_by(issuer)
+        .unwrap()
+}
+
+pub(crate) fn client(issuer: &Credential) -> Credential {
+    CertificateBuilder::client("CN=client,O=Example")
+        .issued_by(issuer)
+        .unwrap()
+}
+
+/// The content of a DER value behind its tag and length.
+pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len();
+    let header = match u8::try_from(length) {
+        Ok(short) if short < 0x80 => vec![tag, short],
+        Ok(one) => vec![tag, 0x81, one],
+        Err(_) => [&[tag, 0x82][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
+    };
+    [header, content.to_vec()].concat()
+}
