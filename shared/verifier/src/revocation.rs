@@ -26,4 +26,4 @@ pub use number::CrlNumber;
 pub use policy::{
     RevocationDepth, RevocationMode, RevocationPolicy, UnknownRevocationDepth, UnknownRevocationMode,
 };
-pub use reader::read_revocation_lists;
+pub use reader::{parse_revocation_lists, read_revocation_lists};

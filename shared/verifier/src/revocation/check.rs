@@ -92,7 +92,7 @@ impl Inquiry<'_, '_> {
         let mut why_not = WhyNot::default();
         for signed in lists {
             let list = signed.list();
-            if !signed.is_signed_by(self.issuer.key) {
+            if !signed.is_signed_by(self.issuer) {
                 why_not.other_key = why_not.other_key.or(Some(list));
                 continue;
             }

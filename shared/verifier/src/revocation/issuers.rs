@@ -53,6 +53,8 @@ pub enum ListStanding {
     /// There is an issuer of this name, and the signature does not verify with its key: the list is forged or
     /// damaged, or the issuer has another key which no certificate has shown yet.
     SignatureInvalid,
+    /// Its issuer signed it, and the key usage of the issuer's certificate lacks cRLSign: it clears nobody.
+    IssuerMayNotSign,
 }
 
 /// The key of a possible issuer, kept.
@@ -61,6 +63,7 @@ pub(super) struct KnownKey {
     algorithm: Box<[u8]>,
     key: Box<[u8]>,
     identifier: Option<Box<[u8]>>,
+    may_sign_lists: bool,
 }
 
 impl KnownKey {
@@ -77,14 +80,16 @@ impl KnownKey {
             algorithm: parsed.public_key_info.algorithm.into(),
             key: parsed.public_key_info.key.into(),
             identifier: identifier.map(Box::from),
+            may_sign_lists: parsed.may_sign_lists(),
         })
     }
 
-    fn new(key: IssuerKey<'_>) -> Self {
+    fn of_issuer(issuer: CrlIssuer<'_>) -> Self {
         Self {
-            algorithm: key.algorithm.into(),
-            key: key.key.into(),
+            algorithm: issuer.key.algorithm.into(),
+            key: issuer.key.key.into(),
             identifier: None,
+            may_sign_lists: issuer.may_sign_lists,
         }
     }
 
@@ -97,6 +102,19 @@ impl KnownKey {
             algorithm: &self.algorithm,
             key: &self.key,
         }
+    }
+
+    /// As the issuer of a list.
+    pub(super) fn as_issuer<'a>(&'a self, list: &'a RevocationList) -> CrlIssuer<'a> {
+        CrlIssuer {
+            subject: list.issuer().der(),
+            key: self.as_issuer_key(),
+            may_sign_lists: self.may_sign_lists,
+        }
+    }
+
+    pub(super) fn may_sign_lists(&self) -> bool {
+        self.may_sign_lists
     }
 
     /// Whether the list says that this key signed it; some lists and some certificates say nothing.
@@ -144,8 +162,9 @@ impl SignedList {
         let _ = self.signer.set(signer.clone());
     }
 
-    /// Whether the owner of this key signed the list; verifies the signature when the key is met for the first time.
-    pub(super) fn is_signed_by(&self, key: IssuerKey<'_>) -> bool {
+    /// Whether this issuer's key signed the list; verifies the signature when the key is met for the first time.
+    pub(super) fn is_signed_by(&self, issuer: CrlIssuer<'_>) -> bool {
+        let key = issuer.key;
         if let Some(signer) = self.signer.get() {
             return signer.is(key);
         }
@@ -153,24 +172,23 @@ impl SignedList {
             return false;
         }
         if verify(&self.list, key) {
-            self.remember(&KnownKey::new(key));
+            self.remember(&KnownKey::of_issuer(issuer));
             return true;
         }
         let mut others = self.others();
         if others.len() == MAX_OTHER_KEYS {
             others.remove(0);
         }
-        others.push(KnownKey::new(key));
+        others.push(KnownKey::of_issuer(issuer));
         false
     }
 
     pub(super) fn standing(&self) -> ListStanding {
-        if self.signer.get().is_some() {
-            ListStanding::Verified
-        } else if self.others().is_empty() {
-            ListStanding::IssuerUnknown
-        } else {
-            ListStanding::SignatureInvalid
+        match self.signer.get() {
+            Some(signer) if signer.may_sign_lists => ListStanding::Verified,
+            Some(_) => ListStanding::IssuerMayNotSign,
+            None if self.others().is_empty() => ListStanding::IssuerUnknown,
+            None => ListStanding::SignatureInvalid,
         }
     }
 

@@ -146,8 +146,9 @@ fn find_signer(
         .filter_map(KnownKey::of);
     let shown = before.iter().filter_map(|before| before.signer().cloned());
     let mut keys: Vec<KnownKey> = configured.chain(shown).collect();
-    keys.sort_by_key(|key| !key.is_named_by(list));
-    keys.iter().any(|key| signed.is_signed_by(key.as_issuer_key()));
+    // Several certificates may have one key: one that may sign CRLs is enough.
+    keys.sort_by_key(|key| (!key.is_named_by(list), !key.may_sign_lists()));
+    keys.iter().any(|key| signed.is_signed_by(key.as_issuer(list)));
 }
 
 /// Lists by the name of their issuer, as it is written and by RFC 5280 §7.1.
@@ -201,6 +202,7 @@ impl fmt::Display for ListStanding {
         formatter.write_str(match self {
             Self::Verified => "verified",
             Self::IssuerUnknown => "its issuer is not among the anchors and intermediates",
+            Self::IssuerMayNotSign => "the key usage of its issuer lacks cRLSign",
             Self::SignatureInvalid => "its signature does not verify with the key of its issuer",
         })
     }

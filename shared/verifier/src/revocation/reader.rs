@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::bufread::MultiGzDecoder;
 
+use super::cursor::SEQUENCE;
 use super::list::{RevocationList, RevocationListError, RevocationListProblem};
 
 /// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks; either may be
@@ -31,6 +32,24 @@ pub fn read_revocation_lists(
     }
 }
 
+/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single one in DER is not copied.
+///
+/// # Errors
+/// Those of [`read_revocation_lists`].
+pub fn parse_revocation_lists(
+    file: Vec<u8>,
+    max_bytes: usize,
+) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
+    if file.first() != Some(&SEQUENCE) {
+        return read_revocation_lists(file.as_slice(), max_bytes);
+    }
+    if file.len() > max_bytes {
+        return Err(alone(RevocationListProblem::TooLarge { max_bytes }));
+    }
+    let list = RevocationList::from_der(file).map_err(alone)?;
+    Ok(vec![Arc::new(list)])
+}
+
 const BUFFER: usize = 64 * 1024;
 
 fn read_unpacked(
@@ -48,7 +67,7 @@ fn read_unpacked(
 }
 
 fn read_lists(source: &mut impl BufRead) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
-    let is_der = source.fill_buf().map_err(unreadable)?.first() == Some(&super::cursor::SEQUENCE);
+    let is_der = source.fill_buf().map_err(unreadable)?.first() == Some(&SEQUENCE);
     if is_der {
         let mut der = Vec::new();
         source.read_to_end(&mut der).map_err(unreadable)?;

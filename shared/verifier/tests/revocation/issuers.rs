@@ -63,6 +63,7 @@ fn an_issuer_without_crl_sign_clears_nobody() {
     let crl = daily(CrlBuilder::new()).issued_by(&root).unwrap();
     let anchors = anchors([&root]);
     let lists = Arc::new(load(&[&crl], &anchors));
+    assert_eq!(standings(&lists), [ListStanding::IssuerMayNotSign]);
     let verifier = verifier(anchors).with_revocation(lists, STRICT);
     let rejection = verifier.verify(&chain([&client]), timestamp(NOW)).unwrap_err();
     assert_eq!(rejection.reason(), Reason::CrlIssuerKeyUsage);
