@@ -29,7 +29,7 @@ lint: $(VENV)/installed ## what CI checks besides: format, clippy, documentation
 
 bench: ## the benchmark table: the built function beside an empty one
 	$(CARGO) build --release --package respond --package empty-function
-	$(CARGO) run --release --package alb-mtls-tests --example bench
+	$(CARGO) run --profile quick --package alb-mtls-tests --example bench
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }

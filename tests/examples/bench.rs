@@ -9,7 +9,7 @@
 
 use std::time::{Duration, Instant};
 
-use alb_mtls_tests::{Clients, TARGET_GROUP, binary, event};
+use alb_mtls_tests::{Clients, TARGET_GROUP, event, release_binary};
 use local_alb::{Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
 
 const STARTS: usize = 21;
@@ -32,9 +32,9 @@ async fn main() {
     let clients = Clients::new();
     let request = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
     let anchors = clients.anchors_source();
-    let empty = || FunctionCommand::new(binary("empty-function")).output(FunctionOutput::Discard);
+    let empty = || FunctionCommand::new(release_binary("empty-function")).output(FunctionOutput::Discard);
     let respond = || {
-        FunctionCommand::new(binary("respond"))
+        FunctionCommand::new(release_binary("respond"))
             .variable("MTLS_ANCHORS", &anchors)
             .output(FunctionOutput::Discard)
     };

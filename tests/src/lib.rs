@@ -29,8 +29,8 @@ pub use clients::{Clients, certificate_headers, client_headers, header_of};
 pub use function::{Answer, Function, TARGET_GROUP, event};
 pub use servers::Moto;
 
-/// The built binary of a package, in the profile of the running test. Cargo has built it when the workspace was built; asking
-/// again makes sure that it is today's.
+/// The built binary of a package, in the profile of the tests. Cargo has built it when the workspace was built;
+/// asking again makes sure that it is today's.
 pub fn binary(package: &str) -> PathBuf {
     static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let mut built = BUILT.lock().expect("no test panics while it holds this lock");
@@ -40,12 +40,6 @@ pub fn binary(package: &str) -> PathBuf {
         command
             .args(["build", "--quiet", "--package", package])
             .current_dir(project());
-        if profile_directory()
-            .file_name()
-            .is_some_and(|name| name == "release")
-        {
-            command.arg("--release");
-        }
         assert!(
             command.status().expect("cargo starts").success(),
             "{package} does not build"
@@ -55,6 +49,17 @@ pub fn binary(package: &str) -> PathBuf {
     profile_directory().join(package)
 }
 
+/// The binary of a package as it ships; for measurements, which build it first.
+pub fn release_binary(package: &str) -> PathBuf {
+    let path = project().join("target/release").join(package);
+    assert!(
+        path.exists(),
+        "{} is missing: `make bench` builds it",
+        path.display()
+    );
+    path
+}
+
 /// The root of the project.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -62,7 +67,7 @@ pub fn project() -> &'static Path {
         .expect("the tests are in a folder of the project")
 }
 
-/// `target/debug` or `target/release`: tests run from its `deps` folder.
+/// `target/debug`: tests run from its `deps` folder.
 fn profile_directory() -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let deps = test.parent().expect("a program is in a folder");
