@@ -1,7 +1,79 @@
 //! Trust anchors from files, SSM Parameter Store and S3, as immutable snapshots that refresh and never get lost.
+//!
+//! A [`Trust`] is made from settings without any input or output. Each decision asks it for a [`Snapshot`] and uses
+//! that one from start to end. What is due is looked up inside the call, because a frozen Lambda environment runs no
+//! timers; concurrent callers cause one look-up. Whatever goes wrong, the last good snapshot stays, up to a set age;
+//! then there is none, and the caller has to refuse.
+//!
+//! ```
+//! use std::time::Duration;
+//! use alb_mtls_trust::{Share, Trust, TrustSettings};
+//! use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let trust = Trust::new(TrustSettings {
+//!     anchors: "file:/etc/alb-mtls/no-such-file.pem".parse().unwrap(),
+//!     intermediates: None,
+//!     policy: VerificationPolicy::default(),
+//!     refresh: Duration::from_secs(300),
+//!     max_stale: Duration::from_secs(24 * 3_600),
+//!     max_anchor_loss: Share::default(),
+//! });
+//! let unavailable = trust.snapshot(Timestamp::now()).await.unwrap_err();
+//! assert_eq!(
+//!     unavailable.to_string(),
+//!     "no trust material could be loaded: `file:/etc/alb-mtls/no-such-file.pem`: there is no such file"
+//! );
+//! # });
+//! ```
+//!
+//! # What is refused
+//!
+//! Material replaces what is in use as a whole or not at all. A source that cannot be read, is empty or damaged, holds
+//! a private key or a certificate that is no CA's, adds nothing to the others, does not have the digest that it is
+//! pinned to, or lacks more of the anchors in use than [`TrustSettings::max_anchor_loss`], is an error that names
+//! source, entry and reason.
+//!
+//! # Pins
+//!
+//! Instead of PEM, a parameter or a file may hold one word, `s3://bucket/key?versionId=…#sha256=…`. What is trusted
+//! then changes by one atomic change of that parameter, forwards and backwards, and whoever can write the bucket cannot
+//! change it.
+//!
+//! # Permissions
+//!
+//! | source | IAM actions of the role |
+//! | --- | --- |
+//! | `ssm:/name` | `ssm:GetParameter` on the parameter |
+//! | `ssm:/path/*` | `ssm:GetParametersByPath` on the path |
+//! | `s3://bucket/key` | `s3:GetObject` on the object |
+//! | `s3://bucket/key?versionId=…` | `s3:GetObjectVersion` on the object |
+//! | SecureString, SSE-KMS | besides, `kms:Decrypt` on the key |
+//!
+//! With `s3:ListBucket` on the bucket a missing object is told from a forbidden one. A bucket or a shared parameter of
+//! another account must allow the role as well; `?owner=` makes sure whose bucket it is.
+//!
+//! # Events
+//!
+//! Look-ups are reported as `tracing` events with the target `alb_mtls_trust`; [`Trust::status`] has the counters.
+//!
+//! # Features
+//!
+//! `aws` (on by default) brings the AWS SDK. It is not touched before an `ssm:` or `s3:` source is read; without the
+//! feature such a source is an error.
+
 #![warn(missing_docs)]
 
+#[cfg(feature = "aws")]
+mod aws;
+mod document;
 mod error;
+mod events;
+mod file;
+mod loader;
+mod material;
+mod pointer;
+mod schedule;
 mod settings;
 mod share;
 mod snapshot;
@@ -9,10 +81,15 @@ mod source;
 mod trust;
 mod warning;
 
+#[cfg(feature = "aws")]
+pub use aws::AwsClients;
+pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
+pub use loader::{Deadline, Loader};
+pub use material::{Inspection, MAX_CERTIFICATE_BYTES, inspect_anchors};
 pub use settings::TrustSettings;
 pub use share::{InvalidShare, Share};
 pub use snapshot::{Revision, Role, Snapshot, SourceRecord};
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};
-pub use trust::{Trust, TrustStatus, Unavailable};
+pub use trust::{Deadlines, Trust, TrustStatus, Unavailable};
 pub use warning::{Named, Severity, Warning};

@@ -109,6 +109,16 @@ pub struct Revision {
     pub bytes: usize,
 }
 
+impl Revision {
+    /// The place for messages: the origin, and what it points to.
+    pub(crate) fn place(&self) -> String {
+        match &self.target {
+            Some(target) => format!("{} → {target}", self.origin),
+            None => self.origin.clone(),
+        }
+    }
+}
+
 /// The first 16 hexadecimal digits of a digest over what was read from where.
 fn version_of(sources: &[SourceRecord]) -> String {
     let mut text = String::new();

@@ -1,4 +1,8 @@
-use alb_mtls_verifier::Timestamp;
+use std::collections::HashMap;
+
+use alb_mtls_verifier::{Fingerprint, PublicKey, Timestamp, TrustAnchor};
+
+use crate::snapshot::Revision;
 
 /// Something about the material that an operator should look after. It does not keep the material from being used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -127,5 +131,97 @@ impl std::fmt::Display for Named {
             "entry {} of `{}` ({})",
             self.entry, self.origin, self.subject
         )
+    }
+}
+
+/// How long before its end a trust anchor is worth a warning.
+const EXPIRING_DAYS: i64 = 30;
+
+/// 2031-01-01T00:00:00Z: NIST SP 800-131A disallows 112 bits of strength, as RSA 2048 has, from then on.
+const END_OF_112_BITS: Timestamp = Timestamp::from_unix_seconds(1_924_992_000);
+const BITS_AFTER_2030: usize = 3_072;
+
+/// Where a certificate is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Located<'a> {
+    pub(crate) origin: &'a Revision,
+    pub(crate) entry: usize,
+}
+
+/// Everything that is notable about certificates that are going to be used.
+pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Timestamp) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut by_id: HashMap<Fingerprint, Located<'_>> = HashMap::with_capacity(authorities.len());
+    let mut by_name: HashMap<String, Located<'_>> = HashMap::with_capacity(authorities.len());
+    for (located, authority) in authorities {
+        let subject = authority.subject().to_string();
+        let named = |subject: &str| Named {
+            origin: located.origin.place(),
+            entry: located.entry,
+            subject: subject.to_owned(),
+        };
+        if let Some(first) = by_id.get(&authority.id()) {
+            warnings.push(Warning::Duplicate {
+                certificate: named(&subject),
+                first_origin: first.origin.place(),
+                first_entry: first.entry,
+            });
+            continue;
+        }
+        by_id.insert(authority.id(), *located);
+        warnings.extend(find_validity_warning(authority, || named(&subject), now));
+        if !authority.is_version_3() {
+            warnings.push(Warning::NotVersion3 {
+                anchor: named(&subject),
+            });
+        }
+        let not_after = authority.validity().not_after;
+        match authority.public_key() {
+            PublicKey::Rsa { bits } if bits < BITS_AFTER_2030 && not_after >= END_OF_112_BITS => {
+                warnings.push(Warning::WeakKey {
+                    anchor: named(&subject),
+                    bits,
+                    not_after,
+                });
+            }
+            _ => {}
+        }
+        match by_name.get(&subject) {
+            Some(first) => warnings.push(Warning::SharedName {
+                anchor: named(&subject),
+                first_origin: first.origin.place(),
+                first_entry: first.entry,
+            }),
+            None => {
+                by_name.insert(subject, *located);
+            }
+        }
+    }
+    warnings
+}
+
+fn find_validity_warning(
+    authority: &TrustAnchor,
+    named: impl FnOnce() -> Named,
+    now: Timestamp,
+) -> Option<Warning> {
+    let (not_before, not_after) = (authority.validity().not_before, authority.validity().not_after);
+    if now > not_after {
+        Some(Warning::Expired {
+            anchor: named(),
+            not_after,
+        })
+    } else if now < not_before {
+        Some(Warning::NotYetValid {
+            anchor: named(),
+            not_before,
+        })
+    } else {
+        let days = (not_after.unix_seconds() - now.unix_seconds()) / 86_400;
+        (days < EXPIRING_DAYS).then(|| Warning::Expiring {
+            anchor: named(),
+            not_after,
+            days,
+        })
     }
 }

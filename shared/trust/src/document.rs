@@ -1,0 +1,86 @@
+//! What a source holds, before anything is known about its meaning.
+
+use alb_mtls_verifier::Fingerprint;
+
+use crate::error::SourceProblem;
+use crate::snapshot::Revision;
+
+/// One file, parameter or object that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Which content it is.
+    pub revision: Revision,
+    /// The content itself.
+    pub content: Content,
+}
+
+/// The content of a document.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Content {
+    /// The same as in the revision that was known before.
+    Unchanged,
+    /// These bytes.
+    New(Vec<u8>),
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unchanged => formatter.write_str("Unchanged"),
+            // It may be a secret that should not be there.
+            Self::New(bytes) => write!(formatter, "New({} bytes)", bytes.len()),
+        }
+    }
+}
+
+impl Document {
+    /// A document of which nothing but the content is known yet.
+    pub(crate) fn new(origin: String, content: Vec<u8>) -> Self {
+        Self {
+            revision: Revision {
+                origin,
+                target: None,
+                ssm_version: None,
+                s3_version_id: None,
+                etag: None,
+                sha256: Fingerprint::of(&content),
+                bytes: content.len(),
+            },
+            content: Content::New(content),
+        }
+    }
+
+    /// A document that a service says has not changed.
+    #[cfg(feature = "aws")]
+    pub(crate) fn unchanged(revision: Revision) -> Self {
+        Self {
+            revision,
+            content: Content::Unchanged,
+        }
+    }
+
+    /// Forgets the content when it is the known one.
+    pub(crate) fn compared_with(mut self, known: &[Revision]) -> Self {
+        let same = |other: &&Revision| {
+            other.origin == self.revision.origin
+                && other.target == self.revision.target
+                && other.sha256 == self.revision.sha256
+        };
+        if known.iter().find(same).is_some() {
+            self.content = Content::Unchanged;
+        }
+        self
+    }
+
+    /// Refuses other content than that with this digest, in lower-case hexadecimal.
+    pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, SourceProblem> {
+        let actual = self.revision.sha256.to_string();
+        match expected {
+            Some(expected) if expected != actual => Err(SourceProblem::Digest {
+                expected: expected.to_owned(),
+                actual,
+            }),
+            _ => Ok(self),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the operator's log says about look-ups.
+
+use std::time::Duration;
+
+use alb_mtls_verifier::Timestamp;
+use tracing::{debug, error, info, warn};
+
+use crate::error::LoadError;
+use crate::schedule::Schedule;
+use crate::snapshot::Snapshot;
+use crate::warning::{Severity, Warning};
+
+const TARGET: &str = "alb_mtls_trust";
+
+/// Warnings that are spelled out; the rest are counted.
+const SPELLED_OUT: usize = 20;
+
+/// A new snapshot is in use.
+pub(crate) fn loaded(snapshot: &Snapshot, before: Option<&Snapshot>, took: Duration) {
+    info!(
+        target: TARGET,
+        version = snapshot.version(),
+        previous_version = before.map(Snapshot::version),
+        anchors = snapshot.verifier().anchors().len(),
+        sources = snapshot.sources().len(),
+        warnings = snapshot.warnings().len(),
+        took_ms = milliseconds(took),
+        "trust material loaded"
+    );
+    for record in snapshot.sources() {
+        for document in &record.documents {
+            debug!(
+                target: TARGET,
+                source = %record.source,
+                role = record.role.as_str(),
+                origin = document.origin,
+                pointer_to = document.target,
+                ssm_version = document.ssm_version,
+                s3_version_id = document.s3_version_id,
+                etag = document.etag,
+                sha256 = %document.sha256,
+                bytes = document.bytes,
+                "trust source read"
+            );
+        }
+    }
+    warn_about(snapshot.warnings());
+}
+
+/// Everything is as it was.
+pub(crate) fn unchanged(snapshot: Option<&Snapshot>, took: Duration) {
+    debug!(
+        target: TARGET,
+        version = snapshot.map(Snapshot::version),
+        took_ms = milliseconds(took),
+        "trust material unchanged"
+    );
+}
+
+/// A look-up failed; what was in use stays in use.
+pub(crate) fn failed(
+    reason: &LoadError,
+    schedule: &Schedule,
+    snapshot: Option<&Snapshot>,
+    now: Timestamp,
+    took: Option<Duration>,
+) {
+    let (version, age_seconds) = (snapshot.map(Snapshot::version), schedule.age(now));
+    let (failures, retry_after_seconds) = (schedule.failures(), schedule.retry_after());
+    let took_ms = took.map(milliseconds);
+    if reason.is_refusal() {
+        error!(
+            target: TARGET,
+            %reason, version, age_seconds, failures, retry_after_seconds, took_ms,
+            "trust material refused"
+        );
+    } else {
+        error!(
+            target: TARGET,
+            %reason, version, age_seconds, failures, retry_after_seconds, took_ms,
+            "trust material not available"
+        );
+    }
+}
+
+/// What an operator should look after.
+fn warn_about(warnings: &[Warning]) {
+    let mut weighty_first: Vec<&Warning> = warnings.iter().collect();
+    weighty_first.sort_by_key(|warning| std::cmp::Reverse(warning.severity()));
+    for warning in weighty_first.iter().take(SPELLED_OUT) {
+        let kind = warning.kind();
+        match warning.severity() {
+            Severity::Warning => warn!(target: TARGET, kind, %warning, "trust material needs attention"),
+            Severity::Notice => info!(target: TARGET, kind, %warning, "trust material is notable"),
+        }
+    }
+    let left_out = warnings.len().saturating_sub(SPELLED_OUT);
+    if left_out > 0 {
+        warn!(target: TARGET, left_out, "there are more such warnings; `alb-mtls bundle lint` shows all");
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

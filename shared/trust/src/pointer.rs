@@ -1,0 +1,73 @@
+//! Pointers: a parameter or a file that holds, instead of material, where it is and what digest it has.
+
+use crate::error::SourceProblem;
+use crate::source::{S3Object, Source};
+
+/// Reads content that is a pointer to an object in S3; `None` when it is not one.
+///
+/// # Errors
+/// [`SourceProblem::Pointer`] when it looks like one and cannot be followed. A digest is required: without it, whoever
+/// can write the object would decide what is trusted, whatever the pointer says.
+pub(crate) fn read_pointer(content: &[u8]) -> Result<Option<S3Object>, SourceProblem> {
+    let content = content.trim_ascii();
+    if !content.starts_with(b"s3://") {
+        return Ok(None);
+    }
+    let refuse = |reason: String| Err(SourceProblem::Pointer(reason));
+    let Ok(word) = std::str::from_utf8(content) else {
+        return refuse("it is not text".into());
+    };
+    if word.contains(char::is_whitespace) {
+        return refuse("there is more than one word".into());
+    }
+    match word.parse() {
+        Ok(Source::Object(object)) if object.sha256.is_some() => Ok(Some(object)),
+        Ok(_) => refuse("it ends without `#sha256=` and the digest of the object".into()),
+        Err(error) => refuse(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_pointer_is_one_word_with_a_digest() {
+        let text = format!("\n s3://bucket/key?versionId=v1#sha256={DIGEST}\r\n");
+        let object = read_pointer(text.as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            (object.key.as_str(), object.version_id.as_deref()),
+            ("key", Some("v1"))
+        );
+        assert_eq!(object.sha256.as_deref(), Some(DIGEST));
+    }
+
+    #[test]
+    fn other_content_is_no_pointer() {
+        for content in [
+            b"".as_slice(),
+            b"-----BEGIN CERTIFICATE-----",
+            b"# s3://bucket/key",
+        ] {
+            assert_eq!(read_pointer(content), Ok(None));
+        }
+    }
+
+    #[test]
+    fn refuses_a_pointer_that_is_not_exact() {
+        for (text, reason) in [
+            ("s3://bucket/key?versionId=v1".to_owned(), "#sha256="),
+            (
+                format!("s3://bucket/key#sha256={DIGEST} s3://bucket/other"),
+                "more than one word",
+            ),
+            (format!("s3://bucket#sha256={DIGEST}"), "names no key"),
+        ] {
+            let error = read_pointer(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        assert!(read_pointer(b"s3://bucket/\xff").is_err());
+    }
+}

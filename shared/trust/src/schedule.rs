@@ -1,0 +1,243 @@
+//! When to look up, and how old is too old: by wall-clock time alone, since a frozen process runs no timers.
+
+use std::time::Duration;
+
+use alb_mtls_verifier::Timestamp;
+
+/// Clocks of concurrent callers may differ by this much; a clock that is put back further has been set.
+const CLOCK_TOLERANCE: i64 = 60;
+
+/// Longest time between attempts while there is a snapshot to serve, in seconds.
+const LONGEST_RELAXED_DELAY: u64 = 60;
+
+/// Longest time between attempts while requests are being refused, in seconds.
+const LONGEST_URGENT_DELAY: u64 = 15;
+
+/// The times of past look-ups and what follows from them.
+#[derive(Clone, Debug)]
+pub(crate) struct Schedule {
+    refresh: i64,
+    max_stale: i64,
+    last_success: Option<Timestamp>,
+    /// Seconds after the last success; varies, and never exceeds `refresh`.
+    due_after: i64,
+    last_failure: Option<Timestamp>,
+    failures: u32,
+    /// Seconds after the last failure.
+    retry_after: i64,
+}
+
+/// What the age of the last good snapshot allows and asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Serve it.
+    Fresh,
+    /// Serve it when a look-up fails.
+    Due,
+    /// Do not serve it.
+    TooOld,
+}
+
+impl Schedule {
+    pub(crate) fn new(refresh: Duration, max_stale: Duration) -> Self {
+        Self {
+            refresh: seconds(refresh),
+            max_stale: seconds(max_stale),
+            last_success: None,
+            due_after: 0,
+            last_failure: None,
+            failures: 0,
+            retry_after: 0,
+        }
+    }
+
+    /// What is to be done at `now`.
+    pub(crate) fn standing(&mut self, now: Timestamp) -> Standing {
+        self.notice_clock(now);
+        let Some(age) = self.age(now) else {
+            return Standing::TooOld;
+        };
+        if age > self.max_stale {
+            Standing::TooOld
+        } else if age >= self.due_after {
+            Standing::Due
+        } else {
+            Standing::Fresh
+        }
+    }
+
+    /// Whether enough time has passed since the last failure.
+    pub(crate) fn may_try(&self, now: Timestamp) -> bool {
+        match self.last_failure {
+            None => true,
+            Some(last) => now.unix_seconds() - last.unix_seconds() >= self.retry_after,
+        }
+    }
+
+    /// Seconds since the last success.
+    pub(crate) fn age(&self, now: Timestamp) -> Option<i64> {
+        let last = self.last_success?;
+        Some((now.unix_seconds() - last.unix_seconds()).max(0))
+    }
+
+    pub(crate) fn last_success(&self) -> Option<Timestamp> {
+        self.last_success
+    }
+
+    /// Failures since the last success.
+    pub(crate) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Seconds after the last failure until the next attempt may be made.
+    pub(crate) fn retry_after(&self) -> i64 {
+        self.retry_after
+    }
+
+    pub(crate) fn succeeded(&mut self, now: Timestamp) {
+        self.last_success = Some(now);
+        self.due_after = self.refresh - fastrand::i64(0..=self.refresh / 5);
+        self.last_failure = None;
+        self.failures = 0;
+        self.retry_after = 0;
+    }
+
+    pub(crate) fn failed(&mut self, now: Timestamp) {
+        self.failures = self.failures.saturating_add(1);
+        self.last_failure = Some(now);
+        let urgent = self.age(now).is_none_or(|age| age > self.max_stale);
+        let longest = longest_delay(self.failures, urgent);
+        // Half of it at least, so that processes which failed together do not come back together.
+        self.retry_after = fastrand::i64(longest - longest / 2..=longest);
+    }
+
+    /// When the clock was put back, ages would come out too small, for ever in the worst case: they begin anew, and
+    /// a look-up is due.
+    fn notice_clock(&mut self, now: Timestamp) {
+        let is_ahead = |time: Timestamp| time.unix_seconds() - CLOCK_TOLERANCE > now.unix_seconds();
+        if self.last_success.is_some_and(is_ahead) {
+            self.last_success = Some(now);
+            self.due_after = 0;
+        }
+        if self.last_failure.is_some_and(is_ahead) {
+            self.last_failure = None;
+        }
+    }
+}
+
+/// In seconds. Requests that are being refused are a reason to try again at once, but not to hammer.
+fn longest_delay(failures: u32, urgent: bool) -> i64 {
+    let doubled = |first: u64, times: u32| first.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX));
+    let delay = match (urgent, failures) {
+        (true, 0 | 1) => 0,
+        (true, failures) => doubled(1, (failures - 2).min(32)).min(LONGEST_URGENT_DELAY),
+        (false, failures) => doubled(5, failures.saturating_sub(1).min(32)).min(LONGEST_RELAXED_DELAY),
+    };
+    i64::try_from(delay).unwrap_or(i64::MAX)
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
+
+    fn schedule() -> Schedule {
+        Schedule::new(Duration::from_secs(300), Duration::from_secs(3_600))
+    }
+
+    fn after(seconds: i64) -> Timestamp {
+        START.plus_seconds(seconds)
+    }
+
+    #[test]
+    fn is_due_between_four_fifths_and_the_whole_of_the_interval() {
+        let mut due = Vec::new();
+        for _ in 0..200 {
+            let mut schedule = schedule();
+            schedule.succeeded(START);
+            assert_eq!(schedule.standing(after(239)), Standing::Fresh);
+            assert_eq!(schedule.standing(after(300)), Standing::Due);
+            due.push(
+                (239..=300)
+                    .find(|age| schedule.standing(after(*age)) == Standing::Due)
+                    .unwrap(),
+            );
+        }
+        assert!(
+            due.iter().min() < due.iter().max(),
+            "all processes would ask at once"
+        );
+    }
+
+    #[test]
+    fn serves_until_the_last_second_allowed_and_no_longer() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        schedule.failed(after(300));
+        assert_eq!(schedule.standing(after(3_600)), Standing::Due);
+        assert_eq!(schedule.standing(after(3_601)), Standing::TooOld);
+        schedule.succeeded(after(3_700));
+        assert_eq!(schedule.standing(after(3_701)), Standing::Fresh);
+        assert_eq!(schedule.failures(), 0);
+    }
+
+    #[test]
+    fn backs_off_further_with_each_failure() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        let mut waits = Vec::new();
+        for _ in 0..8 {
+            schedule.failed(after(300));
+            assert!(!schedule.may_try(after(300)));
+            waits.push((0..100).find(|wait| schedule.may_try(after(300 + wait))).unwrap());
+        }
+        assert!((3..=5).contains(&waits[0]), "{waits:?}");
+        assert!((30..=60).contains(&waits[7]), "{waits:?}");
+    }
+
+    #[test]
+    fn without_anything_to_serve_the_next_request_tries_again_but_not_each() {
+        let mut schedule = schedule();
+        schedule.failed(START);
+        assert!(schedule.may_try(START));
+        schedule.failed(START);
+        assert!(!schedule.may_try(START));
+        assert!(schedule.may_try(after(1)));
+        for _ in 0..100 {
+            schedule.failed(START);
+        }
+        assert!(!schedule.may_try(after(7)));
+        assert!(schedule.may_try(after(15)));
+    }
+
+    #[test]
+    fn material_beyond_its_age_is_as_urgent_as_none() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        schedule.failed(after(4_000));
+        assert!(schedule.may_try(after(4_000)));
+    }
+
+    #[test]
+    fn a_clock_put_back_makes_a_look_up_due_and_begins_the_age_anew() {
+        let mut schedule = schedule();
+        schedule.succeeded(after(1_000_000_000));
+        schedule.failed(after(1_000_000_400));
+        assert_eq!(schedule.standing(START), Standing::Due);
+        assert!(schedule.may_try(START));
+        assert_eq!(schedule.standing(after(3_601)), Standing::TooOld);
+    }
+
+    #[test]
+    fn callers_whose_clocks_differ_a_little_change_nothing() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        assert_eq!(schedule.standing(after(-5)), Standing::Fresh);
+        assert_eq!(schedule.last_success(), Some(START));
+    }
+}
