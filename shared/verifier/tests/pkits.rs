@@ -1,0 +1,299 @@
+//! NIST's Public Key Interoperability Test Suite (PKITS 1.0.1), with the default settings of each test: any policy
+//! will do, none is required, and revocation is checked for the whole path.
+//!
+//! Certificates and CRLs come from the PyPI package `cryptography-vectors`. As in the directory that NIST describes,
+//! every test sees every certificate and every CRL of the suite, and has to find its own path. The expected outcome is
+//! in the name that NIST gave to the end-entity certificate; the table below has those whose name does not say it,
+//! and those on which we differ.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on must fail"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use alb_mtls_verifier::{
+    CertificateDer, CertificateSummary, Intermediates, PathBuilder, PresentedChain, Rejection,
+    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
+    VerificationPolicy, VerifiedClient, Verifier, read_revocation_lists,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Valid,
+    Invalid,
+    /// NIST says valid and we refuse, with this reason.
+    Stricter(&'static str),
+}
+use Outcome::{Invalid, Stricter, Valid};
+
+/// By the name of the end-entity certificate's file, without `EE.crt`.
+const OUTCOMES: &[(&str, Outcome)] = &[
+    // Section 4.8, certificate policies: GoodCA and its like require an explicit policy, NoPoliciesCA does not.
+    ("AllCertificatesNoPoliciesTest2", Valid),
+    ("AllCertificatesSamePoliciesTest10", Valid),
+    ("AllCertificatesSamePoliciesTest13", Valid),
+    ("AllCertificatesanyPolicyTest11", Valid),
+    ("AnyPolicyTest14", Valid),
+    ("CPSPointerQualifierTest20", Valid),
+    ("DifferentPoliciesTest3", Valid),
+    ("DifferentPoliciesTest4", Invalid),
+    ("DifferentPoliciesTest5", Invalid),
+    ("DifferentPoliciesTest7", Invalid),
+    ("DifferentPoliciesTest8", Invalid),
+    ("DifferentPoliciesTest9", Invalid),
+    ("DifferentPoliciesTest12", Invalid),
+    ("UserNoticeQualifierTest15", Valid),
+    ("UserNoticeQualifierTest16", Valid),
+    ("UserNoticeQualifierTest17", Valid),
+    ("UserNoticeQualifierTest18", Valid),
+    ("UserNoticeQualifierTest19", Valid),
+    ("inhibitAnyPolicyTest3", Valid),
+    // InvaliddeltaCRLTest4 is revoked by a delta list alone. RFC 5280 section 5.2.4: applications need not support
+    // delta lists, and the complete list is current.
+    ("InvaliddeltaCRLTest4", Valid),
+    // DSA.
+    ("ValidDSAParameterInheritanceTest5", Stricter("key_unsupported")),
+    ("ValidDSASignaturesTest4", Stricter("key_unsupported")),
+    // A TLS client does not act with its CA key.
+    ("OverlappingPoliciesTest6", Stricter("end_entity_is_authority")),
+    (
+        "ValidonlyContainsCACertsTest13",
+        Stricter("end_entity_is_authority"),
+    ),
+    (
+        "ValidpathLenConstraintTest14",
+        Stricter("end_entity_is_authority"),
+    ),
+    ("ValidpathLenConstraintTest8", Stricter("end_entity_is_authority")),
+    // A CA signs the list of one of its keys with another one.
+    ("ValidBasicSelfIssuedOldWithNewTest1", Stricter("crl_signature")),
+    ("ValidDNnameConstraintsTest19", Stricter("crl_signature")),
+    ("ValidSelfIssuedinhibitAnyPolicyTest7", Stricter("crl_signature")),
+    ("ValidSelfIssuedinhibitAnyPolicyTest9", Stricter("crl_signature")),
+    (
+        "ValidSelfIssuedinhibitPolicyMappingTest7",
+        Stricter("crl_signature"),
+    ),
+    (
+        "ValidSelfIssuedpathLenConstraintTest15",
+        Stricter("crl_signature"),
+    ),
+    (
+        "ValidSelfIssuedpathLenConstraintTest17",
+        Stricter("crl_signature"),
+    ),
+    (
+        "ValidSelfIssuedrequireExplicitPolicyTest6",
+        Stricter("crl_signature"),
+    ),
+    (
+        "ValidSeparateCertificateandCRLKeysTest19",
+        Stricter("crl_signature"),
+    ),
+    // Scopes relative to a name, of other issuers, or for keys that sign nothing but lists.
+    ("ValidBasicSelfIssuedCRLSigningKeyTest6", Stricter("crl_scope")),
+    ("ValidBasicSelfIssuedNewWithOldTest4", Stricter("crl_scope")),
+    ("ValidcRLIssuerTest28", Stricter("crl_scope")),
+    ("ValidcRLIssuerTest29", Stricter("crl_scope")),
+    ("ValiddistributionPointTest4", Stricter("crl_scope")),
+    // Indirect lists, lists for some reasons only, and names relative to an issuer.
+    ("ValidIDPwithindirectCRLTest22", Stricter("crl_missing")),
+    ("ValidIDPwithindirectCRLTest24", Stricter("crl_missing")),
+    ("ValidIDPwithindirectCRLTest25", Stricter("crl_missing")),
+    ("ValidcRLIssuerTest30", Stricter("crl_missing")),
+    ("ValidcRLIssuerTest33", Stricter("crl_missing")),
+    ("ValiddistributionPointTest5", Stricter("crl_missing")),
+    ("ValiddistributionPointTest7", Stricter("crl_missing")),
+    ("ValidonlySomeReasonsTest18", Stricter("crl_missing")),
+    ("ValidonlySomeReasonsTest19", Stricter("crl_missing")),
+    // A delta list takes the revocation back.
+    ("ValiddeltaCRLTest5", Stricter("revoked")),
+];
+
+/// Its signature is a BIT STRING with an unused bit. A presented certificate that cannot be read is refused whatever
+/// else is presented, so it is left out for the others' sake.
+const UNREADABLE: &str = "BadSignedCACert";
+
+/// The suite's certificates are valid from 2010 to 2030.
+const NOW: &str = "2011-04-15T00:00:00Z";
+
+fn folder() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let libraries = root.join(".venv/lib");
+    let python = std::fs::read_dir(&libraries)
+        .ok()
+        .and_then(|mut entries| entries.next()?.ok());
+    let folder = python.map(|python| {
+        let packages = python.path().join("site-packages");
+        packages.join("cryptography_vectors/x509/PKITS_data")
+    });
+    folder
+        .filter(|folder| folder.is_dir())
+        .expect("PKITS is not there: `make test` installs it, from tests/requirements.txt into .venv")
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| {
+            (
+                path.file_stem().unwrap().to_string_lossy().into_owned(),
+                std::fs::read(&path).unwrap(),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+struct Suite {
+    authorities: Vec<CertificateDer<'static>>,
+    end_entities: Vec<(String, CertificateDer<'static>)>,
+    lists: Arc<RevocationLists>,
+    anchors: TrustAnchors,
+}
+
+impl Suite {
+    fn load() -> Self {
+        let folder = folder();
+        let mut authorities = Vec::new();
+        let mut end_entities = Vec::new();
+        let mut anchor = None;
+        for (name, der) in files(&folder.join("certs"), "crt") {
+            let certificate = CertificateDer::from(der);
+            if name == "TrustAnchorRootCertificate" {
+                anchor = Some(certificate);
+            } else if let Some(test) = name.strip_suffix("EE") {
+                end_entities.push((test.to_owned(), certificate));
+            } else if name == UNREADABLE {
+                assert_eq!(CertificateSummary::read(&certificate), None);
+            } else {
+                authorities.push(certificate);
+            }
+        }
+        let anchor = TrustAnchor::new(anchor.expect("the suite has its anchor")).unwrap();
+        let anchors = TrustAnchors::new([anchor]).unwrap();
+        let sound = authorities
+            .iter()
+            .filter(|authority| Intermediates::new([(*authority).clone()]).is_ok());
+        let intermediates = Intermediates::new(sound.cloned()).unwrap();
+        // What cannot be used counts as absent.
+        let lists = files(&folder.join("crls"), "crl");
+        let lists = lists
+            .iter()
+            .filter_map(|(_, der)| read_revocation_lists(der.as_slice(), 1 << 20).ok())
+            .flatten();
+        let lists = Arc::new(RevocationLists::new(lists, &anchors, &intermediates, None));
+        Self {
+            authorities,
+            end_entities,
+            lists,
+            anchors,
+        }
+    }
+
+    /// The verdict of both path builders, which must be the same.
+    fn verify(
+        &self,
+        end_entity: &CertificateDer<'static>,
+        revocation: RevocationMode,
+    ) -> Result<VerifiedClient, Rejection> {
+        let presented = std::iter::once(end_entity).chain(&self.authorities).cloned();
+        let chain = PresentedChain::new(presented).unwrap();
+        let now = Timestamp::parse_rfc3339(NOW).unwrap();
+        let policy = VerificationPolicy {
+            max_depth: 10,
+            ..VerificationPolicy::default()
+        };
+        let revocation = RevocationPolicy {
+            mode: revocation,
+            ..RevocationPolicy::default()
+        };
+        let [own, webpki_first] = [PathBuilder::Own, PathBuilder::WebpkiFirst].map(|path_builder| {
+            Verifier::new(self.anchors.clone(), Intermediates::default(), policy)
+                .with_revocation(Arc::clone(&self.lists), revocation)
+                .with_path_builder(path_builder)
+                .verify(&chain, now)
+        });
+        assert_eq!(own.as_ref().err(), webpki_first.as_ref().err());
+        own
+    }
+
+    #[track_caller]
+    fn check(&self, revocation: RevocationMode, expected: impl Fn(&str) -> Option<Outcome>) -> usize {
+        let mut checked = 0;
+        let mut wrong = Vec::new();
+        for (test, end_entity) in &self.end_entities {
+            let Some(expected) = expected(test) else {
+                continue;
+            };
+            checked += 1;
+            let verdict = self.verify(end_entity, revocation);
+            let as_expected = match (expected, &verdict) {
+                (Valid, Ok(_)) | (Invalid, Err(_)) => true,
+                (Stricter(detail), Err(rejection)) => rejection.detail() == detail,
+                _ => false,
+            };
+            if !as_expected {
+                let verdict =
+                    verdict.map_or_else(|rejection| rejection.to_string(), |_| "accepted".to_owned());
+                wrong.push(format!("{test}: expected {expected:?}, {verdict}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+        checked
+    }
+}
+
+fn expected(test: &str) -> Outcome {
+    let listed = OUTCOMES.iter().find(|(name, _)| *name == test);
+    match listed {
+        Some((_, outcome)) => *outcome,
+        None if test.starts_with("Valid") => Valid,
+        None if test.starts_with("Invalid") => Invalid,
+        None => panic!("{test}: neither its name nor the table says what should come of it"),
+    }
+}
+
+/// Tests whose end-entity certificates are good but for a CRL.
+fn is_about_revocation(test: &str) -> bool {
+    const ABOUT: &[&str] = &[
+        "BasicSelfIssued",
+        "CRL",
+        "IDP",
+        "LongSerialNumber",
+        "NegativeSerialNumber",
+        "Revoked",
+        "cRLIssuer",
+        "cRLSign",
+        "deltaCRL",
+        "distributionPoint",
+        "issuingDistributionPoint",
+        "onlyContains",
+        "onlySomeReasons",
+    ];
+    ABOUT.iter().any(|about| test.contains(about))
+}
+
+#[test]
+fn every_end_entity_certificate_meets_its_outcome() {
+    let checked = Suite::load().check(RevocationMode::Strict, |test| Some(expected(test)));
+    assert_eq!(checked, 223, "the suite is complete");
+}
+
+#[test]
+fn paths_are_judged_right_without_the_help_of_revocation() {
+    let checked = Suite::load().check(RevocationMode::Off, |test| match expected(test) {
+        _ if is_about_revocation(test) => None,
+        Stricter(detail) if detail.starts_with("crl_") => Some(Valid),
+        outcome => Some(outcome),
+    });
+    assert!(checked > 150, "only {checked}");
+}
