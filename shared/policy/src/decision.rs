@@ -1,0 +1,133 @@
+//! What policies decide.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// What policies say about a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PolicyDecision {
+    /// The request may pass.
+    Allow {
+        /// Ids of the policies that permit it, in alphabetical order.
+        policies: Vec<Arc<str>>,
+    },
+    /// The request is refused.
+    Deny(Denial),
+}
+
+/// Why policies refuse a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denial {
+    /// Policies forbid it, whatever others permit.
+    Forbidden {
+        /// Their ids, in alphabetical order.
+        policies: Vec<Arc<str>>,
+    },
+    /// No policy permits it.
+    NotPermitted,
+    /// Policies could not be evaluated. What they would have forbidden is unknown, so nothing is permitted.
+    Failed {
+        /// Each with its failure, in alphabetical order of the ids.
+        failures: Vec<PolicyFailure>,
+    },
+    /// A policy names a path, and the path of the request can be read in more than one way.
+    PathNotPlain,
+    /// A policy names a host, and the request names none that can be read.
+    HostUnclear,
+    /// The certificate names more than policies are asked to look through.
+    IdentityTooLarge,
+    /// A fact cannot be put to the policies.
+    Unrepresentable {
+        /// Which one, and why.
+        explanation: String,
+    },
+}
+
+/// A policy that could not be evaluated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFailure {
+    /// Id of the policy.
+    pub policy: Arc<str>,
+    /// What went wrong, in one line of bounded length.
+    pub message: String,
+}
+
+impl PolicyDecision {
+    /// Ids of the policies that decided, in alphabetical order; empty when none did.
+    pub fn policies(&self) -> Vec<Arc<str>> {
+        match self {
+            Self::Allow { policies } | Self::Deny(Denial::Forbidden { policies }) => policies.clone(),
+            Self::Deny(Denial::Failed { failures }) => failures
+                .iter()
+                .map(|failure| Arc::clone(&failure.policy))
+                .collect(),
+            Self::Deny(_) => Vec::new(),
+        }
+    }
+}
+
+impl Denial {
+    /// Every [`detail`](Self::detail) there is.
+    pub const DETAILS: &'static [&'static str] = &[
+        "policy_forbids",
+        "policy_does_not_permit",
+        "policy_failed",
+        "policy_path_not_plain",
+        "policy_host_unclear",
+        "policy_identity_too_large",
+        "policy_fact_unrepresentable",
+    ];
+
+    /// The finer reason, for records and metrics.
+    pub const fn detail(&self) -> &'static str {
+        match self {
+            Self::Forbidden { .. } => "policy_forbids",
+            Self::NotPermitted => "policy_does_not_permit",
+            Self::Failed { .. } => "policy_failed",
+            Self::PathNotPlain => "policy_path_not_plain",
+            Self::HostUnclear => "policy_host_unclear",
+            Self::IdentityTooLarge => "policy_identity_too_large",
+            Self::Unrepresentable { .. } => "policy_fact_unrepresentable",
+        }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forbidden { policies } => {
+                formatter.write_str("forbidden by ")?;
+                list(formatter, policies.iter())
+            }
+            Self::NotPermitted => formatter.write_str("no policy permits it"),
+            Self::Failed { failures } => {
+                formatter.write_str("cannot be decided, because of ")?;
+                list(formatter, failures.iter().map(|failure| &failure.policy))?;
+                match failures.first() {
+                    Some(first) => write!(formatter, ": {}", first.message),
+                    None => Ok(()),
+                }
+            }
+            Self::PathNotPlain => {
+                formatter.write_str("the path can be read in more than one way, and policies go by paths")
+            }
+            Self::HostUnclear => {
+                formatter.write_str("the host is missing or cannot be read, and policies go by hosts")
+            }
+            Self::IdentityTooLarge => {
+                formatter.write_str("the certificate holds more names than policies look through")
+            }
+            Self::Unrepresentable { explanation } => formatter.write_str(explanation),
+        }
+    }
+}
+
+fn list<'a>(
+    formatter: &mut fmt::Formatter<'_>,
+    mut policies: impl Iterator<Item = &'a Arc<str>>,
+) -> fmt::Result {
+    if let Some(first) = policies.next() {
+        write!(formatter, "`{first}`")?;
+    }
+    policies.try_for_each(|policy| write!(formatter, ", `{policy}`"))
+}

@@ -1,0 +1,495 @@
+//! Facts in Cedar's terms, built without a detour through JSON.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use alb_mtls_verifier::{
+    ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, Timestamp,
+};
+use cedar_policy::{
+    Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
+};
+
+use crate::decision::Denial;
+use crate::error::one_line;
+use crate::facts::{Facts, Principal, RequestFacts};
+use crate::policies::Named;
+use crate::{host, path};
+
+/// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
+const MAX_VALUES: usize = 2_000;
+
+/// The names of the schema, read once.
+pub(crate) struct Vocabulary {
+    anchor: EntityTypeName,
+    anonymous: EntityUid,
+    client: EntityTypeName,
+    endpoint: EntityUid,
+    host: EntityTypeName,
+    path: EntityTypeName,
+    payment_role: EntityTypeName,
+    public_key: EntityTypeName,
+    serial_number: EntityTypeName,
+    weekday: EntityTypeName,
+    /// By method; each knows the groups that it is in.
+    actions: HashMap<String, Entity>,
+    other_method: Entity,
+}
+
+const OTHER_METHOD: &str = "OTHER";
+const WEEKDAYS: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+
+impl Vocabulary {
+    pub(crate) fn new(schema: &Schema) -> Result<Self, String> {
+        let type_name =
+            |name: &str| EntityTypeName::from_str(name).map_err(|error| format!("{name}: {error}"));
+        let only = |name: &str, id: &str| {
+            type_name(name).map(|name| EntityUid::from_type_name_and_id(name, EntityId::new(id)))
+        };
+        let entities = schema.action_entities().map_err(|error| error.to_string())?;
+        let mut actions: HashMap<String, Entity> = entities
+            .iter()
+            .map(|action| (action.uid().id().unescaped().to_owned(), action.clone()))
+            .collect();
+        Ok(Self {
+            anchor: type_name("Anchor")?,
+            anonymous: only("Anonymous", "anonymous")?,
+            client: type_name("Client")?,
+            endpoint: only("Endpoint", "requested")?,
+            host: type_name("Host")?,
+            path: type_name("Path")?,
+            payment_role: type_name("PaymentRole")?,
+            public_key: type_name("PublicKey")?,
+            serial_number: type_name("SerialNumber")?,
+            weekday: type_name("Weekday")?,
+            other_method: actions
+                .remove(OTHER_METHOD)
+                .ok_or("there is no action for other methods")?,
+            // Groups are no methods.
+            actions: actions
+                .into_iter()
+                .filter(|(method, _)| method.bytes().all(|byte| byte.is_ascii_uppercase()))
+                .collect(),
+        })
+    }
+
+    /// The request and everything that policies can look up about it.
+    pub(crate) fn describe(&self, facts: &Facts<'_>, named: &Named) -> Result<(Request, Entities), Denial> {
+        let request = &facts.request;
+        let path_is_plain = path::is_plain(request.path);
+        if !path_is_plain && !named.paths.is_empty() {
+            return Err(Denial::PathNotPlain);
+        }
+        let host = request.host.and_then(host::normalised);
+        if host.is_none() && !named.hosts.is_empty() {
+            return Err(Denial::HostUnclear);
+        }
+        let principal = match facts.principal {
+            Principal::Client(identity) => self.client(identity, facts.now)?,
+            Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
+        };
+        let endpoint = self.endpoint(request, host.as_deref(), named);
+        let action = self.actions.get(request.method).unwrap_or(&self.other_method);
+        let context = self.context(request, path_is_plain, host, facts.now)?;
+        let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
+        let described = described.map_err(|error| unrepresentable("the request", &error))?;
+        let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
+            .map_err(|error| unrepresentable("the client", &error))?;
+        Ok((described, entities))
+    }
+
+    fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, Denial> {
+        let id = identity.certificate_fingerprint.to_string();
+        let anchor = uid(&self.anchor, identity.anchor.id().to_string());
+        Entity::new(
+            uid(&self.client, id),
+            self.client_attributes(identity, now)?,
+            HashSet::from([anchor]),
+        )
+        .map_err(|error| unrepresentable("the client", &error))
+    }
+
+    fn client_attributes(
+        &self,
+        identity: &ClientIdentity,
+        now: Timestamp,
+    ) -> Result<HashMap<String, RestrictedExpression>, Denial> {
+        let subject = identity.subject.attributes();
+        let names = AlternativeNames::sort(&identity.alternative_names);
+        if subject.len() + names.count() + identity.certificate_policies.len() + identity.payment_roles.len()
+            > MAX_VALUES
+        {
+            return Err(Denial::IdentityTooLarge);
+        }
+        let entity =
+            |kind: &EntityTypeName, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id.to_owned()));
+        let roles = identity.payment_roles.iter();
+        let roles = roles.map(|role| entity(&self.payment_role, role));
+        let public_key = identity.public_key_fingerprint.to_string();
+        let mut attributes = HashMap::from([
+            ("subject".to_owned(), text(identity.subject.to_string())),
+            ("issuer".to_owned(), text(identity.issuer.to_string())),
+            (
+                "anchor_subject".to_owned(),
+                text(identity.anchor.subject().to_string()),
+            ),
+            ("subject_attributes".to_owned(), subject_attributes(&subject)?),
+            ("organizational_units".to_owned(), texts(values(&subject, "OU"))),
+            (
+                "serial_number".to_owned(),
+                entity(&self.serial_number, without_padding(&identity.serial_number)),
+            ),
+            ("public_key".to_owned(), entity(&self.public_key, &public_key)),
+            ("payment_roles".to_owned(), RestrictedExpression::new_set(roles)),
+            (
+                "certificate_policies".to_owned(),
+                texts(identity.certificate_policies.iter().cloned()),
+            ),
+            (
+                "days_left".to_owned(),
+                RestrictedExpression::new_long(identity.days_left(now)),
+            ),
+        ]);
+        names.insert_into(&mut attributes);
+        let optional = [
+            ("common_name", only_value(&subject, "CN")),
+            ("organization", only_value(&subject, "O")),
+            (
+                "organization_identifier",
+                only_value(&subject, "organizationIdentifier"),
+            ),
+        ];
+        for (name, value) in optional {
+            if let Some(value) = value {
+                attributes.insert(name.to_owned(), text(value));
+            }
+        }
+        if let Some(id) = &identity.spiffe_id {
+            attributes.insert("spiffe".to_owned(), spiffe_id(id)?);
+        }
+        Ok(attributes)
+    }
+
+    /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
+    fn endpoint(&self, request: &RequestFacts<'_>, host: Option<&str>, named: &Named) -> Entity {
+        let hosts = host.filter(|host| named.hosts.contains(*host));
+        let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
+        let paths = named.paths_around(request.path);
+        let paths = paths.map(|path| uid(&self.path, path.to_owned()));
+        Entity::new_no_attrs(self.endpoint.clone(), hosts.into_iter().chain(paths).collect())
+    }
+
+    fn context(
+        &self,
+        request: &RequestFacts<'_>,
+        path_is_plain: bool,
+        host: Option<String>,
+        now: Timestamp,
+    ) -> Result<Context, Denial> {
+        let weekday = uid(&self.weekday, weekday(now).to_owned());
+        let mut pairs = vec![
+            ("method".to_owned(), text(request.method.to_owned())),
+            ("raw_path".to_owned(), text(request.path.to_owned())),
+            (
+                "path_is_plain".to_owned(),
+                RestrictedExpression::new_bool(path_is_plain),
+            ),
+            (
+                "now".to_owned(),
+                RestrictedExpression::new_datetime(now.to_string()),
+            ),
+            (
+                "weekday".to_owned(),
+                RestrictedExpression::new_entity_uid(weekday),
+            ),
+        ];
+        pairs.extend(host.map(|host| ("host".to_owned(), text(host))));
+        let target_group = request.target_group.map(str::to_owned);
+        pairs.extend(target_group.map(|arn| ("target_group".to_owned(), text(arn))));
+        pairs.extend(
+            request
+                .source_address
+                .map(|source| ("source_address".to_owned(), address(source))),
+        );
+        Context::from_pairs(pairs).map_err(|error| unrepresentable("the request", &error))
+    }
+}
+
+impl std::fmt::Debug for Vocabulary {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Vocabulary").finish_non_exhaustive()
+    }
+}
+
+/// The one spelling of a serial number: a certificate may pad it with zero octets against the rules of DER, and a rule
+/// that forbids the number means that certificate too.
+fn without_padding(serial_number: &str) -> &str {
+    let mut significant = serial_number;
+    while let Some(rest) = significant.strip_prefix("00").filter(|rest| !rest.is_empty()) {
+        significant = rest;
+    }
+    significant
+}
+
+/// Alternative names by the attribute that holds their kind.
+#[derive(Default)]
+struct AlternativeNames {
+    dns_names: Vec<RestrictedExpression>,
+    email_addresses: Vec<RestrictedExpression>,
+    uris: Vec<RestrictedExpression>,
+    ip_addresses: Vec<RestrictedExpression>,
+    directory_names: Vec<RestrictedExpression>,
+    registered_ids: Vec<RestrictedExpression>,
+    other_names: Vec<RestrictedExpression>,
+}
+
+impl AlternativeNames {
+    fn sort(names: &[AlternativeName]) -> Self {
+        let mut sorted = Self::default();
+        for name in names {
+            match name {
+                AlternativeName::Dns(name) => sorted.dns_names.push(text(name.clone())),
+                AlternativeName::Email(name) => sorted.email_addresses.push(text(name.clone())),
+                AlternativeName::Uri(name) => sorted.uris.push(text(name.clone())),
+                AlternativeName::Ip(ip) => sorted.ip_addresses.push(address(*ip)),
+                AlternativeName::Directory(name) => sorted.directory_names.push(text(name.to_string())),
+                AlternativeName::RegisteredId(oid) => sorted.registered_ids.push(text(oid.clone())),
+                // Kinds that the verifier may learn of are for policies what they are for it: something else.
+                other => sorted.other_names.push(text(other.to_string())),
+            }
+        }
+        sorted
+    }
+
+    fn count(&self) -> usize {
+        self.by_attribute().iter().map(|(_, names)| names.len()).sum()
+    }
+
+    fn by_attribute(&self) -> [(&'static str, &Vec<RestrictedExpression>); 7] {
+        [
+            ("dns_names", &self.dns_names),
+            ("email_addresses", &self.email_addresses),
+            ("uris", &self.uris),
+            ("ip_addresses", &self.ip_addresses),
+            ("directory_names", &self.directory_names),
+            ("registered_ids", &self.registered_ids),
+            ("other_names", &self.other_names),
+        ]
+    }
+
+    fn insert_into(&self, attributes: &mut HashMap<String, RestrictedExpression>) {
+        for (attribute, names) in self.by_attribute() {
+            let names = RestrictedExpression::new_set(names.iter().cloned());
+            attributes.insert(attribute.to_owned(), names);
+        }
+    }
+}
+
+fn uid(kind: &EntityTypeName, id: String) -> EntityUid {
+    EntityUid::from_type_name_and_id(kind.clone(), EntityId::new(id))
+}
+
+fn text(value: String) -> RestrictedExpression {
+    RestrictedExpression::new_string(value)
+}
+
+fn texts(values: impl Iterator<Item = String>) -> RestrictedExpression {
+    RestrictedExpression::new_set(values.map(text))
+}
+
+/// Cedar reads no IPv4 address within an IPv6 address, which is how the standard library writes mapped ones.
+fn address(address: IpAddr) -> RestrictedExpression {
+    RestrictedExpression::new_ip(match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let groups = address.segments().map(|group| format!("{group:x}"));
+            groups.join(":")
+        }
+    })
+}
+
+/// All text values of the attribute with this short name.
+fn values<'a>(subject: &'a [NameAttribute<'_>], name: &'a str) -> impl Iterator<Item = String> + 'a {
+    subject
+        .iter()
+        .filter(move |attribute| short_name(attribute) == Some(name))
+        .filter_map(|attribute| match &attribute.value {
+            AttributeValue::Text(text) => Some(text.to_string()),
+            AttributeValue::Der(_) => None,
+        })
+}
+
+/// The value of an attribute that stands once in the subject, as text: with two, readers differ on which counts.
+fn only_value(subject: &[NameAttribute<'_>], name: &str) -> Option<String> {
+    let mut found = subject
+        .iter()
+        .filter(|attribute| short_name(attribute) == Some(name));
+    match (found.next(), found.next()) {
+        (Some(only), None) => match &only.value {
+            AttributeValue::Text(text) => Some(text.to_string()),
+            AttributeValue::Der(_) => None,
+        },
+        _ => None,
+    }
+}
+
+fn subject_attributes(subject: &[NameAttribute<'_>]) -> Result<RestrictedExpression, Denial> {
+    let mut by_name: HashMap<&'static str, Vec<RestrictedExpression>> = ATTRIBUTE_NAMES
+        .iter()
+        .map(|(_, name)| (*name, Vec::new()))
+        .collect();
+    for attribute in subject {
+        let values = short_name(attribute).and_then(|name| by_name.get_mut(name));
+        if let (Some(values), AttributeValue::Text(value)) = (values, &attribute.value) {
+            values.push(text(value.to_string()));
+        }
+    }
+    record(
+        by_name
+            .into_iter()
+            .map(|(name, values)| (name, RestrictedExpression::new_set(values))),
+    )
+}
+
+fn short_name(attribute: &NameAttribute<'_>) -> Option<&'static str> {
+    ATTRIBUTE_NAMES
+        .iter()
+        .find(|(oid, _)| *oid == attribute.oid)
+        .map(|(_, name)| *name)
+}
+
+/// `spiffe://trust-domain/path`, as the verifier has checked it.
+fn spiffe_id(id: &str) -> Result<RestrictedExpression, Denial> {
+    let rest = id.strip_prefix("spiffe://").unwrap_or_default();
+    let slash = rest.find('/').unwrap_or(rest.len());
+    let (trust_domain, path) = rest.split_at_checked(slash).unwrap_or_default();
+    record([
+        ("id", text(id.to_owned())),
+        ("trust_domain", text(trust_domain.to_owned())),
+        ("path", text(path.to_owned())),
+    ])
+}
+
+fn record(
+    fields: impl IntoIterator<Item = (&'static str, RestrictedExpression)>,
+) -> Result<RestrictedExpression, Denial> {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    RestrictedExpression::new_record(fields).map_err(|error| unrepresentable("the client", &error))
+}
+
+/// 1970-01-01 was a Thursday.
+fn weekday(at: Timestamp) -> &'static str {
+    const THURSDAY: i64 = 3;
+    let days = at.unix_seconds().div_euclid(86_400);
+    let index = days.saturating_add(THURSDAY).rem_euclid(7);
+    let name = usize::try_from(index).ok().and_then(|index| WEEKDAYS.get(index));
+    name.copied().unwrap_or_default()
+}
+
+fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> Denial {
+    Denial::Unrepresentable {
+        explanation: format!(
+            "{what} cannot be put to the policies: {}",
+            one_line(&error.to_string())
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use alb_mtls_verifier::{
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+    };
+    use pki::CertificateBuilder;
+
+    use super::*;
+
+    fn identify(client: CertificateBuilder) -> Arc<ClientIdentity> {
+        let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
+        let client = client.issued_by(&root).unwrap();
+        let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
+        let anchors = TrustAnchors::new([anchor]).unwrap();
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
+        Arc::clone(verifier.verify(&chain, Timestamp::now()).unwrap().identity())
+    }
+
+    /// The validator judges policies by the schema, so what is built must be what the schema says.
+    #[test]
+    fn what_policies_see_is_what_the_schema_says() {
+        let (schema, _) = Schema::from_cedarschema_str(crate::SCHEMA).unwrap();
+        let vocabulary = Vocabulary::new(&schema).unwrap();
+        let named = Named {
+            hosts: ["api.example.org".to_owned()].into(),
+            paths: ["/".to_owned(), "/a".to_owned(), "/b".to_owned()].into(),
+        };
+        let full = CertificateBuilder::client("CN=x,OU=y,2.5.4.97=PSDDE-BAFIN-1,O=z,C=DE")
+            .dns("x.example")
+            .uri("spiffe://example.org/x")
+            .ip("::ffff:192.0.2.1".parse::<IpAddr>().unwrap())
+            .policy("1.2.3");
+        let (full, bare) = (identify(full), identify(CertificateBuilder::client("").dns("x")));
+        for principal in [
+            Principal::Client(&full),
+            Principal::Client(&bare),
+            Principal::Anonymous,
+        ] {
+            for (method, target_group, source) in
+                [("GET", None, None), ("x", Some("arn"), Some("2001:db8::1"))]
+            {
+                let request = RequestFacts {
+                    method,
+                    path: "/a/b",
+                    host: Some("api.example.org"),
+                    target_group,
+                    source_address: source.map(|address| address.parse().unwrap()),
+                };
+                let now = Timestamp::now();
+                let facts = Facts {
+                    principal,
+                    request,
+                    now,
+                };
+                let (request, entities) = vocabulary.describe(&facts, &named).unwrap();
+                let endpoint = request.resource().unwrap();
+                assert_eq!(
+                    entities.ancestors(endpoint).unwrap().count(),
+                    3,
+                    "host and two paths"
+                );
+                let entities = entities
+                    .iter()
+                    .filter(|entity| entity.uid().type_name().to_string() != "Action");
+                Entities::from_entities(entities.cloned(), Some(&schema)).unwrap();
+                Request::new(
+                    request.principal().unwrap().clone(),
+                    request.action().unwrap().clone(),
+                    endpoint.clone(),
+                    request.context().unwrap().clone(),
+                    Some(&schema),
+                )
+                .unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn knows_the_day_of_the_week() {
+        let day = |text| weekday(Timestamp::parse_rfc3339(text).unwrap());
+        assert_eq!(day("1970-01-01T00:00:00Z"), "Thursday");
+        assert_eq!(day("1969-12-31T23:59:59Z"), "Wednesday");
+        assert_eq!(day("2026-11-22T23:59:59Z"), "Sunday");
+        assert_eq!(day("2026-11-23T00:00:00Z"), "Monday");
+    }
+}

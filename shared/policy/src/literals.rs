@@ -1,0 +1,45 @@
+//! The one spelling of each entity that a policy may name.
+
+use cedar_policy::EntityUid;
+
+use crate::{host, path};
+
+/// Says how an entity is spelt when this is no spelling that a request could match. A permission that never applies is
+/// a nuisance; a prohibition that never applies is a hole.
+pub(crate) fn misspelling(literal: &EntityUid) -> Option<&'static str> {
+    let id: &str = literal.id().unescaped();
+    let (is_right, wanted) = match literal.type_name().to_string().as_str() {
+        "Anchor" | "Client" | "PublicKey" => (
+            is_fingerprint(id),
+            "write the SHA-256 in 64 lower-case hexadecimal digits without colons",
+        ),
+        "SerialNumber" => (
+            is_serial_number(id),
+            "write serial numbers in upper-case hexadecimal, two digits an octet, without colons and leading zero octets",
+        ),
+        "Host" => (
+            host::normalised(id).as_deref() == Some(id),
+            "write hosts in lower case, without port, without wildcards and without a dot at the end",
+        ),
+        "Path" => (
+            path::is_plain(id) && (id == "/" || !id.ends_with('/')),
+            "paths begin with a slash and end without one, have no dot segments and no needless percent-encoding",
+        ),
+        "Anonymous" => (false, "write `principal is Anonymous`"),
+        "Endpoint" => (
+            false,
+            "write `resource in Path::\"…\"` or `resource in Host::\"…\"`",
+        ),
+        _ => (true, ""),
+    };
+    (!is_right).then_some(wanted)
+}
+
+fn is_fingerprint(id: &str) -> bool {
+    id.len() == 64 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_serial_number(id: &str) -> bool {
+    let digits = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    digits && id.len().is_multiple_of(2) && !id.is_empty() && (id == "00" || !id.starts_with("00"))
+}

@@ -1,0 +1,151 @@
+//! Clients and requests to decide about.
+
+use std::sync::Arc;
+
+use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts};
+use alb_mtls_verifier::{
+    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
+    Verifier,
+};
+use pki::{CertificateBuilder, Credential};
+use time::macros::datetime;
+
+/// A Sunday.
+pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
+
+pub(crate) fn now() -> Timestamp {
+    at(NOW)
+}
+
+pub(crate) fn at(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
+/// A trust anchor, and below it an issuing CA with the name that the cookbook uses.
+pub(crate) struct Authority {
+    pub(crate) root: Credential,
+    pub(crate) issuing: Credential,
+}
+
+impl Authority {
+    pub(crate) fn new(name: &str) -> Self {
+        let root = dated(CertificateBuilder::root(&format!("CN={name},O=Example")))
+            .self_signed()
+            .unwrap();
+        let issuing = dated(CertificateBuilder::intermediate(
+            "CN=Example Issuing CA,O=Example",
+        ))
+        .issued_by(&root)
+        .unwrap();
+        Self { root, issuing }
+    }
+
+    /// The id of the anchor, as policies spell it.
+    pub(crate) fn id(&self) -> String {
+        TrustAnchor::new(self.root.der().to_vec().into())
+            .unwrap()
+            .id()
+            .to_string()
+    }
+
+    pub(crate) fn identify(&self, client: CertificateBuilder) -> Arc<ClientIdentity> {
+        self.verify(&dated(client).issued_by(&self.issuing).unwrap())
+    }
+
+    pub(crate) fn verify(&self, client: &Credential) -> Arc<ClientIdentity> {
+        let anchor = TrustAnchor::new(self.root.der().to_vec().into()).unwrap();
+        let verifier = Verifier::new(
+            TrustAnchors::new([anchor]).unwrap(),
+            Intermediates::default(),
+            VerificationPolicy::default(),
+        );
+        let chain = [client, &self.issuing].map(|credential| credential.der().to_vec().into());
+        let verified = verifier
+            .verify(&PresentedChain::new(chain).unwrap(), now())
+            .unwrap();
+        Arc::clone(verified.identity())
+    }
+}
+
+fn dated(builder: CertificateBuilder) -> CertificateBuilder {
+    builder.valid(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
+}
+
+/// A client with nothing special about it.
+pub(crate) fn anybody() -> Arc<ClientIdentity> {
+    Authority::new("Root").identify(CertificateBuilder::client("CN=anybody,O=Example"))
+}
+
+/// A plain request to decide about.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) principal: Principal<'a>,
+    pub(crate) request: RequestFacts<'a>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn by(client: &'a ClientIdentity, method: &'a str, path: &'a str) -> Self {
+        Self {
+            principal: Principal::Client(client),
+            ..Self::anonymously(method, path)
+        }
+    }
+
+    pub(crate) fn anonymously(method: &'a str, path: &'a str) -> Self {
+        Self {
+            principal: Principal::Anonymous,
+            request: RequestFacts {
+                method,
+                path,
+                host: Some("api.example.org"),
+                target_group: None,
+                source_address: Some("192.0.2.10".parse().unwrap()),
+            },
+            now: now(),
+        }
+    }
+
+    pub(crate) fn at(mut self, time: &str) -> Self {
+        self.now = at(time);
+        self
+    }
+
+    pub(crate) fn host(mut self, host: &'a str) -> Self {
+        self.request.host = Some(host);
+        self
+    }
+
+    pub(crate) fn from(mut self, address: &str) -> Self {
+        self.request.source_address = Some(address.parse().unwrap());
+        self
+    }
+
+    pub(crate) fn decide(self, policies: &Policies) -> PolicyDecision {
+        policies.decide(&Facts {
+            principal: self.principal,
+            request: self.request,
+            now: self.now,
+        })
+    }
+}
+
+pub(crate) fn allowed_by(id: &str) -> PolicyDecision {
+    PolicyDecision::Allow {
+        policies: vec![id.into()],
+    }
+}
+
+pub(crate) fn forbidden_by(id: &str) -> PolicyDecision {
+    PolicyDecision::Deny(Denial::Forbidden {
+        policies: vec![id.into()],
+    })
+}
+
+pub(crate) const NOT_PERMITTED: PolicyDecision = PolicyDecision::Deny(Denial::NotPermitted);
+
+/// A policy for verified clients under one condition.
+pub(crate) fn permit_when(condition: &str) -> Policies {
+    let text = format!("@id(\"it\") permit (principal is Client, action, resource) when {{ {condition} }};");
+    Policies::parse(&text, "test.cedar").unwrap_or_else(|error| panic!("{condition}: {error}"))
+}
