@@ -56,6 +56,7 @@ impl TlsMaterial {
             Some(sources) => Anchors::Named(Box::new(Trust::new(TrustSettings {
                 anchors: sources.clone(),
                 intermediates: None,
+                revocation: None,
                 ..trust.clone()
             }))),
             None if any_tls => Anchors::System(Arc::new(system_anchors()?)),

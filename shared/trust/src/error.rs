@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use alb_mtls_verifier::{AuthorityProblem, BundleError};
+use alb_mtls_verifier::{AuthorityProblem, BundleError, RevocationListError, RollBack};
 
 use crate::share::Share;
 
@@ -24,6 +24,9 @@ pub enum LoadError {
         /// The part of them that may go at once.
         allowed: Share,
     },
+    /// A CRL is older than the one of its issuer in use.
+    #[error("{0}")]
+    RollBack(RollBack),
     /// The caller gave up before there was an answer.
     #[error("the look-up was interrupted before it ended")]
     Interrupted,
@@ -34,7 +37,7 @@ impl LoadError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Sources(errors) => errors.iter().any(|error| error.problem.is_refusal()),
-            Self::AnchorLoss { .. } => true,
+            Self::AnchorLoss { .. } | Self::RollBack(_) => true,
             Self::Interrupted => false,
         }
     }
@@ -114,6 +117,19 @@ pub enum SourceProblem {
     /// Not a bundle of certificates.
     #[error("{0}")]
     Bundle(#[from] BundleError),
+    /// Not a file of CRLs that can be used.
+    #[error("{0}")]
+    RevocationList(#[from] RevocationListError),
+    /// A CRL whose signature was looked at and does not count. The position is that in its source, from 1.
+    #[error("CRL {entry}, of {issuer}: {reason}")]
+    RevocationListSignature {
+        /// Number of the CRL, from 1.
+        entry: usize,
+        /// Who issued it, as it says.
+        issuer: String,
+        /// What is wrong, and what to do.
+        reason: &'static str,
+    },
     /// A certificate that cannot be a trust anchor or an intermediate.
     #[error("entry {entry}: {problem}")]
     Authority {
@@ -142,6 +158,8 @@ impl SourceProblem {
             | Self::Digest { .. }
             | Self::Pointer(_)
             | Self::Bundle(_)
+            | Self::RevocationList(_)
+            | Self::RevocationListSignature { .. }
             | Self::Authority { .. }
             | Self::OnlyDuplicates => true,
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use alb_mtls_verifier::Timestamp;
 use tracing::{debug, error, info, warn};
 
-use crate::error::LoadError;
+use crate::error::{LoadError, SourceError};
 use crate::schedule::Schedule;
 use crate::snapshot::Snapshot;
 use crate::warning::{Severity, Warning};
@@ -22,6 +22,7 @@ pub(crate) fn loaded(snapshot: &Snapshot, before: Option<&Snapshot>, took: Durat
         version = snapshot.version(),
         previous_version = before.map(Snapshot::version),
         anchors = snapshot.verifier().anchors().len(),
+        crls = snapshot.revocation_lists().map(|lists| lists.len()),
         sources = snapshot.sources().len(),
         warnings = snapshot.warnings().len(),
         took_ms = milliseconds(took),
@@ -55,6 +56,13 @@ pub(crate) fn unchanged(snapshot: Option<&Snapshot>, took: Duration) {
         took_ms = milliseconds(took),
         "trust material unchanged"
     );
+}
+
+/// CRLs that cannot be read or used, where an unknown status passes.
+pub(crate) fn tolerated(problems: &[SourceError]) {
+    for reason in problems {
+        error!(target: TARGET, %reason, "CRLs are not available; revoked clients of their issuers may pass");
+    }
 }
 
 /// A look-up failed; what was in use stays in use.

@@ -15,6 +15,7 @@
 //!     anchors: "file:/etc/alb-mtls/no-such-file.pem".parse().unwrap(),
 //!     intermediates: None,
 //!     policy: VerificationPolicy::default(),
+//!     revocation: None,
 //!     refresh: Duration::from_secs(300),
 //!     max_stale: Duration::from_secs(24 * 3_600),
 //!     max_anchor_loss: Share::default(),
@@ -86,8 +87,8 @@ pub use aws::AwsClients;
 pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
 pub use loader::{Deadline, Loader};
-pub use material::{Inspection, MAX_CERTIFICATE_BYTES, inspect_anchors};
-pub use settings::TrustSettings;
+pub use material::{Inspection, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, inspect_anchors};
+pub use settings::{RevocationSettings, TrustSettings};
 pub use share::{InvalidShare, Share};
 pub use snapshot::{Revision, Role, Snapshot, SourceRecord};
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};

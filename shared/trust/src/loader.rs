@@ -52,6 +52,12 @@ impl Loader {
         }
     }
 
+    /// The clients that it reads with, for programs that write what others read.
+    #[cfg(feature = "aws")]
+    pub async fn clients(&self) -> &crate::AwsClients {
+        self.aws.get().await
+    }
+
     /// Reads a source: a document for each file, parameter or object of it, pointers followed, in a stable order.
     ///
     /// Content that has not changed since one of the `known` revisions is not handed over again, nor transferred

@@ -4,22 +4,26 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, Fingerprint, Intermediates, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
-    Verifier, read_bundle,
+    CertificateDer, Fingerprint, Intermediates, ListStanding, RevocationList, RevocationLists, Timestamp,
+    TrustAnchor, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,
 };
 use futures_util::future::join_all;
 
 use crate::document::{Content, Document};
-use crate::error::{SourceError, SourceProblem};
+use crate::error::{LoadError, SourceError, SourceProblem};
 use crate::loader::{Deadline, Loader};
+use crate::settings::TrustSettings;
 use crate::snapshot::{Revision, Role, Snapshot, SourceRecord};
 use crate::source::{Source, Sources};
-use crate::warning::{Located, Warning, find_warnings};
+use crate::warning::{Located, Warning, find_list_warnings, find_warnings};
 
 /// The most bytes of certificates that are read from one source.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1_024 * 1_024;
 
-/// The certificates of every source, with the exact revision that they came from.
+/// The most bytes of CRLs, unpacked, that are read from one source: two and a half times ALB's own limit.
+pub const MAX_CRL_BYTES: usize = 128 * 1_024 * 1_024;
+
+/// The certificates and CRLs of every source, with the exact revision that they came from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Material {
     pub(crate) sources: Vec<SourceMaterial>,
@@ -35,7 +39,64 @@ pub(crate) struct SourceMaterial {
 #[derive(Clone, Debug)]
 pub(crate) struct DocumentMaterial {
     pub(crate) revision: Revision,
-    pub(crate) certificates: Arc<[CertificateDer<'static>]>,
+    pub(crate) items: Items,
+}
+
+impl SourceMaterial {
+    fn items(&self) -> impl Iterator<Item = &Items> {
+        self.documents.iter().map(|document| &document.items)
+    }
+}
+
+/// What a document holds, by the role of its source.
+#[derive(Clone, Debug)]
+pub(crate) enum Items {
+    Certificates(Arc<[CertificateDer<'static>]>),
+    RevocationLists(Arc<[Arc<RevocationList>]>),
+}
+
+impl Items {
+    fn read(role: Role, content: Vec<u8>) -> Result<Self, SourceProblem> {
+        match role {
+            Role::Anchors | Role::Intermediates => Ok(Self::Certificates(read_bundle(&content)?.into())),
+            Role::RevocationLists => Ok(Self::RevocationLists(
+                parse_revocation_lists(content, MAX_CRL_BYTES)?.into(),
+            )),
+        }
+    }
+
+    fn certificates(&self) -> &[CertificateDer<'static>] {
+        match self {
+            Self::Certificates(certificates) => certificates,
+            Self::RevocationLists(_) => &[],
+        }
+    }
+
+    fn revocation_lists(&self) -> &[Arc<RevocationList>] {
+        match self {
+            Self::Certificates(_) => &[],
+            Self::RevocationLists(lists) => lists,
+        }
+    }
+}
+
+/// What becomes of a look-up that lacks CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It fails.
+    Refused,
+    /// It goes on with the CRLs that were known before, if any.
+    Tolerated,
+}
+
+/// What a look-up found, and what is wrong with it.
+#[derive(Debug)]
+pub(crate) struct LookUp {
+    pub(crate) material: Material,
+    pub(crate) change: Change,
+    pub(crate) problems: Vec<SourceError>,
+    /// What is wrong with CRLs that may be missing.
+    pub(crate) tolerated: Vec<SourceError>,
 }
 
 /// Whether a look-up found something else than before.
@@ -45,64 +106,68 @@ pub(crate) enum Change {
     Different,
 }
 
+/// A CRL and where it is.
+struct LocatedList<'a> {
+    source: &'a Source,
+    located: Located<'a>,
+    list: &'a Arc<RevocationList>,
+}
+
 impl Material {
     /// Reads all sources side by side. What is unchanged since `known` is taken from there.
+    ///
+    /// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing.
     pub(crate) async fn look_up(
         loader: &Loader,
-        anchors: &Sources,
-        intermediates: Option<&Sources>,
+        sources: &[(Role, &Sources)],
+        missing_lists: Missing,
         known: &Self,
         deadline: Deadline,
-    ) -> (Self, Change, Vec<SourceError>) {
-        let wanted = anchors.iter().map(|source| (Role::Anchors, source)).chain(
-            intermediates
-                .into_iter()
-                .flatten()
-                .map(|source| (Role::Intermediates, source)),
-        );
+    ) -> LookUp {
+        let wanted = sources
+            .iter()
+            .flat_map(|(role, sources)| sources.iter().map(|source| (*role, source)));
         let fetching = wanted.map(async |(role, source)| {
             let known = known.documents_of(role, source);
             let revisions: Vec<Revision> = known.iter().map(|document| document.revision.clone()).collect();
-            let fetched = loader
-                .fetch(source, &revisions, MAX_CERTIFICATE_BYTES, deadline)
-                .await;
+            let limit = match role {
+                Role::Anchors | Role::Intermediates => MAX_CERTIFICATE_BYTES,
+                Role::RevocationLists => MAX_CRL_BYTES,
+            };
+            let fetched = loader.fetch(source, &revisions, limit, deadline).await;
             (role, source, known, fetched)
         });
-        let mut material = Self::default();
-        let mut problems = Vec::new();
-        let mut change = Change::Same;
+        let mut found = LookUp {
+            material: Self::default(),
+            change: Change::Same,
+            problems: Vec::new(),
+            tolerated: Vec::new(),
+        };
         for (role, source, known, fetched) in join_all(fetching).await {
-            let documents = match fetched {
-                Ok(documents) => documents,
-                Err(problem) => {
-                    problems.push(problem);
-                    continue;
-                }
+            let may_be_missing = missing_lists == Missing::Tolerated && role == Role::RevocationLists;
+            let (documents, problems) = match fetched {
+                Ok(documents) => read_documents(role, source, documents, known),
+                Err(problem) => (Vec::new(), vec![problem]),
             };
-            if documents.len() != known.len() {
-                change = Change::Different;
-            }
-            let mut read = Vec::with_capacity(documents.len());
-            for document in documents {
-                if matches!(document.content, Content::New(_)) {
-                    change = Change::Different;
+            let documents = if problems.is_empty() {
+                if differ(&documents, known) {
+                    found.change = Change::Different;
                 }
-                match read_document(document, known) {
-                    Ok(document) => read.push(document),
-                    Err((origin, problem)) => problems.push(SourceError {
-                        source: source.to_string(),
-                        origin: Some(origin),
-                        problem,
-                    }),
-                }
-            }
-            material.sources.push(SourceMaterial {
+                documents
+            } else if may_be_missing {
+                found.tolerated.extend(problems);
+                known.to_vec()
+            } else {
+                found.problems.extend(problems);
+                documents
+            };
+            found.material.sources.push(SourceMaterial {
                 source: source.clone(),
                 role,
-                documents: read,
+                documents,
             });
         }
-        (material, change, problems)
+        found
     }
 
     fn documents_of(&self, role: Role, source: &Source) -> &[DocumentMaterial] {
@@ -110,6 +175,22 @@ impl Material {
             .iter()
             .find(|known| known.role == role && known.source == *source)
             .map_or(&[], |known| known.documents.as_slice())
+    }
+
+    fn revocation_lists(&self) -> impl Iterator<Item = LocatedList<'_>> {
+        self.sources.iter().flat_map(|source| {
+            source.documents.iter().flat_map(move |document| {
+                let lists = document.items.revocation_lists().iter().zip(1..);
+                lists.map(move |(list, entry)| LocatedList {
+                    source: &source.source,
+                    located: Located {
+                        origin: &document.revision,
+                        entry,
+                    },
+                    list,
+                })
+            })
+        })
     }
 
     pub(crate) fn records(&self) -> Vec<SourceRecord> {
@@ -123,32 +204,59 @@ impl Material {
                     .iter()
                     .map(|document| document.revision.clone())
                     .collect(),
-                certificates: source
-                    .documents
-                    .iter()
-                    .map(|document| document.certificates.len())
-                    .sum(),
+                certificates: source.items().map(|items| items.certificates().len()).sum(),
+                crls: source.items().map(|items| items.revocation_lists().len()).sum(),
             })
             .collect()
     }
 }
 
+fn differ(documents: &[DocumentMaterial], known: &[DocumentMaterial]) -> bool {
+    let same = |(new, old): (&DocumentMaterial, &DocumentMaterial)| {
+        new.revision.origin == old.revision.origin
+            && new.revision.target == old.revision.target
+            && new.revision.sha256 == old.revision.sha256
+    };
+    documents.len() != known.len() || !documents.iter().zip(known).all(same)
+}
+
+fn read_documents(
+    role: Role,
+    source: &Source,
+    documents: Vec<Document>,
+    known: &[DocumentMaterial],
+) -> (Vec<DocumentMaterial>, Vec<SourceError>) {
+    let (mut read, mut problems) = (Vec::with_capacity(documents.len()), Vec::new());
+    for document in documents {
+        match read_document(role, document, known) {
+            Ok(document) => read.push(document),
+            Err((origin, problem)) => problems.push(SourceError {
+                source: source.to_string(),
+                origin: Some(origin),
+                problem,
+            }),
+        }
+    }
+    (read, problems)
+}
+
 fn read_document(
+    role: Role,
     document: Document,
     known: &[DocumentMaterial],
 ) -> Result<DocumentMaterial, (String, SourceProblem)> {
     let Document { revision, content } = document;
-    let certificates = match content {
-        Content::New(content) => match read_bundle(&content) {
-            Ok(certificates) => certificates.into(),
-            Err(error) => return Err((revision.place(), error.into())),
+    let items = match content {
+        Content::New(content) => match Items::read(role, content) {
+            Ok(items) => items,
+            Err(problem) => return Err((revision.place(), problem)),
         },
         Content::Unchanged => {
             let same = known
                 .iter()
                 .find(|document| document.revision.origin == revision.origin);
             match same {
-                Some(document) => Arc::clone(&document.certificates),
+                Some(document) => document.items.clone(),
                 None => {
                     let problem =
                         SourceProblem::Service("is said to be unchanged, but was not known before".into());
@@ -157,10 +265,7 @@ fn read_document(
             }
         }
     };
-    Ok(DocumentMaterial {
-        revision,
-        certificates,
-    })
+    Ok(DocumentMaterial { revision, items })
 }
 
 /// Certificates that can be what their role asks for, with all that is wrong or notable about the others.
@@ -194,7 +299,7 @@ impl Authorities {
             let before = seen.len();
             let mut usable = 0_usize;
             for document in &source.documents {
-                for (certificate, entry) in document.certificates.iter().zip(1..) {
+                for (certificate, entry) in document.items.certificates().iter().zip(1..) {
                     match TrustAnchor::new(certificate.clone()) {
                         Ok(anchor) => {
                             usable += 1;
@@ -226,6 +331,7 @@ impl Authorities {
                 let certificates = authorities.map(|authority| authority.certificate().clone());
                 self.intermediates.extend(certificates);
             }
+            Role::RevocationLists => {}
         }
     }
 
@@ -236,19 +342,20 @@ impl Authorities {
     pub(crate) fn into_snapshot(
         self,
         material: &Material,
-        policy: VerificationPolicy,
+        settings: &TrustSettings,
+        last_good: Option<&Snapshot>,
         now: Timestamp,
-    ) -> Result<Snapshot, Vec<SourceError>> {
+    ) -> Result<Snapshot, LoadError> {
         if !self.problems.is_empty() {
-            return Err(self.problems);
+            return Err(LoadError::Sources(self.problems));
         }
         let unusable = |problem| {
             let source = material.sources.first();
-            vec![SourceError {
+            LoadError::Sources(vec![SourceError {
                 source: source.map(|source| source.source.to_string()).unwrap_or_default(),
                 origin: None,
                 problem,
-            }]
+            }])
         };
         let intermediates = Intermediates::new(self.intermediates).map_err(|(position, problem)| {
             unusable(SourceProblem::Authority {
@@ -261,8 +368,74 @@ impl Authorities {
                 "there is no trust anchor".into(),
             )));
         };
-        let verifier = Verifier::new(anchors, intermediates, policy);
-        Ok(Snapshot::new(verifier, now, material.records(), self.warnings))
+        let mut warnings = self.warnings;
+        let Some(revocation) = &settings.revocation else {
+            let verifier = Verifier::new(anchors, intermediates, settings.policy);
+            return Ok(Snapshot::new(verifier, None, now, material.records(), warnings));
+        };
+        let previous = last_good.and_then(|snapshot| snapshot.revocation_lists());
+        let all = material
+            .revocation_lists()
+            .map(|located| Arc::clone(located.list));
+        let lists = RevocationLists::new(all, &anchors, &intermediates, previous.map(Arc::as_ref));
+        warnings.extend(check_revocation_lists(material, &lists, now)?);
+        if let Some(roll_back) = previous.and_then(|previous| lists.roll_back_from(previous)) {
+            return Err(LoadError::RollBack(roll_back));
+        }
+        let lists = Arc::new(lists);
+        let verifier = Verifier::new(anchors, intermediates, settings.policy)
+            .with_revocation(Arc::clone(&lists), revocation.policy);
+        Ok(Snapshot::new(
+            verifier,
+            Some(lists),
+            now,
+            material.records(),
+            warnings,
+        ))
+    }
+}
+
+/// What is notable about CRLs, none of which is forged or issued by somebody who may not.
+fn check_revocation_lists(
+    material: &Material,
+    lists: &RevocationLists,
+    now: Timestamp,
+) -> Result<Vec<Warning>, LoadError> {
+    let standings: HashMap<*const RevocationList, ListStanding> = lists
+        .iter()
+        .map(|(list, standing)| (Arc::as_ptr(list), standing))
+        .collect();
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    for LocatedList {
+        source,
+        located,
+        list,
+    } in material.revocation_lists()
+    {
+        let standing = standings.get(&Arc::as_ptr(list)).copied();
+        warnings.extend(find_list_warnings(list, located, standing, now));
+        let reason = match standing {
+            None | Some(ListStanding::Verified | ListStanding::IssuerUnknown) => continue,
+            Some(ListStanding::IssuerMayNotSign) => "the key usage of its issuer lacks cRLSign",
+            Some(ListStanding::SignatureInvalid) => {
+                "its signature does not verify; if its issuer has a second key, put the certificate of that key into \
+                 MTLS_INTERMEDIATES"
+            }
+        };
+        problems.push(SourceError {
+            source: source.to_string(),
+            origin: Some(located.origin.place()),
+            problem: SourceProblem::RevocationListSignature {
+                entry: located.entry,
+                issuer: list.issuer().to_string(),
+                reason,
+            },
+        });
+    }
+    if problems.is_empty() {
+        Ok(warnings)
+    } else {
+        Err(LoadError::Sources(problems))
     }
 }
 
@@ -287,8 +460,12 @@ pub async fn inspect_anchors(
     deadline: Deadline,
     now: Timestamp,
 ) -> Inspection {
-    let (material, _, mut problems) =
-        Material::look_up(loader, anchors, None, &Material::default(), deadline).await;
+    let sources = [(Role::Anchors, anchors)];
+    let LookUp {
+        material,
+        mut problems,
+        ..
+    } = Material::look_up(loader, &sources, Missing::Refused, &Material::default(), deadline).await;
     let mut authorities = Authorities::of(&material, now);
     problems.append(&mut authorities.problems);
     let mut once: HashMap<Fingerprint, TrustAnchor> = HashMap::new();

@@ -1,8 +1,10 @@
 use std::time::Duration;
 
-use alb_mtls_verifier::VerificationPolicy;
+use alb_mtls_verifier::{RevocationMode, RevocationPolicy, VerificationPolicy};
 
+use crate::material::Missing;
 use crate::share::Share;
+use crate::snapshot::Role;
 use crate::source::Sources;
 
 /// What is trusted, where it comes from and how fresh it has to be.
@@ -14,6 +16,8 @@ pub struct TrustSettings {
     pub intermediates: Option<Sources>,
     /// What is asked of a client's path.
     pub policy: VerificationPolicy,
+    /// Where CRLs are and what they decide; without it no certificate is held against one.
+    pub revocation: Option<RevocationSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
     /// processes do not ask at once.
     pub refresh: Duration,
@@ -21,4 +25,36 @@ pub struct TrustSettings {
     pub max_stale: Duration,
     /// The part of the trust anchors in use that new material may lack. With the whole, all may be replaced at once.
     pub max_anchor_loss: Share,
+}
+
+impl TrustSettings {
+    /// Every source, with what its material is for.
+    pub(crate) fn sources(&self) -> Vec<(Role, &Sources)> {
+        let mut sources = vec![(Role::Anchors, &self.anchors)];
+        sources.extend(
+            self.intermediates
+                .iter()
+                .map(|sources| (Role::Intermediates, sources)),
+        );
+        let crls = self.revocation.iter().map(|revocation| &revocation.crls);
+        sources.extend(crls.map(|sources| (Role::RevocationLists, sources)));
+        sources
+    }
+
+    /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot be read.
+    pub(crate) fn missing_lists(&self) -> Missing {
+        match &self.revocation {
+            Some(revocation) if revocation.policy.mode == RevocationMode::Soft => Missing::Tolerated,
+            _ => Missing::Refused,
+        }
+    }
+}
+
+/// Where CRLs come from and what they decide.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationSettings {
+    /// Where the CRLs are.
+    pub crls: Sources,
+    /// What becomes of clients by them.
+    pub policy: RevocationPolicy,
 }

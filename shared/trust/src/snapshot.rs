@@ -1,4 +1,6 @@
-use alb_mtls_verifier::{Fingerprint, Timestamp, Verifier};
+use std::sync::Arc;
+
+use alb_mtls_verifier::{Fingerprint, RevocationLists, Timestamp, Verifier};
 
 use crate::source::Source;
 use crate::warning::Warning;
@@ -9,6 +11,7 @@ use crate::warning::Warning;
 #[derive(Debug)]
 pub struct Snapshot {
     verifier: Verifier,
+    revocation_lists: Option<Arc<RevocationLists>>,
     version: String,
     loaded_at: Timestamp,
     sources: Vec<SourceRecord>,
@@ -18,12 +21,14 @@ pub struct Snapshot {
 impl Snapshot {
     pub(crate) fn new(
         verifier: Verifier,
+        revocation_lists: Option<Arc<RevocationLists>>,
         loaded_at: Timestamp,
         sources: Vec<SourceRecord>,
         warnings: Vec<Warning>,
     ) -> Self {
         Self {
             verifier,
+            revocation_lists,
             version: version_of(&sources),
             loaded_at,
             sources,
@@ -34,6 +39,11 @@ impl Snapshot {
     /// Decides about clients by this snapshot's trust anchors.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
+    }
+
+    /// The CRLs that clients are held against; `None` when the settings name none.
+    pub fn revocation_lists(&self) -> Option<&Arc<RevocationLists>> {
+        self.revocation_lists.as_ref()
     }
 
     /// A short name for sources and content: the same material has the same version in every process.
@@ -65,6 +75,8 @@ pub enum Role {
     Anchors,
     /// Certificates that help to build paths.
     Intermediates,
+    /// CRLs.
+    RevocationLists,
 }
 
 impl Role {
@@ -73,6 +85,7 @@ impl Role {
         match self {
             Self::Anchors => "anchors",
             Self::Intermediates => "intermediates",
+            Self::RevocationLists => "crls",
         }
     }
 }
@@ -88,6 +101,8 @@ pub struct SourceRecord {
     pub documents: Vec<Revision>,
     /// Certificates in it, repeated ones counted each time.
     pub certificates: usize,
+    /// CRLs in it, repeated ones counted each time.
+    pub crls: usize,
 }
 
 /// Exactly which content of a file, parameter or object was read.

@@ -6,7 +6,7 @@ use alb_mtls_verifier::{Fingerprint, Timestamp};
 use crate::error::LoadError;
 use crate::events;
 use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, Change, Material};
+use crate::material::{Authorities, Change, LookUp, Material};
 use crate::schedule::{Schedule, Standing};
 use crate::settings::TrustSettings;
 use crate::snapshot::Snapshot;
@@ -174,14 +174,20 @@ impl Trust {
         } else {
             patience
         };
-        let (found, change, problems) = Material::look_up(
+        let LookUp {
+            material: found,
+            change,
+            problems,
+            tolerated,
+        } = Material::look_up(
             &self.loader,
-            &self.settings.anchors,
-            self.settings.intermediates.as_ref(),
+            &self.settings.sources(),
+            self.settings.missing_lists(),
             material,
             Deadline::after(patience),
         )
         .await;
+        events::tolerated(&tolerated);
         let last_good = self.state().snapshot.clone();
         let outcome = match (problems.is_empty(), change, last_good) {
             (false, ..) => Err(LoadError::Sources(problems)),
@@ -199,9 +205,7 @@ impl Trust {
         last_good: Option<&Snapshot>,
         now: Timestamp,
     ) -> Result<Snapshot, LoadError> {
-        let snapshot = Authorities::of(found, now)
-            .into_snapshot(found, self.settings.policy, now)
-            .map_err(LoadError::Sources)?;
+        let snapshot = Authorities::of(found, now).into_snapshot(found, &self.settings, last_good, now)?;
         let Some(last_good) = last_good else {
             return Ok(snapshot);
         };

@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use alb_mtls_verifier::{Fingerprint, PublicKey, Timestamp, TrustAnchor};
+use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Timestamp, TrustAnchor};
 
 use crate::snapshot::Revision;
 
@@ -64,6 +64,30 @@ pub enum Warning {
         /// The anchor and where it is.
         anchor: Named,
     },
+    /// A CRL that is past its nextUpdate.
+    #[error("{crl}: the CRL is stale since {next_update}")]
+    CrlStale {
+        /// The CRL's issuer and where it is.
+        crl: Named,
+        /// When its issuer meant to have published the next one.
+        next_update: Timestamp,
+    },
+    /// A CRL from the future.
+    #[error("{crl}: the CRL counts from {this_update} on")]
+    CrlNotYetValid {
+        /// The CRL's issuer and where it is.
+        crl: Named,
+        /// When it was issued, as it says.
+        this_update: Timestamp,
+    },
+    /// A CRL whose issuer is neither an anchor nor a configured intermediate.
+    #[error(
+        "{crl}: the CRL counts once a client has presented its issuer; put the issuer into MTLS_INTERMEDIATES"
+    )]
+    CrlIssuerUnknown {
+        /// The CRL's issuer and where it is.
+        crl: Named,
+    },
     /// Two different trust anchors with one name.
     #[error(
         "{anchor} has the same subject as entry {first_entry} of `{first_origin}`, as while a CA is renewed"
@@ -94,8 +118,13 @@ impl Warning {
             Self::Expired { .. }
             | Self::Expiring { .. }
             | Self::Duplicate { .. }
-            | Self::NotVersion3 { .. } => Severity::Warning,
-            Self::NotYetValid { .. } | Self::WeakKey { .. } | Self::SharedName { .. } => Severity::Notice,
+            | Self::NotVersion3 { .. }
+            | Self::CrlStale { .. }
+            | Self::CrlNotYetValid { .. } => Severity::Warning,
+            Self::CrlIssuerUnknown { .. }
+            | Self::NotYetValid { .. }
+            | Self::WeakKey { .. }
+            | Self::SharedName { .. } => Severity::Notice,
         }
     }
 
@@ -107,20 +136,23 @@ impl Warning {
             Self::NotYetValid { .. } => "anchor_not_yet_valid",
             Self::Duplicate { .. } => "duplicate",
             Self::WeakKey { .. } => "weak_key",
+            Self::CrlIssuerUnknown { .. } => "crl_issuer_unknown",
+            Self::CrlNotYetValid { .. } => "crl_not_yet_valid",
+            Self::CrlStale { .. } => "crl_stale",
             Self::NotVersion3 { .. } => "not_version_3",
             Self::SharedName { .. } => "shared_name",
         }
     }
 }
 
-/// A certificate and where it is.
+/// A certificate, or a CRL by its issuer, and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The file, parameter or object.
     pub origin: String,
     /// Number of the entry in it, from 1.
     pub entry: usize,
-    /// The certificate's subject (RFC 4514).
+    /// The certificate's subject, or the CRL's issuer (RFC 4514).
     pub subject: String,
 }
 
@@ -196,6 +228,38 @@ pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Tim
                 by_name.insert(subject, *located);
             }
         }
+    }
+    warnings
+}
+
+/// What is notable about a CRL that is going to be used.
+pub(crate) fn find_list_warnings(
+    list: &RevocationList,
+    located: Located<'_>,
+    standing: Option<ListStanding>,
+    now: Timestamp,
+) -> Vec<Warning> {
+    let crl = || Named {
+        origin: located.origin.place(),
+        entry: located.entry,
+        subject: list.issuer().to_string(),
+    };
+    let (this_update, next_update) = (list.this_update(), list.next_update());
+    let mut warnings = Vec::new();
+    if next_update < now {
+        warnings.push(Warning::CrlStale {
+            crl: crl(),
+            next_update,
+        });
+    }
+    if now < this_update {
+        warnings.push(Warning::CrlNotYetValid {
+            crl: crl(),
+            this_update,
+        });
+    }
+    if standing == Some(ListStanding::IssuerUnknown) {
+        warnings.push(Warning::CrlIssuerUnknown { crl: crl() });
     }
     warnings
 }

@@ -10,6 +10,7 @@
     )
 )]
 
+mod crls;
 mod files;
 #[cfg(feature = "aws")]
 mod services;

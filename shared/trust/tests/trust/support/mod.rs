@@ -33,6 +33,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
         policy: VerificationPolicy::default(),
+        revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
         max_anchor_loss: Share::default(),
