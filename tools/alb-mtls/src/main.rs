@@ -1,9 +1,11 @@
 //! The operator's command line: one module for each sub-command.
 
+mod clients;
 mod demo_pki;
 mod event;
 mod local;
 mod outcome;
+mod policy;
 mod vectors;
 
 use std::process::ExitCode;
@@ -35,6 +37,10 @@ enum Command {
     Local(local::LocalArguments),
     /// Print the event that a load balancer would send to a function
     Event(event::EventArguments),
+    /// Check Cedar policies, and what they say to a request
+    Policy(policy::PolicyArguments),
+    /// List the clients in the logs of a function, and the trust anchors that they came by
+    Clients(clients::ClientsArguments),
     /// Judge files of cases: chains, trust anchors and the verdict that is expected
     Vectors(vectors::VectorsArguments),
 }
@@ -44,6 +50,8 @@ fn main() -> ExitCode {
         Command::Pki(arguments) => demo_pki::run(arguments),
         Command::Local(arguments) => local::run(arguments),
         Command::Event(arguments) => event::run(arguments),
+        Command::Policy(arguments) => policy::run(arguments),
+        Command::Clients(arguments) => clients::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),
     }
 }

@@ -1,0 +1,121 @@
+//! `alb-mtls clients`
+
+mod inventory;
+mod log_lines;
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use alb_mtls_verifier::{BundleError, BundleProblem, Timestamp, TrustAnchor, read_bundle};
+use clap::Args;
+
+use crate::outcome::finish;
+use inventory::Inventory;
+use log_lines::LogLines;
+
+const EXAMPLES: &str = "\
+Examples:
+  aws logs tail /aws/lambda/respond --since 30d --format short | alb-mtls clients --logs -
+  alb-mtls clients --logs export.log --anchors anchors.pem
+  gunzip -c export/*/*.gz | alb-mtls clients --logs - --json
+
+Lines that are no decision records are left out. Where allowed requests are sampled, clients that come seldom may be
+missing; denied ones are recorded always.";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ClientsArguments {
+    /// Log of a function, or `-` for the standard input
+    #[arg(long, value_name = "FILE")]
+    logs: PathBuf,
+
+    /// Trust anchors in use, to list those that nobody came by too
+    #[arg(long, value_name = "FILE")]
+    anchors: Option<PathBuf>,
+
+    /// Time from which days are counted, such as 2026-11-22T05:29:00Z [default: now]
+    #[arg(long, value_name = "RFC3339", value_parser = Timestamp::parse_rfc3339)]
+    at: Option<Timestamp>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot read `{}`: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+
+    #[error("`{}`: {error}", path.display())]
+    Bundle { path: PathBuf, error: BundleError },
+
+    #[error(
+        "there is no decision record that can be read in `{}`: {other_lines} other lines, {unreadable} records unreadable",
+        path.display()
+    )]
+    NoRecord {
+        path: PathBuf,
+        other_lines: u64,
+        unreadable: u64,
+    },
+}
+
+pub(crate) fn run(arguments: ClientsArguments) -> ExitCode {
+    finish(list(&arguments))
+}
+
+fn list(arguments: &ClientsArguments) -> Result<String, Failure> {
+    let mut inventory = Inventory::default();
+    if let Some(path) = &arguments.anchors {
+        for anchor in read_anchors(path)? {
+            inventory.expect(&anchor.id().to_string(), &anchor.subject().to_string());
+        }
+    }
+    let path = &arguments.logs;
+    let cannot_read = |error| Failure::File {
+        path: path.clone(),
+        error,
+    };
+    let input: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(cannot_read)?))
+    };
+    let lines = LogLines::read(input, |record| inventory.take(record)).map_err(cannot_read)?;
+    if lines.records == 0 {
+        return Err(Failure::NoRecord {
+            path: path.clone(),
+            other_lines: lines.other,
+            unreadable: lines.unreadable,
+        });
+    }
+    let now = arguments.at.unwrap_or_else(Timestamp::now);
+    Ok(match arguments.json {
+        true => format!("{}\n", inventory.to_json(&lines, now)),
+        false => inventory.to_text(&lines, now),
+    })
+}
+
+fn read_anchors(path: &Path) -> Result<Vec<TrustAnchor>, Failure> {
+    let unusable = |error| Failure::Bundle {
+        path: path.to_owned(),
+        error,
+    };
+    let pem = std::fs::read(path).map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })?;
+    let certificates = read_bundle(&pem).map_err(unusable)?;
+    let anchors = certificates.into_iter().zip(1..).map(|(certificate, entry)| {
+        TrustAnchor::new(certificate).map_err(|problem| {
+            unusable(BundleError {
+                entry: Some(entry),
+                problem: BundleProblem::Certificate(problem),
+            })
+        })
+    });
+    anchors.collect()
+}

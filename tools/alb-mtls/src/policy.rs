@@ -1,0 +1,325 @@
+//! `alb-mtls policy`
+
+use std::fmt;
+use std::fs;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use alb_mtls_policy::{Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA};
+use alb_mtls_verifier::{
+    BundleError, BundleProblem, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
+    TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
+};
+use clap::{ArgGroup, Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::outcome::finish;
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls policy check policies/path-by-role.cedar
+  alb-mtls policy check policies/*.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
+  alb-mtls policy check policies/anonymous-paths.cedar --anonymous --path /status
+  alb-mtls policy schema > alb-mtls.cedarschema
+
+Exit codes of check: 0 good, and the request passes; 1 the request is refused; 2 the policies or another file cannot be used";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct PolicyArguments {
+    #[command(subcommand)]
+    command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Check Cedar policies, and say whether a request would pass and by which of them
+    Check(Box<CheckArguments>),
+    /// Print the schema that policies are checked against
+    Schema,
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("principal").args(["pem", "anonymous"]))]
+struct CheckArguments {
+    /// Files of policies; all of them together are one set
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Chain that a client presents, leaf first
+    #[arg(long, value_name = "FILE", requires = "anchors")]
+    pem: Option<PathBuf>,
+
+    /// Trust anchors that the chain must lead to
+    #[arg(long, value_name = "FILE", requires = "pem")]
+    anchors: Option<PathBuf>,
+
+    /// The client presents no certificate
+    #[arg(long)]
+    anonymous: bool,
+
+    /// Method of the request [default: GET]
+    #[arg(long, requires = "principal")]
+    method: Option<String>,
+
+    /// Path of the request, as it is sent; a query is left out [default: /]
+    #[arg(long, requires = "principal")]
+    path: Option<String>,
+
+    /// Host header of the request
+    #[arg(long, requires = "principal")]
+    host: Option<String>,
+
+    /// Address that the load balancer saw
+    #[arg(long, value_name = "IP", requires = "principal")]
+    source_address: Option<IpAddr>,
+
+    /// Target group that the request came through
+    #[arg(long, value_name = "ARN", requires = "principal")]
+    target_group: Option<String>,
+
+    /// Time to decide at, such as 2026-11-22T05:29:00Z [default: now]
+    #[arg(long, value_name = "RFC3339", requires = "principal", value_parser = Timestamp::parse_rfc3339)]
+    at: Option<Timestamp>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("cannot read `{}`: {error}", path.display())]
+    File { path: PathBuf, error: std::io::Error },
+
+    #[error("`{}` is not a text in UTF-8", path.display())]
+    NotText { path: PathBuf },
+
+    #[error("`{}`: {error}", path.display())]
+    Bundle { path: PathBuf, error: BundleError },
+
+    #[error("{}", each(.0))]
+    Policies(PolicyErrors),
+}
+
+/// One line for each error.
+fn each(errors: &PolicyErrors) -> String {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    lines.join("\nerror: ")
+}
+
+pub(crate) fn run(arguments: PolicyArguments) -> ExitCode {
+    let checked = match arguments.command {
+        PolicyCommand::Schema => return finish(Ok::<_, Failure>(SCHEMA.to_owned())),
+        PolicyCommand::Check(arguments) => check(&arguments),
+    };
+    let refused = matches!(&checked, Ok((_, Verdict::Refused)));
+    match finish(checked.map(|(text, _)| text)) {
+        ExitCode::SUCCESS if refused => ExitCode::FAILURE,
+        code => code,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Refused,
+}
+
+fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
+    let policies = read_policies(&arguments.files)?;
+    let now = arguments.at.unwrap_or_else(Timestamp::now);
+    let client = match (&arguments.pem, &arguments.anchors) {
+        (Some(pem), Some(anchors)) => Some(verify(pem, anchors, now)?),
+        _ => None,
+    };
+    if client.is_none() && !arguments.anonymous {
+        let report = describe(&policies, arguments.json);
+        return Ok((report, Verdict::Good));
+    }
+    let answer = match client {
+        Some(Err(rejection)) => Answer::CertificateRefused(rejection),
+        Some(Ok(identity)) => {
+            let decision = decide(&policies, Principal::Client(&identity), arguments, now);
+            Answer::Decided(Some(identity), decision)
+        }
+        None => Answer::Decided(None, decide(&policies, Principal::Anonymous, arguments, now)),
+    };
+    let report = match arguments.json {
+        true => format!("{}\n", answer.to_json()),
+        false => format!("{}{answer}\n", warnings(&policies)),
+    };
+    Ok((report, answer.verdict()))
+}
+
+fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
+    let texts = files.iter().map(|path| {
+        let text = String::from_utf8(read(path)?).map_err(|_| Failure::NotText { path: path.clone() })?;
+        Ok((path.display().to_string(), text))
+    });
+    let texts = texts.collect::<Result<Vec<_>, Failure>>()?;
+    let sources = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
+    Policies::parse_all(sources).map_err(Failure::Policies)
+}
+
+/// By the rules that the functions have when nothing else is set.
+fn verify(
+    pem: &Path,
+    anchors: &Path,
+    now: Timestamp,
+) -> Result<Result<Arc<ClientIdentity>, Rejection>, Failure> {
+    let bundle = |path: &Path| {
+        let certificates = read_bundle(&read(path)?);
+        certificates.map_err(|error| Failure::Bundle {
+            path: path.to_owned(),
+            error,
+        })
+    };
+    let unusable = |entry: Option<usize>, problem| Failure::Bundle {
+        path: anchors.to_owned(),
+        error: BundleError { entry, problem },
+    };
+    let mut trusted = Vec::new();
+    for (certificate, entry) in bundle(anchors)?.into_iter().zip(1..) {
+        let anchor = TrustAnchor::new(certificate);
+        trusted.push(anchor.map_err(|problem| unusable(Some(entry), BundleProblem::Certificate(problem)))?);
+    }
+    let empty = || unusable(None, BundleProblem::Empty);
+    let trusted = TrustAnchors::new(trusted).ok_or_else(empty)?;
+    let chain = PresentedChain::new(bundle(pem)?).ok_or_else(|| Failure::Bundle {
+        path: pem.to_owned(),
+        error: BundleError {
+            entry: None,
+            problem: BundleProblem::Empty,
+        },
+    })?;
+    let verifier = Verifier::new(trusted, Intermediates::default(), VerificationPolicy::default());
+    Ok(verifier
+        .verify(&chain, now)
+        .map(|client| Arc::clone(client.identity())))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| Failure::File {
+        path: path.to_owned(),
+        error,
+    })
+}
+
+fn decide(
+    policies: &Policies,
+    principal: Principal<'_>,
+    arguments: &CheckArguments,
+    now: Timestamp,
+) -> PolicyDecision {
+    let target = arguments.path.as_deref().unwrap_or("/");
+    let (path, _) = target.split_once('?').unwrap_or((target, ""));
+    policies.decide(&Facts {
+        principal,
+        request: RequestFacts {
+            method: arguments.method.as_deref().unwrap_or("GET"),
+            path,
+            host: arguments.host.as_deref(),
+            target_group: arguments.target_group.as_deref(),
+            source_address: arguments.source_address,
+        },
+        now,
+    })
+}
+
+fn describe(policies: &Policies, json: bool) -> String {
+    if json {
+        let warnings: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
+        let object = json!({"policies": policies.ids(), "version": policies.version(), "warnings": warnings});
+        return format!("{object}\n");
+    }
+    let count = match policies.ids() {
+        [_] => "1 policy fits".to_owned(),
+        ids => format!("{} policies fit", ids.len()),
+    };
+    format!(
+        "{}{count} the schema: {}\n",
+        warnings(policies),
+        list(policies.ids())
+    )
+}
+
+fn warnings(policies: &Policies) -> String {
+    policies
+        .warnings()
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"))
+        .collect()
+}
+
+fn list(policies: &[Arc<str>]) -> String {
+    let quoted: Vec<String> = policies.iter().map(|policy| format!("`{policy}`")).collect();
+    quoted.join(", ")
+}
+
+/// What becomes of a request.
+enum Answer {
+    /// Policies are not asked about a client that is not verified.
+    CertificateRefused(Rejection),
+    /// `None` for an anonymous client.
+    Decided(Option<Arc<ClientIdentity>>, PolicyDecision),
+}
+
+impl Answer {
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Decided(_, PolicyDecision::Allow { .. }) => Verdict::Good,
+            Self::Decided(_, PolicyDecision::Deny(_)) | Self::CertificateRefused(_) => Verdict::Refused,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        match self {
+            Self::CertificateRefused(rejection) => json!({
+                "verdict": "refuse",
+                "code": rejection.code(),
+                "detail": rejection.detail(),
+                "explanation": rejection.to_string(),
+                "policies": [],
+                "client": null,
+            }),
+            Self::Decided(client, decision) => {
+                let (verdict, detail, explanation) = match decision {
+                    PolicyDecision::Allow { .. } => ("pass", "", String::new()),
+                    PolicyDecision::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
+                };
+                json!({
+                    "verdict": verdict,
+                    "code": "",
+                    "detail": detail,
+                    "explanation": explanation,
+                    "policies": decision.policies(),
+                    "client": client.as_deref(),
+                })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CertificateRefused(rejection) => {
+                write!(
+                    formatter,
+                    "refused: {} {}: {rejection}",
+                    rejection.code(),
+                    rejection.detail()
+                )
+            }
+            Self::Decided(_, PolicyDecision::Allow { policies }) => {
+                write!(formatter, "passes: permitted by {}", list(policies))
+            }
+            Self::Decided(_, PolicyDecision::Deny(denial)) => {
+                write!(formatter, "refused: {}: {denial}", denial.detail())
+            }
+        }
+    }
+}
