@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::{Snapshot, Trust};
-use alb_mtls_verifier::{HeaderFormat, HeaderValues, Reason, Rejection, Timestamp, VerifiedClient};
-use http::header::{HOST, HeaderName, USER_AGENT};
+use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
+use http::Method;
+use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
-use http::{HeaderMap, Method};
 
-use crate::identity_headers::{self, CERTIFICATE_CHAIN};
+use crate::bound_token::BoundTokens;
 use crate::record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput};
 use crate::refusal::Refusal;
 use crate::settings::{GateSettings, Mode, Settings};
@@ -23,6 +24,7 @@ pub struct Gate {
     trust: Trust,
     recorder: Box<dyn Recorder>,
     public: Option<Arc<dyn PublicRequests>>,
+    bound_tokens: Option<BoundTokens>,
 }
 
 /// Says which requests pass without a certificate, such as those of a route that the operator opened.
@@ -66,6 +68,18 @@ pub enum Passage {
     Public,
 }
 
+/// A decision, and what it was made by.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Judgement {
+    /// What was decided.
+    pub decision: Decision,
+    /// The trust material, when any was needed.
+    pub snapshot: Option<Arc<Snapshot>>,
+    /// What the client's token says, when one was checked: see `MTLS_BOUND_TOKEN`.
+    pub token: Option<TokenIdentity>,
+}
+
 /// User agent of the load balancer's health checks.
 const HEALTH_CHECKER: &str = "ELB-HealthChecker/2.0";
 
@@ -86,6 +100,7 @@ impl Gate {
     pub fn new(settings: Settings) -> Self {
         Self {
             trust: Trust::new(settings.trust),
+            bound_tokens: settings.gate.bound_token.clone().map(BoundTokens::new),
             settings: settings.gate,
             recorder: Box::new(StandardOutput),
             public: None,
@@ -116,42 +131,53 @@ impl Gate {
     pub async fn load(&self) {
         // The trust room logs the failure with its particulars; the gate stays up to answer and to try again.
         let _ = self.trust.load(Timestamp::now()).await;
+        if let Some(bound_tokens) = &self.bound_tokens {
+            bound_tokens.load(Timestamp::now()).await;
+        }
     }
 
     /// Decides about a request at the time `now`, and records the decision.
     pub async fn decide(&self, request: &Parts, now: Timestamp) -> Decision {
-        self.decide_by_snapshot(request, now).await.0
+        self.decide_fully(request, now).await.decision
     }
 
-    /// The decision, and the trust material that it was made by if it needed any.
-    pub(crate) async fn decide_by_snapshot(
+    /// The decision, and what it was made by.
+    pub(crate) async fn decide_fully(&self, request: &Parts, now: Timestamp) -> Judgement {
+        self.decide_by(request, Presented::ToLoadBalancer, now).await
+    }
+
+    /// Decides about a request whose client presented its certificates to another edge than a load balancer, such as
+    /// API Gateway, and records the decision. The edge hands them over, or says why it has to refuse; nothing about them
+    /// is read from the request.
+    pub async fn decide_presented(
         &self,
         request: &Parts,
+        presented: Result<PresentedChain, Refusal>,
         now: Timestamp,
-    ) -> (Decision, Option<Arc<Snapshot>>) {
+    ) -> Judgement {
+        self.decide_by(request, Presented::ToEdge(presented), now).await
+    }
+
+    async fn decide_by(&self, request: &Parts, presented: Presented, now: Timestamp) -> Judgement {
         let started = Instant::now();
-        let ingress = request.extensions.get::<Ingress>();
-        let mut snapshot = None;
-        let verdict = self.judge(request, ingress, now, &mut snapshot).await;
-        let decision = match verdict {
-            Ok(Verdict::HealthCheck) => Decision::HealthCheck,
-            Ok(Verdict::Client(client)) => Decision::Pass(Passage::Verified(client)),
-            Ok(Verdict::Public) => Decision::Pass(Passage::Public),
+        let mut findings = Findings::default();
+        let verdict = self.judge(request, presented, now, &mut findings).await;
+        let verdict = self.check_token(request, verdict, now, &mut findings).await;
+        let (decision, overruled) = match verdict {
+            Ok(Verdict::HealthCheck) => (Decision::HealthCheck, None),
+            Ok(Verdict::Client(client)) => (Decision::Pass(Passage::Verified(client)), None),
+            Ok(Verdict::Public) => (Decision::Pass(Passage::Public), None),
             Err(refusal) if self.passes_anonymously(&refusal) => {
-                self.record(
-                    request,
-                    &Decision::Pass(Passage::Anonymous),
-                    Some(&refusal),
-                    snapshot.as_deref(),
-                    now,
-                    started,
-                );
-                return (Decision::Pass(Passage::Anonymous), snapshot);
+                (Decision::Pass(Passage::Anonymous), Some(refusal))
             }
-            Err(refusal) => Decision::Refuse(refusal),
+            Err(refusal) => (Decision::Refuse(refusal), None),
         };
-        self.record(request, &decision, None, snapshot.as_deref(), now, started);
-        (decision, snapshot)
+        self.record(request, &decision, overruled.as_ref(), &findings, now, started);
+        Judgement {
+            decision,
+            snapshot: findings.snapshot,
+            token: findings.token,
+        }
     }
 
     /// Refuses what an edge could not turn into a request, and records it.
@@ -179,12 +205,13 @@ impl Gate {
     async fn judge(
         &self,
         request: &Parts,
-        ingress: Option<&Ingress>,
+        presented: Presented,
         now: Timestamp,
-        used: &mut Option<Arc<Snapshot>>,
+        findings: &mut Findings,
     ) -> Result<Verdict, Refusal> {
+        let ingress = request.extensions.get::<Ingress>();
         self.check_target_group(ingress)?;
-        if is_health_check(request, ingress) {
+        if matches!(presented, Presented::ToLoadBalancer) && is_health_check(request, ingress) {
             return Ok(Verdict::HealthCheck);
         }
         if self
@@ -194,22 +221,9 @@ impl Gate {
         {
             return Ok(Verdict::Public);
         }
-        let chain = {
-            self.check_look_alikes(&request.headers)?;
-            let certificate = values_of(&request.headers, &self.settings.header);
-            let chain = match self.settings.header_format {
-                HeaderFormat::Rfc9440 => {
-                    values_of(&request.headers, &HeaderName::from_static(CERTIFICATE_CHAIN))
-                }
-                _ => Vec::new(),
-            };
-            let values = HeaderValues {
-                certificate: &certificate,
-                chain: &chain,
-            };
-            self.settings
-                .header_format
-                .decode(values, self.settings.header_limits)?
+        let chain = match presented {
+            Presented::ToLoadBalancer => self.settings.read_header(&request.headers)?,
+            Presented::ToEdge(chain) => chain?,
         };
         let snapshot = self
             .trust
@@ -217,8 +231,37 @@ impl Gate {
             .await
             .map_err(|unavailable| Refusal::NoTrustMaterial(unavailable.to_string()))?;
         let verdict = snapshot.verifier().verify(&chain, now);
-        *used = Some(snapshot);
+        findings.snapshot = Some(snapshot);
         Ok(Verdict::Client(verdict?))
+    }
+
+    /// Holds the token against the certificate, for everybody who would pass and is not let through unseen. A client
+    /// without a certificate is among them: leaving it out must not make a token usable that is bound to one.
+    async fn check_token(
+        &self,
+        request: &Parts,
+        verdict: Result<Verdict, Refusal>,
+        now: Timestamp,
+        findings: &mut Findings,
+    ) -> Result<Verdict, Refusal> {
+        let Some(bound_tokens) = &self.bound_tokens else {
+            return verdict;
+        };
+        let client = match &verdict {
+            Ok(Verdict::Client(client)) => Some(client),
+            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => None,
+            Ok(Verdict::HealthCheck | Verdict::Public) | Err(_) => return verdict,
+        };
+        match bound_tokens.check(&request.headers, client, now).await {
+            Ok(token) => {
+                findings.token = token;
+                verdict
+            }
+            Err(refusal) => {
+                findings.client = client.cloned();
+                Err(refusal)
+            }
+        }
     }
 
     fn check_target_group(&self, ingress: Option<&Ingress>) -> Result<(), Refusal> {
@@ -233,17 +276,6 @@ impl Gate {
         }
     }
 
-    fn check_look_alikes(&self, headers: &HeaderMap) -> Result<(), Rejection> {
-        let certificate_header = &self.settings.header;
-        match headers
-            .keys()
-            .find(|name| identity_headers::looks_like_certificate_header(name, certificate_header))
-        {
-            None => Ok(()),
-            Some(name) => Err(Rejection::new(Reason::HeaderLookAlike).because(format!("`{name}`"))),
-        }
-    }
-
     /// Target groups and malformed requests are refused in every mode: there is no client to be lenient with.
     fn passes_anonymously(&self, refusal: &Refusal) -> bool {
         match (self.settings.mode, refusal) {
@@ -251,7 +283,14 @@ impl Gate {
             (Mode::Optional, Refusal::Certificate(rejection)) => {
                 rejection.reason() == Reason::CertificateMissing
             }
-            (Mode::Report, Refusal::Certificate(_) | Refusal::NoTrustMaterial(_)) => true,
+            (
+                Mode::Report,
+                Refusal::Certificate(_)
+                | Refusal::NoTrustMaterial(_)
+                | Refusal::CertificateSource(_)
+                | Refusal::Token(_)
+                | Refusal::NoTokenKeys(_),
+            ) => true,
             (Mode::Optional | Mode::Report, _) => false,
         }
     }
@@ -261,7 +300,7 @@ impl Gate {
         request: &Parts,
         decision: &Decision,
         overruled: Option<&Refusal>,
-        snapshot: Option<&Snapshot>,
+        findings: &Findings,
         now: Timestamp,
         started: Instant,
     ) {
@@ -272,7 +311,7 @@ impl Gate {
         };
         let client = match decision {
             Decision::Pass(Passage::Verified(client)) => Some(client),
-            _ => None,
+            _ => findings.client.as_ref(),
         };
         let outcome = match (decision, self.settings.mode) {
             (Decision::HealthCheck, _) => Outcome::HealthCheck,
@@ -294,7 +333,10 @@ impl Gate {
             mode: self.settings.mode,
             refusal: refusal.map(RefusalRecord::of),
             client: client.map(ClientRecord::of),
-            trust_version: snapshot.map(|snapshot| snapshot.version().to_owned()),
+            trust_version: findings
+                .snapshot
+                .as_ref()
+                .map(|snapshot| snapshot.version().to_owned()),
             method: request.method.as_str(),
             path: shortened(request.uri.path()),
             alb_trace_id: request
@@ -306,6 +348,23 @@ impl Gate {
             duration: started.elapsed(),
         });
     }
+}
+
+/// Where the client presented its certificates.
+enum Presented {
+    /// To a load balancer, which put them into a header.
+    ToLoadBalancer,
+    /// To another edge, which hands them over.
+    ToEdge(Result<PresentedChain, Refusal>),
+}
+
+/// What was found out on the way to a verdict.
+#[derive(Default)]
+struct Findings {
+    snapshot: Option<Arc<Snapshot>>,
+    /// The verified client of a request that is refused all the same.
+    client: Option<VerifiedClient>,
+    token: Option<TokenIdentity>,
 }
 
 enum Verdict {
@@ -321,6 +380,10 @@ impl RefusalRecord {
             detail: refusal.detail(),
             explanation: refusal.to_string(),
             status: refusal.status().as_u16(),
+            www_authenticate: match refusal {
+                Refusal::Token(_) => refusal.challenge(),
+                _ => None,
+            },
         }
     }
 }
@@ -353,14 +416,6 @@ fn is_health_check(request: &Parts, ingress: Option<&Ingress>) -> bool {
     let from_a_client = CLIENT_TRACES.iter().any(|name| headers.contains_key(*name))
         || (ingress.is_some() && headers.contains_key(HOST));
     from_health_checker && !from_a_client && request.method == Method::GET
-}
-
-fn values_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
-    headers
-        .get_all(name)
-        .iter()
-        .map(http::HeaderValue::as_bytes)
-        .collect()
 }
 
 fn shortened(path: &str) -> &str {

@@ -17,7 +17,8 @@ use crate::identity_headers;
 /// The service sees only requests that may pass, without the headers that state an identity. A verified client's
 /// request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an extension, and the
 /// [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without them the client is anonymous, which only
-/// happens when `MTLS_MODE` is `optional` or `report`, or when the request is public.
+/// happens when `MTLS_MODE` is `optional` or `report`, or when the request is public. Beside them is the
+/// [`TokenIdentity`](alb_mtls_token::TokenIdentity) of a token that was checked, by `MTLS_BOUND_TOKEN`.
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Arc<Gate>,
@@ -70,16 +71,19 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let (decision, snapshot) = gate.decide_by_snapshot(&parts, Timestamp::now()).await;
-            match decision {
+            let judgement = gate.decide_fully(&parts, Timestamp::now()).await;
+            match judgement.decision {
                 Decision::Refuse(refusal) => Ok(refusal.to_response(gate.settings().refusal_body)),
                 Decision::HealthCheck => Ok(Response::new("healthy".to_owned().into())),
                 Decision::Pass(passage) => {
                     identity_headers::strip(&mut parts.headers, &gate.settings().header);
                     if let Passage::Verified(client) = passage {
                         parts.extensions.insert(client);
-                        if let Some(snapshot) = snapshot {
+                        if let Some(snapshot) = judgement.snapshot {
                             parts.extensions.insert(snapshot);
+                        }
+                        if let Some(token) = judgement.token {
+                            parts.extensions.insert(token);
                         }
                     }
                     inner.call(Request::from_parts(parts, body)).await

@@ -22,17 +22,21 @@
 
 #![warn(missing_docs)]
 
+mod bound_token;
 mod gate;
 mod identity_headers;
 mod layer;
+mod presented;
 mod record;
 mod refusal;
 mod settings;
 mod target_groups;
 
+pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 
-pub use gate::{Decision, Gate, Ingress, Passage, PublicRequests};
+pub use bound_token::{BoundTokenSettings, TokenRequirement};
+pub use gate::{Decision, Gate, Ingress, Judgement, Passage, PublicRequests};
 pub use identity_headers::{states_identity, strip};
 pub use layer::{GateLayer, GateService};
 pub use record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line};

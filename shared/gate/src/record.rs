@@ -73,6 +73,9 @@ pub struct RefusalRecord {
     pub explanation: String,
     /// The status of the response.
     pub status: u16,
+    /// What `WWW-Authenticate` says about a token (RFC 6750 §3), also where the edge has no place for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub www_authenticate: Option<&'static str>,
 }
 
 /// Who a verified client is.

@@ -1,5 +1,6 @@
 //! Refusals: exact in the record, vague to the client.
 
+use alb_mtls_token::{TokenReason, TokenRejection};
 use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
@@ -26,6 +27,15 @@ pub enum Refusal {
     /// There is no trust material to decide with.
     #[error("there is no trust material: {0}")]
     NoTrustMaterial(String),
+    /// The client's certificate came from another place than the one that the deployment is set to.
+    #[error("{0}")]
+    CertificateSource(String),
+    /// The client's bearer token is missing, not valid or bound to another certificate.
+    #[error("{0}")]
+    Token(TokenRejection),
+    /// There are no keys to check tokens with.
+    #[error("there are no keys to check tokens with: {0}")]
+    NoTokenKeys(String),
 }
 
 impl From<Rejection> for Refusal {
@@ -37,6 +47,12 @@ impl From<Rejection> for Refusal {
 impl From<Reason> for Refusal {
     fn from(reason: Reason) -> Self {
         Self::Certificate(reason.into())
+    }
+}
+
+impl From<TokenRejection> for Refusal {
+    fn from(rejection: TokenRejection) -> Self {
+        Self::Token(rejection)
     }
 }
 
@@ -79,8 +95,53 @@ const NO_TRUST_MATERIAL: GateReason = GateReason {
     remedy: "look at the explanation in the record: a source is unreadable, or its content was refused",
 };
 
+const CERTIFICATE_SOURCE: GateReason = GateReason {
+    code: ReasonCode::ClientCertInvalid,
+    detail: "certificate_source",
+    status: StatusCode::UNAUTHORIZED,
+    meaning: "the request holds a certificate in a place where this deployment does not expect one",
+    remedy: "an attempt to pass off a certificate, or AUTHORIZE_CERTIFICATE does not fit how the API is reached",
+};
+
+const NO_TOKEN_KEYS: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "no_token_keys",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    meaning: "the issuer's keys could not be loaded, or are older than MTLS_MAX_STALE",
+    remedy: "look at the explanation in the record: a source of MTLS_TOKEN_KEYS is unreadable, or its content was refused",
+};
+
+const fn token(reason: TokenReason) -> GateReason {
+    GateReason {
+        code: ReasonCode::ClientCertRejected,
+        detail: reason.detail(),
+        status: StatusCode::UNAUTHORIZED,
+        meaning: reason.meaning(),
+        remedy: reason.remedy(),
+    }
+}
+
 /// The gate's own refusals, in the order of the documentation.
-pub const GATE_REASONS: &[GateReason] = &[TARGET_GROUP, NOT_SERVABLE, NO_TRUST_MATERIAL];
+pub const GATE_REASONS: &[GateReason] = &[
+    TARGET_GROUP,
+    NOT_SERVABLE,
+    NO_TRUST_MATERIAL,
+    CERTIFICATE_SOURCE,
+    token(TokenReason::Missing),
+    token(TokenReason::Repeated),
+    token(TokenReason::Malformed),
+    token(TokenReason::Algorithm),
+    token(TokenReason::KeyUnknown),
+    token(TokenReason::Signature),
+    token(TokenReason::Claims),
+    token(TokenReason::Issuer),
+    token(TokenReason::Audience),
+    token(TokenReason::Expired),
+    token(TokenReason::NotYetValid),
+    token(TokenReason::NotBound),
+    token(TokenReason::OtherCertificate),
+    NO_TOKEN_KEYS,
+];
 
 impl Refusal {
     fn gate_reason(&self) -> Option<GateReason> {
@@ -89,6 +150,9 @@ impl Refusal {
             Self::TargetGroup(_) | Self::NoTargetGroup => Some(TARGET_GROUP),
             Self::NotServable(_) => Some(NOT_SERVABLE),
             Self::NoTrustMaterial(_) => Some(NO_TRUST_MATERIAL),
+            Self::CertificateSource(_) => Some(CERTIFICATE_SOURCE),
+            Self::Token(rejection) => Some(token(rejection.reason())),
+            Self::NoTokenKeys(_) => Some(NO_TOKEN_KEYS),
         }
     }
 
@@ -117,6 +181,16 @@ impl Refusal {
             .map_or(StatusCode::UNAUTHORIZED, |reason| reason.status)
     }
 
+    /// What `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a status of 401. No scheme is
+    /// registered for TLS client certificates.
+    pub fn challenge(&self) -> Option<&'static str> {
+        match self {
+            Self::Token(rejection) => Some(rejection.reason().challenge().as_str()),
+            _ if self.status() == StatusCode::UNAUTHORIZED => Some("ClientCertificate"),
+            _ => None,
+        }
+    }
+
     /// The response to the client: problem details (RFC 9457) that do not say why, unless the settings ask for the
     /// code.
     pub fn to_response<B: From<String>>(&self, body: RefusalBody) -> Response<B> {
@@ -124,7 +198,10 @@ impl Refusal {
         let problem = Problem {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: public_detail(status),
+            detail: match self {
+                Self::Token(_) => "an access token for the client certificate is required",
+                _ => public_detail(status),
+            },
             code: match body {
                 RefusalBody::Vague => None,
                 RefusalBody::WithCode => Some(self.code()),
@@ -137,9 +214,8 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 §15.5.2 asks for a challenge; no scheme is registered for TLS client certificates.
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("ClientCertificate"));
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         response
     }
@@ -166,6 +242,38 @@ const fn public_detail(status: StatusCode) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_reason_of_a_token_is_in_the_documentation() {
+        for reason in TokenReason::ALL {
+            assert!(GATE_REASONS.contains(&token(*reason)), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn the_challenge_is_that_of_rfc_6750_for_tokens() {
+        for (refusal, challenge) in [
+            (
+                Refusal::from(Reason::CertificateMissing),
+                Some("ClientCertificate"),
+            ),
+            (TokenRejection::from(TokenReason::Missing).into(), Some("Bearer")),
+            (
+                TokenRejection::from(TokenReason::OtherCertificate).into(),
+                Some("Bearer error=\"invalid_token\""),
+            ),
+            (Refusal::NoTokenKeys(String::new()), None),
+            (Refusal::NoTargetGroup, None),
+        ] {
+            let response = refusal.to_response::<String>(RefusalBody::Vague);
+            let sent = response.headers().get(WWW_AUTHENTICATE);
+            assert_eq!(
+                sent.map(|value| value.to_str().unwrap()),
+                challenge,
+                "{refusal:?}"
+            );
+        }
+    }
 
     #[test]
     fn the_client_learns_the_reason_only_when_asked_for() {

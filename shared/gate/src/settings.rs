@@ -5,10 +5,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{Share, Sources, TrustSettings};
 use alb_mtls_verifier::{ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, VerificationPolicy};
 use http::HeaderName;
 
+use crate::bound_token::{BoundTokenSettings, TokenRequirement};
 use crate::target_groups::TargetGroups;
 
 /// Everything that an operator can set.
@@ -35,6 +37,8 @@ pub struct GateSettings {
     pub mode: Mode,
     /// What a refused client is told.
     pub refusal_body: RefusalBody,
+    /// What is asked of bearer tokens; without it they are not looked at.
+    pub bound_token: Option<BoundTokenSettings>,
 }
 
 /// Who passes the gate.
@@ -110,6 +114,16 @@ variables! {
         "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, refuse nobody";
     EXPOSE_CODE, "MTLS_EXPOSE_CODE", "false",
         "`true` puts the reason code into the body of a refusal";
+    BOUND_TOKEN, "MTLS_BOUND_TOKEN", "off",
+        "`off`; `if-present`: a bearer token must be bound to the client's certificate (RFC 8705); `required`: and there must be one";
+    TOKEN_KEYS, "MTLS_TOKEN_KEYS", "none",
+        "sources of the issuer's public keys, each a JWK set; required with MTLS_BOUND_TOKEN, like the next three";
+    TOKEN_ISSUER, "MTLS_TOKEN_ISSUER", "none",
+        "the issuer that tokens must name, character for character";
+    TOKEN_AUDIENCE, "MTLS_TOKEN_AUDIENCE", "none",
+        "audiences separated by white space, one of which a token must name";
+    TOKEN_ALGORITHMS, "MTLS_TOKEN_ALGORITHMS", "none",
+        "signature algorithms accepted, separated by white space: `ES256`, `ES384`, `EdDSA`, `PS256`, `PS384`, `PS512`, `RS256`, `RS384`, `RS512`";
 }
 
 /// A setting that is missing, unknown or wrong. Displays as one line for the operator.
@@ -133,6 +147,14 @@ pub enum SettingsError {
         value: String,
         /// What it may hold.
         takes: String,
+    },
+    /// A variable is set that means nothing without another one.
+    #[error("{name} is set, but {without}: it would have no effect")]
+    Useless {
+        /// The variable.
+        name: &'static str,
+        /// What is missing, as one clause.
+        without: &'static str,
     },
     /// No variable of this name exists.
     #[error("{name} is not a setting{}", did_you_mean(name))]
@@ -217,6 +239,7 @@ impl Settings {
                 target_groups: values.target_groups()?,
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
                 refusal_body: values.word(EXPOSE_CODE, RefusalBody::ALL, RefusalBody::as_str)?,
+                bound_token: values.bound_token()?,
             },
         })
     }
@@ -243,6 +266,21 @@ impl RefusalBody {
             Self::Vague => "false",
             Self::WithCode => "true",
         }
+    }
+}
+
+/// `MTLS_BOUND_TOKEN` with the choice that is no requirement.
+const TOKEN_REQUIREMENTS: &[Option<TokenRequirement>] = &[
+    None,
+    Some(TokenRequirement::IfPresent),
+    Some(TokenRequirement::Required),
+];
+
+const fn requirement_name(requirement: Option<TokenRequirement>) -> &'static str {
+    match requirement {
+        None => "off",
+        Some(TokenRequirement::IfPresent) => "if-present",
+        Some(TokenRequirement::Required) => "required",
     }
 }
 
@@ -335,6 +373,77 @@ impl Values {
         HeaderName::from_str(value).map_err(|_| wrong(HEADER, value, "a header name"))
     }
 
+    fn bound_token(&self) -> Result<Option<BoundTokenSettings>, SettingsError> {
+        let Some(requirement) = self.word(BOUND_TOKEN, TOKEN_REQUIREMENTS, requirement_name)? else {
+            let all = [TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
+            return match all.into_iter().find(|name| self.get(name).is_some()) {
+                None => Ok(None),
+                Some(name) => Err(SettingsError::Useless {
+                    name,
+                    without: "MTLS_BOUND_TOKEN is not",
+                }),
+            };
+        };
+        let missing = |name, takes| SettingsError::Missing { name, takes };
+        Ok(Some(BoundTokenSettings {
+            requirement,
+            keys: self
+                .sources(TOKEN_KEYS)?
+                .ok_or_else(|| missing(TOKEN_KEYS, "sources of JWK sets such as `s3://bucket/jwks.json`"))?,
+            policy: TokenPolicy {
+                issuer: self.issuer()?,
+                audiences: self.text_list(TOKEN_AUDIENCE, "audiences separated by white space")?,
+                algorithms: self.algorithms()?,
+            },
+            refresh: self.duration(REFRESH, 300)?,
+            max_stale: self.duration(MAX_STALE, 24 * 3_600)?,
+        }))
+    }
+
+    fn issuer(&self) -> Result<String, SettingsError> {
+        let takes = "one issuer, such as `https://issuer.example`";
+        let words = self.text_list(TOKEN_ISSUER, takes)?;
+        match <[String; 1]>::try_from(words) {
+            Ok([issuer]) => Ok(issuer),
+            Err(_) => Err(wrong(
+                TOKEN_ISSUER,
+                self.get(TOKEN_ISSUER).unwrap_or_default(),
+                takes,
+            )),
+        }
+    }
+
+    fn algorithms(&self) -> Result<Vec<Algorithm>, SettingsError> {
+        let takes = "algorithms such as `ES256 PS256`";
+        let words = self.text_list(TOKEN_ALGORITHMS, takes)?;
+        let value = self.get(TOKEN_ALGORITHMS).unwrap_or_default();
+        let all = || {
+            let names: Vec<&str> = Algorithm::ALL
+                .iter()
+                .map(|algorithm| algorithm.as_str())
+                .collect();
+            format!("one or more of {}", names.join(", "))
+        };
+        words
+            .iter()
+            .map(|word| word.parse().map_err(|_| wrong(TOKEN_ALGORITHMS, value, all())))
+            .collect()
+    }
+
+    /// Words separated by white space, at least one.
+    fn text_list(&self, name: &'static str, takes: &'static str) -> Result<Vec<String>, SettingsError> {
+        let value = self.get(name).ok_or(SettingsError::Missing { name, takes })?;
+        let words: Vec<String> = value.split_whitespace().map(str::to_owned).collect();
+        if words.is_empty()
+            || value
+                .chars()
+                .any(|character| character.is_control() && !character.is_whitespace())
+        {
+            return Err(wrong(name, value, takes));
+        }
+        Ok(words)
+    }
+
     fn target_groups(&self) -> Result<TargetGroups, SettingsError> {
         let Some(value) = self.get(TARGET_GROUPS) else {
             return Ok(TargetGroups::Any);
@@ -422,6 +531,9 @@ mod tests {
             ("MTLS_TARGET_GROUPS", "", "ARN"),
             ("MTLS_MODE", "Enforce", "`enforce`, `optional`, `report`"),
             ("MTLS_EXPOSE_CODE", "1", "`false`, `true`"),
+            ("MTLS_BOUND_TOKEN", "yes", "`off`, `if-present`, `required`"),
+            ("MTLS_TOKEN_KEYS", "file:/keys.json", "MTLS_BOUND_TOKEN is not"),
+            ("MTLS_TOKEN_ISSUER", "https://issuer", "MTLS_BOUND_TOKEN is not"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();
             assert!(
@@ -429,6 +541,45 @@ mod tests {
                 "{name}={value}: {error}"
             );
             assert!(!error.contains('\n'), "{error}");
+        }
+    }
+
+    #[test]
+    fn bound_tokens_need_keys_issuer_audience_and_algorithms() {
+        let all = [
+            ("MTLS_BOUND_TOKEN", "required"),
+            ("MTLS_TOKEN_KEYS", "file:/keys.json"),
+            ("MTLS_TOKEN_ISSUER", "https://issuer.example"),
+            ("MTLS_TOKEN_AUDIENCE", "https://a.example https://b.example"),
+            ("MTLS_TOKEN_ALGORITHMS", "ES256 EdDSA"),
+        ];
+        let settings = read(&all).unwrap().gate.bound_token.unwrap();
+        assert_eq!(settings.requirement, TokenRequirement::Required);
+        assert_eq!(settings.policy.issuer, "https://issuer.example");
+        assert_eq!(settings.policy.audiences.len(), 2);
+        assert_eq!(settings.policy.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+        for index in 1..all.len() {
+            let mut others = all.to_vec();
+            let (name, _) = others.remove(index);
+            let error = read(&others).unwrap_err();
+            assert!(
+                matches!(error, SettingsError::Missing { name: missing, .. } if missing == name),
+                "{error}"
+            );
+        }
+        for (name, value) in [
+            ("MTLS_TOKEN_KEYS", "https://issuer.example/keys"),
+            ("MTLS_TOKEN_ISSUER", "https://a.example https://b.example"),
+            ("MTLS_TOKEN_ISSUER", ""),
+            ("MTLS_TOKEN_AUDIENCE", " "),
+            ("MTLS_TOKEN_ALGORITHMS", ""),
+            ("MTLS_TOKEN_ALGORITHMS", "none"),
+            ("MTLS_TOKEN_ALGORITHMS", "ES256 HS256"),
+            ("MTLS_TOKEN_ALGORITHMS", "ES256,PS256"),
+        ] {
+            let with = all.map(|(other, before)| (other, if other == name { value } else { before }));
+            let error = read(&with).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name} holds")), "{error}");
         }
     }
 

@@ -1,0 +1,379 @@
+//! Tokens that are bound to the client's certificate (RFC 8705 §3): the issuer's keys, always fresh, and the check.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use alb_mtls_token::{
+    BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenPolicy, TokenReason, TokenRejection,
+};
+use alb_mtls_trust::{Content, Deadline, Deadlines, Loader, Sources};
+use alb_mtls_verifier::{Timestamp, VerifiedClient};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::presented::values_of;
+use crate::refusal::Refusal;
+
+/// What is asked of bearer tokens, and where the keys are that they are verified with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BoundTokenSettings {
+    /// Who has to send one.
+    pub requirement: TokenRequirement,
+    /// Sources of the issuer's JWK sets.
+    pub keys: Sources,
+    /// Issuer, audiences and algorithms.
+    pub policy: TokenPolicy,
+    /// Age at which the keys are looked up again.
+    pub refresh: Duration,
+    /// Age up to which the last good keys serve while look-ups fail.
+    pub max_stale: Duration,
+}
+
+/// Who has to send a token. One that is sent must be valid and bound to the client's certificate in either case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenRequirement {
+    /// Nobody.
+    IfPresent,
+    /// Everybody.
+    Required,
+}
+
+/// Time after which a look-up that failed is tried again.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Time between two look-ups that tokens with an unknown key cause: the issuer may have a new one.
+const UNKNOWN_KEY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(crate) struct BoundTokens {
+    settings: BoundTokenSettings,
+    loader: Loader,
+    state: Mutex<State>,
+    /// Whoever holds it looks up.
+    looking: tokio::sync::Mutex<()>,
+}
+
+impl BoundTokens {
+    /// Nothing is read before the first use.
+    pub(crate) fn new(settings: BoundTokenSettings) -> Self {
+        Self {
+            settings,
+            loader: Loader::new(),
+            state: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Loads the keys when the process starts, with more time than a request has.
+    pub(crate) async fn load(&self, now: Timestamp) {
+        self.look_up(now, Deadlines::default().start).await;
+    }
+
+    /// Checks the token of a request against the certificate of its client, if it has one. `None` when there is no
+    /// token and none is required.
+    pub(crate) async fn check(
+        &self,
+        headers: &HeaderMap,
+        client: Option<&VerifiedClient>,
+        now: Timestamp,
+    ) -> Result<Option<TokenIdentity>, Refusal> {
+        let Some(token) = BearerToken::read(&values_of(headers, &AUTHORIZATION))? else {
+            return match self.settings.requirement {
+                TokenRequirement::IfPresent => Ok(None),
+                TokenRequirement::Required => Err(TokenRejection::from(TokenReason::Missing).into()),
+            };
+        };
+        let verify = |keys: &KeySet| {
+            let certificate = client.map(|client| client.identity().certificate_fingerprint);
+            keys.verify(&token, &self.settings.policy, certificate, now)
+        };
+        let patience = Deadlines::default().request;
+        if self.state().is_due(now, self.settings.refresh) {
+            self.look_up(now, patience).await;
+        }
+        let keys = self.state().usable(now, self.settings.max_stale)?;
+        match verify(&keys) {
+            Ok(identity) => Ok(Some(identity)),
+            Err(rejection)
+                if rejection.reason() == TokenReason::KeyUnknown && self.state().may_renew(now) =>
+            {
+                self.look_up(now, patience).await;
+                let keys = self.state().usable(now, self.settings.max_stale)?;
+                Ok(Some(verify(&keys)?))
+            }
+            Err(rejection) => Err(rejection.into()),
+        }
+    }
+
+    /// Looks the sources up. Callers at the same time cause one look-up: the others go on with the keys that there
+    /// are, or wait when there are none.
+    async fn look_up(&self, now: Timestamp, patience: Duration) {
+        let Ok(_looking) = self.looking.try_lock() else {
+            if self.state().keys.is_none() {
+                drop(self.looking.lock().await);
+            }
+            return;
+        };
+        // A caller who goes away counts as a failure, so that such callers cannot cause one look-up after the other.
+        self.state()
+            .begin(now, "the look-up was interrupted before it ended");
+        let found = self.fetch(Deadline::after(patience)).await;
+        self.state().end(found, now);
+    }
+
+    async fn fetch(&self, deadline: Deadline) -> Result<KeySet, String> {
+        let mut sets = Vec::new();
+        for source in &self.settings.keys {
+            let documents = self.loader.fetch(source, &[], MAX_KEY_SET_BYTES, deadline).await;
+            for document in documents.map_err(|error| error.to_string())? {
+                let Content::New(json) = document.content else {
+                    return Err(format!(
+                        "`{source}`: is said to be unchanged, but was not known before"
+                    ));
+                };
+                let set = KeySet::parse(&json)
+                    .map_err(|error| format!("`{}`: {error}", document.revision.origin))?;
+                sets.push(set);
+            }
+        }
+        Ok(KeySet::join(sets))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements, so a panic elsewhere has not broken it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last good keys, and how the look-ups went.
+#[derive(Debug, Default)]
+struct State {
+    keys: Option<Arc<KeySet>>,
+    last_success: Option<Timestamp>,
+    last_attempt: Option<Timestamp>,
+    last_error: Option<String>,
+}
+
+impl State {
+    fn is_due(&self, now: Timestamp, refresh: Duration) -> bool {
+        match (&self.last_error, self.last_success, self.last_attempt) {
+            (None, Some(success), _) => age(now, success) >= refresh,
+            (_, _, Some(attempt)) => age(now, attempt) >= RETRY,
+            (_, _, None) => true,
+        }
+    }
+
+    fn may_renew(&self, now: Timestamp) -> bool {
+        let attempt = self.last_attempt;
+        attempt.is_none_or(|attempt| age(now, attempt) >= UNKNOWN_KEY)
+    }
+
+    fn usable(&self, now: Timestamp, max_stale: Duration) -> Result<Arc<KeySet>, Refusal> {
+        let reason = || self.last_error.clone().unwrap_or_default();
+        match (&self.keys, self.last_success) {
+            (Some(keys), Some(success)) if age(now, success) <= max_stale => Ok(Arc::clone(keys)),
+            (Some(_), Some(success)) => Err(Refusal::NoTokenKeys(format!(
+                "they were last confirmed {} s ago, longer than allowed, and cannot be renewed: {}",
+                age(now, success).as_secs(),
+                reason()
+            ))),
+            _ => Err(Refusal::NoTokenKeys(reason())),
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp, until_it_ends: &str) {
+        self.last_attempt = Some(now);
+        self.last_error.get_or_insert_with(|| until_it_ends.to_owned());
+    }
+
+    fn end(&mut self, found: Result<KeySet, String>, now: Timestamp) {
+        match found {
+            Ok(keys) => {
+                tracing::debug!(keys = keys.len(), "token keys loaded");
+                self.keys = Some(Arc::new(keys));
+                self.last_success = Some(now);
+                self.last_error = None;
+            }
+            Err(error) => {
+                tracing::warn!(error, "token keys not loaded");
+                self.last_error = Some(error);
+            }
+        }
+    }
+}
+
+/// The time between two points, whichever is first: a clock that was set back must not make keys young for ever.
+fn age(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::from_secs(now.unix_seconds().abs_diff(then.unix_seconds()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use alb_mtls_token::Algorithm;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+    use pki::{Key, KeyKind};
+    use rustls_pki_types::PrivateKeyDer;
+    use rustls_pki_types::pem::PemObject;
+    use serde_json::json;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_795_000_000);
+
+    /// Keys in a file, and the issuer's private ones.
+    struct Issuer {
+        directory: tempfile::TempDir,
+    }
+
+    impl Issuer {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            Self { directory }
+        }
+
+        fn file(&self) -> PathBuf {
+            self.directory.path().join("keys.json")
+        }
+
+        fn key(id: &str) -> Key {
+            Key::from_seed(KeyKind::P256, id).unwrap()
+        }
+
+        fn publish(&self, ids: &[&str]) {
+            let keys: Vec<_> = ids
+                .iter()
+                .map(|id| {
+                    let info = Self::key(id).public_key_info().unwrap();
+                    let (x, y) = info[info.len() - 64..].split_at(32);
+                    let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
+                    json!({"kty": "EC", "crv": "P-256", "kid": id, "x": encode(x), "y": encode(y)})
+                })
+                .collect();
+            std::fs::write(self.file(), json!({ "keys": keys }).to_string()).unwrap();
+        }
+
+        fn request(id: &str) -> HeaderMap {
+            let mut header = Header::new(jsonwebtoken::Algorithm::ES256);
+            header.kid = Some(id.to_owned());
+            let pem = Self::key(id).to_pem().unwrap();
+            let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
+            let claims = json!({"iss": "issuer", "aud": "here", "exp": NOW.unix_seconds() + 1_000_000,
+                "cnf": {"x5t#S256": URL_SAFE_NO_PAD.encode([7; 32])}});
+            let token = encode(&header, &claims, &EncodingKey::from_ec_der(key.secret_der())).unwrap();
+            let value = format!("Bearer {token}").parse().unwrap();
+            HeaderMap::from_iter([(AUTHORIZATION, value)])
+        }
+
+        fn tokens(&self, requirement: TokenRequirement) -> BoundTokens {
+            BoundTokens::new(BoundTokenSettings {
+                requirement,
+                keys: format!("file:{}", self.file().display()).parse().unwrap(),
+                policy: TokenPolicy {
+                    issuer: "issuer".to_owned(),
+                    audiences: vec!["here".to_owned()],
+                    algorithms: vec![Algorithm::Es256],
+                },
+                refresh: Duration::from_secs(300),
+                max_stale: Duration::from_secs(3_600),
+            })
+        }
+    }
+
+    /// The detail of the refusal. There is never a certificate, so a token that is good in every other way ends with
+    /// `VERIFIED`.
+    async fn outcome(tokens: &BoundTokens, headers: &HeaderMap, seconds: i64) -> &'static str {
+        match tokens.check(headers, None, NOW.plus_seconds(seconds)).await {
+            Ok(None) => "no token",
+            Ok(Some(_)) => "bound to nothing",
+            Err(refusal) => refusal.detail(),
+        }
+    }
+
+    const VERIFIED: &str = "token_other_certificate";
+
+    #[tokio::test]
+    async fn a_token_has_to_be_there_only_when_required() {
+        let issuer = Issuer::new();
+        issuer.publish(&["old"]);
+        for (requirement, expected) in [
+            (TokenRequirement::IfPresent, "no token"),
+            (TokenRequirement::Required, "token_missing"),
+        ] {
+            let tokens = issuer.tokens(requirement);
+            assert_eq!(outcome(&tokens, &HeaderMap::new(), 0).await, expected);
+            assert_eq!(outcome(&tokens, &Issuer::request("old"), 0).await, VERIFIED);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_rotated_key_is_found_before_the_refresh_and_no_more_often_than_that() {
+        let issuer = Issuer::new();
+        issuer.publish(&["old"]);
+        let tokens = issuer.tokens(TokenRequirement::Required);
+        let (old, new) = (Issuer::request("old"), Issuer::request("new"));
+        assert_eq!(outcome(&tokens, &old, 0).await, VERIFIED);
+        assert_eq!(outcome(&tokens, &new, 20).await, "token_key_unknown");
+        issuer.publish(&["old", "new"]);
+        assert_eq!(
+            outcome(&tokens, &new, 29).await,
+            "token_key_unknown",
+            "looked up 9 s ago"
+        );
+        assert_eq!(outcome(&tokens, &new, 30).await, VERIFIED);
+        issuer.publish(&["new"]);
+        assert_eq!(outcome(&tokens, &old, 329).await, VERIFIED, "not due");
+        assert_eq!(outcome(&tokens, &old, 330).await, "token_key_unknown");
+    }
+
+    #[tokio::test]
+    async fn the_last_good_keys_serve_until_they_are_too_old() {
+        let issuer = Issuer::new();
+        issuer.publish(&["old"]);
+        let tokens = issuer.tokens(TokenRequirement::Required);
+        let request = Issuer::request("old");
+        assert_eq!(outcome(&tokens, &request, 0).await, VERIFIED);
+        std::fs::write(issuer.file(), r#"{"keys": []}"#).unwrap();
+        assert_eq!(outcome(&tokens, &request, 3_600).await, VERIFIED);
+        assert_eq!(outcome(&tokens, &request, 3_601).await, "no_token_keys");
+        let refusal = tokens
+            .check(&request, None, NOW.plus_seconds(3_601))
+            .await
+            .unwrap_err();
+        assert!(refusal.to_string().contains("holds no key"), "{refusal}");
+        issuer.publish(&["old"]);
+        assert_eq!(
+            outcome(&tokens, &request, 3_604).await,
+            "no_token_keys",
+            "tried 4 s ago"
+        );
+        assert_eq!(outcome(&tokens, &request, 3_605).await, VERIFIED);
+    }
+
+    #[tokio::test]
+    async fn without_keys_no_token_is_decided_about() {
+        let issuer = Issuer::new();
+        let tokens = issuer.tokens(TokenRequirement::IfPresent);
+        let request = Issuer::request("old");
+        assert_eq!(outcome(&tokens, &request, 0).await, "no_token_keys");
+        assert_eq!(outcome(&tokens, &HeaderMap::new(), 0).await, "no token");
+        issuer.publish(&["old"]);
+        assert_eq!(outcome(&tokens, &request, 5).await, VERIFIED);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_does_not_keep_keys_for_ever() {
+        let issuer = Issuer::new();
+        issuer.publish(&["old"]);
+        let tokens = issuer.tokens(TokenRequirement::Required);
+        assert_eq!(outcome(&tokens, &Issuer::request("old"), 0).await, VERIFIED);
+        issuer.publish(&["new"]);
+        assert_eq!(
+            outcome(&tokens, &Issuer::request("old"), -300).await,
+            "token_key_unknown"
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What a client presented, from wherever the edge has it.
+
+use alb_mtls_verifier::{HeaderFormat, HeaderValues, PresentedChain, Reason, Rejection, read_bundle};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
+use crate::settings::GateSettings;
+
+impl GateSettings {
+    /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.
+    ///
+    /// # Errors
+    /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks like it.
+    pub fn read_header(&self, headers: &HeaderMap) -> Result<PresentedChain, Rejection> {
+        if let Some(name) = headers
+            .keys()
+            .find(|name| looks_like_certificate_header(name, &self.header))
+        {
+            return Err(Rejection::new(Reason::HeaderLookAlike).because(format!("`{name}`")));
+        }
+        let chain = match self.header_format {
+            HeaderFormat::Rfc9440 => values_of(headers, &HeaderName::from_static(CERTIFICATE_CHAIN)),
+            _ => Vec::new(),
+        };
+        let values = HeaderValues {
+            certificate: &values_of(headers, &self.header),
+            chain: &chain,
+        };
+        self.header_format.decode(values, self.header_limits)
+    }
+
+    /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The limits of the header
+    /// hold for it too.
+    ///
+    /// # Errors
+    /// A [`Rejection`] when the text is not a sequence of certificates or is over a limit.
+    pub fn read_pem(&self, pem: &str) -> Result<PresentedChain, Rejection> {
+        let limits = self.header_limits;
+        if pem.len() > limits.max_bytes {
+            let explanation = format!("{} bytes of PEM, allowed are {}", pem.len(), limits.max_bytes);
+            return Err(Rejection::new(Reason::HeaderTooLarge).because(explanation));
+        }
+        let malformed =
+            |explanation: String| Rejection::new(Reason::CertificateMalformed).because(explanation);
+        let certificates = read_bundle(pem.as_bytes())
+            .map_err(|error| malformed(format!("the PEM text of the edge: {error}")))?;
+        if certificates.len() > limits.max_certificates {
+            let explanation = format!(
+                "{} certificates, read are {}",
+                certificates.len(),
+                limits.max_certificates
+            );
+            return Err(Rejection::new(Reason::HeaderTooManyCertificates).because(explanation));
+        }
+        PresentedChain::new(certificates)
+            .ok_or_else(|| malformed("the PEM text of the edge is empty".to_owned()))
+    }
+
+    /// The first header that is the certificate header or could be taken for it.
+    pub fn certificate_header_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
+        headers
+            .keys()
+            .find(|name| **name == self.header || looks_like_certificate_header(name, &self.header))
+    }
+}
+
+pub(crate) fn values_of<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a [u8]> {
+    headers.get_all(name).iter().map(HeaderValue::as_bytes).collect()
+}
