@@ -2,6 +2,7 @@
 
 mod case;
 mod conformance;
+mod corpus;
 mod exceptions;
 mod judge;
 
@@ -9,7 +10,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use alb_mtls_verifier::PathBuilder;
-use clap::{ArgGroup, Args, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use crate::outcome::finish;
 use case::CaseError;
@@ -19,15 +20,19 @@ const EXAMPLES: &str = "\
 Examples:
   alb-mtls vectors vectors/headers.jsonl
   alb-mtls vectors vectors/headers.jsonl --json
+  alb-mtls vectors generate --dir vectors
   alb-mtls vectors --conformance suites --exceptions vectors/exceptions.json
 
 vectors/README.md describes a file of cases. With --conformance, the exit code is 1 when a case is accepted that must be
 refused, or when a disagreement is not listed as an exception, or a listed one is none.";
 
 #[derive(Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(group = ArgGroup::new("cases").required(true))]
 pub(crate) struct VectorsArguments {
+    #[command(subcommand)]
+    command: Option<VectorsCommand>,
+
     /// File of cases, one JSON object a line; prints one verdict a line
     #[arg(value_name = "FILE.jsonl", group = "cases")]
     file: Option<PathBuf>,
@@ -53,6 +58,19 @@ pub(crate) struct VectorsArguments {
     path_builder: Builder,
 }
 
+#[derive(Debug, Subcommand)]
+enum VectorsCommand {
+    /// Write the project's own files of cases; the same come out each time
+    Generate(GenerateArguments),
+}
+
+#[derive(Args, Debug)]
+struct GenerateArguments {
+    /// Folder that is there
+    #[arg(long, value_name = "FOLDER", default_value = "vectors")]
+    dir: PathBuf,
+}
+
 /// The verifier's path builders.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Builder {
@@ -70,6 +88,9 @@ impl From<Builder> for PathBuilder {
 }
 
 pub(crate) fn run(arguments: VectorsArguments) -> ExitCode {
+    if let Some(VectorsCommand::Generate(arguments)) = &arguments.command {
+        return finish(corpus::generate(&arguments.dir));
+    }
     let judge = Judge {
         max_depth: arguments.max_depth,
         path_builder: arguments.path_builder.into(),

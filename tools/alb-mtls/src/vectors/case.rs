@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use alb_mtls_verifier::{ExtendedKeyUsagePolicy, HeaderFormat};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 /// A chain, what is trusted, when, and what should come of it. Fields that only describe a case are not read.
 #[derive(Clone, Debug, Deserialize)]
@@ -10,12 +12,44 @@ pub(super) struct Case {
     pub(super) id: String,
     #[serde(default)]
     pub(super) tier: Tier,
+    /// PEM of trust anchors.
     pub(super) trusted: Vec<String>,
+    /// PEM of intermediates from the settings.
+    #[serde(default)]
+    pub(super) configured: Vec<String>,
+    /// PEM of CRLs; with none, revocation is off.
     #[serde(default)]
     pub(super) crls: Vec<String>,
+    #[serde(default, deserialize_with = "header_format")]
+    pub(super) header_format: HeaderFormat,
     pub(super) header: String,
+    /// Further values of the same header.
+    #[serde(default)]
+    pub(super) more_headers: Vec<String>,
+    /// Values of `Client-Cert-Chain`.
+    #[serde(default)]
+    pub(super) chain_headers: Vec<String>,
     pub(super) validation_time: String,
+    /// With it, at most twice as many certificates are read.
+    #[serde(default)]
+    pub(super) max_depth: Option<usize>,
+    #[serde(default, deserialize_with = "extended_key_usage")]
+    pub(super) extended_key_usage: ExtendedKeyUsagePolicy,
     pub(super) expected: Expected,
+}
+
+fn header_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderFormat, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)
+}
+
+fn extended_key_usage<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<ExtendedKeyUsagePolicy, D::Error> {
+    String::deserialize(deserializer)?
+        .parse()
+        .map_err(D::Error::custom)
 }
 
 /// How binding the expected verdict is.

@@ -4,9 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists,
-    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
-    read_revocation_lists,
+    HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists, RevocationPolicy,
+    Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle, read_revocation_lists,
 };
 use serde_json::{Value, json};
 
@@ -26,7 +25,8 @@ const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Accept,
+    /// The client's subject.
+    Accept(String),
     Reject(Rejection),
     /// The case cannot be put to the verifier as it stands, which refuses the client all the same.
     Unjudged {
@@ -37,13 +37,13 @@ pub(super) enum Verdict {
 
 impl Verdict {
     pub(super) fn is(&self, expected: Expected) -> bool {
-        (expected == Expected::Accept) == (*self == Self::Accept)
+        (expected == Expected::Accept) == matches!(self, Self::Accept(_))
     }
 
     /// The finer reason of a refusal.
     pub(super) fn detail(&self) -> &str {
         match self {
-            Self::Accept => "",
+            Self::Accept(_) => "",
             Self::Reject(rejection) => rejection.detail(),
             Self::Unjudged { detail, .. } => detail,
         }
@@ -51,7 +51,9 @@ impl Verdict {
 
     pub(super) fn to_json(&self, id: &str) -> Value {
         match self {
-            Self::Accept => json!({"id": id, "verdict": "accept", "code": "", "detail": ""}),
+            Self::Accept(subject) => {
+                json!({"id": id, "verdict": "accept", "code": "", "detail": "", "subject": subject})
+            }
             Self::Reject(rejection) => json!({
                 "id": id,
                 "verdict": "reject",
@@ -73,7 +75,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accept => formatter.write_str("accept"),
+            Self::Accept(subject) => write!(formatter, "accept {subject}"),
             Self::Reject(rejection) => {
                 write!(
                     formatter,
@@ -111,30 +113,46 @@ impl Judge {
                 };
             }
         };
+        let configured = case
+            .configured
+            .iter()
+            .filter_map(|pem| read_bundle(pem.as_bytes()).ok());
+        let intermediates = match Intermediates::new(configured.flatten()) {
+            Ok(intermediates) => intermediates,
+            Err((_, problem)) => {
+                return Verdict::Unjudged {
+                    detail: "no_usable_intermediate",
+                    explanation: problem.to_string(),
+                };
+            }
+        };
         let limits = HeaderLimits {
             max_bytes: MAX_BYTES,
             // Some suites present a pool of certificates rather than a chain.
-            max_certificates: MAX_CERTIFICATES,
+            max_certificates: case.max_depth.map_or(MAX_CERTIFICATES, |depth| 2 * depth),
         };
+        let certificate = std::iter::once(&case.header).chain(&case.more_headers);
+        let certificate: Vec<&[u8]> = certificate.map(String::as_bytes).collect();
+        let chain: Vec<&[u8]> = case.chain_headers.iter().map(String::as_bytes).collect();
         let values = HeaderValues {
-            certificate: &[case.header.as_bytes()],
-            chain: &[],
+            certificate: &certificate,
+            chain: &chain,
         };
         let policy = VerificationPolicy {
-            max_depth: self.max_depth,
-            ..VerificationPolicy::default()
+            max_depth: case.max_depth.unwrap_or(self.max_depth),
+            extended_key_usage: case.extended_key_usage,
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
-        let mut verifier =
-            Verifier::new(anchors, Intermediates::default(), policy).with_path_builder(self.path_builder);
+        let mut verifier = Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder);
         if let Some(lists) = lists {
             verifier = verifier.with_revocation(Arc::new(lists), RevocationPolicy::default());
         }
-        let verified = HeaderFormat::UrlEncoded
+        let verified = case
+            .header_format
             .decode(values, limits)
             .and_then(|chain| verifier.verify(&chain, now));
         match verified {
-            Ok(_) => Verdict::Accept,
+            Ok(client) => Verdict::Accept(client.identity().subject.to_string()),
             Err(rejection) => Verdict::Reject(rejection),
         }
     }
