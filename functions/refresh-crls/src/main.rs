@@ -1,0 +1,49 @@
+//! A Lambda function for a schedule: it fetches the CRLs that the operator named, verifies them, and publishes those that
+//! are newer for the gate to read. What it publishes stays when a fetch fails.
+
+mod address;
+mod authorities;
+mod bucket;
+mod event;
+mod failure;
+mod fetch;
+mod location;
+mod record;
+mod refresh;
+mod settings;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::event::Wanted;
+use crate::refresh::Refresher;
+use crate::settings::Settings;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let settings = match Settings::from_environment() {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    let refresher = Arc::new(Refresher::new(settings));
+    let handler = service_fn(move |event: LambdaEvent<Value>| {
+        let refresher = Arc::clone(&refresher);
+        async move {
+            let summary = refresher.run(&Wanted::by(&event.payload)).await?;
+            Ok::<_, Error>(summary)
+        }
+    });
+    match lambda_runtime::run(handler).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the Lambda runtime stopped: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

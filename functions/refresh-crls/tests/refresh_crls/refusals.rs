@@ -1,0 +1,157 @@
+//! What is never published, and what then stays.
+
+use pki::{CertificateBuilder, Criticality, CrlBuilder, KeyUsage};
+use time::{Duration, OffsetDateTime};
+
+use crate::deployment::{Deployment, verdict};
+use crate::web::{Page, Web};
+
+#[tokio::test]
+async fn a_bad_file_never_replaces_the_last_good_one() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let key = format!("crls/127.0.0.1_{}/root.crl", web.address.port());
+    let mut function = deployment
+        .function(&[&web.url("/root.crl")], &[("CRL_MAX_BYTES", "100000")])
+        .await;
+    let good = deployment.root_crl(5);
+    web.put_content("/root.crl", good.der());
+    assert_eq!(verdict(&function.refresh().await), "published");
+
+    let stranger = CertificateBuilder::root("CN=Stranger").self_signed().unwrap();
+    let impostor = CertificateBuilder::root("CN=Root,O=Example")
+        .self_signed()
+        .unwrap();
+    let by = |credential| CrlBuilder::new().number(6).issued_by(credential).unwrap();
+    let mut forged = deployment.root_crl(6).der().to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let future = CrlBuilder::new()
+        .number(6)
+        .valid(
+            OffsetDateTime::now_utc() + Duration::HOUR,
+            OffsetDateTime::now_utc() + Duration::DAY,
+        )
+        .issued_by(&deployment.root)
+        .unwrap();
+    let delta = CrlBuilder::new()
+        .number(6)
+        .extension("2.5.29.27", Criticality::Critical, &[0x02, 0x01, 0x05])
+        .issued_by(&deployment.root)
+        .unwrap();
+    let second_bad = [deployment.root_crl(6).pem(), by(&stranger).pem()].concat();
+    let key_pem = deployment.root.key().to_pem().unwrap();
+    let next = deployment.root_crl(6);
+    for (page, expected) in [
+        (
+            Page::Content(next.der()[..next.der().len() - 1].to_vec()),
+            "is not the DER encoding of a whole CRL",
+        ),
+        (Page::Content(Vec::new()), "there is no CRL in it"),
+        (
+            Page::Content(b"<html>Service unavailable</html>".to_vec()),
+            "there is no CRL in it",
+        ),
+        (
+            Page::Content(deployment.root.pem().into_bytes()),
+            "begins no X509 CRL",
+        ),
+        (Page::Content(key_pem.into_bytes()), "holds a private key"),
+        (
+            Page::Content(by(&stranger).der().to_vec()),
+            "its issuer is not among the anchors and intermediates",
+        ),
+        (
+            Page::Content(by(&impostor).der().to_vec()),
+            "its signature does not verify with the key of its issuer",
+        ),
+        (
+            Page::Content(forged),
+            "its signature does not verify with the key of its issuer",
+        ),
+        (
+            Page::Content(second_bad.into_bytes()),
+            "its issuer is not among the anchors and intermediates",
+        ),
+        (Page::Content(future.der().to_vec()), "it is not yet to be used"),
+        (
+            Page::Content(delta.der().to_vec()),
+            "is a delta CRL: publish complete ones",
+        ),
+        (Page::Content(vec![0x30; 100_001]), "is larger than 100000 bytes"),
+        (Page::Endless, "is larger than 100000 bytes"),
+        (
+            Page::Head("404 Not Found".to_owned()),
+            "the server answered 404 Not Found",
+        ),
+        (
+            Page::Head("204 No Content".to_owned()),
+            "the server answered 204 No Content",
+        ),
+    ] {
+        web.put("/root.crl", page);
+        let record = function.refresh().await;
+        assert_eq!(record["outcome"], "refused", "{record}");
+        assert!(verdict(&record).contains(expected), "{expected}: {record}");
+        assert_eq!(record["lists"][0]["number"], "0x5");
+    }
+    for (page, expected) in [
+        (Page::Broken(next.der().to_vec()), "the answer broke off"),
+        (Page::Head("500 Oops".to_owned()), "the server answered 500"),
+        (Page::Head("nonsense".to_owned()), "the connection broke"),
+    ] {
+        web.put("/root.crl", page);
+        let error = function.error().await;
+        assert!(error.contains(expected), "{expected}: {error}");
+        assert_eq!(function.record().await["outcome"], "unreachable");
+    }
+    assert_eq!(deployment.object(&key).unwrap(), good.der());
+}
+
+#[tokio::test]
+async fn an_authority_that_may_not_sign_crls_is_refused() {
+    let deployment = Deployment::with_issuing(|builder| builder.key_usage(&[KeyUsage::KeyCertSign]));
+    let web = Web::start().await;
+    web.put_content("/issuing.crl", deployment.issuing_crl(1).der());
+    let mut function = deployment.function(&[&web.url("/issuing.crl")], &[]).await;
+    let record = function.refresh().await;
+    assert!(
+        verdict(&record).contains("the key usage of its issuer lacks cRLSign"),
+        "{record}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_stalls_costs_the_time_limit_and_no_more() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    web.put("/slow.crl", Page::Stalled);
+    web.put_content("/root.crl", deployment.root_crl(1).der());
+    let sources = [web.url("/slow.crl"), web.url("/root.crl")];
+    let mut function = deployment
+        .function(&[&sources[0], &sources[1]], &[("CRL_TIMEOUT", "1s")])
+        .await;
+    let error = function.error().await;
+    assert!(
+        error.contains("there was no complete answer within 1 s"),
+        "{error}"
+    );
+    let slow = function.record().await;
+    let milliseconds = slow["duration_ms"].as_u64().unwrap();
+    assert!((1_000..5_000).contains(&milliseconds), "{slow}");
+    assert_eq!(verdict(&function.record().await), "published");
+}
+
+#[tokio::test]
+async fn without_usable_anchors_nothing_is_fetched() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    std::fs::write(deployment.folder().join("root.pem"), "no certificate").unwrap();
+    let function = deployment.function(&[&web.url("/root.crl")], &[]).await;
+    let error = function.error().await;
+    assert!(
+        error.contains("the certificates that CRLs are verified with"),
+        "{error}"
+    );
+    assert!(error.contains("there is no certificate in it"), "{error}");
+    assert_eq!(web.connections(), 0);
+}
