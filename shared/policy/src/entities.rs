@@ -146,7 +146,7 @@ impl Vocabulary {
             ("organizational_units".to_owned(), texts(values(&subject, "OU"))),
             (
                 "serial_number".to_owned(),
-                entity(&self.serial_number, without_padding(&identity.serial_number)),
+                entity(&self.serial_number, &identity.serial_number),
             ),
             ("public_key".to_owned(), entity(&self.public_key, &public_key)),
             ("payment_roles".to_owned(), RestrictedExpression::new_set(roles)),
@@ -228,16 +228,6 @@ impl std::fmt::Debug for Vocabulary {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Vocabulary").finish_non_exhaustive()
     }
-}
-
-/// The one spelling of a serial number: a certificate may pad it with zero octets against the rules of DER, and a rule
-/// that forbids the number means that certificate too.
-fn without_padding(serial_number: &str) -> &str {
-    let mut significant = serial_number;
-    while let Some(rest) = significant.strip_prefix("00").filter(|rest| !rest.is_empty()) {
-        significant = rest;
-    }
-    significant
 }
 
 /// Alternative names by the attribute that holds their kind.

@@ -120,19 +120,19 @@ fn a_withdrawn_serial_number_is_refused_for_its_issuer_only() {
     let text = recipe("deny-by-serial.cedar", &[(FIRST_ANCHOR, &ours.id())]);
     let policies =
         Policies::parse_all([("deny-by-serial.cedar", text.as_str()), ("all.cedar", EVERYBODY)]).unwrap();
-    let client = |serial| CertificateBuilder::client("CN=x").serial(serial);
+    let client = |serial: [u8; 3]| CertificateBuilder::client("CN=x").serial_bytes(&serial);
 
-    let withdrawn = ours.identify(client(0x0A1B2C));
+    let withdrawn = ours.identify(client([0x0A, 0x1B, 0x2C]));
     assert_eq!(
         Asked::by(&withdrawn, "GET", "/").decide(&policies),
         forbidden_by("withdrawn-certificates")
     );
-    let other = ours.identify(client(0x0A1B2D));
+    let other = ours.identify(client([0x0A, 0x1B, 0x2D]));
     assert_eq!(
         Asked::by(&other, "GET", "/").decide(&policies),
         allowed_by("everybody")
     );
-    let of_another_issuer = theirs.identify(client(0x0A1B2C));
+    let of_another_issuer = theirs.identify(client([0x0A, 0x1B, 0x2C]));
     assert_eq!(
         Asked::by(&of_another_issuer, "GET", "/").decide(&policies),
         allowed_by("everybody")
