@@ -400,6 +400,8 @@ impl<'a> ClientRecord<'a> {
             not_after: identity.validity.not_after,
             anchor_id: identity.anchor.id(),
             anchor: identity.anchor.subject(),
+            crl_next_update: client.revocation().next_update(),
+            revocation_unknown: client.revocation().unknown().map(|rejection| rejection.detail()),
         }
     }
 }

@@ -97,6 +97,12 @@ pub struct ClientRecord<'a> {
     pub anchor_id: Fingerprint,
     /// The trust anchor's subject.
     pub anchor: &'a DistinguishedName,
+    /// The earliest nextUpdate among the CRLs that cleared the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crl_next_update: Option<Timestamp>,
+    /// Why the revocation status is not known, where it may be unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub revocation_unknown: Option<&'static str>,
 }
 
 /// Where decision records go.

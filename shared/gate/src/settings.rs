@@ -6,8 +6,11 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{Share, Sources, TrustSettings};
-use alb_mtls_verifier::{ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, VerificationPolicy};
+use alb_mtls_trust::{RevocationSettings, Share, Sources, TrustSettings};
+use alb_mtls_verifier::{
+    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationPolicy,
+    VerificationPolicy,
+};
 use http::HeaderName;
 
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
@@ -92,6 +95,14 @@ variables! {
         "sources of trust anchors, separated by white space: `ssm:/name`, `ssm:/path/*`, `s3://bucket/key[?versionId=…]`, `file:/path`";
     INTERMEDIATES, "MTLS_INTERMEDIATES", "none",
         "sources of untrusted intermediates, for clients that send only their own certificate";
+    CRLS, "MTLS_CRLS", "none",
+        "sources of CRLs, likewise: DER or PEM, also compressed with gzip";
+    REVOCATION, "MTLS_REVOCATION", "strict",
+        "with `MTLS_CRLS`: `strict`: a client whose status no CRL clears is refused; `soft`: it passes, and only revoked ones are refused; `off`";
+    REVOCATION_DEPTH, "MTLS_REVOCATION_DEPTH", "chain",
+        "`chain`: every certificate below the trust anchor is looked up; `leaf`: only the client's own";
+    CRL_GRACE, "MTLS_CRL_GRACE", "0s",
+        "how long after its nextUpdate a CRL still counts";
     REFRESH, "MTLS_REFRESH", "300s",
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", "24h",
@@ -225,6 +236,7 @@ impl Settings {
                         ExtendedKeyUsagePolicy::as_str,
                     )?,
                 },
+                revocation: values.revocation()?,
                 refresh: values.duration(REFRESH, 300)?,
                 max_stale: values.duration(MAX_STALE, 24 * 3_600)?,
                 max_anchor_loss: values.share(MAX_ANCHOR_LOSS)?,
@@ -343,6 +355,28 @@ impl Values {
                 "a duration up to 365d, such as `90s`, `5m`, `24h` or `7d`",
             )
         })
+    }
+
+    /// Settings about CRLs need CRLs: without them they would do nothing, and somebody meant them.
+    fn revocation(&self) -> Result<Option<RevocationSettings>, SettingsError> {
+        let Some(crls) = self.sources(CRLS)? else {
+            return match [REVOCATION, REVOCATION_DEPTH, CRL_GRACE]
+                .into_iter()
+                .find_map(|name| Some((name, self.get(name)?)))
+            {
+                None | Some((REVOCATION, "off")) => Ok(None),
+                Some((name, value)) => Err(wrong(name, value, "effect only when MTLS_CRLS is set")),
+            };
+        };
+        let mode = self.word(REVOCATION, RevocationMode::ALL, RevocationMode::as_str)?;
+        let depth = self.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?;
+        let grace = self.duration(CRL_GRACE, 0)?;
+        let policy = RevocationPolicy {
+            mode,
+            depth,
+            grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
+        };
+        Ok((mode != RevocationMode::Off).then_some(RevocationSettings { crls, policy }))
     }
 
     fn share(&self, name: &'static str) -> Result<Share, SettingsError> {
@@ -518,6 +552,9 @@ mod tests {
             ("MTLS_REFRESH", "-5s", "a duration"),
             ("MTLS_REFRESH", "99999999999999999999s", "a duration"),
             ("MTLS_MAX_STALE", "1 h", "a duration"),
+            ("MTLS_CRLS", "https://crl.example", "https://crl.example"),
+            ("MTLS_REVOCATION", "strict", "only when MTLS_CRLS is set"),
+            ("MTLS_CRL_GRACE", "1h", "only when MTLS_CRLS is set"),
             ("MTLS_MAX_ANCHOR_LOSS", "101%", "a percentage"),
             ("MTLS_HEADER", "a b", "a header name"),
             (
@@ -612,13 +649,17 @@ mod tests {
 
     #[test]
     fn defaults_are_those_of_the_table() {
-        let defaults = read(&[]).unwrap();
-        let table: Vec<(&str, &str)> = VARIABLES
+        // Settings about CRLs are only taken with CRLs.
+        let crls = [("MTLS_CRLS", "file:/crls.pem")];
+        let table = VARIABLES
             .iter()
             .filter(|variable| !matches!(variable.default, "required" | "none" | "any"))
-            .map(|variable| (variable.name, variable.default))
-            .collect();
-        assert_eq!(format!("{:?}", read(&table).unwrap()), format!("{defaults:?}"));
+            .map(|variable| (variable.name, variable.default));
+        let all: Vec<(&str, &str)> = table.chain(crls).collect();
+        assert_eq!(
+            format!("{:?}", read(&all).unwrap()),
+            format!("{:?}", read(&crls).unwrap())
+        );
     }
 
     #[test]
