@@ -305,6 +305,18 @@ fn a_time_that_cannot_be_told_denies() {
 }
 
 #[test]
+fn one_set_serves_every_thread() {
+    let policies = permit_when("context.path_is_plain");
+    let decide = || Asked::by(&anybody(), "GET", "/").decide(&policies);
+    std::thread::scope(|scope| {
+        let threads = [scope.spawn(decide), scope.spawn(decide)];
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), allowed_by("it"));
+        }
+    });
+}
+
+#[test]
 fn every_denial_has_its_own_detail() {
     let denials = [
         Denial::Forbidden { policies: Vec::new() },
