@@ -7,11 +7,11 @@ use alb_mtls_verifier::Timestamp;
 /// Clocks of concurrent callers may differ by this much; a clock that is put back further has been set.
 const CLOCK_TOLERANCE: i64 = 60;
 
-/// Longest time between attempts while there is a snapshot to serve, in seconds.
-const LONGEST_RELAXED_DELAY: u64 = 60;
+/// Longest time between attempts while there is a snapshot to serve.
+const LONGEST_RELAXED_DELAY: Duration = Duration::from_secs(60);
 
-/// Longest time between attempts while requests are being refused, in seconds.
-const LONGEST_URGENT_DELAY: u64 = 15;
+/// Longest time between attempts while requests are being refused.
+const LONGEST_URGENT_DELAY: Duration = Duration::from_secs(15);
 
 /// The times of past look-ups and what follows from them.
 #[derive(Clone, Debug)]
@@ -68,10 +68,15 @@ impl Schedule {
 
     /// Whether enough time has passed since the last failure.
     pub(crate) fn may_try(&self, now: Timestamp) -> bool {
-        match self.last_failure {
-            None => true,
-            Some(last) => now.unix_seconds() - last.unix_seconds() >= self.retry_after,
-        }
+        let Some(last) = self.last_failure else {
+            return true;
+        };
+        let wait = if self.is_urgent(now) {
+            self.retry_after.min(seconds(LONGEST_URGENT_DELAY))
+        } else {
+            self.retry_after
+        };
+        now.unix_seconds() - last.unix_seconds() >= wait
     }
 
     /// Seconds since the last success.
@@ -105,10 +110,14 @@ impl Schedule {
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
-        let urgent = self.age(now).is_none_or(|age| age > self.max_stale);
-        let longest = longest_delay(self.failures, urgent);
+        let longest = longest_delay(self.failures, self.is_urgent(now));
         // Half of it at least, so that processes which failed together do not come back together.
         self.retry_after = fastrand::i64(longest - longest / 2..=longest);
+    }
+
+    /// Whether there is nothing to serve.
+    fn is_urgent(&self, now: Timestamp) -> bool {
+        self.age(now).is_none_or(|age| age > self.max_stale)
     }
 
     /// When the clock was put back, ages would come out too small, for ever in the worst case: they begin anew, and
@@ -130,8 +139,10 @@ fn longest_delay(failures: u32, urgent: bool) -> i64 {
     let doubled = |first: u64, times: u32| first.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX));
     let delay = match (urgent, failures) {
         (true, 0 | 1) => 0,
-        (true, failures) => doubled(1, (failures - 2).min(32)).min(LONGEST_URGENT_DELAY),
-        (false, failures) => doubled(5, failures.saturating_sub(1).min(32)).min(LONGEST_RELAXED_DELAY),
+        (true, failures) => doubled(1, (failures - 2).min(32)).min(LONGEST_URGENT_DELAY.as_secs()),
+        (false, failures) => {
+            doubled(5, failures.saturating_sub(1).min(32)).min(LONGEST_RELAXED_DELAY.as_secs())
+        }
     };
     i64::try_from(delay).unwrap_or(i64::MAX)
 }
@@ -221,6 +232,17 @@ mod tests {
         schedule.succeeded(START);
         schedule.failed(after(4_000));
         assert!(schedule.may_try(after(4_000)));
+    }
+
+    #[test]
+    fn what_was_backed_off_far_is_tried_again_soon_when_it_becomes_urgent() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        for _ in 0..8 {
+            schedule.failed(after(3_590));
+        }
+        assert!(!schedule.may_try(after(3_600)));
+        assert!(schedule.may_try(after(3_605)));
     }
 
     #[test]
