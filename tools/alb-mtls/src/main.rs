@@ -1,5 +1,6 @@
 //! The operator's command line: one module for each sub-command.
 
+mod bundle;
 mod clients;
 mod demo_pki;
 mod event;
@@ -37,6 +38,8 @@ enum Command {
     Local(local::LocalArguments),
     /// Print the event that a load balancer would send to a function
     Event(event::EventArguments),
+    /// Check trust anchors, and publish them to SSM Parameter Store or S3
+    Bundle(bundle::BundleArguments),
     /// Check Cedar policies, and what they say to a request
     Policy(policy::PolicyArguments),
     /// List the clients in the logs of a function, and the trust anchors that they came by
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Pki(arguments) => demo_pki::run(arguments),
         Command::Local(arguments) => local::run(arguments),
         Command::Event(arguments) => event::run(arguments),
+        Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),

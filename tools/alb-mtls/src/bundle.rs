@@ -1,0 +1,84 @@
+//! `alb-mtls bundle`
+
+mod change;
+mod lint;
+mod location;
+mod objects;
+mod parameters;
+mod publish;
+mod report;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use alb_mtls_trust::{Deadline, InvalidSource, Source};
+use clap::{Args, Subcommand};
+
+use crate::outcome::finish;
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls bundle lint anchors.pem
+  alb-mtls bundle lint 'ssm:/mtls/anchors/*' s3://pki-bundles/anchors.pem
+  alb-mtls bundle publish anchors.pem --to 'ssm:/mtls/anchors/*'
+  alb-mtls bundle publish anchors.pem --to s3://pki-bundles/anchors.pem --pointer ssm:/mtls/anchors
+
+Credentials and region come from the environment, as for the functions: AWS_REGION, AWS_ACCESS_KEY_ID and so on, or a
+profile. For a profile of `aws sso login`, run: eval \"$(aws configure export-credentials --format env)\"";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct BundleArguments {
+    #[command(subcommand)]
+    command: BundleCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum BundleCommand {
+    /// Read trust anchors like the functions do, and say all that is wrong or notable
+    Lint(lint::LintArguments),
+    /// Put trust anchors where the functions read them, after a look at what changes
+    Publish(publish::PublishArguments),
+}
+
+pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return finish(Err(format!("cannot start: {error}"))),
+    };
+    runtime.block_on(async {
+        match arguments.command {
+            BundleCommand::Lint(arguments) => lint::run(&arguments).await,
+            BundleCommand::Publish(arguments) => publish::run(&arguments).await,
+        }
+    })
+}
+
+/// Nobody waits for a request here; a slow answer is better than none.
+fn patience() -> Deadline {
+    Deadline::after(Duration::from_secs(30))
+}
+
+/// A source, or the path of a file as one writes it in a shell.
+#[derive(Clone, Debug)]
+struct SourceOrPath(Source);
+
+impl FromStr for SourceOrPath {
+    type Err = InvalidSource;
+
+    fn from_str(word: &str) -> Result<Self, InvalidSource> {
+        let has_scheme = ["file:", "ssm:", "s3:"]
+            .iter()
+            .any(|scheme| word.starts_with(scheme));
+        if has_scheme || word.contains("://") || word.is_empty() {
+            return word.parse().map(Self);
+        }
+        let path = Path::new(word);
+        // Without a current directory the path stays as it is, and reading it says what is wrong.
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        Ok(Self(Source::File(absolute)))
+    }
+}

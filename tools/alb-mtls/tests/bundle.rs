@@ -1,0 +1,476 @@
+//! `alb-mtls bundle`, as an operator runs it: the built program, its environment, moto's server.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
+
+#[expect(
+    dead_code,
+    reason = "made for the tests of the library, which need more of it"
+)]
+#[path = "../../../shared/trust/tests/trust/support/moto.rs"]
+mod moto;
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use moto::{moto, store};
+use pki::{CertificateBuilder, KeyKind};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn ca(name: &str) -> String {
+    let builder = CertificateBuilder::root(&format!("CN={name},O=Bundle Tests"));
+    builder.self_signed().unwrap().pem()
+}
+
+/// A directory to work in.
+struct Directory(TempDir);
+
+impl Directory {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        fs::write(self.0.path().join(name), content).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.0.path().join(name)).unwrap()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.run_and_answer(arguments, "")
+    }
+
+    fn run_and_answer(&self, arguments: &[&str], answer: &str) -> Output {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_alb-mtls"))
+            .arg("bundle")
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env_clear()
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto().port))
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It may have ended without reading.
+        let _ = child.stdin.take().unwrap().write_all(answer.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let output = self.run(&[arguments, &["--json"]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+
+    /// The subjects' common names that a lint of these sources finds.
+    fn anchors(&self, sources: &[&str]) -> Vec<String> {
+        let output = self.run(&[&["lint", "--json"], sources].concat());
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let mut names: Vec<String> = report["anchors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|anchor| {
+                let subject = anchor["subject"].as_str().unwrap();
+                subject
+                    .strip_prefix("CN=")
+                    .unwrap()
+                    .strip_suffix(",O=Bundle Tests")
+                    .unwrap()
+                    .into()
+            })
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn lint_of_a_clean_file_ends_with_0_and_shows_what_is_in_it() {
+    let directory = Directory::new();
+    directory.write("anchors.pem", &format!("{}{}", ca("One"), ca("Two")));
+    let output = directory.run(&["lint", "anchors.pem"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+    let text = stdout(&output);
+    assert!(text.contains("anchors.pem: 2 certificates"), "{text}");
+    assert!(text.contains("anchor: CN=One,O=Bundle Tests; "), "{text}");
+    assert!(
+        text.ends_with("2 trust anchors, 0 errors, 0 warnings, 0 notices\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn lint_ends_with_1_for_what_is_refused_and_lists_all_of_it() {
+    let directory = Directory::new();
+    let client = CertificateBuilder::client("CN=client")
+        .self_signed()
+        .unwrap()
+        .pem();
+    directory.write("anchors.pem", &[client.clone(), ca("One"), client].concat());
+    directory.write("empty.pem", "");
+    let output = directory.run(&["lint", "anchors.pem", "empty.pem"]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = stdout(&output);
+    assert!(
+        text.contains("entry 1: is not a CA certificate") && text.contains("entry 3: is not"),
+        "{text}"
+    );
+    assert!(text.contains("there is no certificate in it"), "{text}");
+}
+
+#[test]
+fn lint_ends_with_1_for_a_warning_and_with_0_for_a_notice() {
+    let directory = Directory::new();
+    let expiring = CertificateBuilder::root("CN=Expiring")
+        .days(10)
+        .self_signed()
+        .unwrap();
+    directory.write("expiring.pem", &expiring.pem());
+    let output = directory.run(&["lint", "expiring.pem"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stdout(&output).contains("warning: entry 1 of"),
+        "{}",
+        stdout(&output)
+    );
+
+    let rsa = CertificateBuilder::root("CN=RSA 2048")
+        .key_kind(KeyKind::Rsa2048)
+        .self_signed()
+        .unwrap();
+    directory.write("rsa.pem", &rsa.pem());
+    let output = directory.run(&["lint", "rsa.pem"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(
+        stdout(&output).contains("notice: entry 1 of"),
+        "{}",
+        stdout(&output)
+    );
+}
+
+#[test]
+fn lint_ends_with_2_for_what_cannot_be_read() {
+    let directory = Directory::new();
+    for source in ["missing.pem", "ssm:/lint/missing", "s3://lint-missing/key"] {
+        let output = directory.run(&["lint", source]);
+        assert_eq!(output.status.code(), Some(2), "{source}");
+        assert!(
+            stdout(&output).contains("there is no such"),
+            "{}",
+            stdout(&output)
+        );
+    }
+    let output = directory.run(&["lint", "http://example.com/anchors.pem"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("has no known scheme"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn publishes_below_a_path_and_keeps_it_in_step() {
+    let directory = Directory::new();
+    let many: Vec<(String, String)> = (1..=25)
+        .map(|number| format!("CA {number:02}"))
+        .map(|name| (ca(&name), name))
+        .collect();
+    let bundle = |range: std::ops::Range<usize>| {
+        many[range]
+            .iter()
+            .map(|(pem, _)| pem.as_str())
+            .collect::<String>()
+    };
+    let names = |range: std::ops::Range<usize>| {
+        many[range]
+            .iter()
+            .map(|(_, name)| name.clone())
+            .collect::<Vec<_>>()
+    };
+    let publish = ["publish", "anchors.pem", "--to", "ssm:/published/*"];
+
+    directory.write("anchors.pem", &bundle(0..20));
+    let result = directory.json(&publish);
+    let parameters = result["written"].as_array().unwrap().len();
+    assert!(
+        (2..20).contains(&parameters),
+        "several certificates share a parameter: {parameters}"
+    );
+    assert_eq!(result["change"]["added"].as_array().unwrap().len(), 20);
+    assert_eq!(directory.anchors(&["ssm:/published/*"]), names(0..20));
+
+    // The same again changes nothing.
+    let result = directory.json(&publish);
+    assert_eq!(
+        (
+            result["written"].as_array().unwrap().len(),
+            result["deleted"].as_array().unwrap().len()
+        ),
+        (0, 0)
+    );
+
+    directory.write("anchors.pem", &bundle(5..25));
+    let refused = directory.run(&publish);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stderr(&refused).contains("- removed: CN=CA 01"),
+        "{}",
+        stderr(&refused)
+    );
+    assert!(
+        stderr(&refused).contains("5 added, 5 removed, 15 kept"),
+        "{}",
+        stderr(&refused)
+    );
+    assert_eq!(
+        directory.anchors(&["ssm:/published/*"]),
+        names(0..20),
+        "nothing was written"
+    );
+
+    let output = directory.run(&[&publish[..], &["--dry-run", "--yes"]].concat());
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        directory.anchors(&["ssm:/published/*"]),
+        names(0..20),
+        "nothing was written"
+    );
+
+    let output = directory.run_and_answer(&publish, "y\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(directory.anchors(&["ssm:/published/*"]), names(5..25));
+
+    directory.write("anchors.pem", &bundle(10..12));
+    let output = directory.run(&[&publish[..], &["--yes"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(directory.anchors(&["ssm:/published/*"]), names(10..12));
+}
+
+#[test]
+fn any_answer_but_yes_keeps_everything() {
+    let directory = Directory::new();
+    directory.write("old.pem", &ca("Old"));
+    directory.write("new.pem", &ca("New"));
+    directory.json(&["publish", "old.pem", "--to", "ssm:/answers"]);
+    for answer in ["", "\n", "n\n", "no\n", "yes please\n", "Y E S\n"] {
+        let output = directory.run_and_answer(&["publish", "new.pem", "--to", "ssm:/answers"], answer);
+        assert_eq!(output.status.code(), Some(1), "{answer:?}");
+        assert_eq!(directory.anchors(&["ssm:/answers"]), ["Old"]);
+    }
+}
+
+#[test]
+fn one_parameter_takes_what_fits_and_says_where_to_put_more() {
+    let directory = Directory::new();
+    let large: String = (0..8).map(|number| ca(&format!("CA {number}"))).collect();
+    directory.write("large.pem", &large);
+    let output = directory.run(&["publish", "large.pem", "--to", "ssm:/single/anchors"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("`ssm:/single/anchors/*`"),
+        "{}",
+        stderr(&output)
+    );
+
+    let output = directory.run(&[
+        "publish",
+        "large.pem",
+        "--to",
+        "ssm:/single/anchors",
+        "--tier",
+        "advanced",
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(directory.anchors(&["ssm:/single/anchors"]).len(), 8);
+}
+
+#[tokio::test]
+async fn publishes_an_object_and_prints_a_pointer_that_can_be_used_as_it_is() {
+    store().make_bucket("published").await;
+    let directory = Directory::new();
+    directory.write("anchors.pem", &ca("One"));
+    let output = directory.run(&["publish", "anchors.pem", "--to", "s3://published/anchors.pem"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let first = stdout(&output).trim().to_owned();
+    assert!(
+        first.starts_with("s3://published/anchors.pem?versionId="),
+        "{first}"
+    );
+
+    directory.write("more.pem", &[directory.read("anchors.pem"), ca("Two")].concat());
+    let output = directory.run(&["publish", "more.pem", "--to", "s3://published/anchors.pem"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        directory.anchors(&[&first]),
+        ["One"],
+        "the pointer keeps its version"
+    );
+    assert_eq!(directory.anchors(&["s3://published/anchors.pem"]), ["One", "Two"]);
+
+    let again = directory.run(&["publish", "more.pem", "--to", "s3://published/anchors.pem"]);
+    assert_eq!(
+        stdout(&again),
+        stdout(&output),
+        "the same bundle is not written again"
+    );
+}
+
+#[tokio::test]
+async fn switches_a_pointer_and_compares_with_what_it_leads_to() {
+    store().make_bucket("pointed").await;
+    let directory = Directory::new();
+    directory.write("one.pem", &ca("One"));
+    directory.write("two.pem", &ca("Two"));
+    for (pointer, source) in [
+        ("ssm:/pointed/anchors", "ssm:/pointed/anchors"),
+        ("pointer.txt", "pointer.txt"),
+    ] {
+        let publish = |file| {
+            [
+                "publish",
+                file,
+                "--to",
+                "s3://pointed/anchors.pem",
+                "--pointer",
+                pointer,
+            ]
+        };
+        let result = directory.json(&publish("one.pem"));
+        assert_eq!(result["change"]["added"].as_array().unwrap().len(), 1);
+        assert_eq!(directory.anchors(&[source]), ["One"]);
+
+        let refused = directory.run(&publish("two.pem"));
+        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(directory.anchors(&[source]), ["One"]);
+        let two = publish("two.pem");
+        let result = directory.json(&[&two[..], &["--yes"]].concat());
+        assert_eq!(directory.anchors(&[source]), ["Two"]);
+        let unchanged = directory.json(&publish("two.pem"));
+        assert_eq!(unchanged["pointer"], result["pointer"]);
+        assert_eq!(unchanged["written"].as_array().unwrap().len(), 0);
+    }
+    assert!(
+        directory
+            .read("pointer.txt")
+            .starts_with("s3://pointed/anchors.pem?versionId=")
+    );
+}
+
+#[tokio::test]
+async fn replaces_what_cannot_be_used_only_when_told_to() {
+    let directory = Directory::new();
+    store().put_parameter("/unusable/anchors", "damaged").await;
+    directory.write("anchors.pem", &ca("One"));
+    let publish = ["publish", "anchors.pem", "--to", "ssm:/unusable/anchors"];
+    let output = directory.run(&publish);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("what is published now cannot be used"),
+        "{}",
+        stderr(&output)
+    );
+    directory.json(&[&publish[..], &["--yes"]].concat());
+    assert_eq!(directory.anchors(&["ssm:/unusable/anchors"]), ["One"]);
+}
+
+#[test]
+fn publishes_nothing_that_the_functions_would_refuse() {
+    let directory = Directory::new();
+    let credential = CertificateBuilder::root("CN=Root").self_signed().unwrap();
+    let key = credential.key().to_pem().unwrap();
+    directory.write("key.pem", &[credential.pem(), key].concat());
+    let output = directory.run(&["publish", "key.pem", "--to", "ssm:/never", "--yes"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("entry 2: holds a private key"),
+        "{}",
+        stderr(&output)
+    );
+    let output = directory.run(&["publish", "missing.pem", "--to", "ssm:/never", "--yes"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(directory.run(&["lint", "ssm:/never"]).status.code(), Some(2));
+}
+
+#[test]
+fn wrong_usage_is_one_clear_error() {
+    let directory = Directory::new();
+    directory.write("anchors.pem", &ca("One"));
+    for (arguments, words) in [
+        (
+            &["publish", "anchors.pem", "--to", "anchors.pem"][..],
+            "has no known scheme",
+        ),
+        (&["publish", "anchors.pem", "--to", "file:/tmp/x"], "is a file"),
+        (
+            &["publish", "anchors.pem", "--to", "s3://bucket/key?versionId=1"],
+            "names a version",
+        ),
+        (
+            &["publish", "anchors.pem", "--to", "ssm:/name:3"],
+            "without ARN, version or label",
+        ),
+        (
+            &["publish", "anchors.pem", "--to", "ssm:/a", "--pointer", "ssm:/b"],
+            "only objects are pointed to",
+        ),
+        (
+            &[
+                "publish",
+                "anchors.pem",
+                "--to",
+                "s3://bucket/key",
+                "--pointer",
+                "ssm:/b/*",
+            ],
+            "name a parameter or a file",
+        ),
+        (&["publish", "--to", "ssm:/a"], "SOURCE"),
+        (&["lint"], "SOURCE"),
+        (&["lint", "anchors.pem", "anchors.pem"], "is named twice"),
+    ] {
+        let output = directory.run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            stderr(&output).contains(words),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
+    }
+}
+
+#[test]
+fn without_a_region_it_says_what_to_set() {
+    let directory = Directory::new();
+    let output = Command::new(env!("CARGO_BIN_EXE_alb-mtls"))
+        .args(["bundle", "lint", "ssm:/anchors"])
+        .current_dir(directory.0.path())
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto().port))
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stdout(&output).contains("set AWS_REGION"), "{}", stdout(&output));
+}
