@@ -125,7 +125,7 @@ fn every_certificate_has_its_private_key_beside_it() {
         .keys()
         .filter_map(|name| name.strip_suffix(".key"))
         .collect();
-    assert_eq!(keys.len(), 13, "{keys:?}");
+    assert_eq!(keys.len(), 14, "{keys:?}");
     for name in keys {
         let (certificate, key) = (format!("{name}.pem"), format!("{name}.key"));
         assert_eq!(
@@ -382,4 +382,69 @@ fn issues_nothing_from_what_is_wrong() {
         assert_eq!(alb_mtls(&arguments).status.code(), Some(2), "{usage:?}");
     }
     assert_eq!(contents(DEMO.path()), before);
+}
+
+/// openssl's verdict on a client with the CRLs of both levels.
+fn verdict_with_crls(directory: &Path, client: &str) -> Result<(), String> {
+    let crls = ["client-root.crl.pem", "issuing-ca.crl.pem"]
+        .map(|name| fs::read_to_string(directory.join(name)).unwrap());
+    fs::write(directory.join("all.crl.pem"), crls.concat()).unwrap();
+    let file = format!("{client}.pem");
+    let arguments = [
+        "verify",
+        "-crl_check_all",
+        "-CRLfile",
+        "all.crl.pem",
+        "-CAfile",
+        "anchors.pem",
+        "-untrusted",
+        &file,
+        &file,
+    ];
+    let output = openssl(directory, &arguments);
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(stderr(&output))
+    }
+}
+
+#[test]
+fn revokes_a_client_and_no_other() {
+    let directory = TempDir::new().unwrap();
+    init(directory.path(), &[]);
+    let dir = directory.path().to_str().unwrap();
+    assert!(
+        verdict_with_crls(directory.path(), "revoked")
+            .unwrap_err()
+            .contains("certificate revoked")
+    );
+    verdict_with_crls(directory.path(), "p384").unwrap();
+    alb_mtls_ok(&["pki", "revoke", "--dir", dir, "--name", "p384"]);
+    assert!(
+        verdict_with_crls(directory.path(), "p384")
+            .unwrap_err()
+            .contains("certificate revoked")
+    );
+    verdict_with_crls(directory.path(), "good").unwrap();
+    assert!(
+        verdict_with_crls(directory.path(), "revoked").is_err(),
+        "an earlier revocation stays"
+    );
+}
+
+#[test]
+fn says_why_a_client_cannot_be_revoked() {
+    let directory = TempDir::new().unwrap();
+    let dir = directory.path().to_str().unwrap();
+    assert!(alb_mtls_error(&["pki", "revoke", "--dir", dir, "--name", "good"]).contains("pki init"));
+    init(directory.path(), &[]);
+    for (name, words) in [
+        ("revoked", "is revoked already"),
+        ("foreign-ca", "was not issued by the demo's issuing CA"),
+        ("nobody", "nobody.pem"),
+    ] {
+        let error = alb_mtls_error(&["pki", "revoke", "--dir", dir, "--name", name]);
+        assert!(error.contains(words), "{name}: {error}");
+    }
 }

@@ -1,5 +1,8 @@
+use std::path::Path;
+
 use der::Encode;
 use der::asn1::Uint;
+use der::oid::AssociatedOid;
 use der::oid::db::rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -245,6 +248,8 @@ impl Entry {
     }
 }
 
+const LABEL: &str = "X509 CRL";
+
 /// A certificate revocation list in DER, sound or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crl {
@@ -257,13 +262,74 @@ impl Crl {
         Self { der: der.into() }
     }
 
+    /// Reads a file with one CRL in PEM.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, or holds no such block.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let file = |reason: String| Error::File {
+            action: "read",
+            path: path.to_owned(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| file(error.to_string()))?;
+        let block = pem::parse(text).map_err(|error| file(error.to_string()))?;
+        match block.tag() {
+            LABEL => Ok(Self::from_der(block.into_contents())),
+            other => Err(file(format!("holds a `{other}` and no CRL"))),
+        }
+    }
+
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
+    /// Whether there is an entry for this certificate.
+    ///
+    /// # Errors
+    ///
+    /// When one of both cannot be read.
+    pub fn revokes(&self, certificate: impl AsRef<Certificate>) -> Result<bool, Error> {
+        let serial = raw::integer(&certificate.as_ref().serial()?)?;
+        let entries = self.to_be_signed()?.revoked_certificates.unwrap_or_default();
+        Ok(entries.iter().any(|entry| entry.serial_number == serial))
+    }
+
+    /// The next CRL of the same issuer, which revokes this certificate too, from now on.
+    ///
+    /// # Errors
+    ///
+    /// When one of them cannot be read, or the result cannot be encoded or signed.
+    pub fn revoking(
+        &self,
+        certificate: impl AsRef<Certificate>,
+        authority: &Credential,
+        number: u64,
+        next_update: OffsetDateTime,
+    ) -> Result<Self, Error> {
+        let now = OffsetDateTime::now_utc();
+        let entry = Entry {
+            serial: certificate.as_ref().serial()?,
+            reason: None,
+            revoked_at: now,
+        };
+        let number = Uint::new(&number.to_be_bytes()).map_err(Error::encode("CRL number"))?;
+        self.edited(authority.key(), |list| {
+            list.revoked_certificates
+                .get_or_insert_default()
+                .push(entry.to_raw()?);
+            list.this_update = x509_time(now)?;
+            list.next_update = Some(x509_time(next_update)?);
+            let extensions = list.extensions.get_or_insert_default();
+            extensions.retain(|extension| extension.extn_id != CrlNumber::OID);
+            push(extensions, Criticality::NotCritical, &CrlNumber(number))
+        })
+    }
+
     /// One PEM block with 64-column lines, each ending in a line feed.
     pub fn pem(&self) -> String {
-        crate::pem_text("X509 CRL", self.der.clone())
+        crate::pem_text(LABEL, self.der.clone())
     }
 
     /// A copy in which something is changed, signed again with the issuer's `key`.
@@ -276,14 +342,17 @@ impl Crl {
         key: &Key,
         change: impl FnOnce(&mut TbsCertList) -> Result<(), Error>,
     ) -> Result<Self, Error> {
-        let mut tbs: TbsCertList = Signed::from_der(&self.der)?
-            .to_be_signed
-            .decode_as()
-            .map_err(|error| Error::malformed("CRL", error))?;
+        let mut tbs = self.to_be_signed()?;
         change(&mut tbs)?;
         let algorithm = key.default_algorithm();
         tbs.signature = raw::algorithm_identifier(algorithm)?;
         Self::sign(&tbs, key, algorithm)
+    }
+
+    fn to_be_signed(&self) -> Result<TbsCertList, Error> {
+        let signed = Signed::from_der(&self.der)?;
+        let list = signed.to_be_signed.decode_as();
+        list.map_err(|error| Error::malformed("CRL", error))
     }
 
     fn sign(tbs: &TbsCertList, key: &Key, algorithm: SignatureAlgorithm) -> Result<Self, Error> {

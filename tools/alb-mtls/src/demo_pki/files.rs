@@ -1,10 +1,41 @@
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use pki::{Certificate, Credential, chain_pem, write_private, write_public};
+use pki::{Certificate, Credential, Crl, chain_pem, write_private, write_public};
+use time::{Duration, OffsetDateTime};
 
 /// Where the issuing CA lies, which `pki issue` uses again.
 pub(super) const ISSUING_CERTIFICATE: &str = "issuing-ca.pem";
 pub(super) const ISSUING_KEY: &str = "issuing-ca.key";
+/// The issuing CA's CRL, which `pki revoke` makes anew.
+pub(super) const ISSUING_CRL: &str = "issuing-ca.crl.pem";
+
+/// The number of a CRL that is made now: later ones have larger numbers, without a file to count them in.
+pub(super) fn crl_number(now: OffsetDateTime) -> u64 {
+    u64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or_default()
+}
+
+/// The demo's CRLs live as long as its certificates: nobody makes them anew every day.
+pub(super) fn crl_next_update(now: OffsetDateTime) -> OffsetDateTime {
+    now + Duration::days(3650)
+}
+
+/// A name that stays in its directory and needs no escaping, in a shell or in a distinguished name.
+#[derive(Clone, Debug)]
+pub(super) struct FileName(pub(super) String);
+
+impl FromStr for FileName {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+        if text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.chars().all(plain) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("a name begins with a letter or a digit and holds only those, `.`, `_` and `-`")
+        }
+    }
+}
 
 /// Files to be written, each with what it holds, and how to speak of them.
 #[derive(Debug, Default)]
@@ -37,6 +68,16 @@ impl FileSet {
         self.files.push(File {
             name: name.to_owned(),
             content: chain_pem(chain),
+            secrecy: Secrecy::Public,
+        });
+        self.rows.push((what.to_owned(), name.to_owned()));
+    }
+
+    /// A CRL.
+    pub(super) fn crl(&mut self, what: &str, name: &str, crl: &Crl) {
+        self.files.push(File {
+            name: name.to_owned(),
+            content: crl.pem(),
             secrecy: Secrecy::Public,
         });
         self.rows.push((what.to_owned(), name.to_owned()));

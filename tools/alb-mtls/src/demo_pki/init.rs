@@ -1,15 +1,20 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pki::{Certificate, CertificateBuilder, Credential, GeneralName, KeyKind, Purpose};
+use pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, GeneralName, KeyKind, Purpose};
 use time::{Duration, OffsetDateTime};
 
-use super::files::{self, FileSet, ISSUING_CERTIFICATE, ISSUING_KEY, file_names};
+use super::files::{
+    self, FileSet, ISSUING_CERTIFICATE, ISSUING_CRL, ISSUING_KEY, crl_next_update, crl_number, file_names,
+};
 
 const SERVER: &str = "server";
 const SERVER_AUTHORITY: &str = "server-ca.pem";
 const ROOT: &str = "client-root.pem";
+const ROOT_CRL: &str = "client-root.crl.pem";
 const ANCHORS: &str = "anchors.pem";
+/// The client that is on the issuing CA's CRL from the start.
+const REVOKED: &str = "revoked";
 
 /// Browsers refuse server certificates that are valid for longer.
 const SERVER_DAYS: u32 = 825;
@@ -75,12 +80,13 @@ enum Kind {
     ServerOnly,
 }
 
-const CLIENTS: [Client; 11] = [
+const CLIENTS: [Client; 12] = [
     Client::new("good", "client, good", KeyKind::P256, Kind::Good),
     Client::new("p384", "client, good, P-384", KeyKind::P384, Kind::Good),
     Client::new("p521", "client, good, P-521", KeyKind::P521, Kind::Good),
     Client::new("rsa-2048", "client, good, RSA-2048", KeyKind::Rsa2048, Kind::Good),
     Client::new("rsa-4096", "client, good, RSA-4096", KeyKind::Rsa4096, Kind::Good),
+    Client::new(REVOKED, "client, revoked", KeyKind::P256, Kind::Good),
     Client::new("expired", "client, expired", KeyKind::P256, Kind::Expired),
     Client::new(
         "not-yet-valid",
@@ -124,7 +130,7 @@ impl Client {
         }
     }
 
-    fn make(&self, files: &mut FileSet, issuing: &Credential) -> Result<(), pki::Error> {
+    fn make(&self, files: &mut FileSet, issuing: &Credential) -> Result<Credential, pki::Error> {
         let now = OffsetDateTime::now_utc();
         let subject = format!("CN={},OU=Clients,O=Example", self.name);
         let builder = CertificateBuilder::client(&subject)
@@ -157,7 +163,8 @@ impl Client {
         };
         let chain =
             std::iter::once(client.certificate()).chain(authority.as_ref().map(Credential::certificate));
-        files.credential(self.what, self.name, &client, chain)
+        files.credential(self.what, self.name, &client, chain)?;
+        Ok(client)
     }
 }
 
@@ -188,9 +195,25 @@ fn make() -> Result<FileSet, pki::Error> {
     files.certificates("trust anchors for the functions", ANCHORS, [&root]);
     files.credential("issuing CA, for pki issue", "issuing-ca", &issuing, [&issuing])?;
 
+    let now = OffsetDateTime::now_utc();
+    let crl = || {
+        CrlBuilder::new()
+            .valid(now - Duration::HOUR, crl_next_update(now))
+            .number(crl_number(now))
+    };
+    let mut issuing_crl = crl();
     for client in &CLIENTS {
-        client.make(&mut files, &issuing)?;
+        let credential = client.make(&mut files, &issuing)?;
+        if client.name == REVOKED {
+            issuing_crl = issuing_crl.revoke(&credential);
+        }
     }
+    files.crl("CRL of the client root", ROOT_CRL, &crl().issued_by(&root)?);
+    files.crl(
+        "CRL of the issuing CA",
+        ISSUING_CRL,
+        &issuing_crl.issued_by(&issuing)?,
+    );
     Ok(files)
 }
 
@@ -223,7 +246,16 @@ fn is_there(directory: &Path) -> Result<bool, InitError> {
 }
 
 fn expected_files() -> Vec<String> {
-    let authorities = [SERVER_AUTHORITY, ROOT, ANCHORS, ISSUING_CERTIFICATE, ISSUING_KEY].map(str::to_owned);
+    let authorities = [
+        SERVER_AUTHORITY,
+        ROOT,
+        ROOT_CRL,
+        ANCHORS,
+        ISSUING_CERTIFICATE,
+        ISSUING_CRL,
+        ISSUING_KEY,
+    ]
+    .map(str::to_owned);
     let owners = std::iter::once(SERVER).chain(CLIENTS.iter().map(|client| client.name));
     authorities
         .into_iter()

@@ -1,11 +1,10 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use pki::{CertificateBuilder, Credential, KeyKind};
 
-use super::files::{FileSet, ISSUING_CERTIFICATE, ISSUING_KEY, file_names};
+use super::files::{FileName, FileSet, ISSUING_CERTIFICATE, ISSUING_KEY, file_names};
 
 #[derive(Args, Debug)]
 pub(super) struct IssueArguments {
@@ -68,23 +67,6 @@ impl From<ClientKey> for KeyKind {
             ClientKey::Rsa2048 => Self::Rsa2048,
             ClientKey::Rsa3072 => Self::Rsa3072,
             ClientKey::Rsa4096 => Self::Rsa4096,
-        }
-    }
-}
-
-/// A name that stays in its directory and needs no escaping, in a shell or in a distinguished name.
-#[derive(Clone, Debug)]
-struct FileName(String);
-
-impl FromStr for FileName {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
-        if text.starts_with(|first: char| first.is_ascii_alphanumeric()) && text.chars().all(plain) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("a name begins with a letter or a digit and holds only those, `.`, `_` and `-`")
         }
     }
 }
