@@ -251,6 +251,7 @@ fn of_io(error: &io::Error, connecting: bool) -> Failure {
         | io::ErrorKind::NotConnected
         | io::ErrorKind::UnexpectedEof => Failure::Closed(explanation),
         _ if connecting => Failure::Unreachable(explanation),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Failure::Protocol(explanation),
         _ => Failure::Closed(explanation),
     }
 }

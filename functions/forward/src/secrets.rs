@@ -5,10 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_trust::{Parameter, Source};
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ssm::error::DisplayErrorContext;
-use tokio::sync::{Mutex, OnceCell};
+use alb_mtls_trust::{Content, Deadline, Loader, Source};
+use tokio::sync::Mutex;
 
 use crate::failure::Failure;
 
@@ -19,8 +17,8 @@ const LATER_DEADLINE: Duration = Duration::from_secs(2);
 /// Time until the next attempt after one that failed.
 const AFTER_FAILURE: Duration = Duration::from_secs(30);
 
-/// Largest file that is read; a parameter holds 8 KB at most.
-const MAXIMUM_FILE: u64 = 64 * 1024;
+/// Largest secret that is read, in bytes. A parameter holds 8 KB at most.
+const MAXIMUM: usize = 64 * 1024;
 
 /// A secret's text. Its debug form shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,9 +32,7 @@ impl fmt::Debug for Secret {
 
 /// Reads secrets. The AWS SDK is set up at the first parameter that is read, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets {
-    configuration: OnceCell<SdkConfig>,
-}
+pub(crate) struct Secrets(Loader);
 
 impl Secrets {
     /// The content of a source, decrypted.
@@ -44,51 +40,23 @@ impl Secrets {
     /// # Errors
     /// What is wrong, with the source's name.
     pub(crate) async fn read(&self, source: &Source) -> Result<Secret, String> {
-        let content = match source {
-            Source::File(path) => read_file(path).await,
-            Source::Parameter(parameter) => self.read_parameter(parameter).await,
-            Source::ParameterPath(_) | Source::Object(_) => Err("no place for a key".to_owned()),
-        };
-        content
-            .map(Secret)
-            .map_err(|error| format!("`{source}`: {error}"))
-    }
-
-    async fn read_parameter(&self, parameter: &Parameter) -> Result<String, String> {
-        let configuration = self
-            .configuration
-            .get_or_init(|| aws_config::defaults(BehaviorVersion::latest()).load())
-            .await;
-        let mut builder = aws_sdk_ssm::config::Builder::from(configuration);
-        if let Some(region) = &parameter.region {
-            builder = builder.region(Region::new(region.clone()));
+        let deadline = Deadline::after(FIRST_DEADLINE);
+        let documents = self
+            .0
+            .fetch(source, &[], MAXIMUM, deadline)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut text = String::new();
+        for document in documents {
+            match document.content {
+                Content::New(bytes) => {
+                    text.push_str(&String::from_utf8(bytes).map_err(|_| format!("`{source}`: is not text"))?);
+                }
+                Content::Unchanged => return Err(format!("`{source}`: was not read")),
+            }
         }
-        let client = aws_sdk_ssm::Client::from_conf(builder.build());
-        let answer = client
-            .get_parameter()
-            .name(&parameter.name)
-            .with_decryption(true)
-            .send()
-            .await;
-        let answer = answer.map_err(|error| DisplayErrorContext(error).to_string())?;
-        answer
-            .parameter
-            .and_then(|parameter| parameter.value)
-            .ok_or_else(|| "the parameter has no value".to_owned())
+        Ok(Secret(text))
     }
-}
-
-async fn read_file(path: &std::path::Path) -> Result<String, String> {
-    let length = tokio::fs::metadata(path)
-        .await
-        .map_err(|error| error.to_string())?
-        .len();
-    if length > MAXIMUM_FILE {
-        return Err(format!("is larger than {MAXIMUM_FILE} bytes"));
-    }
-    tokio::fs::read_to_string(path)
-        .await
-        .map_err(|error| error.to_string())
 }
 
 /// Something made of secrets, looked up again when it is due.

@@ -1,0 +1,205 @@
+//! Assertions, verified by a library that we did not write.
+
+use alb_mtls_tests::{Clients, Function, Moto, client_headers};
+use pki::{Key, KeyKind};
+use serde_json::{Value, json};
+
+use crate::backends::{read, sha256};
+use crate::harness::{Event, assert_problem, forward};
+use crate::upstream::{Recorder, Reply};
+
+const JWKS: &str = "/.well-known/alb-mtls/jwks.json";
+
+fn new_key() -> String {
+    Key::random(KeyKind::P256).unwrap().to_pem().unwrap()
+}
+
+async fn jwks(function: &Function) -> Value {
+    let answer = function
+        .answer(Event::get(JWKS, client_headers()).to_bytes())
+        .await;
+    assert_eq!(answer.status, 200, "{}", function.log().join("\n"));
+    assert_eq!(answer.header("content-type"), Some("application/jwk-set+json"));
+    assert!(!answer.body().contains("\"d\""), "no private key");
+    answer.body_json()
+}
+
+async fn asserting(clients: &Clients, upstream: &Recorder, keys: &str, more: &[(&str, &str)]) -> Function {
+    let mut variables = vec![
+        ("FORWARD_IDENTITY", "assertion"),
+        ("FORWARD_ASSERTION_KEYS", keys),
+        ("FORWARD_ASSERTION_ISSUER", "https://gate.example"),
+    ];
+    variables.extend(more);
+    forward(clients, &upstream.url(), &variables).await
+}
+
+/// Writes a parameter of type SecureString.
+fn put_secret(moto: &Moto, name: &str, value: &str) {
+    let request = json!({"Name": name, "Value": value, "Type": "SecureString", "Overwrite": true});
+    let output = std::process::Command::new("curl")
+        .args(["--silent", "--show-error", "--fail-with-body", "-X", "POST", &moto.endpoint()])
+        .args(["-H", "x-amz-target: AmazonSSM.PutParameter", "-H", "content-type: application/x-amz-json-1.1"])
+        .args(["-H", "authorization: AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/ssm/aws4_request, SignedHeaders=host, Signature=0"])
+        .args(["-d", &request.to_string()])
+        .output()
+        .expect("curl starts");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}
+
+/// What PyJWT makes of the assertion with this key set.
+async fn verified(clients: &Clients, upstream: &mut Recorder, keys: &Value) -> Value {
+    let jwks = clients
+        .write("jwks.json", &keys.to_string())
+        .display()
+        .to_string();
+    let audience = upstream.url();
+    let request = upstream.next().await;
+    read(
+        &request,
+        clients.directory(),
+        &[&jwks, "https://gate.example", &audience],
+    )["assertion"]
+        .clone()
+}
+
+#[tokio::test]
+async fn an_assertion_says_who_the_client_is_to_this_upstream_for_a_minute() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let keys = format!("file:{}", clients.write("key.pem", &new_key()).display());
+    let function = asserting(&clients, &upstream, &keys, &[]).await;
+    let key_set = jwks(&function).await;
+    assert_eq!(
+        function
+            .answer(Event::get("/", clients.good_headers()).to_bytes())
+            .await
+            .status,
+        200
+    );
+    let assertion = verified(&clients, &mut upstream, &key_set).await;
+    assert_eq!(
+        assertion["header"],
+        json!({"alg": "ES256", "typ": "client-cert+jwt", "kid": key_set["keys"][0]["kid"]})
+    );
+    let claims = &assertion["claims"];
+    assert_eq!(claims["sub"], "spiffe://tests.example/client-1");
+    assert_eq!(claims["aud"], upstream.url());
+    assert_eq!(
+        claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
+        60
+    );
+    assert_eq!(
+        claims["san"],
+        json!([{"dns": "client-1.tests.example"}, {"uri": "spiffe://tests.example/client-1"}])
+    );
+    assert_eq!(claims["anchor"], sha256(clients.root.der()));
+    let thumbprint = alb_mtls_verifier::Fingerprint::of(clients.good.der()).to_base64url();
+    assert_eq!(claims["cnf"], json!({"x5t#S256": thumbprint}));
+    let record = function.line_where(|line| line["decision"] == "allowed").await;
+    assert_eq!(claims["trust_version"], record["trust_version"]);
+    assert!(claims["trust_version"].is_string());
+}
+
+#[tokio::test]
+async fn anonymous_clients_get_no_assertion() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let keys = format!("file:{}", clients.write("key.pem", &new_key()).display());
+    let more = [("MTLS_MODE", "optional"), ("FORWARD_ROUTES", "public:/open")];
+    let function = asserting(&clients, &upstream, &keys, &more).await;
+    for event in [
+        Event::get("/", client_headers()),
+        Event::get("/open", clients.good_headers()).header("x-client-cert-assertion", "forged"),
+    ] {
+        assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+        assert!(upstream.next().await.values("x-client-cert-assertion").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn keys_in_the_parameter_store_rotate_with_overlap() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let moto = Moto::start();
+    let (old, new) = (new_key(), new_key());
+    put_secret(&moto, "/gate/keys", &old);
+    let variables = moto.variables();
+    let mut more: Vec<(&str, &str)> = variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    more.push(("MTLS_REFRESH", "0s"));
+    let function = asserting(&clients, &upstream, "ssm:/gate/keys", &more).await;
+    let event = Event::get("/", clients.good_headers());
+    let only_old = jwks(&function).await;
+
+    put_secret(&moto, "/gate/keys", &format!("{old}{new}"));
+    let both = jwks(&function).await;
+    assert_eq!(
+        (
+            only_old["keys"].as_array().unwrap().len(),
+            both["keys"].as_array().unwrap().len()
+        ),
+        (1, 2)
+    );
+    assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+    let by_old = verified(&clients, &mut upstream, &only_old).await;
+
+    put_secret(&moto, "/gate/keys", &format!("{new}{old}"));
+    assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+    let by_new = verified(&clients, &mut upstream, &both).await;
+    assert_ne!(by_old["header"]["kid"], by_new["header"]["kid"]);
+
+    // A mistake does not take the keys away.
+    put_secret(&moto, "/gate/keys", "not a key");
+    assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+    assert_eq!(
+        verified(&clients, &mut upstream, &both).await["header"]["kid"],
+        by_new["header"]["kid"]
+    );
+}
+
+#[tokio::test]
+async fn without_a_key_nothing_is_forwarded() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let keys = format!("file:{}/nowhere.pem", clients.directory().display());
+    let function = asserting(&clients, &upstream, &keys, &[]).await;
+    let answer = function
+        .answer(Event::get("/", clients.good_headers()).to_bytes())
+        .await;
+    assert_problem(&function, &answer, 503, "material_unavailable").await;
+    assert!(upstream.arrived().is_none());
+}
+
+#[tokio::test]
+async fn the_key_set_can_only_be_read_and_never_reaches_the_upstream() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let keys = format!("file:{}", clients.write("key.pem", &new_key()).display());
+    let function = asserting(&clients, &upstream, &keys, &[("FORWARD_JWKS_PATH", "/keys")]).await;
+    let answer = function
+        .answer(Event::new("POST", "/keys", client_headers()).to_bytes())
+        .await;
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
+    assert_eq!(
+        function
+            .answer(Event::get("/keys", client_headers()).to_bytes())
+            .await
+            .status,
+        200
+    );
+    assert!(upstream.arrived().is_none());
+    assert_eq!(
+        function
+            .answer(Event::get("/keys/x", client_headers()).to_bytes())
+            .await
+            .status,
+        401
+    );
+}

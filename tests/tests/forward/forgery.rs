@@ -1,0 +1,194 @@
+//! No header by which a client could pass for somebody reaches the upstream.
+
+use alb_mtls_tests::{Clients, client_headers};
+
+use crate::harness::{Event, forward};
+use crate::upstream::{Recorder, Reply};
+
+/// Names by which some service is told who the client is.
+const FAMILY: &[&str] = &[
+    "X-Amzn-Mtls-Clientcert",
+    "X-Amzn-Mtls-Clientcert-Serial-Number",
+    "X-Amzn-Mtls-Clientcert-Issuer",
+    "X-Amzn-Mtls-Clientcert-Subject",
+    "X-Amzn-Mtls-Clientcert-Validity",
+    "X-Amzn-Mtls-Clientcert-Leaf",
+    "Client-Cert",
+    "Client-Cert-Chain",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert-Info",
+    "X-SSL-Client-Verify",
+    "X-SSL-Client-S-DN",
+    "X-SSL-Client-Cert",
+    "X-SSL-Cert",
+    "SSL-Client-Cert",
+    "SSL-Client-S-DN",
+    "X-Client-Cert",
+    "X-Client-Cert-DN",
+    "X-Client-Cert-San",
+    "X-Client-Cert-Assertion",
+    "X-Consumer-ID",
+    "X-Consumer-Custom-ID",
+    "X-Consumer-Username",
+    "X-Consumer-Groups",
+    "X-Credential-Identifier",
+    "X-Anonymous-Consumer",
+    "X-ARR-ClientCert",
+    "CloudFront-Viewer-Cert-Subject",
+    "L5d-Client-Id",
+    "X-Renamed-Header",
+];
+
+/// Every way to write a name that some backend reads as the same.
+fn spellings(name: &str) -> Vec<String> {
+    let lower = name.to_ascii_lowercase();
+    let alternating = lower
+        .char_indices()
+        .map(|(index, character)| match (character, index % 2) {
+            ('-', 0) => '_',
+            (other, _) => other,
+        });
+    let mut spellings = vec![
+        name.to_owned(),
+        lower.clone(),
+        lower.to_ascii_uppercase(),
+        lower.replace('-', "_"),
+        name.replace('-', "_").to_ascii_uppercase(),
+        lower.replacen('-', "_", 1),
+        alternating.collect(),
+    ];
+    spellings.sort();
+    spellings.dedup();
+    spellings
+}
+
+const FORGED: &str = "forged-identity";
+
+/// Sends each spelling of each name in a request of its own and returns how many of them were forwarded.
+async fn forge(variables: &[(&str, &str)], headers: &[(String, String)], path: &str) -> usize {
+    let clients = Clients::new();
+    forge_as(&clients, variables, headers, path).await
+}
+
+async fn forge_as(
+    clients: &Clients,
+    variables: &[(&str, &str)],
+    headers: &[(String, String)],
+    path: &str,
+) -> usize {
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let mut variables = variables.to_vec();
+    variables.push(("MTLS_HEADER", "x-renamed-header"));
+    let function = forward(clients, &upstream.url(), &variables).await;
+    let mut forwarded = 0;
+    for name in FAMILY.iter().flat_map(|name| spellings(name)) {
+        let event = Event::get(path, headers.to_vec())
+            .header(&name, FORGED)
+            .header("x-innocent", "1");
+        let answer = function.answer(event.to_bytes()).await;
+        match upstream.arrived() {
+            None => assert!([400, 401].contains(&answer.status), "{name}: {}", answer.body()),
+            Some(recorded) => {
+                assert_eq!(answer.status, 200, "{name}: {}", answer.body());
+                assert!(!recorded.head().contains(FORGED), "{name}:\n{}", recorded.head());
+                assert_eq!(recorded.values("x-innocent"), ["1"]);
+                forwarded += 1;
+            }
+        }
+    }
+    forwarded
+}
+
+fn total() -> usize {
+    FAMILY.iter().map(|name| spellings(name).len()).sum()
+}
+
+#[tokio::test]
+async fn nothing_forged_passes_beside_a_certificate() {
+    let clients = Clients::new();
+    for identity in ["verify-mode,rfc9440,xfcc,passthrough", "none"] {
+        let variables = [("FORWARD_IDENTITY", identity)];
+        let headers: Vec<(String, String)> = clients
+            .good_headers()
+            .into_iter()
+            .map(|(name, value)| (name.replace("x-amzn-mtls-clientcert", "x-renamed-header"), value))
+            .collect();
+        let forwarded = forge_as(&clients, &variables, &headers, "/").await;
+        // Copies and look-alikes of the certificate header, under its own and its usual name, are refused.
+        let refused = spellings("X-Renamed-Header").len() + spellings("X-Amzn-Mtls-Clientcert").len();
+        assert_eq!(forwarded, total() - refused);
+    }
+}
+
+#[tokio::test]
+async fn nothing_forged_passes_without_a_certificate() {
+    let forwarded = forge(&[("MTLS_MODE", "optional")], &client_headers(), "/").await;
+    assert!(forwarded > total() / 2, "{forwarded}");
+    let forwarded = forge(&[("MTLS_MODE", "report")], &client_headers(), "/").await;
+    assert_eq!(forwarded, total());
+}
+
+#[tokio::test]
+async fn nothing_forged_passes_on_a_public_route() {
+    let forwarded = forge(&[("FORWARD_ROUTES", "public:/open")], &client_headers(), "/open").await;
+    assert_eq!(forwarded, total());
+}
+
+#[tokio::test]
+async fn a_client_cannot_have_the_gates_headers_removed() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let function = forward(
+        &clients,
+        &upstream.url(),
+        &[("FORWARD_IDENTITY", "verify-mode,rfc9440,xfcc")],
+    )
+    .await;
+    let named = "x-amzn-mtls-clientcert-subject, client-cert, x-forwarded-client-cert, x-forwarded-for, host";
+    let event = Event::get("/", clients.good_headers()).header("connection", named);
+    assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+    let recorded = upstream.next().await;
+    assert_eq!(
+        recorded.values("x-amzn-mtls-clientcert-subject"),
+        ["CN=client-1,OU=Payments,O=Tests"]
+    );
+    assert_eq!(recorded.values("x-forwarded-for"), ["192.0.2.7"]);
+    for name in ["client-cert", "x-forwarded-client-cert", "host"] {
+        assert_eq!(recorded.values(name).len(), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_certificate_header_stays_behind_unless_asked_for() {
+    let clients = Clients::new();
+    for (identity, expected) in [("none", 0), ("verify-mode,rfc9440,xfcc", 0), ("passthrough", 1)] {
+        let mut upstream = Recorder::start([Reply::ok()]).await;
+        let function = forward(&clients, &upstream.url(), &[("FORWARD_IDENTITY", identity)]).await;
+        let event = Event::get("/", clients.good_headers());
+        assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+        let values = upstream.next().await.values("x-amzn-mtls-clientcert");
+        assert_eq!(values.len(), expected, "{identity}");
+        if let [value] = values.as_slice() {
+            assert_eq!(*value, clients.header(&clients.good));
+        }
+    }
+}
+
+#[tokio::test]
+async fn refused_clients_reach_no_upstream() {
+    let clients = Clients::new();
+    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let function = forward(&clients, &upstream.url(), &[]).await;
+    for headers in [
+        client_headers(),
+        alb_mtls_tests::certificate_headers(clients.header(&Clients::self_signed())),
+        alb_mtls_tests::certificate_headers(clients.header(&clients.expired())),
+    ] {
+        assert_eq!(
+            function.answer(Event::get("/", headers).to_bytes()).await.status,
+            401
+        );
+    }
+    assert!(upstream.arrived().is_none());
+}

@@ -1,0 +1,21 @@
+//! The forwarder, end to end: the built function, real sockets, and upstreams that write down every byte.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
+mod assertions;
+mod backends;
+mod bytes;
+mod faults;
+mod forgery;
+mod harness;
+mod memory;
+mod public_routes;
+mod responses;
+mod settings;
+mod tls;
+mod upstream;
