@@ -1,5 +1,7 @@
 //! From a real TLS handshake to a verdict of the built function, with curl as the client.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! Events that no load balancer sends, or only for a hostile client: an ordinary 4xx each, by the same process.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use alb_mtls_tests::{Clients, Function, TARGET_GROUP, certificate_headers, client_headers, header_of};
 use serde_json::{Value, json};
 

@@ -1,5 +1,7 @@
 //! The tables of the README are those of the code.
 
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::fmt::Write;
 
 use alb_mtls_gate::{GATE_REASONS, VARIABLES};

@@ -1,5 +1,7 @@
 //! CRLs through the built function, with PKIs shaped like those that publish them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of};
 use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! What a function does with settings that are wrong and trust material that is not there.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::process::{Command, Output};
 
 use alb_mtls_gate::VARIABLES;

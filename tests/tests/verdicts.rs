@@ -1,5 +1,7 @@
 //! The main job: a certificate in a load balancer's event becomes a verdict of the built function.
 
+#![expect(clippy::indexing_slicing, reason = "helpers of tests")]
+
 use alb_mtls_tests::{
     Answer, Clients, Function, TARGET_GROUP, certificate_headers, client_headers, event, header_of,
 };
