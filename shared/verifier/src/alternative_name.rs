@@ -3,10 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use der::Tag;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, context_tag};
+use crate::der_reader::{Element, Elements, Tag, context_tag};
 use crate::name::{DistinguishedName, Unrepresentable, ascii};
 
 /// One subject alternative name. Names of different types are never equal, whatever their text.
@@ -39,7 +38,7 @@ pub enum AlternativeName {
 impl AlternativeName {
     /// Reads the value of a subjectAltName extension.
     pub(crate) fn parse_all(value: &[u8]) -> Result<Vec<Self>, Unrepresentable> {
-        let mut names = Elements::inside(value, Tag::Sequence)?;
+        let mut names = Elements::inside(value, Tag::SEQUENCE)?;
         let mut all = Vec::new();
         while !names.at_end() {
             all.push(Self::parse(names.next_element()?)?);
@@ -53,13 +52,10 @@ impl AlternativeName {
     }
 
     fn parse(name: Element<'_>) -> Result<Self, Unrepresentable> {
-        let Tag::ContextSpecific { constructed, number } = name.tag else {
-            return Err(Unrepresentable);
-        };
-        match (number.value(), constructed) {
+        match name.tag.context_specific().ok_or(Unrepresentable)? {
             (0, true) => {
-                let mut fields = Elements::new(name.content)?;
-                let oid = dotted(fields.expect(Tag::ObjectIdentifier)?.content)?;
+                let mut fields = Elements::new(name.content);
+                let oid = dotted(fields.expect(Tag::OBJECT_IDENTIFIER)?.content)?;
                 let value = fields.expect(context_tag(0, true))?.content.to_vec();
                 fields.finish()?;
                 Ok(Self::Other { oid, value })

@@ -1,10 +1,9 @@
 //! What the rules need of an X.509 certificate, read once and without copying.
 
-use der::Tag;
 use der::asn1::ObjectIdentifier;
 
 use crate::der_reader::{
-    Element, Elements, Malformed, boolean, context_tag, named_bits, single, small_unsigned,
+    Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
 };
 use crate::name::names_are_equal;
 use crate::rejection::{Reason, Rejection};
@@ -191,30 +190,30 @@ impl From<Malformed> for CertificateError {
 
 impl<'a> Certificate<'a> {
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, CertificateError> {
-        let mut outer = Elements::inside(der, Tag::Sequence)?;
-        let to_be_signed = outer.expect(Tag::Sequence)?;
-        let signature_algorithm = outer.expect(Tag::Sequence)?.content;
-        let signature = whole_octets(outer.expect(Tag::BitString)?.content)?;
+        let mut outer = Elements::inside(der, Tag::SEQUENCE)?;
+        let to_be_signed = outer.expect(Tag::SEQUENCE)?;
+        let signature_algorithm = outer.expect(Tag::SEQUENCE)?.content;
+        let signature = whole_octets(outer.expect(Tag::BIT_STRING)?.content)?;
         outer.finish()?;
 
-        let mut fields = Elements::new(to_be_signed.content)?;
+        let mut fields = Elements::new(to_be_signed.content);
         let version = match fields.optional(context_tag(0, true))? {
             None => Version::V1,
-            Some(explicit) => match single(explicit.content, Tag::Integer)? {
+            Some(explicit) => match single(explicit.content, Tag::INTEGER)? {
                 [1] => Version::V2,
                 [2] => Version::V3,
                 _ => return Err(CertificateError::Malformed),
             },
         };
-        let serial_number = fields.expect(Tag::Integer)?.content;
+        let serial_number = fields.expect(Tag::INTEGER)?.content;
         check_shortest_form(serial_number)?;
-        if fields.expect(Tag::Sequence)?.content != signature_algorithm {
+        if fields.expect(Tag::SEQUENCE)?.content != signature_algorithm {
             return Err(CertificateError::SignatureAlgorithmMismatch);
         }
-        let issuer = fields.expect(Tag::Sequence)?.encoding;
-        let validity = parse_validity(fields.expect(Tag::Sequence)?.content)?;
-        let subject = fields.expect(Tag::Sequence)?.encoding;
-        let public_key_info = PublicKeyInfo::parse(fields.expect(Tag::Sequence)?)?;
+        let issuer = fields.expect(Tag::SEQUENCE)?.encoding;
+        let validity = parse_validity(fields.expect(Tag::SEQUENCE)?.content)?;
+        let subject = fields.expect(Tag::SEQUENCE)?.encoding;
+        let public_key_info = PublicKeyInfo::parse(fields.expect(Tag::SEQUENCE)?)?;
         let public_key = PublicKey::of(&public_key_info)?;
         // issuerUniqueID and subjectUniqueID: RFC 5280 §4.1.2.8 wants them read, not interpreted.
         fields.optional(context_tag(1, false))?;
@@ -222,7 +221,7 @@ impl<'a> Certificate<'a> {
         let extensions = match fields.optional(context_tag(3, true))? {
             None => Extensions::default(),
             Some(explicit) if version == Version::V3 => {
-                parse_extensions(single(explicit.content, Tag::Sequence)?)?
+                parse_extensions(single(explicit.content, Tag::SEQUENCE)?)?
             }
             Some(_) => return Err(CertificateError::Malformed),
         };
@@ -298,7 +297,7 @@ fn whole_octets(content: &[u8]) -> Result<&[u8], Malformed> {
 }
 
 fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
-    let mut times = Elements::new(content)?;
+    let mut times = Elements::new(content);
     let not_before = Timestamp::from_element(times.next_element()?)?;
     let not_after = Timestamp::from_element(times.next_element()?)?;
     times.finish()?;
@@ -310,9 +309,9 @@ fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
 
 impl<'a> PublicKeyInfo<'a> {
     fn parse(info: Element<'a>) -> Result<Self, Malformed> {
-        let mut fields = Elements::new(info.content)?;
-        let algorithm = fields.expect(Tag::Sequence)?.content;
-        let key = whole_octets(fields.expect(Tag::BitString)?.content)?;
+        let mut fields = Elements::new(info.content);
+        let algorithm = fields.expect(Tag::SEQUENCE)?.content;
+        let key = whole_octets(fields.expect(Tag::BIT_STRING)?.content)?;
         fields.finish()?;
         Ok(Self {
             encoding: info.encoding,
@@ -324,21 +323,21 @@ impl<'a> PublicKeyInfo<'a> {
 
 impl PublicKey {
     fn of(info: &PublicKeyInfo<'_>) -> Result<Self, Malformed> {
-        let mut algorithm = Elements::new(info.algorithm)?;
-        let kind = algorithm.expect(Tag::ObjectIdentifier)?.content;
+        let mut algorithm = Elements::new(info.algorithm);
+        let kind = algorithm.expect(Tag::OBJECT_IDENTIFIER)?.content;
         if kind == oid::EC_PUBLIC_KEY.as_bytes() {
             let curve = algorithm.next_element()?;
             Ok(match curve.content {
-                _ if curve.tag != Tag::ObjectIdentifier => Self::Unsupported,
+                _ if curve.tag != Tag::OBJECT_IDENTIFIER => Self::Unsupported,
                 curve if curve == oid::P256.as_bytes() => Self::P256,
                 curve if curve == oid::P384.as_bytes() => Self::P384,
                 curve if curve == oid::P521.as_bytes() => Self::P521,
                 _ => Self::Unsupported,
             })
         } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
-            let mut numbers = Elements::inside(info.key, Tag::Sequence)?;
-            let modulus = numbers.expect(Tag::Integer)?.content;
-            numbers.expect(Tag::Integer)?;
+            let mut numbers = Elements::inside(info.key, Tag::SEQUENCE)?;
+            let modulus = numbers.expect(Tag::INTEGER)?.content;
+            numbers.expect(Tag::INTEGER)?;
             numbers.finish()?;
             Ok(Self::Rsa {
                 bits: bit_length(modulus),
@@ -358,13 +357,13 @@ fn bit_length(unsigned: &[u8]) -> usize {
 }
 
 fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> {
-    let mut elements = Elements::new(content)?;
+    let mut elements = Elements::new(content);
     let mut extensions = Extensions {
         all: Vec::with_capacity(10),
         ..Extensions::default()
     };
     while !elements.at_end() {
-        let extension = parse_extension(elements.expect(Tag::Sequence)?.content)?;
+        let extension = parse_extension(elements.expect(Tag::SEQUENCE)?.content)?;
         if extensions.all.len() == MAX_EXTENSIONS {
             return Err(CertificateError::TooManyExtensions);
         }
@@ -375,7 +374,7 @@ fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> 
         if extension.oid == oid::BASIC_CONSTRAINTS.as_bytes() {
             extensions.basic_constraints = Some(parse_basic_constraints(extension.value)?);
         } else if extension.oid == oid::KEY_USAGE.as_bytes() {
-            extensions.key_usage = Some(KeyUsage(named_bits(single(extension.value, Tag::BitString)?)?));
+            extensions.key_usage = Some(KeyUsage(named_bits(single(extension.value, Tag::BIT_STRING)?)?));
         }
         extensions.all.push(extension);
     }
@@ -383,24 +382,24 @@ fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> 
 }
 
 fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
-    let mut fields = Elements::new(content)?;
-    let oid = fields.expect(Tag::ObjectIdentifier)?.content;
-    let critical = match fields.optional(Tag::Boolean)? {
+    let mut fields = Elements::new(content);
+    let oid = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
+    let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,
         Some(value) => boolean(value.content)?,
     };
-    let value = fields.expect(Tag::OctetString)?.content;
+    let value = fields.expect(Tag::OCTET_STRING)?.content;
     fields.finish()?;
     Ok(Extension { oid, critical, value })
 }
 
 fn parse_basic_constraints(value: &[u8]) -> Result<BasicConstraints, Malformed> {
-    let mut fields = Elements::inside(value, Tag::Sequence)?;
-    let authority = match fields.optional(Tag::Boolean)? {
+    let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
+    let authority = match fields.optional(Tag::BOOLEAN)? {
         None => false,
         Some(value) => boolean(value.content)?,
     };
-    let path_length = match fields.optional(Tag::Integer)? {
+    let path_length = match fields.optional(Tag::INTEGER)? {
         None => None,
         Some(value) => Some(small_unsigned(value.content)?),
     };

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use der::Tag;
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
 use crate::alternative_name::AlternativeName;
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, PublicKey, Validity, oid};
-use crate::der_reader::{Elements, Malformed};
+use crate::der_reader::{Elements, Malformed, Tag};
 use crate::fingerprint::Fingerprint;
 use crate::name::{COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
 use crate::rejection::{Reason, Rejection};
@@ -125,7 +124,19 @@ fn upper_hexadecimal(serial_number: &[u8]) -> String {
         [0, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     };
-    significant.iter().map(|byte| format!("{byte:02X}")).collect()
+    let digit = |nibble: u8| {
+        char::from(if nibble < 10 {
+            b'0' + nibble
+        } else {
+            b'A' + nibble - 10
+        })
+    };
+    let digits = significant
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]);
+    let mut text = String::with_capacity(2 * significant.len());
+    text.extend(digits);
+    text
 }
 
 /// The SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the only URI name, not a CA, key
@@ -169,11 +180,11 @@ fn is_spiffe_id(uri: &str) -> bool {
 
 /// RFC 5280 §4.2.1.4; qualifiers are not read.
 pub(crate) fn read_policies(value: &[u8]) -> Result<Vec<String>, Malformed> {
-    let mut policies = Elements::inside(value, Tag::Sequence)?;
+    let mut policies = Elements::inside(value, Tag::SEQUENCE)?;
     let mut all = Vec::new();
     while !policies.at_end() {
-        let mut policy = Elements::new(policies.expect(Tag::Sequence)?.content)?;
-        let oid = policy.expect(Tag::ObjectIdentifier)?.content;
+        let mut policy = Elements::new(policies.expect(Tag::SEQUENCE)?.content);
+        let oid = policy.expect(Tag::OBJECT_IDENTIFIER)?.content;
         all.push(
             ObjectIdentifier::from_bytes(oid)
                 .map_err(|_| Malformed)?
@@ -195,18 +206,18 @@ const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
 ];
 
 fn read_payment_roles(value: &[u8]) -> Result<Vec<String>, Malformed> {
-    let mut statements = Elements::inside(value, Tag::Sequence)?;
+    let mut statements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut roles = Vec::new();
     while !statements.at_end() {
-        let mut statement = Elements::new(statements.expect(Tag::Sequence)?.content)?;
-        if statement.expect(Tag::ObjectIdentifier)?.content != PAYMENT_STATEMENT.as_bytes() {
+        let mut statement = Elements::new(statements.expect(Tag::SEQUENCE)?.content);
+        if statement.expect(Tag::OBJECT_IDENTIFIER)?.content != PAYMENT_STATEMENT.as_bytes() {
             continue;
         }
-        let mut information = Elements::new(statement.expect(Tag::Sequence)?.content)?;
-        let mut listed = Elements::new(information.expect(Tag::Sequence)?.content)?;
+        let mut information = Elements::new(statement.expect(Tag::SEQUENCE)?.content);
+        let mut listed = Elements::new(information.expect(Tag::SEQUENCE)?.content);
         while !listed.at_end() {
-            let mut role = Elements::new(listed.expect(Tag::Sequence)?.content)?;
-            let oid = role.expect(Tag::ObjectIdentifier)?.content;
+            let mut role = Elements::new(listed.expect(Tag::SEQUENCE)?.content);
+            let oid = role.expect(Tag::OBJECT_IDENTIFIER)?.content;
             let known = PAYMENT_ROLES.iter().find(|(known, _)| known.as_bytes() == oid);
             if let Some((_, name)) = known {
                 roles.push((*name).to_owned());

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use der::Tag;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed};
+use crate::der_reader::{Element, Elements, Malformed, Tag};
 
 /// A subject or an issuer, checked to be representable: no text in it holds control characters.
 ///
@@ -116,13 +115,13 @@ pub(crate) fn walk<'a>(
     der: &'a [u8],
     mut visit: impl FnMut(NameAttribute<'a>),
 ) -> Result<(), Unrepresentable> {
-    let mut relative_names = Elements::inside(der, Tag::Sequence)?;
+    let mut relative_names = Elements::inside(der, Tag::SEQUENCE)?;
     let mut relative_name = 0;
     while !relative_names.at_end() {
-        let mut attributes = Elements::new(relative_names.expect(Tag::Set)?.content)?;
+        let mut attributes = Elements::new(relative_names.expect(Tag::SET)?.content);
         loop {
-            let mut pair = Elements::new(attributes.expect(Tag::Sequence)?.content)?;
-            let oid = pair.expect(Tag::ObjectIdentifier)?.content;
+            let mut pair = Elements::new(attributes.expect(Tag::SEQUENCE)?.content);
+            let oid = pair.expect(Tag::OBJECT_IDENTIFIER)?.content;
             let oid = ObjectIdentifier::from_bytes(oid).map_err(|_| Unrepresentable)?;
             let value = read_value(pair.next_element()?)?;
             pair.finish()?;
@@ -142,10 +141,12 @@ pub(crate) fn walk<'a>(
 
 fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentable> {
     let text = match element.tag {
-        Tag::Utf8String => Cow::Borrowed(std::str::from_utf8(element.content).map_err(|_| Unrepresentable)?),
+        Tag::UTF8_STRING => Cow::Borrowed(std::str::from_utf8(element.content).map_err(|_| Unrepresentable)?),
         // PrintableString is read as ASCII: `*`, `@` and `_` in it are against X.680 and common.
-        Tag::PrintableString | Tag::Ia5String | Tag::NumericString => Cow::Borrowed(ascii(element.content)?),
-        Tag::BmpString => Cow::Owned(basic_multilingual_plane(element.content)?),
+        Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::NUMERIC_STRING => {
+            Cow::Borrowed(ascii(element.content)?)
+        }
+        Tag::BMP_STRING => Cow::Owned(basic_multilingual_plane(element.content)?),
         _ => return Ok(AttributeValue::Der(element.encoding)),
     };
     if text.chars().any(char::is_control) {

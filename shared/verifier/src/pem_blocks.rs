@@ -1,5 +1,8 @@
 //! Strict reading of PEM blocks (RFC 7468): nothing is skipped, nothing is repaired.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
@@ -63,28 +66,28 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
 
-        let length = block.len() - self.rest.len();
-        let whole_block = block.get(..length).unwrap_or_default();
-        if !content.iter().all(|byte| self.may_be_content(*byte)) {
-            return Err(PemError::Base64);
-        }
-        let der = pem::parse(whole_block)
-            .map_err(|_| PemError::Base64)?
-            .into_contents();
-        if der.is_empty() {
-            Err(PemError::Base64)
-        } else {
-            Ok(Some(der))
+        // RFC 1421's encapsulated headers have no place in a certificate; a colon is not base64.
+        match STANDARD.decode(self.joined_lines(content)) {
+            Ok(der) if !der.is_empty() => Ok(Some(der)),
+            _ => Err(PemError::Base64),
         }
     }
 
-    /// RFC 1421's encapsulated headers, which the PEM library reads, have no place in a certificate.
-    fn may_be_content(&self, byte: u8) -> bool {
+    fn joined_lines(&self, content: &[u8]) -> Vec<u8> {
+        let mut joined = Vec::with_capacity(content.len());
         match self.between {
-            _ if byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=') => true,
-            Between::LineBreaks => is_line_break(byte),
-            Between::Text => byte.is_ascii_whitespace(),
+            Between::LineBreaks => {
+                let mut rest = content;
+                while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+                    let (line, after) = rest.split_at_checked(at).unwrap_or_default();
+                    joined.extend_from_slice(line);
+                    rest = after.get(1..).unwrap_or_default();
+                }
+                joined.extend_from_slice(rest);
+            }
+            Between::Text => joined.extend(content.iter().filter(|byte| !byte.is_ascii_whitespace())),
         }
+        joined
     }
 
     fn check_between(&self, text: &[u8]) -> Result<(), PemError> {

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use der::Tag;
-
-use crate::der_reader::{Element, Malformed};
+use crate::der_reader::{Element, Malformed, Tag};
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z, negative before it.
 ///
@@ -51,7 +49,7 @@ impl Timestamp {
     pub(crate) fn from_element(element: Element<'_>) -> Result<Self, Malformed> {
         let digits = element.content.strip_suffix(b"Z").ok_or(Malformed)?;
         match (element.tag, digits.len()) {
-            (Tag::UtcTime, 12) => {
+            (Tag::UTC_TIME, 12) => {
                 let century: &[u8] = if digits.first().is_some_and(|digit| *digit >= b'5') {
                     b"19"
                 } else {
@@ -59,7 +57,7 @@ impl Timestamp {
                 };
                 from_digits(&[century, digits].concat())
             }
-            (Tag::GeneralizedTime, 14) => from_digits(digits),
+            (Tag::GENERALIZED_TIME, 14) => from_digits(digits),
             _ => Err(Malformed),
         }
     }
@@ -150,7 +148,7 @@ mod tests {
     fn two_digit_years_from_50_on_are_of_the_last_century() {
         let read = |content: &[u8]| {
             Timestamp::from_element(Element {
-                tag: Tag::UtcTime,
+                tag: Tag::UTC_TIME,
                 content,
                 encoding: &[],
             })

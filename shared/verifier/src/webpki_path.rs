@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
+use rustls_pki_types::{CertificateDer, Der, TrustAnchor as WebpkiAnchor};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
 
 use crate::anchors::{TrustAnchor, TrustAnchors};
@@ -42,8 +42,10 @@ pub(crate) fn build<'s, 'a>(
             candidates.extend(anchors.with_subject(certificate.issuer));
         }
     }
-    let webpki_anchors: Vec<WebpkiAnchor<'_>> =
-        candidates.iter().map(|anchor| anchor.webpki().clone()).collect();
+    let webpki_anchors: Vec<WebpkiAnchor<'_>> = candidates
+        .iter()
+        .map(|anchor| borrowed(anchor.webpki()))
+        .collect();
     let webpki_intermediates: Vec<CertificateDer<'_>> = intermediates
         .iter()
         .map(|certificate| CertificateDer::from(certificate.der))
@@ -88,6 +90,15 @@ pub(crate) fn build<'s, 'a>(
     match verified {
         Ok(_) => found.into_inner(),
         Err(_) => None,
+    }
+}
+
+/// The same anchor without copying its parts, as a clone would.
+fn borrowed<'s>(anchor: &'s WebpkiAnchor<'static>) -> WebpkiAnchor<'s> {
+    WebpkiAnchor {
+        subject: Der::from_slice(&anchor.subject),
+        subject_public_key_info: Der::from_slice(&anchor.subject_public_key_info),
+        name_constraints: anchor.name_constraints.as_deref().map(Der::from_slice),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Percent-encoded PEM (RFC 3986 §2.1): the load balancer's own format.
 
-use percent_encoding::percent_decode;
+use memchr::memchr;
 use rustls_pki_types::CertificateDer;
 
 use super::HeaderLimits;
@@ -8,8 +8,11 @@ use crate::pem_blocks::{Between, CertificateBlocks, count_blocks};
 use crate::rejection::{Reason, Rejection};
 
 pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<CertificateDer<'static>>, Rejection> {
-    check_encoding(value)?;
-    let text: Vec<u8> = percent_decode(value).collect();
+    // HTTP joins repeated headers with a comma, and neither PEM nor percent-encoding has any.
+    if memchr(b',', value).is_some() {
+        return Err(Reason::HeaderJoined.into());
+    }
+    let text = percent_decoded(value)?;
     limits.check_certificates(count_blocks(&text))?;
     CertificateBlocks::new(&text, Between::LineBreaks)
         .map(|block| block.map(CertificateDer::from))
@@ -17,31 +20,37 @@ pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<Certifica
         .map_err(|error| Rejection::new(Reason::HeaderNotPem).because(error.to_string()))
 }
 
-/// Only visible ASCII, every `%` followed by two hexadecimal digits, and no comma: HTTP joins repeated headers with
-/// one, and neither PEM nor percent-encoding has any.
-fn check_encoding(value: &[u8]) -> Result<(), Rejection> {
-    if value.contains(&b',') {
-        return Err(Reason::HeaderJoined.into());
+/// Only visible ASCII, and every `%` followed by two hexadecimal digits. Libraries let broken escapes pass.
+fn percent_decoded(value: &[u8]) -> Result<Vec<u8>, Rejection> {
+    let damaged = |explanation: &str| Rejection::new(Reason::HeaderEncoding).because(explanation);
+    if !value
+        .iter()
+        .fold(true, |visible, byte| visible & byte.is_ascii_graphic())
+    {
+        return Err(damaged("white space, control or non-ASCII bytes stand unencoded"));
     }
-    let mut bytes = value.iter();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'%' => {
-                let digits = (bytes.next(), bytes.next());
-                let (Some(high), Some(low)) = digits else {
-                    return Err(Rejection::new(Reason::HeaderEncoding).because("it ends within an escape"));
-                };
-                if !high.is_ascii_hexdigit() || !low.is_ascii_hexdigit() {
-                    let explanation = "a `%` is not followed by two hexadecimal digits";
-                    return Err(Rejection::new(Reason::HeaderEncoding).because(explanation));
-                }
-            }
-            byte if byte.is_ascii_graphic() => {}
-            _ => {
-                let explanation = "white space, control or non-ASCII bytes stand unencoded";
-                return Err(Rejection::new(Reason::HeaderEncoding).because(explanation));
-            }
-        }
+    let mut text = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some((plain, escape)) = memchr(b'%', rest).and_then(|at| rest.split_at_checked(at)) {
+        text.extend_from_slice(plain);
+        let [_, high, low, after @ ..] = escape else {
+            return Err(damaged("it ends within an escape"));
+        };
+        let (Some(high), Some(low)) = (digit(*high), digit(*low)) else {
+            return Err(damaged("a `%` is not followed by two hexadecimal digits"));
+        };
+        text.push((high << 4) | low);
+        rest = after;
     }
-    Ok(())
+    text.extend_from_slice(rest);
+    Ok(text)
+}
+
+const fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        b'A'..=b'F' => Some(character - b'A' + 10),
+        _ => None,
+    }
 }

@@ -3,12 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
-use der::Tag;
-
 use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, shortest};
 use super::extensions::{ExtensionError, identifier, read_extensions};
 use super::list::UnsupportedList;
-use crate::der_reader::{Element, Malformed};
+use crate::der_reader::{Element, Malformed, Tag};
 use crate::timestamp::Timestamp;
 
 /// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
@@ -213,8 +211,8 @@ impl<'a> Entry<'a> {
 
     fn revoked_at(&self) -> Option<Timestamp> {
         let tag = match self.date.tag {
-            UTC_TIME => Tag::UtcTime,
-            _ => Tag::GeneralizedTime,
+            UTC_TIME => Tag::UTC_TIME,
+            _ => Tag::GENERALIZED_TIME,
         };
         let element = Element {
             tag,

@@ -3,14 +3,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use der::Tag;
-
 use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
 use super::entries::{EntryIndex, RevokedCertificate};
 use super::extensions::{ExtensionError, identifier, read_extensions};
 use super::number::CrlNumber;
 use super::scope::{Scope, ScopeError, authority_key_identifier};
-use crate::der_reader::{Element, Malformed};
+use crate::der_reader::{Element, Malformed, Tag};
 use crate::name::DistinguishedName;
 use crate::timestamp::Timestamp;
 
@@ -344,8 +342,8 @@ fn whole_octets(cursor: &Cursor<'_>, place: Place) -> Result<Range<usize>, Malfo
 
 fn time(cursor: &Cursor<'_>, place: Place) -> Result<Timestamp, Malformed> {
     let tag = match place.tag {
-        UTC_TIME => Tag::UtcTime,
-        GENERALIZED_TIME => Tag::GeneralizedTime,
+        UTC_TIME => Tag::UTC_TIME,
+        GENERALIZED_TIME => Tag::GENERALIZED_TIME,
         _ => return Err(Malformed),
     };
     Timestamp::from_element(Element {

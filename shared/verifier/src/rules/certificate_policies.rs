@@ -4,11 +4,9 @@
 //! The initial policy set is any-policy, and no explicit policy is required at the start: a path is refused only when
 //! an issuer in it, or its anchor, requires a policy that it does not have.
 
-use der::Tag;
-
 use super::{Context, Path};
 use crate::certificate::{Certificate, Extensions, oid};
-use crate::der_reader::{Elements, Malformed, context_tag, single, small_unsigned};
+use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
 use crate::rejection::{Reason, Rejection};
 
 /// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
@@ -39,7 +37,7 @@ impl<'a> PolicyExtensions<&'a [u8]> {
             .unwrap_or_default();
         let inhibit_any = self
             .inhibit_any
-            .map(|value| small_unsigned(single(value, Tag::Integer)?));
+            .map(|value| small_unsigned(single(value, Tag::INTEGER)?));
         Ok(Statements {
             policies: self.policies.map(read_policies).transpose()?,
             mappings: self.mappings.map(read_mappings).transpose()?.unwrap_or_default(),
@@ -95,12 +93,12 @@ struct Mapping<'a> {
 }
 
 fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
-    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut policies = Vec::new();
     while !elements.at_end() {
-        let mut information = Elements::new(elements.expect(Tag::Sequence)?.content)?;
-        policies.push(information.expect(Tag::ObjectIdentifier)?.content);
-        information.optional(Tag::Sequence)?;
+        let mut information = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
+        policies.push(information.expect(Tag::OBJECT_IDENTIFIER)?.content);
+        information.optional(Tag::SEQUENCE)?;
         information.finish()?;
     }
     let named = policies.len();
@@ -115,12 +113,12 @@ fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
 }
 
 fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
-    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut mappings = Vec::new();
     while !elements.at_end() {
-        let mut mapping = Elements::new(elements.expect(Tag::Sequence)?.content)?;
-        let issuer_domain = mapping.expect(Tag::ObjectIdentifier)?.content;
-        let subject_domain = mapping.expect(Tag::ObjectIdentifier)?.content;
+        let mut mapping = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
+        let issuer_domain = mapping.expect(Tag::OBJECT_IDENTIFIER)?.content;
+        let subject_domain = mapping.expect(Tag::OBJECT_IDENTIFIER)?.content;
         mapping.finish()?;
         // RFC 5280 §6.1.4(a).
         if [issuer_domain, subject_domain].contains(&oid::ANY_POLICY.as_bytes()) {
@@ -140,7 +138,7 @@ fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
 
 /// requireExplicitPolicy and inhibitPolicyMapping.
 fn read_constraints(value: &[u8]) -> Result<(Option<u32>, Option<u32>), Malformed> {
-    let mut fields = Elements::inside(value, Tag::Sequence)?;
+    let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
     let mut skip_certificates = |tag| match fields.optional(context_tag(tag, false))? {
         None => Ok::<_, Malformed>(None),
         Some(element) => Ok(Some(small_unsigned(element.content)?)),
@@ -218,17 +216,17 @@ fn read<'a>(certificate: &Certificate<'a>) -> Result<Statements<'a>, Rejection> 
 }
 
 fn has_known_qualifiers(value: &[u8]) -> Result<bool, Malformed> {
-    let mut elements = Elements::inside(value, Tag::Sequence)?;
+    let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     while !elements.at_end() {
-        let mut information = Elements::new(elements.expect(Tag::Sequence)?.content)?;
-        information.expect(Tag::ObjectIdentifier)?;
-        let Some(qualifiers) = information.optional(Tag::Sequence)? else {
+        let mut information = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
+        information.expect(Tag::OBJECT_IDENTIFIER)?;
+        let Some(qualifiers) = information.optional(Tag::SEQUENCE)? else {
             continue;
         };
-        let mut qualifiers = Elements::new(qualifiers.content)?;
+        let mut qualifiers = Elements::new(qualifiers.content);
         while !qualifiers.at_end() {
-            let mut qualifier = Elements::new(qualifiers.expect(Tag::Sequence)?.content)?;
-            let kind = qualifier.expect(Tag::ObjectIdentifier)?.content;
+            let mut qualifier = Elements::new(qualifiers.expect(Tag::SEQUENCE)?.content);
+            let kind = qualifier.expect(Tag::OBJECT_IDENTIFIER)?.content;
             if kind != oid::QUALIFIER_CERTIFICATION_PRACTICE.as_bytes()
                 && kind != oid::QUALIFIER_USER_NOTICE.as_bytes()
             {

@@ -1,10 +1,8 @@
 //! Extended key usage (RFC 5280 §4.2.1.12).
 
-use der::Tag;
-
 use super::{Context, Path};
 use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed};
+use crate::der_reader::{Elements, Malformed, Tag};
 use crate::policy::ExtendedKeyUsagePolicy;
 use crate::rejection::{Reason, Rejection};
 
@@ -42,10 +40,10 @@ pub(crate) fn allows_client_authentication(certificate: &Certificate<'_>) -> Res
     let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
         return Ok(None);
     };
-    let mut purposes = Elements::inside(extension.value, Tag::Sequence)?;
+    let mut purposes = Elements::inside(extension.value, Tag::SEQUENCE)?;
     let mut allowed = false;
     while !purposes.at_end() {
-        let purpose = purposes.expect(Tag::ObjectIdentifier)?.content;
+        let purpose = purposes.expect(Tag::OBJECT_IDENTIFIER)?.content;
         allowed |= is_client_purpose(purpose);
     }
     Ok(Some(allowed))

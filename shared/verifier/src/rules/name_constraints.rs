@@ -8,11 +8,9 @@ mod domain;
 mod mailbox;
 mod subtree;
 
-use der::Tag;
-
 use super::{Context, Path};
 use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed, context_tag};
+use crate::der_reader::{Elements, Malformed, Tag, context_tag};
 use crate::name::{self, AttributeValue, EMAIL_ADDRESS, Unrepresentable};
 use crate::rejection::{Reason, Rejection};
 use subtree::{Kind, Name, Subtree, Within};
@@ -30,7 +28,7 @@ pub(crate) struct NameConstraints<'a> {
 impl<'a> NameConstraints<'a> {
     /// Reads the value of the extension.
     pub(crate) fn parse(value: &'a [u8]) -> Result<Self, Malformed> {
-        let mut fields = Elements::inside(value, Tag::Sequence)?;
+        let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
         let permitted = parse_subtrees(&mut fields, 0)?;
         let excluded = parse_subtrees(&mut fields, 1)?;
         fields.finish()?;
@@ -50,14 +48,14 @@ impl<'a> NameConstraints<'a> {
     }
 }
 
-fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u32) -> Result<Option<Vec<Subtree<'a>>>, Malformed> {
+fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u8) -> Result<Option<Vec<Subtree<'a>>>, Malformed> {
     let Some(subtrees) = fields.optional(context_tag(tag, true))? else {
         return Ok(None);
     };
-    let mut elements = Elements::new(subtrees.content)?;
+    let mut elements = Elements::new(subtrees.content);
     let mut all = Vec::new();
     while !elements.at_end() {
-        let mut subtree = Elements::new(elements.expect(Tag::Sequence)?.content)?;
+        let mut subtree = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
         all.push(Subtree::parse(subtree.next_element()?)?);
         // minimum must be zero, which DER leaves out, and maximum must be absent.
         subtree.finish()?;
@@ -186,7 +184,7 @@ fn names_of<'a>(certificate: &Certificate<'a>) -> Result<Vec<Name<'a>>, Unrepres
         }
     })?;
     if let Some(extension) = certificate.extensions.find(oid::SUBJECT_ALTERNATIVE_NAME) {
-        let mut elements = Elements::inside(extension.value, Tag::Sequence)?;
+        let mut elements = Elements::inside(extension.value, Tag::SEQUENCE)?;
         while !elements.at_end() {
             names.push(Name::parse(elements.next_element()?)?);
         }

@@ -3,11 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use der::Tag;
-
 use super::{domain, mailbox};
 use crate::certificate::oid;
-use crate::der_reader::{Element, Elements, Malformed};
+use crate::der_reader::{Element, Elements, Malformed, Tag};
 use crate::name::{ComparableName, Comparison, Unrepresentable, ascii};
 
 /// The kinds of GeneralName (RFC 5280 §4.2.1.6).
@@ -33,10 +31,7 @@ impl Kind {
     }
 
     fn of(tag: Tag) -> Result<Self, Malformed> {
-        let Tag::ContextSpecific { constructed, number } = tag else {
-            return Err(Malformed);
-        };
-        match (number.value(), constructed) {
+        match tag.context_specific().ok_or(Malformed)? {
             (0, true) => Ok(Self::Other),
             (1, false) => Ok(Self::Mailbox),
             (2, false) => Ok(Self::Dns),
@@ -90,7 +85,7 @@ impl<'a> Name<'a> {
 }
 
 fn is_international_mailbox(other_name: &[u8]) -> Result<bool, Malformed> {
-    let kind = Elements::new(other_name)?.expect(Tag::ObjectIdentifier)?.content;
+    let kind = Elements::new(other_name).expect(Tag::OBJECT_IDENTIFIER)?.content;
     Ok(kind == oid::INTERNATIONAL_MAILBOX.as_bytes())
 }
 
