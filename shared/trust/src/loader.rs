@@ -254,3 +254,23 @@ fn without_aws() -> SourceProblem {
             .into(),
     )
 }
+
+#[cfg(all(test, feature = "aws"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn files_alone_never_make_the_clients_of_the_sdk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("anchors.pem");
+        std::fs::write(&path, "content").unwrap();
+        let loader = Loader::new();
+        let deadline = Deadline::after(Duration::from_secs(5));
+        let documents = loader
+            .fetch(&Source::File(path), &[], 100, deadline)
+            .await
+            .unwrap();
+        assert_eq!(documents[0].content, Content::New(b"content".to_vec()));
+        assert!(!loader.aws.are_made());
+    }
+}

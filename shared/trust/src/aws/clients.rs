@@ -208,6 +208,11 @@ impl LazyClients {
         Self(OnceCell::new_with(Some(AwsClients::new(config))))
     }
 
+    #[cfg(test)]
+    pub(crate) fn are_made(&self) -> bool {
+        self.0.initialized()
+    }
+
     pub(crate) async fn get(&self) -> &AwsClients {
         self.0.get_or_init(AwsClients::from_environment).await
     }
