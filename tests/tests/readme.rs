@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use alb_mtls_gate::{GATE_REASONS, VARIABLES};
@@ -21,6 +22,37 @@ fn the_tables_are_those_of_the_code() {
         written == expected,
         "the README's tables are not those of the code: `make readme` writes them"
     );
+}
+
+/// Names of environment variables in a text that begin with one of the functions' own prefixes.
+fn variables_in(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|character: char| !character.is_ascii_uppercase() && character != '_');
+    let is_variable = |word: &&str| {
+        let prefixes = ["AUTHORIZE_", "CRL_", "FORWARD_"];
+        prefixes
+            .iter()
+            .any(|prefix| word.len() > prefix.len() && word.starts_with(prefix))
+    };
+    words.filter(is_variable).collect()
+}
+
+#[test]
+fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let sources = ["authorize", "forward", "refresh-crls"].map(|function| {
+        let path = project().join("functions").join(function).join("src/settings.rs");
+        let source = std::fs::read_to_string(path).unwrap();
+        // Names in its tests are wrong on purpose.
+        source.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    });
+    // Names in quotes are variables; others are the constants that hold them.
+    let in_code: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|source| source.split('"').skip(1).step_by(2))
+        .filter(|quoted| variables_in(quoted).contains(quoted))
+        .collect();
+    assert!(in_code.len() > 20, "{in_code:?}");
+    assert_eq!(variables_in(&readme), in_code);
 }
 
 fn settings() -> String {
