@@ -50,7 +50,7 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
             promised.push((command.to_owned(), status.to_owned()));
         }
     }
-    assert!(promised.len() >= 5, "{promised:?}");
+    assert!(promised.len() >= 7, "{promised:?}");
     std::thread::spawn(move || lines.for_each(drop));
     for (command, promise) in promised {
         let shell = format!("{command} --silent --output /dev/null --write-out '%{{http_code}}'");
