@@ -1,5 +1,6 @@
 //! `alb-mtls event`
 
+pub(crate) mod api_gateway;
 mod samples;
 
 use std::path::PathBuf;
@@ -8,7 +9,7 @@ use std::str::FromStr;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
-use local_alb::{AlbRequest, EventError, health_check_event, passthrough_header};
+use local_alb::{AlbRequest, EventError, UnreadableCertificateError, health_check_event, passthrough_header};
 use pki::Certificate;
 use rustls_pki_types::CertificateDer;
 
@@ -16,7 +17,7 @@ use crate::outcome::finish;
 
 const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/alb-mtls/50dc6c495c0c9188";
-const CERTIFICATE_HEADER: &str = "x-amzn-mtls-clientcert";
+pub(crate) const CERTIFICATE_HEADER: &str = "x-amzn-mtls-clientcert";
 
 /// What curl sends and what ALB adds. The time in the trace id is fixed: the same input makes the same event.
 const USUAL_HEADERS: [(&str, &str); 7] = [
@@ -106,9 +107,9 @@ impl From<HeaderMode> for local_alb::HeaderMode {
 
 /// Path and query, as they are sent.
 #[derive(Clone, Debug)]
-struct RequestTarget {
-    path: String,
-    query: Option<String>,
+pub(crate) struct RequestTarget {
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
 }
 
 impl FromStr for RequestTarget {
@@ -143,7 +144,7 @@ fn target_group_arn(text: &str) -> Result<String, &'static str> {
 }
 
 #[derive(Clone, Debug)]
-struct Header {
+pub(crate) struct Header {
     name: HeaderName,
     value: String,
 }
@@ -163,7 +164,7 @@ impl FromStr for Header {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum Failure {
+pub(crate) enum Failure {
     #[error("cannot print the event: {0}")]
     Json(#[from] serde_json::Error),
 
@@ -175,6 +176,12 @@ enum Failure {
 
     #[error(transparent)]
     Pki(#[from] pki::Error),
+
+    #[error(transparent)]
+    UnreadableCertificate(#[from] UnreadableCertificateError),
+
+    #[error("cannot read the client certificate: its times are not those of a calendar")]
+    Validity,
 }
 
 pub(crate) fn run(arguments: EventArguments) -> ExitCode {
@@ -213,7 +220,7 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
 }
 
 /// The usual headers, less those of which the client sends its own, and then the client's.
-fn headers_with(own: &[Header]) -> Vec<(String, String)> {
+pub(crate) fn headers_with(own: &[Header]) -> Vec<(String, String)> {
     let is_own = |name: &str| own.iter().any(|header| header.name == name);
     let usual = USUAL_HEADERS.into_iter().filter(|(name, _)| !is_own(name));
     usual
@@ -225,7 +232,7 @@ fn headers_with(own: &[Header]) -> Vec<(String, String)> {
         .collect()
 }
 
-fn certificate_header<'a>(chain: impl IntoIterator<Item = &'a Certificate>) -> String {
+pub(crate) fn certificate_header<'a>(chain: impl IntoIterator<Item = &'a Certificate>) -> String {
     let chain: Vec<CertificateDer<'_>> = chain
         .into_iter()
         .map(|certificate| certificate.der().into())
@@ -234,7 +241,7 @@ fn certificate_header<'a>(chain: impl IntoIterator<Item = &'a Certificate>) -> S
 }
 
 /// Indents JSON and keeps the order of its members.
-fn pretty(event: &[u8]) -> Result<String, Failure> {
+pub(crate) fn pretty(event: &[u8]) -> Result<String, Failure> {
     let mut text = Vec::new();
     serde_transcode::transcode(
         &mut serde_json::Deserializer::from_slice(event),

@@ -1,5 +1,6 @@
 //! The operator's command line: one module for each sub-command.
 
+mod authorize;
 mod bundle;
 mod clients;
 mod demo_pki;
@@ -38,6 +39,8 @@ enum Command {
     Local(local::LocalArguments),
     /// Print the event that a load balancer would send to a function
     Event(event::EventArguments),
+    /// Ask the built authorizer about a certificate, as API Gateway would
+    Authorize(authorize::AuthorizeArguments),
     /// Check trust anchors, and publish them to SSM Parameter Store or S3
     Bundle(bundle::BundleArguments),
     /// Check Cedar policies, and what they say to a request
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Pki(arguments) => demo_pki::run(arguments),
         Command::Local(arguments) => local::run(arguments),
         Command::Event(arguments) => event::run(arguments),
+        Command::Authorize(arguments) => authorize::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),

@@ -13,6 +13,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use aws_lambda_events::alb::AlbTargetGroupRequest;
+use aws_lambda_events::apigw::{
+    ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayV2CustomAuthorizerV2Request,
+};
 use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok};
 use percent_encoding::percent_decode_str;
 use pki::{CertificateBuilder, chain_pem};
@@ -312,6 +315,17 @@ mod samples {
         parsed(&fs::read_to_string(committed().join(format!("alb-mtls-{case}.json"))).unwrap())
     }
 
+    /// An event of API Gateway, after `aws_lambda_events` could read it too.
+    fn api_sample(api: &str, case: &str) -> Value {
+        let text = fs::read_to_string(committed().join(format!("apigw-{api}-{case}.json"))).unwrap();
+        if api == "http-2.0" {
+            serde_json::from_str::<ApiGatewayV2CustomAuthorizerV2Request>(&text).expect(&text);
+        } else {
+            serde_json::from_str::<ApiGatewayCustomAuthorizerRequestTypeRequest>(&text).expect(&text);
+        }
+        serde_json::from_str(&text).unwrap()
+    }
+
     /// The PEM in the certificate header, which occurs once.
     fn presented(case: &str) -> String {
         let event = sample(case);
@@ -378,7 +392,13 @@ mod samples {
         let mut there: Vec<_> = fs::read_dir(committed())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
-            .filter(|name| name.to_string_lossy().starts_with("alb-mtls-") || name == "anchors.pem")
+            .filter(|name| {
+                let name = name.to_string_lossy();
+                ["alb-mtls-", "apigw-"]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+                    || name.ends_with(".pem")
+            })
             .collect();
         there.sort();
         assert_eq!(there, made);
@@ -398,12 +418,121 @@ mod samples {
             .unwrap()
             .map(|entry| entry.unwrap().path());
         let cases: Vec<_> = cases
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
+            .filter(|path| {
+                path.file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with("alb-mtls-")
+            })
             .collect();
         assert!(cases.len() >= 12);
         for case in cases {
             parsed(&fs::read_to_string(case).unwrap());
         }
+    }
+
+    /// Members and where they are: API Gateway developer guide, "Input to an API Gateway Lambda authorizer" and
+    /// "Control access to HTTP APIs with AWS Lambda authorizers".
+    #[test]
+    fn events_of_api_gateway_have_the_documented_members() {
+        for case in [
+            "valid",
+            "no-certificate",
+            "expired",
+            "unknown-ca",
+            "header",
+            "both-sources",
+        ] {
+            let (rest, http1, http2) = (
+                api_sample("rest", case),
+                api_sample("http-1.0", case),
+                api_sample("http-2.0", case),
+            );
+            let common = [
+                "headers",
+                "httpMethod",
+                "methodArn",
+                "path",
+                "pathParameters",
+                "queryStringParameters",
+                "requestContext",
+                "resource",
+                "stageVariables",
+                "type",
+            ];
+            let mut expected = common.to_vec();
+            expected.extend(["multiValueHeaders", "multiValueQueryStringParameters"]);
+            expected.sort_unstable();
+            assert_eq!(members(&rest), expected);
+            let mut expected = common.to_vec();
+            expected.push("version");
+            assert_eq!(members(&http1), expected);
+            assert_eq!(
+                members(&http2),
+                [
+                    "headers",
+                    "pathParameters",
+                    "queryStringParameters",
+                    "rawPath",
+                    "rawQueryString",
+                    "requestContext",
+                    "routeArn",
+                    "routeKey",
+                    "stageVariables",
+                    "type",
+                    "version",
+                ]
+            );
+            assert_eq!(
+                (&http1["version"], &http2["version"]),
+                (&json!("1.0"), &json!("2.0"))
+            );
+            let seen = matches!(case, "valid" | "expired" | "unknown-ca" | "both-sources");
+            let client_cert = &http2["requestContext"]["authentication"]["clientCert"];
+            assert_eq!(client_cert.is_object(), seen, "{case}");
+            for event in [&rest, &http1] {
+                assert_eq!(
+                    event["requestContext"]["identity"]["clientCert"], *client_cert,
+                    "{case}"
+                );
+            }
+            let header = matches!(case, "header" | "both-sources");
+            for event in [&rest, &http1, &http2] {
+                assert_eq!(
+                    event["headers"].get("x-amzn-mtls-clientcert").is_some(),
+                    header,
+                    "{case}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_certificate_of_api_gateway_is_the_leaf_alone_as_real_pem() {
+        let event = api_sample("http-2.0", "valid");
+        let client_cert = &event["requestContext"]["authentication"]["clientCert"];
+        let leaf = client_cert["clientCertPem"].as_str().unwrap();
+        assert_eq!(leaf.matches("BEGIN").count(), 1);
+        assert!(presented("valid").starts_with(leaf));
+        assert!(
+            verdict(leaf).is_err(),
+            "without the intermediate there is no path"
+        );
+        let intermediates = fs::read_to_string(committed().join("intermediates.pem")).unwrap();
+        assert_eq!(verdict(&format!("{leaf}{intermediates}")), Ok(()));
+
+        let directory = TempDir::new().unwrap();
+        fs::write(directory.path().join("leaf.pem"), leaf).unwrap();
+        let field = |option: &str| {
+            let text = openssl_ok(directory.path(), &["x509", "-in", "leaf.pem", "-noout", option]);
+            text.trim_end().split_once('=').unwrap().1.to_owned()
+        };
+        let colons = client_cert["serialNumber"].as_str().unwrap();
+        assert_eq!(colons.replace(':', "").to_uppercase(), field("-serial"));
+        assert_eq!(client_cert["validity"]["notBefore"], field("-startdate"));
+        assert_eq!(client_cert["validity"]["notAfter"], field("-enddate"));
+        assert_eq!(client_cert["subjectDN"], "O=Example,OU=Clients,CN=client-1");
+        assert_eq!(client_cert["issuerDN"], "O=Example,CN=Example Issuing CA");
     }
 
     #[test]

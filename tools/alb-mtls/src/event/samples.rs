@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use local_alb::HeaderMode::{self, MultiValue, SingleValue};
 use local_alb::{AlbRequest, health_check_event};
-use pki::{CertificateBuilder, Credential, Criticality, Purpose, chain_pem, write_public};
+use pki::{Certificate, CertificateBuilder, Credential, Criticality, Purpose, chain_pem, write_public};
 use time::macros::datetime;
 
+use super::api_gateway::{ApiEvent, ApiRequest};
 use super::{CERTIFICATE_HEADER, Failure, TARGET_GROUP, certificate_header, headers_with, pretty};
 
 /// Below the private enterprise number that is for documentation (RFC 5612).
@@ -51,7 +52,8 @@ fn samples() -> Result<Vec<(String, String)>, Failure> {
         .seed("sample foreign issuing CA")
         .issued_by(&foreign_root)?;
 
-    let valid = chain(&client("client-1").issued_by(&issuing)?, &issuing);
+    let valid_client = client("client-1").issued_by(&issuing)?;
+    let valid = chain(&valid_client, &issuing);
     let expired = client("expired")
         .valid(datetime!(2025-01-01 0:00 UTC), datetime!(2025-02-01 0:00 UTC))
         .issued_by(&issuing)?;
@@ -61,8 +63,9 @@ fn samples() -> Result<Vec<(String, String)>, Failure> {
     let unknown = client("client-1").issued_by(&foreign)?;
 
     let with = |header: &str, mode| request(&[header], mode);
-    Ok(vec![
+    let mut samples = vec![
         ("anchors.pem".to_owned(), chain_pem([&root])),
+        ("intermediates.pem".to_owned(), chain_pem([&issuing])),
         sample("valid", with(&valid, MultiValue)?),
         sample("valid-single-value", with(&valid, SingleValue)?),
         sample("no-header", request(&[], MultiValue)?),
@@ -81,7 +84,22 @@ fn samples() -> Result<Vec<(String, String)>, Failure> {
         sample("truncated-pem", with(&truncated(&valid), MultiValue)?),
         sample("health-check", health_check(MultiValue)?),
         sample("health-check-single-value", health_check(SingleValue)?),
-    ])
+    ];
+    for event in ApiEvent::ALL {
+        let leaf = valid_client.certificate();
+        for (case, client_certificate, header) in [
+            ("valid", Some(leaf), None),
+            ("no-certificate", None, None),
+            ("expired", Some(expired.certificate()), None),
+            ("unknown-ca", Some(unknown.certificate()), None),
+            ("header", None, Some(&valid)),
+            ("both-sources", Some(leaf), Some(&valid)),
+        ] {
+            let content = api_request(client_certificate, header).to_event(event)?;
+            samples.push((format!("apigw-{}-{case}.json", event.name()), pretty(&content)?));
+        }
+    }
+    Ok(samples)
 }
 
 fn sample(case: &str, content: String) -> (String, String) {
@@ -141,6 +159,19 @@ fn request(certificate_headers: &[&str], mode: HeaderMode) -> Result<String, Fai
         body: Default::default(),
     };
     pretty(&request.to_event(TARGET_GROUP, mode)?)
+}
+
+/// A request to API Gateway, with a certificate that it saw itself, or one in a load balancer's header.
+fn api_request(client_certificate: Option<&Certificate>, header: Option<&String>) -> ApiRequest {
+    let mut headers = headers_with(&[]);
+    headers.extend(header.map(|value| (CERTIFICATE_HEADER.to_owned(), value.clone())));
+    ApiRequest {
+        method: "GET".to_owned(),
+        path: "/orders".to_owned(),
+        query: Some("id=7".to_owned()),
+        headers,
+        client_certificate: client_certificate.cloned(),
+    }
 }
 
 fn health_check(mode: HeaderMode) -> Result<String, Failure> {
