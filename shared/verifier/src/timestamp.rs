@@ -74,6 +74,15 @@ impl Timestamp {
 #[error("not an RFC 3339 time such as 2026-11-22T05:29:00Z")]
 pub struct InvalidTimestamp;
 
+/// As [`Timestamp::parse_rfc3339`].
+impl std::str::FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        Self::parse_rfc3339(text)
+    }
+}
+
 /// Reads `YYYYMMDDhhmmss`.
 fn from_digits(digits: &[u8]) -> Result<Timestamp, Malformed> {
     let mut fields = digits.chunks_exact(2).map(|pair| match pair {

@@ -207,6 +207,10 @@ impl Verifier {
         self.check_revocation(path, context)
     }
 
+    pub(crate) fn checks_revocation(&self) -> bool {
+        self.revocation.is_some()
+    }
+
     pub(crate) fn check_revocation(
         &self,
         path: &Path<'_, '_>,

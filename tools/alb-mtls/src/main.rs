@@ -9,6 +9,7 @@ mod local;
 mod outcome;
 mod policy;
 mod vectors;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Command {
     Policy(policy::PolicyArguments),
     /// List the clients in the logs of a function, and the trust anchors that they came by
     Clients(clients::ClientsArguments),
+    /// Say what becomes of a client's certificates and why, check by check
+    Verify(verify::VerifyArguments),
     /// Judge files of cases: chains, trust anchors and the verdict that is expected
     Vectors(vectors::VectorsArguments),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),
     }
 }

@@ -1,0 +1,201 @@
+//! `alb-mtls verify`
+
+mod damage;
+mod input;
+mod report;
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use alb_mtls_verifier::{
+    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
+    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
+    read_revocation_lists,
+};
+use clap::{ArgGroup, Args};
+
+use crate::outcome::finish;
+use input::{Input, InputError};
+use report::Report;
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls verify --anchors .demo/anchors.pem --pem .demo/good.pem
+  alb-mtls verify --anchors anchors.pem --header header.txt --at 2026-11-22T05:29:00Z
+  alb-mtls verify --anchors anchors.pem --event event.json --json
+  pbpaste | alb-mtls verify --anchors anchors.pem --header -
+
+A file named - is the standard input. NO_COLOR turns colours off, as does a pipe.
+Exit codes: 0 accepted, 1 rejected, 2 wrong usage or unreadable input";
+
+/// CRLs of half a million entries are about this long.
+const MAX_LIST_BYTES: usize = 256 * 1024 * 1024;
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+#[command(group = ArgGroup::new("client").required(true))]
+pub(crate) struct VerifyArguments {
+    /// PEM file of trust anchors, as MTLS_ANCHORS
+    #[arg(long, value_name = "FILE")]
+    anchors: PathBuf,
+
+    /// PEM file of intermediates, as MTLS_INTERMEDIATES
+    #[arg(long, value_name = "FILE")]
+    intermediates: Option<PathBuf>,
+
+    /// File of CRLs, PEM or DER, as MTLS_CRLS
+    #[arg(long, value_name = "FILE")]
+    crls: Option<PathBuf>,
+
+    /// What an unknown status means, as MTLS_REVOCATION: soft or strict
+    #[arg(long, value_name = "MODE", default_value = "strict", requires = "crls")]
+    revocation: RevocationMode,
+
+    /// Time of the verdict in RFC 3339; now, when not said
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
+
+    /// File with the value of the certificate header
+    #[arg(long, value_name = "FILE", group = "client")]
+    header: Option<PathBuf>,
+
+    /// File with the certificates that the client presents, its own first: PEM, or one in DER
+    #[arg(long, value_name = "FILE", group = "client")]
+    pem: Option<PathBuf>,
+
+    /// Event of a load balancer or of API Gateway in JSON
+    #[arg(long, value_name = "FILE", group = "client")]
+    event: Option<PathBuf>,
+
+    /// How certificates are written into the header: url_encoded, base64_encoded or rfc9440, as MTLS_HEADER_FORMAT
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    format: HeaderFormat,
+
+    /// Name of the header in the event, as MTLS_HEADER
+    #[arg(long, value_name = "NAME", default_value = "x-amzn-mtls-clientcert")]
+    header_name: String,
+
+    /// Bytes of the header, as MTLS_MAX_HEADER
+    #[arg(long, value_name = "BYTES", default_value_t = 16_384)]
+    max_header: usize,
+
+    /// Certificates below the trust anchor, as MTLS_MAX_DEPTH
+    #[arg(long, value_name = "NUMBER", default_value_t = 4)]
+    max_depth: usize,
+
+    /// Extended key usage, as MTLS_EKU: if-present or required
+    #[arg(long, value_name = "POLICY", default_value_t)]
+    eku: ExtendedKeyUsagePolicy,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum VerifyError {
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("`{}`: {problem}", path.display())]
+    Unusable { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Input(#[from] InputError),
+}
+
+pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
+    let report = match arguments.report() {
+        Ok(report) => report,
+        Err(error) => return finish(Err(error)),
+    };
+    let text = if arguments.json {
+        format!("{:#}\n", report.to_json())
+    } else {
+        let is_coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        report.to_text(is_coloured)
+    };
+    match finish(Ok::<_, VerifyError>(text)) {
+        ExitCode::SUCCESS if !report.is_accepted() => ExitCode::FAILURE,
+        code => code,
+    }
+}
+
+impl VerifyArguments {
+    fn report(&self) -> Result<Report, VerifyError> {
+        let verifier = self.verifier()?;
+        let limits = HeaderLimits {
+            max_bytes: self.max_header,
+            max_certificates: 2 * self.max_depth,
+        };
+        let input = match (&self.header, &self.pem, &self.event) {
+            (Some(path), ..) => Input::header(&read(path)?, self.format),
+            (_, Some(path), _) => Input::pem(&read(path)?, path)?,
+            (_, _, Some(path)) => Input::event(&read(path)?, path, &self.header_name, self.format)?,
+            // clap asks for one of them.
+            (None, None, None) => Input::header(&[], self.format),
+        };
+        let now = self.at.unwrap_or_else(Timestamp::now);
+        Ok(Report::new(&verifier, input, limits, now))
+    }
+
+    fn verifier(&self) -> Result<Verifier, VerifyError> {
+        let unusable = |path: &Path, problem: String| VerifyError::Unusable {
+            path: path.to_owned(),
+            problem,
+        };
+        let bundle =
+            |path: &Path| read_bundle(&read(path)?).map_err(|error| unusable(path, error.to_string()));
+        let mut anchors = Vec::new();
+        for (certificate, entry) in bundle(&self.anchors)?.into_iter().zip(1..) {
+            let anchor = TrustAnchor::new(certificate)
+                .map_err(|problem| unusable(&self.anchors, format!("entry {entry}: {problem}")))?;
+            anchors.push(anchor);
+        }
+        let anchors = TrustAnchors::new(anchors)
+            .ok_or_else(|| unusable(&self.anchors, "there is no certificate in it".to_owned()))?;
+        let intermediates = match &self.intermediates {
+            None => Intermediates::default(),
+            Some(path) => Intermediates::new(bundle(path)?).map_err(|(position, problem)| {
+                unusable(path, format!("entry {}: {problem}", position + 1))
+            })?,
+        };
+        let lists = match &self.crls {
+            None => None,
+            Some(path) => {
+                let lists = read_revocation_lists(read(path)?.as_slice(), MAX_LIST_BYTES)
+                    .map_err(|error| unusable(path, error.to_string()))?;
+                Some(RevocationLists::new(lists, &anchors, &intermediates, None))
+            }
+        };
+        let policy = VerificationPolicy {
+            max_depth: self.max_depth,
+            extended_key_usage: self.eku,
+        };
+        let verifier = Verifier::new(anchors, intermediates, policy);
+        Ok(match lists {
+            None => verifier,
+            Some(lists) => {
+                let policy = RevocationPolicy {
+                    mode: self.revocation,
+                    ..RevocationPolicy::default()
+                };
+                verifier.with_revocation(Arc::new(lists), policy)
+            }
+        })
+    }
+}
+
+/// The whole file, or the standard input for `-`.
+fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {
+    let bytes = if path.as_os_str() == "-" {
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    bytes.map_err(|source| VerifyError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
+}
