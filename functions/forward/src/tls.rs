@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_trust::{Source, Trust, TrustSettings};
+use alb_mtls_trust::{Snapshot, Source, Trust, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -34,15 +34,25 @@ enum Anchors {
 /// The material as it was at one moment. What is equal makes the same connections.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsVersion {
-    anchors: Option<(String, Arc<RootCertStore>)>,
+    anchors: AnchorsVersion,
     certificate: Option<Arc<Secret>>,
+}
+
+#[derive(Clone, Debug)]
+enum AnchorsVersion {
+    None,
+    System(Arc<RootCertStore>),
+    Named(Arc<Snapshot>),
 }
 
 impl PartialEq for TlsVersion {
     fn eq(&self, other: &Self) -> bool {
-        self.anchors.as_ref().map(|(version, _)| version)
-            == other.anchors.as_ref().map(|(version, _)| version)
-            && self.certificate == other.certificate
+        let same_anchors = match (&self.anchors, &other.anchors) {
+            (AnchorsVersion::Named(one), AnchorsVersion::Named(other)) => one.version() == other.version(),
+            // They never change while the process lives.
+            _ => true,
+        };
+        same_anchors && self.certificate == other.certificate
     }
 }
 
@@ -75,21 +85,11 @@ impl TlsMaterial {
     /// [`Failure::Material`] when some of it cannot be had.
     pub(crate) async fn current(&self, secrets: &Secrets) -> Result<TlsVersion, Failure> {
         let anchors = match &self.anchors {
-            Anchors::None => None,
-            Anchors::System(anchors) => Some(("system".to_owned(), Arc::clone(anchors))),
+            Anchors::None => AnchorsVersion::None,
+            Anchors::System(anchors) => AnchorsVersion::System(Arc::clone(anchors)),
             Anchors::Named(trust) => {
-                let snapshot = trust
-                    .snapshot(Timestamp::now())
-                    .await
-                    .map_err(|error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}")))?;
-                let mut anchors = RootCertStore::empty();
-                let certificates = snapshot
-                    .verifier()
-                    .anchors()
-                    .iter()
-                    .map(|anchor| anchor.certificate().clone());
-                anchors.add_parsable_certificates(certificates);
-                Some((snapshot.version().to_owned(), Arc::new(anchors)))
+                let unavailable = |error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}"));
+                AnchorsVersion::Named(trust.snapshot(Timestamp::now()).await.map_err(unavailable)?)
             }
         };
         let certificate = match &self.certificate {
@@ -106,11 +106,20 @@ impl TlsVersion {
     /// # Errors
     /// [`Failure::Material`] when the certificate and its key do not fit.
     pub(crate) fn configuration(&self) -> Result<ClientConfig, Failure> {
-        let anchors = self.anchors.as_ref().map(|(_, anchors)| Arc::clone(anchors));
+        let anchors = match &self.anchors {
+            AnchorsVersion::None => Arc::new(RootCertStore::empty()),
+            AnchorsVersion::System(anchors) => Arc::clone(anchors),
+            AnchorsVersion::Named(snapshot) => {
+                let mut anchors = RootCertStore::empty();
+                let named = snapshot.verifier().anchors().iter();
+                anchors.add_parsable_certificates(named.map(|anchor| anchor.certificate().clone()));
+                Arc::new(anchors)
+            }
+        };
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| Failure::Material(error.to_string()))?
-            .with_root_certificates(anchors.unwrap_or_else(|| Arc::new(RootCertStore::empty())));
+            .with_root_certificates(anchors);
         match &self.certificate {
             None => Ok(builder.with_no_client_auth()),
             Some(secret) => {

@@ -1,6 +1,6 @@
 //! Assertions, verified by a library that we did not write.
 
-use alb_mtls_tests::{Clients, Function, Moto, client_headers};
+use alb_mtls_tests::{Clients, Function, Moto, client_headers, project};
 use pki::{Key, KeyKind};
 use serde_json::{Value, json};
 
@@ -202,4 +202,59 @@ async fn the_key_set_can_only_be_read_and_never_reaches_the_upstream() {
             .status,
         401
     );
+}
+
+/// The example upstream. Ends with the value.
+struct Example(std::process::Child);
+
+impl Drop for Example {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test]
+async fn the_example_serves_only_what_passed_the_gate() {
+    let clients = Clients::new();
+    let keys = format!("file:{}", clients.write("key.pem", &new_key()).display());
+    // A port that was free a moment ago; the example has to know its own name.
+    let free = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let audience = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let variables = [
+        ("FORWARD_IDENTITY", "assertion"),
+        ("FORWARD_ASSERTION_KEYS", keys.as_str()),
+        ("FORWARD_ASSERTION_ISSUER", "https://gate.example"),
+        ("FORWARD_ROUTES", "public:/open"),
+    ];
+    let function = forward(&clients, &audience, &variables).await;
+    let key_set = jwks(&function).await.to_string();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        key_set.len()
+    );
+    let gate = Recorder::start([Reply::BytesThenClose((head + &key_set).into_bytes())]).await;
+    let process = std::process::Command::new(project().join(".venv/bin/python"))
+        .arg(project().join("examples/verify_assertion.py"))
+        .args([gate.url(), "https://gate.example".to_owned(), audience.clone()])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let _example = Example(process);
+    while std::net::TcpStream::connect(audience.trim_start_matches("http://")).is_err() {
+        tokio::task::yield_now().await;
+    }
+
+    let answer = function
+        .answer(Event::get("/", clients.good_headers()).to_bytes())
+        .await;
+    assert_eq!(
+        (answer.status, answer.body()),
+        (200, "hello spiffe://tests.example/client-1\n")
+    );
+    let answer = function
+        .answer(Event::get("/open", client_headers()).to_bytes())
+        .await;
+    assert_eq!((answer.status, answer.body()), (401, "DecodeError\n"));
 }
