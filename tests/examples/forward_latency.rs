@@ -1,0 +1,251 @@
+//! What the way through the forwarder adds to calling an upstream directly, beside nginx as a plain proxy where it is
+//! installed; and whether memory stays flat. One run, in turns, so that the figures can be compared.
+//!
+//! `cargo run --release --package alb-mtls-tests --example forward_latency [REQUESTS]`, 100,000 unless told otherwise,
+//! after `cargo build --release --package forward --package respond`.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a measurement that cannot be made has no result"
+)]
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use alb_mtls_tests::{Clients, binary, event, release_binary};
+use local_alb::{Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
+use pki::{Key, KeyKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+const TURNS: usize = 3_000;
+const BODY: usize = 1_024;
+
+#[tokio::main]
+async fn main() {
+    if cfg!(debug_assertions) {
+        eprintln!("this is a debug build: the figures mean nothing");
+    }
+    let requests: usize = std::env::args()
+        .nth(1)
+        .map_or(100_000, |number| number.parse().expect("a number"));
+    let clients = Clients::new();
+    let upstream = serve().await;
+    let nginx = Nginx::start(&clients, upstream);
+    let key = clients.write(
+        "key.pem",
+        &Key::random(KeyKind::P256)
+            .and_then(|key| key.to_pem())
+            .expect("a key"),
+    );
+
+    let anchors = clients.anchors_source();
+    let function = async |package: &str, variables: &[(&str, &str)]| {
+        let program = if cfg!(debug_assertions) {
+            binary(package)
+        } else {
+            release_binary(package)
+        };
+        let command = FunctionCommand::new(program)
+            .variable("MTLS_ANCHORS", &anchors)
+            .output(FunctionOutput::Discard);
+        let command = variables
+            .iter()
+            .fold(command, |command, (name, value)| command.variable(*name, *value));
+        Environment::start(command).await.expect("the function starts")
+    };
+    let url = format!("http://{upstream}");
+    let keys = format!("file:{}", key.display());
+    let assertion = [
+        ("FORWARD_UPSTREAM", url.as_str()),
+        ("FORWARD_IDENTITY", "assertion"),
+        ("FORWARD_ASSERTION_KEYS", &keys),
+        ("FORWARD_ASSERTION_ISSUER", "bench"),
+    ];
+    let respond = function("respond", &[]).await;
+    let forward = function("forward", &[("FORWARD_UPSTREAM", url.as_str())]).await;
+    let asserting = function("forward", &assertion).await;
+
+    let request = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
+    let mut direct = Connection::to(upstream).await;
+    let mut proxied = match &nginx {
+        Some(nginx) => Some(Connection::to(nginx.address).await),
+        None => None,
+    };
+    let mut samples: [Vec<Duration>; 5] = Default::default();
+    for turn in 0..TURNS + 200 {
+        let of_nginx = match &mut proxied {
+            Some(connection) => connection.exchange().await,
+            None => Duration::ZERO,
+        };
+        let taken = [
+            direct.exchange().await,
+            of_nginx,
+            invoke(&respond, &request).await,
+            invoke(&forward, &request).await,
+            invoke(&asserting, &request).await,
+        ];
+        // The first ones warm everything up.
+        if turn >= 200 {
+            samples
+                .iter_mut()
+                .zip(taken)
+                .for_each(|(samples, taken)| samples.push(taken));
+        }
+    }
+    println!("{TURNS} requests each, in turns, answers of {BODY} bytes\n");
+    println!("| what | median | 99th percentile |\n| --- | ---: | ---: |");
+    let names = [
+        "the upstream called directly",
+        "through nginx as a plain proxy",
+        "`respond`: the gate alone, no hop",
+        "`forward`, verify mode and RFC 9440",
+        "`forward`, a signed assertion",
+    ];
+    for (name, samples) in names.iter().zip(&mut samples) {
+        if nginx.is_none() && name.contains("nginx") {
+            println!("| {name} | not installed | |");
+            continue;
+        }
+        let (median, high) = (percentile(samples, 50), percentile(samples, 99));
+        println!("| {name} | {} µs | {} µs |", median.as_micros(), high.as_micros());
+    }
+
+    let early = forward.facts().peak_memory.unwrap_or_default();
+    for _ in 0..requests {
+        invoke(&forward, &request).await;
+    }
+    let late = forward.facts().peak_memory.unwrap_or_default();
+    println!(
+        "\npeak memory of `forward`: {early} bytes after {TURNS} requests, {late} bytes after {requests} more"
+    );
+}
+
+async fn invoke(environment: &Environment, request: &bytes::Bytes) -> Duration {
+    let started = Instant::now();
+    let outcome = environment.invoke(request.clone()).await;
+    let duration = started.elapsed();
+    assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
+    duration
+}
+
+/// An upstream that answers every request with the same bytes.
+async fn serve() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {BODY}\r\n\r\n{}",
+        "x".repeat(BODY)
+    );
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            stream.set_nodelay(true).expect("an option of TCP");
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut buffer = Vec::new();
+                while stream.read_buf(&mut buffer).await.unwrap_or(0) > 0 {
+                    if buffer.ends_with(b"\r\n\r\n") {
+                        buffer.clear();
+                        stream
+                            .write_all(answer.as_bytes())
+                            .await
+                            .expect("the client is there");
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+/// A connection that is kept.
+struct Connection {
+    stream: TcpStream,
+    request: String,
+}
+
+impl Connection {
+    async fn to(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("the server listens");
+        stream.set_nodelay(true).expect("an option of TCP");
+        Self {
+            stream,
+            request: format!("GET / HTTP/1.1\r\nhost: {address}\r\n\r\n"),
+        }
+    }
+
+    async fn exchange(&mut self) -> Duration {
+        let started = Instant::now();
+        self.stream
+            .write_all(self.request.as_bytes())
+            .await
+            .expect("the server is there");
+        let mut answer = Vec::with_capacity(2 * BODY);
+        while !answer.ends_with(&[b'x'; BODY]) {
+            assert!(
+                self.stream
+                    .read_buf(&mut answer)
+                    .await
+                    .expect("the server answers")
+                    > 0,
+                "the server left"
+            );
+        }
+        started.elapsed()
+    }
+}
+
+/// nginx before the upstream. Ends with the value.
+struct Nginx {
+    process: Child,
+    address: SocketAddr,
+}
+
+impl Nginx {
+    fn start(clients: &Clients, upstream: SocketAddr) -> Option<Self> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let directory = clients.directory().display().to_string();
+        let configuration = format!(
+            "daemon off; master_process off; pid {directory}/nginx.pid; error_log stderr;\n\
+             events {{}}\n\
+             http {{ access_log off; keepalive_requests 1000000; client_body_temp_path {directory}/body;\n\
+             proxy_temp_path {directory}/proxy; fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;\n\
+             scgi_temp_path {directory}/scgi;\n\
+             upstream app {{ server {upstream}; keepalive 4; }}\n\
+             server {{ listen {address}; location / {{ proxy_pass http://app; proxy_http_version 1.1;\n\
+             proxy_set_header Connection \"\"; }} }} }}\n"
+        );
+        let path = clients.write("nginx.conf", &configuration);
+        let process = Command::new("nginx")
+            .arg("-c")
+            .arg(path)
+            .stderr(Stdio::inherit())
+            .spawn()
+            .ok()?;
+        let nginx = Self { process, address };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while std::net::TcpStream::connect(address).is_err() {
+            assert!(Instant::now() < deadline, "nginx does not listen");
+            std::thread::yield_now();
+        }
+        Some(nginx)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
+    samples.sort_unstable();
+    samples
+        .get(samples.len() * percent / 100)
+        .copied()
+        .unwrap_or_default()
+}
