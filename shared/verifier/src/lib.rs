@@ -30,6 +30,9 @@ mod name;
 mod path_search;
 mod pem_blocks;
 mod policy;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod properties;
 mod rejection;
 mod revocation;
 mod rules;

@@ -1,0 +1,289 @@
+//! What must hold for any bytes at all. The tests ask it of random bytes and of damaged certificates, the fuzzers of
+//! whatever they find.
+
+#![expect(
+    clippy::expect_used,
+    reason = "a property that does not hold must stop the fuzzer"
+)]
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls_pki_types::CertificateDer;
+use webpki::EndEntityCert;
+
+use crate::anchors::TrustAnchor;
+use crate::certificate::Certificate;
+use crate::explanation::CertificateSummary;
+use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
+use crate::identity::ClientIdentity;
+use crate::policy::VerificationPolicy;
+use crate::rules::{self, Context, Path};
+use crate::timestamp::Timestamp;
+use crate::{Intermediates, TrustAnchors, Verifier, read_bundle};
+
+const LIMITS: HeaderLimits = HeaderLimits {
+    max_bytes: 16_384,
+    max_certificates: 8,
+};
+
+/// What was read can be written and read again, and is never empty or more than allowed.
+pub fn header(format: HeaderFormat, value: &[u8], chain: &[&[u8]]) {
+    let values = HeaderValues {
+        certificate: &[value],
+        chain,
+    };
+    let Ok(decoded) = format.decode(values, LIMITS) else {
+        return;
+    };
+    let certificates: Vec<&CertificateDer<'_>> = std::iter::once(decoded.end_entity())
+        .chain(decoded.intermediates())
+        .collect();
+    assert!(certificates.len() <= LIMITS.max_certificates);
+    assert!(certificates.iter().all(|certificate| !certificate.is_empty()));
+    let written: String = certificates
+        .iter()
+        .map(|certificate| percent_encoded_pem(certificate))
+        .collect();
+    let values = HeaderValues {
+        certificate: &[written.as_bytes()],
+        chain: &[],
+    };
+    let generous = HeaderLimits {
+        max_bytes: usize::MAX,
+        ..LIMITS
+    };
+    assert_eq!(
+        HeaderFormat::UrlEncoded.decode(values, generous).as_ref(),
+        Ok(&decoded)
+    );
+}
+
+fn percent_encoded_pem(der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    format!("-----BEGIN%20CERTIFICATE-----%0A{base64}%0A-----END%20CERTIFICATE-----%0A")
+}
+
+/// A bundle is read whole: as many certificates as there are BEGIN lines.
+pub fn bundle(text: &[u8]) {
+    let Ok(certificates) = read_bundle(text) else {
+        return;
+    };
+    let begins = memchr::memmem::find_iter(text, b"-----BEGIN ").count();
+    assert_eq!(certificates.len(), begins);
+    for certificate in certificates {
+        let _ = TrustAnchor::new(certificate);
+    }
+}
+
+/// What we read of a certificate is what webpki reads of it.
+pub fn certificate(der: &[u8]) {
+    let der = CertificateDer::from(der);
+    let (Ok(ours), Ok(theirs)) = (Certificate::parse(&der), EndEntityCert::try_from(&der)) else {
+        return;
+    };
+    let content = |encoding: &[u8]| {
+        crate::der_reader::single(encoding, crate::der_reader::Tag::SEQUENCE).map(<[u8]>::to_vec)
+    };
+    assert_eq!(content(ours.issuer).as_deref(), Ok(theirs.issuer()));
+    assert_eq!(content(ours.subject).as_deref(), Ok(theirs.subject()));
+    assert_eq!(ours.serial_number, theirs.serial());
+    let info = theirs.subject_public_key_info();
+    assert_eq!(ours.public_key_info.encoding, info.as_ref());
+    let summary = CertificateSummary::read(&der).expect("it was read before");
+    assert_eq!(summary.is_authority, ours.is_authority());
+}
+
+/// Whatever is shown of a client can be shown: no control character is in it.
+pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
+    let Ok(certificate) = Certificate::parse(der) else {
+        return;
+    };
+    let Ok(identity) = ClientIdentity::read(&certificate, Arc::clone(anchor)) else {
+        return;
+    };
+    let mut shown = vec![
+        identity.subject.to_string(),
+        identity.issuer.to_string(),
+        identity.serial_number.clone(),
+    ];
+    shown.extend(identity.alternative_names.iter().map(ToString::to_string));
+    shown.extend(identity.spiffe_id.clone());
+    shown.extend(identity.organization_identifier.clone());
+    shown.extend(identity.certificate_policies.iter().cloned());
+    for text in shown {
+        assert!(!text.chars().any(char::is_control), "{text:?}");
+    }
+    let _ = identity.common_name();
+}
+
+/// Every rule has an answer to every path, though no signature in it verifies.
+pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
+    let certificates: Vec<Certificate<'_>> = ders
+        .iter()
+        .filter_map(|der| Certificate::parse(der).ok())
+        .collect();
+    let Some((end_entity, intermediates)) = certificates.split_first() else {
+        return;
+    };
+    let context = Context {
+        policy: VerificationPolicy::default(),
+        now: Timestamp::from_unix_seconds(1_800_000_000),
+    };
+    for (_, rule) in rules::END_ENTITY_RULES {
+        let _ = rule(end_entity, &context);
+    }
+    let path = Path {
+        end_entity,
+        intermediates: &intermediates.iter().collect::<Vec<_>>(),
+        anchor,
+    };
+    for (_, rule) in rules::PATH_RULES {
+        let _ = rule(&path, &context);
+    }
+}
+
+/// A chain is refused or accepted, and explained the same way.
+pub fn chain(ders: &[&[u8]], anchor: &CertificateDer<'static>) {
+    let certificates = ders.iter().map(|der| CertificateDer::from(der.to_vec()));
+    let Some(chain) = PresentedChain::new(certificates) else {
+        return;
+    };
+    let anchor = TrustAnchor::new(anchor.clone()).expect("the anchor is sound");
+    let anchors = TrustAnchors::new([anchor]).expect("there is one");
+    let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+    let explanation = verifier.explain(&chain, Timestamp::from_unix_seconds(1_800_000_000));
+    let failed = explanation
+        .checks
+        .iter()
+        .any(|(_, outcome)| matches!(outcome, crate::explanation::Outcome::Failed(_)));
+    assert_eq!(explanation.verdict.is_err(), failed);
+}
+
+#[cfg(test)]
+mod tests {
+    use pki::{CertificateBuilder, GeneralName};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Certificates with something of everything.
+    fn samples() -> Vec<Vec<u8>> {
+        let root = CertificateBuilder::root("CN=Root,O=Example")
+            .seed("root")
+            .self_signed()
+            .unwrap();
+        let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")
+            .seed("issuing")
+            .path_length(1)
+            .permit(&GeneralName::Dns("example.org"))
+            .permit(&GeneralName::Email("example.org"))
+            .exclude(&GeneralName::Uri("evil.example"))
+            .exclude(&GeneralName::Directory("O=Other"))
+            .exclude(&GeneralName::Subnet([10, 0, 0, 0].into(), 8))
+            .policy("1.2.3.4")
+            .extension("2.5.29.36", pki::Criticality::Critical, &[0x30, 3, 0x80, 1, 0])
+            .issued_by(&root)
+            .unwrap();
+        let client = CertificateBuilder::client("CN=client,OU=Payments,O=Example,C=DE")
+            .seed("client")
+            .dns("client.example.org")
+            .email("client@example.org")
+            .uri("spiffe://example.org/client")
+            .ip([192, 0, 2, 1])
+            .alternative_name(&GeneralName::Directory("CN=other,O=Example"))
+            .policy("1.2.3.4")
+            .issued_by(&issuing)
+            .unwrap();
+        [client, issuing, root]
+            .iter()
+            .map(|credential| credential.der().to_vec())
+            .collect()
+    }
+
+    fn anchor() -> (Arc<TrustAnchor>, CertificateDer<'static>) {
+        let der = CertificateDer::from(samples().pop().unwrap());
+        (Arc::new(TrustAnchor::new(der.clone()).unwrap()), der)
+    }
+
+    /// A certificate in which some octets are others, some are gone, and some are new.
+    fn damaged() -> impl Strategy<Value = Vec<u8>> {
+        let edit = (any::<prop::sample::Index>(), any::<u8>(), 0..3_u8);
+        (0..3_usize, prop::collection::vec(edit, 0..4)).prop_map(|(which, edits)| {
+            let mut der = samples().swap_remove(which);
+            for (at, octet, kind) in edits {
+                let at = at.index(der.len());
+                match kind {
+                    0 => der[at] = octet,
+                    1 => _ = der.remove(at),
+                    _ => der.insert(at, octet),
+                }
+            }
+            der
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn headers_hold_what_they_are_read_as(value: Vec<u8>, chain: Vec<u8>) {
+            for format in HeaderFormat::ALL {
+                header(*format, &value, &[&chain]);
+            }
+        }
+
+        #[test]
+        fn damaged_headers_hold_what_they_are_read_as(der in damaged(), at: prop::sample::Index, octet: u8) {
+            let mut text = percent_encoded_pem(&der).into_bytes();
+            let at = at.index(text.len());
+            header(HeaderFormat::UrlEncoded, &text, &[]);
+            text[at] = octet;
+            header(HeaderFormat::UrlEncoded, &text, &[]);
+            bundle(&text);
+            let mut text = STANDARD.encode(&der).into_bytes();
+            header(HeaderFormat::Base64Encoded, &text, &[]);
+            let item = [b":", text.as_slice(), b":"].concat();
+            header(HeaderFormat::Rfc9440, &item, &[&item, &item]);
+            let at = at % text.len().max(1);
+            text.splice(at..at, [octet]);
+            header(HeaderFormat::Base64Encoded, &text, &[]);
+        }
+
+        #[test]
+        fn certificates_are_read_as_webpki_reads_them(der in damaged(), random: Vec<u8>) {
+            certificate(&der);
+            certificate(&random);
+        }
+
+        #[test]
+        fn what_is_shown_of_a_client_can_be_shown(der in damaged()) {
+            identity(&der, &anchor().0);
+        }
+
+        #[test]
+        fn every_rule_answers(first in damaged(), second in damaged(), third in damaged()) {
+            let (shared, own) = anchor();
+            rules(&[&first, &second, &third], &shared);
+            chain(&[&first, &second, &third], &own);
+        }
+    }
+
+    #[test]
+    fn the_samples_are_sound() {
+        let samples = samples();
+        let (shared, own) = anchor();
+        let [client, issuing, _] = samples.as_slice() else {
+            panic!("three samples");
+        };
+        let certificates = [client, issuing].map(|der| CertificateDer::from(der.clone()));
+        let anchors = TrustAnchors::new([TrustAnchor::new(own).unwrap()]).unwrap();
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let chain = PresentedChain::new(certificates).unwrap();
+        verifier
+            .verify(&chain, Timestamp::from_unix_seconds(1_800_000_000))
+            .unwrap();
+        identity(client, &shared);
+    }
+}
