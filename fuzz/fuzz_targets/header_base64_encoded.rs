@@ -1,0 +1,5 @@
+#![no_main]
+
+use alb_mtls_verifier::{HeaderFormat, properties};
+
+libfuzzer_sys::fuzz_target!(|value: &[u8]| properties::header(HeaderFormat::Base64Encoded, value, &[]));

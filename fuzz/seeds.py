@@ -1,0 +1,44 @@
+"""Makes the fuzzers' seeds from the project's vectors: python3 fuzz/seeds.py"""
+
+import base64
+import json
+import pathlib
+import re
+import urllib.parse
+
+ROOT = pathlib.Path(__file__).resolve().parent
+CORPUS = ROOT / "corpus"
+
+
+def write(target: str, name: str, content: bytes) -> None:
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / re.sub(r"[^a-zA-Z0-9-]+", "-", name)).write_bytes(content)
+
+
+def main() -> None:
+    for file in sorted((ROOT.parent / "vectors").glob("*.jsonl")):
+        for line in file.read_text().splitlines():
+            case = json.loads(line)
+            header = case["header"].encode()
+            name = case["id"]
+            if len(header) > 16_384:
+                continue
+            header_format = case.get("header_format", "url_encoded")
+            if name.startswith("headers/"):
+                chain = [value.encode() for value in case.get("chain_headers", [])]
+                write(f"header_{header_format}", name, b"\n".join([header, *chain]))
+            if header_format != "url_encoded" or name.startswith(("headers/", "paths/p")):
+                continue
+            pem = urllib.parse.unquote_to_bytes(header)
+            blocks = re.findall(rb"-----BEGIN CERTIFICATE-----(.*?)-----END", pem, re.DOTALL)
+            ders = [base64.b64decode(block) for block in blocks]
+            write("rules", name, b"".join(ders))
+            if name.startswith(("names/", "rules/leaf", "advisories/")) and ders:
+                write("identity", name, ders[0])
+                write("certificate", name, ders[-1])
+            if name.startswith("advisories/"):
+                write("bundle", name, pem)
+
+
+main()
