@@ -8,6 +8,7 @@ mod forwarder;
 mod headers;
 mod hop;
 mod identity;
+mod invoke;
 mod raw_path;
 mod resolver;
 mod response;
