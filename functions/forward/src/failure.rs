@@ -56,12 +56,6 @@ pub(crate) enum Failure {
     /// The answer is not HTTP.
     #[error("the upstream's answer is not valid HTTP: {0}")]
     Protocol(String),
-    /// Lambda did not run the function.
-    #[error("Lambda did not run the function: {0}")]
-    Invoke(String),
-    /// The function failed.
-    #[error("the function failed: {0}")]
-    Function(String),
     /// No complete answer in time.
     #[error("the upstream gave no complete answer within {} ms, {limit}", .elapsed.as_millis())]
     Timeout {
@@ -116,8 +110,6 @@ impl Failure {
             Self::Tls(_) => "upstream_tls",
             Self::Closed(_) => "upstream_closed",
             Self::Protocol(_) => "upstream_protocol",
-            Self::Invoke(_) => "upstream_invoke",
-            Self::Function(_) => "upstream_function_error",
             Self::Timeout { .. } => "upstream_timeout",
             Self::TooLarge { .. } => "answer_too_large",
             Self::HeadersTooLarge { .. } => "answer_headers_too_large",
@@ -138,8 +130,6 @@ impl Failure {
             | Self::Tls(_)
             | Self::Closed(_)
             | Self::Protocol(_)
-            | Self::Invoke(_)
-            | Self::Function(_)
             | Self::TooLarge { .. }
             | Self::HeadersTooLarge { .. } => StatusCode::BAD_GATEWAY,
         }
@@ -159,7 +149,6 @@ impl Failure {
             Self::Tls(_) => "no TLS connection to the upstream could be made",
             Self::Closed(_) => "the upstream ended the connection before its answer was complete",
             Self::Protocol(_) => "the upstream's answer was not valid",
-            Self::Invoke(_) | Self::Function(_) => "the upstream failed",
             Self::Timeout { .. } => "the upstream did not answer in time",
             Self::TooLarge { .. } => "the upstream's answer is too large",
             Self::HeadersTooLarge { .. } => "the headers of the upstream's answer are too large",

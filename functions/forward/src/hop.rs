@@ -6,12 +6,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_trust::TrustSettings;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use lambda_http::Body;
 use rustls_pki_types::ServerName;
 use tokio::sync::Mutex;
 
@@ -20,7 +22,7 @@ use crate::failure::{Failure, TimeLimit};
 use crate::resolver::{CheckingResolver, ResolveError};
 use crate::response::{self, ReceiveError};
 use crate::secrets::Secrets;
-use crate::settings::TlsSettings;
+use crate::settings::Settings;
 use crate::tls::{IDLE, TlsMaterial, TlsVersion};
 
 /// Longest time to connect, all addresses of the upstream together.
@@ -41,21 +43,15 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    /// A hop to servers, some of which may be reached over TLS; `trust` says how often trust anchors and keys are
-    /// looked up again.
+    /// A hop by the settings; `trust` says how often trust anchors and keys are looked up again.
     ///
     /// # Errors
     /// When there are no trust anchors to check upstreams with.
-    pub(crate) fn new(
-        timeout: Duration,
-        tls: &TlsSettings,
-        any_tls: bool,
-        trust: &TrustSettings,
-    ) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings, trust: &TrustSettings) -> Result<Self, String> {
         Ok(Self {
-            timeout,
-            server_name: tls.server_name.clone(),
-            material: TlsMaterial::new(tls, any_tls, trust)?,
+            timeout: settings.timeout,
+            server_name: settings.tls.server_name.clone(),
+            material: TlsMaterial::new(&settings.tls, settings.routes.any_tls(), trust)?,
             client: Mutex::new(None),
         })
     }
@@ -68,27 +64,25 @@ impl Hop {
         self.client(secrets).await.map(drop)
     }
 
-    /// The answer to a request whose URL is the upstream's, with a body of at most so many bytes; in time for the
-    /// invocation that ends at `deadline`.
+    /// The answer to a request whose URL is the upstream's; in time for the invocation that ends at `deadline`.
     ///
     /// # Errors
     /// [`Failure`] when there is none that could be handed over.
     pub(crate) async fn exchange(
         &self,
         request: Request<Bytes>,
-        maximum_body: usize,
         deadline: Option<SystemTime>,
         secrets: &Secrets,
-    ) -> Result<Response<Bytes>, Failure> {
+    ) -> Result<Response<Body>, Failure> {
         let started = Instant::now();
         let (time, limit) = self.time_left(deadline);
         let exchange = async {
             let client = self.client(secrets).await?;
             // Connections that died while the process was frozen are found out before one of them is taken.
             tokio::task::yield_now().await;
-            match attempt(&client, &request, maximum_body).await {
+            match attempt(&client, &request).await {
                 Err(AttemptError::DiedInPool(_)) if request.method().is_idempotent() => {
-                    attempt(&client, &request, maximum_body)
+                    attempt(&client, &request)
                         .await
                         .map_err(AttemptError::into_failure)
                 }
@@ -166,11 +160,7 @@ impl AttemptError {
     }
 }
 
-async fn attempt(
-    client: &UpstreamClient,
-    request: &Request<Bytes>,
-    maximum_body: usize,
-) -> Result<Response<Bytes>, AttemptError> {
+async fn attempt(client: &UpstreamClient, request: &Request<Bytes>) -> Result<Response<Body>, AttemptError> {
     let answer = client.request(copy(request)).await.map_err(|error| {
         if died_in_pool(&error) {
             AttemptError::DiedInPool(error)
@@ -181,11 +171,18 @@ async fn attempt(
     if let Some(proven) = answer.extensions().get::<Proven>() {
         proven.mark();
     }
-    let received = response::receive(request.method(), answer, maximum_body).await;
-    received.map_err(|error| match error {
-        ReceiveError::Failure(failure) => AttemptError::Failure(failure),
-        ReceiveError::Transport(error) => AttemptError::Failure(classify(&error)),
-    })
+    receive(request.method(), answer)
+        .await
+        .map_err(AttemptError::Failure)
+}
+
+async fn receive(method: &Method, answer: Response<Incoming>) -> Result<Response<Body>, Failure> {
+    response::receive(method, answer)
+        .await
+        .map_err(|error| match error {
+            ReceiveError::Failure(failure) => failure,
+            ReceiveError::Transport(error) => classify(&error),
+        })
 }
 
 /// The same request again; its body is shared.

@@ -8,7 +8,6 @@ mod forwarder;
 mod headers;
 mod hop;
 mod identity;
-mod invoke;
 mod raw_path;
 mod resolver;
 mod response;

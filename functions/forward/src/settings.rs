@@ -26,7 +26,7 @@ pub(crate) struct Settings {
 }
 
 /// How upstreams prove who they are, and how this function proves it to them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct TlsSettings {
     /// Trust anchors for upstreams instead of the system's.
     pub(crate) anchors: Option<Sources>,
@@ -51,7 +51,7 @@ macro_rules! variables {
 
 variables! {
     UPSTREAM, "FORWARD_UPSTREAM", "none",
-        "where requests go that no route takes: `http(s)://host[:port][/base]` or `lambda:function[:alias]`; required without FORWARD_ROUTES";
+        "where requests go that no route takes: `http(s)://host[:port][/base]`; required without FORWARD_ROUTES";
     ROUTES, "FORWARD_ROUTES", "none",
         "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without";
     HOST, "FORWARD_HOST", "keep",
@@ -381,7 +381,6 @@ mod tests {
             ("FORWARD_UPSTREAM", "app.internal:8080", "http"),
             ("FORWARD_UPSTREAM", "ftp://app", "http"),
             ("FORWARD_UPSTREAM", "http://user@app", "user"),
-            ("FORWARD_UPSTREAM", "lambda:", "lambda:name"),
             ("FORWARD_UPSTREAM", "http://app/base?x=1", "query"),
             ("FORWARD_UPSTREAM", "http://app/#a", "fragment"),
             ("FORWARD_UPSTREAM", "http://169.254.169.254/latest", "link-local"),

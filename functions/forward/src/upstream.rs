@@ -7,39 +7,19 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
-/// Where requests are sent on to.
+/// A server that requests are sent on to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Upstream {
-    /// An HTTP server.
-    Server(Server),
-    /// Another Lambda function, which gets the load balancer's event.
-    Function(Function),
-}
-
-/// An HTTP server, by the URL of what it serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
+pub(crate) struct Upstream {
     scheme: Scheme,
     authority: Authority,
     /// What every path gets in front; without a slash at its end.
     base: String,
 }
 
-/// A Lambda function.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Function {
-    /// Its name, or its ARN without the qualifier.
-    pub(crate) name: String,
-    /// A version or an alias.
-    pub(crate) qualifier: Option<String>,
-    /// From the ARN; otherwise the region of the process.
-    pub(crate) region: Option<String>,
-}
-
 /// The text is no upstream. Displays as what would be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidUpstream {
-    #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`, or `lambda:function`")]
+    #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`")]
     NotUrl,
     #[error("a URL without user name and password")]
     UserInformation,
@@ -47,8 +27,6 @@ pub(crate) enum InvalidUpstream {
     QueryOrFragment,
     #[error("a host that is not {0}")]
     Address(ForbiddenAddress),
-    #[error("a function such as `lambda:name`, `lambda:name:alias` or `lambda:` and its ARN")]
-    NotFunction,
 }
 
 /// Why no upstream may be at an address.
@@ -63,38 +41,8 @@ pub(crate) enum ForbiddenAddress {
 }
 
 impl Upstream {
-    /// What distinguishes one upstream from another, whatever the path: the audience of assertions for it.
+    /// Scheme and authority: what distinguishes one server from another.
     pub(crate) fn origin(&self) -> String {
-        match self {
-            Self::Server(server) => server.origin(),
-            Self::Function(function) => function.to_string(),
-        }
-    }
-}
-
-impl FromStr for Upstream {
-    type Err = InvalidUpstream;
-
-    fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
-        match text.strip_prefix("lambda:") {
-            Some(function) => function.parse().map(Self::Function),
-            None => text.parse().map(Self::Server),
-        }
-    }
-}
-
-impl fmt::Display for Upstream {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Server(server) => server.fmt(formatter),
-            Self::Function(function) => function.fmt(formatter),
-        }
-    }
-}
-
-impl Server {
-    /// Scheme and authority.
-    fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
     }
 
@@ -126,7 +74,7 @@ impl Server {
     }
 }
 
-impl FromStr for Server {
+impl FromStr for Upstream {
     type Err = InvalidUpstream;
 
     fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
@@ -165,52 +113,9 @@ impl FromStr for Server {
     }
 }
 
-impl fmt::Display for Server {
+impl fmt::Display for Upstream {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.origin(), self.base)
-    }
-}
-
-impl FromStr for Function {
-    type Err = InvalidUpstream;
-
-    /// A name, `name:qualifier`, or an ARN with or without a qualifier.
-    fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
-        let parts: Vec<&str> = text.split(':').collect();
-        let is_word = |word: &&str| {
-            !word.is_empty()
-                && word
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_$".contains(&byte))
-        };
-        if !parts.iter().all(is_word) {
-            return Err(InvalidUpstream::NotFunction);
-        }
-        let (name, qualifier, region) = match parts.as_slice() {
-            [name] => ((*name).to_owned(), None, None),
-            [name, qualifier] => ((*name).to_owned(), Some(qualifier), None),
-            ["arn", _, "lambda", region, _, "function", _] => (text.to_owned(), None, Some(region)),
-            ["arn", _, "lambda", region, _, "function", _, qualifier] => {
-                let name = parts.iter().take(7).copied().collect::<Vec<_>>().join(":");
-                (name, Some(qualifier), Some(region))
-            }
-            _ => return Err(InvalidUpstream::NotFunction),
-        };
-        Ok(Self {
-            name,
-            qualifier: qualifier.map(|qualifier| (*qualifier).to_owned()),
-            region: region.map(|region| (*region).to_owned()),
-        })
-    }
-}
-
-impl fmt::Display for Function {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "lambda:{}", self.name)?;
-        match &self.qualifier {
-            Some(qualifier) => write!(formatter, ":{qualifier}"),
-            None => Ok(()),
-        }
     }
 }
 
@@ -264,7 +169,7 @@ mod tests {
             ("https://app:8443/base", "/a", "https://app:8443/base/a"),
             ("https://app/base/", "//a", "https://app/base//a"),
         ] {
-            let upstream: Server = upstream.parse().unwrap();
+            let upstream: Upstream = upstream.parse().unwrap();
             assert_eq!(
                 upstream.url(&target.parse().unwrap()).unwrap().to_string(),
                 expected
@@ -321,42 +226,6 @@ mod tests {
             "ws://app",
         ] {
             assert!(text.parse::<Upstream>().is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn functions_are_names_or_arns_with_or_without_a_qualifier() {
-        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:app";
-        for (text, name, qualifier, region) in [
-            ("lambda:app", "app", None, None),
-            ("lambda:app:live", "app", Some("live"), None),
-            ("lambda:app:$LATEST", "app", Some("$LATEST"), None),
-            (&*format!("lambda:{arn}"), arn, None, Some("eu-west-1")),
-            (&*format!("lambda:{arn}:7"), arn, Some("7"), Some("eu-west-1")),
-        ] {
-            let Upstream::Function(function) = text.parse().unwrap() else {
-                panic!("{text}")
-            };
-            assert_eq!(
-                (function.name.as_str(), function.qualifier.as_deref()),
-                (name, qualifier)
-            );
-            assert_eq!(function.region.as_deref(), region);
-            assert_eq!(function.to_string(), text);
-        }
-        for text in [
-            "lambda:",
-            "lambda:a/b",
-            "lambda:a:",
-            "lambda:a:b:c",
-            "lambda:arn:aws:s3:::x",
-            "lambda:a b",
-        ] {
-            assert_eq!(
-                text.parse::<Upstream>(),
-                Err(InvalidUpstream::NotFunction),
-                "{text}"
-            );
         }
     }
 }

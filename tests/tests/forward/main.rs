@@ -12,7 +12,6 @@ mod backends;
 mod bytes;
 mod faults;
 mod forgery;
-mod functions;
 mod harness;
 mod memory;
 mod public_routes;
