@@ -11,8 +11,20 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts the server and waits until it listens.
+    /// Starts the server on a free port and waits until it listens.
     pub fn start() -> Self {
+        Self::start_on(0)
+    }
+
+    /// The same server, empty, where this one listened. Between the two, connections are refused.
+    pub fn restart(self, meanwhile: impl FnOnce()) -> Self {
+        let port = self.port;
+        drop(self);
+        meanwhile();
+        Self::start_on(port)
+    }
+
+    fn start_on(port: u16) -> Self {
         let program = crate::project().join(".venv/bin/moto_server");
         assert!(
             program.exists(),
@@ -20,7 +32,7 @@ impl Moto {
             program.display()
         );
         let mut process = Command::new(program)
-            .args(["-H", "127.0.0.1", "-p", "0"])
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

@@ -129,11 +129,13 @@ impl Gate {
     /// Loads the trust material now, so that the first request does not wait for it. When it cannot be loaded the
     /// reason is logged, and requests are answered with 503 until a later attempt succeeds.
     pub async fn load(&self) {
+        let now = Timestamp::now();
         // The trust room logs the failure with its particulars; the gate stays up to answer and to try again.
-        let _ = self.trust.load(Timestamp::now()).await;
-        if let Some(bound_tokens) = &self.bound_tokens {
-            bound_tokens.load(Timestamp::now()).await;
-        }
+        let (_, ()) = tokio::join!(self.trust.load(now), async {
+            if let Some(bound_tokens) = &self.bound_tokens {
+                bound_tokens.load(now).await;
+            }
+        });
     }
 
     /// Decides about a request at the time `now`, and records the decision.

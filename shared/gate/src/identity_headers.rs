@@ -9,7 +9,7 @@ pub(crate) const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
 pub(crate) const CERTIFICATE_CHAIN: &str = "client-cert-chain";
 
 /// Names that some service takes for a verified identity: RFC 9440's, Envoy's, Traefik's, Kong's, nginx's by custom,
-/// Linkerd's.
+/// Linkerd's, Airlock's.
 const NAMES: &[&str] = &[
     "client-cert",
     CERTIFICATE_CHAIN,
@@ -19,24 +19,29 @@ const NAMES: &[&str] = &[
     "x-arr-clientcert",
     "x-credential-identifier",
     "x-forwarded-client-cert",
+    "x-forwarded-mtls-client-cert",
     "x-forwarded-tls-client-cert",
     "x-forwarded-tls-client-cert-info",
 ];
 
-/// Families of such names: ALB's own in both modes, CloudFront's, Kong's consumers, and those used with nginx, HAProxy
-/// and Apache.
+/// Families of such names: ALB's own in both modes, Cloudflare's, CloudFront's, Kong's consumers, and those used with
+/// nginx, HAProxy, Apache and sidecars.
 const PREFIXES: &[&str] = &[
+    "cf-client-cert-",
     "cloudfront-viewer-cert-",
     "ssl-client-",
     "x-amzn-mtls-",
     "x-client-cert",
+    "x-client-tls-",
     "x-consumer-",
     "x-ssl-client-",
     "x-ssl-cert",
+    "x-tls-client-",
 ];
 
-/// Whether some service could take this header for a statement of who the client is. `_` counts as `-`: servers that
-/// turn headers into variables (CGI, WSGI) cannot tell them apart.
+/// Whether some service could take this header for a statement of who the client is. Whatever is neither letter nor
+/// digit counts as `-`: servers that turn headers into variables (CGI, WSGI) cannot tell `-`, `_`, `.` and their like
+/// apart.
 pub fn states_identity(name: &HeaderName, certificate_header: &HeaderName) -> bool {
     let name = with_dashes(name.as_str());
     name == with_dashes(certificate_header.as_str())
@@ -67,7 +72,14 @@ pub(crate) fn looks_like_certificate_header(name: &HeaderName, certificate_heade
 }
 
 fn with_dashes(name: &str) -> String {
-    name.replace('_', "-")
+    let or_dash = |character: char| {
+        if character.is_ascii_alphanumeric() {
+            character
+        } else {
+            '-'
+        }
+    };
+    name.chars().map(or_dash).collect()
 }
 
 #[cfg(test)]
@@ -91,6 +103,11 @@ mod tests {
             "X_SSL_CLIENT_S_DN",
             "x-consumer-username",
             "cloudfront-viewer-cert-subject",
+            "cf-client-cert-sha256",
+            "x.amzn~mtls!clientcert*leaf",
+            "x-forwarded-mtls-client-cert",
+            "X-Client-TLS-Info",
+            "x-tls-client-cn",
         ] {
             headers.append(
                 HeaderName::from_bytes(name.as_bytes()).unwrap(),
@@ -113,6 +130,10 @@ mod tests {
         assert!(!looks_like_certificate_header(&default, &default));
         assert!(looks_like_certificate_header(
             &HeaderName::from_static("x-amzn_mtls-clientcert"),
+            &default
+        ));
+        assert!(looks_like_certificate_header(
+            &HeaderName::from_static("x.amzn.mtls.clientcert"),
             &default
         ));
         assert!(!looks_like_certificate_header(

@@ -16,7 +16,9 @@ use crate::rejection::{Reason, Rejection};
 #[non_exhaustive]
 pub enum HeaderFormat {
     /// Percent-encoded PEM of the whole chain, end-entity certificate first: what an Application Load Balancer sends
-    /// (and nginx, and Kong as `url_encoded`). `+`, `=` and `/` may be literal or encoded, and `+` is never a space.
+    /// (and nginx, and Kong as `url_encoded`); of its verify mode's `-Leaf` header too, which holds the end-entity
+    /// certificate alone and so needs configured intermediates. `+`, `=` and `/` may be literal or encoded, and `+` is
+    /// never a space.
     #[default]
     UrlEncoded,
     /// Base64 of DER certificates without PEM armour, separated by commas: Kong's `base64_encoded` and Traefik.

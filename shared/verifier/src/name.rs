@@ -99,14 +99,13 @@ impl DistinguishedName {
 
     /// The text of every attribute of this type, in the order of the encoding.
     pub fn texts_of(&self, oid: ObjectIdentifier) -> Vec<Cow<'_, str>> {
-        let texts = self
-            .attributes()
-            .into_iter()
-            .filter_map(|attribute| match attribute.value {
-                AttributeValue::Text(text) if attribute.oid == oid => Some(text),
-                _ => None,
-            });
-        texts.collect()
+        let mut texts = Vec::new();
+        // The walk succeeded when the name was made.
+        let _ = walk(&self.der, |attribute| match attribute.value {
+            AttributeValue::Text(text) if attribute.oid == oid => texts.push(text),
+            _ => {}
+        });
+        texts
     }
 }
 
@@ -329,13 +328,16 @@ impl<'a> ComparableName<'a> {
 }
 
 fn compare_relative_names(left: &[ComparableAttribute<'_>], right: &[ComparableAttribute<'_>]) -> Comparison {
-    let types = |attributes: &[ComparableAttribute<'_>]| -> Vec<ObjectIdentifier> {
-        attributes.iter().map(|attribute| attribute.oid).collect()
+    let types = |attributes: &'_ [ComparableAttribute<'_>]| {
+        attributes
+            .iter()
+            .map(|attribute| attribute.oid)
+            .collect::<Vec<_>>()
     };
     let is_opaque = |attribute: &ComparableAttribute<'_>| matches!(attribute.value, ComparableValue::Der(_));
     if left == right {
         Comparison::Same
-    } else if types(left) == types(right) && left.iter().chain(right).any(is_opaque) {
+    } else if left.iter().chain(right).any(is_opaque) && types(left) == types(right) {
         Comparison::Undecided
     } else {
         Comparison::Different

@@ -65,6 +65,10 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(label))
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
+        // Dashes beyond the line's own belong to a BEGIN line, or something is lost between the two lines.
+        if self.rest.starts_with(b"-") && !self.rest.starts_with(BEGIN) {
+            return Err(PemError::MissingEnd);
+        }
 
         // RFC 1421's encapsulated headers have no place in a certificate; a colon is not base64.
         match STANDARD.decode(self.joined_lines(content)) {

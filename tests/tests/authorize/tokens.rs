@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alb_mtls_tests::Clients;
+use alb_mtls_tests::{Clients, Function};
 use alb_mtls_verifier::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -292,5 +292,39 @@ async fn without_the_issuers_keys_nothing_is_decided() {
                 .contains("is not a JWK set"),
             "{record}"
         );
+    }
+}
+
+/// Behind a load balancer the same check is a step of the gate: the names of the settings differ in one prefix.
+#[tokio::test]
+async fn a_target_of_a_load_balancer_checks_the_same_token() {
+    let clients = Clients::new();
+    let issuer = Issuer::new(&clients, &["2026"]);
+    let mut source = String::new();
+    let mut variables: Vec<(&str, String)> = issuer
+        .variables("required", &mut source)
+        .into_iter()
+        .map(|(name, value)| match name {
+            "AUTHORIZE_BOUND_TOKEN" => ("MTLS_BOUND_TOKEN", value.to_owned()),
+            _ => (name, value.to_owned()),
+        })
+        .collect();
+    variables.push(("MTLS_ANCHORS", clients.anchors_source()));
+    let function = Function::start("respond", variables).await;
+    let other = clients.issue(pki::CertificateBuilder::client("CN=client-2,O=Tests"));
+    for (token, status, challenge) in [
+        (Some(sign("2026", &claims(&clients.good))), 200, None),
+        (
+            Some(sign("2026", &claims(&other))),
+            401,
+            Some("Bearer error=\"invalid_token\""),
+        ),
+        (None, 401, Some("Bearer")),
+    ] {
+        let mut headers = clients.good_headers();
+        headers.extend(token.map(|token| ("authorization".to_owned(), format!("Bearer {token}"))));
+        let answer = function.get("/", &headers).await;
+        assert_eq!(answer.status, status, "{}", answer.body());
+        assert_eq!(answer.header("www-authenticate"), challenge);
     }
 }

@@ -37,6 +37,10 @@ const FAMILY: &[&str] = &[
     "X-ARR-ClientCert",
     "CloudFront-Viewer-Cert-Subject",
     "L5d-Client-Id",
+    "CF-Client-Cert-Der-Base64",
+    "X-Forwarded-mTLS-Client-Cert",
+    "X-Client-TLS-Info",
+    "X-TLS-Client-CN",
     "X-Renamed-Header",
 ];
 
@@ -56,6 +60,8 @@ fn spellings(name: &str) -> Vec<String> {
         lower.replace('-', "_"),
         name.replace('-', "_").to_ascii_uppercase(),
         lower.replacen('-', "_", 1),
+        lower.replace('-', "."),
+        lower.replacen('-', "~", 1),
         alternating.collect(),
     ];
     spellings.sort();
