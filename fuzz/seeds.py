@@ -39,6 +39,8 @@ def main() -> None:
                 write("certificate", name, ders[-1])
             if name.startswith("advisories/"):
                 write("bundle", name, pem)
+    for file in sorted((ROOT.parent / "events").glob("*.json")):
+        write("event", file.stem, file.read_bytes())
 
 
 main()
