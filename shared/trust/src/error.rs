@@ -138,9 +138,24 @@ pub enum SourceProblem {
         /// What is wrong with it.
         problem: AuthorityProblem,
     },
+    /// Policies that cannot be used.
+    #[error("{}{message}", in_words(*place))]
+    Policy {
+        /// Line and column, both from 1.
+        place: Option<(usize, usize)>,
+        /// What is wrong, in one line of bounded length.
+        message: String,
+    },
     /// Every certificate of the source is in an earlier source already.
     #[error("adds nothing: each certificate in it is in an earlier source too")]
     OnlyDuplicates,
+}
+
+fn in_words(place: Option<(usize, usize)>) -> String {
+    match place {
+        Some((line, column)) => format!("line {line}, column {column}: "),
+        None => String::new(),
+    }
 }
 
 impl SourceProblem {
@@ -161,6 +176,7 @@ impl SourceProblem {
             | Self::RevocationList(_)
             | Self::RevocationListSignature { .. }
             | Self::Authority { .. }
+            | Self::Policy { .. }
             | Self::OnlyDuplicates => true,
         }
     }

@@ -7,7 +7,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::error::{LoadError, SourceError};
 use crate::schedule::Schedule;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Role, Snapshot};
 use crate::warning::{Severity, Warning};
 
 const TARGET: &str = "alb_mtls_trust";
@@ -58,10 +58,17 @@ pub(crate) fn unchanged(snapshot: Option<&Snapshot>, took: Duration) {
     );
 }
 
-/// CRLs that cannot be read or used, where an unknown status passes.
-pub(crate) fn tolerated(problems: &[SourceError]) {
-    for reason in problems {
-        error!(target: TARGET, %reason, "CRLs are not available; revoked clients of their issuers may pass");
+/// Material that cannot be read or used, and that decisions go on without.
+pub(crate) fn tolerated(problems: &[(Role, SourceError)]) {
+    for (role, reason) in problems {
+        match role {
+            Role::ShadowAnchors | Role::ShadowPolicies => {
+                warn!(target: TARGET, %reason, "the shadow set is not available; what was tried out before stays");
+            }
+            _ => {
+                error!(target: TARGET, %reason, "CRLs are not available; revoked clients of their issuers may pass");
+            }
+        }
     }
 }
 

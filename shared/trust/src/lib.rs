@@ -61,10 +61,12 @@
 //! # Features
 //!
 //! `aws` (on by default) brings the AWS SDK. It is not touched before an `ssm:` or `s3:` source is read; without the
-//! feature such a source is an error.
+//! feature such a source is an error. `policy` brings Cedar for [`AuthorizationSettings`]; without the feature policies
+//! are an error.
 
 #![warn(missing_docs)]
 
+mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
 mod document;
@@ -82,12 +84,13 @@ mod source;
 mod trust;
 mod warning;
 
+pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
 pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
 pub use loader::{Deadline, Loader};
-pub use material::{Inspection, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, inspect_anchors};
+pub use material::{Inspection, MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES, inspect_anchors};
 pub use settings::{RevocationSettings, TrustSettings};
 pub use share::{InvalidShare, Share};
 pub use snapshot::{Revision, Role, Snapshot, SourceRecord};

@@ -9,6 +9,7 @@ use alb_mtls_verifier::{
 };
 use futures_util::future::join_all;
 
+use crate::authorization::{Authorization, AuthorizationSettings, Common};
 use crate::document::{Content, Document};
 use crate::error::{LoadError, SourceError, SourceProblem};
 use crate::loader::{Deadline, Loader};
@@ -22,6 +23,9 @@ pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1_024 * 1_024;
 
 /// The most bytes of CRLs, unpacked, that are read from one source: two and a half times ALB's own limit.
 pub const MAX_CRL_BYTES: usize = 128 * 1_024 * 1_024;
+
+/// The most bytes of policies that are read from one source.
+pub const MAX_POLICY_BYTES: usize = 1_024 * 1_024;
 
 /// The certificates and CRLs of every source, with the exact revision that they came from.
 #[derive(Clone, Debug, Default)]
@@ -53,28 +57,46 @@ impl SourceMaterial {
 pub(crate) enum Items {
     Certificates(Arc<[CertificateDer<'static>]>),
     RevocationLists(Arc<[Arc<RevocationList>]>),
+    Policies(Arc<str>),
 }
 
 impl Items {
     fn read(role: Role, content: Vec<u8>) -> Result<Self, SourceProblem> {
         match role {
-            Role::Anchors | Role::Intermediates => Ok(Self::Certificates(read_bundle(&content)?.into())),
+            Role::Anchors | Role::Intermediates | Role::ShadowAnchors => {
+                Ok(Self::Certificates(read_bundle(&content)?.into()))
+            }
+            Role::Policies | Role::ShadowPolicies => match String::from_utf8(content) {
+                Ok(text) => Ok(Self::Policies(text.into())),
+                Err(error) => Err(SourceProblem::Policy {
+                    place: None,
+                    message: error.utf8_error().to_string(),
+                }),
+            },
             Role::RevocationLists => Ok(Self::RevocationLists(
                 parse_revocation_lists(content, MAX_CRL_BYTES)?.into(),
             )),
         }
     }
 
-    fn certificates(&self) -> &[CertificateDer<'static>] {
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
             Self::Certificates(certificates) => certificates,
-            Self::RevocationLists(_) => &[],
+            Self::RevocationLists(_) | Self::Policies(_) => &[],
+        }
+    }
+
+    #[cfg(feature = "policy")]
+    pub(crate) fn policies(&self) -> &str {
+        match self {
+            Self::Policies(text) => text,
+            Self::Certificates(_) | Self::RevocationLists(_) => "",
         }
     }
 
     fn revocation_lists(&self) -> &[Arc<RevocationList>] {
         match self {
-            Self::Certificates(_) => &[],
+            Self::Certificates(_) | Self::Policies(_) => &[],
             Self::RevocationLists(lists) => lists,
         }
     }
@@ -95,8 +117,8 @@ pub(crate) struct LookUp {
     pub(crate) material: Material,
     pub(crate) change: Change,
     pub(crate) problems: Vec<SourceError>,
-    /// What is wrong with CRLs that may be missing.
-    pub(crate) tolerated: Vec<SourceError>,
+    /// What is wrong with material that may be missing.
+    pub(crate) tolerated: Vec<(Role, SourceError)>,
 }
 
 /// Whether a look-up found something else than before.
@@ -116,7 +138,8 @@ struct LocatedList<'a> {
 impl Material {
     /// Reads all sources side by side. What is unchanged since `known` is taken from there.
     ///
-    /// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing.
+    /// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing, and so does one
+    /// of the shadow set.
     pub(crate) async fn look_up(
         loader: &Loader,
         sources: &[(Role, &Sources)],
@@ -131,8 +154,9 @@ impl Material {
             let known = known.documents_of(role, source);
             let revisions: Vec<Revision> = known.iter().map(|document| document.revision.clone()).collect();
             let limit = match role {
-                Role::Anchors | Role::Intermediates => MAX_CERTIFICATE_BYTES,
+                Role::Anchors | Role::Intermediates | Role::ShadowAnchors => MAX_CERTIFICATE_BYTES,
                 Role::RevocationLists => MAX_CRL_BYTES,
+                Role::Policies | Role::ShadowPolicies => MAX_POLICY_BYTES,
             };
             let fetched = loader.fetch(source, &revisions, limit, deadline).await;
             (role, source, known, fetched)
@@ -144,7 +168,11 @@ impl Material {
             tolerated: Vec::new(),
         };
         for (role, source, known, fetched) in join_all(fetching).await {
-            let may_be_missing = missing_lists == Missing::Tolerated && role == Role::RevocationLists;
+            let may_be_missing = match role {
+                Role::Anchors | Role::Intermediates | Role::Policies => false,
+                Role::RevocationLists => missing_lists == Missing::Tolerated,
+                Role::ShadowAnchors | Role::ShadowPolicies => true,
+            };
             let (documents, problems) = match fetched {
                 Ok(documents) => read_documents(role, source, documents, known),
                 Err(problem) => (Vec::new(), vec![problem]),
@@ -155,7 +183,9 @@ impl Material {
                 }
                 documents
             } else if may_be_missing {
-                found.tolerated.extend(problems);
+                found
+                    .tolerated
+                    .extend(problems.into_iter().map(|problem| (role, problem)));
                 known.to_vec()
             } else {
                 found.problems.extend(problems);
@@ -175,6 +205,10 @@ impl Material {
             .iter()
             .find(|known| known.role == role && known.source == *source)
             .map_or(&[], |known| known.documents.as_slice())
+    }
+
+    pub(crate) fn of_role(&self, role: Role) -> impl Iterator<Item = &SourceMaterial> {
+        self.sources.iter().filter(move |source| source.role == role)
     }
 
     fn revocation_lists(&self) -> impl Iterator<Item = LocatedList<'_>> {
@@ -281,8 +315,7 @@ impl Authorities {
     pub(crate) fn of(material: &Material, now: Timestamp) -> Self {
         let mut this = Self::default();
         for role in [Role::Anchors, Role::Intermediates] {
-            let sources = material.sources.iter().filter(|source| source.role == role);
-            this.read_role(role, sources, now);
+            this.read_role(role, material.of_role(role), now);
         }
         this
     }
@@ -331,7 +364,7 @@ impl Authorities {
                 let certificates = authorities.map(|authority| authority.certificate().clone());
                 self.intermediates.extend(certificates);
             }
-            Role::RevocationLists => {}
+            Role::RevocationLists | Role::Policies | Role::ShadowAnchors | Role::ShadowPolicies => {}
         }
     }
 
@@ -343,6 +376,7 @@ impl Authorities {
         self,
         material: &Material,
         settings: &TrustSettings,
+        authorization: &AuthorizationSettings,
         last_good: Option<&Snapshot>,
         now: Timestamp,
     ) -> Result<Snapshot, LoadError> {
@@ -369,29 +403,53 @@ impl Authorities {
             )));
         };
         let mut warnings = self.warnings;
-        let Some(revocation) = &settings.revocation else {
-            let verifier = Verifier::new(anchors, intermediates, settings.policy);
-            return Ok(Snapshot::new(verifier, None, now, material.records(), warnings));
+        let lists = match &settings.revocation {
+            None => None,
+            Some(_) => Some(verified_lists(
+                material,
+                &anchors,
+                &intermediates,
+                last_good,
+                now,
+                &mut warnings,
+            )?),
         };
-        let previous = last_good.and_then(|snapshot| snapshot.revocation_lists());
-        let all = material
-            .revocation_lists()
-            .map(|located| Arc::clone(located.list));
-        let lists = RevocationLists::new(all, &anchors, &intermediates, previous.map(Arc::as_ref));
-        warnings.extend(check_revocation_lists(material, &lists, now)?);
-        if let Some(roll_back) = previous.and_then(|previous| lists.roll_back_from(previous)) {
-            return Err(LoadError::RollBack(roll_back));
-        }
-        let lists = Arc::new(lists);
-        let verifier = Verifier::new(anchors, intermediates, settings.policy)
-            .with_revocation(Arc::clone(&lists), revocation.policy);
-        Ok(Snapshot::new(
-            verifier,
-            Some(lists),
-            now,
-            material.records(),
-            warnings,
-        ))
+        let common = Common {
+            settings,
+            intermediates: &intermediates,
+            revocation_lists: lists.as_deref(),
+        };
+        let before = last_good.map(Snapshot::authorization);
+        let authorization = Authorization::read(material, authorization, &common, before, &mut warnings)
+            .map_err(LoadError::Sources)?;
+        let verifier = Verifier::new(anchors, intermediates, settings.policy);
+        let verifier = match (&lists, &settings.revocation) {
+            (Some(lists), Some(revocation)) => verifier.with_revocation(Arc::clone(lists), revocation.policy),
+            _ => verifier,
+        };
+        let snapshot = Snapshot::new(verifier, lists, now, material.records(), warnings);
+        Ok(snapshot.with_authorization(authorization))
+    }
+}
+
+/// The CRLs of the material, none of which is forged, issued by somebody who may not, or older than one in use.
+fn verified_lists(
+    material: &Material,
+    anchors: &TrustAnchors,
+    intermediates: &Intermediates,
+    last_good: Option<&Snapshot>,
+    now: Timestamp,
+    warnings: &mut Vec<Warning>,
+) -> Result<Arc<RevocationLists>, LoadError> {
+    let previous = last_good.and_then(|snapshot| snapshot.revocation_lists());
+    let all = material
+        .revocation_lists()
+        .map(|located| Arc::clone(located.list));
+    let lists = RevocationLists::new(all, anchors, intermediates, previous.map(Arc::as_ref));
+    warnings.extend(check_revocation_lists(material, &lists, now)?);
+    match previous.and_then(|previous| lists.roll_back_from(previous)) {
+        Some(roll_back) => Err(LoadError::RollBack(roll_back)),
+        None => Ok(Arc::new(lists)),
     }
 }
 

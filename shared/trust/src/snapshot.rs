@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{Fingerprint, RevocationLists, Timestamp, Verifier};
 
+use crate::authorization::{Authorization, ShadowSet};
 use crate::source::Source;
 use crate::warning::Warning;
 
@@ -16,6 +17,7 @@ pub struct Snapshot {
     loaded_at: Timestamp,
     sources: Vec<SourceRecord>,
     warnings: Vec<Warning>,
+    authorization: Authorization,
 }
 
 impl Snapshot {
@@ -33,7 +35,31 @@ impl Snapshot {
             loaded_at,
             sources,
             warnings,
+            authorization: Authorization::default(),
         }
+    }
+
+    pub(crate) fn with_authorization(self, authorization: Authorization) -> Self {
+        Self {
+            authorization,
+            ..self
+        }
+    }
+
+    pub(crate) fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+
+    /// The policies that verified clients need a permission of; `None` when the settings name none.
+    #[cfg(feature = "policy")]
+    pub fn policies(&self) -> Option<&alb_mtls_policy::Policies> {
+        self.authorization.policies.as_deref()
+    }
+
+    /// What is tried out beside the real decision; `None` when the settings name nothing, and when it could not be
+    /// used yet.
+    pub fn shadow(&self) -> Option<&ShadowSet> {
+        self.authorization.shadow.as_deref()
     }
 
     /// Decides about clients by this snapshot's trust anchors.
@@ -77,6 +103,12 @@ pub enum Role {
     Intermediates,
     /// CRLs.
     RevocationLists,
+    /// Policies.
+    Policies,
+    /// Certificates that are tried out as trust anchors.
+    ShadowAnchors,
+    /// Policies that are tried out.
+    ShadowPolicies,
 }
 
 impl Role {
@@ -86,6 +118,9 @@ impl Role {
             Self::Anchors => "anchors",
             Self::Intermediates => "intermediates",
             Self::RevocationLists => "crls",
+            Self::Policies => "policies",
+            Self::ShadowAnchors => "shadow_anchors",
+            Self::ShadowPolicies => "shadow_policies",
         }
     }
 }

@@ -3,18 +3,21 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 
+use crate::authorization::AuthorizationSettings;
 use crate::error::LoadError;
 use crate::events;
 use crate::loader::{Deadline, Loader};
 use crate::material::{Authorities, Change, LookUp, Material};
 use crate::schedule::{Schedule, Standing};
 use crate::settings::TrustSettings;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Role, Snapshot};
+use crate::source::Sources;
 
 /// The trust material of a process: always the last good snapshot, looked up again when it is due.
 #[derive(Debug)]
 pub struct Trust {
     settings: TrustSettings,
+    authorization: AuthorizationSettings,
     deadlines: Deadlines,
     loader: Loader,
     state: Mutex<State>,
@@ -98,10 +101,20 @@ impl Trust {
         let schedule = Schedule::new(settings.refresh, settings.max_stale);
         Self {
             settings,
+            authorization: AuthorizationSettings::default(),
             deadlines: Deadlines::default(),
             loader: Loader::new(),
             state: Mutex::new(State::new(schedule)),
             material: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The same with policies and a shadow set, which become part of each snapshot.
+    #[must_use]
+    pub fn with_authorization(self, authorization: AuthorizationSettings) -> Self {
+        Self {
+            authorization,
+            ..self
         }
     }
 
@@ -181,7 +194,7 @@ impl Trust {
             tolerated,
         } = Material::look_up(
             &self.loader,
-            &self.settings.sources(),
+            &self.sources(),
             self.settings.missing_lists(),
             material,
             Deadline::after(patience),
@@ -199,13 +212,26 @@ impl Trust {
         attempt.end(outcome, material, started.elapsed());
     }
 
+    /// Every source, with what its material is for.
+    fn sources(&self) -> Vec<(Role, &Sources)> {
+        let mut sources = self.settings.sources();
+        sources.extend(self.authorization.sources());
+        sources
+    }
+
     fn make_snapshot(
         &self,
         found: &Material,
         last_good: Option<&Snapshot>,
         now: Timestamp,
     ) -> Result<Snapshot, LoadError> {
-        let snapshot = Authorities::of(found, now).into_snapshot(found, &self.settings, last_good, now)?;
+        let snapshot = Authorities::of(found, now).into_snapshot(
+            found,
+            &self.settings,
+            &self.authorization,
+            last_good,
+            now,
+        )?;
         let Some(last_good) = last_good else {
             return Ok(snapshot);
         };

@@ -88,6 +88,15 @@ pub enum Warning {
         /// The CRL's issuer and where it is.
         crl: Named,
     },
+    /// Something about a policy that is allowed, and that its author should look at.
+    #[error("{0}")]
+    Policy(String),
+    /// A shadow set that cannot be used.
+    #[error("the shadow set cannot be used, what was tried out before stays: {reason}")]
+    ShadowUnusable {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Two different trust anchors with one name.
     #[error(
         "{anchor} has the same subject as entry {first_entry} of `{first_origin}`, as while a CA is renewed"
@@ -120,7 +129,9 @@ impl Warning {
             | Self::Duplicate { .. }
             | Self::NotVersion3 { .. }
             | Self::CrlStale { .. }
-            | Self::CrlNotYetValid { .. } => Severity::Warning,
+            | Self::CrlNotYetValid { .. }
+            | Self::Policy(_)
+            | Self::ShadowUnusable { .. } => Severity::Warning,
             Self::CrlIssuerUnknown { .. }
             | Self::NotYetValid { .. }
             | Self::WeakKey { .. }
@@ -140,6 +151,8 @@ impl Warning {
             Self::CrlNotYetValid { .. } => "crl_not_yet_valid",
             Self::CrlStale { .. } => "crl_stale",
             Self::NotVersion3 { .. } => "not_version_3",
+            Self::Policy(_) => "policy",
+            Self::ShadowUnusable { .. } => "shadow_unusable",
             Self::SharedName { .. } => "shared_name",
         }
     }

@@ -12,6 +12,8 @@
 
 mod crls;
 mod files;
+#[cfg(feature = "policy")]
+mod policies;
 #[cfg(feature = "aws")]
 mod services;
 mod support;

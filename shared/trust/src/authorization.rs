@@ -1,0 +1,257 @@
+//! Policies and the shadow set: what verified clients may do, and what is tried out beside it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use alb_mtls_verifier::{Fingerprint, Intermediates, RevocationLists, TrustAnchor, TrustAnchors, Verifier};
+
+use crate::error::SourceError;
+use crate::material::Material;
+use crate::settings::TrustSettings;
+use crate::snapshot::Role;
+use crate::source::Sources;
+use crate::warning::Warning;
+
+/// Where policies come from, and what is decided beside the real decision without effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthorizationSettings {
+    /// Where the policies are that a verified client needs a permission of. Without it every verified client may pass.
+    pub policies: Option<Sources>,
+    /// Where the trust anchors are that are tried out.
+    pub shadow_anchors: Option<Sources>,
+    /// Where the policies are that are tried out.
+    pub shadow_policies: Option<Sources>,
+}
+
+impl AuthorizationSettings {
+    /// Every source, with what its material is for.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Role, &Sources)> {
+        let all = [
+            (Role::Policies, &self.policies),
+            (Role::ShadowAnchors, &self.shadow_anchors),
+            (Role::ShadowPolicies, &self.shadow_policies),
+        ];
+        all.into_iter()
+            .filter_map(|(role, sources)| Some((role, sources.as_ref()?)))
+    }
+}
+
+/// What is tried out: it never decides, and what is wrong with it never keeps the real material from being used.
+#[derive(Debug)]
+pub struct ShadowSet {
+    verifier: Option<Verifier>,
+    policies: Option<Arc<Policies>>,
+}
+
+impl ShadowSet {
+    /// Decides about clients by the anchors that are tried out; `None` when those in use stay.
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
+    /// The policies that are tried out; `None` when those in use stay.
+    #[cfg(feature = "policy")]
+    pub fn policies(&self) -> Option<&Policies> {
+        self.policies.as_deref()
+    }
+}
+
+/// The part of a snapshot that this module makes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Authorization {
+    pub(crate) policies: Option<Arc<Policies>>,
+    pub(crate) shadow: Option<Arc<ShadowSet>>,
+}
+
+/// What the shadow's verifier has in common with the one in use.
+pub(crate) struct Common<'a> {
+    pub(crate) settings: &'a TrustSettings,
+    pub(crate) intermediates: &'a Intermediates,
+    pub(crate) revocation_lists: Option<&'a RevocationLists>,
+}
+
+impl Authorization {
+    /// Reads the policies in use and the shadow set.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the policies in use. A shadow set that cannot be used leaves the last one in
+    /// place, with a warning.
+    pub(crate) fn read(
+        material: &Material,
+        settings: &AuthorizationSettings,
+        common: &Common<'_>,
+        last_good: Option<&Self>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Self, Vec<SourceError>> {
+        let policies = match settings.policies {
+            None => None,
+            Some(_) => Some(policies::read(material, Role::Policies, warnings)?),
+        };
+        let shadow = match read_shadow(material, settings, common, warnings) {
+            Ok(shadow) => shadow,
+            Err(reason) => {
+                warnings.push(Warning::ShadowUnusable { reason });
+                last_good.and_then(|last_good| last_good.shadow.clone())
+            }
+        };
+        Ok(Self { policies, shadow })
+    }
+}
+
+/// `None` when no shadow set is configured.
+fn read_shadow(
+    material: &Material,
+    settings: &AuthorizationSettings,
+    common: &Common<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Option<Arc<ShadowSet>>, String> {
+    if settings.shadow_anchors.is_none() && settings.shadow_policies.is_none() {
+        return Ok(None);
+    }
+    // Sources that could not be read and were never good: whoever looked them up has said what is wrong.
+    let missing = [Role::ShadowAnchors, Role::ShadowPolicies]
+        .into_iter()
+        .flat_map(|role| material.of_role(role))
+        .find(|source| source.documents.is_empty());
+    if let Some(source) = missing {
+        return Err(format!("`{}` could not be read", source.source));
+    }
+    let verifier = match settings.shadow_anchors {
+        None => None,
+        Some(_) => Some(shadow_verifier(material, common)?),
+    };
+    let policies = match settings.shadow_policies {
+        None => None,
+        Some(_) => Some(
+            policies::read(material, Role::ShadowPolicies, warnings).map_err(|errors| first_of(&errors))?,
+        ),
+    };
+    Ok(Some(Arc::new(ShadowSet { verifier, policies })))
+}
+
+fn shadow_verifier(material: &Material, common: &Common<'_>) -> Result<Verifier, String> {
+    let mut known: HashSet<Fingerprint> = HashSet::new();
+    let mut anchors = Vec::new();
+    for source in material.of_role(Role::ShadowAnchors) {
+        for document in &source.documents {
+            for (certificate, entry) in document.items.certificates().iter().zip(1..) {
+                let anchor = TrustAnchor::new(certificate.clone()).map_err(|problem| {
+                    format!("`{}`: entry {entry}: {problem}", document.revision.place())
+                })?;
+                if known.insert(anchor.id()) {
+                    anchors.push(anchor);
+                }
+            }
+        }
+    }
+    let anchors = TrustAnchors::new(anchors).ok_or("there is no trust anchor to try out")?;
+    let intermediates = common.intermediates.clone();
+    let revocation = common.settings.revocation.as_ref();
+    let verifier = match (revocation, common.revocation_lists) {
+        (Some(revocation), Some(in_use)) => {
+            let lists = in_use.iter().map(|(list, _)| Arc::clone(list));
+            let lists = RevocationLists::new(lists, &anchors, &intermediates, Some(in_use));
+            Verifier::new(anchors, intermediates, common.settings.policy)
+                .with_revocation(Arc::new(lists), revocation.policy)
+        }
+        _ => Verifier::new(anchors, intermediates, common.settings.policy),
+    };
+    Ok(verifier)
+}
+
+fn first_of(problems: &[SourceError]) -> String {
+    match problems {
+        [] => String::new(),
+        [only] => only.to_string(),
+        [first, others @ ..] => format!("{first} (and {} more)", others.len()),
+    }
+}
+
+#[cfg(feature = "policy")]
+pub(crate) use alb_mtls_policy::Policies;
+
+#[cfg(feature = "policy")]
+mod policies {
+    use std::sync::Arc;
+
+    use alb_mtls_policy::{Policies, PolicyError};
+
+    use crate::error::{SourceError, SourceProblem};
+    use crate::material::Material;
+    use crate::snapshot::Role;
+    use crate::warning::Warning;
+
+    /// All policies of a role as one set.
+    pub(super) fn read(
+        material: &Material,
+        role: Role,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Arc<Policies>, Vec<SourceError>> {
+        let mut documents = Vec::new();
+        for source in material.of_role(role) {
+            for document in &source.documents {
+                documents.push((
+                    source.source.to_string(),
+                    document.revision.place(),
+                    document.items.policies(),
+                ));
+            }
+        }
+        let texts = documents.iter().map(|(_, place, text)| (place.as_str(), *text));
+        match Policies::parse_all(texts) {
+            Ok(policies) => {
+                let notable = policies.warnings().iter();
+                warnings.extend(notable.map(|warning| Warning::Policy(warning.to_string())));
+                Ok(Arc::new(policies))
+            }
+            Err(errors) => {
+                let source_of = |error: &PolicyError| {
+                    let document = documents.iter().find(|(_, place, _)| *place == error.source_name);
+                    document.map_or_else(|| error.source_name.clone(), |(source, ..)| source.clone())
+                };
+                Err(errors
+                    .iter()
+                    .map(|error| SourceError {
+                        source: source_of(error),
+                        origin: Some(error.source_name.clone()),
+                        problem: SourceProblem::Policy {
+                            place: error.place.map(|place| (place.line, place.column)),
+                            message: error.problem.to_string(),
+                        },
+                    })
+                    .collect())
+            }
+        }
+    }
+}
+
+/// Without the feature there are no policies, and to name some is an error.
+#[cfg(not(feature = "policy"))]
+#[derive(Debug)]
+pub(crate) enum Policies {}
+
+#[cfg(not(feature = "policy"))]
+mod policies {
+    use std::sync::Arc;
+
+    use super::Policies;
+    use crate::error::{SourceError, SourceProblem};
+    use crate::material::Material;
+    use crate::snapshot::Role;
+    use crate::warning::Warning;
+
+    pub(super) fn read(
+        material: &Material,
+        role: Role,
+        _warnings: &mut Vec<Warning>,
+    ) -> Result<Arc<Policies>, Vec<SourceError>> {
+        let source = material.of_role(role).next();
+        Err(vec![SourceError {
+            source: source.map(|source| source.source.to_string()).unwrap_or_default(),
+            origin: None,
+            problem: SourceProblem::Setup(
+                "this program was built without policies (cargo feature `policy`)".into(),
+            ),
+        }])
+    }
+}
