@@ -4,6 +4,8 @@ SHELL := /bin/bash
 CARGO ?= cargo
 PORT ?= 8443
 VENV := .venv
+# The SAM CLI wants to know a region, and would tell home about each run.
+SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
 
 .DEFAULT_GOAL := help
@@ -19,11 +21,13 @@ test: $(VENV)/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(VENV)/bin/cfn-lint template.yaml
+	$(SAM) validate --template template.yaml
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; fi
 
@@ -45,4 +49,10 @@ readme: ## writes the tables of the README anew from the code
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@
+
+# In a place of its own: its libraries are older than those of the tests.
+$(VENV)/checkov/installed: $(VENV)/installed
+	python3 -m venv $(VENV)/checkov
+	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
 	@touch $@
