@@ -7,9 +7,10 @@ VENV := .venv
 # The SAM CLI wants to know a region, and would tell home about each run.
 SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
+PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench conformance fuzz readme
+.PHONY: help run test lint bench bench-forward conformance fuzz readme
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +35,10 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 bench: ## the benchmark table: the built function beside an empty one
 	$(CARGO) build --release --package respond --package empty-function
 	$(CARGO) run --profile quick --package alb-mtls-tests --example bench
+
+bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
+	$(CARGO) build --profile $(PROFILE) --package respond --package forward
+	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example forward_latency
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }

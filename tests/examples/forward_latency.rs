@@ -1,8 +1,8 @@
 //! What the way through the forwarder adds to calling an upstream directly, beside nginx as a plain proxy where it is
 //! installed; and whether memory stays flat. One run, in turns, so that the figures can be compared.
 //!
-//! `cargo run --release --package alb-mtls-tests --example forward_latency [REQUESTS]`, 100,000 unless told otherwise,
-//! after `cargo build --release --package forward --package respond`.
+//! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-tests --example forward_latency [REQUESTS]`
+//! (100,000 unless told otherwise) after `cargo build --profile PROFILE --package forward --package respond`.
 
 #![expect(
     clippy::expect_used,
@@ -13,19 +13,20 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alb_mtls_tests::{Clients, binary, event, release_binary};
+use alb_mtls_tests::{Clients, event};
 use local_alb::{Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
 use pki::{Key, KeyKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const TURNS: usize = 3_000;
+const WARM_UP: usize = 200;
 const BODY: usize = 1_024;
 
 #[tokio::main]
 async fn main() {
     if cfg!(debug_assertions) {
-        eprintln!("this is a debug build: the figures mean nothing");
+        eprintln!("this is a debug build: the figures mean nothing; `make bench-forward` builds for release");
     }
     let requests: usize = std::env::args()
         .nth(1)
@@ -42,12 +43,7 @@ async fn main() {
 
     let anchors = clients.anchors_source();
     let function = async |package: &str, variables: &[(&str, &str)]| {
-        let program = if cfg!(debug_assertions) {
-            binary(package)
-        } else {
-            release_binary(package)
-        };
-        let command = FunctionCommand::new(program)
+        let command = FunctionCommand::new(built(package))
             .variable("MTLS_ANCHORS", &anchors)
             .output(FunctionOutput::Discard);
         let command = variables
@@ -74,7 +70,7 @@ async fn main() {
         None => None,
     };
     let mut samples: [Vec<Duration>; 5] = Default::default();
-    for turn in 0..TURNS + 200 {
+    for turn in 0..TURNS + WARM_UP {
         let of_nginx = match &mut proxied {
             Some(connection) => connection.exchange().await,
             None => Duration::ZERO,
@@ -87,14 +83,17 @@ async fn main() {
             invoke(&asserting, &request).await,
         ];
         // The first ones warm everything up.
-        if turn >= 200 {
+        if turn >= WARM_UP {
             samples
                 .iter_mut()
                 .zip(taken)
                 .for_each(|(samples, taken)| samples.push(taken));
         }
     }
-    println!("{TURNS} requests each, in turns, answers of {BODY} bytes\n");
+    println!(
+        "{TURNS} requests each, in turns, answers of {BODY} bytes; {}\n",
+        load()
+    );
     println!("| what | median | 99th percentile |\n| --- | ---: | ---: |");
     let names = [
         "the upstream called directly",
@@ -112,14 +111,64 @@ async fn main() {
         println!("| {name} | {} µs | {} µs |", median.as_micros(), high.as_micros());
     }
 
-    let early = forward.facts().peak_memory.unwrap_or_default();
-    for _ in 0..requests {
-        invoke(&forward, &request).await;
-    }
-    let late = forward.facts().peak_memory.unwrap_or_default();
+    let [direct, _, respond, forward_median, _] = samples
+        .each_mut()
+        .map(|samples| percentile(samples, 50).as_micros());
     println!(
-        "\npeak memory of `forward`: {early} bytes after {TURNS} requests, {late} bytes after {requests} more"
+        "\n`forward` takes {} µs more than `respond`, and {} µs of them are the upstream's",
+        forward_median.saturating_sub(respond),
+        direct
     );
+
+    println!("\n| requests | resident memory of `forward` |\n| ---: | ---: |");
+    let pid = forward.facts().pid;
+    println!("| {} | {} KiB |", TURNS + WARM_UP, resident(pid));
+    for sent in 1..=requests {
+        invoke(&forward, &request).await;
+        if sent % 10_000 == 0 {
+            println!("| {} | {} KiB |", TURNS + WARM_UP + sent, resident(pid));
+        }
+    }
+    println!("\nat the end: {}", load());
+}
+
+/// A function as it was built in the profile of this program.
+fn built(package: &str) -> std::path::PathBuf {
+    let program = std::env::current_exe().expect("a running program has a path");
+    let examples = program.parent().expect("a program is in a folder");
+    let path = examples
+        .parent()
+        .expect("examples are in `examples`")
+        .join(package);
+    assert!(
+        path.exists(),
+        "{} is missing: `make bench-forward` builds it",
+        path.display()
+    );
+    path
+}
+
+/// Memory that a process has now, in KiB.
+fn resident(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    status
+        .lines()
+        .find_map(|line| {
+            line.strip_prefix("VmRSS:")?
+                .trim()
+                .strip_suffix(" kB")?
+                .parse()
+                .ok()
+        })
+        .expect("Linux says how much memory a process has")
+}
+
+/// How busy the machine is, as Linux counts it.
+fn load() -> String {
+    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let averages: Vec<&str> = averages.split(' ').take(3).collect();
+    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
+    format!("{cores} cores, load {}", averages.join(" "))
 }
 
 async fn invoke(environment: &Environment, request: &bytes::Bytes) -> Duration {

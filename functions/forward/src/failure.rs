@@ -56,6 +56,21 @@ pub(crate) enum Failure {
     /// The answer is not HTTP.
     #[error("the upstream's answer is not valid HTTP: {0}")]
     Protocol(String),
+    /// The event cannot be handed to a function.
+    #[error("the event cannot be handed to the function: {0}")]
+    Event(String),
+    /// Lambda did not run the function.
+    #[error("Lambda did not run the function: {0}")]
+    Invoke(String),
+    /// Lambda runs too many already.
+    #[error("Lambda runs as many as it may already: {0}")]
+    Throttled(String),
+    /// The function failed.
+    #[error("the function failed: {0}")]
+    Function(String),
+    /// The function answered something else than a response.
+    #[error("the function's answer is none that a load balancer takes: {0}")]
+    FunctionAnswer(String),
     /// No complete answer in time.
     #[error("the upstream gave no complete answer within {} ms, {limit}", .elapsed.as_millis())]
     Timeout {
@@ -110,6 +125,11 @@ impl Failure {
             Self::Tls(_) => "upstream_tls",
             Self::Closed(_) => "upstream_closed",
             Self::Protocol(_) => "upstream_protocol",
+            Self::Event(_) => "event",
+            Self::Invoke(_) => "upstream_invoke",
+            Self::Throttled(_) => "upstream_throttled",
+            Self::Function(_) => "upstream_function_error",
+            Self::FunctionAnswer(_) => "upstream_function_answer",
             Self::Timeout { .. } => "upstream_timeout",
             Self::TooLarge { .. } => "answer_too_large",
             Self::HeadersTooLarge { .. } => "answer_headers_too_large",
@@ -121,7 +141,7 @@ impl Failure {
             Self::SeveralHosts | Self::Target(_) => StatusCode::BAD_REQUEST,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::KeySetMethod => StatusCode::METHOD_NOT_ALLOWED,
-            Self::Material(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Material(_) | Self::Throttled(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::ConnectTimeout(_) | Self::Timeout { .. } => StatusCode::GATEWAY_TIMEOUT,
             Self::Name(_)
             | Self::Address { .. }
@@ -130,6 +150,10 @@ impl Failure {
             | Self::Tls(_)
             | Self::Closed(_)
             | Self::Protocol(_)
+            | Self::Event(_)
+            | Self::Invoke(_)
+            | Self::Function(_)
+            | Self::FunctionAnswer(_)
             | Self::TooLarge { .. }
             | Self::HeadersTooLarge { .. } => StatusCode::BAD_GATEWAY,
         }
@@ -148,7 +172,10 @@ impl Failure {
             Self::ConnectTimeout(_) => "the upstream did not accept a connection in time",
             Self::Tls(_) => "no TLS connection to the upstream could be made",
             Self::Closed(_) => "the upstream ended the connection before its answer was complete",
-            Self::Protocol(_) => "the upstream's answer was not valid",
+            Self::Protocol(_) | Self::FunctionAnswer(_) => "the upstream's answer was not valid",
+            Self::Event(_) | Self::Invoke(_) => "the upstream cannot be called",
+            Self::Throttled(_) => "the upstream has too much to do",
+            Self::Function(_) => "the upstream failed",
             Self::Timeout { .. } => "the upstream did not answer in time",
             Self::TooLarge { .. } => "the upstream's answer is too large",
             Self::HeadersTooLarge { .. } => "the headers of the upstream's answer are too large",

@@ -7,7 +7,7 @@ use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{Method, Request, Response};
@@ -17,18 +17,21 @@ use lambda_runtime::Context;
 use crate::assertion::{self, Assertions};
 use crate::failure::Failure;
 use crate::headers;
-use crate::hop::Hop;
+use crate::hop::{Hop, Repeat};
 use crate::identity;
+use crate::invoke::{EventForm, Invoker};
+use crate::response;
 use crate::routes::{Access, HostHeader, has_several_hosts};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
-use crate::upstream::Upstream;
+use crate::upstream::{Function, Server, Upstream};
 
 /// Sends requests that passed the gate to their upstreams, and hands back what these answer.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     settings: Settings,
     hop: Hop,
+    invoker: Option<Invoker>,
     secrets: Secrets,
     assertions: Option<Assertions>,
 }
@@ -37,18 +40,43 @@ impl Forwarder {
     /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up again.
     ///
     /// # Errors
-    /// When there are no trust anchors to check upstreams with.
+    /// When there are no trust anchors to check upstreams with, or it is not known how functions are called.
     pub(crate) fn new(settings: Settings, trust: &TrustSettings) -> Result<Self, String> {
         let assertions = settings
             .assertion
             .clone()
             .map(|assertion| Assertions::new(assertion, trust.refresh));
+        let functions: Vec<&Function> = settings
+            .routes
+            .upstreams()
+            .filter_map(|upstream| match upstream {
+                Upstream::Function(function) => Some(function),
+                Upstream::Server(_) => None,
+            })
+            .collect();
+        let invoker = if functions.is_empty() {
+            None
+        } else {
+            let form = EventForm::default();
+            Some(Invoker::from_environment(
+                functions,
+                form,
+                settings.timeout,
+                trust,
+            )?)
+        };
         Ok(Self {
-            hop: Hop::new(&settings, trust)?,
+            hop: Hop::new(settings.timeout, &settings.tls, settings.routes.any_tls(), trust)?,
+            invoker,
             secrets: Secrets::default(),
             assertions,
             settings,
         })
+    }
+
+    /// Whether requests need the event that they were read from, as a [`SentEvent`](crate::invoke::SentEvent).
+    pub(crate) fn needs_events(&self) -> bool {
+        self.invoker.is_some()
     }
 
     /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
@@ -57,8 +85,16 @@ impl Forwarder {
         if let Some(assertions) = &self.assertions {
             let _ = assertions.jwks(&self.secrets).await;
         }
-        if let Err(failure) = self.hop.load(&self.secrets).await {
-            tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
+        let invoker = async {
+            match &self.invoker {
+                Some(invoker) => invoker.load(&self.secrets).await,
+                None => Ok(()),
+            }
+        };
+        for loaded in [self.hop.load(&self.secrets).await, invoker.await] {
+            if let Err(failure) = loaded {
+                tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
+            }
         }
     }
 
@@ -91,8 +127,31 @@ impl Forwarder {
             return Err(Failure::SeveralHosts);
         }
         let upstream = upstream.ok_or(Failure::NoRoute)?;
-        let request = self.request(parts, body, upstream).await?;
-        self.hop.exchange(request, deadline(parts), &self.secrets).await
+        let answer = match upstream {
+            Upstream::Server(server) => {
+                let mut request = self.request(parts, body, server)?;
+                self.state_identity(parts, upstream, request.headers_mut())
+                    .await?;
+                let repeat = Repeat::of(&parts.method);
+                self.hop
+                    .exchange(
+                        request,
+                        repeat,
+                        response::MAXIMUM_JSON,
+                        deadline(parts),
+                        &self.secrets,
+                    )
+                    .await?
+            }
+            Upstream::Function(function) => {
+                let mut identity = HeaderMap::new();
+                self.state_identity(parts, upstream, &mut identity).await?;
+                let unavailable = || Failure::Invoke("there is no invoker".to_owned());
+                let invoker = self.invoker.as_ref().ok_or_else(unavailable)?;
+                invoker.invoke(function, parts, &identity, &self.secrets).await?
+            }
+        };
+        response::hand_over(answer)
     }
 
     async fn key_set(&self, assertions: &Assertions, method: &Method) -> Result<Response<Body>, Failure> {
@@ -106,17 +165,11 @@ impl Forwarder {
         Ok(response)
     }
 
-    /// The request as the upstream gets it: the client's, but for what is about one connection only, and with the
-    /// headers that state who the client is.
-    async fn request(
-        &self,
-        parts: &Parts,
-        body: Body,
-        upstream: &Upstream,
-    ) -> Result<Request<Bytes>, Failure> {
+    /// The request as the server gets it: the client's, but for what is about one connection only.
+    fn request(&self, parts: &Parts, body: Body, server: &Server) -> Result<Request<Bytes>, Failure> {
         let root = PathAndQuery::from_static("/");
         let target = parts.uri.path_and_query().unwrap_or(&root);
-        let url = upstream
+        let url = server
             .url(target)
             .map_err(|error| Failure::Target(error.to_string()))?;
         let mut request = Request::new(to_bytes(body));
@@ -130,26 +183,39 @@ impl Forwarder {
         if headers.contains_key(CONTENT_LENGTH) || length > 0 {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
-        if self.settings.host == HostHeader::Upstream
-            && let Ok(authority) = HeaderValue::from_str(upstream.authority().as_str())
-        {
-            headers.insert(HOST, authority);
-        }
-        if let Some(client) = parts.extensions.get::<VerifiedClient>() {
-            self.settings.identity.state(client, headers);
-            if let Some(assertions) = &self.assertions {
-                let snapshot = parts
-                    .extensions
-                    .get::<Arc<Snapshot>>()
-                    .map(|snapshot| snapshot.version());
-                let origin = upstream.origin();
-                let token = assertions
-                    .assert(client, snapshot, &origin, Timestamp::now(), &self.secrets)
-                    .await?;
-                identity::set(headers, assertion::HEADER, token);
-            }
+        if self.settings.host == HostHeader::Upstream {
+            let authority = HeaderValue::from_str(server.authority().as_str());
+            headers.insert(
+                HOST,
+                authority.map_err(|error| Failure::Target(error.to_string()))?,
+            );
         }
         Ok(request)
+    }
+
+    /// Sets the headers that state who the client is, if it was verified.
+    async fn state_identity(
+        &self,
+        parts: &Parts,
+        upstream: &Upstream,
+        headers: &mut HeaderMap,
+    ) -> Result<(), Failure> {
+        let Some(client) = parts.extensions.get::<VerifiedClient>() else {
+            return Ok(());
+        };
+        self.settings.identity.state(client, headers);
+        if let Some(assertions) = &self.assertions {
+            let version = parts
+                .extensions
+                .get::<Arc<Snapshot>>()
+                .map(|snapshot| snapshot.version());
+            let origin = upstream.origin();
+            let token = assertions
+                .assert(client, version, &origin, Timestamp::now(), &self.secrets)
+                .await?;
+            identity::set(headers, assertion::HEADER, token);
+        }
+        Ok(())
     }
 }
 

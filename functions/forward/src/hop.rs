@@ -8,12 +8,10 @@ use alb_mtls_trust::TrustSettings;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use lambda_http::Body;
 use rustls_pki_types::ServerName;
 use tokio::sync::Mutex;
 
@@ -22,7 +20,7 @@ use crate::failure::{Failure, TimeLimit};
 use crate::resolver::{CheckingResolver, ResolveError};
 use crate::response::{self, ReceiveError};
 use crate::secrets::Secrets;
-use crate::settings::Settings;
+use crate::settings::TlsSettings;
 use crate::tls::{IDLE, TlsMaterial, TlsVersion};
 
 /// Longest time to connect, all addresses of the upstream together.
@@ -43,15 +41,21 @@ pub(crate) struct Hop {
 }
 
 impl Hop {
-    /// A hop by the settings; `trust` says how often trust anchors and keys are looked up again.
+    /// A hop to servers, some of which may be reached over TLS; `trust` says how often trust anchors and keys are
+    /// looked up again.
     ///
     /// # Errors
     /// When there are no trust anchors to check upstreams with.
-    pub(crate) fn new(settings: &Settings, trust: &TrustSettings) -> Result<Self, String> {
+    pub(crate) fn new(
+        timeout: Duration,
+        tls: &TlsSettings,
+        any_tls: bool,
+        trust: &TrustSettings,
+    ) -> Result<Self, String> {
         Ok(Self {
-            timeout: settings.timeout,
-            server_name: settings.tls.server_name.clone(),
-            material: TlsMaterial::new(&settings.tls, settings.routes.any_tls(), trust)?,
+            timeout,
+            server_name: tls.server_name.clone(),
+            material: TlsMaterial::new(tls, any_tls, trust)?,
             client: Mutex::new(None),
         })
     }
@@ -64,25 +68,28 @@ impl Hop {
         self.client(secrets).await.map(drop)
     }
 
-    /// The answer to a request whose URL is the upstream's; in time for the invocation that ends at `deadline`.
+    /// The answer to a request whose URL is the upstream's, with a body of at most so many bytes; in time for the
+    /// invocation that ends at `deadline`.
     ///
     /// # Errors
     /// [`Failure`] when there is none that could be handed over.
     pub(crate) async fn exchange(
         &self,
         request: Request<Bytes>,
+        repeat: Repeat,
+        maximum_body: usize,
         deadline: Option<SystemTime>,
         secrets: &Secrets,
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Bytes>, Failure> {
         let started = Instant::now();
         let (time, limit) = self.time_left(deadline);
         let exchange = async {
             let client = self.client(secrets).await?;
             // Connections that died while the process was frozen are found out before one of them is taken.
             tokio::task::yield_now().await;
-            match attempt(&client, &request).await {
-                Err(AttemptError::DiedInPool(_)) if request.method().is_idempotent() => {
-                    attempt(&client, &request)
+            match attempt(&client, &request, maximum_body).await {
+                Err(AttemptError::DiedInPool(_)) if repeat == Repeat::Allowed => {
+                    attempt(&client, &request, maximum_body)
                         .await
                         .map_err(AttemptError::into_failure)
                 }
@@ -145,6 +152,24 @@ impl Hop {
     }
 }
 
+/// Whether a request may be sent a second time when nobody knows what became of the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    Allowed,
+    Forbidden,
+}
+
+impl Repeat {
+    /// What the client's method says about it (RFC 9110 §9.2.2).
+    pub(crate) fn of(method: &Method) -> Self {
+        if method.is_idempotent() {
+            Self::Allowed
+        } else {
+            Self::Forbidden
+        }
+    }
+}
+
 enum AttemptError {
     Failure(Failure),
     /// A connection that had carried an answer before ended without a word of this one.
@@ -160,7 +185,11 @@ impl AttemptError {
     }
 }
 
-async fn attempt(client: &UpstreamClient, request: &Request<Bytes>) -> Result<Response<Body>, AttemptError> {
+async fn attempt(
+    client: &UpstreamClient,
+    request: &Request<Bytes>,
+    maximum_body: usize,
+) -> Result<Response<Bytes>, AttemptError> {
     let answer = client.request(copy(request)).await.map_err(|error| {
         if died_in_pool(&error) {
             AttemptError::DiedInPool(error)
@@ -171,18 +200,11 @@ async fn attempt(client: &UpstreamClient, request: &Request<Bytes>) -> Result<Re
     if let Some(proven) = answer.extensions().get::<Proven>() {
         proven.mark();
     }
-    receive(request.method(), answer)
-        .await
-        .map_err(AttemptError::Failure)
-}
-
-async fn receive(method: &Method, answer: Response<Incoming>) -> Result<Response<Body>, Failure> {
-    response::receive(method, answer)
-        .await
-        .map_err(|error| match error {
-            ReceiveError::Failure(failure) => failure,
-            ReceiveError::Transport(error) => classify(&error),
-        })
+    let received = response::receive(request.method(), answer, maximum_body).await;
+    received.map_err(|error| match error {
+        ReceiveError::Failure(failure) => AttemptError::Failure(failure),
+        ReceiveError::Transport(error) => AttemptError::Failure(classify(&error)),
+    })
 }
 
 /// The same request again; its body is shared.

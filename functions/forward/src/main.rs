@@ -8,6 +8,7 @@ mod forwarder;
 mod headers;
 mod hop;
 mod identity;
+mod invoke;
 mod raw_path;
 mod resolver;
 mod response;
@@ -23,11 +24,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_gate::Gate;
-use http::Request;
+use http::{Request, Response};
 use lambda_http::Body;
-use tower::service_fn;
+use lambda_runtime::LambdaEvent;
+use serde_json::value::RawValue;
+use tower::{Service, service_fn};
 
 use crate::forwarder::Forwarder;
+use crate::invoke::SentEvent;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,11 +44,12 @@ async fn main() -> ExitCode {
         }
     };
     tokio::join!(gate.load(), forwarder.load());
-    let handler = service_fn(move |request: Request<Body>| {
-        let forwarder = Arc::clone(&forwarder);
-        async move { Ok::<_, Infallible>(forwarder.forward(request).await) }
-    });
-    match alb_mtls_alb::run(Arc::new(gate), handler).await {
+    let served = if forwarder.needs_events() {
+        run_with_events(Arc::new(gate), forwarder).await
+    } else {
+        alb_mtls_alb::run(Arc::new(gate), handler(forwarder, None)).await
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the Lambda runtime stopped: {error}");
@@ -62,6 +67,32 @@ fn set_up() -> Result<(Gate, Arc<Forwarder>), String> {
         Gate::new(gate).with_public_requests(Arc::clone(&forwarder) as _),
         forwarder,
     ))
+}
+
+/// Serves events with the gate before the forwarder, which gets each request with the event's text beside it.
+async fn run_with_events(gate: Arc<Gate>, forwarder: Arc<Forwarder>) -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let (gate, forwarder) = (Arc::clone(&gate), Arc::clone(&forwarder));
+        async move {
+            let sent = SentEvent(event.payload.into());
+            let event_read = serde_json::from_str(sent.0.get())?;
+            alb_mtls_alb::handle(gate, handler(forwarder, Some(sent)), event_read, event.context).await
+        }
+    }))
+    .await
+}
+
+fn handler(
+    forwarder: Arc<Forwarder>,
+    sent: Option<SentEvent>,
+) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send {
+    service_fn(move |mut request: Request<Body>| {
+        let forwarder = Arc::clone(&forwarder);
+        if let Some(sent) = &sent {
+            request.extensions_mut().insert(sent.clone());
+        }
+        async move { Ok(forwarder.forward(request).await) }
+    })
 }
 
 fn to_line(error: impl Display) -> String {

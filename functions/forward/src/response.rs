@@ -24,35 +24,44 @@ const MAXIMUM_HEADERS: usize = 32 * 1024;
 /// What the answer's JSON holds besides headers and body, with room to spare.
 const FRAME: usize = 256;
 
-/// Reads the whole answer, but no more of it than could be handed over.
+/// Reads the whole answer, but no more of its body than this.
 ///
 /// # Errors
 /// [`Failure`] when it breaks off, is not valid or is too large; hyper's own error to be told apart by the caller.
 pub(crate) async fn receive(
     method: &Method,
     answer: Response<Incoming>,
-) -> Result<Response<Body>, ReceiveError> {
+    maximum_body: usize,
+) -> Result<Response<Bytes>, ReceiveError> {
     let (mut parts, body) = answer.into_parts();
     if parts.status.is_informational() {
         let explanation = format!("{} without having been asked to switch protocols", parts.status);
         return Err(Failure::Protocol(explanation).into());
     }
     headers::remove_hop_by_hop(&mut parts.headers);
+    let bytes = collect(method, &parts, body, maximum_body).await?;
+    parts.extensions.clear();
+    Ok(Response::from_parts(parts, bytes))
+}
+
+/// The answer in the form in which it can be handed over.
+///
+/// # Errors
+/// [`Failure`] when a load balancer would not take it.
+pub(crate) fn hand_over(answer: Response<Bytes>) -> Result<Response<Body>, Failure> {
+    let (parts, bytes) = answer.into_parts();
     let size = headers::wire_length(&parts.headers);
     if size > MAXIMUM_HEADERS {
         return Err(Failure::HeadersTooLarge {
             limit: MAXIMUM_HEADERS,
             size,
-        }
-        .into());
+        });
     }
-    let bytes = collect(method, &parts, body).await?;
     let body = to_body(&parts.headers, bytes);
     let size = json_length(&parts.headers, &body);
     if size > MAXIMUM_JSON {
-        return Err(too_large(format!("it would be {size} bytes")).into());
+        return Err(too_large(format!("it would be {size} bytes")));
     }
-    parts.extensions.clear();
     Ok(Response::from_parts(parts, body))
 }
 
@@ -70,16 +79,21 @@ impl From<Failure> for ReceiveError {
     }
 }
 
-async fn collect(method: &Method, parts: &Parts, body: Incoming) -> Result<Bytes, ReceiveError> {
+async fn collect(
+    method: &Method,
+    parts: &Parts,
+    body: Incoming,
+    maximum: usize,
+) -> Result<Bytes, ReceiveError> {
     let announced = parts
         .headers
         .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     let has_body = *method != Method::HEAD && parts.status != StatusCode::NOT_MODIFIED;
-    if let Some(length) = announced.filter(|length| has_body && *length > MAXIMUM_JSON) {
+    if let Some(length) = announced.filter(|length| has_body && *length > maximum) {
         return Err(too_large(format!("its body alone is {length} bytes")).into());
     }
-    match Limited::new(body, MAXIMUM_JSON).collect().await {
+    match Limited::new(body, maximum).collect().await {
         // Trailers have no place in a function's answer.
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

@@ -117,9 +117,15 @@ impl Routes {
         }
     }
 
-    /// Whether some upstream is reached over TLS.
+    /// Every upstream.
+    pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.routes.iter().map(|route| &route.upstream)
+    }
+
+    /// Whether some server is reached over TLS.
     pub(crate) fn any_tls(&self) -> bool {
-        self.routes.iter().any(|route| route.upstream.is_tls())
+        self.upstreams()
+            .any(|upstream| matches!(upstream, Upstream::Server(server) if server.is_tls()))
     }
 
     /// The upstream for a request, by its raw path; none when no route takes it.

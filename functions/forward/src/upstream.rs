@@ -7,19 +7,37 @@ use std::str::FromStr;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
-/// A server that requests are sent on to.
+/// Where requests are sent on to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Upstream {
+pub(crate) enum Upstream {
+    /// An HTTP server.
+    Server(Server),
+    /// Another Lambda function, which gets the load balancer's event.
+    Function(Function),
+}
+
+/// An HTTP server, by the URL of what it serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Server {
     scheme: Scheme,
     authority: Authority,
     /// What every path gets in front; without a slash at its end.
     base: String,
 }
 
+/// A Lambda function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Function {
+    /// Its name, or its ARN without the qualifier.
+    pub(crate) name: String,
+    /// A version or an alias.
+    pub(crate) qualifier: Option<String>,
+}
+
 /// The text is no upstream. Displays as what would be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidUpstream {
-    #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`")]
+    #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`, or `lambda:function`")]
     NotUrl,
     #[error("a URL without user name and password")]
     UserInformation,
@@ -27,6 +45,8 @@ pub(crate) enum InvalidUpstream {
     QueryOrFragment,
     #[error("a host that is not {0}")]
     Address(ForbiddenAddress),
+    #[error("a function such as `lambda:name`, `lambda:name:alias` or `lambda:` and its ARN")]
+    NotFunction,
 }
 
 /// Why no upstream may be at an address.
@@ -41,8 +61,38 @@ pub(crate) enum ForbiddenAddress {
 }
 
 impl Upstream {
-    /// Scheme and authority: what distinguishes one server from another.
+    /// What distinguishes one upstream from another, whatever the path: the audience of assertions for it.
     pub(crate) fn origin(&self) -> String {
+        match self {
+            Self::Server(server) => server.origin(),
+            Self::Function(function) => function.to_string(),
+        }
+    }
+}
+
+impl FromStr for Upstream {
+    type Err = InvalidUpstream;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
+        match text.strip_prefix("lambda:") {
+            Some(function) => function.parse().map(Self::Function),
+            None => text.parse().map(Self::Server),
+        }
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(server) => server.fmt(formatter),
+            Self::Function(function) => function.fmt(formatter),
+        }
+    }
+}
+
+impl Server {
+    /// Scheme and authority.
+    fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
     }
 
@@ -74,7 +124,7 @@ impl Upstream {
     }
 }
 
-impl FromStr for Upstream {
+impl FromStr for Server {
     type Err = InvalidUpstream;
 
     fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
@@ -113,9 +163,83 @@ impl FromStr for Upstream {
     }
 }
 
-impl fmt::Display for Upstream {
+impl fmt::Display for Server {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{}", self.origin(), self.base)
+    }
+}
+
+impl Function {
+    /// The region in its ARN.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.name.split(':').nth(3)
+    }
+
+    /// Whether an invocation through this ARN, with or without a qualifier, is one of it.
+    pub(crate) fn is_invoked_as(&self, arn: &str) -> bool {
+        arn.strip_prefix(&self.name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    }
+}
+
+impl FromStr for Function {
+    type Err = InvalidUpstream;
+
+    /// A name, `name:qualifier`, or an ARN with or without a qualifier.
+    ///
+    /// Source: Lambda API reference, "Invoke", FunctionName and Qualifier.
+    fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
+        let parts: Vec<&str> = text.split(':').collect();
+        let (name, qualifier, is_arn) = match *parts.as_slice() {
+            [name] => (name, None, false),
+            [name, qualifier] => (name, Some(qualifier), false),
+            [
+                "arn",
+                partition,
+                "lambda",
+                region,
+                account,
+                "function",
+                name,
+                ref qualifier @ ..,
+            ] => {
+                let of_domain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+                let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+                if !is_word(partition, of_domain) || !is_word(region, of_domain) || !is_account {
+                    return Err(InvalidUpstream::NotFunction);
+                }
+                match *qualifier {
+                    [] => (name, None, true),
+                    [qualifier] => (name, Some(qualifier), true),
+                    _ => return Err(InvalidUpstream::NotFunction),
+                }
+            }
+            _ => return Err(InvalidUpstream::NotFunction),
+        };
+        let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let of_qualifier = |byte| of_name(byte) || b"$.".contains(&byte);
+        if !is_word(name, of_name) || qualifier.is_some_and(|qualifier| !is_word(qualifier, of_qualifier)) {
+            return Err(InvalidUpstream::NotFunction);
+        }
+        let arn = || parts.iter().take(7).copied().collect::<Vec<_>>().join(":");
+        Ok(Self {
+            name: if is_arn { arn() } else { name.to_owned() },
+            qualifier: qualifier.map(str::to_owned),
+        })
+    }
+}
+
+fn is_word(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    !text.is_empty() && text.bytes().all(allowed)
+}
+
+impl fmt::Display for Function {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "lambda:{}", self.name)?;
+        match &self.qualifier {
+            Some(qualifier) => write!(formatter, ":{qualifier}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -169,7 +293,7 @@ mod tests {
             ("https://app:8443/base", "/a", "https://app:8443/base/a"),
             ("https://app/base/", "//a", "https://app/base//a"),
         ] {
-            let upstream: Upstream = upstream.parse().unwrap();
+            let upstream: Server = upstream.parse().unwrap();
             assert_eq!(
                 upstream.url(&target.parse().unwrap()).unwrap().to_string(),
                 expected
@@ -226,6 +350,65 @@ mod tests {
             "ws://app",
         ] {
             assert!(text.parse::<Upstream>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn functions_are_names_or_arns_with_or_without_a_qualifier() {
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:app";
+        for (text, name, qualifier, region) in [
+            ("lambda:app", "app", None, None),
+            ("lambda:app:live", "app", Some("live"), None),
+            ("lambda:app:$LATEST", "app", Some("$LATEST"), None),
+            (&*format!("lambda:{arn}"), arn, None, Some("eu-west-1")),
+            (&*format!("lambda:{arn}:7"), arn, Some("7"), Some("eu-west-1")),
+        ] {
+            let Upstream::Function(function) = text.parse().unwrap() else {
+                panic!("{text}")
+            };
+            assert_eq!(
+                (function.name.as_str(), function.qualifier.as_deref()),
+                (name, qualifier)
+            );
+            assert_eq!(function.region(), region);
+            assert_eq!(function.to_string(), text);
+        }
+        for text in [
+            "lambda:",
+            "lambda:a/b",
+            "lambda:a:",
+            "lambda:a:b:c",
+            "lambda:arn:aws:s3:::x",
+            "lambda:arn:aws:lambda:eu-west-1:123456789012:function:",
+            "lambda:arn:aws:lambda:eu-west-1:12345:function:app",
+            "lambda:arn:aws:lambda:evil.example/x:123456789012:function:app",
+            "lambda:arn:aws:lambda:eu-west-1:123456789012:function:app:1:2",
+            "lambda:a b",
+            "lambda:app?x",
+            "lambda:app:li/ve",
+        ] {
+            assert_eq!(
+                text.parse::<Upstream>(),
+                Err(InvalidUpstream::NotFunction),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_function_knows_its_own_invocations() {
+        let function = |text: &str| text.parse::<Function>().unwrap();
+        let arn = "arn:aws:lambda:eu-west-1:123456789012:function:app";
+        for invoked in [arn.to_owned(), format!("{arn}:live"), format!("{arn}:$LATEST")] {
+            assert!(function(arn).is_invoked_as(&invoked), "{invoked}");
+            assert!(function(&format!("{arn}:7")).is_invoked_as(&invoked), "{invoked}");
+        }
+        for invoked in [
+            "",
+            "arn:aws:lambda:eu-west-1:999999999999:function:app",
+            &format!("{arn}2"),
+        ] {
+            assert!(!function(arn).is_invoked_as(invoked), "{invoked}");
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use alb_mtls_tests::{Clients, client_headers};
 
+use crate::functions::{self, calling};
 use crate::harness::{Event, forward};
 use crate::upstream::{Recorder, Reply};
 
@@ -71,22 +72,46 @@ fn spellings(name: &str) -> Vec<String> {
 
 const FORGED: &str = "forged-identity";
 
-/// Sends each spelling of each name in a request of its own and returns how many of them were forwarded.
-async fn forge(variables: &[(&str, &str)], headers: &[(String, String)], path: &str) -> usize {
-    let clients = Clients::new();
-    forge_as(&clients, variables, headers, path).await
+/// What is behind the forwarder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Behind {
+    Server,
+    Function,
 }
 
-async fn forge_as(
-    clients: &Clients,
+const BEHIND: [Behind; 2] = [Behind::Server, Behind::Function];
+
+/// Sends each spelling of each name in a request of its own and returns how many of them were forwarded.
+async fn forge(
+    behind: Behind,
     variables: &[(&str, &str)],
     headers: &[(String, String)],
     path: &str,
 ) -> usize {
-    let mut upstream = Recorder::start([Reply::ok()]).await;
+    let clients = Clients::new();
+    forge_as(&clients, behind, variables, headers, path).await
+}
+
+async fn forge_as(
+    clients: &Clients,
+    behind: Behind,
+    variables: &[(&str, &str)],
+    headers: &[(String, String)],
+    path: &str,
+) -> usize {
     let mut variables = variables.to_vec();
     variables.push(("MTLS_HEADER", "x-renamed-header"));
-    let function = forward(clients, &upstream.url(), &variables).await;
+    let (mut upstream, function);
+    match behind {
+        Behind::Server => {
+            upstream = Recorder::start([Reply::ok()]).await;
+            function = forward(clients, &upstream.url(), &variables).await;
+        }
+        Behind::Function => {
+            upstream = Recorder::start([functions::ok()]).await;
+            function = calling(clients, &upstream, "lambda:app", &variables).await;
+        }
+    }
     let mut forwarded = 0;
     for name in FAMILY.iter().flat_map(|name| spellings(name)) {
         let event = Event::get(path, headers.to_vec())
@@ -97,8 +122,13 @@ async fn forge_as(
             None => assert!([400, 401].contains(&answer.status), "{name}: {}", answer.body()),
             Some(recorded) => {
                 assert_eq!(answer.status, 200, "{name}: {}", answer.body());
-                assert!(!recorded.head().contains(FORGED), "{name}:\n{}", recorded.head());
-                assert_eq!(recorded.values("x-innocent"), ["1"]);
+                let text = recorded.head() + std::str::from_utf8(&recorded.body).unwrap();
+                assert!(!text.contains(FORGED), "{name}:\n{text}");
+                let innocent = match behind {
+                    Behind::Server => "x-innocent: 1",
+                    Behind::Function => r#""x-innocent":["1"]"#,
+                };
+                assert!(text.contains(innocent), "{text}");
                 forwarded += 1;
             }
         }
@@ -113,14 +143,20 @@ fn total() -> usize {
 #[tokio::test]
 async fn nothing_forged_passes_beside_a_certificate() {
     let clients = Clients::new();
-    for identity in ["verify-mode,rfc9440,xfcc,passthrough", "none"] {
+    let all = "verify-mode,rfc9440,xfcc,passthrough";
+    for (behind, identity) in [
+        (Behind::Server, all),
+        (Behind::Server, "none"),
+        (Behind::Function, all),
+        (Behind::Function, "none"),
+    ] {
         let variables = [("FORWARD_IDENTITY", identity)];
         let headers: Vec<(String, String)> = clients
             .good_headers()
             .into_iter()
             .map(|(name, value)| (name.replace("x-amzn-mtls-clientcert", "x-renamed-header"), value))
             .collect();
-        let forwarded = forge_as(&clients, &variables, &headers, "/").await;
+        let forwarded = forge_as(&clients, behind, &variables, &headers, "/").await;
         // Copies and look-alikes of the certificate header, under its own and its usual name, are refused.
         let refused = spellings("X-Renamed-Header").len() + spellings("X-Amzn-Mtls-Clientcert").len();
         assert_eq!(forwarded, total() - refused);
@@ -129,16 +165,21 @@ async fn nothing_forged_passes_beside_a_certificate() {
 
 #[tokio::test]
 async fn nothing_forged_passes_without_a_certificate() {
-    let forwarded = forge(&[("MTLS_MODE", "optional")], &client_headers(), "/").await;
-    assert!(forwarded > total() / 2, "{forwarded}");
-    let forwarded = forge(&[("MTLS_MODE", "report")], &client_headers(), "/").await;
-    assert_eq!(forwarded, total());
+    for behind in BEHIND {
+        let forwarded = forge(behind, &[("MTLS_MODE", "optional")], &client_headers(), "/").await;
+        assert!(forwarded > total() / 2, "{forwarded}");
+        let forwarded = forge(behind, &[("MTLS_MODE", "report")], &client_headers(), "/").await;
+        assert_eq!(forwarded, total());
+    }
 }
 
 #[tokio::test]
 async fn nothing_forged_passes_on_a_public_route() {
-    let forwarded = forge(&[("FORWARD_ROUTES", "public:/open")], &client_headers(), "/open").await;
-    assert_eq!(forwarded, total());
+    for behind in BEHIND {
+        let routes = [("FORWARD_ROUTES", "public:/open")];
+        let forwarded = forge(behind, &routes, &client_headers(), "/open").await;
+        assert_eq!(forwarded, total());
+    }
 }
 
 #[tokio::test]

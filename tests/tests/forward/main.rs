@@ -12,6 +12,7 @@ mod backends;
 mod bytes;
 mod faults;
 mod forgery;
+mod functions;
 mod harness;
 mod memory;
 mod public_routes;

@@ -1,7 +1,10 @@
 //! An upstream that is no HTTP server: it writes down what arrives, byte for byte, and answers what it was told to.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
+use local_alb::{Environment, InvocationOutcome};
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,6 +22,8 @@ pub(crate) enum Reply {
     Reset,
     /// Nothing, for as long as the other side waits.
     Silence,
+    /// What Lambda's Invoke API answers once this function has had the request's body as its event.
+    Invocation(Arc<Environment>),
 }
 
 impl Reply {
@@ -91,18 +96,13 @@ impl Recorder {
         let (sender, requests) = unbounded_channel();
         let mut replies: Vec<Reply> = replies.into_iter().collect();
         replies.reverse();
-        let replies = std::sync::Arc::new(std::sync::Mutex::new(replies));
+        let replies = Arc::new(std::sync::Mutex::new(replies));
         let task = tokio::spawn(async move {
             // Ends with this task.
             let mut connections = tokio::task::JoinSet::new();
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(
-                    connection,
-                    stream,
-                    std::sync::Arc::clone(&replies),
-                    sender.clone(),
-                ));
+                connections.spawn(serve(connection, stream, Arc::clone(&replies), sender.clone()));
             }
         });
         Self {
@@ -146,7 +146,7 @@ impl Drop for Recorder {
 async fn serve(
     connection: usize,
     mut stream: TcpStream,
-    replies: std::sync::Arc<std::sync::Mutex<Vec<Reply>>>,
+    replies: Arc<std::sync::Mutex<Vec<Reply>>>,
     sender: UnboundedSender<Recorded>,
 ) {
     let mut buffer = Vec::new();
@@ -160,6 +160,7 @@ async fn serve(
         }
         let body = buffer[head_end..head_end + length].to_vec();
         buffer.drain(..head_end + length);
+        let event = body.clone();
         let _ = sender.send(Recorded {
             connection,
             head,
@@ -195,6 +196,9 @@ async fn serve(
                 stream.set_zero_linger().unwrap();
                 return;
             }
+            Reply::Invocation(function) => {
+                let _ = stream.write_all(&invoke(&function, event).await).await;
+            }
             Reply::Silence => {
                 let _ = stream.read_buf(&mut buffer).await;
                 return;
@@ -213,6 +217,26 @@ async fn read_until_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option
             return None;
         }
     }
+}
+
+/// Source: Lambda API reference, "Invoke", response syntax.
+async fn invoke(function: &Environment, event: Vec<u8>) -> Vec<u8> {
+    let outcome = function.invoke(event).await;
+    let (header, payload) = match outcome {
+        InvocationOutcome::Response(payload) => ("", payload.to_vec()),
+        failed => {
+            let error = json!({"errorMessage": format!("{failed:?}")});
+            (
+                "X-Amz-Function-Error: Unhandled\r\n",
+                error.to_string().into_bytes(),
+            )
+        }
+    };
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Amz-Executed-Version: $LATEST\r\n{header}Content-Length: {}\r\n\r\n",
+        payload.len()
+    );
+    [head.as_bytes(), &payload].concat()
 }
 
 fn content_length(head: &[u8]) -> usize {

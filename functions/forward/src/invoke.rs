@@ -1,0 +1,300 @@
+//! Another Lambda function as the upstream, called through Lambda's Invoke API.
+//!
+//! A call is one exchange over the same [`Hop`] as one with a server, signed by `aws-sigv4`. The SDK's client for Lambda
+//! would be a second HTTP stack with a second pool, at a few milliseconds of every start.
+
+mod answer;
+mod event;
+
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
+
+use alb_mtls_trust::TrustSettings;
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Uri};
+use lambda_runtime::Context;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+pub(crate) use self::event::{EventForm, SentEvent};
+use crate::failure::Failure;
+use crate::hop::{Hop, Repeat};
+use crate::secrets::Secrets;
+use crate::settings::TlsSettings;
+use crate::upstream::{Function, Server};
+
+/// Most bytes that Lambda answers with.
+///
+/// Source: AWS Lambda developer guide, "Lambda quotas", synchronous payload.
+const MAXIMUM_PAYLOAD: usize = 6 * 1024 * 1024;
+
+/// Says that the function failed, and how.
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+
+/// Names the exception that Lambda answers with.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+
+/// Carries the trace of the invocation, by which Lambda finds out that functions call each other in circles.
+const TRACE: HeaderName = HeaderName::from_static("x-amzn-trace-id");
+
+/// What a path segment and a query escape: the characters that RFC 3986 does not reserve stay.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~');
+
+/// Longest part of a foreign message that goes into a record, in characters.
+const MAXIMUM_MESSAGE: usize = 300;
+
+/// Calls functions, as the function that this process is.
+#[derive(Debug)]
+pub(crate) struct Invoker {
+    hop: Hop,
+    form: EventForm,
+    endpoint: Option<Server>,
+    region: Option<String>,
+    credentials: Credentials,
+}
+
+impl Invoker {
+    /// An invoker of these functions with the process's own region and credentials, `AWS_…` in its environment.
+    ///
+    /// # Errors
+    /// One line for the operator: what is missing there, or which function is this one itself.
+    pub(crate) fn from_environment<'a>(
+        functions: impl IntoIterator<Item = &'a Function>,
+        form: EventForm,
+        timeout: Duration,
+        trust: &TrustSettings,
+    ) -> Result<Self, String> {
+        let endpoint = match ["AWS_ENDPOINT_URL_LAMBDA", "AWS_ENDPOINT_URL"]
+            .iter()
+            .find_map(|name| Some((name, variable(name)?)))
+        {
+            None => None,
+            Some((name, value)) => {
+                let endpoint = value.parse::<Server>();
+                Some(endpoint.map_err(|error| format!("{name} holds `{value}`: it takes {error}"))?)
+            }
+        };
+        let secret = |name| {
+            variable(name).ok_or_else(|| {
+                format!(
+                    "{name} is not set: a `lambda:` upstream is invoked with the function's own credentials"
+                )
+            })
+        };
+        let tls = TlsSettings {
+            anchors: None,
+            server_name: None,
+            certificate: None,
+        };
+        let any_tls = endpoint.as_ref().is_none_or(Server::is_tls);
+        let invoker = Self {
+            hop: Hop::new(timeout, &tls, any_tls, trust)?,
+            form,
+            endpoint,
+            region: variable("AWS_REGION"),
+            credentials: Credentials::new(
+                secret("AWS_ACCESS_KEY_ID")?,
+                secret("AWS_SECRET_ACCESS_KEY")?,
+                variable("AWS_SESSION_TOKEN"),
+                None,
+                "environment",
+            ),
+        };
+        for function in functions {
+            invoker.check(function)?;
+        }
+        Ok(invoker)
+    }
+
+    /// Makes the client now, so that the first request does not wait for it.
+    ///
+    /// # Errors
+    /// [`Failure::Material`] when it cannot be made.
+    pub(crate) async fn load(&self, secrets: &Secrets) -> Result<(), Failure> {
+        self.hop.load(secrets).await
+    }
+
+    /// The function's answer to a request that the gate let pass, with `identity` among its headers.
+    ///
+    /// # Errors
+    /// [`Failure`] when there is none.
+    pub(crate) async fn invoke(
+        &self,
+        function: &Function,
+        parts: &Parts,
+        identity: &HeaderMap,
+        secrets: &Secrets,
+    ) -> Result<Response<Bytes>, Failure> {
+        let context = parts.extensions.get::<Context>();
+        if context.is_some_and(|context| function.is_invoked_as(&context.invoked_function_arn)) {
+            return Err(Failure::Invoke("it is this function itself".to_owned()));
+        }
+        let sent = parts.extensions.get::<SentEvent>();
+        let sent = sent.ok_or_else(|| Failure::Event("it was not kept".to_owned()))?;
+        let (event, mode) =
+            event::rewrite(&sent.0, &parts.headers, identity, self.form).map_err(Failure::Event)?;
+        let trace = context.and_then(|context| context.xray_trace_id.as_deref());
+        let request = self
+            .request(function, Bytes::from(event), trace)
+            .map_err(|error| Failure::Invoke(format!("the call cannot be made: {error}")))?;
+        let repeat = Repeat::of(&parts.method);
+        let deadline = context.map(Context::deadline);
+        let answer = self
+            .hop
+            .exchange(request, repeat, MAXIMUM_PAYLOAD, deadline, secrets)
+            .await?;
+        if answer.status() != StatusCode::OK {
+            return Err(refusal(function, &answer));
+        }
+        if let Some(kind) = answer.headers().get(FUNCTION_ERROR) {
+            let kind = shortened(kind.as_bytes());
+            return Err(Failure::Function(format!("{kind}: {}", shortened(answer.body()))));
+        }
+        answer::read(answer.body(), mode)
+    }
+
+    fn check(&self, function: &Function) -> Result<(), String> {
+        let Some(region) = self.region_of(function) else {
+            return Err(format!(
+                "`{function}` is in no known region: set AWS_REGION, or name the function by its ARN"
+            ));
+        };
+        if variable("AWS_LAMBDA_FUNCTION_NAME").is_some_and(|name| name == function.name) {
+            return Err(format!(
+                "`{function}` is this function itself, which would call itself for ever"
+            ));
+        }
+        let url = self.url(function, region);
+        match url.parse::<Uri>() {
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("`{function}` cannot be reached at `{url}`: {error}")),
+        }
+    }
+
+    fn region_of<'a>(&'a self, function: &'a Function) -> Option<&'a str> {
+        function.region().or(self.region.as_deref())
+    }
+
+    fn request(
+        &self,
+        function: &Function,
+        event: Bytes,
+        trace: Option<&str>,
+    ) -> Result<Request<Bytes>, String> {
+        let region = self.region_of(function).ok_or("no region is known")?;
+        let url = self.url(function, region);
+        let mut request = Request::new(event);
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url.parse().map_err(to_text)?;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(trace) = trace {
+            headers.insert(TRACE, HeaderValue::try_from(trace).map_err(to_text)?);
+        }
+        let signature = self.sign(&url, region, request.body())?;
+        request.headers_mut().extend(signature);
+        Ok(request)
+    }
+
+    /// The headers that sign a call (AWS Signature Version 4).
+    fn sign(&self, url: &str, region: &str, event: &[u8]) -> Result<HeaderMap, String> {
+        let identity = self.credentials.clone().into();
+        let parameters = SigningParams::builder()
+            .identity(&identity)
+            .region(region)
+            .name("lambda")
+            .time(SystemTime::now())
+            .settings(SigningSettings::default())
+            .build()
+            .map_err(to_text)?
+            .into();
+        let content_type = std::iter::once(("content-type", "application/json"));
+        let call = SignableRequest::new("POST", url, content_type, SignableBody::Bytes(event));
+        let (instructions, _) = sign(call.map_err(to_text)?, &parameters)
+            .map_err(to_text)?
+            .into_parts();
+        let mut headers = HeaderMap::new();
+        for (name, value) in instructions.headers() {
+            let mut value = HeaderValue::try_from(value).map_err(to_text)?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::try_from(name).map_err(to_text)?, value);
+        }
+        Ok(headers)
+    }
+
+    /// Source: Lambda API reference, "Invoke".
+    fn url(&self, function: &Function, region: &str) -> String {
+        let endpoint = match &self.endpoint {
+            Some(endpoint) => endpoint.to_string(),
+            None if region.starts_with("cn-") => format!("https://lambda.{region}.amazonaws.com.cn"),
+            None => format!("https://lambda.{region}.amazonaws.com"),
+        };
+        let name = utf8_percent_encode(&function.name, ESCAPED);
+        let qualifier = match &function.qualifier {
+            Some(qualifier) => format!("?Qualifier={}", utf8_percent_encode(qualifier, ESCAPED)),
+            None => String::new(),
+        };
+        format!("{endpoint}/2015-03-31/functions/{name}/invocations{qualifier}")
+    }
+}
+
+/// Why Lambda did not run the function.
+///
+/// Source: Lambda API reference, "Invoke", errors.
+fn refusal(function: &Function, answer: &Response<Bytes>) -> Failure {
+    let error_type = answer.headers().get(ERROR_TYPE);
+    let explanation = format!(
+        "{} {}: {}",
+        answer.status().as_u16(),
+        error_type.map_or_else(|| "without a type".to_owned(), |kind| shortened(kind.as_bytes())),
+        message(answer.body())
+    );
+    match answer.status() {
+        StatusCode::TOO_MANY_REQUESTS => Failure::Throttled(explanation),
+        StatusCode::FORBIDDEN => Failure::Invoke(format!(
+            "allow this function's role lambda:InvokeFunction on `{function}` ({explanation})"
+        )),
+        _ => Failure::Invoke(explanation),
+    }
+}
+
+#[derive(Deserialize)]
+struct ServiceError {
+    #[serde(alias = "Message", alias = "errorMessage")]
+    message: String,
+}
+
+/// The message in an error of Lambda's; without one the start of what there is.
+fn message(body: &[u8]) -> String {
+    match serde_json::from_slice::<ServiceError>(body) {
+        Ok(error) => shortened(error.message.as_bytes()),
+        Err(_) => shortened(body),
+    }
+}
+
+/// The start of a message in one line.
+fn shortened(message: &[u8]) -> String {
+    let message = String::from_utf8_lossy(message);
+    message
+        .chars()
+        .take(MAXIMUM_MESSAGE)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn to_text(error: impl Display) -> String {
+    error.to_string()
+}
