@@ -32,7 +32,18 @@ async fn main() {
         .nth(1)
         .map_or(100_000, |number| number.parse().expect("a number"));
     let clients = Clients::new();
-    let upstream = serve().await;
+    let upstream = serve(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {BODY}\r\n\r\n{}",
+        "x".repeat(BODY)
+    ))
+    .await;
+    let answer = serde_json::json!({"statusCode": 200, "headers": {"content-type": "text/plain"}, "body": "x".repeat(BODY)});
+    let answer = answer.to_string();
+    let invoke_api = serve(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
+        answer.len()
+    ))
+    .await;
     let nginx = Nginx::start(&clients, upstream);
     let key = clients.write(
         "key.pem",
@@ -59,9 +70,18 @@ async fn main() {
         ("FORWARD_ASSERTION_KEYS", &keys),
         ("FORWARD_ASSERTION_ISSUER", "bench"),
     ];
+    let endpoint = format!("http://{invoke_api}");
+    let calling = [
+        ("FORWARD_UPSTREAM", "lambda:app"),
+        ("AWS_ENDPOINT_URL_LAMBDA", &endpoint),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "bench"),
+        ("AWS_SECRET_ACCESS_KEY", "bench"),
+    ];
     let respond = function("respond", &[]).await;
     let forward = function("forward", &[("FORWARD_UPSTREAM", url.as_str())]).await;
     let asserting = function("forward", &assertion).await;
+    let calling = function("forward", &calling).await;
 
     let request = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
     let mut direct = Connection::to(upstream).await;
@@ -69,7 +89,7 @@ async fn main() {
         Some(nginx) => Some(Connection::to(nginx.address).await),
         None => None,
     };
-    let mut samples: [Vec<Duration>; 5] = Default::default();
+    let mut samples: [Vec<Duration>; 6] = Default::default();
     for turn in 0..TURNS + WARM_UP {
         let of_nginx = match &mut proxied {
             Some(connection) => connection.exchange().await,
@@ -81,6 +101,7 @@ async fn main() {
             invoke(&respond, &request).await,
             invoke(&forward, &request).await,
             invoke(&asserting, &request).await,
+            invoke(&calling, &request).await,
         ];
         // The first ones warm everything up.
         if turn >= WARM_UP {
@@ -100,7 +121,8 @@ async fn main() {
         "through nginx as a plain proxy",
         "`respond`: the gate alone, no hop",
         "`forward`, verify mode and RFC 9440",
-        "`forward`, a signed assertion",
+        "`forward`, a signed assertion alone",
+        "`forward`, another function as the upstream",
     ];
     for (name, samples) in names.iter().zip(&mut samples) {
         if nginx.is_none() && name.contains("nginx") {
@@ -111,7 +133,7 @@ async fn main() {
         println!("| {name} | {} µs | {} µs |", median.as_micros(), high.as_micros());
     }
 
-    let [direct, _, respond, forward_median, _] = samples
+    let [direct, _, respond, forward_median, ..] = samples
         .each_mut()
         .map(|samples| percentile(samples, 50).as_micros());
     println!(
@@ -179,33 +201,43 @@ async fn invoke(environment: &Environment, request: &bytes::Bytes) -> Duration {
     duration
 }
 
-/// An upstream that answers every request with the same bytes.
-async fn serve() -> SocketAddr {
+/// A server that answers every request with the same bytes.
+async fn serve(answer: String) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {BODY}\r\n\r\n{}",
-        "x".repeat(BODY)
-    );
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             stream.set_nodelay(true).expect("an option of TCP");
-            let answer = answer.clone();
-            tokio::spawn(async move {
-                let mut buffer = Vec::new();
-                while stream.read_buf(&mut buffer).await.unwrap_or(0) > 0 {
-                    if buffer.ends_with(b"\r\n\r\n") {
-                        buffer.clear();
-                        stream
-                            .write_all(answer.as_bytes())
-                            .await
-                            .expect("the client is there");
-                    }
-                }
-            });
+            tokio::spawn(answer_all(stream, answer.clone()));
         }
     });
     address
+}
+
+async fn answer_all(mut stream: TcpStream, answer: String) {
+    let mut buffer = Vec::new();
+    while stream.read_buf(&mut buffer).await.unwrap_or(0) > 0 {
+        if is_complete(&buffer) {
+            buffer.clear();
+            stream
+                .write_all(answer.as_bytes())
+                .await
+                .expect("the client is there");
+        }
+    }
+}
+
+/// Whether this is one request with the whole of its body.
+fn is_complete(request: &[u8]) -> bool {
+    let Some(end) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        return false;
+    };
+    let (head, body) = request.split_at(end + 4);
+    let length = String::from_utf8_lossy(head)
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: ")?.parse().ok())
+        .unwrap_or(0);
+    body.len() >= length
 }
 
 /// A connection that is kept.

@@ -1,6 +1,8 @@
 //! What the client sent is what the upstream gets.
 
 use alb_mtls_tests::{Clients, Function};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::harness::{Event, forward};
@@ -147,6 +149,8 @@ async fn end_to_end_headers_arrive_with_every_value_in_order() {
 async fn bodies_arrive_byte_for_byte_and_framed_by_their_length() {
     let mut setting = Setting::new(&[]).await;
     let large = "0123456789abcdef".repeat(65_536);
+    // As much as fits into a load balancer's megabyte.
+    let binary: Vec<u8> = (0..=255).cycle().take(780_000).collect();
     let cases: &[(Event, Vec<u8>, &[&str])] = &[
         (
             Event::new("POST", "/", vec![]).text(&large),
@@ -162,6 +166,11 @@ async fn bodies_arrive_byte_for_byte_and_framed_by_their_length() {
             Event::new("PUT", "/", vec![]).base64("AP+AGg=="),
             vec![0, 255, 128, 26],
             &["4"],
+        ),
+        (
+            Event::new("PUT", "/", vec![]).base64(&STANDARD.encode(&binary)),
+            binary.clone(),
+            &["780000"],
         ),
         (
             Event::new("POST", "/", vec![]).header("content-length", "0"),

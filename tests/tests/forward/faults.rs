@@ -74,6 +74,19 @@ async fn an_upstream_that_breaks_off_its_answer() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_closes_its_half_of_the_connection() {
+    for cut in [
+        "",
+        "HTTP/1.1 200 OK\r\nx-a: 1",
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n",
+    ] {
+        let cut = Reply::BytesThenHalfClose(cut.as_bytes().to_vec());
+        fails(cut, &[], 502, "upstream_closed").await;
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_that_does_not_speak_http() {
     for garbage in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n\r\n",

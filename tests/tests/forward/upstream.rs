@@ -18,6 +18,8 @@ pub(crate) enum Reply {
     BytesThenClose(Vec<u8>),
     /// These bytes, then those many times; the connection stays.
     Repeated(Vec<u8>, Vec<u8>, usize),
+    /// These bytes, and no more of them; whatever comes is still read.
+    BytesThenHalfClose(Vec<u8>),
     /// The connection ends abruptly.
     Reset,
     /// Nothing, for as long as the other side waits.
@@ -190,6 +192,12 @@ async fn serve(
             Reply::BytesThenClose(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 let _ = stream.shutdown().await;
+                return;
+            }
+            Reply::BytesThenHalfClose(bytes) => {
+                let _ = stream.write_all(&bytes).await;
+                let _ = stream.shutdown().await;
+                while stream.read_buf(&mut buffer).await.unwrap_or(0) > 0 {}
                 return;
             }
             Reply::Reset => {
