@@ -4,9 +4,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::process::Command;
 
-use alb_mtls_gate::{GATE_REASONS, VARIABLES};
-use alb_mtls_tests::project;
+use alb_mtls_gate::{GATE_REASONS, SETTINGS};
+use alb_mtls_tests::{binary, project};
 use alb_mtls_verifier::Reason;
 
 #[test]
@@ -39,17 +40,15 @@ fn variables_in(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
-    let sources = ["authorize", "forward", "refresh-crls"].map(|function| {
-        let path = project().join("functions").join(function).join("src/settings.rs");
-        let source = std::fs::read_to_string(path).unwrap();
-        // Names in its tests are wrong on purpose.
-        source.split("#[cfg(test)]").next().unwrap_or_default().to_owned()
+    let helps = ["authorize", "forward", "refresh-crls"].map(|function| {
+        let output = Command::new(binary(function)).arg("--help").output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
     });
-    // Names in quotes are variables; others are the constants that hold them.
-    let in_code: BTreeSet<&str> = sources
+    let in_code: BTreeSet<&str> = helps
         .iter()
-        .flat_map(|source| source.split('"').skip(1).step_by(2))
-        .filter(|quoted| variables_in(quoted).contains(quoted))
+        .flat_map(|help| help.lines())
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
+        .filter(|word| variables_in(word).contains(word))
         .collect();
     assert!(in_code.len() > 20, "{in_code:?}");
     assert_eq!(variables_in(&readme), in_code);
@@ -57,15 +56,11 @@ fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
 
 fn settings() -> String {
     let mut table = "| variable | default | meaning |\n| --- | --- | --- |\n".to_owned();
-    for variable in VARIABLES {
-        let default = match variable.default {
-            word @ ("required" | "none" | "any") => word.to_owned(),
-            value => format!("`{value}`"),
-        };
+    for variable in SETTINGS.variables {
         writeln!(
             table,
-            "| `{}` | {default} | {} |",
-            variable.name, variable.meaning
+            "| `{}` | {} | {} |",
+            variable.name, variable.default, variable.meaning
         )
         .unwrap();
     }

@@ -4,7 +4,7 @@
 
 use std::process::{Command, Output};
 
-use alb_mtls_gate::VARIABLES;
+use alb_mtls_gate::SETTINGS;
 use alb_mtls_tests::{Clients, Function, binary};
 
 fn start(variables: &[(&str, &str)]) -> Output {
@@ -55,7 +55,7 @@ fn a_missing_required_setting_is_named() {
 
 #[test]
 fn every_setting_is_read_by_the_built_function() {
-    for variable in VARIABLES {
+    for variable in SETTINGS.variables {
         let output = start(&[("MTLS_ANCHORS", "file:/nowhere"), (variable.name, "\u{7f}")]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.starts_with(variable.name), "{}: {error}", variable.name);
@@ -97,4 +97,25 @@ async fn without_trust_material_requests_wait_with_503_and_pass_once_it_is_there
         answer.await.expect("the function tries again by itself").status,
         200
     );
+}
+
+#[test]
+fn every_function_says_what_it_is_and_what_can_be_set() {
+    for (function, names) in [
+        ("respond", &["MTLS_ANCHORS"][..]),
+        ("forward", &["MTLS_ANCHORS", "FORWARD_UPSTREAM"]),
+        ("authorize", &["MTLS_ANCHORS", "AUTHORIZE_CERTIFICATE"]),
+        ("refresh-crls", &["CRL_SOURCES"]),
+    ] {
+        let output = Command::new(binary(function))
+            .arg("--help")
+            .env_clear()
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{function}");
+        let help = String::from_utf8(output.stdout).unwrap();
+        for name in names {
+            assert!(help.contains(&format!("\n  {name} (")), "{function}: {help}");
+        }
+    }
 }

@@ -8,14 +8,21 @@ mod settings;
 
 use std::process::ExitCode;
 
+use alb_mtls_settings::help_if_asked;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::Value;
 
 use crate::authorizer::Authorizer;
 use crate::settings::Settings;
 
+const ABOUT: &str = "A Lambda authorizer for API Gateway.";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS, &alb_mtls_gate::SETTINGS]) {
+        print!("{help}");
+        return ExitCode::SUCCESS;
+    }
     alb_mtls_alb::start_logging();
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
@@ -30,7 +37,7 @@ async fn main() -> ExitCode {
     // Any JSON is an event: one that cannot be read must be refused, and not become an error.
     let handler = service_fn(async |event: LambdaEvent<Value>| {
         authorizer
-            .authorize(&event.payload, event.context.request_id)
+            .authorize(&event.payload, alb_mtls_alb::ingress_of(&event.context))
             .await
     });
     match lambda_runtime::run(handler).await {

@@ -1,43 +1,23 @@
 //! The settings of the authorizer beside those of the gate.
 
-use std::collections::BTreeMap;
+use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 
-use alb_mtls_gate::{SettingsError, TargetGroups, Variable};
-
-/// The prefix of the authorizer's own variables. One with this prefix that is not in [`VARIABLES`] is an error.
-const PREFIX: &str = "AUTHORIZE_";
-
-const CERTIFICATE: &str = "AUTHORIZE_CERTIFICATE";
-const RESPONSE: &str = "AUTHORIZE_RESPONSE";
-const RESOURCE: &str = "AUTHORIZE_RESOURCE";
-const BOUND_TOKEN: &str = "AUTHORIZE_BOUND_TOKEN";
-
-/// The gate's variable of the same meaning.
+/// The gate's variables of the same meaning, and of one that means nothing here.
 const GATE_BOUND_TOKEN: &str = "MTLS_BOUND_TOKEN";
+const GATE_TARGET_GROUPS: &str = "MTLS_TARGET_GROUPS";
 
-/// Every variable of the authorizer's own, in the order of the documentation.
-const VARIABLES: &[Variable] = &[
-    Variable {
-        name: CERTIFICATE,
-        default: "client-cert",
-        meaning: "`client-cert`: from API Gateway, which ended TLS for a custom domain with mutual TLS; `header`: from the load balancer before a private API",
-    },
-    Variable {
-        name: RESPONSE,
-        default: "iam",
-        meaning: "what an HTTP API with payload format 2.0 is set to take: `iam` (a policy) or `simple`; the event does not say it",
-    },
-    Variable {
-        name: RESOURCE,
-        default: "stage",
-        meaning: "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for",
-    },
-    Variable {
-        name: BOUND_TOKEN,
-        default: "off",
-        meaning: "another name for MTLS_BOUND_TOKEN",
-    },
-];
+table! {
+    /// Every variable of the authorizer's own, in the order of the documentation.
+    pub(crate) SETTINGS, "AUTHORIZE_";
+    CERTIFICATE, "AUTHORIZE_CERTIFICATE", Value("client-cert"),
+        "`client-cert`: from API Gateway, which ended TLS for a custom domain with mutual TLS; `header`: from the load balancer before a private API";
+    RESPONSE, "AUTHORIZE_RESPONSE", Value("iam"),
+        "what an HTTP API with payload format 2.0 is set to take: `iam` (a policy) or `simple`; the event does not say it";
+    RESOURCE, "AUTHORIZE_RESOURCE", Value("stage"),
+        "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for";
+    BOUND_TOKEN, "AUTHORIZE_BOUND_TOKEN", Value("off"),
+        "another name for MTLS_BOUND_TOKEN";
+}
 
 /// Everything that an operator can set.
 #[derive(Debug)]
@@ -88,101 +68,69 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
     pub(crate) fn from_environment() -> Result<Self, SettingsError> {
-        let mut variables = Vec::new();
-        for (name, value) in std::env::vars_os() {
-            let ours = |name: &&str| name.starts_with(PREFIX) || name.starts_with(alb_mtls_gate::PREFIX);
-            let Some(name) = name.to_str().filter(ours) else {
-                continue;
-            };
-            let value = value.into_string().map_err(|_| SettingsError::NotUnicode {
-                name: name.to_owned(),
-            })?;
-            variables.push((name.to_owned(), value));
-        }
-        Self::from_variables(variables)
+        let prefixes = [SETTINGS.prefix, alb_mtls_gate::SETTINGS.prefix];
+        Self::from_variables(process_environment(&prefixes)?)
     }
 
     fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
-        let (own, mut others): (BTreeMap<_, _>, BTreeMap<_, _>) = variables
-            .into_iter()
-            .partition(|(name, _)| name.starts_with(PREFIX));
-        if let Some(name) = own
-            .keys()
-            .find(|name| VARIABLES.iter().all(|known| known.name != name.as_str()))
-        {
-            return Err(SettingsError::Unknown { name: name.clone() });
-        }
+        let mut variables: Vec<_> = variables.into_iter().collect();
+        let values = Values::new(&SETTINGS, variables.clone())?;
         let authorizer = AuthorizerSettings {
-            certificate: word(
-                &own,
-                CERTIFICATE,
-                &[
-                    ("client-cert", CertificateSource::ClientCert),
-                    ("header", CertificateSource::Header),
-                ],
-            )?,
-            response: word(
-                &own,
-                RESPONSE,
-                &[("iam", ResponseFormat::Iam), ("simple", ResponseFormat::Simple)],
-            )?,
-            resource: word(
-                &own,
-                RESOURCE,
-                &[
-                    ("stage", ResourceScope::Stage),
-                    ("request", ResourceScope::Request),
-                ],
-            )?,
+            certificate: values.word(CERTIFICATE, CertificateSource::ALL, CertificateSource::as_str)?,
+            response: values.word(RESPONSE, ResponseFormat::ALL, ResponseFormat::as_str)?,
+            resource: values.word(RESOURCE, ResourceScope::ALL, ResourceScope::as_str)?,
         };
-        if let Some(value) = own.get(BOUND_TOKEN) {
-            word(
-                &own,
-                BOUND_TOKEN,
-                &[("off", ()), ("if-present", ()), ("required", ())],
-            )?;
-            if others
-                .insert(GATE_BOUND_TOKEN.to_owned(), value.clone())
-                .is_some()
-            {
-                return Err(SettingsError::Wrong {
-                    name: BOUND_TOKEN,
-                    value: value.clone(),
-                    takes: format!(
-                        "the place of {GATE_BOUND_TOKEN}, which is set too: leave one of them out"
-                    ),
-                });
+        if values.is_set(BOUND_TOKEN) {
+            let value = values.word(BOUND_TOKEN, &["off", "if-present", "required"], |word| word)?;
+            if variables.iter().any(|(name, _)| name == GATE_BOUND_TOKEN) {
+                let takes =
+                    format!("the place of {GATE_BOUND_TOKEN}, which is set too: leave one of them out");
+                return Err(values.wrong(BOUND_TOKEN, takes));
             }
+            variables.push((GATE_BOUND_TOKEN.to_owned(), value.to_owned()));
         }
-        let gate = alb_mtls_gate::Settings::from_variables(others)?;
-        if gate.gate.target_groups != TargetGroups::Any {
+        if variables.iter().any(|(name, _)| name == GATE_TARGET_GROUPS) {
             return Err(SettingsError::Useless {
-                name: "MTLS_TARGET_GROUPS",
-                without: "events of API Gateway name no target group",
+                name: GATE_TARGET_GROUPS,
+                without: "without a load balancer: events of API Gateway name no target group",
             });
         }
+        let gate = alb_mtls_gate::Settings::from_variables(variables)?;
         Ok(Self { gate, authorizer })
     }
 }
 
-/// One of a few words; without the variable, the type's default.
-fn word<T: Copy + Default>(
-    variables: &BTreeMap<String, String>,
-    name: &'static str,
-    all: &[(&'static str, T)],
-) -> Result<T, SettingsError> {
-    let Some(value) = variables.get(name) else {
-        return Ok(T::default());
-    };
-    let found = all.iter().find(|(word, _)| word == value);
-    found.map(|(_, choice)| *choice).ok_or_else(|| {
-        let words: Vec<String> = all.iter().map(|(word, _)| format!("`{word}`")).collect();
-        SettingsError::Wrong {
-            name,
-            value: value.clone(),
-            takes: words.join(", "),
+impl CertificateSource {
+    const ALL: &'static [Self] = &[Self::ClientCert, Self::Header];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientCert => "client-cert",
+            Self::Header => "header",
         }
-    })
+    }
+}
+
+impl ResponseFormat {
+    const ALL: &'static [Self] = &[Self::Iam, Self::Simple];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Iam => "iam",
+            Self::Simple => "simple",
+        }
+    }
+}
+
+impl ResourceScope {
+    const ALL: &'static [Self] = &[Self::Stage, Self::Request];
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Request => "request",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -222,7 +170,7 @@ mod tests {
             (
                 "MTLS_TARGET_GROUPS",
                 "arn:aws:elasticloadbalancing:*",
-                "MTLS_TARGET_GROUPS is set, but events of API Gateway name no target group: it would have no effect",
+                "MTLS_TARGET_GROUPS has no effect without a load balancer: events of API Gateway name no target group",
             ),
         ] {
             assert_eq!(read(&[(name, value)]).unwrap_err().to_string(), line);
@@ -231,21 +179,10 @@ mod tests {
 
     #[test]
     fn every_documented_variable_is_read() {
-        for variable in VARIABLES {
+        for variable in SETTINGS.variables {
             let error = read(&[(variable.name, "\u{1}")]).map(|_| ()).unwrap_err();
             assert!(error.to_string().starts_with(variable.name), "{error}");
         }
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_table() {
-        let table: Vec<(&str, &str)> = VARIABLES
-            .iter()
-            .map(|variable| (variable.name, variable.default))
-            .collect();
-        let (set, default) = (read(&table).unwrap(), read(&[]).unwrap());
-        assert_eq!(set.authorizer, default.authorizer);
-        assert!(set.gate.gate.bound_token.is_none() && default.gate.gate.bound_token.is_none());
     }
 
     #[test]

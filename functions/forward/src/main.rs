@@ -24,6 +24,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_gate::Gate;
+use alb_mtls_settings::help_if_asked;
 use http::{Request, Response};
 use lambda_http::Body;
 use lambda_runtime::LambdaEvent;
@@ -33,8 +34,14 @@ use tower::{Service, service_fn};
 use crate::forwarder::Forwarder;
 use crate::invoke::SentEvent;
 
+const ABOUT: &str = "A Lambda target that sends requests which passed the gate on to an upstream.";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(help) = help_if_asked(ABOUT, &[&alb_mtls_gate::SETTINGS, &settings::SETTINGS]) {
+        print!("{help}");
+        return ExitCode::SUCCESS;
+    }
     alb_mtls_alb::start_logging();
     let (gate, forwarder) = match set_up() {
         Ok(set_up) => set_up,

@@ -15,6 +15,7 @@ mod settings;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_settings::help_if_asked;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -22,8 +23,14 @@ use crate::event::Wanted;
 use crate::refresh::Refresher;
 use crate::settings::Settings;
 
+const ABOUT: &str = "A Lambda function for a schedule that fetches, verifies and publishes CRLs.";
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS]) {
+        print!("{help}");
+        return ExitCode::SUCCESS;
+    }
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
         Err(error) => {

@@ -1,9 +1,9 @@
 //! The settings: environment variables with one prefix, read once, by this one parser.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_trust::{S3Object, Source, Sources};
 use ipnet::IpNet;
 
@@ -43,6 +43,11 @@ pub(crate) struct Destination {
     owner: Option<String>,
 }
 
+/// The text is no place to publish to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a bucket and a prefix that ends with a slash: `s3://bucket/prefix/`")]
+pub(crate) struct InvalidDestination;
+
 impl Destination {
     /// The object for the CRL of this location.
     pub(crate) fn object_for(&self, location: &Location) -> S3Object {
@@ -55,15 +60,15 @@ impl Destination {
 }
 
 impl FromStr for Destination {
-    type Err = ();
+    type Err = InvalidDestination;
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> Result<Self, InvalidDestination> {
         // A source names an object; here its key is a prefix, which may be empty.
         let (path, query) = text
             .split_once('?')
             .map_or((text, ""), |(path, query)| (path, query));
         if !path.ends_with('/') || query.contains("versionId") || text.contains('#') {
-            return Err(());
+            return Err(InvalidDestination);
         }
         let mark = "any";
         let query = if query.is_empty() {
@@ -73,237 +78,103 @@ impl FromStr for Destination {
         };
         match format!("{path}{mark}{query}").parse() {
             Ok(Source::Object(object)) => Ok(Self {
-                prefix: object.key.strip_suffix(mark).ok_or(())?.to_owned(),
+                prefix: object
+                    .key
+                    .strip_suffix(mark)
+                    .ok_or(InvalidDestination)?
+                    .to_owned(),
                 bucket: object.bucket,
                 region: object.region,
                 owner: object.owner,
             }),
-            _ => Err(()),
+            _ => Err(InvalidDestination),
         }
     }
 }
 
-/// The prefix of every variable. One with this prefix that is not known is an error.
-const PREFIX: &str = "CRL_";
-
-const ANCHORS: &str = "CRL_ANCHORS";
-const INTERMEDIATES: &str = "CRL_INTERMEDIATES";
-const SOURCES: &str = "CRL_SOURCES";
-const DISTRIBUTION_POINTS: &str = "CRL_DISTRIBUTION_POINTS";
-const DESTINATION: &str = "CRL_DESTINATION";
-const PRIVATE_NETWORKS: &str = "CRL_PRIVATE_NETWORKS";
-const TLS_ANCHORS: &str = "CRL_TLS_ANCHORS";
-const TIMEOUT: &str = "CRL_TIMEOUT";
-const MAX_BYTES: &str = "CRL_MAX_BYTES";
-
-/// Every variable and what it takes, in the order of the documentation.
-const VARIABLES: &[(&str, &str)] = &[
-    (
-        ANCHORS,
-        "sources of the trust anchors that CRLs are verified with, as MTLS_ANCHORS does",
-    ),
-    (
-        INTERMEDIATES,
-        "sources of the intermediates that sign CRLs, as MTLS_INTERMEDIATES does",
-    ),
-    (
-        SOURCES,
-        "URLs of CRLs, separated by white space: `http://…`, `https://…`, `s3://bucket/key`",
-    ),
-    (
-        DISTRIBUTION_POINTS,
-        "`ignore`, or `fetch`: also what the anchors' and intermediates' own certificates name",
-    ),
-    (
-        DESTINATION,
-        "where to publish: `s3://bucket/prefix/`, with `?region=` and `?owner=` as in a source",
-    ),
-    (
-        PRIVATE_NETWORKS,
-        "networks that are not public and may be fetched from, separated by white space, such as `10.1.0.0/16`",
-    ),
-    (
-        TLS_ANCHORS,
-        "sources of trust anchors for `https` servers, instead of the system's",
-    ),
-    (TIMEOUT, "the longest time for one CRL, from `1s` to `300s`"),
-    (
-        MAX_BYTES,
-        "the most bytes of one CRL, unpacked, from 1 to 268435456",
-    ),
-];
-
-/// A setting that is missing, unknown or wrong. Displays as one line for the operator.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SettingsError {
-    #[error("{name} is not set: it takes {}", takes(name))]
-    Missing { name: &'static str },
-    #[error("{name} holds `{value}`: it takes {}{}", takes(name), reason.as_ref().map(|reason| format!("; {reason}")).unwrap_or_default())]
-    Wrong {
-        name: &'static str,
-        value: String,
-        reason: Option<String>,
-    },
-    #[error("{name} is not a setting; those are {}", names())]
-    Unknown { name: String },
-    #[error("{name} is not valid Unicode")]
-    NotUnicode { name: String },
+table! {
+    /// Every variable, in the order of the documentation.
+    pub(crate) SETTINGS, "CRL_";
+    ANCHORS, "CRL_ANCHORS", Required,
+        "sources of the trust anchors that CRLs are verified with, as MTLS_ANCHORS does";
+    INTERMEDIATES, "CRL_INTERMEDIATES", Absent("none"),
+        "sources of the intermediates that sign CRLs, as MTLS_INTERMEDIATES does";
+    SOURCES, "CRL_SOURCES", Absent("required, unless distribution points are fetched"),
+        "URLs of CRLs, separated by white space: `http://…`, `https://…`, `s3://bucket/key`";
+    DISTRIBUTION_POINTS, "CRL_DISTRIBUTION_POINTS", Value("ignore"),
+        "`ignore`, or `fetch`: also what the anchors' and intermediates' own certificates name";
+    DESTINATION, "CRL_DESTINATION", Required,
+        "where to publish: `s3://bucket/prefix/`, with `?region=` and `?owner=` as in a source";
+    PRIVATE_NETWORKS, "CRL_PRIVATE_NETWORKS", Absent("none"),
+        "networks that are not public and may be fetched from, separated by white space, such as `10.1.0.0/16`";
+    TLS_ANCHORS, "CRL_TLS_ANCHORS", Absent("the system's"),
+        "sources of trust anchors for `https` servers";
+    TIMEOUT, "CRL_TIMEOUT", Value("20s"),
+        "the longest time for one CRL, from `1s` to `5m`";
+    MAX_BYTES, "CRL_MAX_BYTES", Value("52428800"),
+        "the most bytes of one CRL, unpacked, up to 268435456; the default is a load balancer's own limit";
 }
 
 impl Settings {
     pub(crate) fn from_environment() -> Result<Self, SettingsError> {
-        let mut variables = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
-                continue;
-            };
-            let value = value.into_string().map_err(|_| SettingsError::NotUnicode {
-                name: name.to_owned(),
-            })?;
-            variables.insert(name.to_owned(), value);
-        }
-        Self::from_variables(variables)
+        Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
-    fn from_variables(variables: BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        if let Some(name) = variables
-            .keys()
-            .find(|name| VARIABLES.iter().all(|(known, _)| known != name))
-        {
-            return Err(SettingsError::Unknown { name: name.clone() });
-        }
-        let values = Values(variables);
-        let distribution_points = match values.get(DISTRIBUTION_POINTS) {
-            None | Some("ignore") => DistributionPoints::Ignore,
-            Some("fetch") => DistributionPoints::Fetch,
-            Some(other) => return Err(wrong(DISTRIBUTION_POINTS, other, None)),
-        };
-        let locations = values.words::<Location>(SOURCES)?;
+    fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
+        let values = Values::new(&SETTINGS, variables)?;
+        let distribution_points = values.word(
+            DISTRIBUTION_POINTS,
+            DistributionPoints::ALL,
+            DistributionPoints::as_str,
+        )?;
+        let locations: Vec<Location> = values.words(SOURCES)?;
         if locations.is_empty() && distribution_points == DistributionPoints::Ignore {
-            return Err(SettingsError::Missing { name: SOURCES });
+            return Err(values.missing(SOURCES));
         }
         let mut names: Vec<String> = locations.iter().map(Location::name).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[left, right]| left == right) {
-            let reason = format!("two of them would be published as `{name}`");
-            return Err(wrong(
-                SOURCES,
-                values.get(SOURCES).unwrap_or_default(),
-                Some(reason),
-            ));
+            let takes = format!("different objects, and two of these would be published as `{name}`");
+            return Err(values.wrong(SOURCES, takes));
         }
         Ok(Self {
-            anchors: values.required(ANCHORS)?,
+            anchors: values.parsed_required(ANCHORS)?,
             intermediates: values.parsed(INTERMEDIATES)?,
             locations,
             distribution_points,
-            destination: match values.get(DESTINATION) {
-                None => return Err(SettingsError::Missing { name: DESTINATION }),
-                Some(value) => value.parse().map_err(|()| wrong(DESTINATION, value, None))?,
-            },
-            private_networks: values.words(PRIVATE_NETWORKS)?,
+            destination: values.parsed_required(DESTINATION)?,
+            private_networks: values
+                .words::<Network>(PRIVATE_NETWORKS)?
+                .into_iter()
+                .map(|network| network.0)
+                .collect(),
             tls_anchors: values.parsed(TLS_ANCHORS)?,
-            timeout: match values.get(TIMEOUT) {
-                None => Duration::from_secs(20),
-                Some(value) => parse_seconds(value).ok_or_else(|| wrong(TIMEOUT, value, None))?,
-            },
-            max_bytes: match values.get(MAX_BYTES) {
-                // A load balancer's own limit.
-                None => 50 * 1024 * 1024,
-                Some(value) => parse_bytes(value).ok_or_else(|| wrong(MAX_BYTES, value, None))?,
-            },
+            timeout: values.duration(TIMEOUT, 1..=300)?,
+            max_bytes: values.number(MAX_BYTES, 1..=256 * 1024 * 1024)?,
         })
     }
 }
 
-fn parse_seconds(text: &str) -> Option<Duration> {
-    let seconds = parse_number(text.strip_suffix('s')?)?;
-    (1..=300).contains(&seconds).then(|| Duration::from_secs(seconds))
-}
+impl DistributionPoints {
+    const ALL: &'static [Self] = &[Self::Ignore, Self::Fetch];
 
-fn parse_bytes(text: &str) -> Option<usize> {
-    let bytes = parse_number(text)?;
-    (1..=256 * 1024 * 1024)
-        .contains(&bytes)
-        .then(|| usize::try_from(bytes).ok())?
-}
-
-/// Digits alone: `u64`'s own parser takes a `+` too.
-fn parse_number(digits: &str) -> Option<u64> {
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        digits.parse().ok()
-    } else {
-        None
-    }
-}
-
-struct Values(BTreeMap<String, String>);
-
-impl Values {
-    fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    fn required<T: FromStr>(&self, name: &'static str) -> Result<T, SettingsError>
-    where
-        T::Err: ToString,
-    {
-        self.parsed(name)?.ok_or(SettingsError::Missing { name })
-    }
-
-    fn parsed<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, SettingsError>
-    where
-        T::Err: ToString,
-    {
-        let parse = |value: &str| {
-            value
-                .parse()
-                .map_err(|error: T::Err| wrong(name, value, Some(error.to_string())))
-        };
-        self.get(name).map(parse).transpose()
-    }
-
-    /// Words separated by white space. A variable that is set and holds none is a mistake.
-    fn words<T: FromStr>(&self, name: &'static str) -> Result<Vec<T>, SettingsError>
-    where
-        T::Err: ToString,
-    {
-        let Some(value) = self.get(name) else {
-            return Ok(Vec::new());
-        };
-        let words = value
-            .split_whitespace()
-            .map(|word| {
-                word.parse()
-                    .map_err(|error: T::Err| wrong(name, word, Some(error.to_string())))
-            })
-            .collect::<Result<Vec<T>, _>>()?;
-        if words.is_empty() {
-            Err(wrong(name, value, None))
-        } else {
-            Ok(words)
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Fetch => "fetch",
         }
     }
 }
 
-fn wrong(name: &'static str, value: &str, reason: Option<String>) -> SettingsError {
-    SettingsError::Wrong {
-        name,
-        value: value.to_owned(),
-        reason,
+struct Network(IpNet);
+
+impl FromStr for Network {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let network = text.parse().map(Self);
+        network.map_err(|_| "networks such as `10.1.0.0/16` or `fd00::/8`")
     }
-}
-
-fn takes(name: &str) -> &'static str {
-    VARIABLES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map_or("nothing", |(_, takes)| takes)
-}
-
-fn names() -> String {
-    let names: Vec<&str> = VARIABLES.iter().map(|(name, _)| *name).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]
@@ -317,18 +188,12 @@ mod tests {
             (DESTINATION, "s3://bucket/crls/"),
         ];
         let variables = base.iter().chain(changes);
-        Settings::from_variables(
-            variables
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
+        Settings::from_variables(variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
     }
 
     #[test]
-    fn defaults_are_those_of_the_documentation() {
+    fn nothing_but_what_is_named_is_fetched_by_default() {
         let settings = settings(&[]).unwrap();
-        assert_eq!(settings.timeout, Duration::from_secs(20));
-        assert_eq!(settings.max_bytes, 52_428_800);
         assert_eq!(settings.distribution_points, DistributionPoints::Ignore);
         assert!(settings.private_networks.is_empty());
     }
@@ -359,7 +224,7 @@ mod tests {
             "s3://bucket/?versionId=1",
             "s3://bucket/#sha256=00",
         ] {
-            assert_eq!(text.parse::<Destination>(), Err(()), "{text}");
+            assert_eq!(text.parse::<Destination>(), Err(InvalidDestination), "{text}");
         }
     }
 
@@ -395,35 +260,21 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_missing_names_are_errors() {
-        let error = settings(&[("CRL_TIMOUT", "5s")]).unwrap_err().to_string();
-        assert!(
-            error.starts_with("CRL_TIMOUT is not a setting; those are CRL_ANCHORS, "),
-            "{error}"
-        );
-        for name in [ANCHORS, SOURCES, DESTINATION] {
-            let mut variables = BTreeMap::from(
-                [
-                    (ANCHORS, "file:/a.pem"),
-                    (SOURCES, "http://x/y"),
-                    (DESTINATION, "s3://bucket/"),
-                ]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
-            );
-            variables.remove(name);
-            assert_eq!(
-                Settings::from_variables(variables).unwrap_err(),
-                SettingsError::Missing { name }
-            );
+    fn what_is_needed_is_named() {
+        let base = [
+            (ANCHORS, "file:/a.pem"),
+            (SOURCES, "http://x/y"),
+            (DESTINATION, "s3://bucket/"),
+        ];
+        let without = |missing: &str, others: &[(&str, &str)]| {
+            let rest = base.iter().filter(|(name, _)| *name != missing).chain(others);
+            Settings::from_variables(rest.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        };
+        for (missing, _) in base {
+            let error = without(missing, &[]).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{missing} is not set: ")), "{error}");
         }
-        let variables = BTreeMap::from(
-            [
-                (ANCHORS, "file:/a.pem"),
-                (DISTRIBUTION_POINTS, "fetch"),
-                (DESTINATION, "s3://bucket/"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned())),
-        );
-        assert!(Settings::from_variables(variables).unwrap().locations.is_empty());
+        let fetching = without(SOURCES, &[(DISTRIBUTION_POINTS, "fetch")]).unwrap();
+        assert!(fetching.locations.is_empty());
     }
 }

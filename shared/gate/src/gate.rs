@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_token::TokenIdentity;
-use alb_mtls_trust::{Snapshot, Trust};
+use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
 use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
 use http::Method;
 use http::header::{HOST, USER_AGENT};
 use http::request::Parts;
 
+use crate::ShadowDifference;
+use crate::authorization::{self, Active, Asked};
 use crate::bound_token::BoundTokens;
-use crate::record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput};
+use crate::record::{Outcome, Recorder, StandardOutput};
+use crate::recording::{Account, RecordSettings, Recording};
 use crate::refusal::Refusal;
 use crate::settings::{GateSettings, Mode, Settings};
 use crate::target_groups::TargetGroups;
@@ -22,7 +25,8 @@ use crate::target_groups::TargetGroups;
 pub struct Gate {
     settings: GateSettings,
     trust: Trust,
-    recorder: Box<dyn Recorder>,
+    authorization: AuthorizationSettings,
+    recording: Recording,
     public: Option<Arc<dyn PublicRequests>>,
     bound_tokens: Option<BoundTokens>,
 }
@@ -44,6 +48,21 @@ pub struct Ingress {
     pub target_group: Option<String>,
     /// Lambda's id of the invocation.
     pub function_request_id: Option<String>,
+    /// Lambda's trace id of the invocation, for X-Ray.
+    pub xray_trace_id: Option<String>,
+    /// The Lambda function.
+    pub function: Option<Arc<FunctionFacts>>,
+}
+
+/// A Lambda function, by the names that Powertools for AWS Lambda uses in records.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FunctionFacts {
+    /// Its name.
+    #[serde(rename = "function_name")]
+    pub name: String,
+    /// Its version, such as `$LATEST`.
+    #[serde(rename = "function_version")]
+    pub version: String,
 }
 
 /// What the gate decided.
@@ -102,7 +121,8 @@ impl Gate {
             trust: Trust::new(settings.trust),
             bound_tokens: settings.gate.bound_token.clone().map(BoundTokens::new),
             settings: settings.gate,
-            recorder: Box::new(StandardOutput),
+            authorization: AuthorizationSettings::default(),
+            recording: Recording::new(RecordSettings::default(), Box::new(StandardOutput)),
             public: None,
         }
     }
@@ -110,7 +130,7 @@ impl Gate {
     /// The same gate with another place for its records.
     #[must_use]
     pub fn with_recorder(mut self, recorder: impl Recorder + 'static) -> Self {
-        self.recorder = Box::new(recorder);
+        self.recording = self.recording.with_recorder(Box::new(recorder));
         self
     }
 
@@ -165,13 +185,19 @@ impl Gate {
         let mut findings = Findings::default();
         let verdict = self.judge(request, presented, now, &mut findings).await;
         let verdict = self.check_token(request, verdict, now, &mut findings).await;
+        let verdict = self.ask_policies(request, verdict, now, &mut findings).await;
+        findings.shadow = self.compare_with_shadow(request, &verdict, &findings, now);
         let (decision, overruled) = match verdict {
             Ok(Verdict::HealthCheck) => (Decision::HealthCheck, None),
             Ok(Verdict::Client(client)) => (Decision::Pass(Passage::Verified(client)), None),
             Ok(Verdict::Public) => (Decision::Pass(Passage::Public), None),
-            Err(refusal) if self.passes_anonymously(&refusal) => {
-                (Decision::Pass(Passage::Anonymous), Some(refusal))
-            }
+            Err(refusal) if self.passes_anonymously(&refusal) => match &findings.client {
+                // Who it is, is certain all the same.
+                Some(client) if matches!(refusal, Refusal::Policy { .. }) => {
+                    (Decision::Pass(Passage::Verified(client.clone())), Some(refusal))
+                }
+                _ => (Decision::Pass(Passage::Anonymous), Some(refusal)),
+            },
             Err(refusal) => (Decision::Refuse(refusal), None),
         };
         self.record(request, &decision, overruled.as_ref(), &findings, now, started);
@@ -185,22 +211,22 @@ impl Gate {
     /// Refuses what an edge could not turn into a request, and records it.
     pub fn refuse_not_servable(&self, explanation: &str, ingress: &Ingress, now: Timestamp) -> Refusal {
         let refusal = Refusal::NotServable(explanation.to_owned());
-        self.recorder.record(&DecisionRecord {
-            timestamp: now,
-            level: "WARN",
-            message: "decision",
-            decision: Outcome::Denied,
+        let account = Account {
+            now,
             mode: self.settings.mode,
-            refusal: Some(RefusalRecord::of(&refusal)),
+            outcome: Outcome::Denied,
+            refusal: Some(&refusal),
+            policies: &[],
+            shadow: None,
             client: None,
-            trust_version: None,
+            snapshot: None,
             method: "",
             path: "",
             alb_trace_id: None,
-            function_request_id: ingress.function_request_id.as_deref(),
-            target_group: ingress.target_group.as_deref(),
+            ingress: Some(ingress),
             duration: Duration::ZERO,
-        });
+        };
+        self.recording.tell(&account, &self.trust);
         refusal
     }
 
@@ -234,7 +260,74 @@ impl Gate {
             .map_err(|unavailable| Refusal::NoTrustMaterial(unavailable.to_string()))?;
         let verdict = snapshot.verifier().verify(&chain, now);
         findings.snapshot = Some(snapshot);
+        findings.chain = Some(chain);
         Ok(Verdict::Client(verdict?))
+    }
+
+    /// Asks the policies about everybody who would pass and is not let through unseen.
+    async fn ask_policies(
+        &self,
+        request: &Parts,
+        verdict: Result<Verdict, Refusal>,
+        now: Timestamp,
+        findings: &mut Findings,
+    ) -> Result<Verdict, Refusal> {
+        let client = match &verdict {
+            Ok(Verdict::Client(client)) => Some(client),
+            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => None,
+            Ok(Verdict::HealthCheck | Verdict::Public) | Err(_) => return verdict,
+        };
+        if findings.snapshot.is_none() && self.has_policies() {
+            match self.trust.snapshot(now).await {
+                Ok(snapshot) => findings.snapshot = Some(snapshot),
+                // What is only tried out never refuses.
+                Err(_) if self.authorization.policies.is_none() => {}
+                Err(unavailable) => return Err(Refusal::NoTrustMaterial(unavailable.to_string())),
+            }
+        }
+        let Some(snapshot) = &findings.snapshot else {
+            return verdict;
+        };
+        let opinion = authorization::ask(snapshot, Asked { request, client, now });
+        findings.policies = opinion.policies;
+        match opinion.refusal {
+            None => verdict,
+            Some(refusal) => {
+                findings.client = client.cloned();
+                Err(refusal)
+            }
+        }
+    }
+
+    fn has_policies(&self) -> bool {
+        self.authorization.policies.is_some() || self.authorization.shadow_policies.is_some()
+    }
+
+    /// What would be different by the shadow set, for whoever got as far as trust material.
+    fn compare_with_shadow(
+        &self,
+        request: &Parts,
+        verdict: &Result<Verdict, Refusal>,
+        findings: &Findings,
+        now: Timestamp,
+    ) -> Option<ShadowDifference> {
+        let snapshot = findings.snapshot.as_deref()?;
+        let (client, refusal) = match verdict {
+            Ok(Verdict::Client(client)) => (Some(client), None),
+            Ok(Verdict::HealthCheck | Verdict::Public) => return None,
+            // Tokens and their keys are not tried out.
+            Err(Refusal::Token(_) | Refusal::NoTokenKeys(_)) => return None,
+            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => {
+                (None, None)
+            }
+            Err(refusal) => (findings.client.as_ref(), Some(refusal)),
+        };
+        let active = Active {
+            client,
+            refusal,
+            policies: &findings.policies,
+        };
+        authorization::compare(snapshot, request, findings.chain.as_ref(), &active, now)
     }
 
     /// Holds the token against the certificate, for everybody who would pass and is not let through unseen. A client
@@ -291,7 +384,8 @@ impl Gate {
                 | Refusal::NoTrustMaterial(_)
                 | Refusal::CertificateSource(_)
                 | Refusal::Token(_)
-                | Refusal::NoTokenKeys(_),
+                | Refusal::NoTokenKeys(_)
+                | Refusal::Policy { .. },
             ) => true,
             (Mode::Optional | Mode::Report, _) => false,
         }
@@ -315,40 +409,31 @@ impl Gate {
             Decision::Pass(Passage::Verified(client)) => Some(client),
             _ => findings.client.as_ref(),
         };
-        let outcome = match (decision, self.settings.mode) {
-            (Decision::HealthCheck, _) => Outcome::HealthCheck,
-            (Decision::Refuse(_), _) => Outcome::Denied,
-            (Decision::Pass(Passage::Verified(_)), _) => Outcome::Allowed,
-            (Decision::Pass(Passage::Public), _) => Outcome::Public,
-            (Decision::Pass(Passage::Anonymous), Mode::Report) => Outcome::WouldDeny,
-            (Decision::Pass(Passage::Anonymous), _) => Outcome::Anonymous,
+        let outcome = match (decision, overruled, self.settings.mode) {
+            (Decision::HealthCheck, ..) => Outcome::HealthCheck,
+            (Decision::Refuse(_), ..) => Outcome::Denied,
+            (Decision::Pass(_), Some(_), Mode::Report) => Outcome::WouldDeny,
+            (Decision::Pass(Passage::Verified(_)), ..) => Outcome::Allowed,
+            (Decision::Pass(Passage::Public), ..) => Outcome::Public,
+            (Decision::Pass(Passage::Anonymous), ..) => Outcome::Anonymous,
         };
-        self.recorder.record(&DecisionRecord {
-            timestamp: now,
-            level: if matches!(outcome, Outcome::Denied | Outcome::WouldDeny) {
-                "WARN"
-            } else {
-                "INFO"
-            },
-            message: "decision",
-            decision: outcome,
+        let trace_id = request.headers.get("x-amzn-trace-id");
+        let account = Account {
+            now,
             mode: self.settings.mode,
-            refusal: refusal.map(RefusalRecord::of),
-            client: client.map(ClientRecord::of),
-            trust_version: findings
-                .snapshot
-                .as_ref()
-                .map(|snapshot| snapshot.version().to_owned()),
+            outcome,
+            refusal,
+            policies: &findings.policies,
+            shadow: findings.shadow.as_ref(),
+            client,
+            snapshot: findings.snapshot.as_deref(),
             method: request.method.as_str(),
             path: shortened(request.uri.path()),
-            alb_trace_id: request
-                .headers
-                .get("x-amzn-trace-id")
-                .and_then(|value| value.to_str().ok()),
-            function_request_id: ingress.and_then(|ingress| ingress.function_request_id.as_deref()),
-            target_group: ingress.and_then(|ingress| ingress.target_group.as_deref()),
+            alb_trace_id: trace_id.and_then(|value| value.to_str().ok()),
+            ingress,
             duration: started.elapsed(),
-        });
+        };
+        self.recording.tell(&account, &self.trust);
     }
 }
 
@@ -367,45 +452,17 @@ struct Findings {
     /// The verified client of a request that is refused all the same.
     client: Option<VerifiedClient>,
     token: Option<TokenIdentity>,
+    /// What the client presented, once it was judged.
+    chain: Option<PresentedChain>,
+    /// Ids of the policies that decided.
+    policies: Vec<Arc<str>>,
+    shadow: Option<ShadowDifference>,
 }
 
 enum Verdict {
     Client(VerifiedClient),
     HealthCheck,
     Public,
-}
-
-impl RefusalRecord {
-    fn of(refusal: &Refusal) -> Self {
-        Self {
-            code: refusal.code(),
-            detail: refusal.detail(),
-            explanation: refusal.to_string(),
-            status: refusal.status().as_u16(),
-            www_authenticate: match refusal {
-                Refusal::Token(_) => refusal.challenge(),
-                _ => None,
-            },
-        }
-    }
-}
-
-impl<'a> ClientRecord<'a> {
-    fn of(client: &'a VerifiedClient) -> Self {
-        let identity = client.identity();
-        Self {
-            subject: &identity.subject,
-            issuer: &identity.issuer,
-            serial_number: &identity.serial_number,
-            alternative_names: &identity.alternative_names,
-            certificate_sha256: identity.certificate_fingerprint,
-            not_after: identity.validity.not_after,
-            anchor_id: identity.anchor.id(),
-            anchor: identity.anchor.subject(),
-            crl_next_update: client.revocation().next_update(),
-            revocation_unknown: client.revocation().unknown().map(|rejection| rejection.detail()),
-        }
-    }
 }
 
 /// Whether the load balancer itself asks. A client can send the user agent but cannot avoid the headers that the load

@@ -135,7 +135,7 @@ mod tests {
         }
         let ingress = Ingress {
             target_group: Some(target_group.to_owned()),
-            function_request_id: None,
+            ..Ingress::default()
         };
         let request = request.extension(ingress).body(()).unwrap();
         let response = GateLayer::new(Arc::new(gate))

@@ -19,27 +19,40 @@
 //! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 //! # });
 //! ```
+//!
+//! # Features
+//!
+//! `policy` brings Cedar for `MTLS_POLICY` and the shadow set; without the feature these settings are an error.
 
 #![warn(missing_docs)]
 
+#[cfg_attr(not(feature = "policy"), path = "without_policies.rs")]
+mod authorization;
 mod bound_token;
 mod gate;
 mod identity_headers;
 mod layer;
+mod metrics;
 mod presented;
 mod record;
+mod recording;
 mod refusal;
 mod settings;
 mod target_groups;
 
 pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
+pub use authorization::ShadowDifference;
 
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
-pub use gate::{Decision, Gate, Ingress, Judgement, Passage, PublicRequests};
+pub use gate::{Decision, FunctionFacts, Gate, Ingress, Judgement, Passage, PublicRequests};
 pub use identity_headers::{states_identity, strip};
 pub use layer::{GateLayer, GateService};
-pub use record::{ClientRecord, DecisionRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line};
+pub use metrics::{EmbeddedMetrics, METRICS, Metric};
+pub use record::{
+    ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line,
+};
+pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
 pub use refusal::{GATE_REASONS, GateReason, Refusal};
-pub use settings::{GateSettings, Mode, PREFIX, RefusalBody, Settings, SettingsError, VARIABLES, Variable};
+pub use settings::{GateSettings, Mode, RefusalBody, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroups};

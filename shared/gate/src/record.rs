@@ -1,11 +1,15 @@
 //! The decision record: one JSON line a request that says what was decided, about whom, and why.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_verifier::{AlternativeName, DistinguishedName, Fingerprint, ReasonCode, Timestamp};
 use serde::{Serialize, Serializer};
 
+use crate::ShadowDifference;
+use crate::gate::FunctionFacts;
+use crate::metrics::EmbeddedMetrics;
 use crate::settings::Mode;
 
 /// What happened to a request.
@@ -35,6 +39,13 @@ pub struct DecisionRecord<'a> {
     pub level: &'static str,
     /// Always `decision`: what to search for.
     pub message: &'static str,
+    /// Whose record it is: see `MTLS_SERVICE`.
+    pub service: &'a str,
+    /// Whether it is the first decision of the process.
+    pub cold_start: bool,
+    /// The Lambda function.
+    #[serde(flatten)]
+    pub function: Option<&'a FunctionFacts>,
     /// What happened to the request.
     pub decision: Outcome,
     /// `MTLS_MODE`.
@@ -43,10 +54,16 @@ pub struct DecisionRecord<'a> {
     /// Why it was or would have been refused.
     #[serde(flatten)]
     pub refusal: Option<RefusalRecord>,
+    /// Ids of the policies that decided.
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "as_texts")]
+    pub policies: &'a [Arc<str>],
+    /// What would be different by the shadow set.
+    #[serde(flatten)]
+    pub shadow: Option<&'a ShadowDifference>,
     /// The verified client.
     pub client: Option<ClientRecord<'a>>,
     /// Version of the trust material that was decided with.
-    pub trust_version: Option<String>,
+    pub trust_version: Option<&'a str>,
     /// Method of the request.
     pub method: &'a str,
     /// Path of the request as sent, at most 1,024 bytes of it.
@@ -55,11 +72,36 @@ pub struct DecisionRecord<'a> {
     pub alb_trace_id: Option<&'a str>,
     /// Lambda's id of the invocation.
     pub function_request_id: Option<&'a str>,
+    /// Lambda's trace id of the invocation, for X-Ray.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xray_trace_id: Option<&'a str>,
     /// The target group that the request came through.
     pub target_group: Option<&'a str>,
     /// Time that the decision took.
     #[serde(rename = "duration_us", serialize_with = "as_microseconds")]
     pub duration: Duration,
+    /// The share of such records that are written, where that is not every one: see `MTLS_RECORD_ALLOWED`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling_rate: Option<f32>,
+    /// Metrics, of this decision and of others that were not recorded: see `MTLS_METRICS`.
+    #[serde(flatten)]
+    pub metrics: Option<EmbeddedMetrics<'a>>,
+}
+
+/// Metrics without a decision: of requests whose records were left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricsRecord<'a> {
+    /// When it was written.
+    pub timestamp: Timestamp,
+    /// Always `INFO`.
+    pub level: &'static str,
+    /// Always `metrics`.
+    pub message: &'static str,
+    /// Whose metrics they are: see `MTLS_SERVICE`.
+    pub service: &'a str,
+    /// The metrics.
+    #[serde(flatten)]
+    pub metrics: EmbeddedMetrics<'a>,
 }
 
 /// Why a request was refused, in full.
@@ -109,6 +151,9 @@ pub struct ClientRecord<'a> {
 pub trait Recorder: Send + Sync + std::fmt::Debug {
     /// Takes one record. Must not fail: a request is answered whether or not its record could be written.
     fn record(&self, record: &DecisionRecord<'_>);
+
+    /// Takes metrics of decisions that were not recorded. Left out by default.
+    fn metrics(&self, _metrics: &MetricsRecord<'_>) {}
 }
 
 /// Writes each record as one line to standard output, where Lambda takes its logs from.
@@ -117,16 +162,27 @@ pub struct StandardOutput;
 
 impl Recorder for StandardOutput {
     fn record(&self, record: &DecisionRecord<'_>) {
-        let mut line = to_line(record);
-        line.push('\n');
-        // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        write_line(to_line(record));
     }
+
+    fn metrics(&self, metrics: &MetricsRecord<'_>) {
+        write_line(to_ascii_json(metrics));
+    }
+}
+
+fn write_line(mut line: String) {
+    line.push('\n');
+    // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
+    let _ = std::io::stdout().lock().write_all(line.as_bytes());
 }
 
 /// The record as one line of JSON in ASCII: characters that terminals act on or hide (RFC 8259 escapes only those below
 /// U+0020) are escaped too, so that a name in a certificate cannot rewrite what an operator sees.
 pub fn to_line(record: &DecisionRecord<'_>) -> String {
+    to_ascii_json(record)
+}
+
+fn to_ascii_json(record: &impl Serialize) -> String {
     // Records hold text, numbers and nested structs of these, which always serialise.
     let json = serde_json::to_string(record).unwrap_or_default();
     if json.is_ascii() && !json.contains('\u{7f}') {
@@ -144,6 +200,10 @@ pub fn to_line(record: &DecisionRecord<'_>) -> String {
         }
     }
     line
+}
+
+fn as_texts<S: Serializer>(texts: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(texts.iter().map(AsRef::<str>::as_ref))
 }
 
 fn as_display<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -165,6 +225,14 @@ mod tests {
             timestamp: Timestamp::from_unix_seconds(0),
             level: "INFO",
             message: "decision",
+            service: "gate",
+            cold_start: false,
+            function: None,
+            policies: &[],
+            shadow: None,
+            xray_trace_id: None,
+            sampling_rate: None,
+            metrics: None,
             decision: Outcome::Denied,
             mode: Mode::Enforce,
             refusal: None,

@@ -33,6 +33,14 @@ pub enum Refusal {
     /// The client's bearer token is missing, not valid or bound to another certificate.
     #[error("{0}")]
     Token(TokenRejection),
+    /// Policies do not let the request pass.
+    #[error("{explanation}")]
+    Policy {
+        /// The finer reason, one of [`GATE_REASONS`].
+        detail: &'static str,
+        /// The particulars, as one clause.
+        explanation: String,
+    },
     /// There are no keys to check tokens with.
     #[error("there are no keys to check tokens with: {0}")]
     NoTokenKeys(String),
@@ -121,6 +129,23 @@ const fn token(reason: TokenReason) -> GateReason {
     }
 }
 
+const fn policy(detail: &'static str, meaning: &'static str, remedy: &'static str) -> GateReason {
+    GateReason {
+        code: ReasonCode::ClientCertRejected,
+        detail,
+        status: StatusCode::FORBIDDEN,
+        meaning,
+        remedy,
+    }
+}
+
+/// Nothing is known of the refusal but that policies do not let the request pass.
+const NOT_PERMITTED: GateReason = policy(
+    "policy_does_not_permit",
+    "no policy permits the request",
+    "add a permit to MTLS_POLICY if it should pass; `alb-mtls policy check` shows what a certificate may do",
+);
+
 /// The gate's own refusals, in the order of the documentation.
 pub const GATE_REASONS: &[GateReason] = &[
     TARGET_GROUP,
@@ -141,6 +166,37 @@ pub const GATE_REASONS: &[GateReason] = &[
     token(TokenReason::NotBound),
     token(TokenReason::OtherCertificate),
     NO_TOKEN_KEYS,
+    NOT_PERMITTED,
+    policy(
+        "policy_forbids",
+        "a policy forbids the request, whatever others permit",
+        "the record names the policies: narrow their conditions if the request should pass",
+    ),
+    policy(
+        "policy_failed",
+        "a policy could not be evaluated, so that nothing is permitted",
+        "look at the explanation in the record, and ask `has` for optional attributes and bounds before sums",
+    ),
+    policy(
+        "policy_path_not_plain",
+        "a policy names a path, and the path of the request can be read in more than one way",
+        "an attempt to get around a rule, or a client that does not normalise its paths: have it send plain ones",
+    ),
+    policy(
+        "policy_host_unclear",
+        "a policy names a host, and the request has no Host header that can be read, or several",
+        "an attempt to get around a rule, or a malformed client: look at its Host header",
+    ),
+    policy(
+        "policy_identity_too_large",
+        "the certificate holds more names than policies look through",
+        "reissue the certificate with fewer names; nobody honest needs two thousand",
+    ),
+    policy(
+        "policy_fact_unrepresentable",
+        "a fact about the client or the request cannot be put to the policies",
+        "look at the explanation in the record, and report it: it should not happen",
+    ),
 ];
 
 impl Refusal {
@@ -153,6 +209,10 @@ impl Refusal {
             Self::CertificateSource(_) => Some(CERTIFICATE_SOURCE),
             Self::Token(rejection) => Some(token(rejection.reason())),
             Self::NoTokenKeys(_) => Some(NO_TOKEN_KEYS),
+            Self::Policy { detail, .. } => {
+                let known = GATE_REASONS.iter().find(|reason| reason.detail == *detail);
+                Some(known.copied().unwrap_or(NOT_PERMITTED))
+            }
         }
     }
 
@@ -247,6 +307,22 @@ mod tests {
     fn every_reason_of_a_token_is_in_the_documentation() {
         for reason in TokenReason::ALL {
             assert!(GATE_REASONS.contains(&token(*reason)), "{reason:?}");
+        }
+    }
+
+    #[cfg(feature = "policy")]
+    #[test]
+    fn every_denial_by_policies_is_in_the_documentation() {
+        for detail in alb_mtls_policy::Denial::DETAILS {
+            let refusal = Refusal::Policy {
+                detail,
+                explanation: String::new(),
+            };
+            assert_eq!(refusal.detail(), *detail);
+            assert_eq!(
+                (refusal.code().as_str(), refusal.status().as_u16()),
+                ("ClientCertRejected", 403)
+            );
         }
     }
 

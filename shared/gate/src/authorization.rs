@@ -1,0 +1,141 @@
+//! What policies say about a request, and what the shadow set would have said.
+
+use std::sync::Arc;
+
+pub use alb_mtls_policy::ShadowDifference;
+use alb_mtls_policy::{
+    Facts, Policies, PolicyDecision, Principal, RequestFacts, Standing, last_forwarded_address,
+};
+use alb_mtls_trust::Snapshot;
+use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
+use http::HeaderName;
+use http::header::HOST;
+use http::request::Parts;
+
+use crate::gate::Ingress;
+use crate::refusal::Refusal;
+
+/// A request that was authenticated, or that may go without.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) request: &'a Parts,
+    /// `None` for an anonymous one.
+    pub(crate) client: Option<&'a VerifiedClient>,
+    pub(crate) now: Timestamp,
+}
+
+/// What policies decided: nothing where there are none.
+#[derive(Debug, Default)]
+pub(crate) struct Opinion {
+    pub(crate) refusal: Option<Refusal>,
+    /// Ids of the policies that decided.
+    pub(crate) policies: Vec<Arc<str>>,
+}
+
+/// Asks the policies in use.
+pub(crate) fn ask(snapshot: &Snapshot, asked: Asked<'_>) -> Opinion {
+    let Some(policies) = snapshot.policies() else {
+        return Opinion::default();
+    };
+    let decision = decide(policies, asked);
+    Opinion {
+        policies: decision.policies(),
+        refusal: match &decision {
+            PolicyDecision::Allow { .. } => None,
+            PolicyDecision::Deny(denial) => Some(Refusal::Policy {
+                detail: denial.detail(),
+                explanation: denial.to_string(),
+            }),
+        },
+    }
+}
+
+/// How a request stands with what is in use.
+pub(crate) struct Active<'a> {
+    /// The verified client, also of a request that policies refuse; `None` when there is none.
+    pub(crate) client: Option<&'a VerifiedClient>,
+    pub(crate) refusal: Option<&'a Refusal>,
+    pub(crate) policies: &'a [Arc<str>],
+}
+
+/// What would be different by the shadow set. `chain` is `None` for an anonymous client.
+pub(crate) fn compare(
+    snapshot: &Snapshot,
+    request: &Parts,
+    chain: Option<&PresentedChain>,
+    active: &Active<'_>,
+    now: Timestamp,
+) -> Option<ShadowDifference> {
+    let shadow = snapshot.shadow()?;
+    let tried: VerifiedClient;
+    let client = match (chain, shadow.verifier()) {
+        (None, _) => Ok(None),
+        (Some(chain), Some(verifier)) => match verifier.verify(chain, now) {
+            Ok(client) => {
+                tried = client;
+                Ok(Some(&tried))
+            }
+            Err(rejection) => Err(rejection),
+        },
+        // The same anchors come to the same verdict: a client that they refuse is refused either way.
+        (Some(_), None) => Ok(Some(active.client?)),
+    };
+    let policies = shadow.policies().or_else(|| snapshot.policies());
+    let decision = match (&client, policies) {
+        (Ok(client), Some(policies)) => Some(decide(
+            policies,
+            Asked {
+                request,
+                client: *client,
+                now,
+            },
+        )),
+        _ => None,
+    };
+    let identity = client
+        .as_ref()
+        .map(|client| client.map(|client| client.identity().as_ref()));
+    let tried = Standing::of(identity, decision.as_ref());
+    let in_use = match active.refusal {
+        Some(refusal) => Standing::Refused {
+            detail: refusal.detail(),
+            policies: active.policies.to_vec(),
+        },
+        None => Standing::Passes {
+            anchor: active.client.map(|client| client.identity().anchor.id()),
+        },
+    };
+    in_use.difference(&tried)
+}
+
+fn decide(policies: &Policies, asked: Asked<'_>) -> PolicyDecision {
+    let Asked { request, client, now } = asked;
+    let forwarded = HeaderName::from_static("x-forwarded-for");
+    let addresses = request.headers.get_all(forwarded).iter().next_back();
+    let ingress = request.extensions.get::<Ingress>();
+    policies.decide(&Facts {
+        principal: match client {
+            Some(client) => Principal::Client(client.identity()),
+            None => Principal::Anonymous,
+        },
+        request: RequestFacts {
+            method: request.method.as_str(),
+            path: request.uri.path(),
+            host: only_host(request),
+            target_group: ingress.and_then(|ingress| ingress.target_group.as_deref()),
+            source_address: addresses
+                .and_then(|value| value.to_str().ok())
+                .and_then(last_forwarded_address),
+        },
+        now,
+    })
+}
+
+/// With two Host headers nobody knows which one the service behind goes by.
+fn only_host(request: &Parts) -> Option<&str> {
+    let mut hosts = request.headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.to_str().ok(),
+        _ => None,
+    }
+}

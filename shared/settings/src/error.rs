@@ -1,0 +1,47 @@
+//! What can be wrong with settings.
+
+/// A setting that is missing, unknown or wrong. Displays as one line for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A required variable is not set.
+    #[error("{name} is not set: {meaning}")]
+    Missing {
+        /// The variable.
+        name: &'static str,
+        /// What it is for.
+        meaning: &'static str,
+    },
+    /// A variable holds what it may not.
+    #[error("{name} holds `{}`: it takes {takes}", value.escape_debug())]
+    Wrong {
+        /// The variable.
+        name: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it may hold.
+        takes: String,
+    },
+    /// A variable is set that means nothing as things are.
+    #[error("{name} has no effect {without}")]
+    Useless {
+        /// The variable.
+        name: &'static str,
+        /// What is missing, beginning with `without`.
+        without: &'static str,
+    },
+    /// No variable of this name exists.
+    #[error("{name} is not a setting{}", nearest.map(|nearest| format!(": did you mean {nearest}?")).unwrap_or_default())]
+    Unknown {
+        /// The variable.
+        name: String,
+        /// The variable that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A variable is not valid Unicode.
+    #[error("{name} is not valid Unicode")]
+    NotUnicode {
+        /// The variable.
+        name: String,
+    },
+}

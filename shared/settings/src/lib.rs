@@ -1,0 +1,40 @@
+//! Settings in environment variables. A table says what there is, and everything else is made from it: the values and
+//! their defaults, the errors, `--help`, the documentation.
+//!
+//! What is not in the table is an error: a setting with a typing mistake must not be one that silently does nothing.
+//!
+//! ```
+//! use alb_mtls_settings::{Values, table};
+//!
+//! table! {
+//!     /// The settings of a door.
+//!     pub DOOR, "DOOR_";
+//!     KEYS, "DOOR_KEYS", Required, "names of the keys that open it";
+//!     CLOSES, "DOOR_CLOSES_AFTER", Value("90s"), "how long it stays open";
+//! }
+//!
+//! let environment = [("DOOR_KEYS", "blue red"), ("DOOR_CLOSES_AFTER", "5m"), ("HOME", "/root")];
+//! let values = Values::new(&DOOR, environment.map(|(name, value)| (name.to_owned(), value.to_owned())))?;
+//! assert_eq!(values.words::<String>(KEYS)?, ["blue", "red"]);
+//! assert_eq!(values.duration(CLOSES, 1..=3_600)?.as_secs(), 300);
+//!
+//! let mistyped = Values::new(&DOOR, [("DOOR_CLOSES_AFTR".to_owned(), "5m".to_owned())]);
+//! assert_eq!(
+//!     mistyped.unwrap_err().to_string(),
+//!     "DOOR_CLOSES_AFTR is not a setting: did you mean DOOR_CLOSES_AFTER?"
+//! );
+//! # Ok::<(), alb_mtls_settings::SettingsError>(())
+//! ```
+
+#![warn(missing_docs)]
+
+mod duration;
+mod error;
+mod help;
+mod table;
+mod values;
+
+pub use error::SettingsError;
+pub use help::help_if_asked;
+pub use table::{DefaultValue, Table, Variable};
+pub use values::{Values, process_environment};

@@ -1,0 +1,87 @@
+//! What settings there are.
+
+use std::fmt;
+
+/// The settings with one prefix, in the order of the documentation.
+#[derive(Debug)]
+pub struct Table {
+    /// What every name begins with. A variable with this prefix that is not in the table is an error.
+    pub prefix: &'static str,
+    /// What there is.
+    pub variables: &'static [Variable],
+}
+
+/// One environment variable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: &'static str,
+    /// What counts when it is not set.
+    pub default: DefaultValue,
+    /// What it means and what it may hold, as one clause.
+    pub meaning: &'static str,
+}
+
+/// What counts when a variable is not set. Displays as in the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// Nothing: it has to be set.
+    Required,
+    /// This value, as if it had been set.
+    Value(&'static str),
+    /// What these words say; no value stands for it.
+    Absent(&'static str),
+}
+
+/// Makes a [`Table`] and a constant for each name in it.
+#[macro_export]
+macro_rules! table {
+    (
+        $(#[$attribute:meta])* $visibility:vis $table:ident, $prefix:literal;
+        $($constant:ident, $name:literal, $default:expr, $meaning:literal;)+
+    ) => {
+        $(const $constant: &str = $name;)+
+
+        $(#[$attribute])*
+        $visibility const $table: $crate::Table = {
+            #[allow(unused_imports, reason = "not every table has a default of each kind")]
+            use $crate::DefaultValue::{Absent, Required, Value};
+            $crate::Table {
+                prefix: $prefix,
+                variables: &[$($crate::Variable { name: $name, default: $default, meaning: $meaning },)+],
+            }
+        };
+    };
+}
+
+impl Table {
+    /// The variable of this name.
+    pub fn find(&self, name: &str) -> Option<&'static Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    /// The known name that shares the longest start with this one, if that is more than the prefix and a letter.
+    pub(crate) fn nearest(&self, name: &str) -> Option<&'static str> {
+        let shared = |known: &str| {
+            known
+                .bytes()
+                .zip(name.bytes())
+                .take_while(|(left, right)| left.eq_ignore_ascii_case(right))
+                .count()
+        };
+        let names = self.variables.iter().map(|variable| variable.name);
+        names
+            .max_by_key(|known| shared(known))
+            .filter(|known| shared(known) > self.prefix.len() + 1)
+    }
+}
+
+impl fmt::Display for DefaultValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Required => formatter.write_str("required"),
+            Self::Value(value) => write!(formatter, "`{value}`"),
+            Self::Absent(words) => formatter.write_str(words),
+        }
+    }
+}
