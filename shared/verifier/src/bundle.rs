@@ -89,3 +89,43 @@ pub fn read_bundle(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleEr
     }
     Ok(certificates)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMEIT\n-----END CERTIFICATE-----";
+
+    #[test]
+    fn blocks_may_be_joined_and_have_text_around_them() {
+        for (text, count) in [
+            (BLOCK.to_owned(), 1),
+            (format!("{BLOCK}{BLOCK}"), 2),
+            (format!("# root\r\n{BLOCK}\r\n\nsubject=CN = Root\n{BLOCK} \n"), 2),
+        ] {
+            assert_eq!(
+                read_bundle(text.as_bytes()).map(|found| found.len()),
+                Ok(count),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_left_of_a_lost_block_is_not_taken_for_text() {
+        for rest in [
+            "-",
+            "---BEGIN CERTIFICATE-----",
+            "BEGIN CERTIFICATE-----\nMEIT\n",
+            "x",
+            "\n----BEGIN CERTIFICATE-----\nMEIT\n",
+            "\n-----END CERTIFICATE-----",
+        ] {
+            let error = read_bundle(format!("{BLOCK}{rest}").as_bytes()).unwrap_err();
+            assert!(
+                matches!(error.problem, BundleProblem::NotPem(_)),
+                "{rest}: {error}"
+            );
+        }
+    }
+}

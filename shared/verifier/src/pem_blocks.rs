@@ -65,8 +65,7 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(label))
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
-        // Dashes beyond the line's own belong to a BEGIN line, or something is lost between the two lines.
-        if self.rest.starts_with(b"-") && !self.rest.starts_with(BEGIN) {
+        if self.between == Between::Text && !is_line_end(self.rest) {
             return Err(PemError::MissingEnd);
         }
 
@@ -120,6 +119,12 @@ impl Iterator for CertificateBlocks<'_> {
 /// How many blocks begin in `text`; cheap, to be asked before anything is decoded.
 pub(crate) fn count_blocks(text: &[u8]) -> usize {
     memchr::memmem::find_iter(text, BEGIN).count()
+}
+
+/// Whether an END line ends here. `cat` joins files that lack their last line break; anything else on the line is what is
+/// left of something that got lost.
+fn is_line_end(rest: &[u8]) -> bool {
+    rest.first().is_none_or(u8::is_ascii_whitespace) || rest.starts_with(BEGIN)
 }
 
 fn is_line_break(byte: u8) -> bool {
