@@ -47,17 +47,9 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not valid.
-    pub(crate) async fn authorize(
-        &self,
-        event: &Value,
-        function_request_id: String,
-    ) -> Result<Answer, Unauthorized> {
+    pub(crate) async fn authorize(&self, event: &Value, ingress: Ingress) -> Result<Answer, Unauthorized> {
         let now = Timestamp::now();
         let api = Api::of(event);
-        let ingress = Ingress {
-            target_group: None,
-            function_request_id: Some(function_request_id),
-        };
         let read = Question::read(event, api).and_then(|question| {
             let resource = question.arn.resource(self.settings.resource);
             Ok((question, resource.ok_or(Defect::Resource)?))

@@ -39,4 +39,4 @@ mod serve;
 pub use event::{Defect, Event, HeaderMode};
 pub use log::start_logging;
 pub use response::Answer;
-pub use serve::{handle, run, serve};
+pub use serve::{handle, ingress_of, run, serve};

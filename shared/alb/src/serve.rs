@@ -1,9 +1,9 @@
 //! From the Lambda runtime to the gate and the handler behind it.
 
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use alb_mtls_gate::{Gate, GateLayer, Ingress, Settings};
+use alb_mtls_gate::{FunctionFacts, Gate, GateLayer, Ingress, Settings};
 use alb_mtls_verifier::Timestamp;
 use http::{Request, Response};
 use lambda_http::Body;
@@ -71,7 +71,7 @@ where
     let header_mode = event.header_mode;
     let ingress = Ingress {
         target_group: event.target_group_arn.clone(),
-        function_request_id: Some(context.request_id.clone()),
+        ..ingress_of(&context)
     };
     let response = match event.into_request() {
         Err(defect) => {
@@ -89,4 +89,22 @@ where
         }
     };
     Ok(Answer::new(response, header_mode))
+}
+
+/// What an invocation says of itself, for the decision record.
+pub fn ingress_of(context: &Context) -> Ingress {
+    static FUNCTION: OnceLock<Arc<FunctionFacts>> = OnceLock::new();
+    let function = FUNCTION.get_or_init(|| {
+        let facts = &context.env_config;
+        Arc::new(FunctionFacts {
+            name: facts.function_name.clone(),
+            version: facts.version.clone(),
+        })
+    });
+    Ingress {
+        target_group: None,
+        function_request_id: Some(context.request_id.clone()),
+        xray_trace_id: context.xray_trace_id.clone(),
+        function: Some(Arc::clone(function)),
+    }
 }
