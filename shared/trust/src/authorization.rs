@@ -40,6 +40,10 @@ impl AuthorizationSettings {
 #[derive(Debug)]
 pub struct ShadowSet {
     verifier: Option<Verifier>,
+    #[cfg_attr(
+        not(feature = "policy"),
+        expect(dead_code, reason = "without policies nobody asks for them")
+    )]
     policies: Option<Arc<Policies>>,
 }
 
@@ -59,6 +63,10 @@ impl ShadowSet {
 /// The part of a snapshot that this module makes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Authorization {
+    #[cfg_attr(
+        not(feature = "policy"),
+        expect(dead_code, reason = "without policies nobody asks for them")
+    )]
     pub(crate) policies: Option<Arc<Policies>>,
     pub(crate) shadow: Option<Arc<ShadowSet>>,
 }

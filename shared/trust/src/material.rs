@@ -57,7 +57,13 @@ impl SourceMaterial {
 pub(crate) enum Items {
     Certificates(Arc<[CertificateDer<'static>]>),
     RevocationLists(Arc<[Arc<RevocationList>]>),
-    Policies(Arc<str>),
+    Policies(
+        #[cfg_attr(
+            not(feature = "policy"),
+            expect(dead_code, reason = "without policies nobody asks for them")
+        )]
+        Arc<str>,
+    ),
 }
 
 impl Items {
