@@ -4,6 +4,7 @@ mod authorize;
 mod bundle;
 mod clients;
 mod demo_pki;
+mod doctor;
 mod event;
 mod local;
 mod outcome;
@@ -46,6 +47,8 @@ enum Command {
     Bundle(bundle::BundleArguments),
     /// Check Cedar policies, and what they say to a request
     Policy(policy::PolicyArguments),
+    /// Find what opens the gate in a template or a deployed stack
+    Doctor(doctor::DoctorArguments),
     /// List the clients in the logs of a function, and the trust anchors that they came by
     Clients(clients::ClientsArguments),
     /// Say what becomes of a client's certificates and why, check by check
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Authorize(arguments) => authorize::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),

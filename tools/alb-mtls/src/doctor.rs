@@ -1,0 +1,169 @@
+//! `alb-mtls doctor`
+
+mod checks;
+mod deployment;
+mod described;
+mod node;
+mod report;
+mod template;
+mod world;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::outcome::finish;
+use checks::{Finding, HeaderName};
+use deployment::Deployment;
+use described::DescribedError;
+use node::{Node, NodeError};
+use report::Report;
+use world::World;
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls doctor template.yaml
+  alb-mtls doctor --require-renamed-header template.yaml
+  alb-mtls doctor stack/
+
+A folder, or several files, may hold a deployed stack: what these print, each in a file of its own ending in .json.
+  aws elbv2 describe-listeners --load-balancer-arn ARN
+  aws elbv2 describe-rules --listener-arn ARN
+  aws elbv2 describe-listener-attributes --listener-arn ARN         with the end of the ARN in the file's name
+  aws elbv2 describe-target-groups --load-balancer-arn ARN
+  aws elbv2 describe-target-group-attributes --target-group-arn ARN with the group's name in the file's name
+  aws lambda get-function-configuration --function-name NAME
+  aws lambda get-policy --function-name NAME
+  aws lambda get-function-url-config --function-name NAME           where there is one
+  aws logs describe-log-groups --log-group-name-prefix PREFIX
+  aws apigateway get-authorizers --rest-api-id ID, aws apigatewayv2 get-authorizers --api-id ID
+  aws apigateway get-rest-apis, aws apigatewayv2 get-apis
+  aws s3api get-public-access-block --bucket NAME, get-bucket-versioning, get-bucket-policy
+
+Exit codes: 0 nothing found; 1 something opens the gate; 2 a file cannot be read, or there is no gate in them";
+
+#[derive(Args, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DoctorArguments {
+    /// Templates (YAML or JSON), answers of the AWS command line (JSON), or folders of them
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Report listeners that hand over the certificate under the default name
+    #[arg(long)]
+    require_renamed_header: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum DoctorError {
+    #[error("cannot read `{}`: {error}", path.display())]
+    File { path: PathBuf, error: io::Error },
+    #[error("`{}`: {error}", path.display())]
+    Node { path: PathBuf, error: NodeError },
+    #[error("`{}`: {error}", path.display())]
+    Described { path: PathBuf, error: DescribedError },
+    #[error("`{}` holds no .json, .yaml or .yml file", path.display())]
+    EmptyFolder { path: PathBuf },
+    #[error("there is no gate in it: no function has MTLS_ANCHORS, and no listener is in passthrough mode")]
+    NoGate,
+}
+
+pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
+    let examined = examine(&arguments);
+    let has_findings = matches!(&examined, Ok(report) if report.has_findings());
+    let text = examined.map(|report| match arguments.json {
+        true => report.to_json(),
+        false => report.to_text(report::Colour::of_terminal()),
+    });
+    match finish(text) {
+        ExitCode::SUCCESS if has_findings => ExitCode::FAILURE,
+        code => code,
+    }
+}
+
+fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
+    let header_name = match arguments.require_renamed_header {
+        true => HeaderName::MustBeRenamed,
+        false => HeaderName::DefaultIsFine,
+    };
+    let mut findings: BTreeSet<Finding> = BTreeSet::new();
+    let mut looked_at = Vec::new();
+    let mut answers = Vec::new();
+    for path in files(&arguments.files)? {
+        let text = fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
+        let node = Node::parse(&text).map_err(|error| DoctorError::Node {
+            path: path.clone(),
+            error,
+        })?;
+        if node.get("Resources").is_none() {
+            answers.push((path, node));
+            continue;
+        }
+        for world in World::all_of(&node) {
+            let mut deployment = Deployment::default();
+            template::read(&node, &world, &path.display().to_string(), &mut deployment);
+            findings.append(&mut checks::all(&deployment, header_name));
+            looked_at.push(deployment);
+        }
+    }
+    if !answers.is_empty() {
+        let deployment = stack(answers)?;
+        findings.append(&mut checks::all(&deployment, header_name));
+        looked_at.push(deployment);
+    }
+    if !looked_at.iter().any(checks::has_gate) {
+        return Err(DoctorError::NoGate);
+    }
+    Ok(Report::new(findings, &looked_at))
+}
+
+/// One deployment from everything that the AWS command line said.
+fn stack(mut answers: Vec<(PathBuf, Node)>) -> Result<Deployment, DoctorError> {
+    answers.sort_by_key(|(_, answer)| described::order(answer));
+    let mut deployment = Deployment::default();
+    for (path, answer) in answers {
+        let file = path.display().to_string();
+        described::read(&answer, &file, &mut deployment)
+            .map_err(|error| DoctorError::Described { path, error })?;
+    }
+    Ok(deployment)
+}
+
+/// Files, and the files in folders, in order.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DoctorError> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let before = files.len();
+        for entry in fs::read_dir(path).map_err(|error| file_error(path, error))? {
+            let file = entry.map_err(|error| file_error(path, error))?.path();
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            if matches!(extension, Some("json" | "yaml" | "yml")) {
+                files.push(file);
+            }
+        }
+        if files.len() == before {
+            return Err(DoctorError::EmptyFolder { path: path.clone() });
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn file_error(path: &Path, error: io::Error) -> DoctorError {
+    DoctorError::File {
+        path: path.to_owned(),
+        error,
+    }
+}

@@ -1,0 +1,149 @@
+//! What a gate's safety depends on, whether a template promises it or a stack has it.
+
+use std::collections::BTreeMap;
+
+/// A file and a line in it; no line where the file is of one line.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) file: String,
+    pub(super) line: usize,
+}
+
+/// Everything that was found. Names are logical ids in a template and ARNs or names in a stack.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Deployment {
+    pub(super) listeners: Vec<Listener>,
+    pub(super) target_groups: Vec<TargetGroup>,
+    pub(super) functions: Vec<Function>,
+    pub(super) permissions: Vec<Permission>,
+    pub(super) function_urls: Vec<FunctionUrl>,
+    pub(super) authorizers: Vec<Authorizer>,
+    pub(super) apis: Vec<Api>,
+    pub(super) log_groups: Vec<LogGroup>,
+    pub(super) buckets: Vec<Bucket>,
+    pub(super) grants: Vec<Grant>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Listener {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) mutual_authentication: MutualAuthentication,
+    pub(super) forwards: Vec<Forward>,
+    pub(super) certificate_header: Knowledge<Option<String>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MutualAuthentication {
+    Off,
+    Passthrough,
+    /// `verify`, or a mode that is not known yet.
+    Other,
+}
+
+/// An action of a listener or of one of its rules.
+#[derive(Clone, Debug)]
+pub(super) struct Forward {
+    pub(super) target_group: String,
+    /// The listener or the rule.
+    pub(super) by: String,
+    pub(super) place: Place,
+}
+
+/// Files of a stack may leave something out; a template says everything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Knowledge<T> {
+    Known(T),
+    /// With the command that tells it.
+    Unknown(&'static str),
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct TargetGroup {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) is_for_lambda: bool,
+    pub(super) multi_value_headers: Knowledge<bool>,
+    /// Functions, where the template or a permission says which.
+    pub(super) functions: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Function {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) variables: BTreeMap<String, String>,
+    /// The log group that it writes to, where it does not make its own.
+    pub(super) log_group: Option<String>,
+}
+
+impl Function {
+    /// Whether the gate is in it.
+    pub(super) fn is_gate(&self) -> bool {
+        self.variables.contains_key("MTLS_ANCHORS")
+    }
+}
+
+/// Who may invoke a function.
+#[derive(Clone, Debug)]
+pub(super) struct Permission {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) function: String,
+    pub(super) principal: String,
+    pub(super) source_arn: Option<String>,
+    pub(super) source_account: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct FunctionUrl {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) function: String,
+}
+
+/// A Lambda authorizer of API Gateway.
+#[derive(Clone, Debug)]
+pub(super) struct Authorizer {
+    pub(super) name: String,
+    pub(super) place: Place,
+    /// For which answers are kept, as written.
+    pub(super) seconds: String,
+    pub(super) function: String,
+    pub(super) api: String,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Api {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) has_default_endpoint: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct LogGroup {
+    pub(super) name: String,
+    /// The name that functions give, where it differs.
+    pub(super) log_group_name: Option<String>,
+    pub(super) place: Place,
+    pub(super) has_retention: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) blocks_public_access: Knowledge<bool>,
+    pub(super) is_versioned: Knowledge<bool>,
+}
+
+/// A statement of a policy that allows something.
+#[derive(Clone, Debug)]
+pub(super) struct Grant {
+    pub(super) to: String,
+    pub(super) place: Place,
+    pub(super) actions: Vec<String>,
+    pub(super) resources: Vec<String>,
+    /// `CRL_DESTINATION` of the function that it is for: what that function is there to write.
+    pub(super) destination: Option<String>,
+}

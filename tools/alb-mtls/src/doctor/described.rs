@@ -1,0 +1,365 @@
+//! What the AWS command line says of a deployed stack, each answer in a file.
+
+use super::deployment::{
+    Api, Authorizer, Bucket, Deployment, Forward, Function, FunctionUrl, Grant, Knowledge, Listener,
+    LogGroup, Permission, Place, TargetGroup,
+};
+use super::node::{Node, NodeError, Value};
+use super::template::{
+    HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE, attribute, blocks_everything, grant, mutual_authentication,
+};
+
+const LISTENER_ATTRIBUTES: &str = "aws elbv2 describe-listener-attributes";
+const TARGET_GROUP_ATTRIBUTES: &str = "aws elbv2 describe-target-group-attributes";
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DescribedError {
+    #[error("neither a template nor an answer of the AWS command line that is known here")]
+    UnknownAnswer,
+    #[error("its policy is {0}")]
+    Policy(#[from] NodeError),
+    #[error("an answer that does not say what it is about: put `{0}` into the name of the file")]
+    Whose(&'static str),
+}
+
+/// Adds what one answer says. Attributes and rules belong to what other answers name: those come first.
+pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
+    let place = |node: &Node| Place {
+        file: file.to_owned(),
+        line: node.line,
+    };
+    let list = |name: &str| answer.get(name).map(Node::elements);
+    if let Some(listeners) = list("Listeners") {
+        for listener in listeners {
+            let arn = text(listener, "ListenerArn");
+            deployment.listeners.push(Listener {
+                forwards: forwards(&arn, listener.get("DefaultActions"), place),
+                mutual_authentication: mutual_authentication(
+                    listener.text_at(&["MutualAuthentication", "Mode"]),
+                ),
+                certificate_header: Knowledge::Unknown(LISTENER_ATTRIBUTES),
+                place: place(listener),
+                name: arn,
+            });
+        }
+    } else if let Some(rules) = list("Rules") {
+        for rule in rules {
+            let arn = text(rule, "RuleArn");
+            let forwards = forwards(&arn, rule.get("Actions"), place);
+            let listener = listener_of_rule(&arn);
+            match deployment
+                .listeners
+                .iter_mut()
+                .find(|known| known.name == listener)
+            {
+                Some(known) => known.forwards.extend(forwards),
+                None => {
+                    return Err(DescribedError::Whose(
+                        "the file of its listener, too: describe-listeners",
+                    ));
+                }
+            }
+        }
+    } else if let Some(groups) = list("TargetGroups") {
+        for group in groups {
+            deployment.target_groups.push(TargetGroup {
+                name: text(group, "TargetGroupArn"),
+                place: place(group),
+                is_for_lambda: group.text_at(&["TargetType"]) == Some("lambda"),
+                multi_value_headers: Knowledge::Unknown(TARGET_GROUP_ATTRIBUTES),
+                functions: Vec::new(),
+            });
+        }
+    } else if let Some(attributes) = answer.get("Attributes") {
+        read_attributes(attributes, file, deployment)?;
+    } else if let Some(arn) = answer.text_at(&["FunctionArn"]) {
+        if answer.get("FunctionUrl").is_some() {
+            deployment.function_urls.push(FunctionUrl {
+                name: text(answer, "FunctionUrl"),
+                place: place(answer),
+                function: unqualified(arn),
+            });
+        } else {
+            let variables = answer.at(&["Environment", "Variables"]).map(Node::members);
+            let variables = variables.unwrap_or_default();
+            deployment.functions.push(Function {
+                name: unqualified(arn),
+                place: place(answer),
+                variables: variables
+                    .iter()
+                    .map(|(name, value)| (name.clone(), value.texts().concat()))
+                    .collect(),
+                log_group: Some(answer.text_at(&["LoggingConfig", "LogGroup"]).map_or_else(
+                    || format!("/aws/lambda/{}", text(answer, "FunctionName")),
+                    str::to_owned,
+                )),
+            });
+        }
+    } else if let Some(policy) = answer.text_at(&["Policy"]) {
+        let policy = Node::parse(policy)?;
+        for statement in policy.get("Statement").map(Node::elements).unwrap_or_default() {
+            if statement.text_at(&["Effect"]) == Some("Allow") {
+                read_statement(statement, place(answer), deployment);
+            }
+        }
+    } else if let Some(groups) = list("logGroups") {
+        for group in groups {
+            let name = text(group, "logGroupName");
+            deployment.log_groups.push(LogGroup {
+                log_group_name: Some(name.clone()),
+                has_retention: group.get("retentionInDays").is_some(),
+                place: place(group),
+                name,
+            });
+        }
+    } else if let Some(block) = answer.get("PublicAccessBlockConfiguration") {
+        bucket(file, place(answer), deployment).blocks_public_access =
+            Knowledge::Known(blocks_everything(block));
+    } else if answer.get("MFADelete").is_some()
+        || matches!(answer.text_at(&["Status"]), Some("Enabled" | "Suspended"))
+    {
+        let is_versioned = answer.text_at(&["Status"]) == Some("Enabled");
+        bucket(file, place(answer), deployment).is_versioned = Knowledge::Known(is_versioned);
+    } else if let Some(items) = list("items").or_else(|| list("Items")) {
+        for item in items {
+            read_api_item(item, place(item), deployment);
+        }
+    } else {
+        return Err(DescribedError::UnknownAnswer);
+    }
+    Ok(())
+}
+
+/// In which order answers are read, so that what is about others finds them.
+pub(super) fn order(answer: &Node) -> u8 {
+    let has = |name: &str| answer.get(name).is_some();
+    match () {
+        () if has("Listeners") || has("TargetGroups") || has("FunctionArn") => 0,
+        () if has("Rules") => 1,
+        () => 2,
+    }
+}
+
+fn forwards(by: &str, actions: Option<&Node>, place: impl Fn(&Node) -> Place) -> Vec<Forward> {
+    let mut forwards: Vec<Forward> = Vec::new();
+    for action in actions.map(Node::elements).unwrap_or_default() {
+        let several = action.at(&["ForwardConfig", "TargetGroups"]).map(Node::elements);
+        for target in several.unwrap_or_default().iter().chain([action]) {
+            let Some(target_group) = target.text_at(&["TargetGroupArn"]) else {
+                continue;
+            };
+            // The command line says a single one twice.
+            if forwards.iter().all(|known| known.target_group != target_group) {
+                forwards.push(Forward {
+                    target_group: target_group.to_owned(),
+                    by: by.to_owned(),
+                    place: place(target),
+                });
+            }
+        }
+    }
+    forwards
+}
+
+/// `…:listener-rule/app/NAME/ID/LISTENER/RULE` is a rule of `…:listener/app/NAME/ID/LISTENER`.
+fn listener_of_rule(arn: &str) -> String {
+    let listener = arn.rsplit_once('/').map_or(arn, |(listener, _)| listener);
+    listener.replacen(":listener-rule/", ":listener/", 1)
+}
+
+/// Attributes come without the name of what they belong to: the file's name has to hold it, or there is only one.
+fn read_attributes(attributes: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
+    let keys: Vec<&str> = attributes
+        .elements()
+        .iter()
+        .filter_map(|one| one.text_at(&["Key"]))
+        .collect();
+    if keys.contains(&MULTI_VALUE_ATTRIBUTE) {
+        let value = attribute(Some(attributes), MULTI_VALUE_ATTRIBUTE) == Some("true");
+        let mut groups: Vec<_> = deployment
+            .target_groups
+            .iter_mut()
+            .filter(|group| group.is_for_lambda)
+            .collect();
+        let only = groups.len() == 1;
+        let named = |name: &str| name.split('/').any(|part| part.len() > 2 && file.contains(part));
+        let group = groups
+            .iter_mut()
+            .find(|group| only || named(after_resource_type(&group.name)));
+        group
+            .ok_or(DescribedError::Whose("the name of the target group"))?
+            .multi_value_headers = Knowledge::Known(value);
+    } else if keys
+        .iter()
+        .any(|key| key.starts_with("routing.http.") && key.ends_with(".header_name"))
+        || keys.iter().any(|key| key.starts_with("routing.http.response."))
+    {
+        let renamed = attribute(Some(attributes), HEADER_ATTRIBUTE).filter(|name| !name.is_empty());
+        let only = deployment.listeners.len() == 1;
+        let listener = deployment.listeners.iter_mut().find(|listener| {
+            let own = listener.name.rsplit('/').next().unwrap_or_default();
+            only || (!own.is_empty() && file.contains(own))
+        });
+        listener
+            .ok_or(DescribedError::Whose("the last part of the listener's ARN"))?
+            .certificate_header = Knowledge::Known(renamed.map(str::to_owned));
+    }
+    // Attributes of load balancers say nothing that is looked at here.
+    Ok(())
+}
+
+/// `NAME/ID` of the ARN of a target group.
+fn after_resource_type(arn: &str) -> &str {
+    arn.split_once("targetgroup/").map_or(arn, |(_, after)| after)
+}
+
+fn unqualified(arn: &str) -> String {
+    arn.splitn(8, ':').take(7).collect::<Vec<_>>().join(":")
+}
+
+/// A statement of a function's policy is a permission, one of a bucket's a grant.
+fn read_statement(statement: &Node, place: Place, deployment: &mut Deployment) {
+    let resources = statement.get("Resource").map(Node::texts).unwrap_or_default();
+    let principal = match statement.get("Principal") {
+        Some(principal) => principal.texts().join(" "),
+        None => String::new(),
+    };
+    let Some(function) = resources.iter().find(|resource| resource.contains(":function:")) else {
+        let to = principal.clone();
+        let allowed: Grant = grant(&to, place, statement, None);
+        return deployment.grants.push(allowed);
+    };
+    let function = unqualified(function);
+    let source_arn = condition(statement, "aws:sourcearn");
+    // Which function a target group has is said nowhere else that is asked for.
+    if let Some(arn) = &source_arn {
+        let groups = deployment.target_groups.iter_mut();
+        for group in groups.filter(|group| matches_pattern(arn, &group.name)) {
+            group.functions.push(function.clone());
+        }
+    }
+    deployment.permissions.push(Permission {
+        name: statement.text_at(&["Sid"]).unwrap_or("without a name").to_owned(),
+        place,
+        source_account: condition(statement, "aws:sourceaccount"),
+        function,
+        principal,
+        source_arn,
+    });
+}
+
+/// The value of a condition, whatever compares it; names of conditions have no case.
+fn condition(statement: &Node, key: &str) -> Option<String> {
+    let operators = statement.get("Condition").map(Node::members).unwrap_or_default();
+    operators.iter().find_map(|(_, keys)| {
+        let keys = keys.members().iter();
+        keys.filter(|(name, _)| name.eq_ignore_ascii_case(key))
+            .find_map(|(_, value)| value.texts().first().map(|text| (*text).to_owned()))
+    })
+}
+
+/// `*` stands for any text.
+pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
+        return false;
+    };
+    if !pattern.contains('*') {
+        return rest.is_empty();
+    }
+    let mut last = "";
+    for part in parts {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+        last = part;
+    }
+    last.is_empty() || text.ends_with(last)
+}
+
+/// Answers about a bucket do not name it either, but there is one trust bucket: the file's name is its name.
+fn bucket<'a>(file: &str, place: Place, deployment: &'a mut Deployment) -> &'a mut Bucket {
+    let name = deployment
+        .functions
+        .iter()
+        .flat_map(|function| function.variables.values())
+        .filter_map(|value| value.split_once("s3://")?.1.split('/').next())
+        .next()
+        .unwrap_or(file)
+        .to_owned();
+    let index = match deployment.buckets.iter().position(|known| known.name == name) {
+        Some(index) => index,
+        None => {
+            deployment.buckets.push(Bucket {
+                name,
+                place,
+                blocks_public_access: Knowledge::Unknown("aws s3api get-public-access-block"),
+                is_versioned: Knowledge::Unknown("aws s3api get-bucket-versioning"),
+            });
+            deployment.buckets.len() - 1
+        }
+    };
+    #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
+    &mut deployment.buckets[index]
+}
+
+/// Authorizers and APIs, as `get-authorizers`, `get-rest-apis` and `get-apis` list them.
+fn read_api_item(item: &Node, place: Place, deployment: &mut Deployment) {
+    let any = |names: &[&str]| {
+        names
+            .iter()
+            .find_map(|name| item.text_at(&[name]))
+            .map(str::to_owned)
+    };
+    if let Some(uri) = any(&["authorizerUri", "AuthorizerUri"]) {
+        let is_rest = item.get("authorizerUri").is_some();
+        let function = uri
+            .split_once("/functions/")
+            .map_or(uri.as_str(), |(_, after)| after);
+        let function = function
+            .split_once("/invocations")
+            .map_or(function, |(before, _)| before);
+        let kept = any(&["authorizerResultTtlInSeconds", "AuthorizerResultTtlInSeconds"]);
+        deployment.authorizers.push(Authorizer {
+            name: any(&["name", "Name"]).unwrap_or_default(),
+            seconds: kept.unwrap_or_else(|| if is_rest { "300" } else { "0" }.to_owned()),
+            function: unqualified(function),
+            api: String::new(),
+            place,
+        });
+    } else if let Some(disabled) = any(&["disableExecuteApiEndpoint", "DisableExecuteApiEndpoint"]) {
+        deployment.apis.push(Api {
+            name: any(&["name", "Name"]).unwrap_or_default(),
+            has_default_endpoint: disabled != "true",
+            place,
+        });
+    }
+}
+
+fn text(node: &Node, name: &str) -> String {
+    match node.get(name).map(|node| &node.value) {
+        Some(Value::Text(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, text, expected) in [
+            ("a", "a", true),
+            ("a", "ab", false),
+            ("a*", "ab", true),
+            ("*b", "ab", true),
+            ("a*c*e", "abcde", true),
+            ("a*c*e", "abcd", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}
