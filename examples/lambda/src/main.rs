@@ -1,0 +1,22 @@
+//! The gate before anybody's own function: `lambda_http::run(service_fn(hello))` becomes `alb_mtls_alb::serve(…)`.
+
+use std::convert::Infallible;
+use std::process::ExitCode;
+
+use alb_mtls_gate::VerifiedClient;
+use lambda_http::http::{Request, Response};
+use lambda_http::{Body, tower::service_fn};
+
+async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    let client = request.extensions().get::<VerifiedClient>();
+    let name = client.map_or_else(
+        || "nobody".to_owned(),
+        |client| client.identity().subject.to_string(),
+    );
+    Ok(Response::new(Body::from(format!("hello {name}\n"))))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    alb_mtls_alb::serve(service_fn(hello)).await
+}

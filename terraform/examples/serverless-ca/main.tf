@@ -1,0 +1,69 @@
+# The gate with serverless-ca as the CA of its clients: its root is the trust anchor, its CRLs are read where it publishes them.
+
+terraform {
+  required_version = ">= 1.6"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.85"
+    }
+  }
+}
+
+variable "vpc_id" {
+  description = "VPC of the load balancer"
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "At least two public subnets of that VPC"
+  type        = list(string)
+}
+
+variable "certificate_arn" {
+  description = "ARN of the server's certificate in AWS Certificate Manager"
+  type        = string
+}
+
+variable "external_bucket" {
+  description = "The bucket to which serverless-ca publishes its bundle and CRLs"
+  type        = string
+}
+
+variable "project" {
+  description = "The project name that serverless-ca was given, with its environment where it has one"
+  type        = string
+  default     = "serverless"
+}
+
+variable "root_certificate" {
+  description = "File with the CA's root: aws s3 cp s3://BUCKET/PROJECT-root-ca.crt root.pem"
+  type        = string
+  default     = "root.pem"
+}
+
+module "gate" {
+  source = "../.."
+
+  name            = "alb-mtls"
+  package         = "${path.root}/../../../target/lambda/respond/bootstrap.zip"
+  vpc_id          = var.vpc_id
+  subnet_ids      = var.subnet_ids
+  certificate_arn = var.certificate_arn
+
+  anchors = { serverless-ca = file(var.root_certificate) }
+  crls = [
+    "s3://${var.external_bucket}/${var.project}-root-ca.crl",
+    "s3://${var.external_bucket}/${var.project}-issuing-ca.crl",
+  ]
+  environment = {
+    # A CRL of this CA lives for a day and ten minutes: a single missed run shall not lock everybody out.
+    MTLS_CRL_GRACE = "6h"
+  }
+}
+
+output "try_it" {
+  description = "A first request"
+  value       = module.gate.try_it
+}

@@ -1,0 +1,29 @@
+output "load_balancer_dns_name" {
+  description = "Name of the load balancer, to point your own name at"
+  value       = aws_lb.gate.dns_name
+}
+
+output "listener_arn" {
+  description = "ARN of the HTTPS listener"
+  value       = aws_lb_listener.https.arn
+}
+
+output "target_group_arn" {
+  description = "ARN of the target group that the HTTPS listener forwards to"
+  value       = aws_lb_target_group.gate.arn
+}
+
+output "function_name" {
+  description = "Name of the function behind that target group"
+  value       = aws_lambda_function.gate.function_name
+}
+
+output "role_name" {
+  description = "Role of the function, for the permissions that more sources need"
+  value       = aws_iam_role.gate.name
+}
+
+output "try_it" {
+  description = "A first request"
+  value       = "curl --cert client.pem --key client.key https://${aws_lb.gate.dns_name}/"
+}

@@ -1,0 +1,11 @@
+terraform {
+  required_version = ">= 1.6"
+
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+      # The first with header renaming on listeners.
+      version = ">= 5.85"
+    }
+  }
+}

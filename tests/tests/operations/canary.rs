@@ -1,0 +1,135 @@
+//! `tools/canary`: quiet while the gate refuses whom it must, loud when it does not.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::Output;
+
+use alb_mtls_tests::{Clients, binary, project};
+use local_alb::{ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, Target};
+use pki::{CertificateBuilder, CrlBuilder};
+
+use crate::load_balancer::{LoadBalancer, stdout};
+
+/// Clients of each kind as files, and the CRLs that revoke one of them.
+fn clients() -> Clients {
+    let clients = Clients::new();
+    let foreign = Clients::of("Foreign");
+    let revoked = clients.issue(CertificateBuilder::client("CN=revoked,O=Tests"));
+    clients.write_client("good", &clients.good);
+    clients.write_client("expired", &clients.expired());
+    clients.write_client("revoked", &revoked);
+    let (chain, key) = foreign.write_client("foreign", &foreign.good);
+    for file in [chain, key] {
+        std::fs::copy(&file, clients.directory().join(file.file_name().unwrap())).unwrap();
+    }
+    let crls = [
+        CrlBuilder::new().issued_by(&clients.root).unwrap().pem(),
+        CrlBuilder::new()
+            .revoke(&revoked)
+            .issued_by(&clients.issuing)
+            .unwrap()
+            .pem(),
+    ];
+    clients.write("crls.pem", &crls.concat());
+    clients
+}
+
+fn respond(clients: &Clients, variables: &[(&str, &str)]) -> Target {
+    let mut command = FunctionCommand::new(binary("respond"))
+        .variable("MTLS_ANCHORS", clients.anchors_source())
+        .output(FunctionOutput::Discard);
+    for (name, value) in variables {
+        command = command.variable(*name, *value);
+    }
+    Target::Function {
+        command,
+        concurrency: NonZeroUsize::MIN,
+    }
+}
+
+fn crls(clients: &Clients) -> String {
+    format!("file:{}", clients.directory().join("crls.pem").display())
+}
+
+async fn canary(balancer: &LoadBalancer, folder: &Path) -> Output {
+    tokio::process::Command::new(project().join("tools/canary"))
+        .arg(balancer.url())
+        .arg(folder)
+        .arg("--cacert")
+        .arg(&balancer.server_authority)
+        .output()
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_gate_that_refuses_whom_it_must_is_fine() {
+    let clients = clients();
+    let target = respond(&clients, &[("MTLS_CRLS", &crls(&clients))]);
+    let balancer = LoadBalancer::start(&clients, target, ClientCertificateHeaderCopies::Strip).await;
+    let output = canary(&balancer, clients.directory()).await;
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let names = ["good", "expired", "revoked", "foreign", "none", "forged"];
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), names.len(), "{text}");
+    for (line, name) in lines.iter().zip(names) {
+        assert!(line.starts_with(&format!("ok     {name}: ")), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn each_wrong_answer_is_named() {
+    let clients = clients();
+    let everything = crls(&clients);
+    let strip = ClientCertificateHeaderCopies::Strip;
+    let pass_on = ClientCertificateHeaderCopies::PassOn;
+    for (variables, copies, wrong) in [
+        (vec![], strip, vec!["revoked"]),
+        (
+            vec![("MTLS_MODE", "report")],
+            strip,
+            vec!["expired", "revoked", "foreign", "none", "forged"],
+        ),
+        (
+            vec![("MTLS_CRLS", everything.as_str()), ("MTLS_MODE", "optional")],
+            strip,
+            vec!["none", "forged"],
+        ),
+        // What a load balancer does with it is not documented: if it hands it over, this is how one learns.
+        (vec![("MTLS_CRLS", everything.as_str())], pass_on, vec!["forged"]),
+        (
+            vec![("MTLS_CRLS", "file:/nowhere")],
+            strip,
+            vec!["good", "expired", "revoked", "foreign", "none"],
+        ),
+    ] {
+        let balancer = LoadBalancer::start(&clients, respond(&clients, &variables), copies).await;
+        let output = canary(&balancer, clients.directory()).await;
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{variables:?}: {text}");
+        let found: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("WRONG  ")?.split(':').next())
+            .collect();
+        for name in wrong {
+            assert!(found.contains(&name), "{variables:?}: {name} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_or_a_wrong_usage_is_no_wrong_answer() {
+    let clients = Clients::new();
+    let output = std::process::Command::new(project().join("tools/canary"))
+        .args(["https://localhost:1/"])
+        .arg(clients.directory())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("good.pem"));
+    let output = std::process::Command::new(project().join("tools/canary"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -1,0 +1,106 @@
+//! The guides in `docs/`: their commands run, and their links lead somewhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use alb_mtls_tests::{Clients, binary, project};
+use pki::chain_pem;
+
+fn guides() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(project().join("docs")).unwrap();
+    let mut guides: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    guides.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    guides.sort();
+    assert!(guides.len() >= 8, "{guides:?}");
+    guides
+}
+
+/// The blocks of a guide that are marked to be run, in order, as one script.
+fn script(guide: &Path) -> String {
+    let text = std::fs::read_to_string(guide).unwrap();
+    let blocks = text.split("<!-- run").skip(1).map(|after| {
+        let (_, block) = after.split_once("```sh\n").unwrap();
+        block.split_once("```").unwrap().0
+    });
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a script in a folder, with our command line on the path.
+fn run(script: &str, folder: &Path) -> (bool, String) {
+    let command_line = binary("alb-mtls");
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &format!("exec 2>&1; {script}")])
+        .env(
+            "PATH",
+            format!("{}:{path}", command_line.parent().unwrap().display()),
+        )
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+    )
+}
+
+#[test]
+fn the_commands_of_each_guide_do_what_it_says() {
+    let mut run_guides = Vec::new();
+    for guide in guides() {
+        let script = script(&guide);
+        if script.is_empty() {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        prepare(folder.path());
+        // A file for batch issuance asks nobody; the guide's reader is asked.
+        let script = script.replace("openssl ca ", "openssl ca -batch ");
+        let (succeeded, output) = run(&script, folder.path());
+        assert!(succeeded, "{}:\n{output}", guide.display());
+        run_guides.push(guide.file_stem().unwrap().to_str().unwrap().to_owned());
+    }
+    assert_eq!(run_guides, ["from-zero", "operations", "rotation"]);
+}
+
+#[test]
+fn a_guide_whose_command_fails_is_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let (succeeded, output) = run("alb-mtls bundle lint nowhere.pem\ntrue", folder.path());
+    assert!(!succeeded && output.contains("nowhere.pem"), "{output}");
+}
+
+/// What readers have when they come to a guide.
+fn prepare(folder: &Path) {
+    std::fs::copy(project().join("template.yaml"), folder.join("template.yaml")).unwrap();
+    for (name, clients) in [("old", Clients::of("Old")), ("new", Clients::of("New"))] {
+        std::fs::write(folder.join(format!("{name}-root.pem")), clients.root.pem()).unwrap();
+        let chain = chain_pem([&clients.good, &clients.issuing]);
+        std::fs::write(folder.join(format!("{name}-client.pem")), chain).unwrap();
+    }
+}
+
+#[test]
+fn every_link_to_a_file_leads_to_one() {
+    let mut links = 0;
+    for text in guides().into_iter().chain([project().join("README.md")]) {
+        let content = std::fs::read_to_string(&text).unwrap();
+        for link in content
+            .split("](")
+            .skip(1)
+            .filter_map(|after| after.split(')').next())
+        {
+            let file = link.split('#').next().unwrap();
+            if file.is_empty() || file.contains("://") {
+                continue;
+            }
+            assert!(
+                text.parent().unwrap().join(file).exists(),
+                "{}: {link}",
+                text.display()
+            );
+            links += 1;
+        }
+    }
+    assert!(links >= 8, "only {links} links");
+}
