@@ -14,12 +14,13 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up has failed"
 )]
 
 mod clients;
 mod function;
-mod servers;
+mod large_crl;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,7 +28,8 @@ use std::sync::Mutex;
 
 pub use clients::{Clients, certificate_headers, client_headers, header_of};
 pub use function::{Answer, Function, TARGET_GROUP, event};
-pub use servers::Moto;
+pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
+pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 
 /// The built binary of a package, in the profile of the tests. Cargo has built it when the workspace was built;
 /// asking again makes sure that it is today's.

@@ -1,5 +1,6 @@
 //! Fetching: from sources to documents, side by side, within a deadline.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -26,7 +27,20 @@ pub struct Loader {
 pub struct Deadline {
     at: Instant,
     allowed: Duration,
+    throttling: Throttling,
 }
+
+/// What becomes of a service that asks for fewer requests, after the SDK's own attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Throttling {
+    /// It is asked again until the deadline: many processes that start together share one limit.
+    WaitOut,
+    /// It counts as failed.
+    GiveUp,
+}
+
+/// Between two attempts at a service that limits the rate of requests, in milliseconds.
+const THROTTLED_DELAY: RangeInclusive<u64> = 200..=800;
 
 impl Deadline {
     /// So long from now.
@@ -34,6 +48,16 @@ impl Deadline {
         Self {
             at: Instant::now() + allowed,
             allowed,
+            throttling: Throttling::WaitOut,
+        }
+    }
+
+    /// The same for a caller who has something to go on with: a service that limits the rate of requests has failed.
+    #[must_use]
+    pub(crate) fn without_waiting_for_throttling(self) -> Self {
+        Self {
+            throttling: Throttling::GiveUp,
+            ..self
         }
     }
 }
@@ -78,10 +102,23 @@ impl Loader {
             origin,
             problem,
         };
-        let fetching = self.fetch_located(source, known, limit);
-        match tokio::time::timeout_at(deadline.at, fetching).await {
-            Ok(outcome) => outcome.map_err(error),
-            Err(_) => Err(error((None, SourceProblem::Timeout(deadline.allowed)))),
+        let mut throttled = None;
+        loop {
+            let fetching = self.fetch_located(source, known, limit);
+            match tokio::time::timeout_at(deadline.at, fetching).await {
+                Ok(Err(problem @ (_, SourceProblem::Throttled(_))))
+                    if deadline.throttling == Throttling::WaitOut =>
+                {
+                    throttled = Some(problem);
+                }
+                Ok(outcome) => return outcome.map_err(error),
+                Err(_) => {
+                    let timeout = (None, SourceProblem::Timeout(deadline.allowed));
+                    return Err(error(throttled.unwrap_or(timeout)));
+                }
+            }
+            let delay = Duration::from_millis(fastrand::u64(THROTTLED_DELAY));
+            tokio::time::sleep_until(deadline.at.min(Instant::now() + delay)).await;
         }
     }
 

@@ -187,6 +187,10 @@ impl Trust {
         } else {
             patience
         };
+        let deadline = match self.state().schedule.standing(now) {
+            Standing::TooOld => Deadline::after(patience),
+            Standing::Fresh | Standing::Due => Deadline::after(patience).without_waiting_for_throttling(),
+        };
         let LookUp {
             material: found,
             change,
@@ -197,7 +201,7 @@ impl Trust {
             &self.sources(),
             self.settings.missing_lists(),
             material,
-            Deadline::after(patience),
+            deadline,
         )
         .await;
         events::tolerated(&tolerated);

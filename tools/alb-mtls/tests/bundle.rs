@@ -18,10 +18,11 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use moto::{moto, store};
+use moto::store;
 use pki::{CertificateBuilder, KeyKind};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_servers::Moto;
 
 fn ca(name: &str) -> String {
     let builder = CertificateBuilder::root(&format!("CN={name},O=Bundle Tests"));
@@ -54,7 +55,7 @@ impl Directory {
             .args(arguments)
             .current_dir(self.0.path())
             .env_clear()
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto().port))
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", Moto::shared().port()))
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -467,7 +468,7 @@ fn without_a_region_it_says_what_to_set() {
         .args(["bundle", "lint", "ssm:/anchors"])
         .current_dir(directory.0.path())
         .env_clear()
-        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", moto().port))
+        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", Moto::shared().port()))
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .output()
         .unwrap();

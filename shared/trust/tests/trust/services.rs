@@ -1,23 +1,23 @@
 //! Trust material in SSM Parameter Store and S3, before moto's server, with a proxy between that makes things go
 //! wrong.
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::moto::{moto, sdk_config, store};
-use crate::support::proxy::{Fault, Proxy};
+use crate::support::moto::{sdk_config, store};
 use crate::support::{ca, names, settings, start};
 use alb_mtls_trust::{Deadlines, Loader, Snapshot, Trust, TrustSettings, Unavailable};
 use alb_mtls_verifier::Fingerprint;
 use aws_sdk_ssm::types::ParameterType;
+use test_servers::{Fault, FaultProxy, Moto};
 use tokio::sync::watch;
 
 /// Trust that reaches the services through the proxy.
-fn trust_through(proxy: &Proxy, settings: TrustSettings) -> Trust {
-    Trust::new(settings).with_loader(Loader::with_sdk_config(sdk_config(proxy.port)))
+fn trust_through(proxy: &FaultProxy, settings: TrustSettings) -> Trust {
+    Trust::new(settings).with_loader(Loader::with_sdk_config(sdk_config(proxy.port())))
 }
 
-async fn proxy() -> Proxy {
-    Proxy::before(moto().port).await
+async fn proxy() -> FaultProxy {
+    FaultProxy::before(Moto::shared().port()).await
 }
 
 /// What is said when these anchors cannot be loaded.
@@ -28,16 +28,6 @@ async fn failure(anchors: &str) -> String {
         .await
         .unwrap_err();
     error.to_string()
-}
-
-fn ssm_error(code: &str) -> Fault {
-    let body = format!(r#"{{"__type":"{code}","message":"as the test wants it"}}"#);
-    Fault::Answer(400, "content-type: application/x-amz-json-1.1\r\n", body)
-}
-
-fn s3_error(status: u16, code: &str) -> Fault {
-    let body = format!("<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>");
-    Fault::Answer(status, "content-type: application/xml\r\n", body)
 }
 
 async fn load(anchors: &str) -> Arc<Snapshot> {
@@ -199,37 +189,37 @@ async fn says_which_permission_may_be_missing() {
     for (anchors, fault, words) in [
         (
             "ssm:/denied/one",
-            ssm_error("AccessDeniedException"),
+            Fault::ssm_error("AccessDeniedException"),
             "ssm:GetParameter on it, and kms:Decrypt",
         ),
         (
             "ssm:/denied/*",
-            ssm_error("AccessDeniedException"),
+            Fault::ssm_error("AccessDeniedException"),
             "ssm:GetParametersByPath on it",
         ),
         (
             "ssm:/denied/one",
-            ssm_error("InvalidKeyId"),
+            Fault::ssm_error("InvalidKeyId"),
             "kms:Decrypt on the parameter's key",
         ),
         (
             "s3://denied/key",
-            s3_error(403, "AccessDenied"),
+            Fault::s3_error(403, "AccessDenied"),
             "s3:GetObject on it",
         ),
         (
             "s3://denied/key",
-            s3_error(403, "AccessDenied"),
+            Fault::s3_error(403, "AccessDenied"),
             "without s3:ListBucket on the bucket a missing object looks the same",
         ),
         (
             "s3://denied/key?versionId=v1",
-            s3_error(403, "AccessDenied"),
+            Fault::s3_error(403, "AccessDenied"),
             "s3:GetObjectVersion on it",
         ),
         (
             "s3://denied/key?owner=111122223333",
-            s3_error(403, "AccessDenied"),
+            Fault::s3_error(403, "AccessDenied"),
             "must belong to the `owner`",
         ),
     ] {
@@ -518,7 +508,7 @@ async fn a_parameter_added_to_or_taken_from_a_path_is_seen() {
 /// wait.
 async fn ask_at_once(
     trust: Arc<Trust>,
-    proxy: &Proxy,
+    proxy: &FaultProxy,
     now: alb_mtls_verifier::Timestamp,
     count: usize,
 ) -> Vec<Result<Arc<Snapshot>, Unavailable>> {
@@ -650,7 +640,7 @@ async fn survives_an_outage_of_parameter_store_of_any_kind() {
     for (name, fault, words) in [
         (
             "throttling",
-            ssm_error("ThrottlingException"),
+            Fault::ssm_error("ThrottlingException"),
             "limits the rate of requests (400 ThrottlingException",
         ),
         (
@@ -686,10 +676,10 @@ async fn survives_an_outage_of_s3_of_any_kind() {
     for (name, fault, words) in [
         (
             "throttling",
-            s3_error(503, "SlowDown"),
+            Fault::s3_error(503, "SlowDown"),
             "limits the rate of requests (503 SlowDown",
         ),
-        ("500", s3_error(500, "InternalError"), "500 InternalError"),
+        ("500", Fault::s3_error(500, "InternalError"), "500 InternalError"),
         (
             "no answer",
             Fault::Hold(never),
@@ -736,7 +726,7 @@ async fn a_burst_of_throttling_at_start_is_sat_out() {
     proxy.decide(move |_| {
         answers += 1;
         if answers <= 2 {
-            ssm_error("ThrottlingException")
+            Fault::ssm_error("ThrottlingException")
         } else {
             Fault::None
         }
@@ -747,6 +737,47 @@ async fn a_burst_of_throttling_at_start_is_sat_out() {
             .await
             .is_ok()
     );
+    assert_eq!(proxy.take_requests().len(), 3);
+}
+
+/// Parameter Store allows 40 requests a second by default, for the whole account.
+#[tokio::test]
+async fn a_hundred_starts_at_once_share_the_services_limit_and_all_of_them_load() {
+    const A_SECOND: usize = 40;
+    store().put_parameter("/cold-starts/anchors", &ca("One")).await;
+    let proxy = proxy().await;
+    let (mut second, mut answered) = (Instant::now(), 0);
+    proxy.decide(move |_| {
+        if second.elapsed() >= Duration::from_secs(1) {
+            (second, answered) = (Instant::now(), 0);
+        }
+        answered += 1;
+        if answered > A_SECOND {
+            Fault::ssm_error("ThrottlingException")
+        } else {
+            Fault::None
+        }
+    });
+    let starts = (0..100).map(|_| {
+        let trust = trust_through(&proxy, settings("ssm:/cold-starts/anchors"));
+        tokio::spawn(async move { trust.load(start()).await })
+    });
+    for start in starts.collect::<Vec<_>>() {
+        start.await.unwrap().unwrap();
+    }
+}
+
+/// Who has material to go on with does not keep a request waiting for more.
+#[tokio::test]
+async fn throttling_of_a_refresh_is_not_sat_out() {
+    store().put_parameter("/not-sat-out/anchors", &ca("One")).await;
+    let proxy = proxy().await;
+    let trust = trust_through(&proxy, settings("ssm:/not-sat-out/anchors"));
+    let now = start();
+    trust.load(now).await.unwrap();
+    proxy.take_requests();
+    proxy.always(Fault::ssm_error("ThrottlingException"));
+    trust.snapshot(now.plus_seconds(300)).await.unwrap();
     assert_eq!(proxy.take_requests().len(), 3);
 }
 
@@ -841,7 +872,7 @@ async fn one_failing_source_of_several_keeps_the_whole_snapshot_as_it_was() {
     store.put_parameter("/partial/a", &ca("New A")).await;
     proxy.decide(|request| {
         if request.body.contains("/partial/b") {
-            ssm_error("AccessDeniedException")
+            Fault::ssm_error("AccessDeniedException")
         } else {
             Fault::None
         }
@@ -860,7 +891,7 @@ async fn without_credentials_it_says_so() {
     let config = aws_config::SdkConfig::builder()
         .behavior_version(aws_config::BehaviorVersion::v2026_01_12())
         .region(aws_config::Region::new("eu-central-1"))
-        .endpoint_url(format!("http://127.0.0.1:{}", moto().port))
+        .endpoint_url(format!("http://127.0.0.1:{}", Moto::shared().port()))
         .build();
     let trust = Trust::new(settings("ssm:/nobody/anchors")).with_loader(Loader::with_sdk_config(config));
     let error = trust.load(start()).await.unwrap_err().to_string();

@@ -2,8 +2,6 @@
 
 #[cfg(feature = "aws")]
 pub(crate) mod moto;
-#[cfg(feature = "aws")]
-pub(crate) mod proxy;
 
 use std::time::Duration;
 

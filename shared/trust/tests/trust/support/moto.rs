@@ -1,60 +1,10 @@
-//! Moto's server, one for each test binary. It ends with the test process, however that ends: its standard input is
-//! a pipe of ours.
-
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::OnceLock;
+//! What an operator does with the SDK to the services that moto's server stands in for.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ssm::types::ParameterType;
-
-const SERVE: &str = "
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False)
-server.start()
-print(server.get_host_and_port()[1], flush=True)
-sys.stdin.read()
-";
-
-pub(crate) struct Moto {
-    pub(crate) port: u16,
-    _process: Child,
-    _ends_with_us: ChildStdin,
-}
-
-/// The server of this test binary; started when first asked for.
-pub(crate) fn moto() -> &'static Moto {
-    static MOTO: OnceLock<Moto> = OnceLock::new();
-    MOTO.get_or_init(|| {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
-        assert!(
-            python.exists(),
-            "{} is missing: `make test` sets it up, or `python3 -m venv .venv && .venv/bin/pip install -r \
-             tests/requirements.txt` in the repository",
-            python.display()
-        );
-        let mut process = Command::new(python)
-            .args(["-c", SERVE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Moto {
-            port: line.trim().parse().expect("moto's server prints its port"),
-            _ends_with_us: process.stdin.take().unwrap(),
-            _process: process,
-        }
-    })
-}
+use test_servers::Moto;
 
 /// The SDK's configuration for a service at this port of this machine.
 pub(crate) fn sdk_config(port: u16) -> SdkConfig {
@@ -75,7 +25,7 @@ pub(crate) struct Store {
 
 /// What an operator does to the services, past any proxy.
 pub(crate) fn store() -> Store {
-    let config = sdk_config(moto().port);
+    let config = sdk_config(Moto::shared().port());
     let s3 = aws_sdk_s3::config::Builder::from(&config)
         .force_path_style(true)
         .build();

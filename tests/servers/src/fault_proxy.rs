@@ -1,5 +1,3 @@
-//! A proxy in front of an HTTP server that makes things go wrong on request, and counts what passes.
-
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -9,14 +7,16 @@ use tokio::task::JoinHandle;
 
 /// What a client asked.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub struct ProxiedRequest {
     /// Names and values, as sent.
-    pub(crate) headers: String,
-    pub(crate) body: String,
+    pub headers: String,
+    /// As text.
+    pub body: String,
 }
 
-impl Request {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+impl ProxiedRequest {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -24,14 +24,14 @@ impl Request {
     }
 
     /// Whether it asks for this operation of SSM.
-    pub(crate) fn is_ssm(&self, operation: &str) -> bool {
+    pub fn is_ssm(&self, operation: &str) -> bool {
         self.header("x-amz-target") == Some(&format!("AmazonSSM.{operation}"))
     }
 }
 
 /// What happens to a request.
-#[derive(Clone)]
-pub(crate) enum Fault {
+#[derive(Clone, Debug)]
+pub enum Fault {
     /// It passes.
     None,
     /// An answer of this status with these headers and body.
@@ -46,31 +46,55 @@ pub(crate) enum Fault {
     Hold(watch::Receiver<bool>),
 }
 
-type Decide = Box<dyn FnMut(&Request) -> Fault + Send>;
+impl Fault {
+    /// An error of SSM as it words them.
+    pub fn ssm_error(code: &str) -> Self {
+        let body = format!(r#"{{"__type":"{code}","message":"as the test wants it"}}"#);
+        Self::Answer(400, "content-type: application/x-amz-json-1.1\r\n", body)
+    }
 
+    /// An error of S3 as it words them.
+    pub fn s3_error(status: u16, code: &str) -> Self {
+        let body = format!("<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>");
+        Self::Answer(status, "content-type: application/xml\r\n", body)
+    }
+}
+
+type Decide = Box<dyn FnMut(&ProxiedRequest) -> Fault + Send>;
+
+/// A proxy in front of an HTTP server that makes things go wrong on request, and counts what passes. It lives as long as
+/// the asynchronous runtime that it was started in.
 #[derive(Clone)]
-pub(crate) struct Proxy {
-    pub(crate) port: u16,
+pub struct FaultProxy {
+    port: u16,
     shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for FaultProxy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "FaultProxy({})", self.port)
+    }
 }
 
 struct Shared {
     upstream: u16,
     decide: Mutex<Decide>,
-    requests: Mutex<Vec<Request>>,
+    requests: Mutex<Vec<ProxiedRequest>>,
+    statuses: Mutex<Vec<u16>>,
     arrived: watch::Sender<usize>,
     listening: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl Proxy {
+impl FaultProxy {
     /// A proxy in front of a port of this machine. Everything passes at first.
-    pub(crate) async fn before(upstream: u16) -> Self {
+    pub async fn before(upstream: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             upstream,
             decide: Mutex::new(Box::new(|_| Fault::None)),
             requests: Mutex::default(),
+            statuses: Mutex::default(),
             arrived: watch::Sender::new(0),
             listening: Mutex::default(),
         });
@@ -79,40 +103,60 @@ impl Proxy {
         this
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What AWS SDKs take as `AWS_ENDPOINT_URL`.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The variables with which a function finds the services behind it.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        crate::variables(self.endpoint())
+    }
+
     /// Decides from now on what happens to each request.
-    pub(crate) fn decide(&self, decide: impl FnMut(&Request) -> Fault + Send + 'static) {
+    pub fn decide(&self, decide: impl FnMut(&ProxiedRequest) -> Fault + Send + 'static) {
         *self.shared.decide.lock().unwrap() = Box::new(decide);
     }
 
     /// From now on the same happens to every request.
-    pub(crate) fn always(&self, fault: Fault) {
+    pub fn always(&self, fault: Fault) {
         self.decide(move |_| fault.clone());
     }
 
     /// From now on everything passes.
-    pub(crate) fn recover(&self) {
+    pub fn recover(&self) {
         self.always(Fault::None);
     }
 
     /// From now on connections are refused.
-    pub(crate) async fn refuse_connections(&self) {
+    pub async fn refuse_connections(&self) {
         let listening = self.shared.listening.lock().unwrap().take().unwrap();
         listening.abort();
         listening.await.unwrap_err();
     }
 
     /// From now on connections are accepted again.
-    pub(crate) async fn accept_connections(&self) {
+    pub async fn accept_connections(&self) {
         self.listen(TcpListener::bind(("127.0.0.1", self.port)).await.unwrap());
     }
 
     /// What has been asked since the last call.
-    pub(crate) fn take_requests(&self) -> Vec<Request> {
+    pub fn take_requests(&self) -> Vec<ProxiedRequest> {
         std::mem::take(&mut *self.shared.requests.lock().unwrap())
     }
 
+    /// The statuses that the server has answered with since the last call.
+    pub fn take_statuses(&self) -> Vec<u16> {
+        std::mem::take(&mut *self.shared.statuses.lock().unwrap())
+    }
+
     /// Waits until so many requests have come in all.
-    pub(crate) async fn arrived(&self, count: usize) {
+    pub async fn arrived(&self, count: usize) {
         let mut arrived = self.shared.arrived.subscribe();
         arrived.wait_for(|arrived| *arrived >= count).await.unwrap();
     }
@@ -172,12 +216,19 @@ impl Shared {
         upstream.write_all(request).await?;
         let mut answer = Vec::new();
         upstream.read_to_end(&mut answer).await?;
+        let status_line =
+            String::from_utf8_lossy(answer.split(|octet| *octet == b'\r').next().unwrap_or_default());
+        let status = status_line
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse::<u16>().ok());
+        self.statuses.lock().unwrap().extend(status);
         Ok(answer)
     }
 }
 
 /// Reads a request with a body of known length; what it returns asks the server to close the connection afterwards.
-async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, Request)>> {
+async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, ProxiedRequest)>> {
     let mut bytes = Vec::new();
     let head_length = loop {
         if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -189,7 +240,7 @@ async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>
     };
     let head = String::from_utf8_lossy(&bytes[..head_length]).into_owned();
     let (line, headers) = head.split_once("\r\n").unwrap();
-    let mut request = Request {
+    let mut request = ProxiedRequest {
         headers: headers.to_owned(),
         body: String::new(),
     };
