@@ -1,9 +1,15 @@
 //! What operators run besides the functions: the canary, and the gate in a container.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 mod axum_example;
 mod canary;
 mod guides;
 mod load_balancer;
+mod manifests;
 mod terraform;

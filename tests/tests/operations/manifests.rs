@@ -1,0 +1,72 @@
+//! `examples/kubernetes`: what its parts must agree on. No cluster is asked.
+
+use std::process::Command;
+
+use alb_mtls_tests::project;
+use serde_json::{Value, json};
+
+/// The objects of the manifest.
+fn manifest() -> Vec<Value> {
+    let read = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
+    let output = Command::new(project().join(".venv/bin/python"))
+        .args(["-c", read])
+        .arg(project().join("examples/kubernetes/alb-mtls.yaml"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn of_kind(manifest: &[Value], kind: &str) -> Value {
+    let mut found = manifest.iter().filter(|object| object["kind"] == kind);
+    let object = found.next().unwrap().clone();
+    assert!(found.next().is_none(), "one {kind}");
+    object
+}
+
+#[test]
+fn the_ingress_reaches_the_pods_through_mutual_tls_alone() {
+    let manifest = manifest();
+    let ingress = of_kind(&manifest, "Ingress");
+    let annotation = |name: &str| {
+        let text = &ingress["metadata"]["annotations"][format!("alb.ingress.kubernetes.io/{name}")];
+        text.as_str().unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    let read = |name: &str| serde_json::from_str::<Value>(&annotation(name)).unwrap();
+    assert_eq!(read("listen-ports"), json!([{"HTTPS": 443}]));
+    assert_eq!(
+        read("mutual-authentication"),
+        json!([{"port": 443, "mode": "passthrough"}])
+    );
+
+    let pod = &of_kind(&manifest, "Deployment")["spec"]["template"];
+    let container = &pod["spec"]["containers"][0];
+    let variables = container["env"].as_array().unwrap();
+    let header = variables
+        .iter()
+        .find(|variable| variable["name"] == "MTLS_HEADER")
+        .unwrap();
+    assert_eq!(
+        annotation("listener-attributes.HTTPS-443"),
+        format!(
+            "routing.http.request.x_amzn_mtls_clientcert.header_name={}",
+            header["value"].as_str().unwrap()
+        )
+    );
+
+    let policy = &of_kind(&manifest, "NetworkPolicy")["spec"];
+    assert_eq!(policy["podSelector"]["matchLabels"], pod["metadata"]["labels"]);
+    assert_eq!(policy["policyTypes"], json!(["Ingress"]));
+    let rules = policy["ingress"].as_array().unwrap();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(
+        rules[0]["ports"][0]["port"],
+        container["ports"][0]["containerPort"]
+    );
+    let sources = rules[0]["from"].as_array().unwrap();
+    assert!(!sources.is_empty() && sources.iter().all(|source| source["ipBlock"].is_object()));
+}
