@@ -6,18 +6,20 @@ use std::time::{Duration, Instant};
 use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
 use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
-use http::Method;
 use http::header::{HOST, USER_AGENT};
+use http::{HeaderValue, Method};
 use http::request::Parts;
 
 use crate::ShadowDifference;
 use crate::authorization::{self, Active, Asked};
 use crate::bound_token::BoundTokens;
+use crate::presented::Presented;
 use crate::record::{Outcome, Recorder, StandardOutput};
-use crate::recording::{Account, RecordSettings, Recording};
+use crate::recording::{Account, Recording};
 use crate::refusal::Refusal;
 use crate::settings::{GateSettings, Mode, Settings};
 use crate::target_groups::TargetGroups;
+use crate::verdicts::Verdicts;
 
 /// Decides about requests. One gate serves a process; it is shared, and every decision uses one snapshot of the trust
 /// material from start to end.
@@ -29,6 +31,7 @@ pub struct Gate {
     recording: Recording,
     public: Option<Arc<dyn PublicRequests>>,
     bound_tokens: Option<BoundTokens>,
+    verdicts: Verdicts,
 }
 
 /// Says which requests pass without a certificate, such as those of a route that the operator opened.
@@ -118,12 +121,13 @@ impl Gate {
     /// A gate that loads its trust material at the first request, or when [`Gate::load`] is called.
     pub fn new(settings: Settings) -> Self {
         Self {
-            trust: Trust::new(settings.trust),
+            trust: Trust::new(settings.trust).with_authorization(settings.authorization.clone()),
             bound_tokens: settings.gate.bound_token.clone().map(BoundTokens::new),
-            settings: settings.gate,
-            authorization: AuthorizationSettings::default(),
-            recording: Recording::new(RecordSettings::default(), Box::new(StandardOutput)),
+            authorization: settings.authorization,
+            recording: Recording::new(settings.gate.records.clone(), Box::new(StandardOutput)),
             public: None,
+            verdicts: Verdicts::new(settings.gate.verdicts),
+            settings: settings.gate,
         }
     }
 
@@ -139,6 +143,17 @@ impl Gate {
     pub fn with_public_requests(mut self, public: Arc<dyn PublicRequests>) -> Self {
         self.public = Some(public);
         self
+    }
+
+    /// When the client's certificate expires, if that is near enough to tell.
+    pub(crate) fn expiry_to_tell(&self, client: &VerifiedClient, now: Timestamp) -> Option<HeaderValue> {
+        let not_after = client.identity().validity.not_after;
+        let seconds_left = not_after.unix_seconds().saturating_sub(now.unix_seconds());
+        let hint = i64::try_from(self.settings.renewal_hint?.as_secs()).unwrap_or(i64::MAX);
+        if seconds_left > hint {
+            return None;
+        }
+        HeaderValue::from_str(&not_after.to_string()).ok()
     }
 
     /// The settings that it was made with.
@@ -165,7 +180,7 @@ impl Gate {
 
     /// The decision, and what it was made by.
     pub(crate) async fn decide_fully(&self, request: &Parts, now: Timestamp) -> Judgement {
-        self.decide_by(request, Presented::ToLoadBalancer, now).await
+        self.decide_by(request, Edge::LoadBalancer, now).await
     }
 
     /// Decides about a request whose client presented its certificates to another edge than a load balancer, such as
@@ -177,13 +192,13 @@ impl Gate {
         presented: Result<PresentedChain, Refusal>,
         now: Timestamp,
     ) -> Judgement {
-        self.decide_by(request, Presented::ToEdge(presented), now).await
+        self.decide_by(request, Edge::Other(presented), now).await
     }
 
-    async fn decide_by(&self, request: &Parts, presented: Presented, now: Timestamp) -> Judgement {
+    async fn decide_by(&self, request: &Parts, edge: Edge, now: Timestamp) -> Judgement {
         let started = Instant::now();
         let mut findings = Findings::default();
-        let verdict = self.judge(request, presented, now, &mut findings).await;
+        let verdict = self.judge(request, edge, now, &mut findings).await;
         let verdict = self.check_token(request, verdict, now, &mut findings).await;
         let verdict = self.ask_policies(request, verdict, now, &mut findings).await;
         findings.shadow = self.compare_with_shadow(request, &verdict, &findings, now);
@@ -220,6 +235,7 @@ impl Gate {
             shadow: None,
             client: None,
             snapshot: None,
+            is_remembered: false,
             method: "",
             path: "",
             alb_trace_id: None,
@@ -233,13 +249,13 @@ impl Gate {
     async fn judge(
         &self,
         request: &Parts,
-        presented: Presented,
+        edge: Edge,
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<Verdict, Refusal> {
         let ingress = request.extensions.get::<Ingress>();
         self.check_target_group(ingress)?;
-        if matches!(presented, Presented::ToLoadBalancer) && is_health_check(request, ingress) {
+        if matches!(edge, Edge::LoadBalancer) && is_health_check(request, ingress) {
             return Ok(Verdict::HealthCheck);
         }
         if self
@@ -249,19 +265,51 @@ impl Gate {
         {
             return Ok(Verdict::Public);
         }
-        let chain = match presented {
-            Presented::ToLoadBalancer => self.settings.read_header(&request.headers)?,
-            Presented::ToEdge(chain) => chain?,
+        let presented = match edge {
+            Edge::LoadBalancer => self.settings.header_of(&request.headers)?,
+            Edge::Other(chain) => Presented::Chain(chain?),
         };
-        let snapshot = self
-            .trust
-            .snapshot(now)
-            .await
-            .map_err(|unavailable| Refusal::NoTrustMaterial(unavailable.to_string()))?;
-        let verdict = snapshot.verifier().verify(&chain, now);
+        let verdict = self.verdict(&presented, now, findings).await?;
+        Ok(Verdict::Client(verdict))
+    }
+
+    /// The verdict about what was presented, by signatures or by memory.
+    async fn verdict(
+        &self,
+        presented: &Presented<'_>,
+        now: Timestamp,
+        findings: &mut Findings,
+    ) -> Result<VerifiedClient, Refusal> {
+        let presentation = presented.presentation(&self.settings);
+        let snapshot = match self.trust.snapshot(now).await {
+            Ok(snapshot) => snapshot,
+            Err(unavailable) => {
+                // What is refused without trust material is refused for what it is.
+                presented.decode(&self.settings)?;
+                return Err(Refusal::NoTrustMaterial(unavailable.to_string()));
+            }
+        };
+        let recall = |presentation| self.verdicts.recall(presentation, &snapshot, now);
+        let verdict = match presentation.as_ref().and_then(recall) {
+            Some(verdict) => {
+                findings.is_remembered = true;
+                if snapshot.shadow().is_some() {
+                    findings.chain = Some(presented.decode(&self.settings)?);
+                }
+                verdict
+            }
+            None => {
+                let chain = presented.decode(&self.settings)?;
+                let verdict = snapshot.verifier().verify(&chain, now);
+                if let Some(presentation) = &presentation {
+                    self.verdicts.remember(presentation, &snapshot, now, &verdict);
+                }
+                findings.chain = Some(chain);
+                verdict
+            }
+        };
         findings.snapshot = Some(snapshot);
-        findings.chain = Some(chain);
-        Ok(Verdict::Client(verdict?))
+        Ok(verdict?)
     }
 
     /// Asks the policies about everybody who would pass and is not let through unseen.
@@ -427,6 +475,7 @@ impl Gate {
             shadow: findings.shadow.as_ref(),
             client,
             snapshot: findings.snapshot.as_deref(),
+            is_remembered: findings.is_remembered,
             method: request.method.as_str(),
             path: shortened(request.uri.path()),
             alb_trace_id: trace_id.and_then(|value| value.to_str().ok()),
@@ -438,11 +487,11 @@ impl Gate {
 }
 
 /// Where the client presented its certificates.
-enum Presented {
+enum Edge {
     /// To a load balancer, which put them into a header.
-    ToLoadBalancer,
+    LoadBalancer,
     /// To another edge, which hands them over.
-    ToEdge(Result<PresentedChain, Refusal>),
+    Other(Result<PresentedChain, Refusal>),
 }
 
 /// What was found out on the way to a verdict.
@@ -452,8 +501,10 @@ struct Findings {
     /// The verified client of a request that is refused all the same.
     client: Option<VerifiedClient>,
     token: Option<TokenIdentity>,
-    /// What the client presented, once it was judged.
+    /// What the client presented, once it was judged, if somebody needs it.
     chain: Option<PresentedChain>,
+    /// Whether the verdict is one of before.
+    is_remembered: bool,
     /// Ids of the policies that decided.
     policies: Vec<Arc<str>>,
     shadow: Option<ShadowDifference>,

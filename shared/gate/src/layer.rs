@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use alb_mtls_verifier::Timestamp;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use tower::{Layer, Service};
 
 use crate::gate::{Decision, Gate, Passage};
 use crate::identity_headers;
+
+/// Tells a client when its certificate expires, once that is near: see `MTLS_RENEWAL_HINT`.
+const EXPIRES: HeaderName = HeaderName::from_static("client-cert-expires");
 
 /// Puts the gate before a service.
 ///
@@ -71,13 +74,16 @@ where
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let judgement = gate.decide_fully(&parts, Timestamp::now()).await;
+            let now = Timestamp::now();
+            let judgement = gate.decide_fully(&parts, now).await;
             match judgement.decision {
                 Decision::Refuse(refusal) => Ok(refusal.to_response(gate.settings().refusal_body)),
                 Decision::HealthCheck => Ok(Response::new("healthy".to_owned().into())),
                 Decision::Pass(passage) => {
                     identity_headers::strip(&mut parts.headers, &gate.settings().header);
+                    let mut expires = None;
                     if let Passage::Verified(client) = passage {
+                        expires = gate.expiry_to_tell(&client, now);
                         parts.extensions.insert(client);
                         if let Some(snapshot) = judgement.snapshot {
                             parts.extensions.insert(snapshot);
@@ -86,7 +92,11 @@ where
                             parts.extensions.insert(token);
                         }
                     }
-                    inner.call(Request::from_parts(parts, body)).await
+                    let mut response = inner.call(Request::from_parts(parts, body)).await?;
+                    if let Some(expires) = expires {
+                        response.headers_mut().insert(EXPIRES, expires);
+                    }
+                    Ok(response)
                 }
             }
         })

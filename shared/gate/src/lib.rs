@@ -39,6 +39,7 @@ mod recording;
 mod refusal;
 mod settings;
 mod target_groups;
+mod verdicts;
 
 pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
@@ -56,3 +57,4 @@ pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
 pub use refusal::{GATE_REASONS, GateReason, Refusal};
 pub use settings::{GateSettings, Mode, RefusalBody, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroups};
+pub use verdicts::VerdictCacheSettings;

@@ -5,6 +5,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 use crate::settings::GateSettings;
+use crate::verdicts::Presentation;
 
 impl GateSettings {
     /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.
@@ -12,21 +13,27 @@ impl GateSettings {
     /// # Errors
     /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks like it.
     pub fn read_header(&self, headers: &HeaderMap) -> Result<PresentedChain, Rejection> {
+        self.header_of(headers)?.decode(self)
+    }
+
+    /// The header that [`GateSettings::read_header`] decodes.
+    ///
+    /// # Errors
+    /// A [`Rejection`] when another one looks like it.
+    pub(crate) fn header_of<'a>(&self, headers: &'a HeaderMap) -> Result<Presented<'a>, Rejection> {
         if let Some(name) = headers
             .keys()
             .find(|name| looks_like_certificate_header(name, &self.header))
         {
             return Err(Rejection::new(Reason::HeaderLookAlike).because(format!("`{name}`")));
         }
-        let chain = match self.header_format {
-            HeaderFormat::Rfc9440 => values_of(headers, &HeaderName::from_static(CERTIFICATE_CHAIN)),
-            _ => Vec::new(),
-        };
-        let values = HeaderValues {
-            certificate: &values_of(headers, &self.header),
-            chain: &chain,
-        };
-        self.header_format.decode(values, self.header_limits)
+        Ok(Presented::Header {
+            certificate: values_of(headers, &self.header),
+            chain: match self.header_format {
+                HeaderFormat::Rfc9440 => values_of(headers, &HeaderName::from_static(CERTIFICATE_CHAIN)),
+                _ => Vec::new(),
+            },
+        })
     }
 
     /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The limits of the header
@@ -61,6 +68,45 @@ impl GateSettings {
         headers
             .keys()
             .find(|name| **name == self.header || looks_like_certificate_header(name, &self.header))
+    }
+}
+
+/// What a client presented, before anybody looked into it.
+pub(crate) enum Presented<'a> {
+    /// To a load balancer, which put it into a header: its values, and those of the header that continues it.
+    Header {
+        certificate: Vec<&'a [u8]>,
+        chain: Vec<&'a [u8]>,
+    },
+    /// To another edge, which took it apart.
+    Chain(PresentedChain),
+}
+
+impl Presented<'_> {
+    pub(crate) fn decode(&self, settings: &GateSettings) -> Result<PresentedChain, Rejection> {
+        match self {
+            Self::Header { certificate, chain } => {
+                let values = HeaderValues { certificate, chain };
+                settings.header_format.decode(values, settings.header_limits)
+            }
+            Self::Chain(chain) => Ok(chain.clone()),
+        }
+    }
+
+    /// The name of verdicts about it; `None` for what is refused for its size.
+    pub(crate) fn presentation(&self, settings: &GateSettings) -> Option<Presentation> {
+        let presentation = match self {
+            Self::Header { certificate, chain } => {
+                let values = || certificate.iter().chain(chain).copied();
+                let bytes: usize = values().map(<[u8]>::len).sum();
+                if certificate.len() != 1 || bytes > settings.header_limits.max_bytes {
+                    return None;
+                }
+                Presentation::of_header(values())
+            }
+            Self::Chain(chain) => Presentation::of_chain(chain),
+        };
+        Some(presentation)
     }
 }
 

@@ -64,6 +64,8 @@ pub struct DecisionRecord<'a> {
     pub client: Option<ClientRecord<'a>>,
     /// Version of the trust material that was decided with.
     pub trust_version: Option<&'a str>,
+    /// Whether the verdict about the certificate was remembered from an earlier request.
+    pub cache_hit: bool,
     /// Method of the request.
     pub method: &'a str,
     /// Path of the request as sent, at most 1,024 bytes of it.
@@ -238,6 +240,7 @@ mod tests {
             refusal: None,
             client: None,
             trust_version: None,
+            cache_hit: false,
             method: "GET",
             path,
             alb_trace_id: None,

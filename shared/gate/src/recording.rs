@@ -100,6 +100,7 @@ pub(crate) struct Account<'a> {
     pub(crate) shadow: Option<&'a ShadowDifference>,
     pub(crate) client: Option<&'a VerifiedClient>,
     pub(crate) snapshot: Option<&'a Snapshot>,
+    pub(crate) is_remembered: bool,
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) alb_trace_id: Option<&'a str>,
@@ -196,7 +197,7 @@ impl<'a> Account<'a> {
             let observation = Observation {
                 outcome,
                 differs_from_shadow: self.shadow.is_some(),
-                is_cache_hit: false,
+                is_cache_hit: self.is_remembered,
                 client_days_left: self.client.map(|client| client.identity().days_left(self.now)),
                 duration: self.duration,
             };
@@ -227,6 +228,7 @@ impl<'a> Account<'a> {
             shadow: self.shadow,
             client: self.client.map(ClientRecord::of),
             trust_version: self.snapshot.map(Snapshot::version),
+            cache_hit: self.is_remembered,
             method: self.method,
             path: self.path,
             alb_trace_id: self.alb_trace_id,

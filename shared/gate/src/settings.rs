@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{RevocationSettings, Share, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, RevocationSettings, Share, Sources, TrustSettings};
 use alb_mtls_verifier::{
     ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationPolicy,
     VerificationPolicy,
@@ -13,13 +14,17 @@ use alb_mtls_verifier::{
 use http::HeaderName;
 
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
+use crate::recording::RecordSettings;
 use crate::target_groups::TargetGroups;
+use crate::verdicts::VerdictCacheSettings;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where trust material comes from, how often it is looked up, and what is asked of a path.
     pub trust: TrustSettings,
+    /// Where policies come from, and what is tried out beside them.
+    pub authorization: AuthorizationSettings,
     /// How the request is judged before and after the certificate is.
     pub gate: GateSettings,
 }
@@ -41,6 +46,12 @@ pub struct GateSettings {
     pub refusal_body: RefusalBody,
     /// What is asked of bearer tokens; without it they are not looked at.
     pub bound_token: Option<BoundTokenSettings>,
+    /// How many verdicts are remembered, and for how long.
+    pub verdicts: VerdictCacheSettings,
+    /// What is recorded and measured.
+    pub records: RecordSettings,
+    /// How long before its end a client is told when its certificate expires; without it, nobody is told.
+    pub renewal_hint: Option<Duration>,
 }
 
 /// Who passes the gate.
@@ -100,8 +111,26 @@ table! {
         "ARNs of the target groups served, separated by white space, `*` for any part";
     MODE, "MTLS_MODE", Value("enforce"),
         "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, refuse nobody";
+    POLICY, "MTLS_POLICY", Absent("none"),
+        "sources of Cedar policies that a client needs a permission of; without them every verified client may pass";
+    SHADOW_ANCHORS, "MTLS_SHADOW_ANCHORS", Absent("none"),
+        "sources of trust anchors that are tried out: what they would decide otherwise is recorded";
+    SHADOW_POLICY, "MTLS_SHADOW_POLICY", Absent("none"),
+        "sources of policies that are tried out, likewise";
+    VERDICT_CACHE, "MTLS_VERDICT_CACHE", Value("1024"),
+        "how many clients' verdicts are remembered, up to 65536; `0`: every request is verified anew";
+    VERDICT_TTL, "MTLS_VERDICT_TTL", Value("5m"),
+        "how long a verdict is remembered at most; new trust material ends it at once, and so does the end of a certificate or CRL that it rests on";
     EXPOSE_CODE, "MTLS_EXPOSE_CODE", Value("false"),
         "`true` puts the reason code into the body of a refusal";
+    RENEWAL_HINT, "MTLS_RENEWAL_HINT", Value("off"),
+        "`off`, or how long before its certificate expires a client is told so in the response header `Client-Cert-Expires`, such as `30d`";
+    SERVICE, "MTLS_SERVICE", Value("alb-mtls"),
+        "name of the service in records, and dimension of metrics";
+    RECORD_ALLOWED, "MTLS_RECORD_ALLOWED", Value("100%"),
+        "share of the records about requests that pass which is written, from `0%` to `100%`; refusals are always recorded";
+    METRICS, "MTLS_METRICS", Value("off"),
+        "`off`, or the namespace of CloudWatch metrics, which are then part of the records";
     BOUND_TOKEN, "MTLS_BOUND_TOKEN", Value("off"),
         "`off`; `if-present`: a bearer token must be bound to the client's certificate (RFC 8705); `required`: and there must be one";
     TOKEN_KEYS, "MTLS_TOKEN_KEYS", Absent("none"),
@@ -149,7 +178,12 @@ impl Settings {
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-                max_anchor_loss: share(&values)?,
+                max_anchor_loss: share(&values, MAX_ANCHOR_LOSS)?,
+            },
+            authorization: AuthorizationSettings {
+                policies: policy_sources(&values, POLICY)?,
+                shadow_anchors: policy_sources(&values, SHADOW_ANCHORS)?,
+                shadow_policies: policy_sources(&values, SHADOW_POLICY)?,
             },
             gate: GateSettings {
                 header: header_name(&values, header_format)?,
@@ -162,6 +196,22 @@ impl Settings {
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
                 refusal_body: values.word(EXPOSE_CODE, RefusalBody::ALL, RefusalBody::as_str)?,
                 bound_token: bound_token(&values)?,
+                verdicts: VerdictCacheSettings {
+                    places: values.number(VERDICT_CACHE, 0..=65_536)?,
+                    life: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
+                },
+                records: RecordSettings {
+                    service: values.parsed_required(SERVICE)?,
+                    passing: share(&values, RECORD_ALLOWED)?,
+                    metrics: match is_off(&values, METRICS) {
+                        true => None,
+                        false => Some(values.parsed_required(METRICS)?),
+                    },
+                },
+                renewal_hint: match is_off(&values, RENEWAL_HINT) {
+                    true => None,
+                    false => Some(values.duration(RENEWAL_HINT, UP_TO_A_YEAR)?),
+                },
             },
         })
     }
@@ -230,9 +280,22 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
 
 const WITHOUT_CRLS: &str = "without MTLS_CRLS";
 
-fn share(values: &Values) -> Result<Share, SettingsError> {
-    let share = values.required(MAX_ANCHOR_LOSS)?.parse();
-    share.map_err(|_| values.wrong(MAX_ANCHOR_LOSS, "a percentage from `0%` to `100%`"))
+fn share(values: &Values, name: &'static str) -> Result<Share, SettingsError> {
+    let share = values.required(name)?.parse();
+    share.map_err(|_| values.wrong(name, "a percentage from `0%` to `100%`"))
+}
+
+fn is_off(values: &Values, name: &str) -> bool {
+    values.get(name) == Some("off")
+}
+
+/// Whoever sets it wants clients refused, or wants to know who would be: it must not be passed over.
+fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>, SettingsError> {
+    if cfg!(not(feature = "policy")) && values.is_set(name) {
+        let takes = "nothing, because this program was built without policies (cargo feature `policy`)";
+        return Err(values.wrong(name, takes));
+    }
+    values.parsed(name)
 }
 
 fn header_name(values: &Values, format: HeaderFormat) -> Result<HeaderName, SettingsError> {
@@ -325,6 +388,11 @@ mod tests {
             ("MTLS_TARGET_GROUPS", "", "ARN"),
             ("MTLS_MODE", "Enforce", "`enforce`, `optional`, `report`"),
             ("MTLS_EXPOSE_CODE", "1", "`false`, `true`"),
+            ("MTLS_RENEWAL_HINT", "30", "a duration"),
+            ("MTLS_SERVICE", "", "visible ASCII"),
+            ("MTLS_SERVICE", "a b", "visible ASCII"),
+            ("MTLS_RECORD_ALLOWED", "0.5", "a percentage"),
+            ("MTLS_METRICS", "AWS/Lambda", "a namespace"),
             ("MTLS_BOUND_TOKEN", "yes", "`off`, `if-present`, `required`"),
             (
                 "MTLS_TOKEN_KEYS",
@@ -420,5 +488,35 @@ mod tests {
             read(&[("MTLS_HEADER_FORMAT", "rfc9440")]).unwrap().gate.header,
             "client-cert"
         );
+    }
+
+    #[cfg(not(feature = "policy"))]
+    #[test]
+    fn without_the_feature_policies_are_refused_and_not_passed_over() {
+        for name in [POLICY, SHADOW_ANCHORS, SHADOW_POLICY] {
+            let error = read(&[(name, "file:/policies.cedar")]).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!(
+                    "{name} holds `file:/policies.cedar`: it takes nothing, because this program was built without \
+                     policies (cargo feature `policy`)"
+                )
+            );
+        }
+    }
+
+    #[cfg(feature = "policy")]
+    #[test]
+    fn policies_come_from_the_same_kinds_of_source_as_anchors() {
+        let settings = read(&[
+            (POLICY, "file:/a.cedar s3://bucket/b.cedar"),
+            (SHADOW_POLICY, "ssm:/gate/shadow/*"),
+            (SHADOW_ANCHORS, "file:/shadow.pem"),
+        ]);
+        let authorization = settings.unwrap().authorization;
+        assert_eq!(authorization.policies.unwrap().iter().count(), 2);
+        assert!(authorization.shadow_policies.is_some() && authorization.shadow_anchors.is_some());
+        let error = read(&[(POLICY, "policies.cedar")]).unwrap_err().to_string();
+        assert!(error.contains("`policies.cedar` has no known scheme"), "{error}");
     }
 }

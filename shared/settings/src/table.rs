@@ -38,18 +38,18 @@ pub enum DefaultValue {
 macro_rules! table {
     (
         $(#[$attribute:meta])* $visibility:vis $table:ident, $prefix:literal;
-        $($constant:ident, $name:literal, $default:expr, $meaning:literal;)+
+        $($constant:ident, $name:literal, $default:ident $(($value:literal))?, $meaning:literal;)+
     ) => {
         $(const $constant: &str = $name;)+
 
         $(#[$attribute])*
-        $visibility const $table: $crate::Table = {
-            #[allow(unused_imports, reason = "not every table has a default of each kind")]
-            use $crate::DefaultValue::{Absent, Required, Value};
-            $crate::Table {
-                prefix: $prefix,
-                variables: &[$($crate::Variable { name: $name, default: $default, meaning: $meaning },)+],
-            }
+        $visibility const $table: $crate::Table = $crate::Table {
+            prefix: $prefix,
+            variables: &[$($crate::Variable {
+                name: $name,
+                default: $crate::DefaultValue::$default $(($value))?,
+                meaning: $meaning,
+            },)+],
         };
     };
 }

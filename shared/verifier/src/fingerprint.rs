@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -13,8 +13,24 @@ pub struct Fingerprint([u8; 32]);
 impl Fingerprint {
     /// The fingerprint of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
+        let mut context = Context::new(&SHA256);
+        context.update(bytes);
+        Self::finish(context)
+    }
+
+    /// The fingerprint of a list of texts, each with its length before it: no two lists are one text.
+    pub fn of_list<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut context = Context::new(&SHA256);
+        for text in texts {
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text);
+        }
+        Self::finish(context)
+    }
+
+    fn finish(context: Context) -> Self {
         let mut fingerprint = [0; 32];
-        for (to, from) in fingerprint.iter_mut().zip(digest(&SHA256, bytes).as_ref()) {
+        for (to, from) in fingerprint.iter_mut().zip(context.finish().as_ref()) {
             *to = *from;
         }
         Self(fingerprint)

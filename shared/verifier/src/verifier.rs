@@ -48,11 +48,12 @@ pub enum PathBuilder {
     WebpkiFirst,
 }
 
-/// Evidence that a client's certificate was verified: there is no other way to get one than [`Verifier::verify`].
+/// Evidence that a client's certificate was verified: there is no other way to get one than [`Verifier::verify`]. A clone
+/// shares everything of size.
 #[derive(Clone, Debug)]
 pub struct VerifiedClient {
     identity: Arc<ClientIdentity>,
-    intermediates: Vec<CertificateDer<'static>>,
+    intermediates: Arc<[CertificateDer<'static>]>,
     valid_until: Timestamp,
     revocation: RevocationEvidence,
 }
