@@ -13,7 +13,9 @@ locals {
     var.environment,
     {
       MTLS_ANCHORS       = "ssm:${local.anchors_path}/*"
+      MTLS_METRICS       = "AlbMtls"
       MTLS_MODE          = var.mode
+      MTLS_SERVICE       = var.name
       MTLS_TARGET_GROUPS = aws_lb_target_group.gate.arn
     },
     var.certificate_header == null ? {} : { MTLS_HEADER = var.certificate_header },
@@ -221,12 +223,24 @@ resource "aws_lb_listener" "http" {
 # --- alarms
 
 locals {
-  alarms = {
-    errors    = { namespace = "AWS/Lambda", metric = "Errors", dimensions = { FunctionName = aws_lambda_function.gate.function_name } }
-    throttles = { namespace = "AWS/Lambda", metric = "Throttles", dimensions = { FunctionName = aws_lambda_function.gate.function_name } }
-    target    = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = { LoadBalancer = aws_lb.gate.arn_suffix } }
-    balancer  = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = { LoadBalancer = aws_lb.gate.arn_suffix } }
-  }
+  of_service  = { service = var.name }
+  of_function = { FunctionName = aws_lambda_function.gate.function_name }
+  of_balancer = { LoadBalancer = aws_lb.gate.arn_suffix }
+
+  # Above the threshold with Sum, below it with Minimum.
+  alarms = merge(
+    {
+      refresh   = { namespace = "AlbMtls", metric = "TrustRefreshFailures", dimensions = local.of_service, statistic = "Sum", threshold = 0 }
+      anchors   = { namespace = "AlbMtls", metric = "AnchorDaysLeft", dimensions = local.of_service, statistic = "Minimum", threshold = 30 }
+      errors    = { namespace = "AWS/Lambda", metric = "Errors", dimensions = local.of_function, statistic = "Sum", threshold = 0 }
+      throttles = { namespace = "AWS/Lambda", metric = "Throttles", dimensions = local.of_function, statistic = "Sum", threshold = 0 }
+      target    = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0 }
+      balancer  = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0 }
+    },
+    length(var.crls) == 0 ? {} : {
+      crls = { namespace = "AlbMtls", metric = "CrlSecondsLeft", dimensions = local.of_service, statistic = "Minimum", threshold = 300 }
+    },
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "gate" {
@@ -236,12 +250,46 @@ resource "aws_cloudwatch_metric_alarm" "gate" {
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
-  statistic           = "Sum"
+  statistic           = each.value.statistic
   period              = 300
   evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
+  comparison_operator = each.value.statistic == "Sum" ? "GreaterThanThreshold" : "LessThanThreshold"
+  threshold           = each.value.threshold
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_topic_arns
   ok_actions          = var.alarm_topic_arns
+}
+
+# A share needs two metrics.
+resource "aws_cloudwatch_metric_alarm" "denied" {
+  alarm_name          = "${var.name}-denied"
+  alarm_description   = "More requests than usual are refused"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = var.denied_percent
+  evaluation_periods  = 3
+  datapoints_to_alarm = 2
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+
+  metric_query {
+    id          = "share"
+    label       = "refused requests in percent"
+    expression  = "IF(FILL(allowed, 0) + FILL(denied, 0) >= 20, 100 * FILL(denied, 0) / (FILL(allowed, 0) + FILL(denied, 0)), 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { allowed = "Allowed", denied = "Denied" }
+    content {
+      id = metric_query.key
+      metric {
+        namespace   = "AlbMtls"
+        metric_name = metric_query.value
+        dimensions  = local.of_service
+        period      = 300
+        stat        = "Sum"
+      }
+    }
+  }
 }

@@ -118,7 +118,7 @@ variable "environment" {
   default     = {}
 
   validation {
-    condition     = alltrue([for name in keys(var.environment) : !contains(["MTLS_ANCHORS", "MTLS_TARGET_GROUPS", "MTLS_HEADER", "MTLS_MODE", "MTLS_CRLS", "MTLS_REVOCATION"], name)])
+    condition     = alltrue([for name in keys(var.environment) : !contains(["MTLS_ANCHORS", "MTLS_TARGET_GROUPS", "MTLS_HEADER", "MTLS_MODE", "MTLS_CRLS", "MTLS_REVOCATION", "MTLS_METRICS", "MTLS_SERVICE"], name)])
     error_message = "The module has variables of its own for these settings."
   }
 }
@@ -139,4 +139,10 @@ variable "alarm_topic_arns" {
   description = "SNS topics that alarms are sent to"
   type        = list(string)
   default     = []
+}
+
+variable "denied_percent" {
+  description = "Share of refused requests, in percent, above which there is an alarm"
+  type        = number
+  default     = 20
 }

@@ -26,7 +26,7 @@ def plain(value):
 def texts(value):
     if isinstance(value, dict):
         for name, inner in value.items():
-            if name != "__is_block__":
+            if not name.startswith("__"):
                 yield from texts(inner)
     elif isinstance(value, list):
         for inner in value:
@@ -56,7 +56,7 @@ for path in sorted(folder.glob("*.tf")):
             declare(prefix, entry, 1)
     for entry in document.get("locals", []):
         for name, value in entry.items():
-            if name != "__is_block__":
+            if not name.startswith("__"):
                 blocks[f"local.{name}"] = value
 
 # Each reference leads to something that is declared, and each variable and local is used.
