@@ -640,3 +640,28 @@ fn each_fault_of_a_stack_is_found() {
         assert!(checks.iter().any(|found| found == check), "{fault}: {checks:?}");
     }
 }
+
+#[test]
+fn what_stands_behind_an_alias_is_found() {
+    let target = "      Targets:\n        - Id: !GetAtt RespondFunction.Arn\n";
+    let alias = "
+  RespondAlias:
+    Type: AWS::Lambda::Alias
+    Properties:
+      Name: live
+      FunctionName: !Ref RespondFunction
+      FunctionVersion: $LATEST
+\nOutputs:\n";
+    let template = template();
+    assert!(template.contains(target));
+    let with_alias = template
+        .replacen(target, "      Targets:\n        - Id: !Ref RespondAlias\n", 1)
+        .replacen(OUTPUTS, alias, 1);
+    assert_eq!(findings(&with_alias, &[]), []);
+    let groups = "          MTLS_TARGET_GROUPS: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n";
+    let found = findings(&with_alias.replacen(groups, "", 1), &[]);
+    assert_eq!(
+        found,
+        [("target-groups-unset".to_owned(), "RespondFunction".to_owned())]
+    );
+}

@@ -24,6 +24,23 @@ pub(super) struct Deployment {
     pub(super) grants: Vec<Grant>,
 }
 
+impl Deployment {
+    /// Whoever refers to an alias or a version refers to its function.
+    pub(super) fn rename_function(&mut self, alias: &str, function: &str) {
+        let targets = self
+            .target_groups
+            .iter_mut()
+            .flat_map(|group| &mut group.functions);
+        let permissions = self.permissions.iter_mut().map(|one| &mut one.function);
+        let urls = self.function_urls.iter_mut().map(|one| &mut one.function);
+        let authorizers = self.authorizers.iter_mut().map(|one| &mut one.function);
+        let references = targets.chain(permissions).chain(urls).chain(authorizers);
+        for reference in references.filter(|reference| *reference == alias) {
+            function.clone_into(reference);
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Listener {
     pub(super) name: String,

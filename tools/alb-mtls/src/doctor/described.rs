@@ -169,6 +169,8 @@ fn listener_of_rule(arn: &str) -> String {
 
 /// Attributes come without the name of what they belong to: the file's name has to hold it, or there is only one.
 fn read_attributes(attributes: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
+    // Names of folders are not the file's.
+    let file = file.rsplit('/').next().unwrap_or(file);
     let keys: Vec<&str> = attributes
         .elements()
         .iter()

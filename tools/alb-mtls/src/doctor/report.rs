@@ -111,3 +111,40 @@ fn counted(count: usize, noun: &str) -> String {
         _ => format!("{count} {noun}s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let finding = Finding {
+            file: "template.yaml".to_owned(),
+            line: 7,
+            resource: "Listener".to_owned(),
+            check: "listener-without-mutual-tls",
+            what: "forwards".to_owned(),
+            risk: "a risk",
+            fix: "a fix",
+        };
+        Report::new(BTreeSet::from([finding]), &[Deployment::default()])
+    }
+
+    #[test]
+    fn colours_change_nothing_but_the_colour() {
+        let (plain, coloured) = (
+            report().to_text(Colour::Plain),
+            report().to_text(Colour::Coloured),
+        );
+        assert!(!plain.contains('\u{1b}'));
+        assert!(
+            coloured.contains("\u{1b}[1;31mlistener-without-mutual-tls\u{1b}[0m"),
+            "{coloured}"
+        );
+        let stripped = ["1;31", "1", "33", "32", "0"]
+            .iter()
+            .fold(coloured, |text, code| {
+                text.replace(&format!("\u{1b}[{code}m"), "")
+            });
+        assert_eq!(stripped, plain);
+    }
+}

@@ -31,6 +31,12 @@ pub(super) fn read(template: &Node, world: &World, file: &str, deployment: &mut 
             reader.rule(name, resource);
         }
     }
+    for (name, resource) in &resources {
+        if let Some("AWS::Lambda::Alias" | "AWS::Lambda::Version") = resource.text_at(&["Type"]) {
+            let function = id(resource.text_at(&["Properties", "FunctionName"]));
+            deployment.rename_function(name, &function);
+        }
+    }
 }
 
 struct Reader<'a> {
