@@ -14,7 +14,7 @@ table! {
     RESPONSE, "AUTHORIZE_RESPONSE", Value("iam"),
         "what an HTTP API with payload format 2.0 is set to take: `iam` (a policy) or `simple`; the event does not say it";
     RESOURCE, "AUTHORIZE_RESOURCE", Value("stage"),
-        "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for";
+        "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for, which is the default with MTLS_POLICY";
     BOUND_TOKEN, "AUTHORIZE_BOUND_TOKEN", Value("off"),
         "another name for MTLS_BOUND_TOKEN";
 }
@@ -96,6 +96,21 @@ impl Settings {
             });
         }
         let gate = alb_mtls_gate::Settings::from_variables(variables)?;
+        let resource = match gate.authorization.policies {
+            None => authorizer.resource,
+            // What policies permit, they permit for this request.
+            Some(_) if values.is_set(RESOURCE) && authorizer.resource == ResourceScope::Stage => {
+                return Err(values.wrong(
+                    RESOURCE,
+                    "`request` with MTLS_POLICY, which decides about each request by itself",
+                ));
+            }
+            Some(_) => ResourceScope::Request,
+        };
+        let authorizer = AuthorizerSettings {
+            resource,
+            ..authorizer
+        };
         Ok(Self { gate, authorizer })
     }
 }
