@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::Command;
 
-use alb_mtls_gate::{GATE_REASONS, SETTINGS};
+use alb_mtls_gate::{GATE_REASONS, METRICS, SETTINGS};
 use alb_mtls_tests::{binary, project};
 use alb_mtls_verifier::Reason;
 
@@ -14,7 +14,14 @@ use alb_mtls_verifier::Reason;
 fn the_tables_are_those_of_the_code() {
     let path = project().join("README.md");
     let written = std::fs::read_to_string(&path).unwrap();
-    let expected = replace(&replace(&written, "settings", &settings()), "reasons", &reasons());
+    let tables = [
+        ("settings", settings()),
+        ("reasons", reasons()),
+        ("metrics", metrics()),
+    ];
+    let expected = tables
+        .iter()
+        .fold(written.clone(), |text, (name, table)| replace(&text, name, table));
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(&path, expected).unwrap();
         return;
@@ -61,6 +68,27 @@ fn settings() -> String {
             table,
             "| `{}` | {} | {} |",
             variable.name, variable.default, variable.meaning
+        )
+        .unwrap();
+    }
+    table
+}
+
+fn metrics() -> String {
+    let mut table = "| metric | unit | dimensions | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    for metric in METRICS {
+        let sets: Vec<String> = metric
+            .dimensions
+            .iter()
+            .map(|set| format!("`{}`", set.join(", ")))
+            .collect();
+        writeln!(
+            table,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            metric.unit,
+            sets.join(" and "),
+            metric.meaning
         )
         .unwrap();
     }
