@@ -7,8 +7,8 @@ use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
 use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
 use http::header::{HOST, USER_AGENT};
-use http::{HeaderValue, Method};
 use http::request::Parts;
+use http::{HeaderValue, Method};
 
 use crate::ShadowDifference;
 use crate::authorization::{self, Active, Asked};
