@@ -43,10 +43,10 @@ const PREFIXES: &[&str] = &[
 /// digit counts as `-`: servers that turn headers into variables (CGI, WSGI) cannot tell `-`, `_`, `.` and their like
 /// apart.
 pub fn states_identity(name: &HeaderName, certificate_header: &HeaderName) -> bool {
-    let name = with_dashes(name.as_str());
-    name == with_dashes(certificate_header.as_str())
-        || NAMES.contains(&name.as_str())
-        || PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let name = name.as_str();
+    is_same(name, certificate_header.as_str())
+        || NAMES.iter().any(|known| is_same(name, known))
+        || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
 }
 
 /// Removes every header that states an identity, so that what is left is the client's and claims nothing.
@@ -67,19 +67,21 @@ pub(crate) fn looks_like_certificate_header(name: &HeaderName, certificate_heade
     if name == certificate_header {
         return false;
     }
-    let name = with_dashes(name.as_str());
-    name == with_dashes(certificate_header.as_str()) || name == CERTIFICATE
+    let name = name.as_str();
+    is_same(name, certificate_header.as_str()) || is_same(name, CERTIFICATE)
 }
 
-fn with_dashes(name: &str) -> String {
-    let or_dash = |character: char| {
-        if character.is_ascii_alphanumeric() {
-            character
-        } else {
-            '-'
-        }
-    };
-    name.chars().map(or_dash).collect()
+fn is_same(name: &str, known: &str) -> bool {
+    name.len() == known.len() && begins_with(name, known)
+}
+
+fn begins_with(name: &str, prefix: &str) -> bool {
+    let mut bytes = name.bytes().map(or_dash);
+    prefix.bytes().map(or_dash).all(|byte| bytes.next() == Some(byte))
+}
+
+fn or_dash(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte } else { b'-' }
 }
 
 #[cfg(test)]
