@@ -39,7 +39,7 @@ bench: ## the benchmark table: the built function beside an empty one
 	$(CARGO) run --profile quick --package alb-mtls-tests --example bench
 
 bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
-	$(CARGO) build --profile $(PROFILE) --package respond --package forward
+	$(CARGO) build --profile $(PROFILE) --package respond --package forward --package empty-function
 	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example forward_latency
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path

@@ -2,7 +2,8 @@
 //! installed; and whether memory stays flat. One run, in turns, so that the figures can be compared.
 //!
 //! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-tests --example forward_latency [REQUESTS]`
-//! (100,000 unless told otherwise) after `cargo build --profile PROFILE --package forward --package respond`.
+//! (100,000 unless told otherwise) after `cargo build --profile PROFILE --package forward --package respond
+//! --package empty-function`.
 
 #![expect(
     clippy::expect_used,
@@ -142,13 +143,29 @@ async fn main() {
         direct
     );
 
-    println!("\n| requests | resident memory of `forward` |\n| ---: | ---: |");
-    let pid = forward.facts().pid;
-    println!("| {} | {} KiB |", TURNS + WARM_UP, resident(pid));
-    for sent in 1..=requests {
-        invoke(&forward, &request).await;
+    // The runtime puts each invocation's trace into an environment variable, and glibc never frees one that was set:
+    // what an empty function grows by is not the forwarder's.
+    let empty = function("empty-function", &[]).await;
+    for _ in 0..TURNS + WARM_UP {
+        invoke(&empty, &request).await;
+    }
+    println!(
+        "\n| requests | resident memory of `forward` | of an empty function | more growth |\n| ---: | ---: | ---: | ---: |"
+    );
+    let sizes = || [&forward, &empty].map(|function| resident(function.facts().pid));
+    let [of_forward_before, of_empty_before] = sizes();
+    for sent in 0..=requests {
         if sent % 10_000 == 0 {
-            println!("| {} | {} KiB |", TURNS + WARM_UP + sent, resident(pid));
+            let [of_forward, of_empty] = sizes();
+            let own = (of_forward - of_forward_before) - (of_empty - of_empty_before);
+            println!(
+                "| {} | {of_forward} KiB | {of_empty} KiB | {own:+} KiB |",
+                TURNS + WARM_UP + sent
+            );
+        }
+        if sent < requests {
+            invoke(&forward, &request).await;
+            invoke(&empty, &request).await;
         }
     }
     println!("\nat the end: {}", load());
@@ -171,7 +188,7 @@ fn built(package: &str) -> std::path::PathBuf {
 }
 
 /// Memory that a process has now, in KiB.
-fn resident(pid: u32) -> u64 {
+fn resident(pid: u32) -> i64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
     status
         .lines()
