@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::headers;
 use crate::hop::{Hop, Repeat};
 use crate::identity;
-use crate::invoke::{EventForm, Invoker};
+use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader, has_several_hosts};
 use crate::secrets::Secrets;
@@ -57,7 +57,7 @@ impl Forwarder {
         let invoker = if functions.is_empty() {
             None
         } else {
-            let form = EventForm::default();
+            let form = settings.function_events;
             Some(Invoker::from_environment(
                 functions,
                 form,

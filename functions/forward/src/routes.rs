@@ -122,6 +122,18 @@ impl Routes {
         self.routes.iter().map(|route| &route.upstream)
     }
 
+    /// Whether some upstream is a function.
+    pub(crate) fn any_function(&self) -> bool {
+        self.upstreams()
+            .any(|upstream| matches!(upstream, Upstream::Function(_)))
+    }
+
+    /// Whether some upstream is a server.
+    pub(crate) fn any_server(&self) -> bool {
+        self.upstreams()
+            .any(|upstream| matches!(upstream, Upstream::Server(_)))
+    }
+
     /// Whether some server is reached over TLS.
     pub(crate) fn any_tls(&self) -> bool {
         self.upstreams()

@@ -9,6 +9,7 @@ use rustls_pki_types::ServerName;
 
 use crate::assertion::AssertionSettings;
 use crate::identity::IdentityForms;
+use crate::invoke::EventForm;
 use crate::routes::{HostHeader, Routes};
 
 /// Everything that an operator can set beyond the gate's own settings.
@@ -20,6 +21,8 @@ pub(crate) struct Settings {
     /// Longest time from the start of an exchange with the upstream to its end.
     pub(crate) timeout: Duration,
     pub(crate) tls: TlsSettings,
+    /// In which form a function gets its events.
+    pub(crate) function_events: EventForm,
     /// How assertions are made, when they are asked for.
     pub(crate) assertion: Option<AssertionSettings>,
 }
@@ -39,7 +42,7 @@ table! {
     /// Every variable of the forwarder's own, in the order of the documentation.
     pub(crate) SETTINGS, "FORWARD_";
     UPSTREAM, "FORWARD_UPSTREAM", Absent("none"),
-        "where requests go that no route takes: `http(s)://host[:port][/base]`; required without FORWARD_ROUTES";
+        "where requests go that no route takes: `http(s)://host[:port][/base]`, or `lambda:function[:alias]` with a name or an ARN; required without FORWARD_ROUTES";
     ROUTES, "FORWARD_ROUTES", Absent("none"),
         "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without";
     HOST, "FORWARD_HOST", Value("keep"),
@@ -48,6 +51,8 @@ table! {
         "what tells the upstream who the client is, separated by commas: `verify-mode`, `rfc9440`, `xfcc`, `passthrough`, `assertion`, or `none`";
     TIMEOUT, "FORWARD_TIMEOUT", Value("30s"),
         "longest time for an exchange with the upstream, never beyond the function's own; at most 5 s of it to connect";
+    LAMBDA_EVENT, "FORWARD_LAMBDA_EVENT", Value("as-sent"),
+        "`as-sent`: a `lambda:` upstream gets the event in the load balancer's form; `single-value`: with the last value alone of each header and parameter";
     UPSTREAM_CA, "FORWARD_UPSTREAM_CA", Absent("the system's"),
         "sources of trust anchors for `https` upstreams, as in MTLS_ANCHORS";
     UPSTREAM_SERVER_NAME, "FORWARD_UPSTREAM_SERVER_NAME", Absent("the upstream's host"),
@@ -86,9 +91,16 @@ impl Settings {
         let host = values.parsed_required(HOST)?;
         let identity: IdentityForms = values.parsed_required(IDENTITY)?;
         let routes = routes(&values, host)?;
+        if !routes.any_server() {
+            values.refuse_set(&[HOST], "without an `http` or `https` upstream")?;
+        }
+        if !routes.any_function() {
+            values.refuse_set(&[LAMBDA_EVENT], "without a `lambda:` upstream")?;
+        }
         Ok(Self {
             timeout: values.duration(TIMEOUT, 1..=900)?,
             tls: tls(&values, &routes)?,
+            function_events: values.word(LAMBDA_EVENT, EventForm::ALL, EventForm::as_str)?,
             assertion: assertion(&values, &identity)?,
             routes,
             host,
@@ -200,6 +212,7 @@ mod tests {
             ("FORWARD_UPSTREAM", "app.internal:8080", "http"),
             ("FORWARD_UPSTREAM", "ftp://app", "http"),
             ("FORWARD_UPSTREAM", "http://user@app", "user"),
+            ("FORWARD_UPSTREAM", "lambda:", "lambda:name"),
             ("FORWARD_UPSTREAM", "http://app/base?x=1", "query"),
             ("FORWARD_UPSTREAM", "http://app/#a", "fragment"),
             ("FORWARD_UPSTREAM", "http://169.254.169.254/latest", "link-local"),
@@ -281,6 +294,7 @@ mod tests {
             ("FORWARD_UPSTREAM_CA", "file:/ca.pem"),
             ("FORWARD_UPSTREAM_SERVER_NAME", "app"),
             ("FORWARD_UPSTREAM_CERTIFICATE", "file:/client.pem"),
+            ("FORWARD_LAMBDA_EVENT", "as-sent"),
             ("FORWARD_ASSERTION_KEYS", "file:/key.pem"),
             ("FORWARD_ASSERTION_ISSUER", "gate"),
             ("FORWARD_ASSERTION_LIFETIME", "60s"),
@@ -292,6 +306,25 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn a_function_has_settings_of_its_own() {
+        let function = ("FORWARD_UPSTREAM", "lambda:app:live");
+        let form =
+            |value| read(&[function, ("FORWARD_LAMBDA_EVENT", value)]).map(|read| read.function_events);
+        assert_eq!(form("as-sent"), Ok(EventForm::AsSent));
+        assert_eq!(form("single-value"), Ok(EventForm::SingleValue));
+        assert_eq!(read(&[function]).unwrap().function_events, EventForm::AsSent);
+        let error = form("multi").unwrap_err().to_string();
+        assert!(error.contains("`as-sent`, `single-value`"), "{error}");
+        let error = read(&[function, ("FORWARD_HOST", "upstream")])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("FORWARD_HOST has no effect without "),
+            "{error}"
+        );
     }
 
     #[test]

@@ -233,16 +233,29 @@ async fn existing_function() -> Reply {
 #[tokio::test]
 async fn an_existing_function_takes_the_event_without_a_line_of_change() {
     let clients = Clients::new();
-    let api = Recorder::start([existing_function().await]).await;
-    let function = calling(&clients, &api, "lambda:app", &[]).await;
+    let mut api = Recorder::start([existing_function().await]).await;
+    let as_sent = calling(&clients, &api, "lambda:app", &[]).await;
+    let single_value = [("FORWARD_LAMBDA_EVENT", "single-value")];
+    let converted = calling(&clients, &api, "lambda:app", &single_value).await;
     let client = sha256(clients.good.der());
-    for mode in [HeaderMode::MultiValue, HeaderMode::SingleValue] {
+    for (function, mode, is_multi) in [
+        (&as_sent, HeaderMode::MultiValue, true),
+        (&as_sent, HeaderMode::SingleValue, false),
+        (&converted, HeaderMode::MultiValue, false),
+    ] {
         let mut headers = clients.good_headers();
         headers.push(("x-amzn-mtls-clientcert-leaf".to_owned(), "forged".to_owned()));
         let answer = function
             .answer(event("DELETE", "/a%20b?x=1&x=%26&y=", &headers, mode))
             .await;
         assert_eq!(answer.status, 201, "{}", function.log().join("\n"));
+        let event = received(&api.next().await);
+        for field in ["headers", "queryStringParameters"] {
+            assert_eq!(event.get(field).is_some(), !is_multi, "{event}");
+        }
+        for field in ["multiValueHeaders", "multiValueQueryStringParameters"] {
+            assert_eq!(event.get(field).is_some(), is_multi, "{event}");
+        }
         let seen = answer.body_json();
         assert_eq!(
             (&seen["method"], &seen["client"]),
@@ -263,7 +276,7 @@ async fn an_existing_function_takes_the_event_without_a_line_of_change() {
             header("x-amzn-mtls-clientcert-subject"),
             ["CN=client-1,OU=Payments,O=Tests"]
         );
-        if mode == HeaderMode::MultiValue {
+        if is_multi {
             assert_eq!(values(&answer, "set-cookie"), ["a=1", "b=2"]);
         }
     }

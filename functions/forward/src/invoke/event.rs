@@ -16,13 +16,23 @@ use serde_json::value::RawValue;
 pub(crate) struct SentEvent(pub(crate) Arc<RawValue>);
 
 /// In which form a function takes headers and parameters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventForm {
     /// In the one in which the load balancer sent them.
-    #[default]
     AsSent,
     /// With one value each, the last one.
     SingleValue,
+}
+
+impl EventForm {
+    pub(crate) const ALL: &[Self] = &[Self::AsSent, Self::SingleValue];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::AsSent => "as-sent",
+            Self::SingleValue => "single-value",
+        }
+    }
 }
 
 /// The event as JSON. Of the headers that were sent those go on that the gate left in `kept`, then `identity` is put in
