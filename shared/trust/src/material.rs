@@ -135,10 +135,10 @@ pub(crate) enum Change {
 }
 
 /// A CRL and where it is.
-struct LocatedList<'a> {
+pub(crate) struct LocatedList<'a> {
     source: &'a Source,
-    located: Located<'a>,
-    list: &'a Arc<RevocationList>,
+    pub(crate) located: Located<'a>,
+    pub(crate) list: &'a Arc<RevocationList>,
 }
 
 impl Material {
@@ -217,7 +217,7 @@ impl Material {
         self.sources.iter().filter(move |source| source.role == role)
     }
 
-    fn revocation_lists(&self) -> impl Iterator<Item = LocatedList<'_>> {
+    pub(crate) fn revocation_lists(&self) -> impl Iterator<Item = LocatedList<'_>> {
         self.sources.iter().flat_map(|source| {
             source.documents.iter().flat_map(move |document| {
                 let lists = document.items.revocation_lists().iter().zip(1..);
@@ -452,21 +452,27 @@ fn verified_lists(
         .revocation_lists()
         .map(|located| Arc::clone(located.list));
     let lists = RevocationLists::new(all, anchors, intermediates, previous.map(Arc::as_ref));
-    warnings.extend(check_revocation_lists(material, &lists, now)?);
+    let (problems, notable) = check_revocation_lists(material, Some(&lists), now);
+    if !problems.is_empty() {
+        return Err(LoadError::Sources(problems));
+    }
+    warnings.extend(notable);
     match previous.and_then(|previous| lists.roll_back_from(previous)) {
         Some(roll_back) => Err(LoadError::RollBack(roll_back)),
         None => Ok(Arc::new(lists)),
     }
 }
 
-/// What is notable about CRLs, none of which is forged or issued by somebody who may not.
-fn check_revocation_lists(
+/// What keeps CRLs from being used, because they are forged or issued by somebody who may not, and what is notable about
+/// them. Of lists whose signatures were not looked at, only what their times say.
+pub(crate) fn check_revocation_lists(
     material: &Material,
-    lists: &RevocationLists,
+    lists: Option<&RevocationLists>,
     now: Timestamp,
-) -> Result<Vec<Warning>, LoadError> {
+) -> (Vec<SourceError>, Vec<Warning>) {
     let standings: HashMap<*const RevocationList, ListStanding> = lists
-        .iter()
+        .into_iter()
+        .flat_map(RevocationLists::iter)
         .map(|(list, standing)| (Arc::as_ptr(list), standing))
         .collect();
     let (mut problems, mut warnings) = (Vec::new(), Vec::new());
@@ -496,54 +502,5 @@ fn check_revocation_lists(
             },
         });
     }
-    if problems.is_empty() {
-        Ok(warnings)
-    } else {
-        Err(LoadError::Sources(problems))
-    }
-}
-
-/// Everything that sources hold and everything that is wrong or notable about it, for a person to read.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Inspection {
-    /// The sources that could be read, and what they held.
-    pub sources: Vec<SourceRecord>,
-    /// The trust anchors, each once.
-    pub anchors: Vec<TrustAnchor>,
-    /// Everything that would keep the material from being used.
-    pub problems: Vec<SourceError>,
-    /// Everything else that an operator should look after.
-    pub warnings: Vec<Warning>,
-}
-
-/// Reads trust anchors like [`Trust`](crate::Trust) does, but goes on after a problem to find them all.
-pub async fn inspect_anchors(
-    loader: &Loader,
-    anchors: &Sources,
-    deadline: Deadline,
-    now: Timestamp,
-) -> Inspection {
-    let sources = [(Role::Anchors, anchors)];
-    let LookUp {
-        material,
-        mut problems,
-        ..
-    } = Material::look_up(loader, &sources, Missing::Refused, &Material::default(), deadline).await;
-    let mut authorities = Authorities::of(&material, now);
-    problems.append(&mut authorities.problems);
-    let mut once: HashMap<Fingerprint, TrustAnchor> = HashMap::new();
-    let mut order = Vec::new();
-    for anchor in authorities.anchors {
-        let id = anchor.id();
-        if once.insert(id, anchor).is_none() {
-            order.push(id);
-        }
-    }
-    Inspection {
-        sources: material.records(),
-        anchors: order.iter().filter_map(|id| once.remove(id)).collect(),
-        problems,
-        warnings: authorities.warnings,
-    }
+    (problems, warnings)
 }

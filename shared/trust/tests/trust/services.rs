@@ -744,8 +744,9 @@ async fn a_burst_of_throttling_at_start_is_sat_out() {
 #[tokio::test]
 async fn a_hundred_starts_at_once_share_the_services_limit_and_all_of_them_load() {
     const A_SECOND: usize = 40;
-    store().put_parameter("/cold-starts/anchors", &ca("One")).await;
     let proxy = proxy().await;
+    let parameter = serde_json::json!({"Name": "/cold-starts/anchors", "Type": "String", "Version": 1, "Value": ca("One")});
+    let answer = serde_json::json!({ "Parameter": parameter }).to_string();
     let (mut second, mut answered) = (Instant::now(), 0);
     proxy.decide(move |_| {
         if second.elapsed() >= Duration::from_secs(1) {
@@ -755,7 +756,11 @@ async fn a_hundred_starts_at_once_share_the_services_limit_and_all_of_them_load(
         if answered > A_SECOND {
             Fault::ssm_error("ThrottlingException")
         } else {
-            Fault::None
+            Fault::Answer(
+                200,
+                "content-type: application/x-amz-json-1.1\r\n",
+                answer.clone(),
+            )
         }
     });
     let starts = (0..100).map(|_| {

@@ -220,6 +220,16 @@ impl RevocationList {
         self.scope.uris()
     }
 
+    /// Which certificates of its issuer it speaks of, in words. Lists of one issuer with the same words replace each other.
+    pub fn coverage(&self) -> String {
+        self.scope.to_string()
+    }
+
+    /// Whether it speaks of every certificate of its issuer.
+    pub fn is_complete(&self) -> bool {
+        self.scope == Scope::default()
+    }
+
     /// What it says about the certificate of its issuer with this serial number, given as the content of a DER
     /// INTEGER. `None` is not a clean bill: whether the list speaks of the certificate is another question.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
