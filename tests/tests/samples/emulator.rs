@@ -110,7 +110,7 @@ fn refresh_crls_refreshes_at_every_sample_event() {
     moto.create_bucket("source");
     moto.create_bucket("trust");
     let crl = CrlBuilder::new().number(1).issued_by(&clients.root).unwrap();
-    moto.put_object("source", "root.crl", &crl.pem());
+    moto.put_object("source", "root.crl", crl.pem());
     let variables = moto.variables();
     let mut variables: Vec<(&str, String)> = variables
         .iter()
