@@ -2,6 +2,9 @@
 //!
 //! The headers of the other forms are only as good as the network between the gate and the upstream; an assertion is
 //! good wherever the key set is known.
+//!
+//! The key is in the process, not in KMS: there, each signature would be one more signed call over the network, for
+//! every request, under a quota that all elliptic-curve keys of an account and region share. The README has figures.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Another Lambda function as the upstream, called through Lambda's Invoke API.
 //!
-//! A call is one exchange over the same [`Hop`] as one with a server, signed by `aws-sigv4`. The SDK's client for Lambda
-//! would be a second HTTP stack with a second pool, at a few milliseconds of every start.
+//! A call is one exchange over a [`Hop`] like one with a server, signed by `aws-sigv4`, where the SDK's client for Lambda
+//! would be a second HTTP stack. It is no cargo feature: the compressed binary grew by 0.1 MB of 7.7 MB, and 41 starts
+//! in turns showed no difference (at best 2.7 ms to the first poll with it, 3.2 ms without).
 
 mod answer;
 mod event;
