@@ -102,3 +102,20 @@ fn every_link_to_a_file_leads_to_one() {
     }
     assert!(links >= 8, "only {links} links");
 }
+
+#[test]
+fn every_alarm_of_the_template_has_a_first_look() {
+    let template = std::fs::read_to_string(project().join("template.yaml")).unwrap();
+    let operations = std::fs::read_to_string(project().join("docs/operations.md")).unwrap();
+    let lines: Vec<&str> = template.lines().collect();
+    let mut alarms = 0;
+    for pair in lines.windows(2) {
+        let [name, kind] = pair else { continue };
+        if kind.trim() == "Type: AWS::CloudWatch::Alarm" {
+            let name = name.trim().trim_end_matches(':');
+            assert!(operations.contains(&format!("`{name}`")), "{name}");
+            alarms += 1;
+        }
+    }
+    assert!(alarms >= 10, "only {alarms} alarms");
+}
