@@ -9,6 +9,7 @@
 
 mod axum_example;
 mod canary;
+mod describe_stack;
 mod guides;
 mod load_balancer;
 mod manifests;

@@ -31,6 +31,7 @@ Examples:
   alb-mtls doctor stack/
 
 A folder, or several files, may hold a deployed stack: what these print, each in a file of its own ending in .json.
+tools/describe-stack saves them.
   aws elbv2 describe-listeners --load-balancer-arn ARN
   aws elbv2 describe-rules --listener-arn ARN
   aws elbv2 describe-listener-attributes --listener-arn ARN         with the end of the ARN in the file's name
@@ -41,7 +42,7 @@ A folder, or several files, may hold a deployed stack: what these print, each in
   aws lambda get-function-url-config --function-name NAME           where there is one
   aws logs describe-log-groups --log-group-name-prefix PREFIX
   aws apigateway get-authorizers --rest-api-id ID, aws apigatewayv2 get-authorizers --api-id ID
-  aws apigateway get-rest-apis, aws apigatewayv2 get-apis
+  aws apigateway get-rest-api --rest-api-id ID, aws apigatewayv2 get-api --api-id ID
   aws s3api get-public-access-block --bucket NAME, get-bucket-versioning, get-bucket-policy
 
 Exit codes: 0 nothing found; 1 something opens the gate; 2 a file cannot be read, or there is no gate in them";

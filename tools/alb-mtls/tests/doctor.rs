@@ -620,6 +620,23 @@ fn each_fault_of_a_stack_is_found() {
             "function-url",
         ),
         (
+            "an API whose default endpoint is on",
+            |stack| {
+                let uri = format!(
+                    "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/{FUNCTION}/invocations"
+                );
+                stack.write(
+                    "authorizers",
+                    &json!({"Items": [{"AuthorizerId": "a", "Name": "mtls", "AuthorizerUri": uri}]}),
+                );
+                stack.write(
+                    "api",
+                    &json!({"ApiId": "a1", "Name": "orders", "DisableExecuteApiEndpoint": false}),
+                );
+            },
+            "default-endpoint",
+        ),
+        (
             "a cached authorizer",
             |stack| {
                 let uri = format!(

@@ -124,6 +124,10 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
         for item in items {
             read_api_item(item, place(item), deployment);
         }
+    } else if answer.get("disableExecuteApiEndpoint").is_some()
+        || answer.get("DisableExecuteApiEndpoint").is_some()
+    {
+        read_api_item(answer, place(answer), deployment);
     } else {
         return Err(DescribedError::UnknownAnswer);
     }
@@ -306,7 +310,7 @@ fn bucket<'a>(file: &str, place: Place, deployment: &'a mut Deployment) -> &'a m
     &mut deployment.buckets[index]
 }
 
-/// Authorizers and APIs, as `get-authorizers`, `get-rest-apis` and `get-apis` list them.
+/// An authorizer of `get-authorizers`, or an API of `get-rest-api`, `get-api` and their lists.
 fn read_api_item(item: &Node, place: Place, deployment: &mut Deployment) {
     let any = |names: &[&str]| {
         names

@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Stands in for the AWS command line: answers about one stack, as its documentation shows them."""
+
+import json
+import sys
+
+PREFIX = "arn:aws:elasticloadbalancing:eu-west-1:123456789012"
+BALANCER = f"{PREFIX}:loadbalancer/app/gate/50dc6c495c0c9188"
+LISTENERS = [f"{PREFIX}:listener/app/gate/50dc6c495c0c9188/{end}" for end in ("f2f7dc8efc522ab2", "a1a7dc8efc522ab2")]
+GROUP = f"{PREFIX}:targetgroup/gate-respond/73e2d6bc24d8a067"
+FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:gate-respond"
+
+arguments = sys.argv[1:]
+command = " ".join(arguments[:2])
+options = dict(zip(arguments[2::2], arguments[3::2]))
+query = options.get("--query", "")
+
+if command == "cloudformation list-stack-resources":
+    found = {
+        "ElasticLoadBalancingV2::LoadBalancer": BALANCER,
+        "AWS::Lambda::Function": "gate-respond",
+        "AWS::Logs::LogGroup": "gate-respond-logs",
+        "TrustBucket": "gate-trust",
+    }
+    print(next((value for kind, value in found.items() if kind in query), ""))
+    sys.exit()
+forward = [{"Type": "forward", "TargetGroupArn": GROUP}]
+answers = {
+    "elbv2 describe-listeners": {"Listeners": [
+        {"ListenerArn": LISTENERS[0], "Port": 443, "Protocol": "HTTPS", "MutualAuthentication": {"Mode": "passthrough"}, "DefaultActions": forward},
+        {"ListenerArn": LISTENERS[1], "Port": 80, "Protocol": "HTTP", "DefaultActions": [{"Type": "redirect"}]},
+    ]},
+    "elbv2 describe-rules": {"Rules": [
+        {"RuleArn": options.get("--listener-arn", "").replace(":listener/", ":listener-rule/") + "/9683b2d02a6cabee", "Priority": "default",
+         "Actions": forward if options.get("--listener-arn") == LISTENERS[0] else [{"Type": "redirect"}]},
+    ]},
+    "elbv2 describe-listener-attributes": {"Attributes": [
+        {"Key": "routing.http.response.server.enabled", "Value": "true"},
+        {"Key": "routing.http.request.x_amzn_mtls_clientcert.header_name", "Value": ""},
+    ]},
+    "elbv2 describe-target-groups": {"TargetGroups": [{"TargetGroupArn": GROUP, "TargetGroupName": "gate-respond", "TargetType": "lambda"}]},
+    "elbv2 describe-target-group-attributes": {"Attributes": [{"Key": "lambda.multi_value_headers.enabled", "Value": "true"}]},
+    "lambda get-function-configuration": {
+        "FunctionName": "gate-respond", "FunctionArn": FUNCTION,
+        "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_TARGET_GROUPS": GROUP}},
+        "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "gate-respond-logs"},
+    },
+    "lambda get-policy": {"Policy": json.dumps({"Statement": [{
+        "Sid": "alb", "Effect": "Allow", "Principal": {"Service": "elasticloadbalancing.amazonaws.com"},
+        "Action": "lambda:InvokeFunction", "Resource": FUNCTION,
+        "Condition": {"StringEquals": {"AWS:SourceAccount": "123456789012"}, "ArnLike": {"AWS:SourceArn": GROUP}},
+    }]}), "RevisionId": "1"},
+    "logs describe-log-groups": {"logGroups": [{"logGroupName": "gate-respond-logs", "retentionInDays": 90}]},
+    "s3api get-public-access-block": {"PublicAccessBlockConfiguration": dict.fromkeys(
+        ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)},
+    "s3api get-bucket-versioning": {"Status": "Enabled"},
+}
+if command not in answers:
+    print(f"An error occurred (NotFound) when calling {command}", file=sys.stderr)
+    sys.exit(254)
+answer = answers[command]
+if query:
+    _, field = query.split("[].")
+    print("\t".join(entry[field] for entry in next(iter(answer.values()))))
+else:
+    print(json.dumps(answer, indent=4))
