@@ -1,14 +1,13 @@
-//! CRLs through the built function, with PKIs shaped like those that publish them.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+//! The shape of serverless-ca: a P-384 root, a P-256 issuing CA, clients with a common name alone, and a CRL of each
+//! level that lives for one day and ten minutes, made every day.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of};
 use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
-/// The shape of serverless-ca: a P-384 root, a P-256 issuing CA, clients with a common name alone, and a CRL of each
-/// level that lives for one day and ten minutes, made every day.
+use super::{ask, now, respond};
+
 struct ServerlessCa {
     files: Clients,
     root: Credential,
@@ -71,34 +70,17 @@ impl ServerlessCa {
     }
 
     async fn respond(&self, others: &[(&str, &str)]) -> Function {
-        let mut variables = vec![
-            ("MTLS_ANCHORS".to_owned(), self.source("example-ca-bundle.pem")),
-            (
-                "MTLS_CRLS".to_owned(),
-                format!(
-                    "{} {}",
-                    self.source("example-root-ca.crl.pem"),
-                    self.source("example-issuing-ca.crl")
-                ),
-            ),
-        ];
-        variables.extend(
-            others
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        let crls = format!(
+            "{} {}",
+            self.source("example-root-ca.crl.pem"),
+            self.source("example-issuing-ca.crl")
         );
-        Function::start("respond", variables).await
+        respond(&self.source("example-ca-bundle.pem"), &crls, others).await
     }
 
     async fn ask(&self, function: &Function, client: &Credential) -> (u16, Value) {
-        let headers = certificate_headers(header_of([client, &self.issuing]));
-        let status = function.get("/", &headers).await.status;
-        (status, function.record().await)
+        ask(function, [client, &self.issuing]).await
     }
-}
-
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
 }
 
 #[tokio::test]
@@ -205,4 +187,85 @@ async fn a_revocation_is_seen_within_one_refresh() {
         while ca.ask(&function, &ca.good).await.0 == 200 {}
     });
     refused.await.expect("the function looks its CRLs up again");
+}
+
+#[tokio::test]
+async fn what_is_revoked_is_refused_in_every_mode_and_whatever_else_is_unknown() {
+    let ca = ServerlessCa::new();
+    let (fresh, stale) = (
+        now() - Duration::hours(1),
+        now() - LIFETIME - Duration::minutes(30),
+    );
+    for made in [fresh, stale] {
+        ca.publish(made);
+        // The root's CRL is always out of date: the status of the issuing CA is not known.
+        ca.write_root_crl(&ca.crl(stale).issued_by(&ca.root).unwrap());
+        for mode in ["strict", "soft"] {
+            for depth in ["chain", "leaf"] {
+                let settings = [("MTLS_REVOCATION", mode), ("MTLS_REVOCATION_DEPTH", depth)];
+                let function = ca.respond(&settings).await;
+                let (status, record) = ca.ask(&function, &ca.revoked).await;
+                assert_eq!(
+                    (status, &record["code"], &record["detail"]),
+                    (401, &"ClientCertCrlHit".into(), &"revoked".into()),
+                    "{mode}, {depth}, {made}: {record}"
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crl_that_is_rolled_back_or_forged_leaves_the_last_good_one_in_use() {
+    let cases = [
+        ("older", "goes back from number"),
+        ("forged", "its signature does not verify"),
+        ("of another CA", "its signature does not verify"),
+        ("cut off", "is not the DER encoding of a whole CRL"),
+        ("empty", "there is no CRL in it"),
+    ];
+    let cases = cases.map(async |(name, words)| {
+        let ca = ServerlessCa::new();
+        let made = now() - Duration::hours(1);
+        ca.publish(made);
+        let function = ca.respond(&[("MTLS_REFRESH", "1s")]).await;
+        assert_eq!(ca.ask(&function, &ca.revoked).await.0, 401, "{name}");
+
+        // None of these revokes anybody: whoever takes it lets the revoked client in.
+        let newer = ca.crl(made + Duration::minutes(1));
+        let content = match name {
+            "older" => {
+                let older = ca.crl(made - Duration::hours(1));
+                older.issued_by(&ca.issuing).unwrap().der().to_vec()
+            }
+            "of another CA" => {
+                let impostor = CertificateBuilder::intermediate("CN=Serverless Issuing CA");
+                let impostor = impostor.issued_by(&ca.root).unwrap();
+                newer.issued_by(&impostor).unwrap().der().to_vec()
+            }
+            _ => {
+                let mut content = newer.issued_by(&ca.issuing).unwrap().der().to_vec();
+                match name {
+                    "forged" => *content.last_mut().unwrap() ^= 1,
+                    "cut off" => drop(content.pop()),
+                    _ => content.clear(),
+                }
+                content
+            }
+        };
+        std::fs::write(ca.files.directory().join("example-issuing-ca.crl"), content).unwrap();
+        let mut log = Vec::new();
+        let refused = async {
+            let is_refusal = |line: &String| line.contains("trust material refused") && line.contains(words);
+            while !log.iter().any(is_refusal) {
+                let headers = certificate_headers(header_of([&ca.revoked, &ca.issuing]));
+                assert_eq!(function.get("/", &headers).await.status, 401, "{name}");
+                let lines = function.log().into_iter();
+                log.extend(lines.filter(|line| !line.contains("\"decision\"")));
+            }
+        };
+        let outcome = tokio::time::timeout(std::time::Duration::from_secs(30), refused).await;
+        assert!(outcome.is_ok(), "{name}: {}", log.join("\n"));
+    });
+    futures_util::future::join_all(cases).await;
 }
