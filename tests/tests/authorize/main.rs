@@ -13,6 +13,7 @@ mod decisions;
 mod emulator;
 mod events;
 mod hostile;
+mod policies;
 mod samples;
 mod settings;
 mod support;
