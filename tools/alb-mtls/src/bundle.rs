@@ -1,6 +1,7 @@
 //! `alb-mtls bundle`
 
 mod change;
+mod crls;
 mod lint;
 mod location;
 mod objects;
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   alb-mtls bundle lint anchors.pem
   alb-mtls bundle lint 'ssm:/mtls/anchors/*' s3://pki-bundles/anchors.pem
+  alb-mtls bundle lint root.pem --intermediates issuing.pem --crls s3://pki-bundles/root.crl --crls issuing.crl
   alb-mtls bundle publish anchors.pem --to 'ssm:/mtls/anchors/*'
   alb-mtls bundle publish anchors.pem --to s3://pki-bundles/anchors.pem --pointer ssm:/mtls/anchors
 
@@ -37,7 +39,7 @@ pub(crate) struct BundleArguments {
 
 #[derive(Debug, Subcommand)]
 enum BundleCommand {
-    /// Read trust anchors like the functions do, and say all that is wrong or notable
+    /// Read trust anchors and CRLs like the functions do, and say all that is wrong or notable
     Lint(lint::LintArguments),
     /// Put trust anchors where the functions read them, after a look at what changes
     Publish(publish::PublishArguments),

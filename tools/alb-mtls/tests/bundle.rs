@@ -19,7 +19,7 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use moto::store;
-use pki::{CertificateBuilder, KeyKind};
+use pki::{CertificateBuilder, Credential, CrlBuilder, KeyKind};
 use serde_json::Value;
 use tempfile::TempDir;
 use test_servers::Moto;
@@ -55,7 +55,10 @@ impl Directory {
             .args(arguments)
             .current_dir(self.0.path())
             .env_clear()
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", Moto::shared().port()))
+            .env(
+                "AWS_ENDPOINT_URL",
+                format!("http://127.0.0.1:{}", Moto::shared().port()),
+            )
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
@@ -189,6 +192,147 @@ fn lint_ends_with_2_for_what_cannot_be_read() {
         "{}",
         stderr(&output)
     );
+}
+
+/// A root, an issuing CA and their CRLs, as files.
+fn crls(directory: &Directory) -> (Credential, Credential) {
+    let root = CertificateBuilder::root("CN=Root,O=Bundle Tests")
+        .self_signed()
+        .unwrap();
+    let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Bundle Tests")
+        .issued_by(&root)
+        .unwrap();
+    directory.write("root.pem", &root.pem());
+    directory.write("issuing.pem", &issuing.pem());
+    let client = CertificateBuilder::client("CN=client")
+        .issued_by(&issuing)
+        .unwrap();
+    let root_crl = CrlBuilder::new().number(7).issued_by(&root).unwrap();
+    let issuing_crl = CrlBuilder::new()
+        .number(8)
+        .revoke(&client)
+        .issued_by(&issuing)
+        .unwrap();
+    directory.write("root.crl", &root_crl.pem());
+    directory.write("issuing.crl", &issuing_crl.pem());
+    (root, issuing)
+}
+
+const ALL_OF_IT: [&str; 8] = [
+    "lint",
+    "root.pem",
+    "--intermediates",
+    "issuing.pem",
+    "--crls",
+    "root.crl",
+    "--crls",
+    "issuing.crl",
+];
+
+#[test]
+fn lint_of_crls_shows_what_they_are_who_signed_them_and_what_strict_makes_of_them() {
+    let directory = Directory::new();
+    crls(&directory);
+    let output = directory.run(&ALL_OF_IT);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for words in [
+        "issuing.crl: 1 CRLs",
+        "crl: CRL 0x7 of CN=Root,O=Bundle Tests for all certificates, ",
+        "; 0 entries; ",
+        "crl: CRL 0x8 of CN=Issuing,O=Bundle Tests for all certificates, ",
+        "; 1 entries; ",
+        "strict: all certificates of CN=Root,O=Bundle Tests are cleared by CRL 0x7 until ",
+        "strict: all certificates of CN=Issuing,O=Bundle Tests are cleared by CRL 0x8 until ",
+        "1 trust anchors, 2 CRLs, 0 errors, 0 warnings, 0 notices",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+
+    let report = directory.json(&ALL_OF_IT);
+    let crl = &report["crls"][1];
+    assert_eq!(crl["issuer"], "CN=Issuing,O=Bundle Tests");
+    assert_eq!((&crl["number"], &crl["entries"]), (&"0x8".into(), &1.into()));
+    assert_eq!(crl["scope"], "all certificates");
+    let strict = &report["strict"][1];
+    assert_eq!(strict["issuer"], "CN=Issuing,O=Bundle Tests");
+    assert_eq!(strict["scopes"][0]["cleared_until"], crl["next_update"]);
+    assert!(strict["scopes"][0]["refused"].is_null() && strict["others"].is_null());
+}
+
+#[test]
+fn lint_ends_with_1_for_an_issuer_whose_certificates_no_crl_clears() {
+    let directory = Directory::new();
+    let (root, issuing) = crls(&directory);
+    let first_four = &ALL_OF_IT[..6];
+    let output = directory.run(first_four);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let words = "strict: everything that CN=Issuing,O=Bundle Tests issued is refused with crl_missing";
+    assert!(text.contains(words), "{text}");
+
+    let hour = time::Duration::HOUR;
+    let long_ago = time::OffsetDateTime::now_utc() - 48 * hour;
+    let stale = CrlBuilder::new()
+        .valid(long_ago, long_ago + hour)
+        .issued_by(&issuing)
+        .unwrap();
+    directory.write("issuing.crl", &stale.pem());
+    let output = directory.run(&ALL_OF_IT);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("are refused with crl_stale"), "{text}");
+    assert!(text.contains("the CRL is stale since"), "{text}");
+
+    let partition = CrlBuilder::new().distribution_point("http://pca.example/1.crl");
+    directory.write("issuing.crl", &partition.issued_by(&issuing).unwrap().pem());
+    let output = directory.run(&ALL_OF_IT);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("all certificates of the distribution point http://pca.example/1.crl of CN=Issuing"),
+        "{text}"
+    );
+    assert!(
+        text.contains("what else CN=Issuing,O=Bundle Tests issued is refused with crl_scope"),
+        "{text}"
+    );
+
+    let impostor = CertificateBuilder::intermediate("CN=Issuing,O=Bundle Tests")
+        .issued_by(&root)
+        .unwrap();
+    let forged = CrlBuilder::new().issued_by(&impostor).unwrap();
+    directory.write("issuing.crl", &forged.pem());
+    let output = directory.run(&ALL_OF_IT);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("its signature does not verify"), "{text}");
+    assert!(text.contains("refused with crl_missing"), "{text}");
+}
+
+#[test]
+fn lint_of_crls_alone_says_that_their_signatures_were_not_checked() {
+    let directory = Directory::new();
+    crls(&directory);
+    let output = directory.run(&["lint", "--crls", "root.crl"]);
+    let text = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(
+        text.contains("its signature was not checked, name the trust anchors too"),
+        "{text}"
+    );
+    assert!(!text.contains("strict:"), "{text}");
+
+    directory.write("cut.crl", "-----BEGIN X509 CRL-----\nMIIB\n");
+    directory.write("anchors.pem", &ca("One"));
+    for (file, words) in [("cut.crl", "CRL"), ("anchors.pem", "begins no X509 CRL")] {
+        let output = directory.run(&["lint", "--crls", file]);
+        let text = stdout(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("error: ") && text.contains(words), "{text}");
+    }
+    let output = directory.run(&["lint"]);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]
@@ -468,7 +612,10 @@ fn without_a_region_it_says_what_to_set() {
         .args(["bundle", "lint", "ssm:/anchors"])
         .current_dir(directory.0.path())
         .env_clear()
-        .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{}", Moto::shared().port()))
+        .env(
+            "AWS_ENDPOINT_URL",
+            format!("http://127.0.0.1:{}", Moto::shared().port()),
+        )
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .output()
         .unwrap();

@@ -2,9 +2,11 @@
 
 use std::fmt::Write;
 
-use alb_mtls_trust::{Inspection, Revision, Severity, SourceError, SourceRecord, Warning};
+use alb_mtls_trust::{Inspection, Revision, Role, Severity, SourceError, SourceRecord, Warning};
 use alb_mtls_verifier::TrustAnchor;
 use serde_json::{Value, json};
+
+use super::crls::{StrictVerdict, crl_json, crl_line};
 
 /// One line on one anchor.
 pub(crate) fn anchor_line(anchor: &TrustAnchor) -> String {
@@ -34,17 +36,26 @@ pub(crate) fn anchor_json(anchor: &TrustAnchor) -> Value {
 }
 
 /// Everything that was found, with the problems last, where one sees them.
-pub(crate) fn inspection_text(inspection: &Inspection) -> String {
+pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> String {
     let mut text = String::new();
     for record in &inspection.sources {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{}: {} certificates", record.source, record.certificates);
+        let _ = match record.role {
+            Role::RevocationLists => writeln!(text, "{}: {} CRLs", record.source, record.crls),
+            _ => writeln!(text, "{}: {} certificates", record.source, record.certificates),
+        };
         for document in &record.documents {
             let _ = writeln!(text, "  {}", document_line(document));
         }
     }
     for anchor in &inspection.anchors {
         let _ = writeln!(text, "anchor: {}", anchor_line(anchor));
+    }
+    for crl in &inspection.crls {
+        let _ = writeln!(text, "crl: {}", crl_line(crl));
+    }
+    for line in verdicts.iter().flat_map(StrictVerdict::lines) {
+        let _ = writeln!(text, "strict: {line}");
     }
     for warning in &inspection.warnings {
         let _ = writeln!(text, "{}: {warning}", severity_word(warning));
@@ -56,10 +67,13 @@ pub(crate) fn inspection_text(inspection: &Inspection) -> String {
         let same = |warning: &&Warning| warning.severity() == severity;
         inspection.warnings.iter().filter(same).count()
     };
+    let _ = write!(text, "{} trust anchors, ", inspection.anchors.len());
+    if !inspection.crls.is_empty() {
+        let _ = write!(text, "{} CRLs, ", inspection.crls.len());
+    }
     let _ = writeln!(
         text,
-        "{} trust anchors, {} errors, {} warnings, {} notices",
-        inspection.anchors.len(),
+        "{} errors, {} warnings, {} notices",
         inspection.problems.len(),
         warnings(Severity::Warning),
         warnings(Severity::Notice)
@@ -68,10 +82,12 @@ pub(crate) fn inspection_text(inspection: &Inspection) -> String {
 }
 
 /// The same for machines.
-pub(crate) fn inspection_json(inspection: &Inspection) -> Value {
+pub(crate) fn inspection_json(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> Value {
     json!({
         "sources": inspection.sources.iter().map(source_json).collect::<Vec<_>>(),
         "anchors": inspection.anchors.iter().map(anchor_json).collect::<Vec<_>>(),
+        "crls": inspection.crls.iter().map(crl_json).collect::<Vec<_>>(),
+        "strict": verdicts.iter().map(StrictVerdict::json).collect::<Vec<_>>(),
         "errors": inspection.problems.iter().map(problem_json).collect::<Vec<_>>(),
         "warnings": inspection.warnings.iter().map(warning_json).collect::<Vec<_>>(),
     })
@@ -92,6 +108,7 @@ fn source_json(record: &SourceRecord) -> Value {
     json!({
         "source": record.source.to_string(),
         "certificates": record.certificates,
+        "crls": record.crls,
         "documents": record.documents.iter().map(document).collect::<Vec<_>>(),
     })
 }
