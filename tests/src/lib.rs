@@ -41,6 +41,7 @@ pub fn binary(package: &str) -> PathBuf {
         let mut command = Command::new(cargo);
         command
             .args(["build", "--quiet", "--package", package])
+            .args(optional_features(package))
             .current_dir(project());
         assert!(
             command.status().expect("cargo starts").success(),
@@ -49,6 +50,14 @@ pub fn binary(package: &str) -> PathBuf {
         built.push(package.to_owned());
     }
     profile_directory().join(package)
+}
+
+/// What a package leaves out by itself and tests are about.
+fn optional_features(package: &str) -> &'static [&'static str] {
+    match package {
+        "respond" => &["--features", "respond/policy"],
+        _ => &[],
+    }
 }
 
 /// The binary of a package as it ships; for measurements, which build it first.
