@@ -228,7 +228,7 @@ impl Reader<'_> {
         let seconds = properties.text_at(&["AuthorizerResultTtlInSeconds"]);
         let api = properties
             .text_at(&["RestApiId"])
-            .or(properties.text_at(&["ApiId"]));
+            .or_else(|| properties.text_at(&["ApiId"]));
         self.deployment.authorizers.push(Authorizer {
             name,
             place,
