@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
-use webpki::EndEntityCert;
+use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
 use crate::anchors::TrustAnchor;
 use crate::certificate::Certificate;
@@ -21,7 +21,10 @@ use crate::identity::ClientIdentity;
 use crate::policy::VerificationPolicy;
 use crate::rules::{self, Context, Path};
 use crate::timestamp::Timestamp;
-use crate::{Intermediates, TrustAnchors, Verifier, read_bundle};
+use crate::{Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle};
+
+/// What a gzip file of a fuzzer may grow to.
+const LARGEST_FILE: usize = 1 << 20;
 
 const LIMITS: HeaderLimits = HeaderLimits {
     max_bytes: 16_384,
@@ -95,6 +98,38 @@ pub fn certificate(der: &[u8]) {
     assert_eq!(summary.is_authority, ours.is_authority());
 }
 
+/// What is read of a CRL is what webpki reads of it: each entry is found again, and nothing else is.
+pub fn revocation_lists(file: &[u8]) {
+    let Ok(lists) = parse_revocation_lists(file.to_vec(), LARGEST_FILE) else {
+        return;
+    };
+    assert!(!lists.is_empty());
+    for list in lists {
+        let again = RevocationList::from_der(list.der().to_vec()).expect("it was read before");
+        assert_eq!(
+            (again.number(), again.entry_count()),
+            (list.number(), list.entry_count())
+        );
+        let Ok(theirs) = BorrowedCertRevocationList::from_der(list.der()) else {
+            continue;
+        };
+        let serials: Option<Vec<&[u8]>> = theirs
+            .into_iter()
+            .map(|entry| Some(entry.ok()?.serial_number))
+            .collect();
+        let Some(serials) = serials else {
+            continue;
+        };
+        assert_eq!(serials.len(), list.entry_count());
+        for serial in &serials {
+            assert!(list.find(serial).is_some());
+            let mut longer = serial.to_vec();
+            longer.push(0);
+            assert_eq!(list.find(&longer).is_some(), serials.contains(&longer.as_slice()));
+        }
+    }
+}
+
 /// Whatever is shown of a client can be shown: no control character is in it.
 pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
     let Ok(certificate) = Certificate::parse(der) else {
@@ -163,7 +198,7 @@ pub fn chain(ders: &[&[u8]], anchor: &CertificateDer<'static>) {
 
 #[cfg(test)]
 mod tests {
-    use pki::{CertificateBuilder, GeneralName};
+    use pki::{CertificateBuilder, CrlBuilder, CrlReason, GeneralName};
     use proptest::prelude::*;
 
     use super::*;
@@ -209,19 +244,42 @@ mod tests {
 
     /// A certificate in which some octets are others, some are gone, and some are new.
     fn damaged() -> impl Strategy<Value = Vec<u8>> {
+        (0..3_usize, edits()).prop_map(|(which, edits)| edited(samples().swap_remove(which), edits))
+    }
+
+    /// The same of a CRL with an entry of each kind.
+    fn damaged_crl() -> impl Strategy<Value = Vec<u8>> {
+        let root = CertificateBuilder::root("CN=Root,O=Example")
+            .self_signed()
+            .unwrap();
+        let long_ago = time::OffsetDateTime::UNIX_EPOCH;
+        let crl = CrlBuilder::new()
+            .revoke_serial(&[1], None, long_ago)
+            .revoke_serial(&[0x00, 0xff, 0x02], Some(CrlReason::KeyCompromise), long_ago)
+            .revoke_serial(&[7; 20], Some(CrlReason::CertificateHold), long_ago)
+            .distribution_point("http://example.org/1.crl")
+            .issued_by(&root)
+            .unwrap();
+        edits().prop_map(move |edits| edited(crl.der().to_vec(), edits))
+    }
+
+    type Edit = (prop::sample::Index, u8, u8);
+
+    fn edits() -> impl Strategy<Value = Vec<Edit>> {
         let edit = (any::<prop::sample::Index>(), any::<u8>(), 0..3_u8);
-        (0..3_usize, prop::collection::vec(edit, 0..4)).prop_map(|(which, edits)| {
-            let mut der = samples().swap_remove(which);
-            for (at, octet, kind) in edits {
-                let at = at.index(der.len());
-                match kind {
-                    0 => der[at] = octet,
-                    1 => _ = der.remove(at),
-                    _ => der.insert(at, octet),
-                }
+        prop::collection::vec(edit, 0..4)
+    }
+
+    fn edited(mut der: Vec<u8>, edits: Vec<Edit>) -> Vec<u8> {
+        for (at, octet, kind) in edits {
+            let at = at.index(der.len());
+            match kind {
+                0 => der[at] = octet,
+                1 => _ = der.remove(at),
+                _ => der.insert(at, octet),
             }
-            der
-        })
+        }
+        der
     }
 
     proptest! {
@@ -255,6 +313,12 @@ mod tests {
         fn certificates_are_read_as_webpki_reads_them(der in damaged(), random: Vec<u8>) {
             certificate(&der);
             certificate(&random);
+        }
+
+        #[test]
+        fn crls_are_read_as_webpki_reads_them(crl in damaged_crl(), random: Vec<u8>) {
+            revocation_lists(&crl);
+            revocation_lists(&random);
         }
 
         #[test]
