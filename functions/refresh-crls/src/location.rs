@@ -32,11 +32,10 @@ pub(crate) enum Transport {
     Tls,
 }
 
-/// The text is no location of a CRL.
+/// The text is no location of a CRL. Says what one is, as the messages about settings go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` {reason}")]
+#[error("`http://`, `https://` and `s3://` URLs of CRLs; this one {reason}")]
 pub(crate) struct InvalidLocation {
-    text: String,
     reason: &'static str,
 }
 
@@ -73,10 +72,7 @@ impl FromStr for Location {
         } else {
             parse_http(text)
         };
-        parsed.map_err(|reason| InvalidLocation {
-            text: text.to_owned(),
-            reason,
-        })
+        parsed.map_err(|reason| InvalidLocation { reason })
     }
 }
 
@@ -88,7 +84,7 @@ fn parse_object(text: &str) -> Result<Location, &'static str> {
 }
 
 fn parse_http(text: &str) -> Result<Location, &'static str> {
-    const FORMS: &str = "is neither an `http://`, an `https://` nor an `s3://` URL";
+    const FORMS: &str = "is none of these";
     let uri: Uri = text.parse().map_err(|_| FORMS)?;
     let transport = match uri.scheme() {
         Some(scheme) if *scheme == Scheme::HTTP => Transport::Plain,

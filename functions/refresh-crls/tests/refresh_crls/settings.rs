@@ -13,22 +13,22 @@ fn wrong_settings_are_one_line_and_exit_code_2() {
         (
             "CRL_SOURCES",
             "ldap://x/y",
-            "CRL_SOURCES holds `ldap://x/y`: it takes URLs of CRLs",
+            "CRL_SOURCES holds `ldap://x/y`: it takes `http://`, `https://` and `s3://` URLs of CRLs; this one is none of these",
         ),
         (
             "CRL_DESTINATION",
             "bucket",
-            "CRL_DESTINATION holds `bucket`: it takes where to publish",
+            "CRL_DESTINATION holds `bucket`: it takes a bucket and a prefix",
         ),
         (
             "CRL_SOURCE",
             "http://x/y",
-            "CRL_SOURCE is not a setting; those are CRL_ANCHORS, ",
+            "CRL_SOURCE is not a setting: did you mean CRL_SOURCES?",
         ),
         (
             "CRL_TIMEOUT",
             "soon",
-            "CRL_TIMEOUT holds `soon`: it takes the longest time",
+            "CRL_TIMEOUT holds `soon`: it takes a duration from `1s` to `5m`",
         ),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_refresh-crls"))
