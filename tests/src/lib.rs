@@ -14,7 +14,6 @@
 #![expect(
     clippy::panic,
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a test that cannot be set up has failed"
 )]
 

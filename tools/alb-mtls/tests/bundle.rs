@@ -1,7 +1,6 @@
 //! `alb-mtls bundle`, as an operator runs it: the built program, its environment, moto's server.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "helpers of tests"
