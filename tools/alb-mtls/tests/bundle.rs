@@ -1,10 +1,6 @@
 //! `alb-mtls bundle`, as an operator runs it: the built program, its environment, moto's server.
 
-#![expect(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
 #[expect(
     dead_code,
