@@ -1,6 +1,6 @@
 //! Trust material through the built function: moto's server holds it, and a proxy before that makes things go wrong.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
 mod outages;
 mod refusals;

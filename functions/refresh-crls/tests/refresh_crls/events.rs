@@ -13,7 +13,7 @@ async fn a_changed_object_refreshes_itself_and_a_revocation_everything() {
     let issuing = deployment.issuing_crl(1);
     deployment
         .moto
-        .put_object(BUCKET, "ca/issuing.crl.pem", &issuing.pem());
+        .put_object(BUCKET, "ca/issuing.crl.pem", issuing.pem());
     let function = deployment
         .function(&[&web.url("/root.crl"), "s3://trust/ca/issuing.crl.pem"], &[])
         .await;
