@@ -23,40 +23,30 @@ mod large_crl;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::OnceLock;
 
 pub use clients::{Clients, certificate_headers, client_headers, header_of};
 pub use function::{Answer, Function, TARGET_GROUP, event};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 
-/// The built binary of a package, in the profile of the tests. Cargo has built it when the workspace was built;
-/// asking again makes sure that it is today's.
+/// The built binary of a package, in the profile of the tests, as it is today.
 pub fn binary(package: &str) -> PathBuf {
-    static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
-    let mut built = BUILT.lock().expect("no test panics while it holds this lock");
-    if !built.iter().any(|name| name == package) {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    // The whole workspace, as `make test` builds it: a package by itself would have its dependencies built again, with
+    // the features that it alone asks for.
+    BUILT.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command
-            .args(["build", "--quiet", "--package", package])
-            .args(optional_features(package))
+            .args(["build", "--quiet", "--workspace", "--all-targets"])
             .current_dir(project());
         assert!(
             command.status().expect("cargo starts").success(),
-            "{package} does not build"
+            "the workspace does not build"
         );
-        built.push(package.to_owned());
-    }
+    });
     profile_directory().join(package)
-}
-
-/// What a package leaves out by itself and tests are about.
-fn optional_features(package: &str) -> &'static [&'static str] {
-    match package {
-        "respond" => &["--features", "respond/policy"],
-        _ => &[],
-    }
 }
 
 /// The binary of a package as it ships; for measurements, which build it first.
