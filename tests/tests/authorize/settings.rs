@@ -16,12 +16,12 @@ fn a_wrong_setting_stops_the_function_with_one_line() {
         (
             "AUTHORIZE_BOUND_TOKEN",
             "required",
-            "MTLS_TOKEN_KEYS is not set: it takes sources of JWK sets such as `s3://bucket/jwks.json`",
+            "MTLS_TOKEN_KEYS is not set: sources of the issuer's public keys, each a JWK set; required with MTLS_BOUND_TOKEN, like the next three",
         ),
         (
             "MTLS_TARGET_GROUPS",
             "arn:aws:elasticloadbalancing:*",
-            "MTLS_TARGET_GROUPS is set, but events of API Gateway name no target group: it would have no effect",
+            "MTLS_TARGET_GROUPS has no effect without a load balancer: events of API Gateway name no target group",
         ),
         (
             "MTLS_MODE",
