@@ -297,7 +297,7 @@ async fn failures_of_the_function_and_of_lambda_are_told_apart() {
             answer(&error, "x-amz-function-error: Unhandled\r\n"),
             502,
             "upstream_function_error",
-            "Unhandled: {\"errorMessage\"",
+            "Unhandled: {\"error",
         ),
         (
             refused(
