@@ -65,4 +65,30 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
             "{command}: {status}, promised was {promise}"
         );
     }
+    let seen = walk_through(port);
+    assert!(seen.starts_with("GET /forward/a%20b?x=%26 HTTP/1.1\n"), "{seen}");
+    assert!(
+        seen.contains("\nx-amzn-mtls-clientcert-subject: CN=good,OU=Clients,O=Example\n"),
+        "{seen}"
+    );
+    for lie in ["admin", "YWRtaW4=", "SUCCESS"] {
+        assert!(!seen.contains(lie), "{seen}");
+    }
+}
+
+/// What the upstream saw of the lies that the README sends it.
+fn walk_through(port: u16) -> String {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let command = readme
+        .split("```sh\n")
+        .filter_map(|rest| rest.split("```").next())
+        .find(|command| command.contains("X-SSL-Client-Verify"))
+        .expect("the README has the walk-through")
+        .replace("8443", &port.to_string());
+    let output = Command::new("bash")
+        .args(["-c", &format!("{} --silent", command.trim_end())])
+        .current_dir(project())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap().replace('\r', "")
 }
