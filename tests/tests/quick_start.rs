@@ -1,5 +1,7 @@
 //! `make run` as the README tells it: every curl line that it prints answers what it says.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
