@@ -1,9 +1,10 @@
 //! A PKI for one test: a root, an issuing CA, and clients of every kind.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use local_alb::passthrough_header;
-use pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem};
+use local_alb::{ClientCertificateHeaderCopies, Listener, passthrough_header};
+use pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem, write_private};
 
 /// A root, an issuing CA, and what clients of it and of others present. Everything lives in a folder of its own.
 #[derive(Debug)]
@@ -66,6 +67,27 @@ impl Clients {
     /// A client certificate with other properties, issued like the good one.
     pub fn issue(&self, client: CertificateBuilder) -> Credential {
         client.issued_by(&self.issuing).expect("a client")
+    }
+
+    /// A listener of a load balancer on a free port of this machine, and the file with the authority of its server
+    /// certificate, for `localhost`.
+    pub fn listener(&self, copies: ClientCertificateHeaderCopies) -> (Listener, PathBuf) {
+        let authority = CertificateBuilder::root("CN=Server CA")
+            .self_signed()
+            .expect("a server authority");
+        let server = CertificateBuilder::server("CN=localhost")
+            .dns("localhost")
+            .issued_by(&authority)
+            .expect("a server");
+        let certificate = self.write("server.pem", &server.pem());
+        let key = self.directory().join("server.key");
+        let pem = server.key().to_pem().expect("a key in PEM");
+        write_private(&key, &pem).expect("a file in the temporary folder");
+        let listener = Listener::from_pem_files(&certificate, &key)
+            .expect("a listener with this certificate")
+            .address((Ipv4Addr::LOCALHOST, 0).into())
+            .client_header_copies(copies);
+        (listener, self.write("server-ca.pem", &authority.pem()))
     }
 
     /// A client of the issuing CA whose time is over.
@@ -157,4 +179,11 @@ pub fn client_headers() -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .to_vec()
+}
+
+/// Writes a file into the folder of these clients and names it as a source.
+pub fn source(clients: &Clients, name: &str, content: impl AsRef<[u8]>) -> String {
+    let path = clients.directory().join(name);
+    std::fs::write(&path, content).expect("a file in the temporary folder");
+    format!("file:{}", path.display())
 }

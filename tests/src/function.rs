@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use crate::clients::Clients;
 use local_alb::{
     AlbRequest, Environment, EnvironmentFacts, FunctionCommand, FunctionOutput, HeaderMode,
     InvocationOutcome, OutputLine,
@@ -157,4 +158,13 @@ pub fn event(method: &str, target: &str, headers: &[(String, String)], mode: Hea
         body: bytes::Bytes::new(),
     };
     request.to_event(TARGET_GROUP, mode).expect("an event")
+}
+
+/// Starts `respond` with the anchors of these clients.
+pub async fn respond(clients: &Clients, variables: &[(&str, &str)]) -> Function {
+    let anchors = [("MTLS_ANCHORS".to_owned(), clients.anchors_source())];
+    let others = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Function::start("respond", anchors.into_iter().chain(others)).await
 }

@@ -20,13 +20,14 @@
 mod clients;
 mod function;
 mod large_crl;
+pub mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-pub use clients::{Clients, certificate_headers, client_headers, header_of};
-pub use function::{Answer, Function, TARGET_GROUP, event};
+pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
+pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 

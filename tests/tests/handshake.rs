@@ -8,10 +8,9 @@ use std::process::Command;
 
 use alb_mtls_tests::{Clients, binary, certificate_headers};
 use local_alb::{
-    ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, Listener, LocalAlb, Target,
-    TargetGroup,
+    ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, LocalAlb, Target, TargetGroup,
 };
-use pki::{CertificateBuilder, KeyKind, write_private};
+use pki::KeyKind;
 
 /// A load balancer on this machine with `respond` behind it.
 struct Gate {
@@ -26,18 +25,7 @@ impl Gate {
         copies: ClientCertificateHeaderCopies,
         mode: HeaderMode,
     ) -> Self {
-        let authority = CertificateBuilder::root("CN=Server CA").self_signed().unwrap();
-        let server = CertificateBuilder::server("CN=localhost")
-            .dns("localhost")
-            .issued_by(&authority)
-            .unwrap();
-        let certificate = clients.write("server.pem", &server.pem());
-        let key = clients.directory().join("server.key");
-        write_private(&key, &server.key().to_pem().unwrap()).unwrap();
-        let listener = Listener::from_pem_files(&certificate, &key)
-            .unwrap()
-            .address("127.0.0.1:0".parse().unwrap())
-            .client_header_copies(copies);
+        let (listener, server_authority) = clients.listener(copies);
         let command = FunctionCommand::new(binary("respond"))
             .variable("MTLS_ANCHORS", anchors)
             .variable("MTLS_EXPOSE_CODE", "true")
@@ -54,7 +42,7 @@ impl Gate {
         .unwrap();
         Self {
             alb,
-            server_authority: clients.write("server-ca.pem", &authority.pem()),
+            server_authority,
         }
     }
 

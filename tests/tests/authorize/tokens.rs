@@ -2,21 +2,17 @@
 
 use std::path::PathBuf;
 
+use alb_mtls_tests::tokens::{AUDIENCE, ISSUER, key, key_set, sign};
 use alb_mtls_tests::{Clients, Function};
 use alb_mtls_verifier::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use pki::{Credential, Key, KeyKind};
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
+use pki::Credential;
 use serde_json::{Value, json};
 
 use crate::events::{Api, anonymous, with_certificate, with_header};
 use crate::support::{Authorizer, Outcome};
-
-const ISSUER: &str = "https://issuer.tests.example";
-const AUDIENCE: &str = "https://api.tests.example";
 
 /// An issuer whose public keys are in a file.
 struct Issuer {
@@ -33,14 +29,7 @@ impl Issuer {
     }
 
     fn publish(&self, ids: &[&str]) {
-        let jwk = |id: &&str| {
-            let info = key(id).public_key_info().unwrap();
-            let (x, y) = info[info.len() - 64..].split_at(32);
-            let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
-            json!({"kty": "EC", "crv": "P-256", "use": "sig", "kid": id, "x": encode(x), "y": encode(y)})
-        };
-        let keys: Vec<Value> = ids.iter().map(jwk).collect();
-        std::fs::write(&self.keys, json!({ "keys": keys }).to_string()).unwrap();
+        std::fs::write(&self.keys, key_set(ids)).unwrap();
     }
 
     /// The variables of a function that trusts this issuer. Keys are looked up for each request.
@@ -55,18 +44,6 @@ impl Issuer {
             ("MTLS_REFRESH", "0s"),
         ]
     }
-}
-
-fn key(id: &str) -> Key {
-    Key::from_seed(KeyKind::P256, id).unwrap()
-}
-
-fn sign(id: &str, claims: &Value) -> String {
-    let mut header = Header::new(Algorithm::ES256);
-    header.kid = Some(id.to_owned());
-    let pem = key(id).to_pem().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
-    encode(&header, claims, &EncodingKey::from_ec_der(key.secret_der())).unwrap()
 }
 
 fn claims(client: &Credential) -> Value {

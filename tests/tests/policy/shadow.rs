@@ -16,7 +16,7 @@ fn difference(record: &Value) -> (&Value, &Value) {
 #[tokio::test]
 async fn stricter_policies_are_seen_to_deny_and_deny_nobody() {
     let clients = Clients::new();
-    let shadow = source(&clients, "shadow.cedar", &format!("{EVERYBODY}{READ_ONLY}"));
+    let shadow = source(&clients, "shadow.cedar", format!("{EVERYBODY}{READ_ONLY}"));
     let function = respond(&clients, &[("MTLS_SHADOW_POLICY", &shadow)]).await;
     let (status, record) = ask(&function, Some((&clients, &clients.good)), "POST /").await;
     assert_eq!(status, 200);
@@ -34,7 +34,7 @@ async fn stricter_policies_are_seen_to_deny_and_deny_nobody() {
 #[tokio::test]
 async fn looser_policies_are_seen_to_allow_and_allow_nobody() {
     let clients = Clients::new();
-    let active = source(&clients, "active.cedar", &format!("{EVERYBODY}{READ_ONLY}"));
+    let active = source(&clients, "active.cedar", format!("{EVERYBODY}{READ_ONLY}"));
     let shadow = source(&clients, "shadow.cedar", EVERYBODY);
     let function = respond(
         &clients,
@@ -59,7 +59,7 @@ async fn looser_policies_are_seen_to_allow_and_allow_nobody() {
 #[tokio::test]
 async fn other_anchors_are_seen_on_live_clients() {
     let (old, new) = (Clients::of("Old"), Clients::of("New"));
-    let shadow = source(&old, "shadow.pem", &new.root.pem());
+    let shadow = source(&old, "shadow.pem", new.root.pem());
     let function = respond(&old, &[("MTLS_SHADOW_ANCHORS", &shadow)]).await;
     let (status, record) = ask(&function, Some((&old, &old.good)), "GET /").await;
     assert_eq!(status, 200);
@@ -84,7 +84,7 @@ async fn the_policies_in_use_are_asked_about_clients_of_other_anchors() {
     let both = source(
         &old,
         "shadow.pem",
-        &format!("{}{}", old.root.pem(), new.root.pem()),
+        format!("{}{}", old.root.pem(), new.root.pem()),
     );
     let only_old = format!(
         "@id(\"old\") permit (principal in Anchor::\"{}\", action, resource);",
@@ -147,7 +147,7 @@ async fn a_broken_shadow_set_is_reported_and_changes_nothing() {
 #[tokio::test]
 async fn report_mode_and_a_shadow_set_go_together() {
     let clients = Clients::new();
-    let active = source(&clients, "active.cedar", &format!("{EVERYBODY}{READ_ONLY}"));
+    let active = source(&clients, "active.cedar", format!("{EVERYBODY}{READ_ONLY}"));
     let shadow = source(&clients, "shadow.cedar", EVERYBODY);
     let variables = [
         ("MTLS_MODE", "report"),

@@ -1,6 +1,7 @@
 //! A function with policies, and what it says about a request.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, client_headers, event};
+pub(crate) use alb_mtls_tests::{respond, source};
 use alb_mtls_verifier::TrustAnchor;
 use local_alb::HeaderMode;
 use pki::{CertificateBuilder, Credential};
@@ -8,20 +9,6 @@ use serde_json::Value;
 
 /// Permits every verified client everything.
 pub(crate) const EVERYBODY: &str = "@id(\"everybody\")\npermit (principal is Client, action, resource);\n";
-
-/// Starts `respond` with the anchors of these clients.
-pub(crate) async fn respond(clients: &Clients, variables: &[(&str, &str)]) -> Function {
-    let anchors = [("MTLS_ANCHORS".to_owned(), clients.anchors_source())];
-    let others = variables
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Function::start("respond", anchors.into_iter().chain(others)).await
-}
-
-/// Writes a file and names it as a source.
-pub(crate) fn source(clients: &Clients, name: &str, text: &str) -> String {
-    format!("file:{}", clients.write(name, text).display())
-}
 
 /// Starts `respond` with these policies.
 pub(crate) async fn with_policies(clients: &Clients, text: &str, variables: &[(&str, &str)]) -> Function {

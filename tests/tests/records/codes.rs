@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alb_mtls_gate::GATE_REASONS;
+use alb_mtls_tests::tokens::key_set;
 use alb_mtls_tests::{
     Clients, Function, TARGET_GROUP, binary, certificate_headers, client_headers, header_of, project,
 };
@@ -15,8 +16,8 @@ use pki::{
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{respond, source};
 use crate::tokens;
+use alb_mtls_tests::{respond, source};
 
 /// Reasons that cannot be provoked from outside, and why.
 const OUT_OF_REACH: &[(&str, &str)] = &[
@@ -290,7 +291,7 @@ async fn by_revocation(seen: &mut Seen) {
 
 async fn by_tokens(seen: &mut Seen) {
     let clients = Clients::new();
-    let keys = source(&clients, "keys.json", tokens::keys());
+    let keys = source(&clients, "keys.json", key_set(&["2026"]));
     let function = respond(&clients, &tokens::variables(&keys)).await;
     for (detail, values) in tokens::faults(&clients) {
         let mut headers = clients.good_headers();

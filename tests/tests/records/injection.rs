@@ -6,7 +6,7 @@ use pki::x509_cert::spki::der::Decode;
 use pki::{Certificate, Credential};
 use serde_json::Value;
 
-use crate::support::respond;
+use alb_mtls_tests::respond;
 
 /// Names that have broken somebody's log.
 const NAMES: &[(&str, &str)] = &[

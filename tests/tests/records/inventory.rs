@@ -7,7 +7,7 @@ use alb_mtls_tests::{Clients, binary, certificate_headers, client_headers};
 use pki::CertificateBuilder;
 use serde_json::Value;
 
-use crate::support::{respond, source};
+use alb_mtls_tests::{respond, source};
 
 #[tokio::test]
 async fn the_inventory_of_real_records_tells_which_anchor_may_go() {

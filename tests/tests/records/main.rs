@@ -12,5 +12,4 @@ mod injection;
 mod inventory;
 mod metrics;
 mod renewal;
-mod support;
 mod tokens;

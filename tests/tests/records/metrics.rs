@@ -7,7 +7,7 @@ use pki::CrlBuilder;
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
-use crate::support::{respond, source};
+use alb_mtls_tests::{respond, source};
 
 /// The metrics that a line defines, with their dimensions, each held against the value beside it.
 fn defined(line: &Value) -> Vec<(String, Value)> {

@@ -3,7 +3,7 @@
 use alb_mtls_tests::{Clients, certificate_headers, client_headers};
 use pki::CertificateBuilder;
 
-use crate::support::respond;
+use alb_mtls_tests::respond;
 
 const HEADER: &str = "client-cert-expires";
 

@@ -1,26 +1,12 @@
 //! Bearer tokens with one thing wrong each.
 
 use alb_mtls_tests::Clients;
+use alb_mtls_tests::tokens::{AUDIENCE, ISSUER, sign};
 use alb_mtls_verifier::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use pki::{Key, KeyKind};
-use rustls_pki_types::PrivateKeyDer;
-use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
-
-const ISSUER: &str = "https://issuer.tests.example";
-const AUDIENCE: &str = "https://api.tests.example";
-
-/// The issuer's public keys.
-pub(crate) fn keys() -> String {
-    let info = key("2026").public_key_info().unwrap();
-    let (x, y) = info[info.len() - 64..].split_at(32);
-    let encode = |bytes| URL_SAFE_NO_PAD.encode(bytes);
-    json!({"keys": [{"kty": "EC", "crv": "P-256", "use": "sig", "kid": "2026", "x": encode(x), "y": encode(y)}]})
-        .to_string()
-}
 
 /// The variables of a function that requires tokens of this issuer.
 pub(crate) fn variables(source: &str) -> [(&str, &str); 5] {
@@ -77,16 +63,4 @@ pub(crate) fn faults(clients: &Clients) -> Vec<(&'static str, Vec<String>)> {
             bearer(with("cnf", json!({"x5t#S256": URL_SAFE_NO_PAD.encode([7; 32])}))),
         ),
     ]
-}
-
-fn key(id: &str) -> Key {
-    Key::from_seed(KeyKind::P256, id).unwrap()
-}
-
-fn sign(id: &str, claims: &Value) -> String {
-    let mut header = Header::new(Algorithm::ES256);
-    header.kid = Some(id.to_owned());
-    let pem = key(id).to_pem().unwrap();
-    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).unwrap();
-    encode(&header, claims, &EncodingKey::from_ec_der(key.secret_der())).unwrap()
 }
