@@ -1,7 +1,5 @@
 //! What policies say about a request, and what the shadow set would have said.
 
-use std::sync::Arc;
-
 pub use alb_mtls_policy::ShadowDifference;
 use alb_mtls_policy::{
     Facts, Policies, PolicyDecision, Principal, RequestFacts, Standing, last_forwarded_address,
@@ -13,24 +11,8 @@ use http::header::HOST;
 use http::request::Parts;
 
 use crate::gate::Ingress;
+use crate::opinion::{Active, Asked, Opinion};
 use crate::refusal::Refusal;
-
-/// A request that was authenticated, or that may go without.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked<'a> {
-    pub(crate) request: &'a Parts,
-    /// `None` for an anonymous one.
-    pub(crate) client: Option<&'a VerifiedClient>,
-    pub(crate) now: Timestamp,
-}
-
-/// What policies decided: nothing where there are none.
-#[derive(Debug, Default)]
-pub(crate) struct Opinion {
-    pub(crate) refusal: Option<Refusal>,
-    /// Ids of the policies that decided.
-    pub(crate) policies: Vec<Arc<str>>,
-}
 
 /// Asks the policies in use.
 pub(crate) fn ask(snapshot: &Snapshot, asked: Asked<'_>) -> Opinion {
@@ -48,14 +30,6 @@ pub(crate) fn ask(snapshot: &Snapshot, asked: Asked<'_>) -> Opinion {
             }),
         },
     }
-}
-
-/// How a request stands with what is in use.
-pub(crate) struct Active<'a> {
-    /// The verified client, also of a request that policies refuse; `None` when there is none.
-    pub(crate) client: Option<&'a VerifiedClient>,
-    pub(crate) refusal: Option<&'a Refusal>,
-    pub(crate) policies: &'a [Arc<str>],
 }
 
 /// What would be different by the shadow set. `chain` is `None` for an anonymous client.

@@ -11,8 +11,9 @@ use http::request::Parts;
 use http::{HeaderValue, Method};
 
 use crate::ShadowDifference;
-use crate::authorization::{self, Active, Asked};
+use crate::authorization;
 use crate::bound_token::BoundTokens;
+use crate::opinion::{Active, Asked};
 use crate::presented::Presented;
 use crate::record::{Outcome, Recorder, StandardOutput};
 use crate::recording::{Account, Recording};
@@ -31,7 +32,7 @@ pub struct Gate {
     recording: Recording,
     public: Option<Arc<dyn PublicRequests>>,
     bound_tokens: Option<BoundTokens>,
-    verdicts: Verdicts,
+    verdicts: Option<Verdicts>,
 }
 
 /// Says which requests pass without a certificate, such as those of a route that the operator opened.
@@ -280,7 +281,10 @@ impl Gate {
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<VerifiedClient, Refusal> {
-        let presentation = presented.presentation(&self.settings);
+        let memory = self
+            .verdicts
+            .as_ref()
+            .and_then(|verdicts| Some((verdicts, presented.presentation(&self.settings)?)));
         let snapshot = match self.trust.snapshot(now).await {
             Ok(snapshot) => snapshot,
             Err(unavailable) => {
@@ -289,8 +293,10 @@ impl Gate {
                 return Err(Refusal::NoTrustMaterial(unavailable.to_string()));
             }
         };
-        let recall = |presentation| self.verdicts.recall(presentation, &snapshot, now);
-        let verdict = match presentation.as_ref().and_then(recall) {
+        let remembered = memory
+            .as_ref()
+            .and_then(|(verdicts, presentation)| verdicts.recall(presentation, &snapshot, now));
+        let verdict = match remembered {
             Some(verdict) => {
                 findings.is_remembered = true;
                 if snapshot.shadow().is_some() {
@@ -301,8 +307,8 @@ impl Gate {
             None => {
                 let chain = presented.decode(&self.settings)?;
                 let verdict = snapshot.verifier().verify(&chain, now);
-                if let Some(presentation) = &presentation {
-                    self.verdicts.remember(presentation, &snapshot, now, &verdict);
+                if let Some((verdicts, presentation)) = &memory {
+                    verdicts.remember(presentation, &snapshot, now, &verdict);
                 }
                 findings.chain = Some(chain);
                 verdict
@@ -320,11 +326,10 @@ impl Gate {
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<Verdict, Refusal> {
-        let client = match &verdict {
-            Ok(Verdict::Client(client)) => Some(client),
-            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => None,
-            Ok(Verdict::HealthCheck | Verdict::Public) | Err(_) => return verdict,
+        let Some(passing) = self.passing(&verdict) else {
+            return verdict;
         };
+        let client = passing.client();
         if findings.snapshot.is_none() && self.has_policies() {
             match self.trust.snapshot(now).await {
                 Ok(snapshot) => findings.snapshot = Some(snapshot),
@@ -360,15 +365,11 @@ impl Gate {
         now: Timestamp,
     ) -> Option<ShadowDifference> {
         let snapshot = findings.snapshot.as_deref()?;
-        let (client, refusal) = match verdict {
-            Ok(Verdict::Client(client)) => (Some(client), None),
-            Ok(Verdict::HealthCheck | Verdict::Public) => return None,
+        let (client, refusal) = match (self.passing(verdict), verdict) {
+            (Some(passing), _) => (passing.client(), None),
             // Tokens and their keys are not tried out.
-            Err(Refusal::Token(_) | Refusal::NoTokenKeys(_)) => return None,
-            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => {
-                (None, None)
-            }
-            Err(refusal) => (findings.client.as_ref(), Some(refusal)),
+            (None, Ok(_) | Err(Refusal::Token(_) | Refusal::NoTokenKeys(_))) => return None,
+            (None, Err(refusal)) => (findings.client.as_ref(), Some(refusal)),
         };
         let active = Active {
             client,
@@ -390,11 +391,10 @@ impl Gate {
         let Some(bound_tokens) = &self.bound_tokens else {
             return verdict;
         };
-        let client = match &verdict {
-            Ok(Verdict::Client(client)) => Some(client),
-            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => None,
-            Ok(Verdict::HealthCheck | Verdict::Public) | Err(_) => return verdict,
+        let Some(passing) = self.passing(&verdict) else {
+            return verdict;
         };
+        let client = passing.client();
         match bound_tokens.check(&request.headers, client, now).await {
             Ok(token) => {
                 findings.token = token;
@@ -416,6 +416,17 @@ impl Gate {
             (TargetGroups::Matching(_), None) => Err(Refusal::NoTargetGroup),
             (served, Some(arn)) if served.serve(arn) => Ok(()),
             (_, Some(arn)) => Err(Refusal::TargetGroup(arn.to_owned())),
+        }
+    }
+
+    /// Who passes by this verdict and is not let through unseen, if anybody: whom tokens and policies are asked about.
+    fn passing<'v>(&self, verdict: &'v Result<Verdict, Refusal>) -> Option<Passing<'v>> {
+        match verdict {
+            Ok(Verdict::Client(client)) => Some(Passing::Client(client)),
+            Err(refusal) if self.settings.mode == Mode::Optional && self.passes_anonymously(refusal) => {
+                Some(Passing::Anonymous)
+            }
+            Ok(Verdict::HealthCheck | Verdict::Public) | Err(_) => None,
         }
     }
 
@@ -514,6 +525,21 @@ enum Verdict {
     Client(VerifiedClient),
     HealthCheck,
     Public,
+}
+
+/// Who passes so far.
+enum Passing<'v> {
+    Client(&'v VerifiedClient),
+    Anonymous,
+}
+
+impl<'v> Passing<'v> {
+    fn client(&self) -> Option<&'v VerifiedClient> {
+        match self {
+            Self::Client(client) => Some(client),
+            Self::Anonymous => None,
+        }
+    }
 }
 
 /// Whether the load balancer itself asks. A client can send the user agent but cannot avoid the headers that the load

@@ -33,6 +33,7 @@ mod gate;
 mod identity_headers;
 mod layer;
 mod metrics;
+mod opinion;
 mod presented;
 mod record;
 mod recording;

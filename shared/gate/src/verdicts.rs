@@ -62,11 +62,12 @@ impl Presentation {
 }
 
 impl Verdicts {
-    pub(crate) fn new(settings: VerdictCacheSettings) -> Self {
-        Self {
+    /// `None` when nothing is to be remembered.
+    pub(crate) fn new(settings: VerdictCacheSettings) -> Option<Self> {
+        (settings.places > 0).then(|| Self {
             settings,
             state: Mutex::new(State::new(settings, None)),
-        }
+        })
     }
 
     /// The verdict of before, if it still holds.
@@ -76,9 +77,6 @@ impl Verdicts {
         snapshot: &Arc<Snapshot>,
         now: Timestamp,
     ) -> Option<Result<VerifiedClient, Rejection>> {
-        if self.settings.places == 0 {
-            return None;
-        }
         self.about(snapshot).recall(presentation, now)
     }
 
@@ -89,10 +87,8 @@ impl Verdicts {
         now: Timestamp,
         verdict: &Result<VerifiedClient, Rejection>,
     ) {
-        if self.settings.places > 0 {
-            self.about(snapshot)
-                .remember(presentation, verdict, now, self.settings.life);
-        }
+        self.about(snapshot)
+            .remember(presentation, verdict, now, self.settings.life);
     }
 
     /// What is remembered about this snapshot; whatever is about another one is forgotten.
