@@ -9,7 +9,6 @@
 
 mod axum_example;
 mod canary;
-mod describe_stack;
 mod guides;
 mod load_balancer;
 mod manifests;

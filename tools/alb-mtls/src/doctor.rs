@@ -3,6 +3,7 @@
 mod checks;
 mod deployment;
 mod described;
+mod live;
 mod node;
 mod report;
 mod template;
@@ -20,6 +21,7 @@ use crate::outcome::finish;
 use checks::{Finding, HeaderName};
 use deployment::Deployment;
 use described::DescribedError;
+use live::LiveError;
 use node::{Node, NodeError};
 use report::Report;
 use world::World;
@@ -28,10 +30,11 @@ const EXAMPLES: &str = "\
 Examples:
   alb-mtls doctor template.yaml
   alb-mtls doctor --require-renamed-header template.yaml
-  alb-mtls doctor stack/
+  alb-mtls doctor --stack alb-mtls
+  alb-mtls doctor --stack alb-mtls --save stack/, and later alb-mtls doctor stack/
 
-A folder, or several files, may hold a deployed stack: what these print, each in a file of its own ending in .json.
-tools/describe-stack saves them.
+--stack runs the AWS command line, `aws`, which has the region and the credentials: AWS_REGION and AWS_PROFILE say others.
+A folder, or several files, may hold what it prints instead, each answer in a file of its own ending in .json:
   aws elbv2 describe-listeners --load-balancer-arn ARN
   aws elbv2 describe-rules --listener-arn ARN
   aws elbv2 describe-listener-attributes --listener-arn ARN         with the end of the ARN in the file's name
@@ -44,15 +47,28 @@ tools/describe-stack saves them.
   aws apigateway get-authorizers --rest-api-id ID, aws apigatewayv2 get-authorizers --api-id ID
   aws apigateway get-rest-api --rest-api-id ID, aws apigatewayv2 get-api --api-id ID
   aws s3api get-public-access-block --bucket NAME, get-bucket-versioning, get-bucket-policy
+                                       with the bucket's name in the file's name, where functions read several
 
-Exit codes: 0 nothing found; 1 something opens the gate; 2 a file cannot be read, or there is no gate in them";
+Exit codes: 0 nothing found; 1 something opens the gate; 2 a file or the stack cannot be read, or there is no gate in it";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArguments {
     /// Templates (YAML or JSON), answers of the AWS command line (JSON), or folders of them
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(
+        value_name = "FILE",
+        required_unless_present = "stack",
+        conflicts_with = "stack"
+    )]
     files: Vec<PathBuf>,
+
+    /// Look at a deployed CloudFormation stack; reads, and changes nothing
+    #[arg(long, value_name = "NAME")]
+    stack: Option<String>,
+
+    /// Keep what AWS says of the stack in a folder, which must be new or empty
+    #[arg(long, value_name = "FOLDER", requires = "stack", conflicts_with = "files")]
+    save: Option<PathBuf>,
 
     /// Report listeners that hand over the certificate under the default name
     #[arg(long)]
@@ -69,8 +85,10 @@ enum DoctorError {
     File { path: PathBuf, error: io::Error },
     #[error("`{}`: {error}", path.display())]
     Node { path: PathBuf, error: NodeError },
-    #[error("`{}`: {error}", path.display())]
-    Described { path: PathBuf, error: DescribedError },
+    #[error("`{file}`: {error}")]
+    Described { file: String, error: DescribedError },
+    #[error(transparent)]
+    Live(#[from] LiveError),
     #[error("`{}` holds no .json, .yaml or .yml file", path.display())]
     EmptyFolder { path: PathBuf },
     #[error("there is no gate in it: no function has MTLS_ANCHORS, and no listener is in passthrough mode")]
@@ -97,7 +115,10 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
     };
     let mut findings: BTreeSet<Finding> = BTreeSet::new();
     let mut looked_at = Vec::new();
-    let mut answers = Vec::new();
+    let mut answers = match &arguments.stack {
+        Some(stack) => described_live(stack, arguments.save.as_deref())?,
+        None => Vec::new(),
+    };
     for path in files(&arguments.files)? {
         let text = fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
         let node = Node::parse(&text).map_err(|error| DoctorError::Node {
@@ -105,7 +126,7 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
             error,
         })?;
         if node.get("Resources").is_none() {
-            answers.push((path, node));
+            answers.push((path.display().to_string(), node));
             continue;
         }
         for world in World::all_of(&node) {
@@ -127,15 +148,26 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
 }
 
 /// One deployment from everything that the AWS command line said.
-fn stack(mut answers: Vec<(PathBuf, Node)>) -> Result<Deployment, DoctorError> {
+fn stack(mut answers: Vec<(String, Node)>) -> Result<Deployment, DoctorError> {
     answers.sort_by_key(|(_, answer)| described::order(answer));
     let mut deployment = Deployment::default();
-    for (path, answer) in answers {
-        let file = path.display().to_string();
+    for (file, answer) in answers {
         described::read(&answer, &file, &mut deployment)
-            .map_err(|error| DoctorError::Described { path, error })?;
+            .map_err(|error| DoctorError::Described { file, error })?;
     }
     Ok(deployment)
+}
+
+/// What the AWS command line says of a stack, by the command that says it.
+fn described_live(stack: &str, save: Option<&Path>) -> Result<Vec<(String, Node)>, DoctorError> {
+    let answers = live::describe(stack)?;
+    if let Some(folder) = save {
+        live::save(&answers, folder)?;
+    }
+    Ok(answers
+        .into_iter()
+        .map(|answer| (answer.command, answer.node))
+        .collect())
 }
 
 /// Files, and the files in folders, in order.

@@ -405,9 +405,9 @@ impl<'a> Findings<'a> {
 
     /// Who may write what the gate trusts.
     fn trust_sources(&mut self) {
-        let sources = TrustSources::of(&self.deployment.functions);
+        let sources = TrustSources::of(self.deployment);
         for bucket in &self.deployment.buckets {
-            if !sources.buckets.contains(&bucket.name) {
+            if !sources.buckets.contains(bucket.name.as_str()) {
                 continue;
             }
             for (knowledge, check, yes_no, risk, fix) in [
@@ -476,23 +476,12 @@ fn names_no_resource(arn: &str) -> bool {
 }
 
 /// Where the functions have their trust material from.
-struct TrustSources {
+struct TrustSources<'a> {
     /// Names, or logical ids.
-    buckets: BTreeSet<String>,
+    buckets: BTreeSet<&'a str>,
     /// Paths in Parameter Store.
-    parameters: BTreeSet<String>,
+    parameters: BTreeSet<&'a str>,
 }
-
-const SOURCE_VARIABLES: [&str; 8] = [
-    "MTLS_ANCHORS",
-    "MTLS_INTERMEDIATES",
-    "MTLS_CRLS",
-    "MTLS_POLICY",
-    "MTLS_TOKEN_KEYS",
-    "CRL_ANCHORS",
-    "CRL_INTERMEDIATES",
-    "CRL_DESTINATION",
-];
 
 const S3_WRITES: [&str; 7] = [
     "s3:putobject",
@@ -506,29 +495,14 @@ const S3_WRITES: [&str; 7] = [
 
 const SSM_WRITES: [&str; 3] = ["ssm:putparameter", "ssm:deleteparameter", "ssm:deleteparameters"];
 
-impl TrustSources {
-    fn of(functions: &[Function]) -> Self {
-        let mut sources = Self {
-            buckets: BTreeSet::new(),
-            parameters: BTreeSet::new(),
-        };
-        let values = functions.iter().flat_map(|function| {
-            let names = SOURCE_VARIABLES.iter();
-            names.filter_map(|name| function.variables.get(*name))
-        });
-        for source in values.flat_map(|value| value.split_whitespace()) {
-            if let Some(object) = source.strip_prefix("s3://") {
-                let bucket = object.split('/').next().unwrap_or_default();
-                sources
-                    .buckets
-                    .insert(resource_in(bucket).unwrap_or(bucket).to_owned());
-            } else if let Some(parameter) = source.strip_prefix("ssm:") {
-                sources
-                    .parameters
-                    .insert(parameter.trim_end_matches("/*").to_owned());
-            }
+impl<'a> TrustSources<'a> {
+    fn of(deployment: &'a Deployment) -> Self {
+        let sources = deployment.functions.iter().flat_map(Function::trust_sources);
+        let parameters = sources.filter_map(|source| source.strip_prefix("ssm:"));
+        Self {
+            buckets: deployment.trust_buckets(),
+            parameters: parameters.map(|path| path.trim_end_matches("/*")).collect(),
         }
-        sources
     }
 
     /// What a grant lets somebody write that is none of their business.
@@ -566,7 +540,7 @@ impl TrustSources {
                 .unwrap_or(resource);
             let name = name.split('/').next().unwrap_or_default();
             match resource_in(name) {
-                Some(logical) => logical == bucket,
+                Some(logical) => logical == *bucket,
                 None => matches_pattern(name, bucket),
             }
         })

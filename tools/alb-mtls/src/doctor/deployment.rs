@@ -1,6 +1,8 @@
 //! What a gate's safety depends on, whether a template promises it or a stack has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::world::resource_in;
 
 /// A file and a line in it; no line where the file is of one line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,6 +27,15 @@ pub(super) struct Deployment {
 }
 
 impl Deployment {
+    /// Names, or logical ids, of the buckets that functions have their trust material from.
+    pub(super) fn trust_buckets(&self) -> BTreeSet<&str> {
+        let sources = self.functions.iter().flat_map(Function::trust_sources);
+        sources
+            .filter_map(|source| source.strip_prefix("s3://")?.split('/').next())
+            .map(|bucket| resource_in(bucket).unwrap_or(bucket))
+            .collect()
+    }
+
     /// Whoever refers to an alias or a version refers to its function.
     pub(super) fn rename_function(&mut self, alias: &str, function: &str) {
         let targets = self
@@ -99,7 +110,27 @@ impl Function {
     pub(super) fn is_gate(&self) -> bool {
         self.variables.contains_key("MTLS_ANCHORS")
     }
+
+    /// Sources of what it trusts, `ssm:` and `s3:` alike.
+    pub(super) fn trust_sources(&self) -> impl Iterator<Item = &str> {
+        let values = SOURCE_VARIABLES
+            .iter()
+            .filter_map(|name| self.variables.get(*name));
+        values.flat_map(|value| value.split_whitespace())
+    }
 }
+
+const SOURCE_VARIABLES: [&str; 9] = [
+    "MTLS_ANCHORS",
+    "MTLS_INTERMEDIATES",
+    "MTLS_CRLS",
+    "MTLS_POLICY",
+    "MTLS_TOKEN_KEYS",
+    "FORWARD_ASSERTION_KEYS",
+    "CRL_ANCHORS",
+    "CRL_INTERMEDIATES",
+    "CRL_DESTINATION",
+];
 
 /// Who may invoke a function.
 #[derive(Clone, Debug)]

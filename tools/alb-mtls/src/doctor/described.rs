@@ -113,13 +113,13 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
             });
         }
     } else if let Some(block) = answer.get("PublicAccessBlockConfiguration") {
-        bucket(file, place(answer), deployment).blocks_public_access =
+        bucket(file, place(answer), deployment)?.blocks_public_access =
             Knowledge::Known(blocks_everything(block));
     } else if answer.get("MFADelete").is_some()
         || matches!(answer.text_at(&["Status"]), Some("Enabled" | "Suspended"))
     {
         let is_versioned = answer.text_at(&["Status"]) == Some("Enabled");
-        bucket(file, place(answer), deployment).is_versioned = Knowledge::Known(is_versioned);
+        bucket(file, place(answer), deployment)?.is_versioned = Knowledge::Known(is_versioned);
     } else if let Some(items) = list("items").or_else(|| list("Items")) {
         for item in items {
             read_api_item(item, place(item), deployment);
@@ -284,16 +284,24 @@ pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
     last.is_empty() || text.ends_with(last)
 }
 
-/// Answers about a bucket do not name it either, but there is one trust bucket: the file's name is its name.
-fn bucket<'a>(file: &str, place: Place, deployment: &'a mut Deployment) -> &'a mut Bucket {
-    let name = deployment
-        .functions
-        .iter()
-        .flat_map(|function| function.variables.values())
-        .filter_map(|value| value.split_once("s3://")?.1.split('/').next())
-        .next()
-        .unwrap_or(file)
-        .to_owned();
+/// Answers about a bucket do not name it either: the file's name has to hold its name, or there is only one.
+fn bucket<'a>(
+    file: &str,
+    place: Place,
+    deployment: &'a mut Deployment,
+) -> Result<&'a mut Bucket, DescribedError> {
+    let known = deployment.trust_buckets();
+    let named = known.iter().filter(|name| file.contains(**name));
+    let name = match known.first() {
+        // Nobody reads it.
+        None => file.to_owned(),
+        Some(only) if known.len() == 1 => (*only).to_owned(),
+        // One name may begin with another.
+        Some(_) => match named.max_by_key(|name| name.len()) {
+            Some(name) => (*name).to_owned(),
+            None => return Err(DescribedError::Whose("the name of the bucket")),
+        },
+    };
     let index = match deployment.buckets.iter().position(|known| known.name == name) {
         Some(index) => index,
         None => {
@@ -307,7 +315,7 @@ fn bucket<'a>(file: &str, place: Place, deployment: &'a mut Deployment) -> &'a m
         }
     };
     #[expect(clippy::indexing_slicing, reason = "the position was found or made above")]
-    &mut deployment.buckets[index]
+    Ok(&mut deployment.buckets[index])
 }
 
 /// An authorizer of `get-authorizers`, or an API of `get-rest-api`, `get-api` and their lists.

@@ -1,7 +1,12 @@
 #!/usr/bin/env python3
-"""Stands in for the AWS command line: answers about one stack, as its documentation shows them."""
+"""Stands in for the AWS command line: answers about one stack, as its documentation shows them.
+
+In the environment: REFUSED is a command that is not allowed, EMPTY one that says nothing, ABSENT one that says that there is no
+such thing; BEFORE and AFTER change every answer.
+"""
 
 import json
+import os
 import sys
 
 PREFIX = "arn:aws:elasticloadbalancing:eu-west-1:123456789012"
@@ -13,19 +18,24 @@ FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:gate-respond"
 arguments = sys.argv[1:]
 command = " ".join(arguments[:2])
 options = dict(zip(arguments[2::2], arguments[3::2]))
-query = options.get("--query", "")
 
-if command == "cloudformation list-stack-resources":
-    found = {
-        "ElasticLoadBalancingV2::LoadBalancer": BALANCER,
-        "AWS::Lambda::Function": "gate-respond",
-        "AWS::Logs::LogGroup": "gate-respond-logs",
-        "TrustBucket": "gate-trust",
-    }
-    print(next((value for kind, value in found.items() if kind in query), ""))
+if command == os.environ.get("REFUSED"):
+    print(f"\nAn error occurred (AccessDenied) when calling the operation: not authorized to perform {command}", file=sys.stderr)
+    sys.exit(254)
+if command == os.environ.get("EMPTY"):
     sys.exit()
 forward = [{"Type": "forward", "TargetGroupArn": GROUP}]
+kinds = {
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": BALANCER,
+    "AWS::Lambda::Function": "gate-respond",
+    "AWS::Logs::LogGroup": "gate-respond-logs",
+    "AWS::S3::Bucket": "gate-trust",
+    "AWS::CloudFormation::WaitCondition": None,
+}
 answers = {
+    "cloudformation list-stack-resources": {"StackResourceSummaries": [
+        {"ResourceType": kind, "LogicalResourceId": "A"} | ({"PhysicalResourceId": name} if name else {}) for kind, name in kinds.items()
+    ]},
     "elbv2 describe-listeners": {"Listeners": [
         {"ListenerArn": LISTENERS[0], "Port": 443, "Protocol": "HTTPS", "MutualAuthentication": {"Mode": "passthrough"}, "DefaultActions": forward},
         {"ListenerArn": LISTENERS[1], "Port": 80, "Protocol": "HTTP", "DefaultActions": [{"Type": "redirect"}]},
@@ -55,12 +65,18 @@ answers = {
         ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"), True)},
     "s3api get-bucket-versioning": {"Status": "Enabled"},
 }
-if command not in answers:
-    print(f"An error occurred (NotFound) when calling {command}", file=sys.stderr)
+ABSENT = {
+    "lambda get-function-url-config": "ResourceNotFoundException",
+    "s3api get-bucket-policy": "NoSuchBucketPolicy",
+    "s3api get-public-access-block": "NoSuchPublicAccessBlockConfiguration",
+}
+if options.get("--stack-name", "gate") != "gate":
+    print("An error occurred (ValidationError) when calling the operation: Stack does not exist", file=sys.stderr)
     sys.exit(254)
-answer = answers[command]
-if query:
-    _, field = query.split("[].")
-    print("\t".join(entry[field] for entry in next(iter(answer.values()))))
-else:
-    print(json.dumps(answer, indent=4))
+if command not in answers or command == os.environ.get("ABSENT"):
+    print(f"An error occurred ({ABSENT[command]}) when calling the operation: there is none", file=sys.stderr)
+    sys.exit(254)
+text = json.dumps(answers[command], indent=4)
+if "BEFORE" in os.environ:
+    text = text.replace(os.environ["BEFORE"], os.environ["AFTER"])
+print(text)
