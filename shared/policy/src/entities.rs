@@ -14,6 +14,7 @@ use cedar_policy::{
 use crate::decision::Denial;
 use crate::error::one_line;
 use crate::facts::{Facts, Principal, RequestFacts};
+use crate::memory::Memory;
 use crate::policies::Named;
 use crate::{host, path};
 
@@ -83,7 +84,12 @@ impl Vocabulary {
     }
 
     /// The request and everything that policies can look up about it.
-    pub(crate) fn describe(&self, facts: &Facts<'_>, named: &Named) -> Result<(Request, Entities), Denial> {
+    pub(crate) fn describe(
+        &self,
+        facts: &Facts<'_>,
+        named: &Named,
+        memory: &Memory,
+    ) -> Result<(Request, Entities), Denial> {
         let request = &facts.request;
         let path_is_plain = path::is_plain(request.path);
         if !path_is_plain && !named.paths.is_empty() {
@@ -94,12 +100,14 @@ impl Vocabulary {
             return Err(Denial::HostUnclear);
         }
         let principal = match facts.principal {
-            Principal::Client(identity) => self.client(identity, facts.now)?,
+            Principal::Client(identity) => {
+                memory.client(identity, facts.now, || self.client(identity, facts.now))?
+            }
             Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
         let endpoint = self.endpoint(request, host.as_deref(), named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path_is_plain, host, facts.now)?;
+        let context = self.context(request, path_is_plain, host, facts.now, memory)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -194,6 +202,7 @@ impl Vocabulary {
         path_is_plain: bool,
         host: Option<String>,
         now: Timestamp,
+        memory: &Memory,
     ) -> Result<Context, Denial> {
         let weekday = uid(&self.weekday, weekday(now).to_owned());
         let mut pairs = vec![
@@ -203,10 +212,7 @@ impl Vocabulary {
                 "path_is_plain".to_owned(),
                 RestrictedExpression::new_bool(path_is_plain),
             ),
-            (
-                "now".to_owned(),
-                RestrictedExpression::new_datetime(now.to_string()),
-            ),
+            ("now".to_owned(), memory.time(now, time)),
             (
                 "weekday".to_owned(),
                 RestrictedExpression::new_entity_uid(weekday),
@@ -218,7 +224,7 @@ impl Vocabulary {
         pairs.extend(
             request
                 .source_address
-                .map(|source| ("source_address".to_owned(), address(source))),
+                .map(|source| ("source_address".to_owned(), memory.address(source, address))),
         );
         Context::from_pairs(pairs).map_err(|error| unrepresentable("the request", &error))
     }
@@ -294,6 +300,10 @@ fn text(value: String) -> RestrictedExpression {
 
 fn texts(values: impl Iterator<Item = String>) -> RestrictedExpression {
     RestrictedExpression::new_set(values.map(text))
+}
+
+fn time(time: Timestamp) -> RestrictedExpression {
+    RestrictedExpression::new_datetime(time.to_string())
 }
 
 /// Cedar reads no IPv4 address within an IPv6 address, which is how the standard library writes mapped ones.
@@ -424,6 +434,7 @@ mod tests {
             hosts: ["api.example.org".to_owned()].into(),
             paths: ["/".to_owned(), "/a".to_owned(), "/b".to_owned()].into(),
         };
+        let memory = Memory::new();
         let full = CertificateBuilder::client("CN=x,OU=y,2.5.4.97=PSDDE-BAFIN-1,O=z,C=DE")
             .dns("x.example")
             .uri("spiffe://example.org/x")
@@ -451,7 +462,7 @@ mod tests {
                     request,
                     now,
                 };
-                let (request, entities) = vocabulary.describe(&facts, &named).unwrap();
+                let (request, entities) = vocabulary.describe(&facts, &named, &memory).unwrap();
                 let endpoint = request.resource().unwrap();
                 assert_eq!(
                     entities.ancestors(endpoint).unwrap().count(),

@@ -43,6 +43,7 @@ mod facts;
 mod forwarded;
 mod host;
 mod literals;
+mod memory;
 mod path;
 mod policies;
 mod shadow;

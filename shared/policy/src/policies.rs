@@ -17,6 +17,7 @@ use crate::entities::Vocabulary;
 use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
 use crate::facts::Facts;
 use crate::literals::misspelling;
+use crate::memory::Memory;
 use crate::statements::{Statement, statements};
 use crate::{SCHEMA, path};
 
@@ -34,12 +35,13 @@ const DECISION_STACK: usize = 512 * 1024;
 const DECISION_STACK_OF_LEVEL: usize = 64 * 1024;
 const MAX_ID_BYTES: usize = 128;
 
-/// A set of policies that fits the schema. Immutable: changed policies are another set.
+/// A set of policies that fits the schema. It never decides differently: changed policies are another set.
 pub struct Policies {
     set: PolicySet,
     authorizer: Authorizer,
     vocabulary: &'static Vocabulary,
     named: Named,
+    memory: Memory,
     ids: Vec<Arc<str>>,
     warnings: Vec<PolicyWarning>,
     version: Fingerprint,
@@ -118,7 +120,7 @@ impl Policies {
 
     /// Decides about a request.
     pub fn decide(&self, facts: &Facts<'_>) -> PolicyDecision {
-        let (request, entities) = match self.vocabulary.describe(facts, &self.named) {
+        let (request, entities) = match self.vocabulary.describe(facts, &self.named, &self.memory) {
             Ok(described) => described,
             Err(denial) => return PolicyDecision::Deny(denial),
         };
@@ -403,6 +405,7 @@ impl Loading {
             authorizer: Authorizer::new(),
             vocabulary: &self.language.vocabulary,
             named: self.named,
+            memory: Memory::new(),
             ids: self.ids,
             warnings: self.warnings,
             version: digest(&[]),

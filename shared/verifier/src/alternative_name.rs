@@ -109,8 +109,7 @@ impl fmt::Display for AlternativeName {
             Self::Directory(name) => write!(formatter, "DirName:{name}"),
             Self::RegisteredId(oid) => write!(formatter, "RID:{oid}"),
             Self::Other { oid, value } => {
-                write!(formatter, "otherName:{oid}=#")?;
-                value.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+                write!(formatter, "otherName:{oid}=#{:x}", base16ct::HexDisplay(value))
             }
         }
     }

@@ -41,6 +41,12 @@ impl Fingerprint {
         &self.0
     }
 
+    /// Lower-case hexadecimal, written to `buffer`.
+    fn to_hexadecimal<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
+        // Twice the bytes always hold it.
+        base16ct::lower::encode_str(&self.0, buffer).unwrap_or_default()
+    }
+
     /// Base64url without padding: the form of `x5t#S256` (RFC 8705 §3.1).
     pub fn to_base64url(self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
@@ -49,7 +55,7 @@ impl Fingerprint {
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        formatter.write_str(self.to_hexadecimal(&mut [0; 64]))
     }
 }
 
@@ -61,6 +67,6 @@ impl fmt::Debug for Fingerprint {
 
 impl serde::Serialize for Fingerprint {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.to_hexadecimal(&mut [0; 64]))
     }
 }

@@ -124,19 +124,7 @@ fn upper_hexadecimal(serial_number: &[u8]) -> String {
         [0, rest @ ..] if !rest.is_empty() => rest,
         all => all,
     };
-    let digit = |nibble: u8| {
-        char::from(if nibble < 10 {
-            b'0' + nibble
-        } else {
-            b'A' + nibble - 10
-        })
-    };
-    let digits = significant
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 0x0F)]);
-    let mut text = String::with_capacity(2 * significant.len());
-    text.extend(digits);
-    text
+    base16ct::upper::encode_string(significant)
 }
 
 /// The SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the only URI name, not a CA, key

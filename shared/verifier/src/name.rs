@@ -1,7 +1,9 @@
 //! Distinguished names (RFC 5280 §4.1.2.4) and their one-line form (RFC 4514).
 
 use std::borrow::Cow;
-use std::fmt::{self, Write};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::OnceLock;
 
 use der::asn1::ObjectIdentifier;
 
@@ -11,9 +13,11 @@ use crate::der_reader::{Element, Elements, Malformed, Tag};
 ///
 /// Displays as RFC 4514 wants it: the most specific part first, special characters escaped, so that no attribute's
 /// value can pass for another attribute. Attributes without a name in [`ATTRIBUTE_NAMES`] show as `OID=#hex`.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone)]
 pub struct DistinguishedName {
     der: Box<[u8]>,
+    /// The one-line form, once somebody has asked for it: a client's name is written again for every request.
+    line: OnceLock<Box<str>>,
 }
 
 /// One attribute of a name.
@@ -76,7 +80,15 @@ impl DistinguishedName {
     /// Takes the whole DER encoding of a Name, after looking at every attribute.
     pub(crate) fn parse(der: &[u8]) -> Result<Self, Unrepresentable> {
         walk(der, |_| ())?;
-        Ok(Self { der: der.into() })
+        Ok(Self {
+            der: der.into(),
+            line: OnceLock::new(),
+        })
+    }
+
+    /// The one-line form.
+    pub fn as_str(&self) -> &str {
+        self.line.get_or_init(|| self.to_line().into())
     }
 
     /// The DER encoding of the Name.
@@ -177,75 +189,88 @@ fn basic_multilingual_plane(content: &[u8]) -> Result<String, Unrepresentable> {
 
 impl fmt::Display for DistinguishedName {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+impl DistinguishedName {
+    fn to_line(&self) -> String {
         let attributes = self.attributes();
         let relative_names = attributes
             .chunk_by(|left, right| left.relative_name == right.relative_name)
             .rev();
+        let mut line = String::with_capacity(self.der.len());
         for (index, relative_name) in relative_names.enumerate() {
             for (position, attribute) in relative_name.iter().enumerate() {
                 match (index, position) {
                     (0, 0) => {}
-                    (_, 0) => formatter.write_char(',')?,
-                    _ => formatter.write_char('+')?,
+                    (_, 0) => line.push(','),
+                    _ => line.push('+'),
                 }
-                write_attribute(formatter, attribute)?;
+                push_attribute(&mut line, attribute);
             }
         }
-        Ok(())
+        line
     }
 }
 
-fn write_attribute(formatter: &mut fmt::Formatter<'_>, attribute: &NameAttribute<'_>) -> fmt::Result {
+fn push_attribute(line: &mut String, attribute: &NameAttribute<'_>) {
     let name = ATTRIBUTE_NAMES
         .iter()
         .find(|(oid, _)| *oid == attribute.oid)
         .map(|(_, name)| *name);
+    match name {
+        Some(name) => line.push_str(name),
+        None => line.push_str(&attribute.oid.to_string()),
+    }
+    line.push('=');
     match (name, &attribute.value) {
-        (Some(name), AttributeValue::Text(text)) => {
-            write!(formatter, "{name}=")?;
-            write_escaped(formatter, text)
-        }
-        (Some(name), AttributeValue::Der(der)) => {
-            write!(formatter, "{name}=")?;
-            write_hexadecimal(formatter, der)
-        }
-        (None, AttributeValue::Der(der)) => {
-            write!(formatter, "{}=", attribute.oid)?;
-            write_hexadecimal(formatter, der)
-        }
+        (Some(_), AttributeValue::Text(text)) => push_escaped(line, text),
         // RFC 4514 §2.4: a type in dotted-decimal form has its value in hexadecimal form, tag included.
-        (None, AttributeValue::Text(text)) => {
-            write!(formatter, "{}=", attribute.oid)?;
-            match x509_utf8_string(text) {
-                Some(der) => write_hexadecimal(formatter, &der),
-                None => Err(fmt::Error),
-            }
-        }
+        (None, AttributeValue::Text(text)) => push_hexadecimal(line, &utf8_string(text)),
+        (_, AttributeValue::Der(der)) => push_hexadecimal(line, der),
     }
 }
 
-fn x509_utf8_string(text: &str) -> Option<Vec<u8>> {
-    der::Encode::to_der(&der::asn1::Utf8StringRef::new(text).ok()?).ok()
+fn utf8_string(text: &str) -> Vec<u8> {
+    let string = der::asn1::Utf8StringRef::new(text);
+    // Only a text of 256 MiB has no encoding.
+    string
+        .and_then(|string| der::Encode::to_der(&string))
+        .unwrap_or_default()
 }
 
-fn write_hexadecimal(formatter: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
-    formatter.write_char('#')?;
-    bytes.iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+fn push_hexadecimal(line: &mut String, bytes: &[u8]) {
+    line.push('#');
+    line.push_str(&base16ct::lower::encode_string(bytes));
 }
 
 /// RFC 4514 §2.4: a space or `#` at the start, a space at the end, and the characters that separate.
-fn write_escaped(formatter: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+fn push_escaped(line: &mut String, text: &str) {
     let last = text.chars().count().saturating_sub(1);
     for (position, character) in text.chars().enumerate() {
         let special = matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\' | '=');
         let at_edge =
             (position == 0 && matches!(character, ' ' | '#')) || (position == last && character == ' ');
         if special || at_edge {
-            formatter.write_char('\\')?;
+            line.push('\\');
         }
-        formatter.write_char(character)?;
+        line.push(character);
     }
-    Ok(())
+}
+
+impl PartialEq for DistinguishedName {
+    fn eq(&self, other: &Self) -> bool {
+        self.der == other.der
+    }
+}
+
+impl Eq for DistinguishedName {}
+
+impl Hash for DistinguishedName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.der.hash(state);
+    }
 }
 
 impl fmt::Debug for DistinguishedName {
@@ -256,7 +281,7 @@ impl fmt::Debug for DistinguishedName {
 
 impl serde::Serialize for DistinguishedName {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.as_str())
     }
 }
 

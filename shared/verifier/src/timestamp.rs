@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::format_description::well_known::Rfc3339;
+
 use crate::der_reader::{Element, Malformed, Tag};
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z, negative before it.
@@ -40,7 +42,7 @@ impl Timestamp {
     /// # Errors
     /// [`InvalidTimestamp`] for everything else.
     pub fn parse_rfc3339(text: &str) -> Result<Self, InvalidTimestamp> {
-        time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
+        time::OffsetDateTime::parse(text, &Rfc3339)
             .map(|at| Self(at.unix_timestamp()))
             .map_err(|_| InvalidTimestamp)
     }
@@ -99,17 +101,12 @@ fn from_digits(digits: &[u8]) -> Result<Timestamp, Malformed> {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ok(at) = time::OffsetDateTime::from_unix_timestamp(self.0) else {
-            return write!(formatter, "{} seconds since 1970", self.0);
-        };
-        let (hour, minute, second) = at.to_hms();
-        write!(
-            formatter,
-            "{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z",
-            at.year(),
-            u8::from(at.month()),
-            at.day()
-        )
+        let at = time::OffsetDateTime::from_unix_timestamp(self.0).ok();
+        // RFC 3339 knows the years 0 to 9999.
+        match at.and_then(|at| at.format(&Rfc3339).ok()) {
+            Some(text) => formatter.write_str(&text),
+            None => write!(formatter, "{} seconds since 1970", self.0),
+        }
     }
 }
 

@@ -7,4 +7,5 @@ mod cookbook;
 mod decisions;
 mod hostile;
 mod loading;
+mod memory;
 mod shadow;
