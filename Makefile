@@ -29,6 +29,7 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	$(VENV)/bin/cfn-lint template.yaml
 	$(SAM) validate --template template.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
+	$(VENV)/bin/hadolint examples/axum/Dockerfile
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \

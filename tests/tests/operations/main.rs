@@ -9,6 +9,7 @@
 
 mod axum_example;
 mod canary;
+mod console;
 mod guides;
 mod load_balancer;
 mod manifests;

@@ -70,3 +70,18 @@ fn the_ingress_reaches_the_pods_through_mutual_tls_alone() {
     let sources = rules[0]["from"].as_array().unwrap();
     assert!(!sources.is_empty() && sources.iter().all(|source| source["ipBlock"].is_object()));
 }
+
+#[test]
+fn the_image_can_be_told_not_to_run_as_root() {
+    let pod = &of_kind(&manifest(), "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    let dockerfile = std::fs::read_to_string(project().join("examples/axum/Dockerfile")).unwrap();
+    let user = dockerfile
+        .lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("USER "))
+        .unwrap();
+    let (user, group) = user.split_once(':').unwrap();
+    // A name would do for Docker, and Kubernetes would refuse to start the container.
+    assert!(user.parse::<u32>().unwrap() > 0 && group.parse::<u32>().unwrap() > 0);
+}
