@@ -49,7 +49,11 @@ impl Authority {
     }
 
     pub(crate) fn identify(&self, client: CertificateBuilder) -> Arc<ClientIdentity> {
-        self.verify(&dated(client).issued_by(&self.issuing).unwrap())
+        self.verify(&self.issue(client))
+    }
+
+    pub(crate) fn issue(&self, client: CertificateBuilder) -> Credential {
+        dated(client).issued_by(&self.issuing).unwrap()
     }
 
     pub(crate) fn verify(&self, client: &Credential) -> Arc<ClientIdentity> {
@@ -67,7 +71,8 @@ impl Authority {
     }
 }
 
-fn dated(builder: CertificateBuilder) -> CertificateBuilder {
+/// Valid at [`NOW`], whenever the tests run.
+pub(crate) fn dated(builder: CertificateBuilder) -> CertificateBuilder {
     builder.valid(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
 }
 

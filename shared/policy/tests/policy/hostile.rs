@@ -298,9 +298,7 @@ fn texts_of_strange_types_are_no_values() {
             &tagged(0x30, &[&[6, 3, 0x55, 4, 11][..], &tagged(0x14, value)].concat()),
         )
     };
-    let plain = CertificateBuilder::client("OU=x")
-        .issued_by(&authority.issuing)
-        .unwrap();
+    let plain = authority.issue(CertificateBuilder::client("OU=x"));
     let edited = plain
         .certificate()
         .edited(authority.issuing.key(), |tbs| {

@@ -3,7 +3,7 @@
 use alb_mtls_verifier::Timestamp;
 use pki::CertificateBuilder;
 
-use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, now, permit_when};
+use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, dated, now, permit_when};
 
 const A_DAY: i64 = 86_400;
 
@@ -29,13 +29,12 @@ fn the_days_that_a_client_has_left_are_those_of_today() {
 fn a_certificate_below_two_anchors_is_two_clients() {
     let old = Authority::new("Root");
     let new = Authority {
-        root: CertificateBuilder::root("CN=Root,O=Example")
-            .key(old.root.key())
+        root: dated(CertificateBuilder::root("CN=Root,O=Example").key(old.root.key()))
             .self_signed()
             .unwrap(),
         issuing: old.issuing.clone(),
     };
-    let certificate = CertificateBuilder::client("CN=client").issued_by(&old.issuing).unwrap();
+    let certificate = old.issue(CertificateBuilder::client("CN=client"));
     let (by_old, by_new) = (old.verify(&certificate), new.verify(&certificate));
     let policies = permit_when(&format!("principal in Anchor::\"{}\"", old.id()));
     for _ in 0..2 {
