@@ -9,7 +9,6 @@ mod headers;
 mod hop;
 mod identity;
 mod invoke;
-mod raw_path;
 mod resolver;
 mod response;
 mod routes;

@@ -1,10 +1,12 @@
 //! Which upstream takes a request, and whether it takes it without a certificate.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
+use alb_mtls_path::PlainPath;
 use http::header::{HOST, HeaderMap};
+use percent_encoding::percent_decode_str;
 
-use crate::raw_path;
 use crate::upstream::{InvalidUpstream, Upstream};
 
 /// What the upstream sees as Host.
@@ -152,15 +154,20 @@ impl Routes {
         let Some(route) = self.route(host.as_deref(), path) else {
             return Access::Certificate;
         };
-        if route.access == Access::Certificate || !raw_path::is_plain(path) || has_several_hosts(headers) {
+        if route.access == Access::Certificate || has_several_hosts(headers) {
             return Access::Certificate;
         }
-        let lower_case = path.to_ascii_lowercase();
+        let Some(plain) = PlainPath::parse(path) else {
+            return Access::Certificate;
+        };
+        let lower_case = plain.decoded().to_ascii_lowercase();
+        let length = decoded(&route.prefix).len();
         let closed = self.routes.iter().any(|other| {
+            let prefix = decoded(&other.prefix);
             other.access == Access::Certificate
                 && (other.host.is_none() || other.host == route.host)
-                && other.prefix.len() > route.prefix.len()
-                && is_below(&lower_case, &other.prefix.to_ascii_lowercase())
+                && prefix.len() > length
+                && is_below(&lower_case, &prefix.to_ascii_lowercase())
         });
         if closed {
             Access::Certificate
@@ -205,7 +212,7 @@ impl Route {
         if !host.bytes().all(is_host) || prefix.contains(['?', '#']) || !prefix.is_ascii() {
             return Err(form());
         }
-        if access == Access::Public && !raw_path::is_plain(prefix) {
+        if access == Access::Public && PlainPath::parse(prefix).is_none() {
             return Err(InvalidRoutes::PublicPrefix(word.to_owned()));
         }
         let upstream = match upstream {
@@ -248,6 +255,11 @@ fn is_below(path: &str, prefix: &str) -> bool {
         None => prefix == "/" && path == "*",
         Some(rest) => rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'),
     }
+}
+
+/// What a server may take the prefix of a route for, plain or not.
+fn decoded(prefix: &str) -> Cow<'_, str> {
+    percent_decode_str(prefix).decode_utf8_lossy()
 }
 
 /// The host that the client asked for, without the port.
@@ -342,6 +354,17 @@ mod tests {
         ] {
             assert_eq!(routes.access(&headers("x"), path), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_closed_is_closed_however_it_is_encoded() {
+        let routes = routes("public:/ /a+b=http://app /c%2Bd=http://app", Some("http://app")).unwrap();
+        for path in [
+            "/a+b", "/a%2Bb", "/a%2bb/x", "/A%2BB", "/c+d", "/c%2Bd", "/c%2bd/x",
+        ] {
+            assert_eq!(routes.access(&headers("x"), path), Access::Certificate, "{path}");
+        }
+        assert_eq!(routes.access(&headers("x"), "/e%2Bf"), Access::Public);
     }
 
     #[test]

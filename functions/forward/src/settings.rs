@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_path::PlainPath;
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_trust::{Source, Sources};
 use rustls_pki_types::ServerName;
@@ -156,7 +157,7 @@ fn assertion(values: &Values, identity: &IdentityForms) -> Result<Option<Asserti
     }
     let keys: Vec<SecretSource> = values.words_required(ASSERTION_KEYS)?;
     let jwks_path = values.required(JWKS_PATH)?;
-    if !crate::raw_path::is_plain(jwks_path) || jwks_path == "/" {
+    if PlainPath::parse(jwks_path).is_none() || jwks_path == "/" {
         let takes = "a path that begins with `/` and has no unusual characters";
         return Err(values.wrong(JWKS_PATH, takes));
     }

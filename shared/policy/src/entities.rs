@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use alb_mtls_path::PlainPath;
 use alb_mtls_verifier::{
     ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, Timestamp,
 };
@@ -14,9 +15,9 @@ use cedar_policy::{
 use crate::decision::Denial;
 use crate::error::one_line;
 use crate::facts::{Facts, Principal, RequestFacts};
+use crate::host;
 use crate::memory::Memory;
 use crate::policies::Named;
-use crate::{host, path};
 
 /// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
 const MAX_VALUES: usize = 2_000;
@@ -91,8 +92,8 @@ impl Vocabulary {
         memory: &Memory,
     ) -> Result<(Request, Entities), Denial> {
         let request = &facts.request;
-        let path_is_plain = path::is_plain(request.path);
-        if !path_is_plain && !named.paths.is_empty() {
+        let path = PlainPath::parse(request.path);
+        if path.is_none() && !named.paths.is_empty() {
             return Err(Denial::PathNotPlain);
         }
         let host = request.host.and_then(host::normalised);
@@ -105,9 +106,9 @@ impl Vocabulary {
             }
             Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
-        let endpoint = self.endpoint(request, host.as_deref(), named);
+        let endpoint = self.endpoint(path.as_ref(), host.as_deref(), named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path_is_plain, host, facts.now, memory)?;
+        let context = self.context(request, path.is_some(), host, facts.now, memory)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -188,10 +189,10 @@ impl Vocabulary {
     }
 
     /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
-    fn endpoint(&self, request: &RequestFacts<'_>, host: Option<&str>, named: &Named) -> Entity {
+    fn endpoint(&self, path: Option<&PlainPath>, host: Option<&str>, named: &Named) -> Entity {
         let hosts = host.filter(|host| named.hosts.contains(*host));
         let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
-        let paths = named.paths_around(request.path);
+        let paths = path.into_iter().flat_map(|path| named.paths_around(path));
         let paths = paths.map(|path| uid(&self.path, path.to_owned()));
         Entity::new_no_attrs(self.endpoint.clone(), hosts.into_iter().chain(paths).collect())
     }
@@ -432,7 +433,9 @@ mod tests {
         let vocabulary = Vocabulary::new(&schema).unwrap();
         let named = Named {
             hosts: ["api.example.org".to_owned()].into(),
-            paths: ["/".to_owned(), "/a".to_owned(), "/b".to_owned()].into(),
+            paths: ["/", "/a", "/b"]
+                .map(|path| (path.to_owned(), PlainPath::parse(path).unwrap()))
+                .into(),
         };
         let memory = Memory::new();
         let full = CertificateBuilder::client("CN=x,OU=y,2.5.4.97=PSDDE-BAFIN-1,O=z,C=DE")

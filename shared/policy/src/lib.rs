@@ -44,7 +44,6 @@ mod forwarded;
 mod host;
 mod literals;
 mod memory;
-mod path;
 mod policies;
 mod shadow;
 mod statements;

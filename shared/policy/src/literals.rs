@@ -1,8 +1,9 @@
 //! The one spelling of each entity that a policy may name.
 
+use alb_mtls_path::PlainPath;
 use cedar_policy::EntityUid;
 
-use crate::{host, path};
+use crate::host;
 
 /// Says how an entity is spelt when this is no spelling that a request could match. A permission that never applies is
 /// a nuisance; a prohibition that never applies is a hole.
@@ -22,7 +23,7 @@ pub(crate) fn misspelling(literal: &EntityUid) -> Option<&'static str> {
             "write hosts in lower case, without port, without wildcards and without a dot at the end",
         ),
         "Path" => (
-            path::is_plain(id) && (id == "/" || !id.ends_with('/')),
+            PlainPath::parse(id).is_some() && (id == "/" || !id.ends_with('/')),
             "paths begin with a slash and end without one, have no dot segments and no needless percent-encoding",
         ),
         "Anonymous" => (false, "write `principal is Anonymous`"),

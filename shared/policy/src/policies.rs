@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
+use alb_mtls_path::PlainPath;
 use alb_mtls_verifier::Fingerprint;
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode,
@@ -12,6 +13,7 @@ use cedar_policy::{
 };
 use miette::Diagnostic;
 
+use crate::SCHEMA;
 use crate::decision::{Denial, PolicyDecision, PolicyFailure};
 use crate::entities::Vocabulary;
 use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
@@ -19,7 +21,6 @@ use crate::facts::Facts;
 use crate::literals::misspelling;
 use crate::memory::Memory;
 use crate::statements::{Statement, statements};
-use crate::{SCHEMA, path};
 
 /// Bytes of policies that are read at most.
 const MAX_BYTES: usize = 1024 * 1024;
@@ -71,7 +72,7 @@ impl fmt::Display for PolicyWarning {
 #[derive(Debug, Default)]
 pub(crate) struct Named {
     pub(crate) hosts: BTreeSet<String>,
-    pub(crate) paths: BTreeSet<String>,
+    pub(crate) paths: BTreeMap<String, PlainPath>,
 }
 
 impl Policies {
@@ -382,7 +383,10 @@ impl Loading {
         let id = || literal.id().unescaped().to_owned();
         match literal.type_name().to_string().as_str() {
             "Host" => _ = self.named.hosts.insert(id()),
-            "Path" => _ = self.named.paths.insert(id()),
+            "Path" => self
+                .named
+                .paths
+                .extend(PlainPath::parse(&id()).map(|path| (id(), path))),
             _ => {}
         }
     }
@@ -415,12 +419,10 @@ impl Loading {
 }
 
 impl Named {
-    /// The paths among those that policies name in which this plain path lies.
-    pub(crate) fn paths_around<'a>(&'a self, of: &'a str) -> impl Iterator<Item = &'a str> {
-        self.paths
-            .iter()
-            .map(String::as_str)
-            .filter(move |prefix| path::is_within(of, prefix))
+    /// The paths among those that policies name in which this path lies, as policies spell them.
+    pub(crate) fn paths_around<'a>(&'a self, of: &'a PlainPath) -> impl Iterator<Item = &'a str> {
+        let around = self.paths.iter().filter(|(_, path)| of.is_within(path));
+        around.map(|(id, _)| id.as_str())
     }
 }
 
