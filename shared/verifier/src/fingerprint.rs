@@ -42,7 +42,7 @@ impl Fingerprint {
     }
 
     /// Lower-case hexadecimal, written to `buffer`.
-    fn to_hexadecimal<'b>(&self, buffer: &'b mut [u8; 64]) -> &'b str {
+    fn to_hexadecimal(self, buffer: &mut [u8; 64]) -> &str {
         // Twice the bytes always hold it.
         base16ct::lower::encode_str(&self.0, buffer).unwrap_or_default()
     }
