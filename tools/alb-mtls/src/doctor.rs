@@ -21,7 +21,7 @@ use crate::outcome::finish;
 use checks::{Finding, HeaderName};
 use deployment::Deployment;
 use described::DescribedError;
-use live::LiveError;
+use live::{LiveError, Subject};
 use node::{Node, NodeError};
 use report::Report;
 use world::World;
@@ -31,9 +31,10 @@ Examples:
   alb-mtls doctor template.yaml
   alb-mtls doctor --require-renamed-header template.yaml
   alb-mtls doctor --stack alb-mtls
+  alb-mtls doctor --load-balancer gate
   alb-mtls doctor --stack alb-mtls --save stack/, and later alb-mtls doctor stack/
 
---stack runs the AWS command line, `aws`, which has the region and the credentials: AWS_REGION and AWS_PROFILE say others.
+--stack and --load-balancer run the AWS command line, `aws`, which has the region and the credentials: AWS_REGION and AWS_PROFILE say others.
 A folder, or several files, may hold what it prints instead, each answer in a file of its own ending in .json:
   aws elbv2 describe-listeners --load-balancer-arn ARN
   aws elbv2 describe-rules --listener-arn ARN
@@ -57,8 +58,8 @@ pub(crate) struct DoctorArguments {
     /// Templates (YAML or JSON), answers of the AWS command line (JSON), or folders of them
     #[arg(
         value_name = "FILE",
-        required_unless_present = "stack",
-        conflicts_with = "stack"
+        required_unless_present_any = ["stack", "load_balancer"],
+        conflicts_with_all = ["stack", "load_balancer"]
     )]
     files: Vec<PathBuf>,
 
@@ -66,8 +67,12 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
 
-    /// Keep what AWS says of the stack in a folder, which must be new or empty
-    #[arg(long, value_name = "FOLDER", requires = "stack", conflicts_with = "files")]
+    /// Look at a load balancer, whatever made it, and at the functions behind it; reads, and changes nothing
+    #[arg(long, value_name = "NAME", conflicts_with = "stack")]
+    load_balancer: Option<String>,
+
+    /// Keep what AWS says of either in a folder, which must be new or empty
+    #[arg(long, value_name = "FOLDER", conflicts_with = "files")]
     save: Option<PathBuf>,
 
     /// Report listeners that hand over the certificate under the default name
@@ -115,8 +120,13 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
     };
     let mut findings: BTreeSet<Finding> = BTreeSet::new();
     let mut looked_at = Vec::new();
-    let mut answers = match &arguments.stack {
-        Some(stack) => described_live(stack, arguments.save.as_deref())?,
+    let subject = match (&arguments.stack, &arguments.load_balancer) {
+        (Some(name), _) => Some(Subject::Stack(name)),
+        (None, Some(name)) => Some(Subject::LoadBalancer(name)),
+        (None, None) => None,
+    };
+    let mut answers = match subject {
+        Some(subject) => described_live(subject, arguments.save.as_deref())?,
         None => Vec::new(),
     };
     for path in files(&arguments.files)? {
@@ -158,9 +168,9 @@ fn stack(mut answers: Vec<(String, Node)>) -> Result<Deployment, DoctorError> {
     Ok(deployment)
 }
 
-/// What the AWS command line says of a stack, by the command that says it.
-fn described_live(stack: &str, save: Option<&Path>) -> Result<Vec<(String, Node)>, DoctorError> {
-    let answers = live::describe(stack)?;
+/// What the AWS command line says, by the command that says it.
+fn described_live(subject: Subject<'_>, save: Option<&Path>) -> Result<Vec<(String, Node)>, DoctorError> {
+    let answers = live::describe(subject)?;
     if let Some(folder) = save {
         live::save(&answers, folder)?;
     }

@@ -219,7 +219,8 @@ fn after_resource_type(arn: &str) -> &str {
     arn.split_once("targetgroup/").map_or(arn, |(_, after)| after)
 }
 
-fn unqualified(arn: &str) -> String {
+/// The ARN of a function without its alias or version.
+pub(super) fn unqualified(arn: &str) -> String {
     arn.splitn(8, ':').take(7).collect::<Vec<_>>().join(":")
 }
 

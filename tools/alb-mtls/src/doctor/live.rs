@@ -1,13 +1,14 @@
 //! A deployed stack, asked through the AWS command line: its region, profile and sign-on are the user's own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::deployment::Deployment;
-use super::described::{self, DescribedError};
+use super::deployment::{Deployment, TargetGroup};
+use super::described::{self, DescribedError, unqualified};
 use super::node::{Node, NodeError};
 
 /// How many commands run at once: each takes about a second, most of it to start.
@@ -43,14 +44,32 @@ pub(super) struct Answer {
     text: String,
 }
 
-/// Everything about a stack that the doctor looks at.
-pub(super) fn describe(stack: &str) -> Result<Vec<Answer>, LiveError> {
-    let list = Question::new(
-        "stack",
-        ["cloudformation", "list-stack-resources", "--stack-name", stack],
-    );
-    let resources = ask(vec![list])?;
-    let mut answers = ask(questions_about_resources(&resources))?;
+/// What to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject<'a> {
+    /// A CloudFormation stack, by its name.
+    Stack(&'a str),
+    /// Whatever made it: a load balancer, by its name, and the functions behind it.
+    LoadBalancer(&'a str),
+}
+
+/// Everything about it that the doctor looks at.
+pub(super) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
+    let mut answers = match subject {
+        Subject::Stack(name) => {
+            let arguments = ["cloudformation", "list-stack-resources", "--stack-name", name];
+            let resources = ask(vec![Question::new("stack", arguments)])?;
+            ask(questions_about_resources(&resources))?
+        }
+        Subject::LoadBalancer(name) => {
+            let arguments = ["elbv2", "describe-load-balancers", "--names", name];
+            let balancers = ask(vec![Question::new("load-balancer", arguments)])?;
+            let mut answers = ask(questions_about_load_balancers(&balancers))?;
+            let targets = ask(questions_about_target_groups(&answers)?)?;
+            answers.append(&mut ask(questions_about_targets(&targets))?);
+            answers
+        }
+    };
     let more = questions_about_answers(&answers)?;
     answers.append(&mut ask(more)?);
     Ok(answers)
@@ -92,11 +111,18 @@ enum Absence {
 impl Question {
     fn new<'a>(file: &str, arguments: impl IntoIterator<Item = &'a str>) -> Self {
         Self {
-            // Names of log groups hold slashes.
-            file: file.replace('/', "_"),
+            // Names of log groups hold slashes, ARNs colons.
+            file: file.replace(['/', ':'], "_"),
             arguments: arguments.into_iter().map(str::to_owned).collect(),
             absence: Absence::Impossible,
         }
+    }
+
+    /// About what the last argument names, by an ARN or a name.
+    fn about<const N: usize>(kind: &str, arguments: [&str; N]) -> Self {
+        let subject = arguments.last().copied().unwrap_or_default();
+        let name = subject.rsplit('/').next().unwrap_or(subject);
+        Self::new(&format!("{kind}-{name}"), arguments)
     }
 
     fn with(self, absence: Absence) -> Self {
@@ -162,12 +188,8 @@ fn ask(questions: Vec<Question>) -> Result<Vec<Answer>, LiveError> {
 }
 
 fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
-    let resources = lists
-        .iter()
-        .filter_map(|list| list.node.get("StackResourceSummaries"))
-        .flat_map(Node::elements);
     let mut questions = Vec::new();
-    for resource in resources {
+    for resource in elements(lists, "StackResourceSummaries") {
         let (Some(kind), Some(id)) = (
             resource.text_at(&["ResourceType"]),
             resource.text_at(&["PhysicalResourceId"]),
@@ -175,49 +197,28 @@ fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
             // What is still being made has no id yet.
             continue;
         };
-        let mut add = |file: &str, arguments: [&str; 4]| {
-            let name = id.rsplit('/').next().unwrap_or(id);
-            questions.push(Question::new(&format!("{file}-{name}"), arguments));
-        };
         match kind {
-            // Every listener and target group of the load balancers, not only those of the stack: others may have added some.
-            "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
-                add(
-                    "listeners",
-                    ["elbv2", "describe-listeners", "--load-balancer-arn", id],
-                );
-                add(
-                    "target-groups",
-                    ["elbv2", "describe-target-groups", "--load-balancer-arn", id],
-                );
-            }
-            "AWS::Lambda::Function" => {
-                add(
-                    "function",
-                    ["lambda", "get-function-configuration", "--function-name", id],
-                );
-                for (file, command) in [("policy", "get-policy"), ("url", "get-function-url-config")] {
-                    let arguments = ["lambda", command, "--function-name", id];
-                    let question = Question::new(&format!("{file}-{id}"), arguments);
-                    questions.push(question.with(Absence::Error("ResourceNotFoundException", None)));
-                }
-            }
-            "AWS::Logs::LogGroup" => {
-                add(
-                    "log-group",
-                    ["logs", "describe-log-groups", "--log-group-name-prefix", id],
-                );
-            }
+            "AWS::ElasticLoadBalancingV2::LoadBalancer" => questions.extend(about_load_balancer(id)),
+            "AWS::Lambda::Function" => questions.extend(about_function(id)),
             "AWS::ApiGateway::RestApi" => {
-                add(
+                questions.push(Question::about(
                     "authorizers",
                     ["apigateway", "get-authorizers", "--rest-api-id", id],
-                );
-                add("api", ["apigateway", "get-rest-api", "--rest-api-id", id]);
+                ));
+                questions.push(Question::about(
+                    "api",
+                    ["apigateway", "get-rest-api", "--rest-api-id", id],
+                ));
             }
             "AWS::ApiGatewayV2::Api" => {
-                add("authorizers", ["apigatewayv2", "get-authorizers", "--api-id", id]);
-                add("api", ["apigatewayv2", "get-api", "--api-id", id]);
+                questions.push(Question::about(
+                    "authorizers",
+                    ["apigatewayv2", "get-authorizers", "--api-id", id],
+                ));
+                questions.push(Question::about(
+                    "api",
+                    ["apigatewayv2", "get-api", "--api-id", id],
+                ));
             }
             _ => {}
         }
@@ -225,17 +226,84 @@ fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
     questions
 }
 
-/// What the answers name: listeners, target groups, and the buckets that functions have their trust material from.
-fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
-    let mut questions = Vec::new();
+fn questions_about_load_balancers(balancers: &[Answer]) -> Vec<Question> {
+    let balancers = elements(balancers, "LoadBalancers");
+    let arns = balancers.filter_map(|balancer| balancer.text_at(&["LoadBalancerArn"]));
+    arns.flat_map(about_load_balancer).collect()
+}
+
+/// Which functions are registered in the target groups.
+fn questions_about_target_groups(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
+    let deployment = known_so_far(answers)?;
+    let groups = deployment
+        .target_groups
+        .iter()
+        .filter(|group| group.is_for_lambda);
+    let question = |group: &TargetGroup| {
+        let arguments = [
+            "elbv2",
+            "describe-target-health",
+            "--target-group-arn",
+            &group.name,
+        ];
+        Question::about("targets", arguments)
+    };
+    Ok(groups.map(question).collect())
+}
+
+fn questions_about_targets(targets: &[Answer]) -> Vec<Question> {
+    let targets = elements(targets, "TargetHealthDescriptions");
+    let registered: BTreeSet<&str> = targets
+        .filter_map(|target| target.text_at(&["Target", "Id"]))
+        .collect();
+    let functions: BTreeSet<String> = registered.iter().map(|id| unqualified(id)).collect();
+    let mut questions: Vec<Question> = functions
+        .iter()
+        .flat_map(|function| about_function(function))
+        .collect();
+    // An alias has a policy and a URL of its own.
+    let aliases = registered.into_iter().filter(|id| !functions.contains(*id));
+    questions.extend(aliases.flat_map(about_invocations));
+    questions
+}
+
+/// Every listener and target group of a load balancer, not only those of a stack: others may have added some.
+fn about_load_balancer(arn: &str) -> [Question; 2] {
+    [
+        ("listeners", "describe-listeners"),
+        ("target-groups", "describe-target-groups"),
+    ]
+    .map(|(file, command)| Question::about(file, ["elbv2", command, "--load-balancer-arn", arn]))
+}
+
+fn about_function(name: &str) -> Vec<Question> {
+    let arguments = ["lambda", "get-function-configuration", "--function-name", name];
+    let mut questions = vec![Question::about("function", arguments)];
+    questions.extend(about_invocations(name));
+    questions
+}
+
+fn about_invocations(name: &str) -> [Question; 2] {
+    [("policy", "get-policy"), ("url", "get-function-url-config")].map(|(file, command)| {
+        let absence = Absence::Error("ResourceNotFoundException", None);
+        Question::about(file, ["lambda", command, "--function-name", name]).with(absence)
+    })
+}
+
+fn elements<'a>(answers: &'a [Answer], list: &'a str) -> impl Iterator<Item = &'a Node> {
+    let lists = answers.iter().filter_map(move |answer| answer.node.get(list));
+    lists.flat_map(Node::elements)
+}
+
+/// Listeners, target groups and functions, as far as they are known.
+fn known_so_far(answers: &[Answer]) -> Result<Deployment, LiveError> {
     let mut deployment = Deployment::default();
-    for answer in answers {
-        if answer.node.get("Listeners").is_none()
-            && answer.node.get("TargetGroups").is_none()
-            && answer.node.get("FunctionArn").is_none()
-        {
-            continue;
-        }
+    let names_others = |answer: &&Answer| {
+        ["Listeners", "TargetGroups", "FunctionArn"]
+            .iter()
+            .any(|name| answer.node.get(name).is_some())
+    };
+    for answer in answers.iter().filter(names_others) {
         described::read(&answer.node, &answer.command, &mut deployment).map_err(|error| {
             LiveError::Described {
                 command: answer.command.clone(),
@@ -243,34 +311,43 @@ fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveErro
             }
         })?;
     }
-    let end = |arn: &str| arn.rsplit('/').next().unwrap_or(arn).to_owned();
+    Ok(deployment)
+}
+
+/// What the answers name: listeners, target groups, log groups, and the buckets that functions have their trust material from.
+fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
+    let deployment = known_so_far(answers)?;
+    let mut questions = Vec::new();
     for listener in &deployment.listeners {
-        let arn = listener.name.as_str();
         for (file, command) in [
             ("rules", "describe-rules"),
             ("listener-attributes", "describe-listener-attributes"),
         ] {
-            let file = format!("{file}-{}", end(arn));
-            questions.push(Question::new(&file, ["elbv2", command, "--listener-arn", arn]));
+            let arguments = ["elbv2", command, "--listener-arn", &listener.name];
+            questions.push(Question::about(file, arguments));
         }
     }
     for group in &deployment.target_groups {
-        let arn = group.name.as_str();
-        let file = format!("target-group-attributes-{}", end(arn));
-        questions.push(Question::new(
-            &file,
-            [
-                "elbv2",
-                "describe-target-group-attributes",
-                "--target-group-arn",
-                arn,
-            ],
-        ));
+        let arguments = [
+            "elbv2",
+            "describe-target-group-attributes",
+            "--target-group-arn",
+            &group.name,
+        ];
+        questions.push(Question::about("target-group-attributes", arguments));
+    }
+    let log_groups: BTreeSet<&str> = deployment
+        .functions
+        .iter()
+        .filter_map(|one| one.log_group.as_deref())
+        .collect();
+    for group in log_groups {
+        let arguments = ["logs", "describe-log-groups", "--log-group-name-prefix", group];
+        questions.push(Question::new(&format!("log-group-{group}"), arguments));
     }
     for bucket in deployment.trust_buckets() {
         let mut add = |file: &str, command, absence| {
-            let arguments = ["s3api", command, "--bucket", bucket];
-            questions.push(Question::new(&format!("{file}-{bucket}"), arguments).with(absence));
+            questions.push(Question::about(file, ["s3api", command, "--bucket", bucket]).with(absence));
         };
         let nothing_blocked = "{\"PublicAccessBlockConfiguration\": {}}";
         let no_block = Absence::Error("NoSuchPublicAccessBlockConfiguration", Some(nothing_blocked));

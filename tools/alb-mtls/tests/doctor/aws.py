@@ -28,7 +28,6 @@ forward = [{"Type": "forward", "TargetGroupArn": GROUP}]
 kinds = {
     "AWS::ElasticLoadBalancingV2::LoadBalancer": BALANCER,
     "AWS::Lambda::Function": "gate-respond",
-    "AWS::Logs::LogGroup": "gate-respond-logs",
     "AWS::S3::Bucket": "gate-trust",
     "AWS::CloudFormation::WaitCondition": None,
 }
@@ -36,6 +35,8 @@ answers = {
     "cloudformation list-stack-resources": {"StackResourceSummaries": [
         {"ResourceType": kind, "LogicalResourceId": "A"} | ({"PhysicalResourceId": name} if name else {}) for kind, name in kinds.items()
     ]},
+    "elbv2 describe-load-balancers": {"LoadBalancers": [{"LoadBalancerArn": BALANCER}]},
+    "elbv2 describe-target-health": {"TargetHealthDescriptions": [{"Target": {"Id": f"{FUNCTION}{os.environ.get('ALIAS', '')}"}}]},
     "elbv2 describe-listeners": {"Listeners": [
         {"ListenerArn": LISTENERS[0], "Port": 443, "Protocol": "HTTPS", "MutualAuthentication": {"Mode": "passthrough"}, "DefaultActions": forward},
         {"ListenerArn": LISTENERS[1], "Port": 80, "Protocol": "HTTP", "DefaultActions": [{"Type": "redirect"}]},
@@ -70,9 +71,10 @@ ABSENT = {
     "s3api get-bucket-policy": "NoSuchBucketPolicy",
     "s3api get-public-access-block": "NoSuchPublicAccessBlockConfiguration",
 }
-if options.get("--stack-name", "gate") != "gate":
-    print("An error occurred (ValidationError) when calling the operation: Stack does not exist", file=sys.stderr)
-    sys.exit(254)
+for name in ("--stack-name", "--names"):
+    if options.get(name, "gate") != "gate":
+        print("An error occurred (ValidationError) when calling the operation: it does not exist", file=sys.stderr)
+        sys.exit(254)
 if command not in answers or command == os.environ.get("ABSENT"):
     print(f"An error occurred ({ABSENT[command]}) when calling the operation: there is none", file=sys.stderr)
     sys.exit(254)

@@ -78,6 +78,22 @@ fn a_fault_is_found_where_the_command_line_says_it() {
 }
 
 #[test]
+fn a_load_balancer_leads_to_the_functions_behind_it() {
+    let aws = StandIn::new();
+    let by_stack = aws.doctor(&["--stack", "gate"], &[]);
+    for alias in ["", ":live"] {
+        let environment = [("ALIAS", alias)];
+        let output = aws.doctor(&["--load-balancer", "gate"], &environment);
+        assert_eq!(output.status.code(), Some(0), "{alias}: {}", stderr(&output));
+        assert_eq!(stdout(&output), stdout(&by_stack), "{alias}");
+    }
+    let environment = [("BEFORE", "MTLS_TARGET_GROUPS"), ("AFTER", "OTHER")];
+    let output = aws.doctor(&["--json", "--load-balancer", "gate"], &environment);
+    let checks: Vec<String> = found(&output).into_iter().map(|(check, _)| check).collect();
+    assert_eq!(checks, ["target-groups-unset"]);
+}
+
+#[test]
 fn what_a_bucket_does_not_have_is_a_finding() {
     let aws = StandIn::new();
     let output = aws.doctor(
@@ -125,10 +141,15 @@ fn what_may_not_be_read_is_no_clean_bill() {
 fn wrong_usage_is_one_line() {
     let aws = StandIn::new();
     for (arguments, words) in [
-        (&["--stack", "other"][..], "Stack does not exist"),
+        (&["--stack", "other"][..], "it does not exist"),
+        (&["--load-balancer", "other"], "it does not exist"),
         (&["--stack", "gate", "template.yaml"], "cannot be used with"),
+        (
+            &["--stack", "gate", "--load-balancer", "gate"],
+            "cannot be used with",
+        ),
         (&["--save", "folder", "template.yaml"], "cannot be used with"),
-        (&["--save", "folder"], "--stack <NAME>"),
+        (&["--save", "folder"], "<FILE>"),
         (&[], "<FILE>"),
     ] {
         let output = aws.doctor(arguments, &[]);
