@@ -204,6 +204,61 @@ fn our_template_as_a_stack_in_moto_has_what_moto_lacks_and_what_was_planted() {
     );
 }
 
+#[test]
+fn what_the_guide_makes_by_hand_lacks_only_what_moto_lacks() {
+    let moto = Moto::start();
+    let tools = project().join(".venv/bin");
+    let guide = std::fs::read_to_string(project().join("docs/by-hand.md")).unwrap();
+    let blocks: Vec<&str> = guide
+        .split("<!-- aws -->\n```sh\n")
+        .skip(1)
+        .map(|after| after.split("```").next().unwrap())
+        .collect();
+    assert_eq!(blocks.len(), 3);
+    let folder = TempDir::new().unwrap();
+    let anchors = project().join("events/anchors.pem");
+    std::fs::copy(anchors, folder.path().join("root.pem")).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let output = Command::new("bash")
+        .args([
+            "-euo",
+            "pipefail",
+            "-c",
+            &format!("{BEFORE_THE_GUIDE}{}", blocks.concat()),
+        ])
+        .current_dir(folder.path())
+        .env("PATH", format!("{}:{path}", tools.display()))
+        .envs(variables(&moto))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    let output = doctor_with_path(&tools, &["--json", "--load-balancer", "gate"])
+        .envs(variables(&moto))
+        .output()
+        .unwrap();
+    let checks: Vec<String> = found(&output).into_iter().map(|(check, _)| check).collect();
+    // moto knows no mutual authentication, of a listener or for its rules.
+    assert_eq!(
+        checks,
+        ["listener-without-mutual-tls", "listener-without-mutual-tls"]
+    );
+}
+
+/// What there is before the guide begins, and what cargo-lambda makes.
+const BEFORE_THE_GUIDE: &str = r#"
+subnets=$(aws ec2 describe-subnets --query 'Subnets[:2].SubnetId' --output text)
+security_group=$(aws ec2 describe-security-groups --query 'SecurityGroups[0].GroupId' --output text)
+certificate=$(aws acm request-certificate --domain-name gate.example.org --query CertificateArn --output text)
+role=$(aws iam create-role --role-name cargo-lambda-role --query Role.Arn --output text \
+    --assume-role-policy-document '{"Version": "2012-10-17", "Statement": []}')
+python -c 'import zipfile; zipfile.ZipFile("code.zip", "w").writestr("bootstrap", "")'
+aws lambda create-function --function-name respond --runtime provided.al2023 --handler bootstrap --role "$role" \
+    --zip-file fileb://code.zip --environment 'Variables={MTLS_ANCHORS=ssm:/alb-mtls/anchors/*}'
+aws logs create-log-group --log-group-name /aws/lambda/respond
+aws logs put-retention-policy --log-group-name /aws/lambda/respond --retention-in-days 90
+"#;
+
 fn variables(moto: &Moto) -> [(&'static str, String); 4] {
     [
         ("AWS_ENDPOINT_URL", moto.endpoint()),
