@@ -14,3 +14,23 @@ mod guides;
 mod load_balancer;
 mod manifests;
 mod terraform;
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use alb_mtls_tests::project;
+use serde_json::Value;
+
+/// What a Python program prints as JSON.
+fn from_python<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Value {
+    let output = Command::new(project().join(".venv/bin/python"))
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
+}

@@ -1,24 +1,18 @@
 //! `examples/kubernetes`: what its parts must agree on. No cluster is asked.
 
-use std::process::Command;
+use std::ffi::OsStr;
 
 use alb_mtls_tests::project;
 use serde_json::{Value, json};
 
+use crate::from_python;
+
 /// The objects of the manifest.
 fn manifest() -> Vec<Value> {
     let read = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
-    let output = Command::new(project().join(".venv/bin/python"))
-        .args(["-c", read])
-        .arg(project().join("examples/kubernetes/alb-mtls.yaml"))
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
+    let manifest = project().join("examples/kubernetes/alb-mtls.yaml");
+    let objects = from_python([OsStr::new("-c"), read.as_ref(), manifest.as_ref()]);
+    serde_json::from_value(objects).unwrap()
 }
 
 fn of_kind(manifest: &[Value], kind: &str) -> Value {

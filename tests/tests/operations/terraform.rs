@@ -1,24 +1,15 @@
 //! `terraform/`: its graph, read with a parser of HCL. What only the provider knows is not looked at.
 
 use std::path::Path;
-use std::process::Command;
 
 use alb_mtls_tests::project;
-use serde_json::Value;
+
+use crate::from_python;
 
 /// What is wrong with the files of a folder.
 fn problems(folder: &Path) -> Vec<String> {
-    let output = Command::new(project().join(".venv/bin/python"))
-        .arg(project().join("tests/tests/operations/terraform.py"))
-        .arg(folder)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let program = project().join("tests/tests/operations/terraform.py");
+    let report = from_python([program.as_path(), folder]);
     assert!(report["blocks"].as_u64().unwrap() > 5, "{report}");
     let problems = report["problems"].as_array().unwrap();
     problems
