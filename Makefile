@@ -10,7 +10,7 @@ SECONDS_EACH ?= 60
 PROFILE ?= quick
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward conformance fuzz readme
+.PHONY: help run test lint bench bench-forward bench-layer conformance layer fuzz readme
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -42,6 +42,13 @@ bench: ## the benchmark table: the built function beside an empty one
 bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package respond --package forward --package empty-function
 	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example forward_latency
+
+bench-layer: ## what the layer adds to a function, beside the same function without it: make bench-layer PROFILE=release
+	$(CARGO) build --profile $(PROFILE) --package layer --package empty-function
+	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example layer_latency
+
+layer: ## the Lambda layer in target/layer, to be zipped and published; needs cargo-lambda
+	$(MAKE) --no-print-directory --file functions/layer/Makefile build-GateLayer ARTIFACTS_DIR=target/layer CARGO="$(CARGO)"
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }

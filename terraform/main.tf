@@ -1,4 +1,5 @@
-# The gate behind a load balancer in mTLS passthrough mode: what template.yaml makes for respond or forward, as a module.
+# The gate behind a load balancer in mTLS passthrough mode: what template.yaml makes for respond, forward or a function of
+# your own with the layer, as a module.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -18,6 +19,7 @@ locals {
       MTLS_SERVICE       = var.name
       MTLS_TARGET_GROUPS = aws_lb_target_group.gate.arn
     },
+    var.layered == null ? {} : { AWS_LAMBDA_EXEC_WRAPPER = "/opt/alb-mtls" },
     var.certificate_header == null ? {} : { MTLS_HEADER = var.certificate_header },
     length(var.crls) == 0 ? {} : {
       MTLS_CRLS       = join(" ", var.crls)
@@ -96,14 +98,25 @@ resource "aws_iam_role_policy" "gate" {
   policy      = data.aws_iam_policy_document.gate.json
 }
 
+resource "aws_lambda_layer_version" "gate" {
+  count = var.layered == null ? 0 : 1
+
+  layer_name               = var.name
+  description              = "Client-certificate authentication before a function behind a load balancer"
+  filename                 = var.layered.layer
+  source_code_hash         = filebase64sha256(var.layered.layer)
+  compatible_architectures = [var.architecture]
+}
+
 resource "aws_lambda_function" "gate" {
   function_name    = var.name
   description      = "Verifies client certificates behind a load balancer in mTLS passthrough mode"
   filename         = var.package
   source_code_hash = filebase64sha256(var.package)
   architectures    = [var.architecture]
-  runtime          = "provided.al2023"
-  handler          = "bootstrap"
+  runtime          = var.layered == null ? "provided.al2023" : var.layered.runtime
+  handler          = var.layered == null ? "bootstrap" : var.layered.handler
+  layers           = aws_lambda_layer_version.gate[*].arn
   memory_size      = 256
   timeout          = 29
   role             = aws_iam_role.gate.arn

@@ -10,8 +10,24 @@ variable "name" {
 }
 
 variable "package" {
-  description = "Zip file of the function: target/lambda/respond/bootstrap.zip or target/lambda/forward/bootstrap.zip"
+  description = "Zip file of the function: target/lambda/respond/bootstrap.zip, target/lambda/forward/bootstrap.zip, or with `layered` that of your own"
   type        = string
+}
+
+variable "layered" {
+  description = "With a function of your own in the package: its runtime and handler, and the zip file of what `make layer` leaves in target/layer"
+  type = object({
+    layer   = string
+    runtime = string
+    handler = string
+  })
+  default = null
+
+  validation {
+    # Lambda would not start the gate, and say nothing.
+    condition     = var.layered == null || !startswith(try(var.layered.runtime, ""), "provided")
+    error_message = "The provided runtimes know no wrapper: have the bootstrap of the package start the gate, and add the layer by hand."
+  }
 }
 
 variable "architecture" {

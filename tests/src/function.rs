@@ -60,16 +60,27 @@ impl Function {
         package: &str,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> Self {
-        let (sender, lines) = unbounded_channel();
-        let mut command = FunctionCommand::new(crate::binary(package)).output(FunctionOutput::Lines(sender));
+        let mut command = FunctionCommand::new(crate::binary(package));
         for (name, value) in variables {
             command = command.variable(name.into(), value.into());
         }
+        Self::run(command).await
+    }
+
+    /// Starts any command as a function and waits for its first poll.
+    pub async fn run(command: FunctionCommand) -> Self {
+        let (sender, lines) = unbounded_channel();
+        let command = command.output(FunctionOutput::Lines(sender));
         let environment = Environment::start(command).await.expect("the function starts");
         Self {
             environment,
             lines: Mutex::new(lines),
         }
+    }
+
+    /// What becomes of an event.
+    pub async fn invoke(&self, event: impl Into<bytes::Bytes>) -> InvocationOutcome {
+        self.environment.invoke(event).await
     }
 
     /// The function's answer to an event. Everything but an answer fails the test: a gate never errors.

@@ -18,6 +18,7 @@
 )]
 
 mod clients;
+mod corpus;
 mod function;
 mod large_crl;
 pub mod tokens;
@@ -27,6 +28,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
+pub use corpus::{IDENTITY_HEADERS, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};

@@ -36,7 +36,7 @@ fn the_tables_are_those_of_the_code() {
 fn variables_in(text: &str) -> BTreeSet<&str> {
     let words = text.split(|character: char| !character.is_ascii_uppercase() && character != '_');
     let is_variable = |word: &&str| {
-        let prefixes = ["AUTHORIZE_", "CRL_", "FORWARD_"];
+        let prefixes = ["AUTHORIZE_", "CRL_", "FORWARD_", "LAYER_"];
         prefixes
             .iter()
             .any(|prefix| word.len() > prefix.len() && word.starts_with(prefix))
@@ -47,7 +47,7 @@ fn variables_in(text: &str) -> BTreeSet<&str> {
 #[test]
 fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
-    let helps = ["authorize", "forward", "refresh-crls"].map(|function| {
+    let helps = ["alb-mtls-layer", "authorize", "forward", "refresh-crls"].map(|function| {
         let output = Command::new(binary(function)).arg("--help").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     });

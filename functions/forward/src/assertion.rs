@@ -235,12 +235,46 @@ fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String>
 
 #[cfg(test)]
 mod tests {
+    use alb_mtls_verifier::{
+        HeaderFormat, HeaderLimits, HeaderValues, Intermediates, TrustAnchor, TrustAnchors,
+        VerificationPolicy, Verifier,
+    };
     use jsonwebtoken::{DecodingKey, Validation};
-    use pki::{CertificateBuilder, Key, KeyKind};
+    use pki::{CertificateBuilder, Credential, Key, KeyKind};
     use serde_json::Value;
 
     use super::*;
-    use crate::identity::tests::verified;
+
+    /// Verifies a client that sends its certificate and its issuer's.
+    fn verified(client: CertificateBuilder) -> (VerifiedClient, Credential, Credential) {
+        let root = CertificateBuilder::root("CN=Root,O=Tests").self_signed().unwrap();
+        let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Tests")
+            .issued_by(&root)
+            .unwrap();
+        let credential = client.issued_by(&issuing).unwrap();
+        let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
+        let verifier = Verifier::new(
+            TrustAnchors::new([anchor]).unwrap(),
+            Intermediates::default(),
+            VerificationPolicy::default(),
+        );
+        let pem = credential.pem() + &issuing.pem();
+        let header = pem.replace('\n', "%0A").replace(' ', "%20");
+        let values = HeaderValues {
+            certificate: &[header.as_bytes()],
+            chain: &[],
+        };
+        let limits = HeaderLimits {
+            max_bytes: 16_384,
+            max_certificates: 8,
+        };
+        let chain = HeaderFormat::UrlEncoded.decode(values, limits).unwrap();
+        (
+            verifier.verify(&chain, Timestamp::now()).unwrap(),
+            credential,
+            issuing,
+        )
+    }
 
     struct Fixture {
         directory: tempfile::TempDir,

@@ -18,7 +18,6 @@ use crate::assertion::{self, Assertions};
 use crate::failure::Failure;
 use crate::headers;
 use crate::hop::{Hop, Repeat};
-use crate::identity;
 use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader, has_several_hosts};
@@ -203,7 +202,7 @@ impl Forwarder {
         let Some(client) = parts.extensions.get::<VerifiedClient>() else {
             return Ok(());
         };
-        self.settings.identity.state(client, headers);
+        self.settings.identity.forms.state(client, headers);
         if let Some(assertions) = &self.assertions {
             let version = parts
                 .extensions
@@ -213,7 +212,7 @@ impl Forwarder {
             let token = assertions
                 .assert(client, version, &origin, Timestamp::now(), &self.secrets)
                 .await?;
-            identity::set(headers, assertion::HEADER, token);
+            alb_mtls_identity::set(headers, assertion::HEADER, token);
         }
         Ok(())
     }

@@ -1,31 +1,21 @@
-//! Headers that tell the upstream who the client is.
-//!
-//! The gate has removed every header of this family from what the client sent; these are set on a clean request.
-
-mod passthrough;
-mod pem_text;
-mod rfc9440;
-mod verify_mode;
-mod xfcc;
+//! What tells the upstream who the client is: headers, and an assertion, which needs a key.
 
 use std::str::FromStr;
 
-use alb_mtls_gate::VerifiedClient;
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use alb_mtls_identity::{IdentityForms, InvalidIdentityForms};
+
+const ASSERTION: &str = "assertion";
 
 /// The forms in which the upstream learns who the client is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IdentityForms {
-    pub(crate) verify_mode: bool,
-    pub(crate) rfc9440: bool,
-    pub(crate) xfcc: bool,
-    pub(crate) passthrough: bool,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UpstreamIdentity {
+    pub(crate) forms: IdentityForms,
     pub(crate) assertion: bool,
 }
 
 /// The text holds no such forms. Displays as what would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidIdentityForms {
+pub(crate) enum InvalidIdentity {
     #[error(
         "`verify-mode`, `rfc9440`, `xfcc`, `passthrough` and `assertion` separated by commas, or `none` alone"
     )]
@@ -34,176 +24,72 @@ pub(crate) enum InvalidIdentityForms {
     Repeated(String),
 }
 
-impl IdentityForms {
-    const NONE: Self = Self {
-        verify_mode: false,
-        rfc9440: false,
-        xfcc: false,
-        passthrough: false,
-        assertion: false,
-    };
+impl FromStr for UpstreamIdentity {
+    type Err = InvalidIdentity;
 
-    /// Sets the headers of these forms, except the assertion, which needs a key.
-    pub(crate) fn state(self, client: &VerifiedClient, headers: &mut HeaderMap) {
-        let identity = client.identity();
-        if self.verify_mode {
-            verify_mode::state(identity, headers);
+    fn from_str(text: &str) -> Result<Self, InvalidIdentity> {
+        let (assertions, others): (Vec<&str>, Vec<&str>) =
+            text.split(',').partition(|word| *word == ASSERTION);
+        let assertion = match assertions.len() {
+            0 => false,
+            1 => true,
+            _ => return Err(InvalidIdentity::Repeated(ASSERTION.to_owned())),
+        };
+        if assertion && others == ["none"] {
+            return Err(InvalidIdentity::Unknown);
         }
-        if self.rfc9440 {
-            rfc9440::state(client, headers);
-        }
-        if self.xfcc {
-            set(headers, xfcc::HEADER, xfcc::value(identity));
-        }
-        if self.passthrough {
-            set(headers, passthrough::HEADER, passthrough::value(client));
-        }
+        let forms = if others.is_empty() {
+            IdentityForms::NONE
+        } else {
+            others.join(",").parse().map_err(|error| match error {
+                InvalidIdentityForms::Unknown => InvalidIdentity::Unknown,
+                InvalidIdentityForms::Repeated(word) => InvalidIdentity::Repeated(word),
+            })?
+        };
+        Ok(Self { forms, assertion })
     }
-}
-
-impl Default for IdentityForms {
-    fn default() -> Self {
-        Self {
-            verify_mode: true,
-            rfc9440: true,
-            ..Self::NONE
-        }
-    }
-}
-
-impl FromStr for IdentityForms {
-    type Err = InvalidIdentityForms;
-
-    fn from_str(text: &str) -> Result<Self, InvalidIdentityForms> {
-        let mut forms = Self::NONE;
-        if text == "none" {
-            return Ok(forms);
-        }
-        for word in text.split(',') {
-            let form = match word {
-                "verify-mode" => &mut forms.verify_mode,
-                "rfc9440" => &mut forms.rfc9440,
-                "xfcc" => &mut forms.xfcc,
-                "passthrough" => &mut forms.passthrough,
-                "assertion" => &mut forms.assertion,
-                _ => return Err(InvalidIdentityForms::Unknown),
-            };
-            if std::mem::replace(form, true) {
-                return Err(InvalidIdentityForms::Repeated(word.to_owned()));
-            }
-        }
-        Ok(forms)
-    }
-}
-
-/// Sets a header whose value is visible ASCII and spaces; everything that makes values here escapes the rest.
-pub(crate) fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    match HeaderValue::try_from(value) {
-        Ok(value) => headers.insert(name, value),
-        // Not reached with visible ASCII; without the header the upstream sees a client without an identity.
-        Err(_) => headers.remove(name),
-    };
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use alb_mtls_verifier::{
-        HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors,
-        VerificationPolicy, Verifier,
-    };
-    use pki::{CertificateBuilder, Credential};
-
+mod tests {
     use super::*;
 
-    /// Verifies a client that sends its certificate and its issuer's.
-    pub(crate) fn verified(client: CertificateBuilder) -> (VerifiedClient, Credential, Credential) {
-        let root = CertificateBuilder::root("CN=Root,O=Tests").self_signed().unwrap();
-        let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Tests")
-            .issued_by(&root)
-            .unwrap();
-        let credential = client.issued_by(&issuing).unwrap();
-        let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
-        let verifier = Verifier::new(
-            TrustAnchors::new([anchor]).unwrap(),
-            Intermediates::default(),
-            VerificationPolicy::default(),
-        );
-        let pem = credential.pem() + &issuing.pem();
-        let header = pem.replace('\n', "%0A").replace(' ', "%20");
-        let values = HeaderValues {
-            certificate: &[header.as_bytes()],
-            chain: &[],
-        };
-        let limits = HeaderLimits {
-            max_bytes: 16_384,
-            max_certificates: 8,
-        };
-        let chain = HeaderFormat::UrlEncoded.decode(values, limits).unwrap();
-        (
-            verifier.verify(&chain, Timestamp::now()).unwrap(),
-            credential,
-            issuing,
-        )
-    }
-
     #[test]
-    fn every_header_of_every_form_is_one_that_is_stripped_from_requests() {
-        let forms = IdentityForms {
-            verify_mode: true,
-            rfc9440: true,
-            xfcc: true,
-            passthrough: true,
+    fn an_assertion_stands_alone_or_among_the_forms() {
+        let read = |text: &str| text.parse::<UpstreamIdentity>();
+        let with = |forms| UpstreamIdentity {
+            forms,
             assertion: true,
         };
-        let (client, _, _) = verified(CertificateBuilder::client("CN=a,O=Tests"));
-        let mut headers = HeaderMap::new();
-        forms.state(&client, &mut headers);
-        headers.insert(crate::assertion::HEADER, "token".parse().unwrap());
-        assert_eq!(headers.len(), 10);
-        let certificate_header = HeaderName::from_static("x-renamed");
-        for name in headers.keys() {
-            assert!(
-                alb_mtls_gate::states_identity(name, &certificate_header),
-                "{name}"
-            );
+        assert_eq!(read("assertion"), Ok(with(IdentityForms::NONE)));
+        assert_eq!(
+            read("verify-mode,assertion,rfc9440"),
+            Ok(with(IdentityForms::default()))
+        );
+        assert_eq!(read("verify-mode,rfc9440"), Ok(UpstreamIdentity::default()));
+        for unknown in [
+            "xfcc, assertion",
+            "assertion,none",
+            "none,assertion",
+            "assertion,",
+            "",
+        ] {
+            assert_eq!(read(unknown), Err(InvalidIdentity::Unknown), "{unknown}");
+        }
+        for (repeated, word) in [
+            ("assertion,assertion", "assertion"),
+            ("assertion,xfcc,xfcc", "xfcc"),
+        ] {
+            assert_eq!(read(repeated), Err(InvalidIdentity::Repeated(word.to_owned())));
         }
     }
 
     #[test]
-    fn values_hold_nothing_but_visible_ascii_whatever_the_certificate_holds() {
-        let forms = IdentityForms {
-            xfcc: true,
-            passthrough: true,
-            ..IdentityForms::default()
-        };
-        let client = CertificateBuilder::client(r"CN=J\C3\BCrgen \22x\22\2C Inc;\5C\3D\+,OU=a\;b\,c,O=\#x\ ")
-            .uri("spiffe://tests/a;By=forged,Hash=0")
-            .dns("a.example");
-        let (client, _, _) = verified(client);
-        let mut headers = HeaderMap::new();
-        forms.state(&client, &mut headers);
-        for (name, value) in &headers {
-            assert!(
-                value
-                    .as_bytes()
-                    .iter()
-                    .all(|byte| byte.is_ascii_graphic() || *byte == b' '),
-                "{name}: {value:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn forms_are_words_in_a_list() {
-        assert_eq!("none".parse(), Ok(IdentityForms::NONE));
-        assert_eq!("verify-mode,rfc9440".parse(), Ok(IdentityForms::default()));
-        assert_eq!(
-            "xfcc,none".parse::<IdentityForms>(),
-            Err(InvalidIdentityForms::Unknown)
-        );
-        assert_eq!(
-            "xfcc, assertion".parse::<IdentityForms>(),
-            Err(InvalidIdentityForms::Unknown)
-        );
+    fn the_header_of_assertions_is_one_that_is_stripped_from_requests() {
+        let certificate_header = http::HeaderName::from_static("x-renamed");
+        assert!(alb_mtls_gate::states_identity(
+            &crate::assertion::HEADER,
+            &certificate_header
+        ));
     }
 }

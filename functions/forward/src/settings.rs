@@ -3,14 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_alb::EventForm;
 use alb_mtls_path::PlainPath;
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_trust::{Source, Sources};
 use rustls_pki_types::ServerName;
 
 use crate::assertion::AssertionSettings;
-use crate::identity::IdentityForms;
-use crate::invoke::EventForm;
+use crate::identity::UpstreamIdentity;
 use crate::routes::{HostHeader, Routes};
 
 /// Everything that an operator can set beyond the gate's own settings.
@@ -18,7 +18,7 @@ use crate::routes::{HostHeader, Routes};
 pub(crate) struct Settings {
     pub(crate) routes: Routes,
     pub(crate) host: HostHeader,
-    pub(crate) identity: IdentityForms,
+    pub(crate) identity: UpstreamIdentity,
     /// Longest time from the start of an exchange with the upstream to its end.
     pub(crate) timeout: Duration,
     pub(crate) tls: TlsSettings,
@@ -90,7 +90,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let values = Values::new(&SETTINGS, variables)?;
         let host = values.parsed_required(HOST)?;
-        let identity: IdentityForms = values.parsed_required(IDENTITY)?;
+        let identity: UpstreamIdentity = values.parsed_required(IDENTITY)?;
         let routes = routes(&values, host)?;
         if !routes.any_server() {
             values.refuse_set(&[HOST], "without an `http` or `https` upstream")?;
@@ -143,7 +143,10 @@ fn tls(values: &Values, routes: &Routes) -> Result<TlsSettings, SettingsError> {
     Ok(settings)
 }
 
-fn assertion(values: &Values, identity: &IdentityForms) -> Result<Option<AssertionSettings>, SettingsError> {
+fn assertion(
+    values: &Values,
+    identity: &UpstreamIdentity,
+) -> Result<Option<AssertionSettings>, SettingsError> {
     if !identity.assertion {
         let names = [
             ASSERTION_KEYS,

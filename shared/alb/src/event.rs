@@ -21,6 +21,7 @@ pub struct Event {
     pub(crate) header_mode: Option<HeaderMode>,
     pub(crate) body: Option<String>,
     pub(crate) body_is_base64: bool,
+    pub(crate) is_http: bool,
     pub(crate) defect: Option<Defect>,
 }
 
@@ -46,6 +47,9 @@ pub enum Defect {
     /// A field that occurs more than once, where readers may differ on which counts.
     #[error("the field `{0}` occurs twice in the event")]
     FieldRepeated(&'static str),
+    /// A field in other letter case than documented, which some readers take for it.
+    #[error("a field of the event could be taken for `{0}` and is not written like it")]
+    FieldSpelling(&'static str),
     /// Both `headers` and `multiValueHeaders`, or both forms of the query: a load balancer sends one.
     #[error("the event holds single-value and multi-value fields at once")]
     BothModes,
@@ -66,7 +70,30 @@ pub enum Defect {
     Body,
 }
 
+/// What a load balancer's events are read for, here and by functions.
+const FIELDS: [&str; 9] = [
+    "requestContext",
+    "httpMethod",
+    "path",
+    "body",
+    "headers",
+    "multiValueHeaders",
+    "queryStringParameters",
+    "multiValueQueryStringParameters",
+    "isBase64Encoded",
+];
+
+/// Fields by which an event says that it is an HTTP request: at least one is in those of load balancers, APIs, function
+/// URLs and VPC Lattice, and none in those of schedules, queues, streams and buckets.
+const FIELDS_OF_HTTP: [&str; 4] = ["requestContext", "httpMethod", "headers", "multiValueHeaders"];
+
 impl Event {
+    /// Whether an HTTP request may have caused it, through a load balancer or anything else. An event for which this does
+    /// not hold has no place for headers, in which a client could pass for somebody.
+    pub fn is_http(&self) -> bool {
+        self.is_http
+    }
+
     fn note(&mut self, defect: Defect) {
         self.defect.get_or_insert(defect);
     }
@@ -81,10 +108,8 @@ impl Event {
             Pairs::WrongType => self.note(Defect::FieldType(field)),
             Pairs::Of(pairs) => self.headers = pairs,
         }
-        match self.header_mode.replace(mode) {
-            None => {}
-            Some(before) if before == mode => self.note(Defect::FieldRepeated(field)),
-            Some(_) => self.note(Defect::BothModes),
+        if self.header_mode.replace(mode).is_some() {
+            self.note(Defect::BothModes);
         }
     }
 
@@ -120,13 +145,22 @@ impl<'de> Visitor<'de> for EventVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Event, A::Error> {
         let mut event = Event::default();
         let mut query_seen = false;
+        let mut seen = Vec::with_capacity(FIELDS.len());
         while let Some(Key(key)) = map.next_key()? {
+            // Readers differ on which of two fields counts, and some of them on whether case does.
+            if let Some(field) = FIELDS.iter().find(|field| field.eq_ignore_ascii_case(&key)) {
+                if **field != key {
+                    event.note(Defect::FieldSpelling(field));
+                }
+                if seen.contains(field) {
+                    event.note(Defect::FieldRepeated(field));
+                }
+                seen.push(*field);
+                event.is_http |= FIELDS_OF_HTTP.contains(field);
+            }
             match key.as_str() {
                 "requestContext" => match map.next_value()? {
-                    RequestContext::LoadBalancer(arn) if event.target_group_arn.is_none() => {
-                        event.target_group_arn = Some(arn);
-                    }
-                    RequestContext::LoadBalancer(_) => event.note(Defect::FieldRepeated("requestContext")),
+                    RequestContext::LoadBalancer(arn) => event.target_group_arn = Some(arn),
                     RequestContext::Other => event.note(Defect::NotLoadBalancer),
                 },
                 "httpMethod" => set_text(&mut event, "httpMethod", map.next_value()?, |event| {
@@ -205,11 +239,7 @@ fn set_text(
 ) {
     match value {
         Scalar::Null => {}
-        Scalar::Text(text) => {
-            if place(event).replace(text).is_some() {
-                event.note(Defect::FieldRepeated(field));
-            }
-        }
+        Scalar::Text(text) => *place(event) = Some(text),
         Scalar::Boolean(_) | Scalar::Other => event.note(Defect::FieldType(field)),
     }
 }
@@ -483,6 +513,28 @@ mod tests {
     }
 
     #[test]
+    fn what_a_client_could_have_caused_is_told_from_schedules_and_queues() {
+        for http in [
+            r#"{"requestContext":null}"#,
+            r#"{"version":"2.0","rawPath":"/","Headers":{}}"#,
+            r#"{"method":"GET","raw_path":"/","headers":{}}"#,
+            r#"{"HTTPMETHOD":"GET"}"#,
+        ] {
+            assert!(read(http).is_http(), "{http}");
+        }
+        for other in [
+            "null",
+            "[]",
+            "\"headers\"",
+            r#"{"Records":[{"headers":{}}]}"#,
+            r#"{"source":"aws.events","detail":{"requestContext":1}}"#,
+            r#"{"body":"{}","path":"/"}"#,
+        ] {
+            assert!(!read(other).is_http(), "{other}");
+        }
+    }
+
+    #[test]
     fn wrong_types_are_named() {
         let context = r#""requestContext":{"elb":{"targetGroupArn":"arn"}}"#;
         for (field, value) in [
@@ -510,6 +562,39 @@ mod tests {
         assert_eq!(event.headers.len(), 3);
         assert_eq!(event.header_mode, Some(HeaderMode::SingleValue));
         assert_eq!(event.defect, None);
+    }
+
+    #[test]
+    fn what_readers_could_take_for_the_same_field_is_a_defect() {
+        let context = r#""requestContext":{"elb":{"targetGroupArn":"arn"}}"#;
+        for (fields, defect) in [
+            (r#""path":"/a","path":"/b""#, Defect::FieldRepeated("path")),
+            (r#""path":"/a","path":null"#, Defect::FieldRepeated("path")),
+            (
+                r#""headers":{"a":"1"},"headers":null"#,
+                Defect::FieldRepeated("headers"),
+            ),
+            (
+                r#""isBase64Encoded":true,"isBase64Encoded":false"#,
+                Defect::FieldRepeated("isBase64Encoded"),
+            ),
+            (
+                r#""headers":{},"Headers":{"a":"1"}"#,
+                Defect::FieldSpelling("headers"),
+            ),
+            (
+                r#""MULTIVALUEHEADERS":{}"#,
+                Defect::FieldSpelling("multiValueHeaders"),
+            ),
+            (context, Defect::FieldRepeated("requestContext")),
+        ] {
+            assert_eq!(
+                read(&format!("{{{context},{fields}}}")).defect,
+                Some(defect),
+                "{fields}"
+            );
+        }
+        assert_eq!(read(&format!("{{{context},\"pathology\":1}}")).defect, None);
     }
 
     #[test]

@@ -34,9 +34,11 @@ mod event;
 mod log;
 mod request;
 mod response;
+mod rewrite;
 mod serve;
 
 pub use event::{Defect, Event, HeaderMode};
 pub use log::start_logging;
 pub use response::Answer;
-pub use serve::{handle, ingress_of, run, serve};
+pub use rewrite::{EventForm, RewriteError, rewrite};
+pub use serve::{handle, handle_from, ingress_of, run, serve};

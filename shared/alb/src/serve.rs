@@ -68,10 +68,34 @@ where
     S::Future: Send,
     S::Error: Into<Error>,
 {
+    let ingress = ingress_of(&context);
+    let handler = handler.map_request(move |mut request: Request<Body>| {
+        request.extensions_mut().insert(context.clone());
+        request
+    });
+    handle_from(gate, handler, event, ingress).await
+}
+
+/// Answers one event of an invocation that did not come through the Lambda runtime's library. The target group is the
+/// event's, whatever `ingress` says.
+///
+/// # Errors
+/// Those of the handler alone.
+pub async fn handle_from<S>(
+    gate: Arc<Gate>,
+    handler: S,
+    event: Event,
+    ingress: Ingress,
+) -> Result<Answer, Error>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Error>,
+{
     let header_mode = event.header_mode;
     let ingress = Ingress {
         target_group: event.target_group_arn.clone(),
-        ..ingress_of(&context)
+        ..ingress
     };
     let response = match event.into_request() {
         Err(defect) => {
@@ -80,7 +104,6 @@ where
         }
         Ok(mut request) => {
             request.extensions_mut().insert(ingress);
-            request.extensions_mut().insert(context);
             GateLayer::new(gate)
                 .layer(handler)
                 .oneshot(request)

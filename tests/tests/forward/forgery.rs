@@ -1,74 +1,10 @@
 //! No header by which a client could pass for somebody reaches the upstream.
 
-use alb_mtls_tests::{Clients, client_headers};
+use alb_mtls_tests::{Clients, IDENTITY_HEADERS, client_headers, spellings};
 
 use crate::functions::{self, calling};
 use crate::harness::{Event, forward};
 use crate::upstream::{Recorder, Reply};
-
-/// Names by which some service is told who the client is.
-const FAMILY: &[&str] = &[
-    "X-Amzn-Mtls-Clientcert",
-    "X-Amzn-Mtls-Clientcert-Serial-Number",
-    "X-Amzn-Mtls-Clientcert-Issuer",
-    "X-Amzn-Mtls-Clientcert-Subject",
-    "X-Amzn-Mtls-Clientcert-Validity",
-    "X-Amzn-Mtls-Clientcert-Leaf",
-    "Client-Cert",
-    "Client-Cert-Chain",
-    "X-Forwarded-Client-Cert",
-    "X-Forwarded-Tls-Client-Cert",
-    "X-Forwarded-Tls-Client-Cert-Info",
-    "X-SSL-Client-Verify",
-    "X-SSL-Client-S-DN",
-    "X-SSL-Client-Cert",
-    "X-SSL-Cert",
-    "SSL-Client-Cert",
-    "SSL-Client-S-DN",
-    "X-Client-Cert",
-    "X-Client-Cert-DN",
-    "X-Client-Cert-San",
-    "X-Client-Cert-Assertion",
-    "X-Consumer-ID",
-    "X-Consumer-Custom-ID",
-    "X-Consumer-Username",
-    "X-Consumer-Groups",
-    "X-Credential-Identifier",
-    "X-Anonymous-Consumer",
-    "X-ARR-ClientCert",
-    "CloudFront-Viewer-Cert-Subject",
-    "L5d-Client-Id",
-    "CF-Client-Cert-Der-Base64",
-    "X-Forwarded-mTLS-Client-Cert",
-    "X-Client-TLS-Info",
-    "X-TLS-Client-CN",
-    "X-Renamed-Header",
-];
-
-/// Every way to write a name that some backend reads as the same.
-fn spellings(name: &str) -> Vec<String> {
-    let lower = name.to_ascii_lowercase();
-    let alternating = lower
-        .char_indices()
-        .map(|(index, character)| match (character, index % 2) {
-            ('-', 0) => '_',
-            (other, _) => other,
-        });
-    let mut spellings = vec![
-        name.to_owned(),
-        lower.clone(),
-        lower.to_ascii_uppercase(),
-        lower.replace('-', "_"),
-        name.replace('-', "_").to_ascii_uppercase(),
-        lower.replacen('-', "_", 1),
-        lower.replace('-', "."),
-        lower.replacen('-', "~", 1),
-        alternating.collect(),
-    ];
-    spellings.sort();
-    spellings.dedup();
-    spellings
-}
 
 const FORGED: &str = "forged-identity";
 
@@ -113,7 +49,7 @@ async fn forge_as(
         }
     }
     let mut forwarded = 0;
-    for name in FAMILY.iter().flat_map(|name| spellings(name)) {
+    for name in IDENTITY_HEADERS.iter().flat_map(|name| spellings(name)) {
         let event = Event::get(path, headers.to_vec())
             .header(&name, FORGED)
             .header("x-innocent", "1");
@@ -137,7 +73,7 @@ async fn forge_as(
 }
 
 fn total() -> usize {
-    FAMILY.iter().map(|name| spellings(name).len()).sum()
+    IDENTITY_HEADERS.iter().map(|name| spellings(name).len()).sum()
 }
 
 #[tokio::test]

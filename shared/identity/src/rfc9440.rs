@@ -4,13 +4,13 @@ use alb_mtls_gate::VerifiedClient;
 use http::header::{HeaderMap, HeaderName};
 use sfv::{ItemSerializer, ListSerializer};
 
-use super::set;
+use crate::set;
 
 const CERTIFICATE: HeaderName = HeaderName::from_static("client-cert");
 const CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 
 /// The end-entity certificate, and the intermediates of the verified path (§2.3: without the anchor, as TLS would).
-pub(super) fn state(client: &VerifiedClient, headers: &mut HeaderMap) {
+pub(crate) fn state(client: &VerifiedClient, headers: &mut HeaderMap) {
     let certificate: &[u8] = client.identity().certificate();
     set(
         headers,
@@ -34,8 +34,8 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
     use pki::CertificateBuilder;
 
-    use super::super::tests::verified;
     use super::*;
+    use crate::tests::verified;
 
     #[test]
     fn certificates_are_byte_sequences_in_the_order_of_the_path() {

@@ -3,12 +3,12 @@
 use alb_mtls_gate::VerifiedClient;
 use http::header::HeaderName;
 
-use super::pem_text;
+use crate::pem_text;
 
-pub(super) const HEADER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert");
 
 /// The end-entity certificate and the intermediates that lead to the anchor: nothing that was not verified.
-pub(super) fn value(client: &VerifiedClient) -> String {
+pub(crate) fn value(client: &VerifiedClient) -> String {
     std::iter::once(client.identity().certificate())
         .chain(client.intermediates())
         .map(|certificate| pem_text::encoded(certificate, pem_text::LOAD_BALANCER))
@@ -19,8 +19,8 @@ pub(super) fn value(client: &VerifiedClient) -> String {
 mod tests {
     use pki::CertificateBuilder;
 
-    use super::super::tests::verified;
     use super::*;
+    use crate::tests::verified;
 
     #[test]
     fn the_header_is_the_one_that_the_load_balancer_would_set() {

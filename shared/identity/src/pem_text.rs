@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// RFC 3986's unreserved characters stay; `+`, `=` and `/` are escaped too, as Envoy does.
-pub(super) const STRICT: &AsciiSet = &NON_ALPHANUMERIC
+pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
@@ -14,13 +14,13 @@ pub(super) const STRICT: &AsciiSet = &NON_ALPHANUMERIC
 /// What a load balancer leaves besides: `+`, `=` and `/`.
 ///
 /// Source: Elastic Load Balancing user guide, "Mutual authentication with TLS", HTTP headers.
-pub(super) const LOAD_BALANCER: &AsciiSet = &STRICT.remove(b'+').remove(b'=').remove(b'/');
+pub(crate) const LOAD_BALANCER: &AsciiSet = &STRICT.remove(b'+').remove(b'=').remove(b'/');
 
 /// Bytes that make a line of 64 characters (RFC 7468 §2).
 const BYTES_IN_LINE: usize = 48;
 
 /// One certificate as an encoded PEM block with a line break at its end.
-pub(super) fn encoded(der: &[u8], escaped: &'static AsciiSet) -> String {
+pub(crate) fn encoded(der: &[u8], escaped: &'static AsciiSet) -> String {
     let mut pem = String::with_capacity(der.len() * 3 / 2 + 64);
     pem.push_str("-----BEGIN CERTIFICATE-----\n");
     for line in der.chunks(BYTES_IN_LINE) {

@@ -8,7 +8,7 @@ use alb_mtls_gate::ClientIdentity;
 use alb_mtls_verifier::DistinguishedName;
 use http::header::{HeaderMap, HeaderName};
 
-use super::{pem_text, set};
+use crate::{pem_text, set};
 
 const SERIAL_NUMBER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-serial-number");
 const ISSUER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-issuer");
@@ -16,7 +16,7 @@ const SUBJECT: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-subj
 const VALIDITY: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-validity");
 const LEAF: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-leaf");
 
-pub(super) fn state(identity: &ClientIdentity, headers: &mut HeaderMap) {
+pub(crate) fn state(identity: &ClientIdentity, headers: &mut HeaderMap) {
     let validity = identity.validity;
     set(headers, SERIAL_NUMBER, identity.serial_number.clone());
     set(headers, ISSUER, ascii(&identity.issuer));
@@ -57,8 +57,8 @@ fn ascii(name: &DistinguishedName) -> String {
 mod tests {
     use pki::CertificateBuilder;
 
-    use super::super::tests::verified;
     use super::*;
+    use crate::tests::verified;
 
     #[test]
     fn the_headers_are_those_that_the_load_balancer_would_set() {

@@ -9,12 +9,12 @@ use alb_mtls_gate::ClientIdentity;
 use alb_mtls_verifier::{AlternativeName, DistinguishedName};
 use http::header::HeaderName;
 
-use super::pem_text;
+use crate::pem_text;
 
-pub(super) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
 
 /// One element: fingerprint, certificate, subject, and the URI and DNS names. The first hop knows no `By`.
-pub(super) fn value(identity: &ClientIdentity) -> String {
+pub(crate) fn value(identity: &ClientIdentity) -> String {
     let mut value = format!(
         "Hash={};Cert=\"{}\";Subject=\"{}\"",
         identity.certificate_fingerprint,
@@ -70,8 +70,8 @@ fn quoted(name: &str) -> String {
 mod tests {
     use pki::CertificateBuilder;
 
-    use super::super::tests::verified;
     use super::*;
+    use crate::tests::verified;
 
     #[test]
     fn fields_are_envoys() {

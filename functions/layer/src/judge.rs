@@ -1,0 +1,116 @@
+//! What becomes of an event: it reaches the function, or an answer goes back in its place.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use alb_mtls_alb::{Event, EventForm, RewriteError, handle_from, rewrite};
+use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
+use alb_mtls_verifier::Timestamp;
+use bytes::Bytes;
+use http::header::HeaderMap;
+use http::request::Parts;
+use http::{Request, Response};
+use lambda_http::Body;
+use tower::service_fn;
+
+use crate::runtime_api::{ErrorReport, Failure};
+use crate::settings::{LayerSettings, OtherEvents};
+
+/// The type of the error that an invoker gets for an event that is refused and no HTTP request.
+const EVENT_REFUSED: &str = "AlbMtls.EventRefused";
+
+/// What becomes of one event.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The function gets this.
+    Pass(Bytes),
+    /// The client gets this answer, a response for the load balancer.
+    Answer(Vec<u8>),
+    /// Whoever invoked the function gets this error. No client of a load balancer can cause it.
+    Error(ErrorReport),
+}
+
+/// Judges events with the gate.
+#[derive(Debug)]
+pub(crate) struct Judge {
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) settings: LayerSettings,
+}
+
+impl Judge {
+    /// Judges one event, and records it.
+    ///
+    /// # Errors
+    /// None that an event can cause.
+    pub(crate) async fn judge(&self, sent: Bytes, ingress: Ingress) -> Result<Verdict, Failure> {
+        let Ok(text) = std::str::from_utf8(&sent) else {
+            return Ok(self.refuse("the event is not text", &ingress));
+        };
+        let event: Event = match serde_json::from_str(text) {
+            Ok(event) => event,
+            Err(error) => return Ok(self.refuse(&format!("the event is not JSON: {error}"), &ingress)),
+        };
+        if event.is_http() {
+            return self.judge_request(text, event, ingress).await;
+        }
+        match self.settings.other_events {
+            OtherEvents::Pass => {
+                tracing::info!(
+                    function_request_id = ingress.function_request_id,
+                    "an event that is no HTTP request was passed on"
+                );
+                Ok(Verdict::Pass(sent))
+            }
+            OtherEvents::Refuse => Ok(self.refuse(
+                "the event does not come from an Application Load Balancer: LAYER_OTHER_EVENTS=pass would pass it on",
+                &ingress,
+            )),
+        }
+    }
+
+    async fn judge_request(&self, text: &str, event: Event, ingress: Ingress) -> Result<Verdict, Failure> {
+        let (passed, passes) = sync_channel(1);
+        // Stands for the function: what it is asked is what the function may see.
+        let function = service_fn(move |request: Request<Body>| {
+            // There is room for the one request.
+            let _ = passed.try_send(request.into_parts().0);
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::Empty)))
+        });
+        let answer = handle_from(Arc::clone(&self.gate), function, event, ingress.clone())
+            .await
+            .map_err(|error| Failure::Answer(error.to_string()))?;
+        let Ok(request) = passes.try_recv() else {
+            let answer = serde_json::to_vec(&answer).map_err(|error| Failure::Answer(error.to_string()))?;
+            return Ok(Verdict::Answer(answer));
+        };
+        match self.with_identity(text, &request) {
+            Ok(event) => Ok(Verdict::Pass(event.into())),
+            Err(error) => Ok(self.refuse(&error.to_string(), &ingress)),
+        }
+    }
+
+    /// The event with the client's identity in place of all that the client claimed.
+    fn with_identity(&self, text: &str, request: &Parts) -> Result<Vec<u8>, RewriteError> {
+        let mut identity = HeaderMap::new();
+        if let Some(client) = request.extensions.get::<VerifiedClient>() {
+            self.settings.identity.state(client, &mut identity);
+        }
+        match rewrite(text, &request.headers, &identity, EventForm::AsSent) {
+            Ok((event, _)) => Ok(event),
+            // Nothing is claimed, and there is nothing to tell.
+            Err(RewriteError::NoHeaders) if identity.is_empty() => Ok(text.as_bytes().to_vec()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn refuse(&self, explanation: &str, ingress: &Ingress) -> Verdict {
+        let refusal = self
+            .gate
+            .refuse_not_servable(explanation, ingress, Timestamp::now());
+        Verdict::Error(ErrorReport {
+            error_type: EVENT_REFUSED,
+            message: refusal.to_string(),
+        })
+    }
+}

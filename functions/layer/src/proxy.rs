@@ -1,0 +1,160 @@
+//! The Runtime API as the runtime sees it: Lambda's, with the gate before the events.
+
+use std::sync::Arc;
+
+use alb_mtls_gate::{FunctionFacts, Ingress};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::request::Parts;
+use http::response::Parts as ResponseParts;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::Incoming;
+use tokio::sync::{OnceCell, RwLock};
+use tokio::task::JoinHandle;
+
+use crate::judge::{Judge, Verdict};
+use crate::runtime_api::{Failure, REQUEST_ID, RuntimeApi};
+
+/// What the runtime gets: what Lambda sent, or what the gate made of it.
+pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
+
+/// The path of every version of the API by which a runtime asks for its next event.
+const NEXT: &str = "/runtime/invocation/next";
+
+const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
+
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    runtime_api: RuntimeApi,
+    judge: Judge,
+    function: Option<Arc<FunctionFacts>>,
+    loaded: OnceCell<()>,
+    /// Held for reading by everything that the runtime tells Lambda.
+    under_way: Arc<RwLock<()>>,
+}
+
+/// What the runtime wants.
+enum Asked {
+    /// To know something, for as long as it waits for it.
+    Get(Box<Parts>),
+    /// To tell Lambda something.
+    Tell(JoinHandle<Result<Response<Incoming>, Failure>>),
+}
+
+impl Proxy {
+    pub(crate) fn new(runtime_api: RuntimeApi, judge: Judge) -> Self {
+        Self {
+            runtime_api,
+            judge,
+            function: function(),
+            loaded: OnceCell::new(),
+            under_way: Arc::default(),
+        }
+    }
+
+    /// Loads the trust material, once.
+    pub(crate) async fn load(&self) {
+        self.loaded.get_or_init(|| Box::pin(self.judge.gate.load())).await;
+    }
+
+    /// Waits until all that the runtime told Lambda has got there.
+    pub(crate) async fn all_told(&self) {
+        drop(self.under_way.write().await);
+    }
+
+    /// Answers a request of the runtime.
+    ///
+    /// # Errors
+    /// When Lambda does not answer, or says what cannot be understood: the connection to the runtime is to be closed, as
+    /// Lambda's would be.
+    pub(crate) fn answer(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<ResponseBody>, Failure>> + Send + use<> {
+        let proxy = Arc::clone(self);
+        let asked = if request.method() == Method::GET {
+            Asked::Get(Box::new(request.into_parts().0))
+        } else {
+            Asked::Tell(self.tell(request))
+        };
+        async move {
+            match asked {
+                Asked::Get(request) => proxy.get(*request).await,
+                Asked::Tell(told) => Ok(told.await??.map(Either::Left)),
+            }
+        }
+    }
+
+    /// Begins to tell Lambda what the runtime says. It gets there even when the runtime ends in this moment, with which
+    /// hyper gives up the connection and the answer to it.
+    fn tell(&self, request: Request<Incoming>) -> JoinHandle<Result<Response<Incoming>, Failure>> {
+        let runtime_api = self.runtime_api.clone();
+        // Only when everything has been told is there nobody to read.
+        let under_way = Arc::clone(&self.under_way).try_read_owned();
+        tokio::spawn(async move {
+            let response = runtime_api.send(request.map(Either::Left)).await;
+            drop(under_way);
+            response
+        })
+    }
+
+    /// Asks Lambda until there is something that the runtime may see.
+    async fn get(&self, request: Parts) -> Result<Response<ResponseBody>, Failure> {
+        let asks_for_event = request.uri.path().ends_with(NEXT);
+        if asks_for_event {
+            self.load().await;
+        }
+        loop {
+            let body = Either::Right(Full::default());
+            let response = self
+                .runtime_api
+                .send(Request::from_parts(request.clone(), body))
+                .await?;
+            // Whatever is an invocation is judged, whichever way it was asked for.
+            let Some(request_id) = response.headers().get(REQUEST_ID) else {
+                if asks_for_event && response.status() == StatusCode::OK {
+                    return Err(Failure::NoRequestId);
+                }
+                return Ok(response.map(Either::Left));
+            };
+            let request_id = request_id.to_str().map_err(|_| Failure::NoRequestId)?.to_owned();
+            let (parts, body) = response.into_parts();
+            let event = body
+                .collect()
+                .await
+                .map_err(|error| Failure::Interrupted(error.to_string()))?
+                .to_bytes();
+            let ingress = self.ingress(&request_id, &parts.headers);
+            match self.judge.judge(event, ingress).await? {
+                Verdict::Pass(event) => return Ok(with_event(parts, event)),
+                Verdict::Answer(answer) => self.runtime_api.respond(&request_id, answer).await?,
+                Verdict::Error(report) => self.runtime_api.report_error(&request_id, &report).await?,
+            }
+        }
+    }
+
+    fn ingress(&self, request_id: &str, headers: &HeaderMap) -> Ingress {
+        let trace_id = headers.get(TRACE_ID).and_then(|value| value.to_str().ok());
+        Ingress {
+            target_group: None,
+            function_request_id: Some(request_id.to_owned()),
+            xray_trace_id: trace_id.map(str::to_owned),
+            function: self.function.clone(),
+        }
+    }
+}
+
+/// Lambda's response with another body.
+fn with_event(mut parts: ResponseParts, event: Bytes) -> Response<ResponseBody> {
+    parts.headers.remove(TRANSFER_ENCODING);
+    parts.headers.insert(CONTENT_LENGTH, event.len().into());
+    Response::from_parts(parts, Either::Right(Full::new(event)))
+}
+
+/// The function, as Lambda names it to every process of its environment.
+fn function() -> Option<Arc<FunctionFacts>> {
+    let name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok()?;
+    let version = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").ok()?;
+    Some(Arc::new(FunctionFacts { name, version }))
+}

@@ -1,0 +1,359 @@
+//! The event for what is behind the gate: the one that the load balancer sent, with the client's identity in its
+//! headers.
+
+use std::ops::Range;
+
+use http::header::{HeaderMap, HeaderName};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::event::HeaderMode;
+
+/// In which form a function takes headers and parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventForm {
+    /// In the one in which the load balancer sent them.
+    AsSent,
+    /// With one value each, the last one.
+    SingleValue,
+}
+
+/// An event that has no one place for the client's identity. The gate takes none of these, but for one without headers
+/// where everybody may pass.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RewriteError {
+    /// It is no JSON object, or its headers are none.
+    #[error("the event is not as documented: {0}")]
+    NotAsDocumented(String),
+    /// Readers could take the one or the other.
+    #[error("the event has headers in two places")]
+    HeadersTwice,
+    /// Neither `headers` nor `multiValueHeaders`.
+    #[error("the event has no headers")]
+    NoHeaders,
+}
+
+impl EventForm {
+    /// Every form.
+    pub const ALL: &[Self] = &[Self::AsSent, Self::SingleValue];
+
+    /// Its name in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AsSent => "as-sent",
+            Self::SingleValue => "single-value",
+        }
+    }
+}
+
+/// The event as JSON, and the form in which it has its headers. Of the headers that were sent those go on that the gate
+/// left in `kept`, then `identity` is put in among them. Everything else, unknown fields too, stays byte for byte.
+///
+/// # Errors
+/// [`RewriteError`]: there is no one place for the identity.
+pub fn rewrite(
+    sent: &str,
+    kept: &HeaderMap,
+    identity: &HeaderMap,
+    form: EventForm,
+) -> Result<(Vec<u8>, HeaderMode), RewriteError> {
+    let mut rewritten = Rewritten::new(sent);
+    let mut mode = None;
+    for member in members(sent)?.0 {
+        let of_field = match member.name.as_str() {
+            "headers" => HeaderMode::SingleValue,
+            "multiValueHeaders" => HeaderMode::MultiValue,
+            "multiValueQueryStringParameters" if form == EventForm::SingleValue => {
+                rewritten.replace(member.key, "\"queryStringParameters\"");
+                rewritten.replace(member.value, &last_values(member.value.get())?);
+                continue;
+            }
+            _ => continue,
+        };
+        // What is null is not there.
+        if member.value.get() == "null" {
+            continue;
+        }
+        let mut headers = headers(member.value.get(), kept, identity, of_field)?;
+        let mut mode_of_event = of_field;
+        if form == EventForm::SingleValue && of_field == HeaderMode::MultiValue {
+            headers = last_values(&headers)?;
+            rewritten.replace(member.key, "\"headers\"");
+            mode_of_event = HeaderMode::SingleValue;
+        }
+        rewritten.replace(member.value, &headers);
+        if mode.replace(mode_of_event).is_some() {
+            return Err(RewriteError::HeadersTwice);
+        }
+    }
+    let mode = mode.ok_or(RewriteError::NoHeaders)?;
+    Ok((rewritten.finish(), mode))
+}
+
+/// The object of headers without those that are not kept, and with the identity at its end.
+fn headers(
+    sent: &str,
+    kept: &HeaderMap,
+    identity: &HeaderMap,
+    mode: HeaderMode,
+) -> Result<String, RewriteError> {
+    let mut object = Object::default();
+    for member in members(sent)?.0 {
+        let is_kept = HeaderName::from_bytes(member.name.as_bytes())
+            .is_ok_and(|name| kept.contains_key(&name) && !identity.contains_key(name));
+        if is_kept {
+            object.add(text_between(sent, member.key, member.value));
+        }
+    }
+    for name in identity.keys() {
+        let values = identity
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let values = match mode {
+            HeaderMode::SingleValue => json(&values.collect::<Vec<_>>().join(", "))?,
+            HeaderMode::MultiValue => json(&values.collect::<Vec<_>>())?,
+        };
+        object.add(&format!("{}:{values}", json(name.as_str())?));
+    }
+    Ok(object.finish())
+}
+
+/// An object of lists as an object of each list's last value: what a load balancer sends in single-value mode.
+fn last_values(lists: &str) -> Result<String, RewriteError> {
+    if lists == "null" {
+        return Ok(lists.to_owned());
+    }
+    let mut object = Object::default();
+    for member in members(lists)?.0 {
+        let last = match serde_json::from_str::<Vec<&RawValue>>(member.value.get()) {
+            Ok(list) => list.last().map_or("\"\"", |last| last.get()),
+            // A single value is its own last one.
+            Err(_) => member.value.get(),
+        };
+        object.add(&format!("{}:{last}", member.key.get()));
+    }
+    Ok(object.finish())
+}
+
+fn members(object: &str) -> Result<Members<'_>, RewriteError> {
+    serde_json::from_str(object).map_err(not_as_documented)
+}
+
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, RewriteError> {
+    serde_json::to_string(value).map_err(not_as_documented)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn not_as_documented(error: serde_json::Error) -> RewriteError {
+    RewriteError::NotAsDocumented(error.to_string())
+}
+
+/// Text of which some parts are replaced, from its start to its end.
+struct Rewritten<'a> {
+    sent: &'a str,
+    copied: usize,
+    text: Vec<u8>,
+}
+
+impl<'a> Rewritten<'a> {
+    fn new(sent: &'a str) -> Self {
+        Self {
+            sent,
+            copied: 0,
+            text: Vec::with_capacity(sent.len() + 4_096),
+        }
+    }
+
+    fn replace(&mut self, part: &RawValue, by: &str) {
+        let range = range_in(self.sent, part.get());
+        self.copy(self.copied..range.start);
+        self.text.extend_from_slice(by.as_bytes());
+        self.copied = range.end;
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        self.copy(self.copied..self.sent.len());
+        self.text
+    }
+
+    fn copy(&mut self, range: Range<usize>) {
+        let part = self.sent.as_bytes().get(range).unwrap_or_default();
+        self.text.extend_from_slice(part);
+    }
+}
+
+/// An object that is written member by member.
+#[derive(Default)]
+struct Object(String);
+
+impl Object {
+    fn add(&mut self, member: &str) {
+        self.0.push(if self.0.is_empty() { '{' } else { ',' });
+        self.0.push_str(member);
+    }
+
+    fn finish(mut self) -> String {
+        if self.0.is_empty() {
+            self.0.push('{');
+        }
+        self.0.push('}');
+        self.0
+    }
+}
+
+/// Where a part of a text stands in it.
+fn range_in(text: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - text.as_ptr().addr();
+    start..start + part.len()
+}
+
+/// A member as it was written.
+fn text_between<'a>(text: &'a str, key: &RawValue, value: &RawValue) -> &'a str {
+    let range = range_in(text, key.get()).start..range_in(text, value.get()).end;
+    text.get(range).unwrap_or_default()
+}
+
+/// A JSON object, in order and with repeats; the values are not read.
+struct Members<'a>(Vec<Member<'a>>);
+
+struct Member<'a> {
+    name: String,
+    key: &'a RawValue,
+    value: &'a RawValue,
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::with_capacity(16);
+        while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
+            let name = serde_json::from_str(key.get()).map_err(serde::de::Error::custom)?;
+            members.push(Member { name, key, value });
+        }
+        Ok(Members(members))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn rewritten(sent: &str, kept: &HeaderMap, identity: &HeaderMap, form: EventForm) -> String {
+        let (event, mode) = rewrite(sent, kept, identity, form).unwrap();
+        let event = String::from_utf8(event).unwrap();
+        let is_multi = event.contains(r#""multiValueHeaders":{"#);
+        assert_eq!(mode == HeaderMode::MultiValue, is_multi, "{event}");
+        event
+    }
+
+    #[test]
+    fn all_but_the_identity_is_copied_as_it_was_written() {
+        let kept = headers(&[("accept", "a"), ("host", "x"), ("x-odd", "1")]);
+        let identity = headers(&[
+            ("client-cert", ":AA==:"),
+            ("x-amzn-mtls-clientcert-subject", "CN=\"a\""),
+        ]);
+        assert_eq!(
+            rewritten(
+                r#"{"z":{"b":1.50,"a":[1e3,null]},"requestContext":{"elb":{"targetGroupArn":"arn"},"new":"\u00e9"},"httpMethod":"PUT","path":"/a%2F..//;\u0026\/","multiValueQueryStringParameters":{"b":["2","1"],"a":[""]},"multiValueHeaders":{"X-Odd":["\u0031",  "2"],"host":["x"],"X-Amzn-Mtls-Clientcert":["PEM"],"Accept":["a","b"],"client_cert":["forged"]},"body":"\ud83d\ude00 \u0000","isBase64Encoded":false}"#,
+                &kept,
+                &identity,
+                EventForm::AsSent,
+            ),
+            r#"{"z":{"b":1.50,"a":[1e3,null]},"requestContext":{"elb":{"targetGroupArn":"arn"},"new":"\u00e9"},"httpMethod":"PUT","path":"/a%2F..//;\u0026\/","multiValueQueryStringParameters":{"b":["2","1"],"a":[""]},"multiValueHeaders":{"X-Odd":["\u0031",  "2"],"host":["x"],"Accept":["a","b"],"client-cert":[":AA==:"],"x-amzn-mtls-clientcert-subject":["CN=\"a\""]},"body":"\ud83d\ude00 \u0000","isBase64Encoded":false}"#,
+        );
+        assert_eq!(
+            rewritten(
+                r#"{"headers":{"Client_Cert":"forged","accept":"a"},"multiValueHeaders":null}"#,
+                &headers(&[("accept", "a")]),
+                &headers(&[("client-cert", ":AA==:")]),
+                EventForm::SingleValue,
+            )
+            .replace(r#","multiValueHeaders":null"#, ""),
+            r#"{"headers":{"accept":"a","client-cert":":AA==:"}}"#,
+        );
+    }
+
+    #[test]
+    fn white_space_and_escapes_stay_where_nothing_is_changed() {
+        assert_eq!(
+            rewritten(
+                "\n{ \"a\\u0062\" : [ 1 , 2 ] ,\"h\\u0065aders\" : { \"\\u0061ccept\" :  \"\\u0078\" , \"client\\u002dcert\":\"forged\" } , \"body\":\"\\ud83d\\ude00\" }\n",
+                &headers(&[("accept", "x")]),
+                &headers(&[("client-cert", ":AA==:")]),
+                EventForm::AsSent,
+            ),
+            "\n{ \"a\\u0062\" : [ 1 , 2 ] ,\"h\\u0065aders\" : {\"\\u0061ccept\" :  \"\\u0078\",\"client-cert\":\":AA==:\"} , \"body\":\"\\ud83d\\ude00\" }\n",
+        );
+    }
+
+    #[test]
+    fn what_the_gate_would_have_let_pass_gives_way_to_the_identity() {
+        let event = rewritten(
+            r#"{"headers":{"Client-Cert":"forged"}}"#,
+            &headers(&[("client-cert", "forged")]),
+            &headers(&[("client-cert", ":AA==:")]),
+            EventForm::AsSent,
+        );
+        assert_eq!(event, r#"{"headers":{"client-cert":":AA==:"}}"#);
+    }
+
+    #[test]
+    fn in_single_value_form_the_last_value_stays_as_with_a_load_balancer() {
+        let event = rewritten(
+            r#"{"path":"/","multiValueQueryStringParameters":{"a":["1","2"],"b":[]},"multiValueHeaders":{"accept":["x","y"]}}"#,
+            &headers(&[("accept", "x")]),
+            &headers(&[("client-cert", ":AA==:")]),
+            EventForm::SingleValue,
+        );
+        assert_eq!(
+            event,
+            r#"{"path":"/","queryStringParameters":{"a":"2","b":""},"headers":{"accept":"y","client-cert":":AA==:"}}"#
+        );
+    }
+
+    #[test]
+    fn an_event_that_has_no_place_for_the_identity_goes_nowhere() {
+        for sent in [
+            r#"{"path":"/"}"#,
+            r#"{"headers":null}"#,
+            r#"{"headers":[]}"#,
+            r#"{"headers":{},"multiValueHeaders":{}}"#,
+            r#"{"headers":{},"headers":{}}"#,
+            "[]",
+            "null",
+        ] {
+            let identity = headers(&[("client-cert", ":AA==:")]);
+            for form in [EventForm::AsSent, EventForm::SingleValue] {
+                assert!(
+                    rewrite(sent, &HeaderMap::new(), &identity, form).is_err(),
+                    "{sent}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! No header by which a client could pass for somebody reaches the function.
+
+use alb_mtls_tests::{Clients, IDENTITY_HEADERS, client_headers, event, spellings};
+use local_alb::HeaderMode;
+
+use crate::functions::{Language, calls, received};
+
+const FORGED: &str = "forged-identity";
+
+/// Sends each spelling of each name in a request of its own and returns how many of them reached the function.
+async fn forge(
+    language: Language,
+    clients: &Clients,
+    variables: &[(&str, &str)],
+    headers: &[(String, String)],
+    mode: HeaderMode,
+) -> u64 {
+    let mut variables = variables.to_vec();
+    variables.push(("MTLS_HEADER", "x-renamed-header"));
+    let function = language.start(clients, &variables).await;
+    let mut reached = 0;
+    for name in IDENTITY_HEADERS.iter().flat_map(|name| spellings(name)) {
+        let mut headers = headers.to_vec();
+        headers.insert(0, (name.clone(), FORGED.to_owned()));
+        headers.push(("x-innocent".to_owned(), "1".to_owned()));
+        let answer = function.answer(event("GET", "/", &headers, mode)).await;
+        if answer.json.get("calls").is_none() {
+            assert!([400, 401].contains(&answer.status), "{name}: {}", answer.body());
+            continue;
+        }
+        reached += 1;
+        assert_eq!(calls(&answer), reached, "{name}");
+        let seen = received(&answer);
+        assert!(!seen.contains(FORGED), "{name}:\n{seen}");
+        assert!(seen.contains("x-innocent"), "{name}:\n{seen}");
+    }
+    reached
+}
+
+fn total() -> usize {
+    IDENTITY_HEADERS.iter().map(|name| spellings(name).len()).sum()
+}
+
+#[tokio::test]
+async fn nothing_forged_passes_beside_a_certificate() {
+    let clients = Clients::new();
+    let headers: Vec<(String, String)> = clients
+        .good_headers()
+        .into_iter()
+        .map(|(name, value)| (name.replace("x-amzn-mtls-clientcert", "x-renamed-header"), value))
+        .collect();
+    // Copies and look-alikes of the certificate header, under its own and its usual name, are refused.
+    let refused = spellings("X-Renamed-Header").len() + spellings("X-Amzn-Mtls-Clientcert").len();
+    for language in Language::all() {
+        for identity in ["verify-mode,rfc9440,xfcc,passthrough", "none"] {
+            let variables = [("LAYER_IDENTITY", identity)];
+            let reached = forge(language, &clients, &variables, &headers, HeaderMode::MultiValue).await;
+            assert_eq!(reached, (total() - refused) as u64, "{language:?}");
+        }
+        let reached = forge(language, &clients, &[], &headers, HeaderMode::SingleValue).await;
+        assert!(reached >= (total() - refused) as u64, "{language:?}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_forged_passes_without_a_certificate() {
+    let clients = Clients::new();
+    for language in Language::all() {
+        for mode in [HeaderMode::MultiValue, HeaderMode::SingleValue] {
+            let variables = [("MTLS_MODE", "report")];
+            let reached = forge(language, &clients, &variables, &client_headers(), mode).await;
+            assert_eq!(reached, total() as u64, "{language:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_knows_the_client_in_each_form() {
+    let clients = Clients::new();
+    for language in Language::all() {
+        for (identity, names) in [
+            (
+                "verify-mode",
+                &[
+                    "x-amzn-mtls-clientcert-serial-number",
+                    "x-amzn-mtls-clientcert-issuer",
+                    "x-amzn-mtls-clientcert-subject",
+                    "x-amzn-mtls-clientcert-validity",
+                    "x-amzn-mtls-clientcert-leaf",
+                ][..],
+            ),
+            ("rfc9440", &["client-cert", "client-cert-chain"]),
+            ("xfcc", &["x-forwarded-client-cert"]),
+            ("passthrough", &["x-amzn-mtls-clientcert"]),
+            ("none", &[]),
+        ] {
+            let function = language.start(&clients, &[("LAYER_IDENTITY", identity)]).await;
+            for (mode, field) in [
+                (HeaderMode::MultiValue, "multiValueHeaders"),
+                (HeaderMode::SingleValue, "headers"),
+            ] {
+                let answer = function
+                    .answer(event("GET", "/", &clients.good_headers(), mode))
+                    .await;
+                let seen = crate::functions::received_json(&answer);
+                let headers = seen[field].as_object().unwrap();
+                for name in names {
+                    assert!(headers.contains_key(*name), "{identity}: {name}");
+                }
+                assert_eq!(headers.len(), names.len() + client_headers().len(), "{identity}");
+                if identity == "verify-mode" {
+                    let subject = &headers["x-amzn-mtls-clientcert-subject"];
+                    let subject = subject.get(0).unwrap_or(subject);
+                    assert_eq!(subject, "CN=client-1,OU=Payments,O=Tests");
+                }
+            }
+        }
+    }
+}
