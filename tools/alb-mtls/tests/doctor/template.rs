@@ -27,7 +27,7 @@ fn nothing_opens_the_gate_of_our_template() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(
-        text.starts_with("nothing opens the gate: looked at 2 listeners, 2 target groups and 4 functions"),
+        text.starts_with("nothing opens the gate: looked at 2 listeners, 3 target groups and 5 functions"),
         "{text}"
     );
 }
