@@ -63,6 +63,8 @@ def main(template_file, stack):
     for resource in template["Resources"].values():
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://code/function.zip"
+        if resource["Type"] == "AWS::Serverless::LayerVersion":
+            resource["Properties"]["ContentUri"] = "s3://code/function.zip"
     template = transform(template, {}, NoManagedPolicies())
     defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
 
