@@ -8,9 +8,16 @@ VENV := .venv
 SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
 PROFILE ?= quick
+REQUESTS ?= 1000000
+FUNCTIONS ?= respond authorize forward refresh-crls
+# As they ship, or, with QUICK=1, in minutes less.
+BENCH_PROFILE := $(if $(QUICK),quick,release)
+BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
+# The headers of OpenSSL, which is measured too where they are there.
+OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer conformance layer fuzz readme
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer fuzz readme
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -35,9 +42,29 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; fi
 
-bench: ## the benchmark table: the built function beside an empty one
-	$(CARGO) build --release --package respond --package empty-function
-	$(CARGO) run --profile quick --package alb-mtls-tests --example bench
+bench: bench-programs ## the benchmark table: make bench QUICK=1 shows in seconds that it works, MARKDOWN=1 is for the README, PLOT=file.svg draws
+	@test -n "$(OPENSSL)" || echo "OpenSSL's headers (libssl-dev, pkg-config) are missing: it is not measured"
+	@$(BENCH_BINARIES)/bench $(if $(QUICK),--quick) $(if $(MARKDOWN),--markdown) $(if $(PLOT),--plot $(PLOT))
+
+# Each function by itself, so that no other one's features get in.
+bench-programs:
+	$(CARGO) build --profile $(BENCH_PROFILE) --package respond
+	$(CARGO) build --profile $(BENCH_PROFILE) --package authorize
+	$(CARGO) build --profile $(BENCH_PROFILE) --package forward
+	$(CARGO) build --profile $(BENCH_PROFILE) --package empty-function
+	$(CARGO) build --profile $(BENCH_PROFILE) --package alb-mtls-bench $(OPENSSL)
+
+soak: ## requests of every kind through the load balancer and the built function: make soak REQUESTS=1000000
+	$(CARGO) build --profile quick --package respond
+	$(CARGO) build --profile quick --package empty-function
+	$(CARGO) run --profile quick --package alb-mtls-bench --bin soak -- --requests $(REQUESTS)
+
+instructions: ## holds the instructions of the hot paths against stored counts: UPDATE=1 stores them
+	$(CARGO) run --quiet --profile instructions --package instructions -- \
+	--counts bench/instructions/$(shell uname -m).txt $(if $(UPDATE),--update)
+
+sizes: ## holds the functions' sizes against ceilings: make sizes FUNCTIONS=respond
+	@CARGO="$(CARGO)" tools/sizes $(FUNCTIONS)
 
 bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package respond --package forward --package empty-function

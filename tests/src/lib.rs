@@ -52,17 +52,6 @@ pub fn binary(package: &str) -> PathBuf {
     profile_directory().join(package)
 }
 
-/// The binary of a package as it ships; for measurements, which build it first.
-pub fn release_binary(package: &str) -> PathBuf {
-    let path = project().join("target/release").join(package);
-    assert!(
-        path.exists(),
-        "{} is missing: `make bench` builds it",
-        path.display()
-    );
-    path
-}
-
 /// The root of the project.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

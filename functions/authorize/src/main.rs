@@ -7,6 +7,7 @@ mod method_arn;
 mod settings;
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use alb_mtls_settings::help_if_asked;
 use lambda_runtime::{LambdaEvent, service_fn};
@@ -17,12 +18,15 @@ use crate::settings::Settings;
 
 const ABOUT: &str = "A Lambda authorizer for API Gateway.";
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS, &alb_mtls_gate::SETTINGS]) {
         print!("{help}");
         return ExitCode::SUCCESS;
     }
+    alb_mtls_alb::block_on(serve())
+}
+
+async fn serve() -> ExitCode {
     alb_mtls_alb::start_logging();
     let settings = match Settings::from_environment() {
         Ok(settings) => settings,
@@ -31,16 +35,17 @@ async fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let authorizer = Authorizer::new(settings);
+    let authorizer = Arc::new(Authorizer::new(settings));
     authorizer.load().await;
-    let authorizer = &authorizer;
     // Any JSON is an event: one that cannot be read must be refused, and not become an error.
-    let handler = service_fn(async |event: LambdaEvent<Value>| {
-        authorizer
-            .authorize(&event.payload, alb_mtls_alb::ingress_of(&event.context))
-            .await
+    let handler = service_fn(move |event: LambdaEvent<Value>| {
+        let authorizer = Arc::clone(&authorizer);
+        async move {
+            let ingress = alb_mtls_alb::ingress_of(&event.context);
+            authorizer.authorize(&event.payload, ingress).await
+        }
     });
-    match lambda_runtime::run(handler).await {
+    match lambda_runtime::run_concurrent(handler).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("the Lambda runtime stopped: {error}");

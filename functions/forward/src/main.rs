@@ -35,12 +35,15 @@ use crate::invoke::SentEvent;
 
 const ABOUT: &str = "A Lambda target that sends requests which passed the gate on to an upstream.";
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     if let Some(help) = help_if_asked(ABOUT, &[&alb_mtls_gate::SETTINGS, &settings::SETTINGS]) {
         print!("{help}");
         return ExitCode::SUCCESS;
     }
+    alb_mtls_alb::block_on(serve())
+}
+
+async fn serve() -> ExitCode {
     alb_mtls_alb::start_logging();
     let (gate, forwarder) = match set_up() {
         Ok(set_up) => set_up,
@@ -77,7 +80,7 @@ fn set_up() -> Result<(Gate, Arc<Forwarder>), String> {
 
 /// Serves events with the gate before the forwarder, which gets each request with the event's text beside it.
 async fn run_with_events(gate: Arc<Gate>, forwarder: Arc<Forwarder>) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let (gate, forwarder) = (Arc::clone(&gate), Arc::clone(&forwarder));
         async move {
             let sent = SentEvent(event.payload.into());

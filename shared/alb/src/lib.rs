@@ -35,10 +35,12 @@ mod log;
 mod request;
 mod response;
 mod rewrite;
+mod runtime;
 mod serve;
 
 pub use event::{Defect, Event, HeaderMode};
 pub use log::start_logging;
 pub use response::Answer;
 pub use rewrite::{EventForm, RewriteError, rewrite};
+pub use runtime::block_on;
 pub use serve::{handle, handle_from, ingress_of, run, serve};

@@ -42,7 +42,8 @@ where
     }
 }
 
-/// Serves events with this gate before `handler`.
+/// Serves events with this gate before `handler`: one after the other, or, in a Lambda Managed Instance, as many at once as
+/// `AWS_LAMBDA_MAX_CONCURRENCY` says.
 ///
 /// # Errors
 /// When the Lambda Runtime API cannot be reached.
@@ -52,7 +53,7 @@ where
     S::Future: Send,
     S::Error: Into<Error>,
 {
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Event>| {
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
         handle(Arc::clone(&gate), handler.clone(), event.payload, event.context)
     }))
     .await

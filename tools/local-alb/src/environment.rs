@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::function_command::FunctionCommand;
 use crate::locked;
 use crate::process::Process;
+use crate::runtime_api::Concurrency;
 
 /// One execution environment of a function: the built program behind a Runtime API of its own, as in Lambda.
 ///
@@ -31,7 +32,7 @@ impl Environment {
     /// When the program cannot be run, ends or reports an initialization error before its first poll, or takes
     /// longer than its initialization timeout.
     pub async fn start(command: FunctionCommand) -> Result<Self, StartError> {
-        let process = Process::start(&command).await?;
+        let process = Process::start(&command, Concurrency::One).await?;
         let record = LifeRecord {
             pid: process.pid(),
             start_to_first_poll: process.start_to_first_poll(),
@@ -92,7 +93,7 @@ impl Environment {
 
     async fn restart(&self) -> Result<Process, StartError> {
         locked(&self.record).restarts += 1;
-        let process = Process::start(&self.command).await?;
+        let process = Process::start(&self.command, Concurrency::One).await?;
         let mut record = locked(&self.record);
         record.pid = process.pid();
         record.start_to_first_poll = process.start_to_first_poll();
@@ -194,7 +195,7 @@ struct LifeRecord {
 }
 
 /// `VmHWM` of `/proc/PID/status`, which is in units of 1,024 bytes.
-fn peak_memory(pid: u32) -> Option<u64> {
+pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

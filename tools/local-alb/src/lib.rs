@@ -58,6 +58,7 @@ mod http_client;
 mod identifiers;
 mod listener;
 mod local_alb;
+mod managed_instance;
 mod process;
 mod record;
 mod running_target;
@@ -76,6 +77,7 @@ pub use listener::{
     ClientCertificateHeaderCopies, Listener, MutualAuthentication, PemFileError, certificates_from_pem_file,
 };
 pub use local_alb::{LocalAlb, LocalAlbError};
+pub use managed_instance::ManagedInstance;
 pub use record::{Record, RequestRecord};
 pub use target::{HealthChecks, InvokeUrl, InvokeUrlError, Target, TargetGroup};
 pub use tls::TlsError;

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::environment::{InvocationOutcome, StartError};
 use crate::function_command::{FunctionCommand, FunctionOutput, OutputLine, OutputStream};
 use crate::identifiers;
-use crate::runtime_api::{Answer, Invocation, RuntimeApi, Startup};
+use crate::runtime_api::{Answer, Concurrency, Invocation, RuntimeApi, Startup};
 
 /// How long to wait for what a dead process left in its connections and pipes. A descendant of it may hold
 /// them open for ever.
@@ -29,8 +29,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) async fn start(command: &FunctionCommand) -> Result<Self, StartError> {
-        let (runtime_api, mut startup) = RuntimeApi::start().await.map_err(StartError::RuntimeApi)?;
+    pub(crate) async fn start(
+        command: &FunctionCommand,
+        concurrency: Concurrency,
+    ) -> Result<Self, StartError> {
+        let runtime_api = RuntimeApi::start(concurrency).await;
+        let (runtime_api, mut startup) = runtime_api.map_err(StartError::RuntimeApi)?;
         let mut prepared = prepare(command, &runtime_api.address().to_string());
         let spawned_at = Instant::now();
         let mut child = prepared.spawn().map_err(|source| StartError::Program {
@@ -125,6 +129,23 @@ impl Process {
                 self.kill().await;
                 InvocationOutcome::TimedOut
             }
+        }
+    }
+
+    /// Hands out one of several events that are under way at once.
+    pub(crate) async fn invoke_beside_others(
+        &self,
+        event: Bytes,
+        command: &FunctionCommand,
+    ) -> InvocationOutcome {
+        let (invocation, answer) = Invocation::new(event, &command.name, command.timeout);
+        self.runtime_api.hand_out(invocation);
+        match timeout(command.timeout, answer).await {
+            Ok(Ok(answer)) => answer.into(),
+            Ok(Err(_)) => InvocationOutcome::Crashed {
+                reason: "the Runtime API ended".to_owned(),
+            },
+            Err(_) => InvocationOutcome::TimedOut,
         }
     }
 

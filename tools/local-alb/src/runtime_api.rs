@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,8 +36,17 @@ pub(crate) struct RuntimeApi {
     server: JoinHandle<()>,
 }
 
+/// How many invocations one process has under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concurrency {
+    /// As many as it polls for.
+    Many,
+    /// One: a newer poll ends an older one, which the process has given up.
+    One,
+}
+
 impl RuntimeApi {
-    pub(crate) async fn start() -> io::Result<(Self, oneshot::Receiver<Startup>)> {
+    pub(crate) async fn start(concurrency: Concurrency) -> io::Result<(Self, oneshot::Receiver<Startup>)> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let (invocations, receiver) = mpsc::unbounded_channel();
@@ -44,9 +54,10 @@ impl RuntimeApi {
         let (stop, stopped) = oneshot::channel();
         let state = Arc::new(State {
             invocations: tokio::sync::Mutex::new(receiver),
+            concurrency,
             newer_poll: Notify::new(),
             startup: Mutex::new(Some(startup)),
-            current: Mutex::new(None),
+            under_way: Mutex::default(),
         });
         let server = tokio::spawn(serve(listener, state, stopped));
         let runtime_api = Self {
@@ -127,15 +138,11 @@ pub(crate) enum Startup {
 #[derive(Debug)]
 struct State {
     invocations: tokio::sync::Mutex<mpsc::UnboundedReceiver<Invocation>>,
+    concurrency: Concurrency,
     newer_poll: Notify,
     startup: Mutex<Option<oneshot::Sender<Startup>>>,
-    current: Mutex<Option<Current>>,
-}
-
-#[derive(Debug)]
-struct Current {
-    request_id: String,
-    answer: oneshot::Sender<Answer>,
+    /// The ways to answer, by request id.
+    under_way: Mutex<HashMap<String, oneshot::Sender<Answer>>>,
 }
 
 impl State {
@@ -145,11 +152,17 @@ impl State {
         }
     }
 
-    /// The way to answer, for the invocation under way only.
-    fn take_current(&self, request_id: &str) -> Option<oneshot::Sender<Answer>> {
-        let mut current = locked(&self.current);
-        let taken = current.take_if(|current| current.request_id == request_id)?;
-        Some(taken.answer)
+    fn begin(&self, request_id: String, answer: oneshot::Sender<Answer>) {
+        let mut under_way = locked(&self.under_way);
+        if self.concurrency == Concurrency::One {
+            under_way.clear();
+        }
+        under_way.insert(request_id, answer);
+    }
+
+    /// The way to answer, for an invocation under way only.
+    fn take(&self, request_id: &str) -> Option<oneshot::Sender<Answer>> {
+        locked(&self.under_way).remove(request_id)
     }
 }
 
@@ -237,8 +250,9 @@ async fn handle(request: Request<Incoming>, state: &State) -> Response<Full<Byte
 
 async fn next(state: &State) -> Response<Full<Bytes>> {
     state.report(Startup::FirstPoll(Instant::now()));
-    // A process polls once at a time: an older poll is one that it has given up.
-    state.newer_poll.notify_waiters();
+    if state.concurrency == Concurrency::One {
+        state.newer_poll.notify_waiters();
+    }
     let invocation = tokio::select! {
         biased;
         () = state.newer_poll.notified() => None,
@@ -272,10 +286,7 @@ async fn next(state: &State) -> Response<Full<Bytes>> {
         .body(Full::new(invocation.event));
     match response {
         Ok(response) => {
-            *locked(&state.current) = Some(Current {
-                request_id: invocation.request_id,
-                answer: invocation.answer,
-            });
+            state.begin(invocation.request_id, invocation.answer);
             response
         }
         Err(_) => problem(
@@ -295,7 +306,7 @@ fn answer_current(
     request_id: &str,
     answer: Answer,
 ) -> Result<Response<Full<Bytes>>, Response<Full<Bytes>>> {
-    match state.take_current(request_id) {
+    match state.take(request_id) {
         Some(sender) => {
             let _ = sender.send(answer);
             Ok(accepted())
