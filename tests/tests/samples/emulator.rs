@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 
-use alb_mtls_tests::{Clients, Moto, project};
+use alb_mtls_tests::{Clients, Moto, binary, project};
 use pki::CrlBuilder;
 use serde_json::{Value, json};
 
@@ -75,6 +75,48 @@ fn forward_answers_every_sample_event() {
             ("FORWARD_UPSTREAM", format!("http://{address}")),
         ],
     ));
+}
+
+/// AWS's own runtime for Python behind the layer.
+#[test]
+fn the_layer_lets_good_clients_alone_through_to_the_function() {
+    let command_line = [
+        binary("alb-mtls-layer"),
+        project().join(".venv/bin/python"),
+        "-m".into(),
+        "awslambdaric".into(),
+        "handler.handler".into(),
+    ];
+    let handler = project().join("tests/tests/layer");
+    let emulator = Emulator::run(
+        command_line,
+        [
+            ("MTLS_ANCHORS", source("anchors.pem")),
+            ("PYTHONPATH", handler.display().to_string()),
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+        ],
+    );
+    let mut calls = 0;
+    for (name, path) in samples() {
+        let answer = emulator.invoke(&path);
+        let status = answer["statusCode"].as_u64();
+        match expected_status(&name) {
+            Some(expected) => assert_eq!(status, Some(expected.into()), "{name}: {answer}"),
+            None if name.starts_with("refresh-crls") => {
+                assert_eq!(answer["errorType"], "AlbMtls.EventRefused", "{name}: {answer}");
+            }
+            None => assert_eq!(status, Some(400), "{name}: {answer}"),
+        }
+        // The function counts its calls.
+        if name.starts_with("alb-mtls-valid") || name == "alb-mtls-plus-heavy" {
+            calls += 1;
+            assert_eq!(answer["calls"], calls, "{name}");
+        } else {
+            assert!(answer.get("calls").is_none(), "{name}: {answer}");
+        }
+    }
+    assert_eq!(calls, 3);
+    assert!(emulator.log().contains("INIT RTDONE(status: success)"));
 }
 
 #[test]

@@ -19,6 +19,14 @@ pub(crate) struct Emulator {
 impl Emulator {
     /// Starts a built function; the emulator itself starts it at the first event.
     pub(crate) fn start<'a>(package: &str, variables: impl IntoIterator<Item = (&'a str, String)>) -> Self {
+        Self::run([binary(package)], variables)
+    }
+
+    /// Starts any command line.
+    pub(crate) fn run<'a>(
+        command_line: impl IntoIterator<Item = PathBuf>,
+        variables: impl IntoIterator<Item = (&'a str, String)>,
+    ) -> Self {
         // Free ports: nobody else takes them in the moment between.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [address, runtime_api] = ports.each_ref().map(|listener| listener.local_addr().unwrap());
@@ -26,7 +34,7 @@ impl Emulator {
         let mut process = Command::new(program())
             .args(["--runtime-interface-emulator-address", &address.to_string()])
             .args(["--runtime-api-address", &runtime_api.to_string()])
-            .arg(binary(package))
+            .args(command_line)
             .envs(variables)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
