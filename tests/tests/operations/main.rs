@@ -9,6 +9,7 @@
 
 mod axum_example;
 mod canary;
+mod cold_start;
 mod console;
 mod guides;
 mod load_balancer;
