@@ -42,7 +42,7 @@ const FEW: u64 = 20;
 const MANY: u64 = 120;
 
 /// Share by which a count may exceed the stored one.
-const TOLERANCE: f64 = 0.05;
+const TOLERANCE: f64 = 0.10;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

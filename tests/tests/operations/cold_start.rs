@@ -5,7 +5,13 @@ use memchr::memmem::find;
 
 #[test]
 fn no_function_gathers_entropy_of_its_own() {
-    for function in ["respond", "forward", "authorize", "refresh-crls", "alb-mtls-layer"] {
+    for function in [
+        "respond",
+        "forward",
+        "authorize",
+        "refresh-crls",
+        "alb-mtls-layer",
+    ] {
         let program = std::fs::read(binary(function)).unwrap();
         let names = |text: &str| find(&program, text.as_bytes()).is_some();
         // Builds for tests hold their symbols, so those of AWS-LC are there to be found.
