@@ -1,6 +1,6 @@
 //! Functions that handle several invocations at once, as Lambda Managed Instances have it.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
