@@ -261,6 +261,16 @@ impl<'a> Findings<'a> {
                     "set MTLS_TARGET_GROUPS to the ARN of the target group behind the listener in passthrough mode",
                 );
             }
+            if function.has_no_wrapper() {
+                self.add(
+                    &function.place,
+                    &function.name,
+                    "wrapper-ignored",
+                    "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime".to_owned(),
+                    "Lambda ignores it there without a word, and the function runs without the gate",
+                    "end the function's `bootstrap` with `exec /opt/alb-mtls ./my-function`, and remove the variable",
+                );
+            }
             if function
                 .variables
                 .get("MTLS_MODE")

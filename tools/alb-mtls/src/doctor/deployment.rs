@@ -100,6 +100,8 @@ pub(super) struct TargetGroup {
 pub(super) struct Function {
     pub(super) name: String,
     pub(super) place: Place,
+    /// Such as `python3.13`, where it is said.
+    pub(super) runtime: Option<String>,
     pub(super) variables: BTreeMap<String, String>,
     /// The log group that it writes to, where it does not make its own.
     pub(super) log_group: Option<String>,
@@ -109,6 +111,13 @@ impl Function {
     /// Whether the gate is in it.
     pub(super) fn is_gate(&self) -> bool {
         self.variables.contains_key("MTLS_ANCHORS")
+    }
+
+    /// Whether the gate is to be started by Lambda's wrapper, which there is for the runtimes of languages alone.
+    pub(super) fn has_no_wrapper(&self) -> bool {
+        let is_provided = |runtime: &String| runtime.starts_with("provided");
+        self.variables.contains_key("AWS_LAMBDA_EXEC_WRAPPER")
+            && self.runtime.as_ref().is_some_and(is_provided)
     }
 
     /// Sources of what it trusts, `ssm:` and `s3:` alike.

@@ -85,6 +85,7 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
             deployment.functions.push(Function {
                 name: unqualified(arn),
                 place: place(answer),
+                runtime: answer.text_at(&["Runtime"]).map(str::to_owned),
                 variables: variables
                     .iter()
                     .map(|(name, value)| (name.clone(), value.texts().concat()))

@@ -198,6 +198,8 @@ impl Reader<'_> {
                 variables.insert(variable.clone(), value.texts().concat());
             }
         }
+        let of_globals = globals.as_ref().and_then(|globals| globals.text_at(&["Runtime"]));
+        let runtime = properties.text_at(&["Runtime"]).or(of_globals).map(str::to_owned);
         let log_group = properties.text_at(&["LoggingConfig", "LogGroup"]);
         let destination = variables.get("CRL_DESTINATION").cloned();
         for policy in properties.get("Policies").map(Node::elements).unwrap_or_default() {
@@ -218,6 +220,7 @@ impl Reader<'_> {
             log_group: log_group.map(|group| id(Some(group))),
             name,
             place,
+            runtime,
             variables,
         });
     }

@@ -54,7 +54,7 @@ impl Stack {
                 {"Key": "lambda.multi_value_headers.enabled", "Value": "true"},
             ]}),
         );
-        stack.write("function", &json!({"FunctionName": "gate-respond", "FunctionArn": FUNCTION,
+        stack.write("function", &json!({"FunctionName": "gate-respond", "FunctionArn": FUNCTION, "Runtime": "provided.al2023",
             "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_TARGET_GROUPS": GROUP}},
             "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "gate-respond-logs"}}));
         stack.policy(json!({"StringEquals": {"AWS:SourceAccount": "123456789012"}, "ArnLike": {"AWS:SourceArn": GROUP}}));
@@ -126,6 +126,10 @@ const FAULTS: &[Fault] = &[
     ("no source account", |stack| stack.policy(json!({"ArnLike": {"AWS:SourceArn": GROUP}})), "permission-too-wide"),
     ("no source", |stack| stack.policy(json!({})), "permission-too-wide"),
     ("served target groups", |stack| stack.change("function", "MTLS_TARGET_GROUPS", "OTHER"), "target-groups-unset"),
+    ("a wrapper that Lambda does not start", |stack| {
+        let wrapper = "\"MTLS_ANCHORS\": \"s3:";
+        stack.change("function", wrapper, &format!("\"AWS_LAMBDA_EXEC_WRAPPER\": \"/opt/alb-mtls\", {wrapper}"));
+    }, "wrapper-ignored"),
     ("retention", |stack| stack.change("log-groups", "retentionInDays", "other"), "log-retention"),
     ("nothing about logs", |stack| stack.remove("log-groups"), "log-retention"),
     ("public bucket", |stack| stack.change("public-access", "true", "false"), "trust-bucket-public"),

@@ -127,6 +127,9 @@ Outputs:
           Value: \"true\"
 ", "",
      "single-value-headers", "RespondTargetGroup"),
+    ("a wrapper that Lambda does not start",
+     "      Runtime: python3.13\n", "",
+     "wrapper-ignored", "LayeredExampleFunction"),
     ("no source ARN",
      "      SourceArn: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n", "",
      "permission-too-wide", "RespondPermission"),
