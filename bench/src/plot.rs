@@ -11,6 +11,17 @@ pub struct Plot {
     pub curves: Vec<Curve>,
 }
 
+impl Plot {
+    /// Ours beside webpki's.
+    pub fn beside_webpki(size: &'static str, ours: Vec<(usize, f64)>, webpki: Vec<(usize, f64)>) -> Self {
+        let curves = [("alb-mtls", ours), ("webpki", webpki)];
+        Self {
+            size,
+            curves: curves.map(|(name, points)| Curve { name, points }).into(),
+        }
+    }
+}
+
 /// How the cost of one subject grows.
 #[derive(Debug)]
 pub struct Curve {

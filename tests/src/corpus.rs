@@ -70,11 +70,12 @@ pub fn spellings(name: &str) -> Vec<String> {
 
 /// The event of a good client, in multi-value mode.
 pub fn valid_event(clients: &Clients) -> Value {
-    let headers: serde_json::Map<String, Value> = clients
-        .good_headers()
-        .into_iter()
-        .map(|(name, value)| (name, json!([value])))
-        .collect();
+    let headers = clients.good_headers().into_iter();
+    event_of(headers.map(|(name, value)| (name, json!([value]))).collect())
+}
+
+/// The event of a request with these headers, in multi-value mode.
+pub fn event_of(headers: serde_json::Map<String, Value>) -> Value {
     json!({
         "requestContext": {"elb": {"targetGroupArn": TARGET_GROUP}},
         "httpMethod": "GET",

@@ -1,8 +1,6 @@
 //! What the number of trust anchors costs.
 
-use alb_mtls_bench::{
-    Beside, Chain, Curve, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress,
-};
+use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
 use alb_mtls_verifier::{Intermediates, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier};
 use pki::{CertificateBuilder, KeyKind};
 use rustls_pki_types::CertificateDer;
@@ -58,19 +56,7 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) -> Plot {
         ours.push((count, own.median()));
         webpkis.push((count, webpki.median()));
     }
-    Plot {
-        size: "trust anchors",
-        curves: vec![
-            Curve {
-                name: "alb-mtls",
-                points: ours,
-            },
-            Curve {
-                name: "webpki",
-                points: webpkis,
-            },
-        ],
-    }
+    Plot::beside_webpki("trust anchors", ours, webpkis)
 }
 
 fn others(chain: &Chain, count: usize) -> Vec<CertificateDer<'static>> {

@@ -4,9 +4,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_bench::{
-    Beside, Chain, Curve, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress,
-};
+use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
 use alb_mtls_tests::large_crl;
 use alb_mtls_verifier::{
     Intermediates, RevocationLists, RevocationPolicy, TrustAnchor, TrustAnchors, read_revocation_lists,
@@ -86,19 +84,7 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) -> Plot {
         webpkis.push((entries, webpki.median()));
     }
     loading.into_iter().for_each(|row| table.push(row));
-    Plot {
-        size: "revoked certificates in CRLs",
-        curves: vec![
-            Curve {
-                name: "alb-mtls",
-                points: ours,
-            },
-            Curve {
-                name: "webpki",
-                points: webpkis,
-            },
-        ],
-    }
+    Plot::beside_webpki("revoked certificates in CRLs", ours, webpkis)
 }
 
 struct Load<T> {

@@ -236,8 +236,7 @@ fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String>
 #[cfg(test)]
 mod tests {
     use alb_mtls_verifier::{
-        HeaderFormat, HeaderLimits, HeaderValues, Intermediates, TrustAnchor, TrustAnchors,
-        VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
     use jsonwebtoken::{DecodingKey, Validation};
     use pki::{CertificateBuilder, Credential, Key, KeyKind};
@@ -245,35 +244,18 @@ mod tests {
 
     use super::*;
 
-    /// Verifies a client that sends its certificate and its issuer's.
-    fn verified(client: CertificateBuilder) -> (VerifiedClient, Credential, Credential) {
+    /// Verifies a client, whose certificate comes with it.
+    fn verified(client: CertificateBuilder) -> (VerifiedClient, Credential) {
         let root = CertificateBuilder::root("CN=Root,O=Tests").self_signed().unwrap();
-        let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Tests")
-            .issued_by(&root)
-            .unwrap();
-        let credential = client.issued_by(&issuing).unwrap();
+        let credential = client.issued_by(&root).unwrap();
         let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
             VerificationPolicy::default(),
         );
-        let pem = credential.pem() + &issuing.pem();
-        let header = pem.replace('\n', "%0A").replace(' ', "%20");
-        let values = HeaderValues {
-            certificate: &[header.as_bytes()],
-            chain: &[],
-        };
-        let limits = HeaderLimits {
-            max_bytes: 16_384,
-            max_certificates: 8,
-        };
-        let chain = HeaderFormat::UrlEncoded.decode(values, limits).unwrap();
-        (
-            verifier.verify(&chain, Timestamp::now()).unwrap(),
-            credential,
-            issuing,
-        )
+        let chain = PresentedChain::new([credential.der().to_vec().into()]).unwrap();
+        (verifier.verify(&chain, Timestamp::now()).unwrap(), credential)
     }
 
     struct Fixture {
@@ -334,7 +316,7 @@ mod tests {
     async fn the_claims_are_about_the_client_and_for_the_upstream() {
         let fixture = Fixture::new();
         let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
-        let (client, credential, _) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
+        let (client, credential) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
         let now = Timestamp::now();
         let token = assertions
             .assert(&client, Some("v1"), "http://app:8080", now, &fixture.secrets)
@@ -365,7 +347,7 @@ mod tests {
     async fn an_assertion_ends_with_the_certificate() {
         let fixture = Fixture::new();
         let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
-        let (client, _, _) = verified(CertificateBuilder::client("CN=a"));
+        let (client, _) = verified(CertificateBuilder::client("CN=a"));
         let now = client.valid_until().plus_seconds(-5);
         let token = assertions
             .assert(&client, None, "http://app:8080", now, &fixture.secrets)
@@ -381,7 +363,7 @@ mod tests {
         let (old, new) = (new_key(), new_key());
         let source = fixture.write("keys.pem", &old);
         let assertions = fixture.assertions(vec![source]);
-        let (client, _, _) = verified(CertificateBuilder::client("CN=a"));
+        let (client, _) = verified(CertificateBuilder::client("CN=a"));
         let token = async || {
             assertions
                 .assert(

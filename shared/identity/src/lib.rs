@@ -120,8 +120,7 @@ pub fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
 #[cfg(test)]
 pub(crate) mod tests {
     use alb_mtls_verifier::{
-        HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors,
-        VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
     use pki::{CertificateBuilder, Credential};
 
@@ -140,17 +139,8 @@ pub(crate) mod tests {
             Intermediates::default(),
             VerificationPolicy::default(),
         );
-        let pem = credential.pem() + &issuing.pem();
-        let header = pem.replace('\n', "%0A").replace(' ', "%20");
-        let values = HeaderValues {
-            certificate: &[header.as_bytes()],
-            chain: &[],
-        };
-        let limits = HeaderLimits {
-            max_bytes: 16_384,
-            max_certificates: 8,
-        };
-        let chain = HeaderFormat::UrlEncoded.decode(values, limits).unwrap();
+        let chain = [&credential, &issuing].map(|credential| credential.der().to_vec().into());
+        let chain = PresentedChain::new(chain).unwrap();
         (
             verifier.verify(&chain, Timestamp::now()).unwrap(),
             credential,

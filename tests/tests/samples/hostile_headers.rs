@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alb_mtls_tests::{Function, TARGET_GROUP, client_headers, project};
+use alb_mtls_tests::{Function, client_headers, event_of, project};
 use serde_json::{Value, json};
 
 const HEADER: &str = "x-amzn-mtls-clientcert";
@@ -16,15 +16,7 @@ fn event(values: &[&str]) -> Value {
     if !values.is_empty() {
         headers.insert(HEADER.to_owned(), json!(values));
     }
-    json!({
-        "requestContext": {"elb": {"targetGroupArn": TARGET_GROUP}},
-        "httpMethod": "GET",
-        "path": "/",
-        "multiValueQueryStringParameters": {},
-        "multiValueHeaders": headers,
-        "body": "",
-        "isBase64Encoded": false,
-    })
+    event_of(headers)
 }
 
 async fn respond(folder: &Path, trusted: &[Value], variables: &[(&str, &str)]) -> Function {

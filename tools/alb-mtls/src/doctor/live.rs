@@ -201,24 +201,10 @@ fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
             "AWS::ElasticLoadBalancingV2::LoadBalancer" => questions.extend(about_load_balancer(id)),
             "AWS::Lambda::Function" => questions.extend(about_function(id)),
             "AWS::ApiGateway::RestApi" => {
-                questions.push(Question::about(
-                    "authorizers",
-                    ["apigateway", "get-authorizers", "--rest-api-id", id],
-                ));
-                questions.push(Question::about(
-                    "api",
-                    ["apigateway", "get-rest-api", "--rest-api-id", id],
-                ));
+                questions.extend(about_api("apigateway", "get-rest-api", "--rest-api-id", id));
             }
             "AWS::ApiGatewayV2::Api" => {
-                questions.push(Question::about(
-                    "authorizers",
-                    ["apigatewayv2", "get-authorizers", "--api-id", id],
-                ));
-                questions.push(Question::about(
-                    "api",
-                    ["apigatewayv2", "get-api", "--api-id", id],
-                ));
+                questions.extend(about_api("apigatewayv2", "get-api", "--api-id", id));
             }
             _ => {}
         }
@@ -274,6 +260,13 @@ fn about_load_balancer(arn: &str) -> [Question; 2] {
         ("target-groups", "describe-target-groups"),
     ]
     .map(|(file, command)| Question::about(file, ["elbv2", command, "--load-balancer-arn", arn]))
+}
+
+fn about_api(service: &str, get: &str, option: &str, id: &str) -> [Question; 2] {
+    [
+        Question::about("authorizers", [service, "get-authorizers", option, id]),
+        Question::about("api", [service, get, option, id]),
+    ]
 }
 
 fn about_function(name: &str) -> Vec<Question> {
