@@ -117,7 +117,8 @@ impl BoundTokens {
         // A caller who goes away counts as a failure, so that such callers cannot cause one look-up after the other.
         self.state()
             .begin(now, "the look-up was interrupted before it ended");
-        let found = self.fetch(Deadline::after(patience)).await;
+        // Rare, and twelve kilobytes of state that every request would have to make room for.
+        let found = Box::pin(self.fetch(Deadline::after(patience))).await;
         self.state().end(found, now);
     }
 

@@ -174,7 +174,8 @@ impl Trust {
             (None, Err(_)) => self.material.lock().await,
         };
         if self.state().status.look_ups == ended_before {
-            self.look_up(&mut material, now, patience).await;
+            // Rare, and twelve kilobytes of state that every request would have to make room for.
+            Box::pin(self.look_up(&mut material, now, patience)).await;
         }
         self.state().answer(now)
     }
