@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_identity::IdentityHeaders;
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
@@ -32,6 +33,7 @@ pub(crate) struct Forwarder {
     hop: Hop,
     invoker: Option<Invoker>,
     secrets: Secrets,
+    identity: IdentityHeaders,
     assertions: Option<Assertions>,
 }
 
@@ -68,6 +70,7 @@ impl Forwarder {
             hop: Hop::new(settings.timeout, &settings.tls, settings.routes.any_tls(), trust)?,
             invoker,
             secrets: Secrets::default(),
+            identity: IdentityHeaders::new(settings.identity.forms),
             assertions,
             settings,
         })
@@ -147,7 +150,7 @@ impl Forwarder {
                 self.state_identity(parts, upstream, &mut identity).await?;
                 let unavailable = || Failure::Invoke("there is no invoker".to_owned());
                 let invoker = self.invoker.as_ref().ok_or_else(unavailable)?;
-                invoker.invoke(function, parts, &identity, &self.secrets).await?
+                invoker.invoke(function, parts, identity, &self.secrets).await?
             }
         };
         response::hand_over(answer)
@@ -202,7 +205,10 @@ impl Forwarder {
         let Some(client) = parts.extensions.get::<VerifiedClient>() else {
             return Ok(());
         };
-        self.settings.identity.forms.state(client, headers);
+        let identity = self.identity.of(client);
+        for (name, value) in identity.iter() {
+            headers.insert(name.clone(), value.clone());
+        }
         if let Some(assertions) = &self.assertions {
             let version = parts
                 .extensions

@@ -137,7 +137,7 @@ impl Invoker {
         &self,
         function: &Function,
         parts: &Parts,
-        identity: &HeaderMap,
+        identity: HeaderMap,
         secrets: &Secrets,
     ) -> Result<Response<Bytes>, Failure> {
         let context = parts.extensions.get::<Context>();
@@ -146,7 +146,7 @@ impl Invoker {
         }
         let sent = parts.extensions.get::<SentEvent>();
         let sent = sent.ok_or_else(|| Failure::Event("it was not kept".to_owned()))?;
-        let (event, mode) = rewrite(sent.0.get(), &parts.headers, identity, self.form)
+        let (event, mode) = rewrite(sent.0.get(), &parts.headers, &identity.into(), self.form)
             .map_err(|error| Failure::Event(error.to_string()))?;
         let trace = context.and_then(|context| context.xray_trace_id.as_deref());
         let request = self

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use crate::judge::Judge;
 use crate::proxy::Proxy;
+use crate::recorder::{AfterTheEvent, UnderWay};
 use crate::runtime_api::RuntimeApi;
 use crate::settings::Settings;
 
@@ -50,11 +51,10 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     alb_mtls_alb::start_logging();
     let settings = Settings::from_environment()?;
     let runtime_api = RuntimeApi::from_environment()?;
-    let judge = Judge {
-        gate: Arc::new(Gate::new(settings.gate)),
-        settings: settings.layer,
-    };
-    let proxy = Arc::new(Proxy::new(runtime_api, judge));
+    let under_way = UnderWay::default();
+    let gate = Gate::new(settings.gate).with_recorder(AfterTheEvent(Arc::clone(&under_way)));
+    let judge = Judge::new(gate, settings.layer);
+    let proxy = Arc::new(Proxy::new(runtime_api, judge, under_way));
     let listener = listener()?;
     // While the runtime starts.
     tokio::spawn({

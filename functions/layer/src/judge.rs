@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use alb_mtls_alb::{Event, EventForm, RewriteError, handle_from, rewrite};
+use alb_mtls_alb::{Event, EventForm, EventHeaders, RewriteError, handle_from, rewrite};
 use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
+use alb_mtls_identity::IdentityHeaders;
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
-use http::header::HeaderMap;
 use http::request::Parts;
 use http::{Request, Response};
 use lambda_http::Body;
@@ -34,11 +34,25 @@ pub(crate) enum Verdict {
 /// Judges events with the gate.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    pub(crate) gate: Arc<Gate>,
-    pub(crate) settings: LayerSettings,
+    gate: Arc<Gate>,
+    identity_headers: IdentityHeaders<EventHeaders>,
+    other_events: OtherEvents,
 }
 
 impl Judge {
+    pub(crate) fn new(gate: Gate, settings: LayerSettings) -> Self {
+        Self {
+            gate: Arc::new(gate),
+            identity_headers: IdentityHeaders::new(settings.identity),
+            other_events: settings.other_events,
+        }
+    }
+
+    /// Loads the trust material.
+    pub(crate) async fn load(&self) {
+        self.gate.load().await;
+    }
+
     /// Judges one event, and records it.
     ///
     /// # Errors
@@ -54,7 +68,7 @@ impl Judge {
         if event.is_http() {
             return self.judge_request(text, event, ingress).await;
         }
-        match self.settings.other_events {
+        match self.other_events {
             OtherEvents::Pass => {
                 tracing::info!(
                     function_request_id = ingress.function_request_id,
@@ -92,10 +106,8 @@ impl Judge {
 
     /// The event with the client's identity in place of all that the client claimed.
     fn with_identity(&self, text: &str, request: &Parts) -> Result<Vec<u8>, RewriteError> {
-        let mut identity = HeaderMap::new();
-        if let Some(client) = request.extensions.get::<VerifiedClient>() {
-            self.settings.identity.state(client, &mut identity);
-        }
+        let client = request.extensions.get::<VerifiedClient>();
+        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.of(client));
         match rewrite(text, &request.headers, &identity, EventForm::AsSent) {
             Ok((event, _)) => Ok(event),
             // Nothing is claimed, and there is nothing to tell.

@@ -8,6 +8,7 @@ mod gate_process;
 mod judge;
 mod launch;
 mod proxy;
+mod recorder;
 mod runtime_api;
 mod settings;
 

@@ -10,10 +10,11 @@ use http::response::Parts as ResponseParts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
-use tokio::sync::{OnceCell, RwLock};
+use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
 use crate::judge::{Judge, Verdict};
+use crate::recorder::UnderWay;
 use crate::runtime_api::{Failure, REQUEST_ID, RuntimeApi};
 
 /// What the runtime gets: what Lambda sent, or what the gate made of it.
@@ -30,8 +31,8 @@ pub(crate) struct Proxy {
     judge: Judge,
     function: Option<Arc<FunctionFacts>>,
     loaded: OnceCell<()>,
-    /// Held for reading by everything that the runtime tells Lambda.
-    under_way: Arc<RwLock<()>>,
+    /// Held by everything that the runtime tells Lambda.
+    under_way: UnderWay,
 }
 
 /// What the runtime wants.
@@ -43,22 +44,22 @@ enum Asked {
 }
 
 impl Proxy {
-    pub(crate) fn new(runtime_api: RuntimeApi, judge: Judge) -> Self {
+    pub(crate) fn new(runtime_api: RuntimeApi, judge: Judge, under_way: UnderWay) -> Self {
         Self {
             runtime_api,
             judge,
             function: function(),
             loaded: OnceCell::new(),
-            under_way: Arc::default(),
+            under_way,
         }
     }
 
     /// Loads the trust material, once.
     pub(crate) async fn load(&self) {
-        self.loaded.get_or_init(|| Box::pin(self.judge.gate.load())).await;
+        self.loaded.get_or_init(|| Box::pin(self.judge.load())).await;
     }
 
-    /// Waits until all that the runtime told Lambda has got there.
+    /// Waits until all that the runtime told Lambda has got there, and every record is written.
     pub(crate) async fn all_told(&self) {
         drop(self.under_way.write().await);
     }

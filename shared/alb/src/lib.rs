@@ -41,6 +41,6 @@ mod serve;
 pub use event::{Defect, Event, HeaderMode};
 pub use log::start_logging;
 pub use response::Answer;
-pub use rewrite::{EventForm, RewriteError, rewrite};
+pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime::block_on;
 pub use serve::{handle, handle_from, ingress_of, run, serve};

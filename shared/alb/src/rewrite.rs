@@ -1,11 +1,13 @@
 //! The event for what is behind the gate: the one that the load balancer sent, with the client's identity in its
 //! headers.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use http::header::{HeaderMap, HeaderName};
+use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::event::HeaderMode;
@@ -48,6 +50,53 @@ impl EventForm {
     }
 }
 
+/// Headers to be put into events, in the text that they have there in both modes.
+#[derive(Clone, Debug, Default)]
+pub struct EventHeaders {
+    names: HeaderMap<()>,
+    single_value: String,
+    multi_value: String,
+}
+
+impl EventHeaders {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    fn members(&self, mode: HeaderMode) -> &str {
+        match mode {
+            HeaderMode::SingleValue => &self.single_value,
+            HeaderMode::MultiValue => &self.multi_value,
+        }
+    }
+}
+
+impl From<HeaderMap> for EventHeaders {
+    fn from(headers: HeaderMap) -> Self {
+        let (mut single_value, mut multi_value) = (Object::default(), Object::default());
+        for name in headers.keys() {
+            let values: Vec<_> = headers
+                .get_all(name)
+                .iter()
+                .map(|value| String::from_utf8_lossy(value.as_bytes()))
+                .collect();
+            let name = Value::from(name.as_str());
+            single_value.add([
+                &*name.to_string(),
+                ":",
+                &Value::from(values.join(", ")).to_string(),
+            ]);
+            multi_value.add([&*name.to_string(), ":", &Value::from(values).to_string()]);
+        }
+        Self {
+            names: headers.keys().map(|name| (name.clone(), ())).collect(),
+            single_value: single_value.0,
+            multi_value: multi_value.0,
+        }
+    }
+}
+
 /// The event as JSON, and the form in which it has its headers. Of the headers that were sent those go on that the gate
 /// left in `kept`, then `identity` is put in among them. Everything else, unknown fields too, stays byte for byte.
 ///
@@ -56,13 +105,14 @@ impl EventForm {
 pub fn rewrite(
     sent: &str,
     kept: &HeaderMap,
-    identity: &HeaderMap,
+    identity: &EventHeaders,
     form: EventForm,
 ) -> Result<(Vec<u8>, HeaderMode), RewriteError> {
-    let mut rewritten = Rewritten::new(sent);
+    let room = sent.len() + identity.members(HeaderMode::MultiValue).len();
+    let mut rewritten = Rewritten::new(sent, room);
     let mut mode = None;
     for member in members(sent)?.0 {
-        let of_field = match member.name.as_str() {
+        let of_field = match &*member.name {
             "headers" => HeaderMode::SingleValue,
             "multiValueHeaders" => HeaderMode::MultiValue,
             "multiValueQueryStringParameters" if form == EventForm::SingleValue => {
@@ -96,27 +146,20 @@ pub fn rewrite(
 fn headers(
     sent: &str,
     kept: &HeaderMap,
-    identity: &HeaderMap,
+    identity: &EventHeaders,
     mode: HeaderMode,
 ) -> Result<String, RewriteError> {
-    let mut object = Object::default();
+    let identity_members = identity.members(mode);
+    let mut object = Object(String::with_capacity(sent.len() + identity_members.len() + 2));
     for member in members(sent)?.0 {
         let is_kept = HeaderName::from_bytes(member.name.as_bytes())
-            .is_ok_and(|name| kept.contains_key(&name) && !identity.contains_key(name));
+            .is_ok_and(|name| kept.contains_key(&name) && !identity.names.contains_key(name));
         if is_kept {
-            object.add(text_between(sent, member.key, member.value));
+            object.add([text_between(sent, member.key, member.value)]);
         }
     }
-    for name in identity.keys() {
-        let values = identity
-            .get_all(name)
-            .iter()
-            .map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let values = match mode {
-            HeaderMode::SingleValue => json(&values.collect::<Vec<_>>().join(", "))?,
-            HeaderMode::MultiValue => json(&values.collect::<Vec<_>>())?,
-        };
-        object.add(&format!("{}:{values}", json(name.as_str())?));
+    if !identity_members.is_empty() {
+        object.add([identity_members]);
     }
     Ok(object.finish())
 }
@@ -133,17 +176,13 @@ fn last_values(lists: &str) -> Result<String, RewriteError> {
             // A single value is its own last one.
             Err(_) => member.value.get(),
         };
-        object.add(&format!("{}:{last}", member.key.get()));
+        object.add([member.key.get(), ":", last]);
     }
     Ok(object.finish())
 }
 
 fn members(object: &str) -> Result<Members<'_>, RewriteError> {
     serde_json::from_str(object).map_err(not_as_documented)
-}
-
-fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, RewriteError> {
-    serde_json::to_string(value).map_err(not_as_documented)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
@@ -159,11 +198,11 @@ struct Rewritten<'a> {
 }
 
 impl<'a> Rewritten<'a> {
-    fn new(sent: &'a str) -> Self {
+    fn new(sent: &'a str, room: usize) -> Self {
         Self {
             sent,
             copied: 0,
-            text: Vec::with_capacity(sent.len() + 4_096),
+            text: Vec::with_capacity(room),
         }
     }
 
@@ -185,20 +224,23 @@ impl<'a> Rewritten<'a> {
     }
 }
 
-/// An object that is written member by member.
+/// The members of an object, written one after the other.
 #[derive(Default)]
 struct Object(String);
 
 impl Object {
-    fn add(&mut self, member: &str) {
-        self.0.push(if self.0.is_empty() { '{' } else { ',' });
-        self.0.push_str(member);
+    /// Adds a member that is made of these parts, or several with commas between them.
+    fn add<const PARTS: usize>(&mut self, parts: [&str; PARTS]) {
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        for part in parts {
+            self.0.push_str(part);
+        }
     }
 
     fn finish(mut self) -> String {
-        if self.0.is_empty() {
-            self.0.push('{');
-        }
+        self.0.insert(0, '{');
         self.0.push('}');
         self.0
     }
@@ -220,7 +262,7 @@ fn text_between<'a>(text: &'a str, key: &RawValue, value: &RawValue) -> &'a str 
 struct Members<'a>(Vec<Member<'a>>);
 
 struct Member<'a> {
-    name: String,
+    name: Cow<'a, str>,
     key: &'a RawValue,
     value: &'a RawValue,
 }
@@ -243,10 +285,21 @@ impl<'de> Visitor<'de> for MembersVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
         let mut members = Vec::with_capacity(16);
         while let Some((key, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            let name = serde_json::from_str(key.get()).map_err(serde::de::Error::custom)?;
-            members.push(Member { name, key, value });
+            members.push(Member {
+                name: text(key).map_err(serde::de::Error::custom)?,
+                key,
+                value,
+            });
         }
         Ok(Members(members))
+    }
+}
+
+/// What a JSON string says; only one with escapes is copied.
+fn text(string: &RawValue) -> serde_json::Result<Cow<'_, str>> {
+    match serde_json::from_str::<&str>(string.get()) {
+        Ok(text) => Ok(Cow::Borrowed(text)),
+        Err(_) => serde_json::from_str(string.get()).map(Cow::Owned),
     }
 }
 
@@ -263,7 +316,7 @@ mod tests {
     }
 
     fn rewritten(sent: &str, kept: &HeaderMap, identity: &HeaderMap, form: EventForm) -> String {
-        let (event, mode) = rewrite(sent, kept, identity, form).unwrap();
+        let (event, mode) = rewrite(sent, kept, &identity.clone().into(), form).unwrap();
         let event = String::from_utf8(event).unwrap();
         let is_multi = event.contains(r#""multiValueHeaders":{"#);
         assert_eq!(mode == HeaderMode::MultiValue, is_multi, "{event}");
@@ -347,7 +400,7 @@ mod tests {
             "[]",
             "null",
         ] {
-            let identity = headers(&[("client-cert", ":AA==:")]);
+            let identity = EventHeaders::from(headers(&[("client-cert", ":AA==:")]));
             for form in [EventForm::AsSent, EventForm::SingleValue] {
                 assert!(
                     rewrite(sent, &HeaderMap::new(), &identity, form).is_err(),

@@ -8,6 +8,7 @@ use alb_mtls_verifier::Timestamp;
 use http::{Request, Response};
 use lambda_http::Body;
 use lambda_runtime::{Context, Error, LambdaEvent};
+use serde_json::value::RawValue;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::event::Event;
@@ -53,8 +54,13 @@ where
     S::Future: Send,
     S::Error: Into<Error>,
 {
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Event>| {
-        handle(Arc::clone(&gate), handler.clone(), event.payload, event.context)
+    // The runtime's library follows each field that it reads, for its errors; as one text there is nothing to follow.
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let (gate, handler) = (Arc::clone(&gate), handler.clone());
+        async move {
+            let read = serde_json::from_str(event.payload.get())?;
+            handle(gate, handler, read, event.context).await
+        }
     }))
     .await
 }

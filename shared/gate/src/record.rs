@@ -162,20 +162,23 @@ pub trait Recorder: Send + Sync + std::fmt::Debug {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StandardOutput;
 
-impl Recorder for StandardOutput {
-    fn record(&self, record: &DecisionRecord<'_>) {
-        write_line(to_line(record));
-    }
-
-    fn metrics(&self, metrics: &MetricsRecord<'_>) {
-        write_line(to_ascii_json(metrics));
+impl StandardOutput {
+    /// Writes one line: for recorders that choose another moment.
+    pub fn write(self, mut line: String) {
+        line.push('\n');
+        // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
 }
 
-fn write_line(mut line: String) {
-    line.push('\n');
-    // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
-    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+impl Recorder for StandardOutput {
+    fn record(&self, record: &DecisionRecord<'_>) {
+        self.write(to_line(record));
+    }
+
+    fn metrics(&self, metrics: &MetricsRecord<'_>) {
+        self.write(to_ascii_json(metrics));
+    }
 }
 
 /// The record as one line of JSON in ASCII: characters that terminals act on or hide (RFC 8259 escapes only those below

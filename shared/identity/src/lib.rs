@@ -12,6 +12,7 @@
 
 #![warn(missing_docs)]
 
+mod memory;
 mod passthrough;
 mod pem_text;
 mod rfc9440;
@@ -22,6 +23,8 @@ use std::str::FromStr;
 
 use alb_mtls_gate::VerifiedClient;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+pub use crate::memory::IdentityHeaders;
 
 /// The forms in which a service learns who the client is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,21 +59,23 @@ impl IdentityForms {
         passthrough: false,
     };
 
-    /// Sets the headers of these forms.
-    pub fn state(self, client: &VerifiedClient, headers: &mut HeaderMap) {
+    /// The headers of these forms.
+    pub fn headers(self, client: &VerifiedClient) -> HeaderMap {
+        let mut headers = HeaderMap::new();
         let identity = client.identity();
         if self.verify_mode {
-            verify_mode::state(identity, headers);
+            verify_mode::state(identity, &mut headers);
         }
         if self.rfc9440 {
-            rfc9440::state(client, headers);
+            rfc9440::state(client, &mut headers);
         }
         if self.xfcc {
-            set(headers, xfcc::HEADER, xfcc::value(identity));
+            set(&mut headers, xfcc::HEADER, xfcc::value(identity));
         }
         if self.passthrough {
-            set(headers, passthrough::HEADER, passthrough::value(client));
+            set(&mut headers, passthrough::HEADER, passthrough::value(client));
         }
+        headers
     }
 }
 
@@ -157,8 +162,7 @@ pub(crate) mod tests {
             passthrough: true,
         };
         let (client, _, _) = verified(CertificateBuilder::client("CN=a,O=Tests"));
-        let mut headers = HeaderMap::new();
-        forms.state(&client, &mut headers);
+        let headers = forms.headers(&client);
         assert_eq!(headers.len(), 9);
         let certificate_header = HeaderName::from_static("x-renamed");
         for name in headers.keys() {
@@ -180,8 +184,7 @@ pub(crate) mod tests {
             .uri("spiffe://tests/a;By=forged,Hash=0")
             .dns("a.example");
         let (client, _, _) = verified(client);
-        let mut headers = HeaderMap::new();
-        forms.state(&client, &mut headers);
+        let headers = forms.headers(&client);
         for (name, value) in &headers {
             assert!(
                 value

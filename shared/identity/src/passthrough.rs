@@ -10,7 +10,7 @@ pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-amzn-mtls-clien
 /// The end-entity certificate and the intermediates that lead to the anchor: nothing that was not verified.
 pub(crate) fn value(client: &VerifiedClient) -> String {
     std::iter::once(client.identity().certificate())
-        .chain(client.intermediates())
+        .chain(client.intermediates().iter())
         .map(|certificate| pem_text::encoded(certificate, pem_text::LOAD_BALANCER))
         .collect()
 }

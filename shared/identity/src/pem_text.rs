@@ -28,5 +28,8 @@ pub(crate) fn encoded(der: &[u8], escaped: &'static AsciiSet) -> String {
         pem.push('\n');
     }
     pem.push_str("-----END CERTIFICATE-----\n");
-    utf8_percent_encode(&pem, escaped).to_string()
+    // Room for the escapes of `+`, `/` and line breaks; a formatter would ask for more with each run of characters.
+    let mut text = String::with_capacity(pem.len() * 5 / 4);
+    text.extend(utf8_percent_encode(&pem, escaped));
+    text
 }

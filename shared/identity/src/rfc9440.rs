@@ -18,7 +18,7 @@ pub(crate) fn state(client: &VerifiedClient, headers: &mut HeaderMap) {
         ItemSerializer::new().bare_item(certificate).finish(),
     );
     let mut chain = ListSerializer::new();
-    for intermediate in client.intermediates() {
+    for intermediate in client.intermediates().iter() {
         let intermediate: &[u8] = intermediate;
         chain.bare_item(intermediate);
     }

@@ -39,7 +39,10 @@ pub(crate) fn state(identity: &ClientIdentity, headers: &mut HeaderMap) {
 /// The name as RFC 2253 writes it, what is not ASCII as escaped UTF-8 (§2.4), as OpenSSL prints it too.
 fn ascii(name: &DistinguishedName) -> String {
     let text = name.to_string();
-    let mut ascii = String::with_capacity(text.len());
+    if text.is_ascii() {
+        return text;
+    }
+    let mut ascii = String::with_capacity(text.len() * 2);
     for character in text.chars() {
         if character.is_ascii() {
             ascii.push(character);

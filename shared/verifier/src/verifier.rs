@@ -65,7 +65,7 @@ impl VerifiedClient {
     }
 
     /// The intermediates of the verified path, the end-entity certificate's issuer first, the anchor left out.
-    pub fn intermediates(&self) -> &[CertificateDer<'static>] {
+    pub fn intermediates(&self) -> &Arc<[CertificateDer<'static>]> {
         &self.intermediates
     }
 

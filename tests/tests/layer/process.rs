@@ -236,6 +236,27 @@ async fn records_are_lines_of_their_own_among_those_of_the_function() {
     }
 }
 
+/// Records are written while the function runs, which here ends at once.
+#[tokio::test]
+async fn the_request_that_ends_the_runtime_is_recorded() {
+    let clients = Clients::new();
+    let api = Api::start().await;
+    for path in ["/exit", "/kill"] {
+        let started = Started::of(layer(), [python(), here("function.py")], &clients, &api, &[]);
+        let event = alb_mtls_tests::event(
+            "GET",
+            path,
+            &clients.good_headers(),
+            local_alb::HeaderMode::MultiValue,
+        );
+        api.hand_out(Invocation::new("id-1", event));
+        let (_, output, _) = in_background(|| started.end()).await;
+        let record = output.lines().find(|line| line.contains(r#""message":"decision""#));
+        let record: serde_json::Value = serde_json::from_str(record.unwrap()).unwrap();
+        assert_eq!(record["path"], path);
+    }
+}
+
 #[tokio::test]
 async fn a_runtime_that_cannot_be_run_is_reported() {
     let clients = Clients::new();
