@@ -17,7 +17,7 @@ BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer fuzz readme
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz readme
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -77,6 +77,8 @@ bench-layer: ## what the layer adds to a function, beside the same function with
 layer: ## the Lambda layer in target/layer, to be zipped and published; needs cargo-lambda
 	$(MAKE) --no-print-directory --file functions/layer/Makefile build-GateLayer ARTIFACTS_DIR=target/layer CARGO="$(CARGO)"
 
+node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a test of the layer: it compiles curl with cmake, autoconf and libtool
+
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
 	$(CARGO) run --quiet --package alb-mtls -- vectors --conformance "$(VECTORS)" --exceptions vectors/exceptions.json
@@ -97,4 +99,12 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/checkov/installed: $(VENV)/installed
 	python3 -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# Its scripts by hand: not every npm runs those of a package.
+$(VENV)/node/installed: $(VENV)/installed
+	npm install --prefix $(VENV)/node --no-save --no-audit --no-fund --ignore-scripts --loglevel error aws-lambda-ric@3.3.0
+	@echo "Compiling AWS's runtime for Node.js ..."
+	@cd $(VENV)/node/node_modules/aws-lambda-ric && { sh scripts/preinstall.sh && sh scripts/postinstall.sh; } >build.log 2>&1 || \
+	{ tail build.log; exit 1; }
 	@touch $@

@@ -20,11 +20,7 @@ pub(crate) enum Language {
 impl Language {
     /// Those that this machine has. `.ci/run` installs Node.js; without it, this says so and Python stands alone.
     pub(crate) fn all() -> Vec<Self> {
-        let has_node = Command::new("node")
-            .arg("--version")
-            .output()
-            .is_ok_and(|output| output.status.success());
-        if has_node {
+        if has("node") {
             vec![Self::Python, Self::Node]
         } else {
             eprintln!("skipped for Node.js: `node` is not installed");
@@ -54,6 +50,14 @@ impl Language {
     pub(crate) async fn start(self, clients: &Clients, variables: &[(&str, &str)]) -> Function {
         Function::run(self.behind_layer(clients, variables)).await
     }
+}
+
+/// Whether this machine has a program.
+pub(crate) fn has(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 /// A command line behind the layer.
