@@ -5,10 +5,12 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use alb_mtls_alb::{Event, handle};
-use alb_mtls_gate::{DecisionRecord, Gate, Recorder, Settings, to_line};
+use alb_mtls_alb::{Event, EventForm, EventHeaders, handle, handle_from, rewrite};
+use alb_mtls_gate::{DecisionRecord, Gate, Ingress, Recorder, Settings, VerifiedClient, to_line};
+use alb_mtls_identity::{IdentityForms, IdentityHeaders};
 use alb_mtls_verifier::{
     HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors,
     VerificationPolicy, Verifier,
@@ -25,7 +27,9 @@ pub(crate) enum HotPath {
     FirstSight,
     /// Event to decision and record to answer, of a client that is remembered.
     SeenBefore,
-    /// The same of a header that is no PEM.
+    /// Event to the event that a function behind the layer gets, of a client that is remembered.
+    Rewritten,
+    /// Event to decision and record to answer, of a header that is no PEM.
     Malformed,
     /// The same without a certificate.
     Anonymous,
@@ -35,6 +39,7 @@ impl HotPath {
     pub(crate) const ALL: &'static [Self] = &[
         Self::FirstSight,
         Self::SeenBefore,
+        Self::Rewritten,
         Self::Malformed,
         Self::Anonymous,
     ];
@@ -43,6 +48,7 @@ impl HotPath {
         match self {
             Self::FirstSight => "verdict-first-sight",
             Self::SeenBefore => "event-seen-before",
+            Self::Rewritten => "event-rewritten-seen-before",
             Self::Malformed => "event-malformed-header",
             Self::Anonymous => "event-no-certificate",
         }
@@ -57,6 +63,7 @@ impl HotPath {
         match self {
             Self::FirstSight => first_sight(&clients, times),
             Self::SeenBefore => events(&clients, Some(&clients.header), 200, times),
+            Self::Rewritten => rewritten(&clients, times),
             Self::Malformed => events(
                 &clients,
                 Some(&clients.header.replacen("BEGIN", "BEG1N", 1)),
@@ -117,16 +124,7 @@ fn first_sight(clients: &Clients, times: u64) {
 
 /// Events with this certificate header, through all but the Runtime API.
 fn events(clients: &Clients, header: Option<&str>, status: u16, times: u64) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let anchors = folder.path().join("anchors.pem");
-    std::fs::write(&anchors, clients.root.pem()).expect("a file in the temporary folder");
-    let variable = ("MTLS_ANCHORS".to_owned(), format!("file:{}", anchors.display()));
-    let settings = Settings::from_variables([variable]).expect("settings");
-    let gate = Gate::new(settings).with_recorder(ToText);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.expect("a runtime").block_on(gate.load());
-    let gate = Arc::new(gate);
-
+    let gate = gate(clients);
     let event = event(header);
     let status = format!("\"statusCode\":{status}");
     let handler =
@@ -137,6 +135,41 @@ fn events(clients: &Clients, header: Option<&str>, status: u16, times: u64) {
         let answer = serde_json::to_string(&answer.expect("an answer")).expect("JSON");
         assert!(black_box(&answer).contains(&status), "{answer}");
     }
+}
+
+/// Events of a good client, with its identity put in among the headers.
+fn rewritten(clients: &Clients, times: u64) {
+    let gate = gate(clients);
+    let event = String::from_utf8(event(Some(&clients.header))).expect("text");
+    let headers = IdentityHeaders::<EventHeaders>::new(IdentityForms::default());
+    for _ in 0..times {
+        let sent = black_box(event.as_str());
+        let read: Event = serde_json::from_str(sent).expect("an event");
+        let (passed, passes) = sync_channel(1);
+        let function = service_fn(move |request: Request<Body>| {
+            let _ = passed.try_send(request.into_parts().0);
+            std::future::ready(Ok::<_, Infallible>(Response::new(Body::Empty)))
+        });
+        let _ = at_once(handle_from(Arc::clone(&gate), function, read, Ingress::default()));
+        let request = passes.try_recv().expect("a request that passed");
+        let client = request.extensions.get::<VerifiedClient>().expect("a client");
+        let identity = headers.of(client);
+        let (event, _) = rewrite(sent, &request.headers, &identity, EventForm::AsSent).expect("an event");
+        assert!(black_box(&event).len() > sent.len());
+    }
+}
+
+/// A gate that has loaded its trust anchors.
+fn gate(clients: &Clients) -> Arc<Gate> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let anchors = folder.path().join("anchors.pem");
+    std::fs::write(&anchors, clients.root.pem()).expect("a file in the temporary folder");
+    let variable = ("MTLS_ANCHORS".to_owned(), format!("file:{}", anchors.display()));
+    let settings = Settings::from_variables([variable]).expect("settings");
+    let gate = Gate::new(settings).with_recorder(ToText);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(gate.load());
+    Arc::new(gate)
 }
 
 /// An event as a load balancer makes it, with multi-value headers.

@@ -251,7 +251,9 @@ async fn the_request_that_ends_the_runtime_is_recorded() {
         );
         api.hand_out(Invocation::new("id-1", event));
         let (_, output, _) = in_background(|| started.end()).await;
-        let record = output.lines().find(|line| line.contains(r#""message":"decision""#));
+        let record = output
+            .lines()
+            .find(|line| line.contains(r#""message":"decision""#));
         let record: serde_json::Value = serde_json::from_str(record.unwrap()).unwrap();
         assert_eq!(record["path"], path);
     }
