@@ -10,7 +10,7 @@ use http::HeaderName;
 use http::header::HOST;
 use http::request::Parts;
 
-use crate::gate::Ingress;
+use crate::ingress::Ingress;
 use crate::opinion::{Active, Asked, Opinion};
 use crate::refusal::Refusal;
 

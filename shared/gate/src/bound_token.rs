@@ -8,10 +8,8 @@ use alb_mtls_token::{
 };
 use alb_mtls_trust::{Content, Deadline, Deadlines, Loader, Sources};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use crate::presented::values_of;
 use crate::refusal::Refusal;
 
 /// What is asked of bearer tokens, and where the keys are that they are verified with.
@@ -77,7 +75,12 @@ impl BoundTokens {
         client: Option<&VerifiedClient>,
         now: Timestamp,
     ) -> Result<Option<TokenIdentity>, Refusal> {
-        let Some(token) = BearerToken::read(&values_of(headers, &AUTHORIZATION))? else {
+        let values: Vec<&[u8]> = headers
+            .get_all(AUTHORIZATION)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        let Some(token) = BearerToken::read(&values)? else {
             return match self.settings.requirement {
                 TokenRequirement::IfPresent => Ok(None),
                 TokenRequirement::Required => Err(TokenRejection::from(TokenReason::Missing).into()),

@@ -13,12 +13,14 @@ use http::{HeaderValue, Method};
 use crate::ShadowDifference;
 use crate::authorization;
 use crate::bound_token::BoundTokens;
+use crate::ingress::Ingress;
+use crate::mode::Mode;
 use crate::opinion::{Active, Asked};
 use crate::presented::Presented;
 use crate::record::{Outcome, Recorder, StandardOutput};
 use crate::recording::{Account, Recording};
 use crate::refusal::Refusal;
-use crate::settings::{GateSettings, Mode, Settings};
+use crate::settings::{GateSettings, Settings};
 use crate::target_groups::TargetGroups;
 use crate::verdicts::Verdicts;
 
@@ -41,32 +43,6 @@ pub struct Gate {
 pub trait PublicRequests: Send + Sync + std::fmt::Debug {
     /// Whether this request passes as nobody, whatever certificate comes with it.
     fn is_public(&self, request: &Parts) -> bool;
-}
-
-/// Where a request came from, as far as the edge knows: a request extension that the edge sets.
-///
-/// Without it the request came over HTTP, to a container that is an IP target of the load balancer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ingress {
-    /// ARN of the target group in the Lambda event.
-    pub target_group: Option<String>,
-    /// Lambda's id of the invocation.
-    pub function_request_id: Option<String>,
-    /// Lambda's trace id of the invocation, for X-Ray.
-    pub xray_trace_id: Option<String>,
-    /// The Lambda function.
-    pub function: Option<Arc<FunctionFacts>>,
-}
-
-/// A Lambda function, by the names that Powertools for AWS Lambda uses in records.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct FunctionFacts {
-    /// Its name.
-    #[serde(rename = "function_name")]
-    pub name: String,
-    /// Its version, such as `$LATEST`.
-    #[serde(rename = "function_version")]
-    pub version: String,
 }
 
 /// What the gate decided.

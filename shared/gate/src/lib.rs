@@ -31,8 +31,10 @@ mod authorization;
 mod bound_token;
 mod gate;
 mod identity_headers;
+mod ingress;
 mod layer;
 mod metrics;
+mod mode;
 mod opinion;
 mod presented;
 mod record;
@@ -47,15 +49,17 @@ pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use authorization::ShadowDifference;
 
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
-pub use gate::{Decision, FunctionFacts, Gate, Ingress, Judgement, Passage, PublicRequests};
+pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
 pub use identity_headers::{states_identity, strip};
+pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
+pub use mode::Mode;
 pub use record::{
     ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line,
 };
 pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
-pub use refusal::{GATE_REASONS, GateReason, Refusal};
-pub use settings::{GateSettings, Mode, RefusalBody, SETTINGS, Settings};
+pub use refusal::{GATE_REASONS, GateReason, Refusal, RefusalBody};
+pub use settings::{GateSettings, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroups};
 pub use verdicts::VerdictCacheSettings;

@@ -8,9 +8,9 @@ use alb_mtls_verifier::{AlternativeName, DistinguishedName, Fingerprint, ReasonC
 use serde::{Serialize, Serializer};
 
 use crate::ShadowDifference;
-use crate::gate::FunctionFacts;
+use crate::ingress::FunctionFacts;
 use crate::metrics::EmbeddedMetrics;
-use crate::settings::Mode;
+use crate::mode::Mode;
 
 /// What happened to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

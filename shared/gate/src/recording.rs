@@ -10,11 +10,11 @@ use alb_mtls_trust::{Share, Snapshot, Trust};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 
 use crate::ShadowDifference;
-use crate::gate::Ingress;
+use crate::ingress::Ingress;
 use crate::metrics::{Counted, Metrics, Observation};
+use crate::mode::Mode;
 use crate::record::{ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord};
 use crate::refusal::Refusal;
-use crate::settings::Mode;
 
 /// What is recorded and measured.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -6,8 +6,6 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
-use crate::settings::RefusalBody;
-
 /// Why a request does not pass.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +42,27 @@ pub enum Refusal {
     /// There are no keys to check tokens with.
     #[error("there are no keys to check tokens with: {0}")]
     NoTokenKeys(String),
+}
+
+/// What a refused client is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum RefusalBody {
+    /// That it is refused.
+    #[default]
+    Vague,
+    /// The reason code too: for tests and for clients of one's own.
+    WithCode,
+}
+
+impl RefusalBody {
+    pub(crate) const ALL: &'static [Self] = &[Self::Vague, Self::WithCode];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vague => "false",
+            Self::WithCode => "true",
+        }
+    }
 }
 
 impl From<Rejection> for Refusal {

@@ -1,6 +1,5 @@
 //! The settings of the gate: environment variables with one prefix, read once, by this one parser.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -14,7 +13,9 @@ use alb_mtls_verifier::{
 use http::HeaderName;
 
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
+use crate::mode::Mode;
 use crate::recording::RecordSettings;
+use crate::refusal::RefusalBody;
 use crate::target_groups::TargetGroups;
 use crate::verdicts::VerdictCacheSettings;
 
@@ -52,28 +53,6 @@ pub struct GateSettings {
     pub records: RecordSettings,
     /// How long before its end a client is told when its certificate expires; without it, nobody is told.
     pub renewal_hint: Option<Duration>,
-}
-
-/// Who passes the gate.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Mode {
-    /// Verified clients.
-    #[default]
-    Enforce,
-    /// Verified clients, and anonymous ones that present no certificate. A bad certificate never passes.
-    Optional,
-    /// Everybody. Every request is decided and recorded; only verified clients get an identity.
-    Report,
-}
-
-/// What a refused client is told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum RefusalBody {
-    /// That it is refused.
-    #[default]
-    Vague,
-    /// The reason code too: for tests and for clients of one's own.
-    WithCode,
 }
 
 table! {
@@ -217,30 +196,6 @@ impl Settings {
     }
 }
 
-impl Mode {
-    const ALL: &'static [Self] = &[Self::Enforce, Self::Optional, Self::Report];
-
-    /// The name in settings and records.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Enforce => "enforce",
-            Self::Optional => "optional",
-            Self::Report => "report",
-        }
-    }
-}
-
-impl RefusalBody {
-    const ALL: &'static [Self] = &[Self::Vague, Self::WithCode];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Vague => "false",
-            Self::WithCode => "true",
-        }
-    }
-}
-
 /// `MTLS_BOUND_TOKEN` with the choice that is no requirement.
 const TOKEN_REQUIREMENTS: &[Option<TokenRequirement>] = &[
     None,
@@ -341,12 +296,6 @@ fn algorithms(values: &Values) -> Result<Vec<Algorithm>, SettingsError> {
         .iter()
         .map(|word| word.parse().map_err(|_| values.wrong(TOKEN_ALGORITHMS, all())))
         .collect()
-}
-
-impl fmt::Display for Mode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
-    }
 }
 
 #[cfg(test)]

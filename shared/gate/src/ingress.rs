@@ -1,0 +1,29 @@
+//! The way that a request took to the gate.
+
+use std::sync::Arc;
+
+/// Where a request came from, as far as the edge knows: a request extension that the edge sets.
+///
+/// Without it the request came over HTTP, to a container that is an IP target of the load balancer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ingress {
+    /// ARN of the target group in the Lambda event.
+    pub target_group: Option<String>,
+    /// Lambda's id of the invocation.
+    pub function_request_id: Option<String>,
+    /// Lambda's trace id of the invocation, for X-Ray.
+    pub xray_trace_id: Option<String>,
+    /// The Lambda function.
+    pub function: Option<Arc<FunctionFacts>>,
+}
+
+/// A Lambda function, by the names that Powertools for AWS Lambda uses in records.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct FunctionFacts {
+    /// Its name.
+    #[serde(rename = "function_name")]
+    pub name: String,
+    /// Its version, such as `$LATEST`.
+    #[serde(rename = "function_version")]
+    pub version: String,
+}
