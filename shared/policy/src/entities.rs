@@ -17,7 +17,7 @@ use crate::error::one_line;
 use crate::facts::{Facts, Principal, RequestFacts};
 use crate::host;
 use crate::memory::Memory;
-use crate::policies::Named;
+use crate::named::Named;
 
 /// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
 const MAX_VALUES: usize = 2_000;

@@ -44,6 +44,7 @@ mod forwarded;
 mod host;
 mod literals;
 mod memory;
+mod named;
 mod policies;
 mod shadow;
 mod statements;

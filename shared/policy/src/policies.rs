@@ -20,6 +20,7 @@ use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
 use crate::facts::Facts;
 use crate::literals::misspelling;
 use crate::memory::Memory;
+use crate::named::Named;
 use crate::statements::{Statement, statements};
 
 /// Bytes of policies that are read at most.
@@ -66,13 +67,6 @@ impl fmt::Display for PolicyWarning {
         let place = self.place.map(|place| format!(":{place}")).unwrap_or_default();
         write!(formatter, "{}{place}: {}", self.source_name, self.message)
     }
-}
-
-/// The hosts and paths that policies name: all that an endpoint has to be looked up in.
-#[derive(Debug, Default)]
-pub(crate) struct Named {
-    pub(crate) hosts: BTreeSet<String>,
-    pub(crate) paths: BTreeMap<String, PlainPath>,
 }
 
 impl Policies {
@@ -415,14 +409,6 @@ impl Loading {
             version: digest(&[]),
             stack: DECISION_STACK + self.levels * DECISION_STACK_OF_LEVEL,
         })
-    }
-}
-
-impl Named {
-    /// The paths among those that policies name in which this path lies, as policies spell them.
-    pub(crate) fn paths_around<'a>(&'a self, of: &'a PlainPath) -> impl Iterator<Item = &'a str> {
-        let around = self.paths.iter().filter(|(_, path)| of.is_within(path));
-        around.map(|(id, _)| id.as_str())
     }
 }
 

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
 use crate::bundle::AuthorityProblem;
-use crate::certificate::{Certificate, CertificateError, PublicKey, Validity, Version, oid};
+use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
 use crate::fingerprint::Fingerprint;
 use crate::name::{DistinguishedName, look_up_key};
 use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
-use crate::signature::IssuerKey;
 
 /// One certificate that is trusted because the operator said so.
 #[derive(Debug)]

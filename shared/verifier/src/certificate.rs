@@ -7,7 +7,6 @@ use crate::der_reader::{
 };
 use crate::name::names_are_equal;
 use crate::rejection::{Reason, Rejection};
-use crate::signature::IssuerKey;
 use crate::timestamp::Timestamp;
 
 /// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
@@ -39,6 +38,14 @@ pub(crate) struct PublicKeyInfo<'a> {
     /// The content of the AlgorithmIdentifier.
     pub(crate) algorithm: &'a [u8],
     /// The octets of the BIT STRING.
+    pub(crate) key: &'a [u8],
+}
+
+/// The key of an issuer, as its SubjectPublicKeyInfo gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IssuerKey<'a> {
+    /// The content of the AlgorithmIdentifier.
+    pub(crate) algorithm: &'a [u8],
     pub(crate) key: &'a [u8],
 }
 

@@ -8,11 +8,11 @@
 use std::sync::Arc;
 
 use crate::anchors::{TrustAnchor, TrustAnchors};
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, IssuerKey};
 use crate::name::{DistinguishedName, look_up_key};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::signature::{self, IssuerKey};
+use crate::signature;
 
 /// Signatures that one search verifies at most.
 const MAX_SIGNATURES: usize = 100;

@@ -2,7 +2,7 @@
 
 use rustls_pki_types::SignatureVerificationAlgorithm;
 
-use crate::certificate::Certificate;
+use crate::certificate::{Certificate, IssuerKey};
 use crate::rejection::Reason;
 
 /// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
@@ -28,14 +28,6 @@ pub(crate) static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
-
-/// The key of an issuer, as its SubjectPublicKeyInfo gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct IssuerKey<'a> {
-    /// The content of the AlgorithmIdentifier.
-    pub(crate) algorithm: &'a [u8],
-    pub(crate) key: &'a [u8],
-}
 
 /// Whether the owner of `issuer` signed `certificate`.
 pub(crate) fn verify(certificate: &Certificate<'_>, issuer: IssuerKey<'_>) -> Result<(), Reason> {

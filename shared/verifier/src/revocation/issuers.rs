@@ -8,8 +8,8 @@ use super::extensions::identifier;
 use super::list::RevocationList;
 use super::scope::subject_key_identifier;
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
-use crate::signature::{IssuerKey, SIGNATURE_ALGORITHMS};
+use crate::certificate::{Certificate, IssuerKey};
+use crate::signature::SIGNATURE_ALGORITHMS;
 
 /// The issuer of a certificate that is looked up, as its own certificate in a verified path shows it.
 #[derive(Clone, Copy, Debug)]
