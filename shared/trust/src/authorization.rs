@@ -7,8 +7,8 @@ use alb_mtls_verifier::{Fingerprint, Intermediates, RevocationLists, TrustAnchor
 
 use crate::error::SourceError;
 use crate::material::Material;
+use crate::provenance::Role;
 use crate::settings::TrustSettings;
-use crate::snapshot::Role;
 use crate::source::Sources;
 use crate::warning::Warning;
 
@@ -186,7 +186,7 @@ mod policies {
 
     use crate::error::{SourceError, SourceProblem};
     use crate::material::Material;
-    use crate::snapshot::Role;
+    use crate::provenance::Role;
     use crate::warning::Warning;
 
     /// All policies of a role as one set.
@@ -245,7 +245,7 @@ mod policies {
     use super::Policies;
     use crate::error::{SourceError, SourceProblem};
     use crate::material::Material;
-    use crate::snapshot::Role;
+    use crate::provenance::Role;
     use crate::warning::Warning;
 
     pub(super) fn read(

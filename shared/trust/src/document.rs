@@ -3,7 +3,7 @@
 use alb_mtls_verifier::Fingerprint;
 
 use crate::error::SourceProblem;
-use crate::snapshot::Revision;
+use crate::provenance::Revision;
 
 /// One file, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@ use alb_mtls_verifier::Timestamp;
 use tracing::{debug, error, info, warn};
 
 use crate::error::{LoadError, SourceError};
+use crate::provenance::Role;
 use crate::schedule::Schedule;
-use crate::snapshot::{Role, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::warning::{Severity, Warning};
 
 const TARGET: &str = "alb_mtls_trust";

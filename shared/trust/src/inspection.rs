@@ -10,8 +10,9 @@ use alb_mtls_verifier::{
 
 use crate::error::SourceError;
 use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, LookUp, Material, Missing, check_revocation_lists};
-use crate::snapshot::{Role, SourceRecord};
+use crate::material::{Authorities, LookUp, Material, check_revocation_lists};
+use crate::provenance::{Role, SourceRecord};
+use crate::settings::Missing;
 use crate::source::Sources;
 use crate::warning::Warning;
 

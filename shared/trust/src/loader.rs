@@ -10,7 +10,7 @@ use crate::document::{Content, Document};
 use crate::error::{SourceError, SourceProblem};
 use crate::file;
 use crate::pointer::read_pointer;
-use crate::snapshot::Revision;
+use crate::provenance::Revision;
 use crate::source::{S3Object, Source};
 
 /// Reads sources. It knows nothing of what their content means.

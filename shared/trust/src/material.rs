@@ -13,8 +13,9 @@ use crate::authorization::{Authorization, AuthorizationSettings, Common};
 use crate::document::{Content, Document};
 use crate::error::{LoadError, SourceError, SourceProblem};
 use crate::loader::{Deadline, Loader};
-use crate::settings::TrustSettings;
-use crate::snapshot::{Revision, Role, Snapshot, SourceRecord};
+use crate::provenance::{Revision, Role, SourceRecord};
+use crate::settings::{Missing, TrustSettings};
+use crate::snapshot::Snapshot;
 use crate::source::{Source, Sources};
 use crate::warning::{Located, Warning, find_list_warnings, find_warnings};
 
@@ -106,15 +107,6 @@ impl Items {
             Self::RevocationLists(lists) => lists,
         }
     }
-}
-
-/// What becomes of a look-up that lacks CRLs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Missing {
-    /// It fails.
-    Refused,
-    /// It goes on with the CRLs that were known before, if any.
-    Tolerated,
 }
 
 /// What a look-up found, and what is wrong with it.

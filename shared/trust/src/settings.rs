@@ -2,9 +2,8 @@ use std::time::Duration;
 
 use alb_mtls_verifier::{RevocationMode, RevocationPolicy, VerificationPolicy};
 
-use crate::material::Missing;
+use crate::provenance::Role;
 use crate::share::Share;
-use crate::snapshot::Role;
 use crate::source::Sources;
 
 /// What is trusted, where it comes from and how fresh it has to be.
@@ -57,4 +56,13 @@ pub struct RevocationSettings {
     pub crls: Sources,
     /// What becomes of clients by them.
     pub policy: RevocationPolicy,
+}
+
+/// What becomes of a look-up that lacks CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// It fails.
+    Refused,
+    /// It goes on with the CRLs that were known before, if any.
+    Tolerated,
 }

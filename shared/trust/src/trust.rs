@@ -8,9 +8,10 @@ use crate::error::LoadError;
 use crate::events;
 use crate::loader::{Deadline, Loader};
 use crate::material::{Authorities, Change, LookUp, Material};
+use crate::provenance::Role;
 use crate::schedule::{Schedule, Standing};
 use crate::settings::TrustSettings;
-use crate::snapshot::{Role, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::source::Sources;
 
 /// The trust material of a process: always the last good snapshot, looked up again when it is due.

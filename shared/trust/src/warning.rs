@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Timestamp, TrustAnchor};
 
-use crate::snapshot::Revision;
+use crate::provenance::Revision;
 
 /// Something about the material that an operator should look after. It does not keep the material from being used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

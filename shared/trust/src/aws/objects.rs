@@ -5,7 +5,7 @@ use super::AwsClients;
 use super::explain::{causes, code_of, describe, explain, status_of};
 use crate::document::Document;
 use crate::error::SourceProblem;
-use crate::snapshot::Revision;
+use crate::provenance::Revision;
 use crate::source::S3Object;
 
 type GetObjectFailure = SdkError<GetObjectError, aws_sdk_s3::config::http::HttpResponse>;
