@@ -1,17 +1,23 @@
 //! Lambda's own Runtime API.
 //!
+//! Every event and every answer goes over a connection that is kept, of which a function needs one for each event that it
+//! handles at once. A pool for any number of hosts would take more time for that than for the request.
+//!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue, UPGRADE};
-use http::uri::{Authority, Parts as UriParts, PathAndQuery, Scheme};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, Either, Full, Limited};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 /// What is sent: what the runtime sends, or something of our own.
 pub(crate) type RequestBody = Either<Incoming, Full<Bytes>>;
@@ -20,6 +26,8 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtim
 const ERROR_TYPE: HeaderName = HeaderName::from_static("lambda-runtime-function-error-type");
 
 const ADDRESS: &str = "AWS_LAMBDA_RUNTIME_API";
+/// Of HTTP, where the address has none.
+const PORT: u16 = 80;
 const VERSION: &str = "/2018-06-01/runtime";
 
 /// What is read of an answer that only says that all is well.
@@ -38,8 +46,10 @@ const OF_ONE_CONNECTION: [HeaderName; 5] = [
 /// Why there is nothing to tell the runtime, or the Runtime API.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("the Runtime API cannot be reached: {}", chain(.0))]
-    Unreachable(#[from] hyper_util::client::legacy::Error),
+    #[error("the Runtime API cannot be reached: {0}")]
+    Unreachable(io::Error),
+    #[error("the connection to the Runtime API failed: {}", chain(.0))]
+    Connection(#[from] hyper::Error),
     #[error("the Runtime API's answer ended early: {0}")]
     Interrupted(String),
     #[error("the Runtime API sent an event without a request id that can be read")]
@@ -80,9 +90,10 @@ pub(crate) struct ErrorReport {
 /// A client of the Runtime API.
 #[derive(Clone, Debug)]
 pub(crate) struct RuntimeApi {
-    authority: Authority,
+    address: String,
     host: HeaderValue,
-    client: Client<HttpConnector, RequestBody>,
+    /// Those that were used before, of which some may still be in use or have ended.
+    connections: Arc<Mutex<Vec<SendRequest<RequestBody>>>>,
 }
 
 impl RuntimeApi {
@@ -100,16 +111,11 @@ impl RuntimeApi {
             )
         };
         let authority: Authority = address.parse().map_err(|_| wrong())?;
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        let client = Client::builder(TokioExecutor::new())
-            .http1_preserve_header_case(true)
-            .build(connector);
+        let port = authority.port_u16().unwrap_or(PORT);
         Ok(Self {
-            authority,
-            host,
-            client,
+            address: format!("{}:{port}", authority.host()),
+            host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
+            connections: Arc::default(),
         })
     }
 
@@ -122,12 +128,61 @@ impl RuntimeApi {
         mut request: Request<RequestBody>,
     ) -> Result<Response<Incoming>, Failure> {
         let target = request.uri().path_and_query().cloned();
-        *request.uri_mut() = self.uri(target.unwrap_or_else(|| PathAndQuery::from_static("/")))?;
+        *request.uri_mut() = target.unwrap_or_else(|| PathAndQuery::from_static("/")).into();
+        *request.version_mut() = Version::HTTP_11;
         remove_of_one_connection(request.headers_mut());
         request.headers_mut().insert(HOST, self.host.clone());
-        let mut response = self.client.request(request).await?;
+        let mut response = self.exchange(request).await?;
         remove_of_one_connection(response.headers_mut());
         Ok(response)
+    }
+
+    async fn exchange(&self, mut request: Request<RequestBody>) -> Result<Response<Incoming>, Failure> {
+        while let Some(mut connection) = self.idle() {
+            match connection.try_send_request(request).await {
+                Ok(response) => {
+                    self.connections().push(connection);
+                    return Ok(response);
+                }
+                // Lambda had closed it, and nothing was sent.
+                Err(mut error) => match error.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(error.into_error().into()),
+                },
+            }
+        }
+        let mut connection = self.connect().await?;
+        let response = connection.send_request(request).await?;
+        // It can be used again as soon as the response has been read.
+        self.connections().push(connection);
+        Ok(response)
+    }
+
+    /// A connection on which nothing is under way.
+    fn idle(&self) -> Option<SendRequest<RequestBody>> {
+        let mut connections = self.connections();
+        connections.retain(|connection| !connection.is_closed());
+        let position = connections.iter().position(SendRequest::is_ready)?;
+        Some(connections.swap_remove(position))
+    }
+
+    fn connections(&self) -> MutexGuard<'_, Vec<SendRequest<RequestBody>>> {
+        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn connect(&self) -> Result<SendRequest<RequestBody>, Failure> {
+        let stream = TcpStream::connect(&self.address)
+            .await
+            .map_err(Failure::Unreachable)?;
+        // Small messages on one machine: waiting for more to send only delays them.
+        stream.set_nodelay(true).map_err(Failure::Unreachable)?;
+        let (sender, connection) = http1::Builder::new()
+            .preserve_header_case(true)
+            .handshake(TokioIo::new(stream))
+            .await?;
+        // Whoever uses the connection is told how it ended.
+        tokio::spawn(async move { _ = connection.await });
+        Ok(sender)
     }
 
     /// Answers an invocation in place of the function.
@@ -186,14 +241,6 @@ impl RuntimeApi {
             path: path.to_owned(),
             body: String::from_utf8_lossy(&body.to_bytes()).into_owned(),
         })
-    }
-
-    fn uri(&self, target: PathAndQuery) -> Result<Uri, Failure> {
-        let mut parts = UriParts::default();
-        parts.scheme = Some(Scheme::HTTP);
-        parts.authority = Some(self.authority.clone());
-        parts.path_and_query = Some(target);
-        Ok(Uri::from_parts(parts).map_err(http::Error::from)?)
     }
 }
 

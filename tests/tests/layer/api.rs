@@ -123,6 +123,9 @@ async fn serve(
                 .write_all(&[head.as_bytes(), &invocation.event].concat())
                 .await
                 .unwrap();
+            if invocation.headers.contains("Connection: close") {
+                return;
+            }
             continue;
         }
         let length = head.lines().find_map(|line| {

@@ -138,6 +138,25 @@ async fn a_header_that_is_there_twice_is_judged_and_removed_twice() {
 }
 
 #[tokio::test]
+async fn answers_arrive_when_lambda_ends_its_connections() {
+    let clients = Clients::new();
+    let mut api = Api::start().await;
+    let _layer = Started::of(layer(), [python(), here("function.py")], &clients, &api, &[]);
+    let event = alb_mtls_tests::valid_event(&clients).to_string();
+    for number in 1..=20 {
+        let id = format!("id-{number}");
+        let mut invocation = Invocation::new(&id, event.as_str());
+        invocation.headers += "Connection: close\r\n";
+        api.hand_out(invocation);
+        let (head, body) = api.request().await;
+        let wanted = format!("POST /2018-06-01/runtime/invocation/{id}/response HTTP/1.1\r\n");
+        assert!(head.starts_with(&wanted), "{head}");
+        let answer: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(answer["calls"], number);
+    }
+}
+
+#[tokio::test]
 async fn the_headers_of_an_invocation_reach_the_runtime() {
     let clients = Clients::new();
     let mut api = Api::start().await;
