@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::str::FromStr;
 
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::path::PlainPath;
 use http::header::{HOST, HeaderMap};
 use percent_encoding::percent_decode_str;
 

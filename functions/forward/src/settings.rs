@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use alb_mtls_alb::EventForm;
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::path::PlainPath;
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_trust::{Source, Sources};
 use rustls_pki_types::ServerName;

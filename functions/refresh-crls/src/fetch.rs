@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use alb_mtls_http::address;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -18,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-use crate::address;
+
 use crate::failure::Failure;
 use crate::location::{HttpLocation, Transport};
 

@@ -10,7 +10,7 @@ use http::{HeaderName, Request, Response};
 use tower::{Layer, Service};
 
 use crate::gate::{Decision, Gate, Passage};
-use crate::identity_headers;
+use alb_mtls_http::identity_headers;
 
 /// Tells a client when its certificate expires, once that is near: see `MTLS_RENEWAL_HINT`.
 const EXPIRES: HeaderName = HeaderName::from_static("client-cert-expires");

@@ -30,7 +30,6 @@
 mod authorization;
 mod bound_token;
 mod gate;
-mod identity_headers;
 mod ingress;
 mod layer;
 mod metrics;
@@ -50,7 +49,7 @@ pub use authorization::ShadowDifference;
 
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
 pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
-pub use identity_headers::{states_identity, strip};
+pub use alb_mtls_http::identity_headers::{states_identity, strip};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};

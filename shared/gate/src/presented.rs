@@ -3,7 +3,7 @@
 use alb_mtls_verifier::{HeaderFormat, HeaderValues, PresentedChain, Reason, Rejection, read_bundle};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
+use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 use crate::settings::GateSettings;
 use crate::verdicts::Presentation;
 

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::host;
+use alb_mtls_http::path::PlainPath;
 use alb_mtls_verifier::{
     ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, Timestamp,
 };
@@ -15,7 +16,6 @@ use cedar_policy::{
 use crate::decision::Denial;
 use crate::error::one_line;
 use crate::facts::{Facts, Principal, RequestFacts};
-use crate::host;
 use crate::memory::Memory;
 use crate::named::Named;
 

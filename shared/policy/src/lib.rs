@@ -41,7 +41,6 @@ mod entities;
 mod error;
 mod facts;
 mod forwarded;
-mod host;
 mod literals;
 mod memory;
 mod named;

@@ -1,9 +1,9 @@
 //! The one spelling of each entity that a policy may name.
 
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::host;
+use alb_mtls_http::path::PlainPath;
 use cedar_policy::EntityUid;
 
-use crate::host;
 
 /// Says how an entity is spelt when this is no spelling that a request could match. A permission that never applies is
 /// a nuisance; a prohibition that never applies is a hole.

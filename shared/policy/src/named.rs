@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::path::PlainPath;
 
 /// The hosts and paths that policies name: all that an endpoint has to be looked up in.
 #[derive(Debug, Default)]

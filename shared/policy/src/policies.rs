@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
-use alb_mtls_path::PlainPath;
+use alb_mtls_http::path::PlainPath;
 use alb_mtls_verifier::Fingerprint;
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode,

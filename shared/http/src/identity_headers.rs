@@ -3,10 +3,10 @@
 use http::header::{HeaderMap, HeaderName};
 
 /// The header that a load balancer in passthrough mode sets unless a listener attribute renames it.
-pub(crate) const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
+pub const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
 
 /// RFC 9440's second header.
-pub(crate) const CERTIFICATE_CHAIN: &str = "client-cert-chain";
+pub const CERTIFICATE_CHAIN: &str = "client-cert-chain";
 
 /// Names that some service takes for a verified identity: RFC 9440's, Envoy's, Traefik's, Kong's, nginx's by custom,
 /// Linkerd's, Airlock's.
@@ -63,7 +63,7 @@ pub fn strip(headers: &mut HeaderMap, certificate_header: &HeaderName) {
 
 /// Whether `name` could be taken for the certificate header and is not it: another spelling of it, or the load
 /// balancer's own name for it when the operator chose a different one.
-pub(crate) fn looks_like_certificate_header(name: &HeaderName, certificate_header: &HeaderName) -> bool {
+pub fn looks_like_certificate_header(name: &HeaderName, certificate_header: &HeaderName) -> bool {
     if name == certificate_header {
         return false;
     }

@@ -5,7 +5,7 @@
 //! can be read in one way only: that it is a [`PlainPath`].
 //!
 //! ```
-//! use alb_mtls_path::PlainPath;
+//! use alb_mtls_http::path::PlainPath;
 //!
 //! let orders = PlainPath::parse("/orders").unwrap();
 //! assert!(PlainPath::parse("/orders/7").unwrap().is_within(&orders));

@@ -9,19 +9,22 @@ use ipnet::IpNet;
 
 /// Why nothing is fetched from an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ForbiddenAddress {
+pub enum ForbiddenAddress {
+    /// An address of a private or special-purpose network that is not listed.
     #[error(
         "{0} is not a public address: list its network in CRL_PRIVATE_NETWORKS if a CRL is to be had there"
     )]
     Private(IpAddr),
+    /// A link-local address, or one of a cloud metadata service.
     #[error("{0} is a link-local address, where metadata services are")]
     LinkLocal(IpAddr),
+    /// An unspecified, multicast or broadcast address.
     #[error("{0} is the address of no host")]
     NoHost(IpAddr),
 }
 
 /// Checks an address; `private` are the networks that may be reached although they are not public.
-pub(crate) fn check(address: IpAddr, private: &[IpNet]) -> Result<(), ForbiddenAddress> {
+pub fn check(address: IpAddr, private: &[IpNet]) -> Result<(), ForbiddenAddress> {
     let plain = plain(address);
     if is_link_local(plain) || is_link_local(address) {
         return Err(ForbiddenAddress::LinkLocal(address));

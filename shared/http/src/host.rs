@@ -3,7 +3,7 @@
 /// The host of a Host header as policies know it: lower case, no port, no dot at the end.
 ///
 /// `None` for what is no host (RFC 9110 §7.2), which nobody can say a rule about hosts for.
-pub(crate) fn normalised(header: &str) -> Option<String> {
+pub fn normalised(header: &str) -> Option<String> {
     let host = match header.strip_prefix('[') {
         Some(rest) => {
             let (address, port) = rest.split_once(']')?;
