@@ -1,13 +1,13 @@
 //! What the operator's log says about look-ups.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_verifier::Timestamp;
 use tracing::{debug, error, info, warn};
 
 use crate::error::{LoadError, SourceError};
 use crate::provenance::Role;
-use crate::schedule::Schedule;
+use crate::refreshing::FailedLookup;
 use crate::snapshot::Snapshot;
 use crate::warning::{Severity, Warning};
 
@@ -73,17 +73,13 @@ pub(crate) fn tolerated(problems: &[(Role, SourceError)]) {
     }
 }
 
-/// A look-up failed; what was in use stays in use.
-pub(crate) fn failed(
-    reason: &LoadError,
-    schedule: &Schedule,
-    snapshot: Option<&Snapshot>,
-    now: Timestamp,
-    took: Option<Duration>,
-) {
-    let (version, age_seconds) = (snapshot.map(Snapshot::version), schedule.age(now));
-    let (failures, retry_after_seconds) = (schedule.failures(), schedule.retry_after());
-    let took_ms = took.map(milliseconds);
+/// Logs a lookup that failed. What was in use stays in use.
+pub(crate) fn failed(failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
+    let FailedLookup { error: reason, failures, .. } = failure;
+    let version = failure.last_good.map(Snapshot::version);
+    let age_seconds = failure.age.map(|age| age.as_secs());
+    let retry_after_seconds = failure.retry_after.as_secs();
+    let took_ms = failure.took.map(milliseconds);
     if reason.is_refusal() {
         error!(
             target: TARGET,

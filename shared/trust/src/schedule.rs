@@ -1,4 +1,5 @@
-//! When to look up, and how old is too old: by wall-clock time alone, since a frozen process runs no timers.
+//! Times of lookups: when the next one is due, and how old is too old. Wall-clock time alone counts, since a frozen
+//! process runs no timers.
 
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ pub(crate) struct Schedule {
     refresh: i64,
     max_stale: i64,
     last_success: Option<Timestamp>,
+    /// Begin of the time in which the clock is behind the last success.
+    set_back_since: Option<Timestamp>,
     /// Seconds after the last success; varies, and never exceeds `refresh`.
     due_after: i64,
     last_failure: Option<Timestamp>,
@@ -27,12 +30,12 @@ pub(crate) struct Schedule {
     retry_after: i64,
 }
 
-/// What the age of the last good snapshot allows and asks for.
+/// Age class of the last good value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Freshness {
     /// Serve it.
     Fresh,
-    /// Serve it when a look-up fails.
+    /// Look it up; serve it when that fails.
     Due,
     /// Do not serve it.
     TooOld,
@@ -44,6 +47,7 @@ impl Schedule {
             refresh: seconds(refresh),
             max_stale: seconds(max_stale),
             last_success: None,
+            set_back_since: None,
             due_after: 0,
             last_failure: None,
             failures: 0,
@@ -51,18 +55,18 @@ impl Schedule {
         }
     }
 
-    /// What is to be done at `now`.
-    pub(crate) fn standing(&mut self, now: Timestamp) -> Standing {
+    /// Returns the age class at `now`.
+    pub(crate) fn freshness(&mut self, now: Timestamp) -> Freshness {
         self.notice_clock(now);
-        let Some(age) = self.age(now) else {
-            return Standing::TooOld;
+        let Some(age) = self.seconds_old(now) else {
+            return Freshness::TooOld;
         };
         if age > self.max_stale {
-            Standing::TooOld
-        } else if age >= self.due_after {
-            Standing::Due
+            Freshness::TooOld
+        } else if age >= self.due_after || self.set_back_since.is_some() {
+            Freshness::Due
         } else {
-            Standing::Fresh
+            Freshness::Fresh
         }
     }
 
@@ -79,9 +83,20 @@ impl Schedule {
         now.unix_seconds() - last.unix_seconds() >= wait
     }
 
-    /// Seconds since the last success.
-    pub(crate) fn age(&self, now: Timestamp) -> Option<i64> {
-        let last = self.last_success?;
+    /// Returns whether a lookup ended less than `pause` before `now`.
+    pub(crate) fn ended_within(&self, now: Timestamp, pause: Duration) -> bool {
+        let last = self.last_failure.max(self.last_success);
+        last.is_some_and(|last| now.unix_seconds().abs_diff(last.unix_seconds()) < pause.as_secs())
+    }
+
+    /// Returns the time since the last success.
+    pub(crate) fn age(&self, now: Timestamp) -> Option<Duration> {
+        let age = self.seconds_old(now)?;
+        Some(Duration::from_secs(u64::try_from(age).unwrap_or(0)))
+    }
+
+    fn seconds_old(&self, now: Timestamp) -> Option<i64> {
+        let last = self.set_back_since.or(self.last_success)?;
         Some((now.unix_seconds() - last.unix_seconds()).max(0))
     }
 
@@ -94,13 +109,14 @@ impl Schedule {
         self.failures
     }
 
-    /// Seconds after the last failure until the next attempt may be made.
-    pub(crate) fn retry_after(&self) -> i64 {
-        self.retry_after
+    /// Returns the time from the last failure until the next lookup may begin.
+    pub(crate) fn retry_after(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.retry_after).unwrap_or(0))
     }
 
     pub(crate) fn succeeded(&mut self, now: Timestamp) {
         self.last_success = Some(now);
+        self.set_back_since = None;
         self.due_after = self.refresh - fastrand::i64(0..=self.refresh / 5);
         self.last_failure = None;
         self.failures = 0;
@@ -117,16 +133,20 @@ impl Schedule {
 
     /// Whether there is nothing to serve.
     fn is_urgent(&self, now: Timestamp) -> bool {
-        self.age(now).is_none_or(|age| age > self.max_stale)
+        self.seconds_old(now).is_none_or(|age| age > self.max_stale)
     }
 
-    /// When the clock was put back, ages would come out too small, for ever in the worst case: they begin anew, and
-    /// a look-up is due.
+    /// A clock behind the last success makes ages too small, in the worst case indefinitely. Age then counts from the
+    /// moment at which that was noticed, and a lookup is due. The last success keeps its time: a clock that is put
+    /// back and forth must not make a young value old.
     fn notice_clock(&mut self, now: Timestamp) {
         let is_ahead = |time: Timestamp| time.unix_seconds() - CLOCK_TOLERANCE > now.unix_seconds();
         if self.last_success.is_some_and(is_ahead) {
-            self.last_success = Some(now);
-            self.due_after = 0;
+            if self.set_back_since.is_none_or(is_ahead) {
+                self.set_back_since = Some(now);
+            }
+        } else {
+            self.set_back_since = None;
         }
         if self.last_failure.is_some_and(is_ahead) {
             self.last_failure = None;
@@ -171,11 +191,11 @@ mod tests {
         for _ in 0..200 {
             let mut schedule = schedule();
             schedule.succeeded(START);
-            assert_eq!(schedule.standing(after(239)), Standing::Fresh);
-            assert_eq!(schedule.standing(after(300)), Standing::Due);
+            assert_eq!(schedule.freshness(after(239)), Freshness::Fresh);
+            assert_eq!(schedule.freshness(after(300)), Freshness::Due);
             due.push(
                 (239..=300)
-                    .find(|age| schedule.standing(after(*age)) == Standing::Due)
+                    .find(|age| schedule.freshness(after(*age)) == Freshness::Due)
                     .unwrap(),
             );
         }
@@ -190,10 +210,10 @@ mod tests {
         let mut schedule = schedule();
         schedule.succeeded(START);
         schedule.failed(after(300));
-        assert_eq!(schedule.standing(after(3_600)), Standing::Due);
-        assert_eq!(schedule.standing(after(3_601)), Standing::TooOld);
+        assert_eq!(schedule.freshness(after(3_600)), Freshness::Due);
+        assert_eq!(schedule.freshness(after(3_601)), Freshness::TooOld);
         schedule.succeeded(after(3_700));
-        assert_eq!(schedule.standing(after(3_701)), Standing::Fresh);
+        assert_eq!(schedule.freshness(after(3_701)), Freshness::Fresh);
         assert_eq!(schedule.failures(), 0);
     }
 
@@ -250,16 +270,27 @@ mod tests {
         let mut schedule = schedule();
         schedule.succeeded(after(1_000_000_000));
         schedule.failed(after(1_000_000_400));
-        assert_eq!(schedule.standing(START), Standing::Due);
+        assert_eq!(schedule.freshness(START), Freshness::Due);
         assert!(schedule.may_try(START));
-        assert_eq!(schedule.standing(after(3_601)), Standing::TooOld);
+        assert_eq!(schedule.freshness(after(3_601)), Freshness::TooOld);
+    }
+
+    #[test]
+    fn a_clock_put_back_and_forth_leaves_the_age_as_it_was() {
+        let mut schedule = schedule();
+        schedule.succeeded(START);
+        assert_eq!(schedule.freshness(after(-172_800)), Freshness::Due);
+        assert_eq!(schedule.freshness(after(-172_000)), Freshness::Due);
+        assert_eq!(schedule.freshness(after(-160_000)), Freshness::TooOld);
+        assert_eq!(schedule.freshness(after(100)), Freshness::Fresh);
+        assert_eq!(schedule.age(after(100)), Some(Duration::from_secs(100)));
     }
 
     #[test]
     fn callers_whose_clocks_differ_a_little_change_nothing() {
         let mut schedule = schedule();
         schedule.succeeded(START);
-        assert_eq!(schedule.standing(after(-5)), Standing::Fresh);
+        assert_eq!(schedule.freshness(after(-5)), Freshness::Fresh);
         assert_eq!(schedule.last_success(), Some(START));
     }
 }

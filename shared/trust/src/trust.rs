@@ -9,7 +9,7 @@ use crate::events;
 use crate::loader::{Deadline, Loader};
 use crate::material::{Authorities, Change, LookUp, Material};
 use crate::provenance::Role;
-use crate::schedule::{Schedule, Standing};
+use crate::refreshing::{Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting};
 use crate::settings::TrustSettings;
 use crate::snapshot::Snapshot;
 use crate::source::Sources;
@@ -17,31 +17,28 @@ use crate::source::Sources;
 /// The trust material of a process: always the last good snapshot, looked up again when it is due.
 #[derive(Debug)]
 pub struct Trust {
+    material: TrustMaterial,
+    snapshot: Refreshing<Snapshot, Arc<LoadError>>,
+}
+
+/// Looks the sources up and makes snapshots of them.
+#[derive(Debug)]
+struct TrustMaterial {
     settings: TrustSettings,
     authorization: AuthorizationSettings,
-    deadlines: Deadlines,
     loader: Loader,
-    state: Mutex<State>,
-    /// Whoever holds it looks up; it keeps what the last good snapshot was made of.
-    material: tokio::sync::Mutex<Material>,
+    /// What the last good snapshot was made of. Only the lookup under way locks it.
+    last_good: tokio::sync::Mutex<Material>,
+    outcomes: Mutex<Outcomes>,
 }
 
-/// How long a look-up may take before it has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Deadlines {
-    /// When the process starts. Lambda allows ten seconds for everything then.
-    pub start: Duration,
-    /// While a request waits. After a failure twice as long, so that slow is not taken for never.
-    pub request: Duration,
-}
-
-impl Default for Deadlines {
-    fn default() -> Self {
-        Self {
-            start: Duration::from_secs(6),
-            request: Duration::from_millis(2_500),
-        }
-    }
+/// Lookups by their outcome.
+#[derive(Clone, Copy, Debug, Default)]
+struct Outcomes {
+    loads: u64,
+    unchanged: u64,
+    refusals: u64,
+    failures: u64,
 }
 
 /// There is no snapshot that may be used; decisions are refused until a later look-up succeeds.
@@ -99,36 +96,39 @@ impl TrustStatus {
 impl Trust {
     /// Trust with these settings. Nothing is read before the first use.
     pub fn new(settings: TrustSettings) -> Self {
-        let schedule = Schedule::new(settings.refresh, settings.max_stale);
         Self {
-            settings,
-            authorization: AuthorizationSettings::default(),
-            deadlines: Deadlines::default(),
-            loader: Loader::new(),
-            state: Mutex::new(State::new(schedule)),
-            material: tokio::sync::Mutex::default(),
+            snapshot: Refreshing::new(settings.refresh, settings.max_stale),
+            material: TrustMaterial {
+                settings,
+                authorization: AuthorizationSettings::default(),
+                loader: Loader::new(),
+                last_good: tokio::sync::Mutex::default(),
+                outcomes: Mutex::default(),
+            },
         }
     }
 
-    /// The same with policies and a shadow set, which become part of each snapshot.
+    /// Sets the sources of policies and of a shadow set, which become part of each snapshot.
     #[must_use]
-    pub fn with_authorization(self, authorization: AuthorizationSettings) -> Self {
+    pub fn with_authorization(mut self, authorization: AuthorizationSettings) -> Self {
+        self.material.authorization = authorization;
+        self
+    }
+
+    /// Sets how long lookups may take; defaults to [`Deadlines::default`].
+    #[must_use]
+    pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
         Self {
-            authorization,
+            snapshot: self.snapshot.with_deadlines(deadlines),
             ..self
         }
     }
 
-    /// The same with other deadlines.
+    /// Sets the loader.
     #[must_use]
-    pub fn with_deadlines(self, deadlines: Deadlines) -> Self {
-        Self { deadlines, ..self }
-    }
-
-    /// The same with another loader.
-    #[must_use]
-    pub fn with_loader(self, loader: Loader) -> Self {
-        Self { loader, ..self }
+    pub fn with_loader(mut self, loader: Loader) -> Self {
+        self.material.loader = loader;
+        self
     }
 
     /// Loads the material when the process starts, with more time than a request has.
@@ -136,63 +136,77 @@ impl Trust {
     /// # Errors
     /// [`Unavailable`] when it cannot be loaded; a later [`Trust::snapshot`] tries again.
     pub async fn load(&self, now: Timestamp) -> Result<Arc<Snapshot>, Unavailable> {
-        self.current(now, self.deadlines.start).await
+        self.get(now, Waiting::Start).await
     }
 
-    /// The snapshot to decide by at the time `now`.
-    ///
-    /// Looks the sources up when there is none or when it is due, with a deadline of its own. Callers at the same
-    /// time cause one look-up: the others get the last good snapshot, or wait when there is none.
+    /// Returns the snapshot to decide by at the time `now`, for a caller whose time has no end.
     ///
     /// # Errors
     /// [`Unavailable`] when there is no snapshot, or none that is young enough.
     pub async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, Unavailable> {
-        self.current(now, self.deadlines.request).await
+        self.snapshot_within(now, None).await
     }
 
-    /// How the look-ups went.
+    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due. See [`Refreshing`] for who
+    /// waits, and how long with `left` until the end of the invocation.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when there is no snapshot, or none that is young enough.
+    pub async fn snapshot_within(
+        &self,
+        now: Timestamp,
+        left: Option<Duration>,
+    ) -> Result<Arc<Snapshot>, Unavailable> {
+        self.get(now, Waiting::Request { left }).await
+    }
+
+    /// Returns the snapshot that needs no lookup at the time `now`; `None` when [`Trust::snapshot`] would look up, and
+    /// when there is none.
+    pub fn at_hand(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
+        self.snapshot.at_hand(now)
+    }
+
+    /// Returns how the lookups went.
     pub fn status(&self) -> TrustStatus {
-        let state = self.state();
+        let counts = self.snapshot.counts();
+        let outcomes = *self.material.outcomes();
         TrustStatus {
-            version: state
+            version: self
                 .snapshot
-                .as_ref()
+                .last_good()
                 .map(|snapshot| snapshot.version().to_owned()),
-            last_success: state.schedule.last_success(),
-            failures_since: state.schedule.failures(),
-            ..state.status.clone()
+            last_success: counts.last_success,
+            failures_since: counts.failures_since,
+            look_ups: counts.ended,
+            loads: outcomes.loads,
+            unchanged: outcomes.unchanged,
+            refusals: outcomes.refusals,
+            failures: outcomes.failures,
+            last_error: self.snapshot.last_error(),
         }
     }
 
-    async fn current(&self, now: Timestamp, patience: Duration) -> Result<Arc<Snapshot>, Unavailable> {
-        let (fallback, ended_before) = match self.state().plan(now) {
-            Plan::Answer(answer) => return answer,
-            Plan::LookUp { fallback, ended } => (fallback, ended),
-        };
-        let mut material = match (fallback, self.material.try_lock()) {
-            (_, Ok(material)) => material,
-            (Some(snapshot), Err(_)) => return Ok(snapshot),
-            (None, Err(_)) => self.material.lock().await,
-        };
-        if self.state().status.look_ups == ended_before {
-            // Rare, and twelve kilobytes of state that every request would have to make room for.
-            Box::pin(self.look_up(&mut material, now, patience)).await;
-        }
-        self.state().answer(now)
+    async fn get(&self, now: Timestamp, waiting: Waiting) -> Result<Arc<Snapshot>, Unavailable> {
+        let snapshot = self.snapshot.get(&self.material, now, waiting).await;
+        snapshot.map_err(|unavailable| match unavailable {
+            NoValue::NotLoaded(reason) => Unavailable::NotLoaded(reason),
+            NoValue::Stale { age, reason } => Unavailable::Stale { age, reason },
+        })
     }
+}
 
-    async fn look_up(&self, material: &mut Material, now: Timestamp, patience: Duration) {
-        let attempt = Attempt { trust: self, now };
+impl Lookup for TrustMaterial {
+    type Value = Snapshot;
+    type Error = Arc<LoadError>;
+
+    async fn look_up(
+        &self,
+        last_good: Option<Arc<Snapshot>>,
+        now: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Found<Snapshot>, Arc<LoadError>> {
         let started = Instant::now();
-        let patience = if self.state().schedule.failures() > 0 {
-            patience.max(self.deadlines.request * 2)
-        } else {
-            patience
-        };
-        let deadline = match self.state().schedule.standing(now) {
-            Standing::TooOld => Deadline::after(patience),
-            Standing::Fresh | Standing::Due => Deadline::after(patience).without_waiting_for_throttling(),
-        };
+        let mut material = self.last_good.lock().await;
         let LookUp {
             material: found,
             change,
@@ -202,22 +216,47 @@ impl Trust {
             &self.loader,
             &self.sources(),
             self.settings.missing_lists(),
-            material,
+            &material,
             deadline,
         )
         .await;
         events::tolerated(&tolerated);
-        let last_good = self.state().snapshot.clone();
-        let outcome = match (problems.is_empty(), change, last_good) {
-            (false, ..) => Err(LoadError::Sources(problems)),
-            (true, Change::Same, Some(_)) => Ok(Found::Unchanged(found)),
-            (true, _, last_good) => self
-                .make_snapshot(&found, last_good.as_deref(), now)
-                .map(|snapshot| Found::New(found, Arc::new(snapshot))),
-        };
-        attempt.end(outcome, material, started.elapsed());
+        if !problems.is_empty() {
+            return Err(Arc::new(LoadError::Sources(problems)));
+        }
+        if change == Change::Same && last_good.is_some() {
+            *material = found;
+            self.outcomes().unchanged += 1;
+            events::unchanged(last_good.as_deref(), started.elapsed());
+            return Ok(Found::Unchanged);
+        }
+        let snapshot = self.make_snapshot(&found, last_good.as_deref(), now)?;
+        *material = found;
+        self.outcomes().loads += 1;
+        events::loaded(&snapshot, last_good.as_deref(), started.elapsed());
+        Ok(Found::New(snapshot))
     }
 
+    fn timed_out(_: Duration) -> Arc<LoadError> {
+        Self::interrupted()
+    }
+
+    fn interrupted() -> Arc<LoadError> {
+        Arc::new(LoadError::Interrupted)
+    }
+
+    fn report_failure(&self, failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
+        let mut outcomes = self.outcomes();
+        if failure.error.is_refusal() {
+            outcomes.refusals += 1;
+        } else {
+            outcomes.failures += 1;
+        }
+        events::failed(failure);
+    }
+}
+
+impl TrustMaterial {
     /// Every source, with what its material is for.
     fn sources(&self) -> Vec<(Role, &Sources)> {
         let mut sources = self.settings.sources();
@@ -264,127 +303,8 @@ impl Trust {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements, so a panic elsewhere has not broken it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What a look-up found.
-enum Found {
-    Unchanged(Material),
-    New(Material, Arc<Snapshot>),
-}
-
-/// A look-up that has begun. When its caller goes away before it has ended, that counts as a failure, so that callers
-/// who go away cannot cause one look-up after the other.
-struct Attempt<'a> {
-    trust: &'a Trust,
-    now: Timestamp,
-}
-
-impl Attempt<'_> {
-    fn end(self, outcome: Result<Found, LoadError>, material: &mut Material, took: Duration) {
-        let mut state = self.trust.state();
-        state.status.look_ups += 1;
-        match outcome {
-            Ok(Found::Unchanged(found)) => {
-                *material = found;
-                state.status.unchanged += 1;
-                state.status.last_error = None;
-                state.schedule.succeeded(self.now);
-                events::unchanged(state.snapshot.as_deref(), took);
-            }
-            Ok(Found::New(found, snapshot)) => {
-                *material = found;
-                state.status.loads += 1;
-                state.status.last_error = None;
-                state.schedule.succeeded(self.now);
-                events::loaded(&snapshot, state.snapshot.as_deref(), took);
-                state.snapshot = Some(snapshot);
-            }
-            Err(error) => state.fail(error, self.now, Some(took)),
-        }
-        drop(state);
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Attempt<'_> {
-    fn drop(&mut self) {
-        self.trust.state().fail(LoadError::Interrupted, self.now, None);
-    }
-}
-
-#[derive(Debug)]
-struct State {
-    snapshot: Option<Arc<Snapshot>>,
-    schedule: Schedule,
-    status: TrustStatus,
-}
-
-/// What a caller does.
-enum Plan {
-    Answer(Result<Arc<Snapshot>, Unavailable>),
-    /// Look up, unless another look-up ends first.
-    LookUp {
-        fallback: Option<Arc<Snapshot>>,
-        /// Look-ups that had ended when the plan was made.
-        ended: u64,
-    },
-}
-
-impl State {
-    fn new(schedule: Schedule) -> Self {
-        Self {
-            snapshot: None,
-            schedule,
-            status: TrustStatus::default(),
-        }
-    }
-
-    fn plan(&mut self, now: Timestamp) -> Plan {
-        let standing = self.schedule.standing(now);
-        if standing == Standing::Fresh || !self.schedule.may_try(now) {
-            return Plan::Answer(self.answer(now));
-        }
-        let fallback = match standing {
-            Standing::TooOld => None,
-            Standing::Fresh | Standing::Due => self.snapshot.clone(),
-        };
-        Plan::LookUp {
-            fallback,
-            ended: self.status.look_ups,
-        }
-    }
-
-    /// What there is to say at `now` without a look-up.
-    fn answer(&mut self, now: Timestamp) -> Result<Arc<Snapshot>, Unavailable> {
-        let reason = || {
-            let unknown = || Arc::new(LoadError::Interrupted);
-            self.status.last_error.clone().unwrap_or_else(unknown)
-        };
-        let Some(snapshot) = &self.snapshot else {
-            return Err(Unavailable::NotLoaded(reason()));
-        };
-        let age = self.schedule.age(now).unwrap_or(i64::MAX);
-        match self.schedule.standing(now) {
-            Standing::Fresh | Standing::Due => Ok(Arc::clone(snapshot)),
-            Standing::TooOld => Err(Unavailable::Stale {
-                age: Duration::from_secs(u64::try_from(age).unwrap_or(0)),
-                reason: reason(),
-            }),
-        }
-    }
-
-    fn fail(&mut self, error: LoadError, now: Timestamp, took: Option<Duration>) {
-        if error.is_refusal() {
-            self.status.refusals += 1;
-        } else {
-            self.status.failures += 1;
-        }
-        self.schedule.failed(now);
-        events::failed(&error, &self.schedule, self.snapshot.as_deref(), now, took);
-        self.status.last_error = Some(Arc::new(error));
+    fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
+        // Counters are whole between any two statements, so a panic elsewhere has not broken them.
+        self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
