@@ -6,10 +6,11 @@
 //! The key is in the process, not in KMS: there, each signature would be one more signed call over the network, for
 //! every request, under a quota that all elliptic-curve keys of an account and region share. The README has figures.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_gate::{ClientIdentity, VerifiedClient};
-use alb_mtls_trust::Source;
+use alb_mtls_trust::{Deadline, FailedLookup, Found, Lookup, Refreshing, Source, Waiting};
 use alb_mtls_verifier::{AlternativeName, Fingerprint, Timestamp};
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -22,7 +23,7 @@ use rustls_pki_types::pem::PemObject;
 use serde::{Serialize, Serializer};
 
 use crate::failure::Failure;
-use crate::secrets::{Refreshed, Secret, Secrets};
+use crate::secrets::{self, Secret, Secrets, missing};
 
 /// The header that carries the assertion. Its name lies in a family that the gate strips from requests.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-client-cert-assertion");
@@ -45,16 +46,25 @@ pub(crate) struct AssertionSettings {
 #[derive(Debug)]
 pub(crate) struct Assertions {
     settings: AssertionSettings,
-    keys: Refreshed<KeyRing>,
+    keys: Refreshing<KeyRing, String>,
 }
 
+/// Name of the keys in logs and errors.
+const NAME: &str = "assertion keys";
+
 impl Assertions {
-    /// Assertions by these settings; keys are looked up again at this age.
-    pub(crate) fn new(settings: AssertionSettings, refresh: Duration) -> Self {
+    /// Creates it without keys. They are looked up again at the age `refresh`, and sign up to the age `max_stale`
+    /// while lookups fail.
+    pub(crate) fn new(settings: AssertionSettings, refresh: Duration, max_stale: Duration) -> Self {
         Self {
             settings,
-            keys: Refreshed::new("assertion keys", refresh),
+            keys: Refreshing::new(refresh, max_stale),
         }
+    }
+
+    /// Loads the keys when the process starts. A failure is logged, and the next request tries again.
+    pub(crate) async fn load(&self, secrets: &Secrets) {
+        _ = self.key_ring(secrets, Waiting::Start).await;
     }
 
     /// The path at which the key set is served.
@@ -62,12 +72,12 @@ impl Assertions {
         &self.settings.jwks_path
     }
 
-    /// The key set (RFC 7517 §5) as JSON.
+    /// Returns the key set (RFC 7517 §5) as JSON.
     ///
     /// # Errors
     /// [`Failure::Material`] when there are no keys.
-    pub(crate) async fn jwks(&self, secrets: &Secrets) -> Result<String, Failure> {
-        Ok(self.key_ring(secrets).await?.jwks.clone())
+    pub(crate) async fn jwks(&self, secrets: &Secrets, waiting: Waiting) -> Result<String, Failure> {
+        Ok(self.key_ring(secrets, waiting).await?.jwks.clone())
     }
 
     /// An assertion about this client for the upstream with this origin, at the time `now`.
@@ -81,8 +91,9 @@ impl Assertions {
         origin: &str,
         now: Timestamp,
         secrets: &Secrets,
+        waiting: Waiting,
     ) -> Result<String, Failure> {
-        let keys = self.key_ring(secrets).await?;
+        let keys = self.key_ring(secrets, waiting).await?;
         let identity = client.identity();
         let lifetime = i64::try_from(self.settings.lifetime.as_secs()).unwrap_or(0);
         let claims = Claims {
@@ -107,10 +118,50 @@ impl Assertions {
             .map_err(|error| Failure::Material(format!("an assertion cannot be signed: {error}")))
     }
 
-    async fn key_ring(&self, secrets: &Secrets) -> Result<std::sync::Arc<KeyRing>, Failure> {
-        self.keys
-            .get(|| KeyRing::read(secrets, &self.settings.keys))
-            .await
+    async fn key_ring(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<KeyRing>, Failure> {
+        let source = KeySource {
+            secrets,
+            sources: &self.settings.keys,
+        };
+        let keys = self.keys.get(&source, Timestamp::now(), waiting).await;
+        keys.map_err(|unavailable| missing(NAME, &unavailable))
+    }
+}
+
+/// Reads the keys.
+struct KeySource<'a> {
+    secrets: &'a Secrets,
+    sources: &'a [Source],
+}
+
+impl Lookup for KeySource<'_> {
+    type Value = KeyRing;
+    type Error = String;
+
+    async fn look_up(
+        &self,
+        _: Option<Arc<KeyRing>>,
+        _: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Found<KeyRing>, String> {
+        let mut keys = Vec::new();
+        for source in self.sources {
+            let secret = self.secrets.read(source, deadline).await?;
+            keys.extend(parse_keys(&secret).map_err(|error| format!("`{source}`: {error}"))?);
+        }
+        Ok(Found::New(KeyRing::new(keys)?))
+    }
+
+    fn timed_out(limit: Duration) -> String {
+        secrets::timed_out(limit)
+    }
+
+    fn interrupted() -> String {
+        secrets::INTERRUPTED.to_owned()
+    }
+
+    fn report_failure(&self, failure: &FailedLookup<'_, KeyRing, String>) {
+        secrets::report_failure(NAME, failure);
     }
 }
 
@@ -174,15 +225,6 @@ struct KeyRing {
 }
 
 impl KeyRing {
-    async fn read(secrets: &Secrets, sources: &[Source]) -> Result<Self, String> {
-        let mut keys = Vec::new();
-        for source in sources {
-            let secret = secrets.read(source).await?;
-            keys.extend(parse_keys(&secret).map_err(|error| format!("`{source}`: {error}"))?);
-        }
-        Self::new(keys)
-    }
-
     fn new(keys: Vec<(EncodingKey, Jwk)>) -> Result<Self, String> {
         let mut set = JwkSet::default();
         for (_, jwk) in &keys {
@@ -258,6 +300,8 @@ mod tests {
         (verifier.verify(&chain, Timestamp::now()).unwrap(), credential)
     }
 
+    const REQUEST: Waiting = Waiting::Request { left: None };
+
     struct Fixture {
         directory: tempfile::TempDir,
         secrets: Secrets,
@@ -285,11 +329,11 @@ mod tests {
                 lifetime: Duration::from_secs(60),
                 jwks_path: "/jwks".to_owned(),
             };
-            Assertions::new(settings, Duration::ZERO)
+            Assertions::new(settings, Duration::ZERO, Duration::from_secs(3_600))
         }
 
         async fn jwks(&self, assertions: &Assertions) -> JwkSet {
-            serde_json::from_str(&assertions.jwks(&self.secrets).await.unwrap()).unwrap()
+            serde_json::from_str(&assertions.jwks(&self.secrets, REQUEST).await.unwrap()).unwrap()
         }
     }
 
@@ -319,7 +363,14 @@ mod tests {
         let (client, credential) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
         let now = Timestamp::now();
         let token = assertions
-            .assert(&client, Some("v1"), "http://app:8080", now, &fixture.secrets)
+            .assert(
+                &client,
+                Some("v1"),
+                "http://app:8080",
+                now,
+                &fixture.secrets,
+                REQUEST,
+            )
             .await
             .unwrap();
         let claims = verify(&token, &fixture.jwks(&assertions).await);
@@ -334,7 +385,7 @@ mod tests {
         assert_eq!(claims["anchor"], client.identity().anchor.id().to_string());
         assert_eq!(claims["trust_version"], "v1");
         let again = assertions
-            .assert(&client, None, "http://app:8080", now, &fixture.secrets)
+            .assert(&client, None, "http://app:8080", now, &fixture.secrets, REQUEST)
             .await
             .unwrap();
         assert_ne!(
@@ -350,7 +401,7 @@ mod tests {
         let (client, _) = verified(CertificateBuilder::client("CN=a"));
         let now = client.valid_until().plus_seconds(-5);
         let token = assertions
-            .assert(&client, None, "http://app:8080", now, &fixture.secrets)
+            .assert(&client, None, "http://app:8080", now, &fixture.secrets, REQUEST)
             .await
             .unwrap();
         let claims = verify(&token, &fixture.jwks(&assertions).await);
@@ -372,6 +423,7 @@ mod tests {
                     "http://app:8080",
                     Timestamp::now(),
                     &fixture.secrets,
+                    REQUEST,
                 )
                 .await
                 .unwrap()
@@ -401,7 +453,8 @@ mod tests {
         let key = new_key();
         let sources = vec![fixture.write("a.pem", &key), fixture.write("b.pem", &key)];
         let assertions = fixture.assertions(sources);
-        let keys: Value = serde_json::from_str(&assertions.jwks(&fixture.secrets).await.unwrap()).unwrap();
+        let keys: Value =
+            serde_json::from_str(&assertions.jwks(&fixture.secrets, REQUEST).await.unwrap()).unwrap();
         assert_eq!(keys["keys"].as_array().unwrap().len(), 1, "the same key once");
         let mut fields: Vec<&String> = keys["keys"][0].as_object().unwrap().keys().collect();
         fields.sort_unstable();

@@ -18,7 +18,7 @@ use lambda_runtime::Context;
 use crate::assertion::{self, Assertions};
 use crate::failure::Failure;
 use crate::headers;
-use crate::hop::{Hop, Repeat};
+use crate::hop::{Hop, Repeat, waiting_until};
 use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader, has_several_hosts};
@@ -46,7 +46,7 @@ impl Forwarder {
         let assertions = settings
             .assertion
             .clone()
-            .map(|assertion| Assertions::new(assertion, trust.refresh));
+            .map(|assertion| Assertions::new(assertion, trust.refresh, trust.max_stale));
         let functions: Vec<&Function> = settings
             .routes
             .upstreams()
@@ -84,16 +84,19 @@ impl Forwarder {
     /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
     /// tried again.
     pub(crate) async fn load(&self) {
-        if let Some(assertions) = &self.assertions {
-            let _ = assertions.jwks(&self.secrets).await;
-        }
+        let assertions = async {
+            if let Some(assertions) = &self.assertions {
+                assertions.load(&self.secrets).await;
+            }
+        };
         let invoker = async {
             match &self.invoker {
                 Some(invoker) => invoker.load(&self.secrets).await,
                 None => Ok(()),
             }
         };
-        for loaded in [self.hop.load(&self.secrets).await, invoker.await] {
+        let ((), hop, invoker) = tokio::join!(assertions, self.hop.load(&self.secrets), invoker);
+        for loaded in [hop, invoker] {
             if let Err(failure) = loaded {
                 tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
             }
@@ -123,7 +126,7 @@ impl Forwarder {
         if let Some(assertions) = &self.assertions
             && parts.uri.path() == assertions.jwks_path()
         {
-            return self.key_set(assertions, &parts.method).await;
+            return self.key_set(assertions, parts).await;
         }
         if has_several_hosts(&parts.headers) {
             return Err(Failure::SeveralHosts);
@@ -156,11 +159,12 @@ impl Forwarder {
         response::hand_over(answer)
     }
 
-    async fn key_set(&self, assertions: &Assertions, method: &Method) -> Result<Response<Body>, Failure> {
-        if *method != Method::GET && *method != Method::HEAD {
+    async fn key_set(&self, assertions: &Assertions, parts: &Parts) -> Result<Response<Body>, Failure> {
+        if parts.method != Method::GET && parts.method != Method::HEAD {
             return Err(Failure::KeySetMethod);
         }
-        let mut response = Response::new(Body::Text(assertions.jwks(&self.secrets).await?));
+        let waiting = waiting_until(deadline(parts));
+        let mut response = Response::new(Body::Text(assertions.jwks(&self.secrets, waiting).await?));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
@@ -215,8 +219,9 @@ impl Forwarder {
                 .get::<Arc<Snapshot>>()
                 .map(|snapshot| snapshot.version());
             let origin = upstream.origin();
+            let waiting = waiting_until(deadline(parts));
             let token = assertions
-                .assert(client, version, &origin, Timestamp::now(), &self.secrets)
+                .assert(client, version, &origin, Timestamp::now(), &self.secrets, waiting)
                 .await?;
             alb_mtls_identity::set(headers, assertion::HEADER, token);
         }

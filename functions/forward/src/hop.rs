@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::{Duration, Instant, SystemTime};
 
-use alb_mtls_trust::TrustSettings;
+use alb_mtls_trust::{TrustSettings, Waiting};
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -65,7 +65,7 @@ impl Hop {
     /// # Errors
     /// [`Failure::Material`] when some of it cannot be had; the next request tries again.
     pub(crate) async fn load(&self, secrets: &Secrets) -> Result<(), Failure> {
-        self.client(secrets).await.map(drop)
+        self.client(secrets, Waiting::Start).await.map(drop)
     }
 
     /// The answer to a request whose URL is the upstream's, with a body of at most so many bytes; in time for the
@@ -81,10 +81,12 @@ impl Hop {
         deadline: Option<SystemTime>,
         secrets: &Secrets,
     ) -> Result<Response<Bytes>, Failure> {
+        // A lookup has limits of its own. Inside the exchange's, a slow one would fail every request although the last
+        // good material is there.
+        let client = self.client(secrets, waiting_until(deadline)).await?;
         let started = Instant::now();
         let (time, limit) = self.time_left(deadline);
         let exchange = async {
-            let client = self.client(secrets).await?;
             // Connections that died while the process was frozen are found out before one of them is taken.
             tokio::task::yield_now().await;
             match attempt(&client, &request, maximum_body).await {
@@ -119,8 +121,8 @@ impl Hop {
     }
 
     /// The client, made anew when trust anchors or keys have changed.
-    async fn client(&self, secrets: &Secrets) -> Result<UpstreamClient, Failure> {
-        let version = self.material.current(secrets).await?;
+    async fn client(&self, secrets: &Secrets, waiting: Waiting) -> Result<UpstreamClient, Failure> {
+        let version = self.material.current(secrets, waiting).await?;
         let mut current = self.client.lock().await;
         match &*current {
             Some((made_of, client)) if *made_of == version => Ok(client.clone()),
@@ -150,6 +152,12 @@ impl Hop {
             .pool_idle_timeout(IDLE)
             .build(connector))
     }
+}
+
+/// Returns what waits for a lookup: a request whose invocation ends at `deadline`.
+pub(crate) fn waiting_until(deadline: Option<SystemTime>) -> Waiting {
+    let left = deadline.map(|deadline| deadline.duration_since(SystemTime::now()).unwrap_or_default());
+    Waiting::Request { left }
 }
 
 /// Whether a request may be sent a second time when nobody knows what became of the first.

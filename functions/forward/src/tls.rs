@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_trust::{Snapshot, Source, Trust, TrustSettings};
+use alb_mtls_trust::{
+    Deadline, FailedLookup, Found, Lookup, Refreshing, Snapshot, Source, Trust, TrustSettings, Waiting,
+};
 use alb_mtls_verifier::Timestamp;
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -11,14 +13,14 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::failure::Failure;
-use crate::secrets::{Refreshed, Secret, Secrets};
+use crate::secrets::{self, Secret, Secrets, missing};
 use crate::settings::TlsSettings;
 
 /// What TLS towards upstreams needs, looked up again when it is due.
 #[derive(Debug)]
 pub(crate) struct TlsMaterial {
     anchors: Anchors,
-    certificate: Option<(Source, Refreshed<Secret>)>,
+    certificate: Option<(Source, Refreshing<Secret, String>)>,
 }
 
 #[derive(Debug)]
@@ -75,28 +77,79 @@ impl TlsMaterial {
         let certificate = settings
             .certificate
             .clone()
-            .map(|source| (source, Refreshed::new("certificate for upstreams", trust.refresh)));
+            .map(|source| (source, Refreshing::new(trust.refresh, trust.max_stale)));
         Ok(Self { anchors, certificate })
     }
 
-    /// The material of now.
+    /// Returns the material of now. What it is made of is looked up side by side.
     ///
     /// # Errors
     /// [`Failure::Material`] when some of it cannot be had.
-    pub(crate) async fn current(&self, secrets: &Secrets) -> Result<TlsVersion, Failure> {
-        let anchors = match &self.anchors {
-            Anchors::None => AnchorsVersion::None,
-            Anchors::System(anchors) => AnchorsVersion::System(Arc::clone(anchors)),
-            Anchors::Named(trust) => {
-                let unavailable = |error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}"));
-                AnchorsVersion::Named(trust.snapshot(Timestamp::now()).await.map_err(unavailable)?)
-            }
+    pub(crate) async fn current(&self, secrets: &Secrets, waiting: Waiting) -> Result<TlsVersion, Failure> {
+        let now = Timestamp::now();
+        let anchors = async {
+            Ok(match &self.anchors {
+                Anchors::None => AnchorsVersion::None,
+                Anchors::System(anchors) => AnchorsVersion::System(Arc::clone(anchors)),
+                Anchors::Named(trust) => {
+                    let unavailable = |error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}"));
+                    AnchorsVersion::Named(trust.get(now, waiting).await.map_err(unavailable)?)
+                }
+            })
         };
-        let certificate = match &self.certificate {
-            None => None,
-            Some((source, refreshed)) => Some(refreshed.get(|| read_certificate(secrets, source)).await?),
+        let certificate = async {
+            let Some((source, certificate)) = &self.certificate else {
+                return Ok(None);
+            };
+            let found = certificate
+                .get(&CertificateSource { secrets, source }, now, waiting)
+                .await;
+            found.map(Some).map_err(|unavailable| missing(NAME, &unavailable))
         };
-        Ok(TlsVersion { anchors, certificate })
+        let (anchors, certificate) = tokio::join!(anchors, certificate);
+        Ok(TlsVersion {
+            anchors: anchors?,
+            certificate: certificate?,
+        })
+    }
+}
+
+/// Name of the certificate in logs and errors.
+const NAME: &str = "certificate for upstreams";
+
+/// Reads the certificate and its key.
+struct CertificateSource<'a> {
+    secrets: &'a Secrets,
+    source: &'a Source,
+}
+
+impl Lookup for CertificateSource<'_> {
+    type Value = Secret;
+    type Error = String;
+
+    async fn look_up(
+        &self,
+        last_good: Option<Arc<Secret>>,
+        _: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Found<Secret>, String> {
+        let found = read_certificate(self.secrets, self.source, deadline).await?;
+        Ok(match last_good {
+            Some(last_good) if *last_good == found => Found::Unchanged,
+            _ => Found::New(found),
+        })
+    }
+
+    fn timed_out(limit: Duration) -> String {
+        secrets::timed_out(limit)
+    }
+
+    fn interrupted() -> String {
+        secrets::INTERRUPTED.to_owned()
+    }
+
+    fn report_failure(&self, failure: &FailedLookup<'_, Secret, String>) {
+        secrets::report_failure(NAME, failure);
     }
 }
 
@@ -133,8 +186,8 @@ impl TlsVersion {
 }
 
 /// Only a certificate that could be used replaces the one in use.
-async fn read_certificate(secrets: &Secrets, source: &Source) -> Result<Secret, String> {
-    let secret = secrets.read(source).await?;
+async fn read_certificate(secrets: &Secrets, source: &Source, deadline: Deadline) -> Result<Secret, String> {
+    let secret = secrets.read(source, deadline).await?;
     let (chain, key) = parse_certificate(&secret).map_err(|error| format!("`{source}`: {error}"))?;
     let provider = aws_lc_rs::default_provider();
     rustls::sign::CertifiedKey::from_der(chain, key, &provider)
@@ -186,6 +239,7 @@ mod tests {
             .unwrap();
         let directory = tempfile::tempdir().unwrap();
         let secrets = Secrets::default();
+        let deadline = Deadline::after(Duration::from_secs(5));
         let (client_pem, root_key, client_key) = (
             client.pem(),
             root.key().to_pem().unwrap(),
@@ -200,12 +254,12 @@ mod tests {
             let path = directory.path().join("client.pem");
             std::fs::write(&path, content).unwrap();
             let source = format!("file:{}", path.display()).parse().unwrap();
-            let error = read_certificate(&secrets, &source).await.unwrap_err();
+            let error = read_certificate(&secrets, &source, deadline).await.unwrap_err();
             assert!(error.to_lowercase().contains(problem), "{error}");
         }
         let path = directory.path().join("client.pem");
         std::fs::write(&path, format!("{client_key}{client_pem}")).unwrap();
         let source = format!("file:{}", path.display()).parse().unwrap();
-        read_certificate(&secrets, &source).await.unwrap();
+        read_certificate(&secrets, &source, deadline).await.unwrap();
     }
 }

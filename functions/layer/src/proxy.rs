@@ -1,6 +1,7 @@
 //! The Runtime API as the runtime sees it: Lambda's, with the gate before the events.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use alb_mtls_gate::{FunctionFacts, Ingress};
 use bytes::Bytes;
@@ -23,6 +24,7 @@ pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
 /// The path of every version of the API by which a runtime asks for its next event.
 const NEXT: &str = "/runtime/invocation/next";
 
+const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
 
 #[derive(Debug)]
@@ -142,8 +144,15 @@ impl Proxy {
             function_request_id: Some(request_id.to_owned()),
             xray_trace_id: trace_id.map(str::to_owned),
             function: self.function.clone(),
+            deadline: deadline(headers),
         }
     }
+}
+
+/// Returns the time at which Lambda ends the invocation.
+fn deadline(headers: &HeaderMap) -> Option<SystemTime> {
+    let milliseconds = headers.get(DEADLINE)?.to_str().ok()?.parse().ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
 }
 
 /// Lambda's response with another body.

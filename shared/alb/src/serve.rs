@@ -136,5 +136,6 @@ pub fn ingress_of(context: &Context) -> Ingress {
         function_request_id: Some(context.request_id.clone()),
         xray_trace_id: context.xray_trace_id.clone(),
         function: Some(Arc::clone(function)),
+        deadline: Some(context.deadline()),
     }
 }

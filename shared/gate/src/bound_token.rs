@@ -1,12 +1,12 @@
 //! Tokens that are bound to the client's certificate (RFC 8705 §3): the issuer's keys, always fresh, and the check.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_token::{
     BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenPolicy, TokenReason, TokenRejection,
 };
-use alb_mtls_trust::{Content, Deadline, Deadlines, Loader, Sources};
+use alb_mtls_trust::{Content, Deadline, FailedLookup, Found, Loader, Lookup, Refreshing, Sources, Waiting};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
@@ -36,35 +36,40 @@ pub enum TokenRequirement {
     Required,
 }
 
-/// Time after which a look-up that failed is tried again.
-const RETRY: Duration = Duration::from_secs(5);
-
-/// Time between two look-ups that tokens with an unknown key cause: the issuer may have a new one.
+/// Time between two lookups that tokens with an unknown key cause: the issuer may have a new one.
 const UNKNOWN_KEY: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct BoundTokens {
     settings: BoundTokenSettings,
+    source: KeySource,
+    keys: Refreshing<KeySet, String>,
+}
+
+/// Reads the issuer's key sets.
+#[derive(Debug)]
+struct KeySource {
+    sources: Sources,
     loader: Loader,
-    state: Mutex<State>,
-    /// Whoever holds it looks up.
-    looking: tokio::sync::Mutex<()>,
 }
 
 impl BoundTokens {
     /// Nothing is read before the first use.
     pub(crate) fn new(settings: BoundTokenSettings) -> Self {
         Self {
+            source: KeySource {
+                sources: settings.keys.clone(),
+                loader: Loader::new(),
+            },
+            keys: Refreshing::new(settings.refresh, settings.max_stale),
             settings,
-            loader: Loader::new(),
-            state: Mutex::default(),
-            looking: tokio::sync::Mutex::default(),
         }
     }
 
     /// Loads the keys when the process starts, with more time than a request has.
     pub(crate) async fn load(&self, now: Timestamp) {
-        self.look_up(now, Deadlines::default().start).await;
+        // A failure is logged, and the next request tries again.
+        _ = self.keys.get(&self.source, now, Waiting::Start).await;
     }
 
     /// Checks the token of a request against the certificate of its client, if it has one. `None` when there is no
@@ -73,6 +78,7 @@ impl BoundTokens {
         &self,
         headers: &HeaderMap,
         client: Option<&VerifiedClient>,
+        left: Option<Duration>,
         now: Timestamp,
     ) -> Result<Option<TokenIdentity>, Refusal> {
         let values: Vec<&[u8]> = headers
@@ -90,44 +96,35 @@ impl BoundTokens {
             let certificate = client.map(|client| client.identity().certificate_fingerprint);
             keys.verify(&token, &self.settings.policy, certificate, now)
         };
-        let patience = Deadlines::default().request;
-        if self.state().is_due(now, self.settings.refresh) {
-            self.look_up(now, patience).await;
-        }
-        let keys = self.state().usable(now, self.settings.max_stale)?;
-        match verify(&keys) {
+        let waiting = Waiting::Request { left };
+        match verify(&*self.keys(waiting, now).await?) {
             Ok(identity) => Ok(Some(identity)),
-            Err(rejection)
-                if rejection.reason() == TokenReason::KeyUnknown && self.state().may_renew(now) =>
-            {
-                self.look_up(now, patience).await;
-                let keys = self.state().usable(now, self.settings.max_stale)?;
-                Ok(Some(verify(&keys)?))
+            Err(rejection) if rejection.reason() == TokenReason::KeyUnknown => {
+                self.keys.renew(&self.source, now, waiting, UNKNOWN_KEY).await;
+                Ok(Some(verify(&*self.keys(waiting, now).await?)?))
             }
             Err(rejection) => Err(rejection.into()),
         }
     }
 
-    /// Looks the sources up. Callers at the same time cause one look-up: the others go on with the keys that there
-    /// are, or wait when there are none.
-    async fn look_up(&self, now: Timestamp, patience: Duration) {
-        let Ok(_looking) = self.looking.try_lock() else {
-            if self.state().keys.is_none() {
-                drop(self.looking.lock().await);
-            }
-            return;
-        };
-        // A caller who goes away counts as a failure, so that such callers cannot cause one look-up after the other.
-        self.state()
-            .begin(now, "the look-up was interrupted before it ended");
-        // Rare, and twelve kilobytes of state that every request would have to make room for.
-        let found = Box::pin(self.fetch(Deadline::after(patience))).await;
-        self.state().end(found, now);
+    async fn keys(&self, waiting: Waiting, now: Timestamp) -> Result<Arc<KeySet>, Refusal> {
+        let keys = self.keys.get(&self.source, now, waiting).await;
+        keys.map_err(|unavailable| Refusal::NoTokenKeys(unavailable.to_string()))
     }
+}
 
-    async fn fetch(&self, deadline: Deadline) -> Result<KeySet, String> {
+impl Lookup for KeySource {
+    type Value = KeySet;
+    type Error = String;
+
+    async fn look_up(
+        &self,
+        _: Option<Arc<KeySet>>,
+        _: Timestamp,
+        deadline: Deadline,
+    ) -> Result<Found<KeySet>, String> {
         let mut sets = Vec::new();
-        for source in &self.settings.keys {
+        for source in &self.sources {
             let documents = self.loader.fetch(source, &[], MAX_KEY_SET_BYTES, deadline).await;
             for document in documents.map_err(|error| error.to_string())? {
                 let Content::New(json) = document.content else {
@@ -140,75 +137,28 @@ impl BoundTokens {
                 sets.push(set);
             }
         }
-        Ok(KeySet::join(sets))
+        let keys = KeySet::join(sets);
+        tracing::debug!(keys = keys.len(), "token keys loaded");
+        Ok(Found::New(keys))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // The state is whole between any two statements, so a panic elsewhere has not broken it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The last good keys, and how the look-ups went.
-#[derive(Debug, Default)]
-struct State {
-    keys: Option<Arc<KeySet>>,
-    last_success: Option<Timestamp>,
-    last_attempt: Option<Timestamp>,
-    last_error: Option<String>,
-}
-
-impl State {
-    fn is_due(&self, now: Timestamp, refresh: Duration) -> bool {
-        match (&self.last_error, self.last_success, self.last_attempt) {
-            (None, Some(success), _) => age(now, success) >= refresh,
-            (_, _, Some(attempt)) => age(now, attempt) >= RETRY,
-            (_, _, None) => true,
-        }
+    fn timed_out(limit: Duration) -> String {
+        format!("there was no answer within {} ms", limit.as_millis())
     }
 
-    fn may_renew(&self, now: Timestamp) -> bool {
-        let attempt = self.last_attempt;
-        attempt.is_none_or(|attempt| age(now, attempt) >= UNKNOWN_KEY)
+    fn interrupted() -> String {
+        "the lookup was interrupted before it ended".to_owned()
     }
 
-    fn usable(&self, now: Timestamp, max_stale: Duration) -> Result<Arc<KeySet>, Refusal> {
-        let reason = || self.last_error.clone().unwrap_or_default();
-        match (&self.keys, self.last_success) {
-            (Some(keys), Some(success)) if age(now, success) <= max_stale => Ok(Arc::clone(keys)),
-            (Some(_), Some(success)) => Err(Refusal::NoTokenKeys(format!(
-                "they were last confirmed {} s ago, longer than allowed, and cannot be renewed: {}",
-                age(now, success).as_secs(),
-                reason()
-            ))),
-            _ => Err(Refusal::NoTokenKeys(reason())),
-        }
+    fn report_failure(&self, failure: &FailedLookup<'_, KeySet, String>) {
+        tracing::warn!(
+            error = %failure.error,
+            failures = failure.failures,
+            age_seconds = failure.age.map(|age| age.as_secs()),
+            retry_after_seconds = failure.retry_after.as_secs(),
+            "token keys not loaded"
+        );
     }
-
-    fn begin(&mut self, now: Timestamp, until_it_ends: &str) {
-        self.last_attempt = Some(now);
-        self.last_error.get_or_insert_with(|| until_it_ends.to_owned());
-    }
-
-    fn end(&mut self, found: Result<KeySet, String>, now: Timestamp) {
-        match found {
-            Ok(keys) => {
-                tracing::debug!(keys = keys.len(), "token keys loaded");
-                self.keys = Some(Arc::new(keys));
-                self.last_success = Some(now);
-                self.last_error = None;
-            }
-            Err(error) => {
-                tracing::warn!(error, "token keys not loaded");
-                self.last_error = Some(error);
-            }
-        }
-    }
-}
-
-/// The time between two points, whichever is first: a clock that was set back must not make keys young for ever.
-fn age(now: Timestamp, then: Timestamp) -> Duration {
-    Duration::from_secs(now.unix_seconds().abs_diff(then.unix_seconds()))
 }
 
 #[cfg(test)]
@@ -290,7 +240,7 @@ mod tests {
     /// The detail of the refusal. There is never a certificate, so a token that is good in every other way ends with
     /// `VERIFIED`.
     async fn outcome(tokens: &BoundTokens, headers: &HeaderMap, seconds: i64) -> &'static str {
-        match tokens.check(headers, None, NOW.plus_seconds(seconds)).await {
+        match tokens.check(headers, None, None, NOW.plus_seconds(seconds)).await {
             Ok(None) => "no token",
             Ok(Some(_)) => "bound to nothing",
             Err(refusal) => refusal.detail(),
@@ -329,7 +279,7 @@ mod tests {
         );
         assert_eq!(outcome(&tokens, &new, 30).await, VERIFIED);
         issuer.publish(&["new"]);
-        assert_eq!(outcome(&tokens, &old, 329).await, VERIFIED, "not due");
+        assert_eq!(outcome(&tokens, &old, 269).await, VERIFIED, "not due");
         assert_eq!(outcome(&tokens, &old, 330).await, "token_key_unknown");
     }
 
@@ -344,15 +294,15 @@ mod tests {
         assert_eq!(outcome(&tokens, &request, 3_600).await, VERIFIED);
         assert_eq!(outcome(&tokens, &request, 3_601).await, "no_token_keys");
         let refusal = tokens
-            .check(&request, None, NOW.plus_seconds(3_601))
+            .check(&request, None, None, NOW.plus_seconds(3_601))
             .await
             .unwrap_err();
         assert!(refusal.to_string().contains("holds no key"), "{refusal}");
         issuer.publish(&["old"]);
         assert_eq!(
-            outcome(&tokens, &request, 3_604).await,
+            outcome(&tokens, &request, 3_602).await,
             "no_token_keys",
-            "tried 4 s ago"
+            "tried 2 s ago"
         );
         assert_eq!(outcome(&tokens, &request, 3_605).await, VERIFIED);
     }

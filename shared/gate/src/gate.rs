@@ -246,7 +246,9 @@ impl Gate {
             Edge::LoadBalancer => self.settings.header_of(&request.headers)?,
             Edge::Other(chain) => Presented::Chain(chain?),
         };
-        let verdict = self.verdict(&presented, now, findings).await?;
+        let verdict = self
+            .verdict(&presented, time_left(request), now, findings)
+            .await?;
         Ok(Verdict::Client(verdict))
     }
 
@@ -254,6 +256,7 @@ impl Gate {
     async fn verdict(
         &self,
         presented: &Presented<'_>,
+        left: Option<Duration>,
         now: Timestamp,
         findings: &mut Findings,
     ) -> Result<VerifiedClient, Refusal> {
@@ -261,12 +264,12 @@ impl Gate {
             .verdicts
             .as_ref()
             .and_then(|verdicts| Some((verdicts, presented.presentation(&self.settings)?)));
-        let snapshot = match self.trust.snapshot(now).await {
-            Ok(snapshot) => snapshot,
-            Err(unavailable) => {
-                // What is refused without trust material is refused for what it is.
+        let snapshot = match self.trust.at_hand(now) {
+            Some(snapshot) => snapshot,
+            None => {
+                // A request that is denied whatever the trust material says does not wait for a lookup.
                 presented.decode(&self.settings)?;
-                return Err(Refusal::NoTrustMaterial(unavailable.to_string()));
+                self.look_up(left, now).await?
             }
         };
         let remembered = memory
@@ -294,6 +297,12 @@ impl Gate {
         Ok(verdict?)
     }
 
+    /// Returns the snapshot to decide by, after a lookup if one is due.
+    async fn look_up(&self, left: Option<Duration>, now: Timestamp) -> Result<Arc<Snapshot>, Refusal> {
+        let snapshot = self.trust.snapshot_within(now, left).await;
+        snapshot.map_err(|unavailable| Refusal::NoTrustMaterial(unavailable.to_string()))
+    }
+
     /// Asks the policies about everybody who would pass and is not let through unseen.
     async fn ask_policies(
         &self,
@@ -307,11 +316,11 @@ impl Gate {
         };
         let client = passing.client();
         if findings.snapshot.is_none() && self.has_policies() {
-            match self.trust.snapshot(now).await {
+            match self.look_up(time_left(request), now).await {
                 Ok(snapshot) => findings.snapshot = Some(snapshot),
                 // What is only tried out never refuses.
                 Err(_) if self.authorization.policies.is_none() => {}
-                Err(unavailable) => return Err(Refusal::NoTrustMaterial(unavailable.to_string())),
+                Err(unavailable) => return Err(unavailable),
             }
         }
         let Some(snapshot) = &findings.snapshot else {
@@ -371,7 +380,8 @@ impl Gate {
             return verdict;
         };
         let client = passing.client();
-        match bound_tokens.check(&request.headers, client, now).await {
+        let left = time_left(request);
+        match bound_tokens.check(&request.headers, client, left, now).await {
             Ok(token) => {
                 findings.token = token;
                 verdict
@@ -516,6 +526,11 @@ impl<'v> Passing<'v> {
             Self::Anonymous => None,
         }
     }
+}
+
+/// Returns the time until the invocation ends; `None` where there is no end.
+fn time_left(request: &Parts) -> Option<Duration> {
+    request.extensions.get::<Ingress>()?.time_left()
 }
 
 /// Whether the load balancer itself asks. A client can send the user agent but cannot avoid the headers that the load

@@ -1,6 +1,7 @@
 //! The way that a request took to the gate.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// Where a request came from, as far as the edge knows: a request extension that the edge sets.
 ///
@@ -15,6 +16,16 @@ pub struct Ingress {
     pub xray_trace_id: Option<String>,
     /// The Lambda function.
     pub function: Option<Arc<FunctionFacts>>,
+    /// Time at which Lambda ends the invocation.
+    pub deadline: Option<SystemTime>,
+}
+
+impl Ingress {
+    /// Returns the time until Lambda ends the invocation; `None` where there is no end.
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = self.deadline?.duration_since(SystemTime::now());
+        Some(left.unwrap_or_default())
+    }
 }
 
 /// A Lambda function, by the names that Powertools for AWS Lambda uses in records.

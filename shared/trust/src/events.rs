@@ -75,7 +75,11 @@ pub(crate) fn tolerated(problems: &[(Role, SourceError)]) {
 
 /// Logs a lookup that failed. What was in use stays in use.
 pub(crate) fn failed(failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
-    let FailedLookup { error: reason, failures, .. } = failure;
+    let FailedLookup {
+        error: reason,
+        failures,
+        ..
+    } = failure;
     let version = failure.last_good.map(Snapshot::version);
     let age_seconds = failure.age.map(|age| age.as_secs());
     let retry_after_seconds = failure.retry_after.as_secs();

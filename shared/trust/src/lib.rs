@@ -96,10 +96,10 @@ pub use inspection::{InspectedList, InspectedSources, Inspection, IssuerCoverage
 pub use loader::{Deadline, Loader};
 pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Revision, Role, SourceRecord};
+pub use refreshing::{Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting};
 pub use settings::{RevocationSettings, TrustSettings};
 pub use share::{InvalidShare, Share};
 pub use snapshot::Snapshot;
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};
-pub use refreshing::{Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting};
 pub use trust::{Trust, TrustStatus, Unavailable};
 pub use warning::{Named, Severity, Warning};

@@ -97,11 +97,13 @@ pub enum Waiting {
 }
 
 /// There is no value that may be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoValue<E> {
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoValue<E: fmt::Display> {
     /// No lookup has succeeded yet.
+    #[error("could not be loaded: {0}")]
     NotLoaded(E),
     /// The last good value is too old.
+    #[error("last confirmed {} s ago, longer than allowed, and cannot be renewed: {reason}", age.as_secs())]
     Stale {
         /// Time since the last lookup that succeeded.
         age: Duration,
@@ -248,7 +250,10 @@ where
         let (limit, can_serve) = {
             let mut state = self.state();
             let can_serve = state.value.is_some() && state.schedule.freshness(now) != Freshness::TooOld;
-            (self.limit(waiting, state.schedule.failures(), can_serve), can_serve)
+            (
+                self.limit(waiting, state.schedule.failures(), can_serve),
+                can_serve,
+            )
         };
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
@@ -314,7 +319,7 @@ where
 /// Time after its deadline in which a lookup can still say what did not answer.
 const GRACE: Duration = Duration::from_millis(50);
 
-impl<T, E: Clone> State<T, E> {
+impl<T, E: Clone + fmt::Display> State<T, E> {
     /// Returns what can be served at `now` without a lookup.
     fn answer<L: Lookup<Value = T, Error = E>>(&mut self, now: Timestamp) -> Result<Arc<T>, NoValue<E>> {
         let reason = || self.last_error.clone().unwrap_or_else(L::interrupted);
@@ -487,7 +492,11 @@ mod tests {
         let source = Source::new([bad(), good(1)]);
         let value = refreshing();
         let all = futures_util::future::join_all((0..16).map(|_| value.get(&source, START, REQUEST)));
-        assert!(all.await.iter().all(|answer| answer == &Err(NoValue::NotLoaded("no".to_owned()))));
+        assert!(
+            all.await
+                .iter()
+                .all(|answer| answer == &Err(NoValue::NotLoaded("no".to_owned())))
+        );
         assert_eq!(source.asked(), 1);
     }
 
@@ -541,7 +550,11 @@ mod tests {
             busy += took;
             seconds += took.max(1);
         }
-        assert!(source.asked() < 24, "{} lookups, {busy} s of them", source.asked());
+        assert!(
+            source.asked() < 24,
+            "{} lookups, {busy} s of them",
+            source.asked()
+        );
     }
 
     #[tokio::test(start_paused = true)]

@@ -186,7 +186,11 @@ impl Trust {
         }
     }
 
-    async fn get(&self, now: Timestamp, waiting: Waiting) -> Result<Arc<Snapshot>, Unavailable> {
+    /// Returns the snapshot to decide by at the time `now`, for whatever waits for a lookup if one is due.
+    ///
+    /// # Errors
+    /// [`Unavailable`] when there is no snapshot, or none that is young enough.
+    pub async fn get(&self, now: Timestamp, waiting: Waiting) -> Result<Arc<Snapshot>, Unavailable> {
         let snapshot = self.snapshot.get(&self.material, now, waiting).await;
         snapshot.map_err(|unavailable| match unavailable {
             NoValue::NotLoaded(reason) => Unavailable::NotLoaded(reason),
