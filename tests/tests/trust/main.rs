@@ -1,7 +1,13 @@
 //! Trust material through the built function: moto's server holds it, and a proxy before that makes things go wrong.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
 
+mod deadlines;
 mod outages;
 mod refusals;
 mod rotation;
