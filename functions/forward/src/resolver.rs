@@ -22,10 +22,7 @@ pub(crate) enum ResolveError {
     #[error("{0}")]
     LookUp(#[source] io::Error),
     #[error("{address} is {class}")]
-    Forbidden {
-        address: IpAddr,
-        class: AddressClass,
-    },
+    Forbidden { address: IpAddr, class: AddressClass },
 }
 
 impl Service<Name> for CheckingResolver {

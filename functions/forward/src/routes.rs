@@ -63,7 +63,9 @@ pub(crate) enum InvalidRoutes {
         "prefixes that all servers read alike where any route is public, and `{0}` has an unusual character"
     )]
     PublicPrefix(String),
-    #[error("public routes that can be reached, and `{public}` is closed by `{closing}`: some servers take one for the other")]
+    #[error(
+        "public routes that can be reached, and `{public}` is closed by `{closing}`: some servers take one for the other"
+    )]
     NeverPublic {
         /// The public route.
         public: String,
@@ -197,11 +199,7 @@ impl Routes {
             return None;
         }
         self.routes.iter().find(|route| {
-            route
-                .host
-                .as_ref()
-                .is_none_or(|own| host.named() == Some(own))
-                && is_below(path, &route.prefix)
+            route.host.as_ref().is_none_or(|own| host.named() == Some(own)) && is_below(path, &route.prefix)
         })
     }
 
@@ -327,8 +325,15 @@ fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 #[cfg(test)]
+#[path = "../../../shared/http/tests/models/mod.rs"]
+mod models;
+
+#[cfg(test)]
 mod tests {
     use alb_mtls_http::host::UnreadableHost;
+    use proptest::prelude::*;
+
+    use super::models::{SERVERS, respelt};
 
     use super::*;
 
@@ -467,7 +472,11 @@ mod tests {
             host("admin.example.org:abc"),
             host("x@admin.example.org"),
         ];
-        for text in ["public:/status admin.example.org/", "public:/status", "a.example/"] {
+        for text in [
+            "public:/status admin.example.org/",
+            "public:/status",
+            "a.example/",
+        ] {
             let routes = routes(text, Some("http://app")).unwrap();
             assert!(routes.go_by_host(), "{text}");
             for unclear in &unclear {
@@ -481,9 +490,16 @@ mod tests {
 
     #[test]
     fn a_dot_at_the_end_of_a_host_is_the_same_host() {
-        for text in ["public:/status admin.example.org./", "public:/status ADMIN.example.org/"] {
+        for text in [
+            "public:/status admin.example.org./",
+            "public:/status ADMIN.example.org/",
+        ] {
             let routes = routes(text, Some("http://app")).unwrap();
-            for header in ["admin.example.org", "admin.example.org.", "admin.example.org.:443"] {
+            for header in [
+                "admin.example.org",
+                "admin.example.org.",
+                "admin.example.org.:443",
+            ] {
                 assert_eq!(
                     routes.access(&host(header), "/status"),
                     Access::Certificate,
@@ -523,7 +539,10 @@ mod tests {
                 "{text}: {error}"
             );
         }
-        for text in ["public:x.example/admin /admin", "public:/docs /docs/keys public:/docs/keys/x"] {
+        for text in [
+            "public:x.example/admin /admin",
+            "public:/docs /docs/keys public:/docs/keys/x",
+        ] {
             routes(text, Some("http://app")).unwrap();
         }
     }
@@ -551,6 +570,28 @@ mod tests {
         ] {
             let error = routes(text, upstream).unwrap_err().to_string();
             assert!(error.contains('`') && !error.contains('\n'), "{error}");
+        }
+    }
+
+    const CLOSED: &[&str] = &["/docs/keys", "/docs/keys/x", "/docs/administration", "/docs/a+b"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10_000) })]
+
+        #[test]
+        fn nothing_that_a_server_reads_as_closed_is_public((path, spelling) in respelt(CLOSED)) {
+            let routes = routes(
+                "public:/docs /docs/keys /docs/administration /docs/a+b",
+                Some("http://app"),
+            )
+            .unwrap();
+            prop_assert_eq!(routes.access(&host("x"), path), Access::Certificate);
+            for (server, read) in SERVERS {
+                if read(path) == read(&spelling) {
+                    let access = routes.access(&host("x"), &spelling);
+                    prop_assert_eq!(access, Access::Certificate, "{} reads {} as {}", server, &spelling, path);
+                }
+            }
         }
     }
 }

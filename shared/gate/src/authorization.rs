@@ -2,13 +2,11 @@
 
 use alb_mtls_http::host::RequestHost;
 pub use alb_mtls_policy::ShadowDifference;
-use alb_mtls_policy::{
-    Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress, Standing,
-};
+use alb_mtls_policy::{Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress, Standing};
 use alb_mtls_trust::Snapshot;
 use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
-use http::{HeaderName, HeaderValue};
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
 use crate::ingress::Ingress;
 use crate::opinion::{Active, Asked, Opinion};

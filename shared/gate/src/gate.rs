@@ -198,7 +198,15 @@ impl Gate {
             },
             Err(refusal) => (Decision::Refuse(refusal), None),
         };
-        self.record(request, &host, &decision, overruled.as_ref(), &findings, now, started);
+        self.record(
+            request,
+            &host,
+            &decision,
+            overruled.as_ref(),
+            &findings,
+            now,
+            started,
+        );
         Judgement {
             decision,
             snapshot: findings.snapshot,
@@ -435,7 +443,10 @@ impl Gate {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, and each is a fact of one decision")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, and each is a fact of one decision"
+    )]
     fn record(
         &self,
         request: &Parts,

@@ -193,8 +193,7 @@ mod tests {
                     &["x@gate.example"],
                     &["gate.example", "gate.example"],
                 ] {
-                    let (status, _) =
-                        ask_with_hosts(path, "arn:served", hosts, &[("MTLS_MODE", mode)]).await;
+                    let (status, _) = ask_with_hosts(path, "arn:served", hosts, &[("MTLS_MODE", mode)]).await;
                     assert_eq!(status, StatusCode::BAD_REQUEST, "{mode} {path} {hosts:?}");
                 }
             }

@@ -68,9 +68,7 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
     let possible = possible
         .into_iter()
         .filter(|address| classify_v4(*address) != AddressClass::NoHost);
-    std::iter::once(own)
-        .chain(possible.map(IpAddr::V4))
-        .collect()
+    std::iter::once(own).chain(possible.map(IpAddr::V4)).collect()
 }
 
 /// IPv4 addresses in an IPv6 address.

@@ -238,7 +238,9 @@ fn check_name(name: &str) -> Result<(), InvalidHost> {
     {
         return Err(InvalidHost::Character);
     }
-    let has_label_lengths = name.split('.').all(|label| (1..=MAX_LABEL).contains(&label.len()));
+    let has_label_lengths = name
+        .split('.')
+        .all(|label| (1..=MAX_LABEL).contains(&label.len()));
     if name.len() > MAX_NAME || !has_label_lengths {
         return Err(InvalidHost::Length);
     }

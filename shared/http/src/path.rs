@@ -204,7 +204,9 @@ fn is_plain(character: char) -> bool {
             let is_letter = |part: char| part.is_ascii_alphanumeric() || !part.is_ascii();
             !character.is_control()
                 && !character.is_whitespace()
-                && decomposed.into_iter().all(|part| is_letter(part) && !is_like_separator(part))
+                && decomposed
+                    .into_iter()
+                    .all(|part| is_letter(part) && !is_like_separator(part))
         }
     }
 }
@@ -503,15 +505,17 @@ mod tests {
     #[test]
     fn folding_is_as_coarse_as_full_case_folding() {
         for character in '\0'..=char::MAX {
-            let folded = fold(&format!("x{character}x"));
+            let own = String::from(character);
             for mapped in [
                 character.to_lowercase().collect::<String>(),
                 character.to_uppercase().collect(),
                 std::iter::once(character).nfkc().collect(),
                 std::iter::once(character).nfkd().collect(),
             ] {
-                let mapped = fold(&format!("x{mapped}x"));
-                assert_eq!(folded, mapped, "U+{:04X}", u32::from(character));
+                if mapped != own {
+                    let (own, mapped) = (fold(&format!("x{own}x")), fold(&format!("x{mapped}x")));
+                    assert_eq!(own, mapped, "U+{:04X}", u32::from(character));
+                }
             }
         }
     }

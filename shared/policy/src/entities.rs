@@ -186,9 +186,7 @@ impl Vocabulary {
 
     /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
     fn endpoint(&self, path: Option<&PlainPath>, host: Option<&Host>, named: &Named) -> Entity {
-        let hosts = host
-            .map(Host::as_str)
-            .filter(|host| named.hosts.contains(*host));
+        let hosts = host.map(Host::as_str).filter(|host| named.hosts.contains(*host));
         let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
         let paths = path.into_iter().flat_map(|path| named.paths_around(path));
         let paths = paths.map(|path| uid(&self.path, path.to_owned()));
@@ -238,11 +236,7 @@ impl std::fmt::Debug for Vocabulary {
 
 /// Refuses a request of which policies want to know something that cannot be read for certain. Cedar only knows
 /// attributes that are there or not; if what cannot be read were not there, a client could choose which rules apply.
-fn check_readable(
-    request: &RequestFacts<'_>,
-    path: Option<&PlainPath>,
-    named: &Named,
-) -> Result<(), Denial> {
+fn check_readable(request: &RequestFacts<'_>, path: Option<&PlainPath>, named: &Named) -> Result<(), Denial> {
     match path {
         None if named.go_by_paths() => return Err(Denial::PathNotPlain),
         None => {}

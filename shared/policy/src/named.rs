@@ -59,12 +59,14 @@ impl Named {
                     .any(|other| of.is_within(other) && other.may_be_within(named))
         };
         let mut seen = self.paths.iter().filter(|(_, named)| of.may_be_within(named));
-        seen.find(|(_, named)| !is_spelt(named)).map(|(id, _)| id.as_str())
+        seen.find(|(_, named)| !is_spelt(named))
+            .map(|(id, _)| id.as_str())
     }
 
     /// Pairs of paths of which some servers see the first in the second.
     pub(crate) fn confusable_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let seen_in = |path: &PlainPath, other: &PlainPath| path.may_be_within(other) && !path.is_within(other);
+        let seen_in =
+            |path: &PlainPath, other: &PlainPath| path.may_be_within(other) && !path.is_within(other);
         self.paths.iter().flat_map(move |(id, path)| {
             let others = self.paths.iter().filter(move |(_, other)| seen_in(path, other));
             others.map(move |(other, _)| (id.as_str(), other.as_str()))

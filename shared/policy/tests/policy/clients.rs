@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{
-    Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress,
-};
+use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
     Verifier,

@@ -3,9 +3,7 @@
 use std::net::IpAddr;
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{
-    Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress,
-};
+use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
 use pki::{CertificateBuilder, GeneralName};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, forbidden_by, permit_when};
@@ -316,7 +314,10 @@ fn an_unreadable_source_address_is_refused_where_policies_ask_for_it() {
     for (value, decision) in [
         (Some(&b"\xff, 192.0.2.7"[..]), allowed_by("p")),
         (Some(b"\xff, 198.51.100.7"), forbidden_by("f")),
-        (Some(b"unknown"), PolicyDecision::Deny(Denial::SourceAddressUnclear)),
+        (
+            Some(b"unknown"),
+            PolicyDecision::Deny(Denial::SourceAddressUnclear),
+        ),
         (None, allowed_by("p")),
     ] {
         asked.request.source_address = SourceAddress::from_forwarded_for(value);
@@ -358,7 +359,12 @@ fn a_look_alike_of_a_named_path_is_refused() {
                 "{path}: {text}"
             );
         }
-        for path in ["/", "/administration", "/K%C3%A4se/Stra%C3%9Fe", "/v1/things:cancel"] {
+        for path in [
+            "/",
+            "/administration",
+            "/K%C3%A4se/Stra%C3%9Fe",
+            "/v1/things:cancel",
+        ] {
             assert_eq!(
                 Asked::by(&client, "GET", path).decide(&policies),
                 allowed_by("p"),
@@ -382,7 +388,10 @@ fn spellings_that_policies_name_are_decided_by_name_with_a_warning() {
         @id(\"g\") forbid (principal, action, resource in Path::\"/Admin\");";
     let policies = Policies::parse(text, "t").unwrap();
     for (path, id) in [("/admin", "f"), ("/Admin/x", "g")] {
-        assert_eq!(Asked::by(&client, "GET", path).decide(&policies), forbidden_by(id));
+        assert_eq!(
+            Asked::by(&client, "GET", path).decide(&policies),
+            forbidden_by(id)
+        );
     }
     let decision = Asked::by(&client, "GET", "/aDMIN").decide(&policies);
     assert!(
@@ -391,7 +400,9 @@ fn spellings_that_policies_name_are_decided_by_name_with_a_warning() {
     );
     let warnings: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
     assert!(
-        warnings.iter().any(|warning| warning.contains("`/Admin` for a path in `/admin`")),
+        warnings
+            .iter()
+            .any(|warning| warning.contains("`/Admin` for a path in `/admin`")),
         "{warnings:?}"
     );
 }
@@ -408,7 +419,11 @@ fn a_raw_path_alone_needs_a_plain_one() {
         ("/%61dmin", PolicyDecision::Deny(Denial::PathNotPlain)),
         ("//admin", PolicyDecision::Deny(Denial::PathNotPlain)),
     ] {
-        assert_eq!(Asked::by(&client, "GET", path).decide(&policies), decision, "{path}");
+        assert_eq!(
+            Asked::by(&client, "GET", path).decide(&policies),
+            decision,
+            "{path}"
+        );
     }
 }
 
