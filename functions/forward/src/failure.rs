@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use alb_mtls_http::address::AddressClass;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
-
-use crate::upstream::ForbiddenAddress;
 
 /// Why there is no answer of the upstream to hand back.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,12 +30,12 @@ pub(crate) enum Failure {
     #[error("the upstream's name cannot be resolved: {0}")]
     Name(String),
     /// The upstream's name leads to an address that no upstream may have.
-    #[error("the upstream's name leads to {address}, {reason}")]
+    #[error("the upstream's name leads to {address}, {class}")]
     Address {
         /// The address.
         address: std::net::IpAddr,
-        /// What is wrong with it.
-        reason: ForbiddenAddress,
+        /// Class that it is forbidden for.
+        class: AddressClass,
     },
     /// Nothing listens there.
     #[error("the upstream refused the connection: {0}")]

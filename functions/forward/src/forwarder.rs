@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_http::host::{RequestHost, UnreadableHost};
 use alb_mtls_identity::IdentityHeaders;
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
@@ -21,7 +22,7 @@ use crate::headers;
 use crate::hop::{Hop, Repeat, waiting_until};
 use crate::invoke::Invoker;
 use crate::response;
-use crate::routes::{Access, HostHeader, has_several_hosts};
+use crate::routes::{Access, HostHeader};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::upstream::{Function, Server, Upstream};
@@ -107,8 +108,9 @@ impl Forwarder {
     pub(crate) async fn forward(&self, request: Request<Body>) -> Response<Body> {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
-        let upstream = self.settings.routes.upstream(&parts.headers, parts.uri.path());
-        match self.answer(&parts, body, upstream).await {
+        let host = RequestHost::from_parts(&parts);
+        let upstream = self.settings.routes.upstream(&host, parts.uri.path());
+        match self.answer(&parts, &host, body, upstream).await {
             Ok(response) => response,
             Err(failure) => {
                 log(&failure, &parts, upstream, started.elapsed());
@@ -120,6 +122,7 @@ impl Forwarder {
     async fn answer(
         &self,
         parts: &Parts,
+        host: &RequestHost,
         body: Body,
         upstream: Option<&Upstream>,
     ) -> Result<Response<Body>, Failure> {
@@ -128,7 +131,7 @@ impl Forwarder {
         {
             return self.key_set(assertions, parts).await;
         }
-        if has_several_hosts(&parts.headers) {
+        if *host == RequestHost::Unreadable(UnreadableHost::Repeated) {
             return Err(Failure::SeveralHosts);
         }
         let upstream = upstream.ok_or(Failure::NoRoute)?;
@@ -235,7 +238,15 @@ impl PublicRequests for Forwarder {
         self.assertions
             .as_ref()
             .is_some_and(|assertions| assertions.jwks_path() == path)
-            || self.settings.routes.access(&request.headers, path) == Access::Public
+            || self
+                .settings
+                .routes
+                .access(&RequestHost::from_parts(request), path)
+                == Access::Public
+    }
+
+    fn goes_by_host(&self) -> bool {
+        self.settings.routes.go_by_host()
     }
 }
 

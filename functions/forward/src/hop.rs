@@ -243,9 +243,9 @@ fn classify(error: &(dyn Error + 'static)) -> Failure {
         } else if let Some(error) = cause.downcast_ref::<ResolveError>() {
             return match error {
                 ResolveError::LookUp(error) => Failure::Name(error.to_string()),
-                ResolveError::Forbidden { address, reason } => Failure::Address {
+                ResolveError::Forbidden { address, class } => Failure::Address {
                     address: *address,
-                    reason: *reason,
+                    class: *class,
                 },
             };
         } else if cause.is::<rustls::Error>() {

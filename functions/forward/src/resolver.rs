@@ -5,10 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use alb_mtls_http::address::AddressClass;
 use hyper_util::client::legacy::connect::dns::Name;
 use tower::Service;
 
-use crate::upstream::{self, ForbiddenAddress};
+use crate::upstream;
 
 /// Looks names up with the system's resolver and hands out only addresses that were checked: the connection is made
 /// to one of them, with no second look-up in between.
@@ -20,11 +21,8 @@ pub(crate) struct CheckingResolver;
 pub(crate) enum ResolveError {
     #[error("{0}")]
     LookUp(#[source] io::Error),
-    #[error("{address}: {reason}")]
-    Forbidden {
-        address: IpAddr,
-        reason: ForbiddenAddress,
-    },
+    #[error("{address} is {class}")]
+    Forbidden { address: IpAddr, class: AddressClass },
 }
 
 impl Service<Name> for CheckingResolver {
@@ -51,7 +49,7 @@ impl Service<Name> for CheckingResolver {
 fn checked(addresses: Vec<SocketAddr>) -> Result<std::vec::IntoIter<SocketAddr>, ResolveError> {
     for address in &addresses {
         let address = address.ip();
-        upstream::check(address).map_err(|reason| ResolveError::Forbidden { address, reason })?;
+        upstream::check(address).map_err(|class| ResolveError::Forbidden { address, class })?;
     }
     Ok(addresses.into_iter())
 }

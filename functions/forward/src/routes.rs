@@ -1,11 +1,10 @@
 //! Which upstream takes a request, and whether it takes it without a certificate.
 
-use std::borrow::Cow;
 use std::str::FromStr;
 
+use alb_mtls_http::host::{Host, InvalidHost, RequestHost};
 use alb_mtls_http::path::PlainPath;
-use http::header::{HOST, HeaderMap};
-use percent_encoding::percent_decode_str;
+use http::uri::PathAndQuery;
 
 use crate::upstream::{InvalidUpstream, Upstream};
 
@@ -37,8 +36,10 @@ pub(crate) struct Routes {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Route {
-    host: Option<String>,
+    host: Option<Host>,
     prefix: String,
+    /// The prefix for comparison; there when some route is public.
+    plain: Option<PlainPath>,
     access: Access,
     upstream: Upstream,
 }
@@ -54,10 +55,25 @@ pub(crate) enum InvalidRoutes {
     Repeated(String),
     #[error("an upstream in each route as long as FORWARD_UPSTREAM is not set, and `{0}` has none")]
     NoUpstream(String),
-    #[error("public prefixes that all servers read alike, and `{0}` has an unusual character")]
+    #[error("hosts such as `api.example.org` without a port, and in `{0}` {1}")]
+    Host(String, InvalidHost),
+    #[error("prefixes without `*`, and `{0}` has one: a prefix covers everything below it")]
+    Wildcard(String),
+    #[error(
+        "prefixes that all servers read alike where any route is public, and `{0}` has an unusual character"
+    )]
     PublicPrefix(String),
     #[error(
-        "a public host apart from its upstream's other routes only with FORWARD_HOST=keep: in `{0}` the upstream could not tell the hosts apart"
+        "public routes that can be reached, and `{public}` is closed by `{closing}`: some servers take one for the other"
+    )]
+    NeverPublic {
+        /// The public route.
+        public: String,
+        /// The route that closes it.
+        closing: String,
+    },
+    #[error(
+        "a host apart from others of its upstream, of which some are public, only with FORWARD_HOST=keep: in `{0}` the upstream could not tell the hosts apart"
     )]
     PublicHost(String),
 }
@@ -91,11 +107,7 @@ impl Routes {
                 .iter()
                 .any(|other| other.host == route.host && other.prefix == route.prefix)
             {
-                return Err(InvalidRoutes::Repeated(format!(
-                    "{}{}",
-                    route.host.unwrap_or_default(),
-                    route.prefix
-                )));
+                return Err(InvalidRoutes::Repeated(route.to_string()));
             }
             routes.push(route);
         }
@@ -106,6 +118,7 @@ impl Routes {
             routes.push(Route {
                 host: None,
                 prefix: "/".to_owned(),
+                plain: PlainPath::parse("/"),
                 access: Access::Certificate,
                 upstream,
             });
@@ -113,6 +126,7 @@ impl Routes {
         let this = Self {
             routes: sorted(routes),
         };
+        this.check_public_prefixes()?;
         match this.indistinguishable_public_host() {
             Some(route) if host == HostHeader::Upstream => Err(InvalidRoutes::PublicHost(route.to_string())),
             _ => Ok(this),
@@ -142,55 +156,89 @@ impl Routes {
             .any(|upstream| matches!(upstream, Upstream::Server(server) if server.is_tls()))
     }
 
-    /// The upstream for a request, by its raw path; none when no route takes it.
-    pub(crate) fn upstream(&self, headers: &HeaderMap, path: &str) -> Option<&Upstream> {
-        Some(&self.route(host_of(headers).as_deref(), path)?.upstream)
+    /// Whether the host of a request decides which upstream gets it or who may reach it. A public route counts without a
+    /// host too: its upstream may serve several, and a request for none that can be read is one for any of them.
+    pub(crate) fn go_by_host(&self) -> bool {
+        self.routes
+            .iter()
+            .any(|route| route.host.is_some() || route.access == Access::Public)
     }
 
-    /// Whether a request needs a certificate. Only a path that all servers read alike can be public, and only if no
-    /// route that needs a certificate takes it with other capitals or for another host: the upstream might.
-    pub(crate) fn access(&self, headers: &HeaderMap, path: &str) -> Access {
-        let host = host_of(headers);
-        let Some(route) = self.route(host.as_deref(), path) else {
+    /// The upstream for a request, by its host and its raw path; none when no route takes it.
+    pub(crate) fn upstream(&self, host: &RequestHost, path: &str) -> Option<&Upstream> {
+        Some(&self.route(host, path)?.upstream)
+    }
+
+    /// Whether a request needs a certificate. Only a path that all servers read alike can be public, and only if no server
+    /// could take it for one of a route that needs a certificate.
+    pub(crate) fn access(&self, host: &RequestHost, path: &str) -> Access {
+        let Some(route) = self.route(host, path) else {
             return Access::Certificate;
         };
-        if route.access == Access::Certificate || has_several_hosts(headers) {
-            return Access::Certificate;
-        }
-        let Some(plain) = PlainPath::parse(path) else {
+        let (Access::Public, Some(plain)) = (route.access, PlainPath::parse(path)) else {
             return Access::Certificate;
         };
-        let lower_case = plain.decoded().to_ascii_lowercase();
-        let length = decoded(&route.prefix).len();
-        let closed = self.routes.iter().any(|other| {
-            let prefix = decoded(&other.prefix);
-            other.access == Access::Certificate
-                && (other.host.is_none() || other.host == route.host)
-                && prefix.len() > length
-                && is_below(&lower_case, &prefix.to_ascii_lowercase())
-        });
-        if closed {
+        let may_be_within = |other: &Route| {
+            let prefix = other.plain.as_ref();
+            prefix.is_none_or(|prefix| plain.may_be_within(prefix))
+        };
+        if self
+            .routes
+            .iter()
+            .any(|other| other.closes(route) && may_be_within(other))
+        {
             Access::Certificate
         } else {
             Access::Public
         }
     }
 
-    fn route(&self, host: Option<&str>, path: &str) -> Option<&Route> {
+    /// Where hosts decide, a request for none that can be read is one for no route: the gate has refused it before.
+    fn route(&self, host: &RequestHost, path: &str) -> Option<&Route> {
+        if host.named().is_none() && self.go_by_host() {
+            return None;
+        }
         self.routes.iter().find(|route| {
-            route.host.as_deref().is_none_or(|own| host == Some(own)) && is_below(path, &route.prefix)
+            route.host.as_ref().is_none_or(|own| host.named() == Some(own)) && is_below(path, &route.prefix)
         })
     }
 
-    /// A public route for one host whose upstream also serves what is not public.
+    fn check_public_prefixes(&self) -> Result<(), InvalidRoutes> {
+        let mut public = self
+            .routes
+            .iter()
+            .filter(|route| route.access == Access::Public)
+            .peekable();
+        if public.peek().is_none() {
+            return Ok(());
+        }
+        if let Some(route) = self.routes.iter().find(|route| route.plain.is_none()) {
+            return Err(InvalidRoutes::PublicPrefix(route.to_string()));
+        }
+        for route in public {
+            let closes_all = |other: &&Route| match (&route.plain, &other.plain) {
+                (Some(own), Some(closed)) => other.closes(route) && own.may_be_within(closed),
+                _ => false,
+            };
+            if let Some(closing) = self.routes.iter().find(closes_all) {
+                return Err(InvalidRoutes::NeverPublic {
+                    public: route.to_string(),
+                    closing: closing.to_string(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// A public route and one that needs a certificate, at least one of them for one host only, with one upstream.
     fn indistinguishable_public_host(&self) -> Option<&Route> {
         self.routes.iter().find(|route| {
-            let shares_upstream = |other: &&Route| {
-                other.access == Access::Certificate && other.upstream.origin() == route.upstream.origin()
+            let is_apart = |other: &Route| {
+                other.access == Access::Certificate
+                    && other.upstream.origin() == route.upstream.origin()
+                    && (route.host.is_some() || other.host.is_some())
             };
-            route.access == Access::Public
-                && route.host.is_some()
-                && self.routes.iter().any(|other| shares_upstream(&other))
+            route.access == Access::Public && self.routes.iter().any(is_apart)
         })
     }
 }
@@ -208,12 +256,22 @@ impl Route {
         let form = || InvalidRoutes::Form(word.to_owned());
         let start = place.find('/').ok_or_else(form)?;
         let (host, prefix) = place.split_at_checked(start).ok_or_else(form)?;
-        let is_host = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-        if !host.bytes().all(is_host) || prefix.contains(['?', '#']) || !prefix.is_ascii() {
-            return Err(form());
+        let host = match host {
+            "" => None,
+            host => {
+                let invalid = |reason| InvalidRoutes::Host(word.to_owned(), reason);
+                Some(Host::parse(host).map_err(invalid)?)
+            }
+        };
+        if prefix.contains('*') {
+            return Err(InvalidRoutes::Wildcard(word.to_owned()));
         }
-        if access == Access::Public && PlainPath::parse(prefix).is_none() {
-            return Err(InvalidRoutes::PublicPrefix(word.to_owned()));
+        // A prefix that cannot begin a request's target would never match.
+        let is_target = prefix
+            .parse::<PathAndQuery>()
+            .is_ok_and(|target| target.as_str() == prefix && target.query().is_none());
+        if !is_target || !prefix.is_ascii() {
+            return Err(form());
         }
         let upstream = match upstream {
             Some(text) => text
@@ -223,24 +281,33 @@ impl Route {
                 .cloned()
                 .ok_or_else(|| InvalidRoutes::NoUpstream(word.to_owned()))?,
         };
-        let host = (!host.is_empty()).then(|| host.to_ascii_lowercase());
         Ok(Self {
             host,
+            plain: PlainPath::parse(prefix),
             prefix: prefix.to_owned(),
             access,
             upstream,
         })
     }
+
+    /// Whether this route needs a certificate for a part of a public one, or for all of it in another spelling. A public
+    /// route for one host that has the prefix of a route for all hosts is open by the operator's own word.
+    fn closes(&self, public: &Self) -> bool {
+        let is_part = match (&self.plain, &public.plain) {
+            (Some(own), Some(public)) => own.may_be_within(public),
+            _ => true,
+        };
+        self.access == Access::Certificate
+            && (self.host.is_none() || self.host == public.host)
+            && self.prefix != public.prefix
+            && is_part
+    }
 }
 
 impl std::fmt::Display for Route {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            formatter,
-            "{}{}",
-            self.host.as_deref().unwrap_or_default(),
-            self.prefix
-        )
+        let host = self.host.as_ref().map(Host::as_str).unwrap_or_default();
+        write!(formatter, "{host}{}", self.prefix)
     }
 }
 
@@ -257,28 +324,17 @@ fn is_below(path: &str, prefix: &str) -> bool {
     }
 }
 
-/// What a server may take the prefix of a route for, plain or not.
-fn decoded(prefix: &str) -> Cow<'_, str> {
-    percent_decode_str(prefix).decode_utf8_lossy()
-}
-
-/// The host that the client asked for, without the port.
-fn host_of(headers: &HeaderMap) -> Option<String> {
-    let host = headers.get(HOST)?.to_str().ok()?;
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
-    };
-    Some(name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase())
-}
-
-/// With two Host headers, which one counts is a matter of opinion (RFC 9112 §3.2: such a request is invalid).
-pub(crate) fn has_several_hosts(headers: &HeaderMap) -> bool {
-    headers.get_all(HOST).iter().nth(1).is_some()
-}
+#[cfg(test)]
+#[path = "../../../shared/http/tests/models/mod.rs"]
+mod models;
 
 #[cfg(test)]
 mod tests {
+    use alb_mtls_http::host::UnreadableHost;
+    use proptest::prelude::*;
+
+    use super::models::{SERVERS, respelt};
+
     use super::*;
 
     fn routes(text: &str, upstream: Option<&str>) -> Result<Routes, InvalidRoutes> {
@@ -289,8 +345,8 @@ mod tests {
         )
     }
 
-    fn headers(host: &str) -> HeaderMap {
-        HeaderMap::from_iter([(HOST, host.parse().unwrap())])
+    fn host(header: &str) -> RequestHost {
+        RequestHost::from_header(Some(header))
     }
 
     #[test]
@@ -319,7 +375,7 @@ mod tests {
             ("api.example.evil", "/z", "http://default"),
         ] {
             assert_eq!(
-                routes.upstream(&headers(host), path).unwrap().to_string(),
+                routes.upstream(&self::host(host), path).unwrap().to_string(),
                 expected,
                 "{host} {path}"
             );
@@ -329,8 +385,8 @@ mod tests {
     #[test]
     fn what_no_route_takes_has_no_upstream() {
         let routes = routes("/a=http://a", None).unwrap();
-        assert!(routes.upstream(&headers("x"), "/b").is_none());
-        assert_eq!(routes.access(&headers("x"), "/b"), Access::Certificate);
+        assert!(routes.upstream(&host("x"), "/b").is_none());
+        assert_eq!(routes.access(&host("x"), "/b"), Access::Certificate);
     }
 
     #[test]
@@ -352,7 +408,7 @@ mod tests {
             ("/public/%61dmin", Access::Certificate),
             ("/public//admin", Access::Certificate),
         ] {
-            assert_eq!(routes.access(&headers("x"), path), expected, "{path}");
+            assert_eq!(routes.access(&host("x"), path), expected, "{path}");
         }
     }
 
@@ -360,11 +416,11 @@ mod tests {
     fn what_is_closed_is_closed_however_it_is_encoded() {
         let routes = routes("public:/ /a+b=http://app /c%2Bd=http://app", Some("http://app")).unwrap();
         for path in [
-            "/a+b", "/a%2Bb", "/a%2bb/x", "/A%2BB", "/c+d", "/c%2Bd", "/c%2bd/x",
+            "/a+b", "/a%2Bb", "/a%2bb/x", "/A%2BB", "/c+d", "/c%2Bd", "/c%2bd/x", "/a%20b",
         ] {
-            assert_eq!(routes.access(&headers("x"), path), Access::Certificate, "{path}");
+            assert_eq!(routes.access(&host("x"), path), Access::Certificate, "{path}");
         }
-        assert_eq!(routes.access(&headers("x"), "/e%2Bf"), Access::Public);
+        assert_eq!(routes.access(&host("x"), "/e%2Bf"), Access::Public);
     }
 
     #[test]
@@ -374,25 +430,121 @@ mod tests {
             Some("http://app"),
         )
         .unwrap();
-        assert_eq!(routes.access(&headers("docs.example"), "/intro"), Access::Public);
+        assert_eq!(routes.access(&host("docs.example"), "/intro"), Access::Public);
         assert_eq!(
-            routes.access(&headers("docs.example"), "/admin"),
+            routes.access(&host("docs.example"), "/admin"),
             Access::Certificate
         );
-        let mut two = headers("docs.example");
-        two.append(HOST, "app.example".parse().unwrap());
-        assert_eq!(routes.access(&two, "/intro"), Access::Certificate);
+        let unreadable = RequestHost::Unreadable(UnreadableHost::Repeated);
+        assert_eq!(routes.access(&unreadable, "/intro"), Access::Certificate);
+    }
+
+    #[test]
+    fn a_closed_route_is_closed_for_every_look_alike() {
+        let routes = routes("public:/docs /docs/keys /docs/secrets", Some("http://app")).unwrap();
+        for path in [
+            "/docs/keys",
+            "/docs/KEYS",
+            "/docs/(S(x))/keys",
+            "/docs/keys::$DATA",
+            "/docs/keys:$i30:$INDEX_ALLOCATION/x",
+            "/docs/%E2%84%AAeys",
+            "/docs/%C5%BFecrets",
+            "/docs/%EF%BC%8E%EF%BC%8E/keys",
+            "/docs/keys%C2%A0",
+            "/docs/keys%E2%80%8B",
+            "/docs/ke%CC%81ys",
+            "/docs/SECRET~1",
+            "/docs/keys+",
+        ] {
+            assert_eq!(routes.access(&host("x"), path), Access::Certificate, "{path}");
+        }
+        for path in ["/docs", "/docs/K%C3%A4se", "/docs/keys-of-cars", "/docs/v1/a:b"] {
+            assert_eq!(routes.access(&host("x"), path), Access::Public, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_read_is_for_no_route() {
+        let unclear = [
+            RequestHost::Absent,
+            RequestHost::Unreadable(UnreadableHost::Repeated),
+            host("admin.example.org:abc"),
+            host("x@admin.example.org"),
+        ];
+        for text in [
+            "public:/status admin.example.org/",
+            "public:/status",
+            "a.example/",
+        ] {
+            let routes = routes(text, Some("http://app")).unwrap();
+            assert!(routes.go_by_host(), "{text}");
+            for unclear in &unclear {
+                assert!(routes.upstream(unclear, "/status").is_none(), "{text} {unclear}");
+                assert_eq!(routes.access(unclear, "/status"), Access::Certificate, "{text}");
+            }
+        }
+        let routes = routes("/a=http://a", Some("http://app")).unwrap();
+        assert!(!routes.go_by_host() && routes.upstream(&unclear[0], "/a").is_some());
+    }
+
+    #[test]
+    fn a_dot_at_the_end_of_a_host_is_the_same_host() {
+        for text in [
+            "public:/status admin.example.org./",
+            "public:/status ADMIN.example.org/",
+        ] {
+            let routes = routes(text, Some("http://app")).unwrap();
+            for header in [
+                "admin.example.org",
+                "admin.example.org.",
+                "admin.example.org.:443",
+            ] {
+                assert_eq!(
+                    routes.access(&host(header), "/status"),
+                    Access::Certificate,
+                    "{text} {header}"
+                );
+            }
+            assert_eq!(routes.access(&host("www.example.org"), "/status"), Access::Public);
+        }
     }
 
     #[test]
     fn a_public_host_needs_an_upstream_that_can_tell_it_apart() {
         let upstream: Upstream = "http://app".parse().unwrap();
-        let parse = |host| Routes::parse("public:docs.example/", Some(upstream.clone()), host);
-        parse(HostHeader::Keep).unwrap();
-        assert!(matches!(
-            parse(HostHeader::Upstream),
-            Err(InvalidRoutes::PublicHost(_))
-        ));
+        for text in ["public:docs.example/", "public:/status admin.example/"] {
+            let parse = |host| Routes::parse(text, Some(upstream.clone()), host);
+            parse(HostHeader::Keep).unwrap();
+            assert!(matches!(
+                parse(HostHeader::Upstream),
+                Err(InvalidRoutes::PublicHost(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn a_public_route_that_another_closes_altogether_is_refused() {
+        for text in [
+            "public:/Docs /docs",
+            "public:/docs/ /docs",
+            "public:/docs /docs/",
+            "public:/a+b /a%2Bb",
+            "public:x.example/Admin /admin",
+            "public:/k%C3%A4se /k%C3%84se",
+        ] {
+            let error = routes(text, Some("http://app")).unwrap_err();
+            assert!(
+                matches!(error, InvalidRoutes::NeverPublic { .. }),
+                "{text}: {error}"
+            );
+        }
+        for text in [
+            "public:x.example/admin /admin",
+            "public:/docs /docs/keys public:/docs/keys/x",
+        ] {
+            routes(text, Some("http://app")).unwrap();
+        }
     }
 
     #[test]
@@ -406,9 +558,40 @@ mod tests {
             ("/a=", Some("http://app")),
             ("public:/a/../b", Some("http://app")),
             ("a.example/x A.example/x", Some("http://app")),
+            ("a.example./x a.example/x", Some("http://app")),
+            ("*.example/x", Some("http://app")),
+            ("a..example/x", Some("http://app")),
+            ("user@a.example/x", Some("http://app")),
+            ("127.1/x", Some("http://app")),
+            ("/api/*", Some("http://app")),
+            ("/a<b", Some("http://app")),
+            ("public:/a(b)", Some("http://app")),
+            ("public:/ /%61dmin", Some("http://app")),
         ] {
             let error = routes(text, upstream).unwrap_err().to_string();
             assert!(error.contains('`') && !error.contains('\n'), "{error}");
+        }
+    }
+
+    const CLOSED: &[&str] = &["/docs/keys", "/docs/keys/x", "/docs/administration", "/docs/a+b"];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(10_000) })]
+
+        #[test]
+        fn nothing_that_a_server_reads_as_closed_is_public((path, spelling) in respelt(CLOSED)) {
+            let routes = routes(
+                "public:/docs /docs/keys /docs/administration /docs/a+b",
+                Some("http://app"),
+            )
+            .unwrap();
+            prop_assert_eq!(routes.access(&host("x"), path), Access::Certificate);
+            for (server, read) in SERVERS {
+                if read(path) == read(&spelling) {
+                    let access = routes.access(&host("x"), &spelling);
+                    prop_assert_eq!(access, Access::Certificate, "{} reads {} as {}", server, &spelling, path);
+                }
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ table! {
     UPSTREAM, "FORWARD_UPSTREAM", Absent("none"),
         "where requests go that no route takes: `http(s)://host[:port][/base]`, or `lambda:function[:alias]` with a name or an ARN; required without FORWARD_ROUTES";
     ROUTES, "FORWARD_ROUTES", Absent("none"),
-        "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without";
+        "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without. With a host or `public:`, a request without a readable Host header is answered with 400";
     HOST, "FORWARD_HOST", Value("keep"),
         "`keep`: the upstream sees the Host header of the client; `upstream`: that of its own URL";
     IDENTITY, "FORWARD_IDENTITY", Value("verify-mode,rfc9440"),

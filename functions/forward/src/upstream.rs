@@ -1,9 +1,10 @@
 //! Upstreams, as settings name them, and the addresses that none may have.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use alb_mtls_http::address::AddressClass;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
@@ -44,20 +45,9 @@ pub(crate) enum InvalidUpstream {
     #[error("a URL without query and fragment")]
     QueryOrFragment,
     #[error("a host that is not {0}")]
-    Address(ForbiddenAddress),
+    Address(AddressClass),
     #[error("a function such as `lambda:name`, `lambda:name:alias` or `lambda:` and its ARN")]
     NotFunction,
-}
-
-/// Why no upstream may be at an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ForbiddenAddress {
-    #[error("a link-local address, where cloud metadata and credentials are served")]
-    LinkLocal,
-    #[error("an address of the EC2 metadata service")]
-    Metadata,
-    #[error("an address that no single host has")]
-    NoHost,
 }
 
 impl Upstream {
@@ -248,36 +238,15 @@ fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Refuses the addresses at which no upstream is: private ones are the normal case, but a name that leads to the
-/// metadata services would hand their credentials to any client.
-pub(crate) fn check(address: IpAddr) -> Result<(), ForbiddenAddress> {
-    let is_no_host = match address {
-        IpAddr::V4(address) => address.is_unspecified() || address.is_multicast() || address.is_broadcast(),
-        IpAddr::V6(address) => address.is_unspecified() || address.is_multicast(),
-    };
-    match (address, address.to_canonical()) {
-        _ if is_no_host => Err(ForbiddenAddress::NoHost),
-        (_, IpAddr::V4(address)) if address.is_link_local() => Err(ForbiddenAddress::LinkLocal),
-        (IpAddr::V6(address), _) if address.is_unicast_link_local() => Err(ForbiddenAddress::LinkLocal),
-        (IpAddr::V6(address), _) if is_metadata(address) => Err(ForbiddenAddress::Metadata),
-        (IpAddr::V6(address), _) => match embedded_ipv4(address) {
-            Some(embedded) => check(embedded),
-            None => Ok(()),
-        },
-        _ => Ok(()),
-    }
-}
-
-/// `fd00:ec2::/32`: instance metadata, time, DNS and container credentials over IPv6.
-fn is_metadata(address: Ipv6Addr) -> bool {
-    matches!(address.segments(), [0xfd00, 0x0ec2, ..])
-}
-
-/// The IPv4 address behind a translator's prefix (RFC 6052 §2.1).
-fn embedded_ipv4(address: Ipv6Addr) -> Option<IpAddr> {
-    match address.octets() {
-        [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] => Some(IpAddr::from([a, b, c, d])),
-        _ => None,
+/// Checks an address for an upstream: private ones are the normal case, but a name that leads to the metadata services
+/// would hand their credentials to any client.
+///
+/// # Errors
+/// The class of an address at which no upstream is.
+pub(crate) fn check(address: IpAddr) -> Result<(), AddressClass> {
+    match AddressClass::classify(address) {
+        AddressClass::Public | AddressClass::Private => Ok(()),
+        class @ (AddressClass::NoHost | AddressClass::LinkLocal | AddressClass::Metadata) => Err(class),
     }
 }
 
@@ -313,7 +282,13 @@ mod tests {
             "fd00:ec2::254",
             "fd00:ec2::23",
             "64:ff9b::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00:808:808",
+            "64:ff9b:1::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "2001:0:101:101::5601:5601",
+            "::169.254.169.254",
             "0.0.0.0",
+            "0.0.0.1",
             "::",
             "224.0.0.1",
             "255.255.255.255",

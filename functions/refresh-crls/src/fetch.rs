@@ -1,9 +1,9 @@
 //! Fetching over HTTP: one request, no redirects, a checked address, limits on size and time.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use alb_mtls_http::address;
+use alb_mtls_http::address::{self, AddressClass};
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -59,8 +59,7 @@ impl Fetcher<'_> {
             .map_err(|error| Failure::Unreachable(format!("`{}`: {error}", location.host)))?
             .collect();
         for address in &addresses {
-            address::check(address.ip(), self.private_networks)
-                .map_err(|error| Failure::Refused(error.to_string()))?;
+            check(address.ip(), self.private_networks)?;
         }
         TcpStream::connect(addresses.as_slice())
             .await
@@ -113,6 +112,27 @@ impl Fetcher<'_> {
     }
 }
 
+/// Checks every reading of an address; `private` are the networks that may be reached although they are not public.
+fn check(address: IpAddr, private: &[IpNet]) -> Result<(), Failure> {
+    for reading in address::readings(address) {
+        let class = AddressClass::classify_reading(reading);
+        let remedy = match class {
+            AddressClass::Public => continue,
+            AddressClass::Private if private.iter().any(|network| network.contains(&reading)) => continue,
+            AddressClass::Private => {
+                ": list its network in CRL_PRIVATE_NETWORKS if a CRL is to be fetched there"
+            }
+            AddressClass::NoHost | AddressClass::LinkLocal | AddressClass::Metadata => "",
+        };
+        let read_as = match reading == address {
+            true => String::new(),
+            false => format!(" stands for {reading}, which"),
+        };
+        return Err(Failure::Refused(format!("{address}{read_as} is {class}{remedy}")));
+    }
+    Ok(())
+}
+
 fn check_answer<B>(response: &Response<B>) -> Result<(), Failure> {
     let status = response.status();
     if status == StatusCode::OK {
@@ -136,4 +156,57 @@ fn check_answer<B>(response: &Response<B>) -> Result<(), Failure> {
 fn shown_target(headers: &HeaderMap) -> String {
     let target = headers.get(LOCATION).map_or(&b""[..], |value| value.as_bytes());
     target.escape_ascii().to_string().chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(address: &str, private: &[&str]) -> Option<String> {
+        let private: Vec<IpNet> = private.iter().map(|network| network.parse().unwrap()).collect();
+        check(address.parse().unwrap(), &private)
+            .err()
+            .map(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_private_address_needs_its_network_in_the_list() {
+        assert_eq!(refusal("1.1.1.1", &[]), None);
+        assert_eq!(refusal("64:ff9b::1.1.1.1", &[]), None);
+        for (address, network) in [
+            ("10.1.2.3", "10.1.0.0/16"),
+            ("::ffff:10.1.2.3", "10.1.0.0/16"),
+            ("64:ff9b::10.1.2.3", "10.1.0.0/16"),
+            ("2002:a01:203::1", "10.1.0.0/16"),
+            ("fd12::1", "fd12::/64"),
+            ("::1", "::1/128"),
+        ] {
+            assert_eq!(refusal(address, &[network]), None, "{address}");
+            let refusal = refusal(address, &["192.168.0.0/16"]).unwrap();
+            assert!(refusal.contains("CRL_PRIVATE_NETWORKS"), "{refusal}");
+        }
+        // Both the prefix of the translator and the network behind it.
+        let networks = ["10.1.0.0/16", "64:ff9b:1::/48"];
+        assert_eq!(refusal("64:ff9b:1::10.1.2.3", &networks), None);
+        for network in networks {
+            assert!(refusal("64:ff9b:1::10.1.2.3", &[network]).is_some(), "{network}");
+        }
+    }
+
+    #[test]
+    fn a_list_does_not_open_metadata_services() {
+        for (address, words) in [
+            ("169.254.169.254", "169.254.169.254 is a link-local address"),
+            ("fd00:ec2::254", "is an address of the EC2 metadata service"),
+            (
+                "64:ff9b:1:a9fe:a9:fe00:808:808",
+                "stands for 169.254.169.254, which is a link-local address",
+            ),
+            ("0.0.0.0", "is an address that no single host has"),
+        ] {
+            let refusal = refusal(address, &["0.0.0.0/0", "::/0"]).unwrap();
+            assert!(refusal.contains(words), "{refusal}");
+            assert!(!refusal.contains("CRL_PRIVATE_NETWORKS"), "{refusal}");
+        }
+    }
 }

@@ -1,14 +1,12 @@
 //! What policies say about a request, and what the shadow set would have said.
 
+use alb_mtls_http::host::RequestHost;
 pub use alb_mtls_policy::ShadowDifference;
-use alb_mtls_policy::{
-    Facts, Policies, PolicyDecision, Principal, RequestFacts, Standing, last_forwarded_address,
-};
+use alb_mtls_policy::{Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress, Standing};
 use alb_mtls_trust::Snapshot;
 use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
-use http::HeaderName;
-use http::header::HOST;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 
 use crate::ingress::Ingress;
 use crate::opinion::{Active, Asked, Opinion};
@@ -95,21 +93,10 @@ fn decide(policies: &Policies, asked: Asked<'_>) -> PolicyDecision {
         request: RequestFacts {
             method: request.method.as_str(),
             path: request.uri.path(),
-            host: only_host(request),
+            host: &RequestHost::from_parts(request),
             target_group: ingress.and_then(|ingress| ingress.target_group.as_deref()),
-            source_address: addresses
-                .and_then(|value| value.to_str().ok())
-                .and_then(last_forwarded_address),
+            source_address: SourceAddress::from_forwarded_for(addresses.map(HeaderValue::as_bytes)),
         },
         now,
     })
-}
-
-/// With two Host headers nobody knows which one the service behind goes by.
-fn only_host(request: &Parts) -> Option<&str> {
-    let mut hosts = request.headers.get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => host.to_str().ok(),
-        _ => None,
-    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alb_mtls_http::host::{Host, RequestHost};
 use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
 use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
@@ -43,6 +44,10 @@ pub struct Gate {
 pub trait PublicRequests: Send + Sync + std::fmt::Debug {
     /// Whether this request passes as nobody, whatever certificate comes with it.
     fn is_public(&self, request: &Parts) -> bool;
+
+    /// Returns whether the host of a request decides something here, such as who may see what. Then a request whose host
+    /// is absent or cannot be read is refused in every mode: it is not one for another host.
+    fn goes_by_host(&self) -> bool;
 }
 
 /// What the gate decided.
@@ -175,7 +180,8 @@ impl Gate {
     async fn decide_by(&self, request: &Parts, edge: Edge, now: Timestamp) -> Judgement {
         let started = Instant::now();
         let mut findings = Findings::default();
-        let verdict = self.judge(request, edge, now, &mut findings).await;
+        let host = RequestHost::from_parts(request);
+        let verdict = self.judge(request, &host, edge, now, &mut findings).await;
         let verdict = self.check_token(request, verdict, now, &mut findings).await;
         let verdict = self.ask_policies(request, verdict, now, &mut findings).await;
         findings.shadow = self.compare_with_shadow(request, &verdict, &findings, now);
@@ -192,7 +198,15 @@ impl Gate {
             },
             Err(refusal) => (Decision::Refuse(refusal), None),
         };
-        self.record(request, &decision, overruled.as_ref(), &findings, now, started);
+        self.record(
+            request,
+            &host,
+            &decision,
+            overruled.as_ref(),
+            &findings,
+            now,
+            started,
+        );
         Judgement {
             decision,
             snapshot: findings.snapshot,
@@ -214,6 +228,7 @@ impl Gate {
             snapshot: None,
             is_remembered: false,
             method: "",
+            host: None,
             path: "",
             alb_trace_id: None,
             ingress: Some(ingress),
@@ -226,6 +241,7 @@ impl Gate {
     async fn judge(
         &self,
         request: &Parts,
+        host: &RequestHost,
         edge: Edge,
         now: Timestamp,
         findings: &mut Findings,
@@ -235,12 +251,13 @@ impl Gate {
         if matches!(edge, Edge::LoadBalancer) && is_health_check(request, ingress) {
             return Ok(Verdict::HealthCheck);
         }
-        if self
-            .public
-            .as_ref()
-            .is_some_and(|public| public.is_public(request))
-        {
-            return Ok(Verdict::Public);
+        if let Some(public) = &self.public {
+            if public.goes_by_host() && host.named().is_none() {
+                return Err(Refusal::HostUnclear(host.clone()));
+            }
+            if public.is_public(request) {
+                return Ok(Verdict::Public);
+            }
         }
         let presented = match edge {
             Edge::LoadBalancer => self.settings.header_of(&request.headers)?,
@@ -436,9 +453,14 @@ impl Gate {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, and each is a fact of one decision"
+    )]
     fn record(
         &self,
         request: &Parts,
+        host: &RequestHost,
         decision: &Decision,
         overruled: Option<&Refusal>,
         findings: &Findings,
@@ -474,6 +496,7 @@ impl Gate {
             snapshot: findings.snapshot.as_deref(),
             is_remembered: findings.is_remembered,
             method: request.method.as_str(),
+            host: host.named().map(Host::as_str),
             path: shortened(request.uri.path()),
             alb_trace_id: trace_id.and_then(|value| value.to_str().ok()),
             ingress,

@@ -121,21 +121,38 @@ mod tests {
         fn is_public(&self, request: &Parts) -> bool {
             request.uri.path() == "/status"
         }
+
+        fn goes_by_host(&self) -> bool {
+            true
+        }
     }
 
     /// The status, and the headers that the service behind the gate saw.
     async fn ask(path: &str, target_group: &str) -> (StatusCode, String) {
+        ask_with_hosts(path, target_group, &["gate.example"], &[]).await
+    }
+
+    async fn ask_with_hosts(
+        path: &str,
+        target_group: &str,
+        hosts: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (StatusCode, String) {
         let settings = [
             ("MTLS_ANCHORS", "file:/nowhere"),
             ("MTLS_TARGET_GROUPS", "arn:served"),
         ];
-        let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = settings.iter().chain(variables);
+        let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let gate =
             Gate::new(Settings::from_variables(settings).unwrap()).with_public_requests(Arc::new(Status));
         let inner = service_fn(async |request: Request<()>| {
             Ok::<_, Infallible>(Response::new(format!("{:?}", request.headers())))
         });
-        let mut request = Request::builder().uri(path).header("host", "gate.example");
+        let mut request = Request::builder().uri(path);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
         for name in [
             "x-amzn-mtls-clientcert",
             "X-Amzn-Mtls-Clientcert-Subject",
@@ -163,6 +180,28 @@ mod tests {
             (StatusCode::OK, r#"{"host": "gate.example"}"#.to_owned())
         );
         assert_eq!(ask("/status/", "arn:served").await.0, StatusCode::UNAUTHORIZED);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_cannot_be_read_is_refused_in_every_mode() {
+        for mode in ["enforce", "optional", "report"] {
+            for path in ["/status", "/"] {
+                for hosts in [
+                    &[][..],
+                    &[""],
+                    &["gate.example:abc"],
+                    &["x@gate.example"],
+                    &["gate.example", "gate.example"],
+                ] {
+                    let (status, _) = ask_with_hosts(path, "arn:served", hosts, &[("MTLS_MODE", mode)]).await;
+                    assert_eq!(status, StatusCode::BAD_REQUEST, "{mode} {path} {hosts:?}");
+                }
+            }
+        }
+        for host in ["GATE.example:443", "gate.example.", "[::1]", "192.0.2.1"] {
+            let (status, _) = ask_with_hosts("/status", "arn:served", &[host], &[]).await;
+            assert_eq!(status, StatusCode::OK, "{host}");
+        }
     }
 
     #[tokio::test]

@@ -68,6 +68,9 @@ pub struct DecisionRecord<'a> {
     pub cache_hit: bool,
     /// Method of the request.
     pub method: &'a str,
+    /// Host of the request as routes and policies read it; absent when there is none that can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<&'a str>,
     /// Path of the request as sent, at most 1,024 bytes of it.
     pub path: &'a str,
     /// The load balancer's trace id, as in its access log.
@@ -245,6 +248,7 @@ mod tests {
             trust_version: None,
             cache_hit: false,
             method: "GET",
+            host: Some("api.example.org"),
             path,
             alb_trace_id: None,
             function_request_id: None,

@@ -1,5 +1,6 @@
 //! Refusals: exact in the record, vague to the client.
 
+use alb_mtls_http::host::RequestHost;
 use alb_mtls_token::{TokenReason, TokenRejection};
 use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
@@ -22,6 +23,9 @@ pub enum Refusal {
     /// Not an HTTP request that can be served.
     #[error("{0}")]
     NotServable(String),
+    /// The host decides something, and the request names none that can be read.
+    #[error("{0}, and routes go by hosts")]
+    HostUnclear(RequestHost),
     /// There is no trust material to decide with.
     #[error("there is no trust material: {0}")]
     NoTrustMaterial(String),
@@ -114,6 +118,14 @@ const NOT_SERVABLE: GateReason = GateReason {
     remedy: "look at the explanation in the record: the client or a test event is malformed",
 };
 
+const HOST_UNCLEAR: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "host_unclear",
+    status: StatusCode::BAD_REQUEST,
+    meaning: "routes or policies go by hosts, and the request has no Host header that can be read, or several",
+    remedy: "look at the explanation in the record: an attempt to get around a rule, or a malformed client",
+};
+
 const NO_TRUST_MATERIAL: GateReason = GateReason {
     code: ReasonCode::UnmappedConnectionError,
     detail: "no_trust_material",
@@ -169,6 +181,7 @@ const NOT_PERMITTED: GateReason = policy(
 pub const GATE_REASONS: &[GateReason] = &[
     TARGET_GROUP,
     NOT_SERVABLE,
+    HOST_UNCLEAR,
     NO_TRUST_MATERIAL,
     CERTIFICATE_SOURCE,
     token(TokenReason::Missing),
@@ -198,13 +211,18 @@ pub const GATE_REASONS: &[GateReason] = &[
     ),
     policy(
         "policy_path_not_plain",
-        "a policy names a path, and the path of the request can be read in more than one way",
+        "a policy goes by paths, and the path of the request can be read in more than one way",
         "an attempt to get around a rule, or a client that does not normalise its paths: have it send plain ones",
     ),
     policy(
-        "policy_host_unclear",
-        "a policy names a host, and the request has no Host header that can be read, or several",
-        "an attempt to get around a rule, or a malformed client: look at its Host header",
+        "policy_path_spelling",
+        "some servers take the path of the request for one that a policy names in another spelling",
+        "an attempt to get around a rule, or a client that is to write the path as the policy does",
+    ),
+    policy(
+        "policy_source_address_unclear",
+        "a policy asks for the source address, and the last entry of X-Forwarded-For is not an address",
+        "set the load balancer's attribute routing.http.xff_header_processing.mode to `append`",
     ),
     policy(
         "policy_identity_too_large",
@@ -224,6 +242,7 @@ impl Refusal {
             Self::Certificate(_) => None,
             Self::TargetGroup(_) | Self::NoTargetGroup => Some(TARGET_GROUP),
             Self::NotServable(_) => Some(NOT_SERVABLE),
+            Self::HostUnclear(_) => Some(HOST_UNCLEAR),
             Self::NoTrustMaterial(_) => Some(NO_TRUST_MATERIAL),
             Self::CertificateSource(_) => Some(CERTIFICATE_SOURCE),
             Self::Token(rejection) => Some(token(rejection.reason())),
@@ -337,11 +356,12 @@ mod tests {
                 detail,
                 explanation: String::new(),
             };
+            let expected = match *detail {
+                "host_unclear" => ("UnmappedConnectionError", 400),
+                _ => ("ClientCertRejected", 403),
+            };
             assert_eq!(refusal.detail(), *detail);
-            assert_eq!(
-                (refusal.code().as_str(), refusal.status().as_u16()),
-                ("ClientCertRejected", 403)
-            );
+            assert_eq!((refusal.code().as_str(), refusal.status().as_u16()), expected);
         }
     }
 

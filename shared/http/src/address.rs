@@ -1,114 +1,160 @@
-//! Which addresses a CRL may be fetched from.
+//! The one list of network addresses by what is there, for every program that connects to a name it did not choose.
 //!
-//! URLs come from the operator's settings or certificates, but the names in them are resolved by a name server, and
-//! whoever controls that could point one at a service inside of the network.
+//! URLs come from the operator, but the names in them are resolved by a name server. An attacker who controls its answer
+//! could point a name at a service inside of the network.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
-
-/// Why nothing is fetched from an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ForbiddenAddress {
-    /// An address of a private or special-purpose network that is not listed.
-    #[error(
-        "{0} is not a public address: list its network in CRL_PRIVATE_NETWORKS if a CRL is to be had there"
-    )]
-    Private(IpAddr),
-    /// A link-local address, or one of a cloud metadata service.
-    #[error("{0} is a link-local address, where metadata services are")]
-    LinkLocal(IpAddr),
-    /// An unspecified, multicast or broadcast address.
-    #[error("{0} is the address of no host")]
-    NoHost(IpAddr),
+/// Class of an address, from the harmless to the harmful.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AddressClass {
+    /// Not in IANA's registries of special-purpose addresses (RFC 6890).
+    Public,
+    /// In a private or special-purpose network, the host itself included.
+    Private,
+    /// Unspecified, multicast, broadcast, or of 0.0.0.0/8, which is never a destination (RFC 6890 §2.2.2).
+    NoHost,
+    /// Link-local: 169.254.0.0/16 has the metadata services of clouds, and credentials of containers.
+    LinkLocal,
+    /// `fd00:ec2::/32`: instance metadata, time, DNS and container credentials of AWS over IPv6.
+    Metadata,
 }
 
-/// Checks an address; `private` are the networks that may be reached although they are not public.
-pub fn check(address: IpAddr, private: &[IpNet]) -> Result<(), ForbiddenAddress> {
-    let plain = plain(address);
-    if is_link_local(plain) || is_link_local(address) {
-        return Err(ForbiddenAddress::LinkLocal(address));
+impl AddressClass {
+    /// Classifies an address by the worst of its [`readings`].
+    pub fn classify(address: IpAddr) -> Self {
+        let readings = readings(address);
+        let classes = readings.into_iter().map(Self::classify_reading);
+        classes.max().unwrap_or(Self::NoHost)
     }
-    if plain.is_unspecified() || plain.is_multicast() || plain == IpAddr::V4(Ipv4Addr::BROADCAST) {
-        return Err(ForbiddenAddress::NoHost(address));
-    }
-    if is_public(plain) || private.iter().any(|network| network.contains(&plain)) {
-        Ok(())
-    } else {
-        Err(ForbiddenAddress::Private(address))
-    }
-}
 
-/// The IPv4 address that an IPv6 one stands for: mapped (RFC 4291 §2.5.5.2), translated (RFC 6052 §2.1, RFC 8215) or
-/// tunnelled (RFC 3056).
-fn plain(address: IpAddr) -> IpAddr {
-    let IpAddr::V6(address) = address.to_canonical() else {
-        return address.to_canonical();
-    };
-    match address.octets() {
-        [0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
-        | [0x00, 0x64, 0xFF, 0x9B, 0, 1, _, _, _, _, _, _, a, b, c, d]
-        | [0x20, 0x02, a, b, c, d, ..] => IpAddr::from([a, b, c, d]),
-        _ => IpAddr::V6(address),
-    }
-}
-
-/// The metadata services of AWS over IPv6, `fd00:ec2::/32`, are unique local addresses; they count here too.
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_link_local(),
-        IpAddr::V6(address) => {
-            address.is_unicast_link_local() || matches!(address.segments(), [0xFD00, 0x0EC2, ..])
+    /// Classifies one reading as it stands.
+    pub fn classify_reading(reading: IpAddr) -> Self {
+        match reading {
+            IpAddr::V4(address) => classify_v4(address),
+            IpAddr::V6(address) => classify_v6(address),
         }
     }
 }
 
-/// Whether an address is not in IANA's registries of special-purpose addresses (RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
+/// Completes a sentence that begins with the address: "192.0.2.1 is …".
+impl fmt::Display for AddressClass {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Public => "a public address",
+            Self::Private => "not a public address",
+            Self::NoHost => "an address that no single host has",
+            Self::LinkLocal => "a link-local address, where cloud metadata and credentials are served",
+            Self::Metadata => "an address of the EC2 metadata service",
+        })
     }
 }
 
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    !matches!(
-        address.octets(),
-        [0 | 10 | 127, ..]
-            | [100, 64..=127, ..]
-            | [169, 254, ..]
-            | [172, 16..=31, ..]
-            | [192, 0, 0 | 2, _]
-            | [192, 88, 99, _]
-            | [192, 168, ..]
-            | [198, 18 | 19, ..]
-            | [198, 51, 100, _]
-            | [203, 0, 113, _]
-            | [224..=255, ..]
-    )
+/// Returns every address at which a connection to this one may end: itself, and each IPv4 address that a translator or a
+/// tunnel takes out of it.
+///
+/// An IPv6 address that only stands for an IPv4 address is left out. Which of several layouts a translator uses is its
+/// operator's choice, so all of them are read; those that give no host are left out, because a network drops them.
+pub fn readings(address: IpAddr) -> Vec<IpAddr> {
+    let IpAddr::V6(address) = address else {
+        return vec![address];
+    };
+    let embedded = embedded(address);
+    let (own, possible) = match embedded {
+        Embedded::Only(address) => return vec![IpAddr::V4(address)],
+        Embedded::Possibly(addresses) => (IpAddr::V6(address), addresses),
+    };
+    let possible = possible
+        .into_iter()
+        .filter(|address| classify_v4(*address) != AddressClass::NoHost);
+    std::iter::once(own).chain(possible.map(IpAddr::V4)).collect()
 }
 
-fn is_public_v6(address: Ipv6Addr) -> bool {
+/// IPv4 addresses in an IPv6 address.
+enum Embedded {
+    /// The address is another form of this one.
+    Only(Ipv4Addr),
+    /// The address is itself, and some network takes it for each of these.
+    Possibly(Vec<Ipv4Addr>),
+}
+
+fn embedded(address: Ipv6Addr) -> Embedded {
+    let octets = address.octets();
+    match octets {
+        // IPv4-mapped (RFC 4291 §2.5.5.2).
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, a, b, c, d]
+        // The well-known prefix of translators, 64:ff9b::/96 (RFC 6052 §2.1).
+        | [0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+        // 6to4 (RFC 3056 §2).
+        | [0x20, 0x02, a, b, c, d, ..] => Embedded::Only(Ipv4Addr::new(a, b, c, d)),
+        // The prefix of local translators, 64:ff9b:1::/48 (RFC 8215), in each layout of RFC 6052 §2.2: prefixes of 48, 56,
+        // 64 and 96 bits, without octet 8. What is behind the address is ignored (§2.3).
+        [0x00, 0x64, 0xFF, 0x9B, 0, 1, g, h, _, j, k, l, m, n, o, p] => Embedded::Possibly(vec![
+            Ipv4Addr::new(g, h, j, k),
+            Ipv4Addr::new(h, j, k, l),
+            Ipv4Addr::new(j, k, l, m),
+            Ipv4Addr::new(m, n, o, p),
+        ]),
+        // Teredo (RFC 4380 §4): its server, and the client with every bit inverted.
+        [0x20, 0x01, 0, 0, a, b, c, d, _, _, _, _, w, x, y, z] => Embedded::Possibly(vec![
+            Ipv4Addr::new(a, b, c, d),
+            Ipv4Addr::new(!w, !x, !y, !z),
+        ]),
+        // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765 §2.1), and ISATAP behind any prefix
+        // (RFC 5214 §6.1).
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
+        | [0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, a, b, c, d]
+        | [_, _, _, _, _, _, _, _, 0 | 2, 0, 0x5E, 0xFE, a, b, c, d] => {
+            Embedded::Possibly(vec![Ipv4Addr::new(a, b, c, d)])
+        }
+        _ => Embedded::Possibly(Vec::new()),
+    }
+}
+
+fn classify_v4(address: Ipv4Addr) -> AddressClass {
+    match address.octets() {
+        [0 | 224..=239, ..] | [255, 255, 255, 255] => AddressClass::NoHost,
+        [169, 254, ..] => AddressClass::LinkLocal,
+        [10 | 127, ..]
+        | [100, 64..=127, ..]
+        | [172, 16..=31, ..]
+        | [192, 0, 0 | 2, _]
+        | [192, 88, 99, _]
+        | [192, 168, ..]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _]
+        | [240..=255, ..] => AddressClass::Private,
+        _ => AddressClass::Public,
+    }
+}
+
+fn classify_v6(address: Ipv6Addr) -> AddressClass {
     match address.segments() {
+        [0, 0, 0, 0, 0, 0, 0, 0] | [0xFF00..=0xFFFF, ..] => AddressClass::NoHost,
+        [0xFE80..=0xFEBF, ..] => AddressClass::LinkLocal,
+        [0xFD00, 0x0EC2, ..] => AddressClass::Metadata,
         // Documentation, and the blocks of protocols, Teredo among them.
-        [0x2001, 0x0DB8, ..] | [0x2001, 0..=0x01FF, ..] | [0x3FFF, 0..=0x0FFF, ..] => false,
+        [0x2001, 0x0DB8, ..] | [0x2001, 0..=0x01FF, ..] | [0x3FFF, 0..=0x0FFF, ..] => AddressClass::Private,
         // Everything else that is global is in 2000::/3.
-        [0x2000..=0x3FFF, ..] => true,
-        _ => false,
+        [0x2000..=0x3FFF, ..] => AddressClass::Public,
+        _ => AddressClass::Private,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn verdict(address: &str, private: &[&str]) -> Result<(), ForbiddenAddress> {
-        let private: Vec<IpNet> = private.iter().map(|network| network.parse().unwrap()).collect();
-        check(address.parse().unwrap(), &private)
+    fn class(address: &str) -> AddressClass {
+        AddressClass::classify(address.parse().unwrap())
     }
 
     #[test]
-    fn public_addresses_are_fine() {
+    fn public_addresses_are_public() {
         for address in [
             "1.1.1.1",
             "52.216.0.1",
@@ -116,13 +162,16 @@ mod tests {
             "100.128.0.1",
             "2600:1f18::1",
             "2a05:d018::1",
+            "::ffff:1.1.1.1",
+            "64:ff9b::1.1.1.1",
+            "2002:101:101::1",
         ] {
-            assert_eq!(verdict(address, &[]), Ok(()), "{address}");
+            assert_eq!(class(address), AddressClass::Public, "{address}");
         }
     }
 
     #[test]
-    fn private_addresses_need_to_be_listed() {
+    fn private_addresses_are_private_in_every_form() {
         for address in [
             "10.0.0.1",
             "127.0.0.1",
@@ -134,63 +183,104 @@ mod tests {
             "192.0.0.8",
             "198.18.0.1",
             "240.0.0.1",
-            "0.1.2.3",
             "::1",
             "fc00::1",
             "fd12::1",
+            "fec0::1",
             "2001:db8::1",
             "2001::1",
             "::ffff:10.0.0.1",
             "64:ff9b::10.0.0.1",
             "64:ff9b:1::10.0.0.1",
+            "64:ff9b:1::1.1.1.1",
             "2002:0a00:0001::",
             "::127.0.0.1",
+            "::1.1.1.1",
+            "::ffff:0:10.0.0.1",
+            "2600::5efe:10.0.0.1",
+            "2600::200:5efe:192.168.0.1",
         ] {
-            let error = verdict(address, &[]).unwrap_err();
-            assert!(
-                matches!(error, ForbiddenAddress::Private(_)),
-                "{address}: {error}"
-            );
+            assert_eq!(class(address), AddressClass::Private, "{address}");
         }
-        assert_eq!(verdict("10.1.2.3", &["10.1.0.0/16"]), Ok(()));
-        assert_eq!(verdict("::ffff:10.1.2.3", &["10.1.0.0/16"]), Ok(()));
-        assert!(verdict("10.2.2.3", &["10.1.0.0/16"]).is_err());
-        assert_eq!(verdict("fd12::1", &["fd12::/64"]), Ok(()));
     }
 
     #[test]
-    fn metadata_services_are_out_of_reach_whatever_is_listed() {
+    fn metadata_services_are_found_in_every_form() {
         for address in [
             "169.254.169.254",
             "169.254.170.2",
             "fe80::1",
             "febf::1",
-            "fd00:ec2::254",
             "::ffff:169.254.169.254",
+            "::169.254.169.254",
+            "::ffff:0:169.254.169.254",
             "64:ff9b::169.254.169.254",
+            // Each layout of RFC 6052 §2.2, with and without something behind the address.
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9fe:a9:fe00:808:808",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:2a9:fe:a9fe:0:7",
+            "64:ff9b:1:2:a9:fea9:fe00:0",
             "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:2:3:4:a9fe:a9fe",
             "2002:a9fe:a9fe::",
+            "2002:a9fe:a9fe::808:808",
+            "2001:0:a9fe:a9fe::1",
+            "2001:0:101:101::5601:5601",
+            "2600:1f18::5efe:a9fe:a9fe",
+            "2600:1f18::200:5efe:a9fe:a9fe",
         ] {
-            let error = verdict(address, &["0.0.0.0/0", "::/0"]).unwrap_err();
-            assert!(
-                matches!(error, ForbiddenAddress::LinkLocal(_)),
-                "{address}: {error}"
-            );
+            assert_eq!(class(address), AddressClass::LinkLocal, "{address}");
         }
+        assert_eq!(class("fd00:ec2::254"), AddressClass::Metadata);
+        assert_eq!(class("fd00:ec2::5efe:a9fe:a9fe"), AddressClass::Metadata);
     }
 
     #[test]
-    fn addresses_of_no_host_are_refused_whatever_is_listed() {
+    fn addresses_without_a_host_are_found() {
         for address in [
             "0.0.0.0",
+            "0.1.2.3",
             "::",
             "224.0.0.1",
             "255.255.255.255",
             "ff02::1",
             "::ffff:0.0.0.0",
+            "64:ff9b::",
+            "2002:e000:1::",
         ] {
-            let error = verdict(address, &["0.0.0.0/0", "::/0"]).unwrap_err();
-            assert!(matches!(error, ForbiddenAddress::NoHost(_)), "{address}: {error}");
+            assert_eq!(class(address), AddressClass::NoHost, "{address}");
+        }
+    }
+
+    /// Places of an IPv4 address in RFC 6052 §2.2, figure 1.
+    fn translated(prefix: [u8; 12], length: usize, embedded: Ipv4Addr, suffix: u8) -> Ipv6Addr {
+        let mut octets = [suffix; 16];
+        octets[..length].copy_from_slice(&prefix[..length]);
+        let mut place = length;
+        for octet in embedded.octets() {
+            if place == 8 {
+                octets[place] = 0;
+                place += 1;
+            }
+            octets[place] = octet;
+            place += 1;
+        }
+        octets.into()
+    }
+
+    proptest! {
+        #[test]
+        fn no_translation_makes_an_address_better(embedded in any::<u32>(), rest in any::<[u8; 6]>(), suffix in any::<u8>()) {
+            let embedded = Ipv4Addr::from(embedded);
+            let bare = AddressClass::classify(IpAddr::V4(embedded));
+            let local = [0x00, 0x64, 0xFF, 0x9B, 0, 1, rest[0], rest[1], rest[2], rest[3], rest[4], rest[5]];
+            for length in [6, 7, 8, 12] {
+                let address = translated(local, length, embedded, suffix);
+                let class = AddressClass::classify(IpAddr::V6(address));
+                prop_assert!(class >= bare || bare == AddressClass::NoHost, "{embedded} {address}");
+                prop_assert!(class >= AddressClass::Private, "{address}");
+            }
         }
     }
 }

@@ -1,41 +1,276 @@
-//! The one spelling of a host.
+//! The one reader of hosts: for routes, policies, decisions and records.
 
-/// The host of a Host header as policies know it: lower case, no port, no dot at the end.
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use http::header::{HOST, HeaderValue};
+use http::request::Parts;
+
+/// Longest name in DNS, and longest label in it (RFC 1035 §2.3.4).
+const MAX_NAME: usize = 253;
+const MAX_LABEL: usize = 63;
+
+/// Longest value that an error quotes: a name and a port fit in.
+const MAX_QUOTED: usize = 260;
+
+/// A host in its one spelling: lower case, without port and without a dot at the end.
 ///
-/// `None` for what is no host (RFC 9110 §7.2), which nobody can say a rule about hosts for.
-pub fn normalised(header: &str) -> Option<String> {
-    let host = match header.strip_prefix('[') {
-        Some(rest) => {
-            let (address, port) = rest.split_once(']')?;
-            is_port(port).then_some(())?;
-            let address: std::net::Ipv6Addr = address.parse().ok()?;
-            return Some(format!("[{address}]"));
-        }
-        None => match header.split_once(':') {
-            Some((host, port)) => port.bytes().all(|byte| byte.is_ascii_digit()).then_some(host)?,
-            None => header,
-        },
-    };
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let is_name = (1..=253).contains(&host.len())
-        && host.split('.').all(|label| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        });
-    is_name.then(|| host.to_ascii_lowercase())
+/// It is a name of letters, digits, `-` and `_`, an IPv4 address of four decimal numbers, or an IPv6 address in brackets.
+/// A name that some server reads as another host is not a host: one with a user, a comma or percent-encoding in it; one
+/// whose last label is a number but which is not an IPv4 address (`0x7f.1` is 127.0.0.1 to a URL parser, WHATWG URL
+/// §3.5); and one with a label such as `xn--admin-`, which decodes to `admin` (RUSTSEC-2024-0421).
+///
+/// ```
+/// use alb_mtls_http::host::Host;
+///
+/// let host = Host::parse_with_port("API.Example.org.:8443").unwrap();
+/// assert_eq!(host.as_str(), "api.example.org");
+/// assert!(Host::parse_with_port("x@api.example.org").is_err());
+/// assert!(Host::parse_with_port("api.example.org:abc").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Host(Box<str>);
+
+/// Reason for which a text is not a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidHost {
+    /// Nothing where a name should be.
+    #[error("the name is empty")]
+    Empty,
+    /// A name or a label that DNS cannot have.
+    #[error("a name has up to 253 characters, and 1 to 63 between two dots")]
+    Length,
+    /// A character that is not one of a host name's.
+    #[error("a name has letters, digits, `-`, `_` and dots")]
+    Character,
+    /// A number as the last label of a name that is not an IPv4 address.
+    #[error("an IPv4 address has four decimal numbers from 0 to 255")]
+    Number,
+    /// An internationalised label without a character beyond ASCII.
+    #[error("a label that begins with `xn--` does not end with `-`")]
+    Punycode,
+    /// Brackets without an IPv6 address.
+    #[error("brackets contain an IPv6 address without a zone")]
+    Ipv6,
+    /// A colon without a port behind it.
+    #[error("a port is a number of up to five digits, at most 65535")]
+    Port,
 }
 
-fn is_port(text: &str) -> bool {
-    text.is_empty()
-        || text
-            .strip_prefix(':')
-            .is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+/// Reason for which the host of a request cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnreadableHost {
+    /// Several Host headers. Which one counts differs between servers (RFC 9112 §3.2 has them refuse such a request).
+    #[error("the request has several Host headers")]
+    Repeated,
+    /// A Host header that names no host.
+    #[error("the Host header `{value}` cannot be read: {reason}")]
+    Invalid {
+        /// The value in visible ASCII characters, at most 260 of them.
+        value: String,
+        /// What is wrong with it.
+        reason: InvalidHost,
+    },
+    /// A request target with an authority that names no host.
+    #[error("the authority `{value}` in the request target cannot be read: {reason}")]
+    InvalidAuthority {
+        /// The authority in visible ASCII characters, at most 260 of them.
+        value: String,
+        /// What is wrong with it.
+        reason: InvalidHost,
+    },
+    /// A request target for one host and a Host header for another.
+    #[error("the request target is for the host `{target}` and the Host header for `{header}`")]
+    Contradiction {
+        /// Host in the target.
+        target: Host,
+        /// Host in the header.
+        header: Host,
+    },
+}
+
+/// Host of a request, as far as the request tells it. A host that is absent and one that cannot be read are different
+/// things, and neither is another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestHost {
+    /// The request does not name a host.
+    Absent,
+    /// Servers may differ on the host that the request names.
+    Unreadable(UnreadableHost),
+    /// The request is for this host.
+    Named(Host),
+}
+
+impl Host {
+    /// Parses a host without a port. A dot at the end is dropped: it is the same host.
+    ///
+    /// # Errors
+    /// [`InvalidHost`] when it is not a host.
+    pub fn parse(text: &str) -> Result<Self, InvalidHost> {
+        if let Some(rest) = text.strip_prefix('[') {
+            let address = rest.strip_suffix(']').and_then(|address| address.parse().ok());
+            let address: Ipv6Addr = address.ok_or(InvalidHost::Ipv6)?;
+            return Ok(Self(format!("[{address}]").into()));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        check_name(name)?;
+        Ok(Self(name.to_ascii_lowercase().into()))
+    }
+
+    /// Parses the value of a Host header: a host, and perhaps a colon and a port, which is left out.
+    ///
+    /// # Errors
+    /// [`InvalidHost`] when it is not a host, or the port is not a port.
+    pub fn parse_with_port(value: &str) -> Result<Self, InvalidHost> {
+        // The colons of an IPv6 address are in brackets.
+        let end = value.find(']').map_or(0, |bracket| bracket + 1);
+        let port = value
+            .get(end..)
+            .and_then(|rest| rest.find(':'))
+            .map(|colon| end + colon);
+        let (host, port) = match port.and_then(|colon| value.split_at_checked(colon)) {
+            Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
+            None => (value, ""),
+        };
+        // RFC 3986 §3.2.3 allows a colon with nothing behind it.
+        let is_port = port.len() <= 5
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && (port.is_empty() || port.parse::<u16>().is_ok());
+        let host = Self::parse(host)?;
+        if is_port { Ok(host) } else { Err(InvalidHost::Port) }
+    }
+
+    /// The host as policies and routes spell it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl RequestHost {
+    /// Reads the host of a request, from its Host header and from its target where that has an authority (absolute form
+    /// in HTTP/1.1, `:authority` in HTTP/2). The two must agree.
+    ///
+    /// A load balancer hands several Host headers over as they came (Elastic Load Balancing user guide, "Host header
+    /// preservation").
+    pub fn from_parts(request: &Parts) -> Self {
+        match read(request) {
+            Ok(Some(host)) => Self::Named(host),
+            Ok(None) => Self::Absent,
+            Err(unreadable) => Self::Unreadable(unreadable),
+        }
+    }
+
+    /// Reads the value of the only Host header; `None` when there is none.
+    pub fn from_header(value: Option<&str>) -> Self {
+        match value.map(|value| header_host(value.as_bytes())) {
+            Some(Ok(host)) => Self::Named(host),
+            None => Self::Absent,
+            Some(Err(unreadable)) => Self::Unreadable(unreadable),
+        }
+    }
+
+    /// The host, if the request names one that can be read.
+    pub fn named(&self) -> Option<&Host> {
+        match self {
+            Self::Named(host) => Some(host),
+            Self::Absent | Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// One sentence for the record of a request that is refused for its host.
+impl fmt::Display for RequestHost {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => formatter.write_str("the request has no Host header"),
+            Self::Unreadable(unreadable) => unreadable.fmt(formatter),
+            Self::Named(host) => write!(formatter, "the request is for the host `{host}`"),
+        }
+    }
+}
+
+fn read(request: &Parts) -> Result<Option<Host>, UnreadableHost> {
+    let mut headers = request.headers.get_all(HOST).iter();
+    let header = match (headers.next(), headers.next()) {
+        (Some(_), Some(_)) => return Err(UnreadableHost::Repeated),
+        (only, _) => only.map(HeaderValue::as_bytes).map(header_host).transpose()?,
+    };
+    let target = request.uri.authority().map(|authority| {
+        Host::parse_with_port(authority.as_str()).map_err(|reason| UnreadableHost::InvalidAuthority {
+            value: quoted(authority.as_str().as_bytes()),
+            reason,
+        })
+    });
+    match (header, target.transpose()?) {
+        (Some(header), Some(target)) if header != target => {
+            Err(UnreadableHost::Contradiction { target, header })
+        }
+        (header, target) => Ok(header.or(target)),
+    }
+}
+
+fn header_host(value: &[u8]) -> Result<Host, UnreadableHost> {
+    let host = std::str::from_utf8(value).map_err(|_| InvalidHost::Character);
+    host.and_then(Host::parse_with_port)
+        .map_err(|reason| UnreadableHost::Invalid {
+            value: quoted(value),
+            reason,
+        })
+}
+
+fn quoted(value: &[u8]) -> String {
+    value.escape_ascii().map(char::from).take(MAX_QUOTED).collect()
+}
+
+fn check_name(name: &str) -> Result<(), InvalidHost> {
+    if name.is_empty() {
+        return Err(InvalidHost::Empty);
+    }
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    {
+        return Err(InvalidHost::Character);
+    }
+    let has_label_lengths = name
+        .split('.')
+        .all(|label| (1..=MAX_LABEL).contains(&label.len()));
+    if name.len() > MAX_NAME || !has_label_lengths {
+        return Err(InvalidHost::Length);
+    }
+    let encodes_nothing = |label: &str| {
+        let label = label.to_ascii_lowercase();
+        label.starts_with("xn--") && label.ends_with('-')
+    };
+    if name.split('.').any(encodes_nothing) {
+        return Err(InvalidHost::Punycode);
+    }
+    let last = name.rsplit('.').next().unwrap_or_default();
+    if is_number(last) && name.parse::<Ipv4Addr>().is_err() {
+        return Err(InvalidHost::Number);
+    }
+    Ok(())
+}
+
+/// Returns whether a URL parser reads a name that ends with this label as an IPv4 address (WHATWG URL §3.5, "ends in a
+/// number").
+fn is_number(label: &str) -> bool {
+    let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
+    label.bytes().all(|byte| byte.is_ascii_digit())
+        || hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]
 mod tests {
+    use http::Request;
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -44,38 +279,149 @@ mod tests {
             "api.example.org",
             "API.Example.ORG",
             "api.example.org:8443",
+            "api.example.org:0",
             "api.example.org.",
             "api.example.org.:",
+            "api.example.org.:443",
         ] {
-            assert_eq!(normalised(header).as_deref(), Some("api.example.org"), "{header}");
+            let host = Host::parse_with_port(header).unwrap();
+            assert_eq!(host.as_str(), "api.example.org", "{header}");
         }
-        assert_eq!(
-            normalised("[2001:DB8:0::1]:443").as_deref(),
-            Some("[2001:db8::1]")
-        );
-        assert_eq!(normalised("192.0.2.1:80").as_deref(), Some("192.0.2.1"));
+        for (header, host) in [
+            ("[2001:DB8:0::1]:443", "[2001:db8::1]"),
+            ("[::]", "[::]"),
+            ("192.0.2.1:80", "192.0.2.1"),
+            ("192.0.2.1.", "192.0.2.1"),
+            ("localhost", "localhost"),
+            ("a_b.example", "a_b.example"),
+            ("xn--kse-qla.example", "xn--kse-qla.example"),
+            ("10.example", "10.example"),
+            ("a.1x", "a.1x"),
+        ] {
+            assert_eq!(Host::parse_with_port(header).unwrap().as_str(), host);
+        }
     }
 
     #[test]
-    fn what_is_no_host_has_none() {
-        for header in [
-            "",
-            ".",
-            "a..b",
-            "a b",
-            "a/b",
-            "user@host",
-            "a:b",
-            "[::1",
-            "[::1]x",
-            "[x]",
-            "é.example",
-            "a%00b",
-            "a,b",
-            "a\0",
+    fn a_text_that_some_server_reads_otherwise_is_not_a_host() {
+        use InvalidHost::{Character, Empty, Ipv6, Length, Number, Port, Punycode};
+        for (header, reason) in [
+            ("", Empty),
+            (".", Empty),
+            (":443", Empty),
+            ("a..b", Length),
+            ("a..", Length),
+            (".a", Length),
+            ("a b", Character),
+            (" a", Character),
+            ("a:443 ", Port),
+            ("a\t", Character),
+            ("a/b", Character),
+            ("a\\b", Character),
+            ("user@host", Character),
+            ("user:pass@host", Port),
+            ("a:b", Port),
+            ("a:abc", Port),
+            ("a:443:443", Port),
+            ("a:80/x", Port),
+            ("a:+80", Port),
+            ("a:65536", Port),
+            ("a:000080", Port),
+            ("[::1", Ipv6),
+            ("[::1]x", Ipv6),
+            ("[::1]:x", Port),
+            ("[::1%25eth0]", Ipv6),
+            ("[x]", Ipv6),
+            ("[admin.example]", Ipv6),
+            ("::1", Empty),
+            ("a]:443", Character),
+            ("é.example", Character),
+            ("a%00b", Character),
+            ("a%2eb", Character),
+            ("a,b", Character),
+            ("*.example", Character),
+            ("a\0", Character),
+            ("127.1", Number),
+            ("2130706433", Number),
+            ("0x7f.0.0.1", Number),
+            ("0x7f000001", Number),
+            ("a.0x", Number),
+            ("192.0.2.256", Number),
+            ("192.0.2.01", Number),
+            ("a.example.1", Number),
+            ("xn--admin-.example", Punycode),
+            ("XN--ADMIN-.example", Punycode),
         ] {
-            assert_eq!(normalised(header), None, "{header}");
+            assert_eq!(Host::parse_with_port(header), Err(reason), "{header}");
         }
-        assert_eq!(normalised(&"a".repeat(254)), None);
+        for (length, is_host) in [(63, true), (64, false)] {
+            assert_eq!(Host::parse(&"a".repeat(length)).is_ok(), is_host, "{length}");
+        }
+        let name = format!("{}a", "a.".repeat(126));
+        assert!(Host::parse(&name).is_ok() && Host::parse(&format!("a.{name}")).is_err());
+    }
+
+    #[test]
+    fn a_host_alone_has_no_port() {
+        assert_eq!(Host::parse("a.example:443"), Err(InvalidHost::Character));
+        assert_eq!(Host::parse("[::1]:443"), Err(InvalidHost::Ipv6));
+    }
+
+    fn request_host(target: &str, hosts: &[&[u8]]) -> RequestHost {
+        let mut request = Request::builder().uri(target);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        RequestHost::from_parts(&request.body(()).unwrap().into_parts().0)
+    }
+
+    #[test]
+    fn header_and_target_must_agree() {
+        let named = |host: &str| RequestHost::Named(Host::parse(host).unwrap());
+        assert_eq!(request_host("/", &[]), RequestHost::Absent);
+        assert_eq!(request_host("/", &[b"a.example"]), named("a.example"));
+        assert_eq!(request_host("http://A.example/", &[]), named("a.example"));
+        assert_eq!(
+            request_host("http://a.example:80/", &[b"A.example"]),
+            named("a.example")
+        );
+        for (target, hosts) in [
+            ("/", &[&b"a.example"[..], b"a.example"][..]),
+            ("/", &[b"a.example", b"b.example"]),
+            ("http://a.example/", &[b"b.example"]),
+            ("http://u@a.example/", &[b"a.example"]),
+            ("http://a.example/", &[b""]),
+            ("/", &[b""]),
+            ("/", &[b"\xff.example"]),
+            ("/", &[b" a.example"]),
+        ] {
+            let host = request_host(target, hosts);
+            assert!(
+                matches!(host, RequestHost::Unreadable(_)),
+                "{target} {hosts:?}: {host:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_explanation_is_one_short_line_of_ascii() {
+        let long = "\u{202e}\r\n\0".repeat(1_000);
+        let text = RequestHost::from_header(Some(&long)).to_string();
+        assert!(
+            text.is_ascii() && !text.contains(|character: char| character.is_control()),
+            "{text}"
+        );
+        assert!(text.len() < 400, "{}", text.len());
+    }
+
+    proptest! {
+        #[test]
+        fn a_spelling_is_a_fixed_point(header in "[a-zA-Z0-9xn.:@\\[\\]_, -]{0,16}") {
+            if let Ok(host) = Host::parse_with_port(&header) {
+                prop_assert_eq!(Host::parse(host.as_str()).unwrap(), host.clone());
+                prop_assert_eq!(Host::parse_with_port(&format!("{host}.:443")).ok(),
+                    (!host.as_str().starts_with('[')).then_some(host));
+            }
+        }
     }
 }

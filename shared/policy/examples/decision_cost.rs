@@ -7,7 +7,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use alb_mtls_policy::{Facts, Policies, Principal, RequestFacts};
+use alb_mtls_http::host::RequestHost;
+use alb_mtls_policy::{Facts, Policies, Principal, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
 };
@@ -53,9 +54,9 @@ fn main() {
         request: RequestFacts {
             method: "GET",
             path: "/part-9/orders/7",
-            host: Some("api.example.org"),
+            host: &RequestHost::from_header(Some("api.example.org")),
             target_group: None,
-            source_address: Some("192.0.2.10".parse().unwrap()),
+            source_address: SourceAddress::Known("192.0.2.10".parse().unwrap()),
         },
         now,
     };

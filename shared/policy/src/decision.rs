@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use alb_mtls_http::host::RequestHost;
+
 /// What policies say about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyDecision {
@@ -30,10 +32,17 @@ pub enum Denial {
         /// Each with its failure, in alphabetical order of the ids.
         failures: Vec<PolicyFailure>,
     },
-    /// A policy names a path, and the path of the request can be read in more than one way.
+    /// Policies go by paths, and the path of the request can be read in more than one way.
     PathNotPlain,
-    /// A policy names a host, and the request names none that can be read.
-    HostUnclear,
+    /// The path of the request is spelt differently from a path that a policy names, in a way that some servers ignore.
+    PathSpelling {
+        /// The path in the policy.
+        named: String,
+    },
+    /// Policies go by hosts, and the request names none that can be read.
+    HostUnclear(RequestHost),
+    /// Policies go by source addresses, and the last one of the request cannot be read.
+    SourceAddressUnclear,
     /// The certificate names more than policies are asked to look through.
     IdentityTooLarge,
     /// A fact cannot be put to the policies.
@@ -73,7 +82,9 @@ impl Denial {
         "policy_does_not_permit",
         "policy_failed",
         "policy_path_not_plain",
-        "policy_host_unclear",
+        "policy_path_spelling",
+        "host_unclear",
+        "policy_source_address_unclear",
         "policy_identity_too_large",
         "policy_fact_unrepresentable",
     ];
@@ -85,7 +96,9 @@ impl Denial {
             Self::NotPermitted => "policy_does_not_permit",
             Self::Failed { .. } => "policy_failed",
             Self::PathNotPlain => "policy_path_not_plain",
-            Self::HostUnclear => "policy_host_unclear",
+            Self::PathSpelling { .. } => "policy_path_spelling",
+            Self::HostUnclear(_) => "host_unclear",
+            Self::SourceAddressUnclear => "policy_source_address_unclear",
             Self::IdentityTooLarge => "policy_identity_too_large",
             Self::Unrepresentable { .. } => "policy_fact_unrepresentable",
         }
@@ -111,9 +124,14 @@ impl fmt::Display for Denial {
             Self::PathNotPlain => {
                 formatter.write_str("the path can be read in more than one way, and policies go by paths")
             }
-            Self::HostUnclear => {
-                formatter.write_str("the host is missing or cannot be read, and policies go by hosts")
-            }
+            Self::PathSpelling { named } => write!(
+                formatter,
+                "some servers take the path for one in `{named}`, which a policy names in another spelling"
+            ),
+            Self::HostUnclear(host) => write!(formatter, "{host}, and policies go by hosts"),
+            Self::SourceAddressUnclear => formatter.write_str(
+                "the last entry of X-Forwarded-For is not an address, and policies go by source addresses",
+            ),
             Self::IdentityTooLarge => {
                 formatter.write_str("the certificate holds more names than policies look through")
             }

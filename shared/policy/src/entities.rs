@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use alb_mtls_http::host;
+use alb_mtls_http::host::Host;
 use alb_mtls_http::path::PlainPath;
 use alb_mtls_verifier::{
     ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, Timestamp,
@@ -16,6 +16,7 @@ use cedar_policy::{
 use crate::decision::Denial;
 use crate::error::one_line;
 use crate::facts::{Facts, Principal, RequestFacts};
+use crate::forwarded::SourceAddress;
 use crate::memory::Memory;
 use crate::named::Named;
 
@@ -93,22 +94,17 @@ impl Vocabulary {
     ) -> Result<(Request, Entities), Denial> {
         let request = &facts.request;
         let path = PlainPath::parse(request.path);
-        if path.is_none() && !named.paths.is_empty() {
-            return Err(Denial::PathNotPlain);
-        }
-        let host = request.host.and_then(host::normalised);
-        if host.is_none() && !named.hosts.is_empty() {
-            return Err(Denial::HostUnclear);
-        }
+        check_readable(request, path.as_ref(), named)?;
+        let host = request.host.named();
         let principal = match facts.principal {
             Principal::Client(identity) => {
                 memory.client(identity, facts.now, || self.client(identity, facts.now))?
             }
             Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
-        let endpoint = self.endpoint(path.as_ref(), host.as_deref(), named);
+        let endpoint = self.endpoint(path.as_ref(), host, named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path.is_some(), host, facts.now, memory)?;
+        let context = self.context(request, path.is_some(), facts.now, memory)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -189,8 +185,8 @@ impl Vocabulary {
     }
 
     /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
-    fn endpoint(&self, path: Option<&PlainPath>, host: Option<&str>, named: &Named) -> Entity {
-        let hosts = host.filter(|host| named.hosts.contains(*host));
+    fn endpoint(&self, path: Option<&PlainPath>, host: Option<&Host>, named: &Named) -> Entity {
+        let hosts = host.map(Host::as_str).filter(|host| named.hosts.contains(*host));
         let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
         let paths = path.into_iter().flat_map(|path| named.paths_around(path));
         let paths = paths.map(|path| uid(&self.path, path.to_owned()));
@@ -201,7 +197,6 @@ impl Vocabulary {
         &self,
         request: &RequestFacts<'_>,
         path_is_plain: bool,
-        host: Option<String>,
         now: Timestamp,
         memory: &Memory,
     ) -> Result<Context, Denial> {
@@ -219,12 +214,14 @@ impl Vocabulary {
                 RestrictedExpression::new_entity_uid(weekday),
             ),
         ];
-        pairs.extend(host.map(|host| ("host".to_owned(), text(host))));
+        let host = request.host.named();
+        pairs.extend(host.map(|host| ("host".to_owned(), text(host.to_string()))));
         let target_group = request.target_group.map(str::to_owned);
         pairs.extend(target_group.map(|arn| ("target_group".to_owned(), text(arn))));
         pairs.extend(
             request
                 .source_address
+                .known()
                 .map(|source| ("source_address".to_owned(), memory.address(source, address))),
         );
         Context::from_pairs(pairs).map_err(|error| unrepresentable("the request", &error))
@@ -235,6 +232,28 @@ impl std::fmt::Debug for Vocabulary {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Vocabulary").finish_non_exhaustive()
     }
+}
+
+/// Refuses a request of which policies want to know something that cannot be read for certain. Cedar only knows
+/// attributes that are there or not; if what cannot be read were not there, a client could choose which rules apply.
+fn check_readable(request: &RequestFacts<'_>, path: Option<&PlainPath>, named: &Named) -> Result<(), Denial> {
+    match path {
+        None if named.go_by_paths() => return Err(Denial::PathNotPlain),
+        None => {}
+        Some(path) => {
+            if let Some(named) = named.look_alike(path) {
+                let named = named.to_owned();
+                return Err(Denial::PathSpelling { named });
+            }
+        }
+    }
+    if named.go_by_hosts() && request.host.named().is_none() {
+        return Err(Denial::HostUnclear(request.host.clone()));
+    }
+    if named.go_by_source_addresses() && request.source_address == SourceAddress::Unreadable {
+        return Err(Denial::SourceAddressUnclear);
+    }
+    Ok(())
 }
 
 /// Alternative names by the attribute that holds their kind.
@@ -409,6 +428,7 @@ fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> Denial {
 mod tests {
     use std::sync::Arc;
 
+    use alb_mtls_http::host::RequestHost;
     use alb_mtls_verifier::{
         Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
@@ -431,12 +451,11 @@ mod tests {
     fn what_policies_see_is_what_the_schema_says() {
         let (schema, _) = Schema::from_cedarschema_str(crate::SCHEMA).unwrap();
         let vocabulary = Vocabulary::new(&schema).unwrap();
-        let named = Named {
-            hosts: ["api.example.org".to_owned()].into(),
-            paths: ["/", "/a", "/b"]
-                .map(|path| (path.to_owned(), PlainPath::parse(path).unwrap()))
-                .into(),
-        };
+        let mut named = Named::default();
+        named.hosts = ["api.example.org".to_owned()].into();
+        named.paths = ["/", "/a", "/b"]
+            .map(|path| (path.to_owned(), PlainPath::parse(path).unwrap()))
+            .into();
         let memory = Memory::new();
         let full = CertificateBuilder::client("CN=x,OU=y,2.5.4.97=PSDDE-BAFIN-1,O=z,C=DE")
             .dns("x.example")
@@ -455,9 +474,9 @@ mod tests {
                 let request = RequestFacts {
                     method,
                     path: "/a/b",
-                    host: Some("api.example.org"),
+                    host: &RequestHost::from_header(Some("api.example.org")),
                     target_group,
-                    source_address: source.map(|address| address.parse().unwrap()),
+                    source_address: SourceAddress::from_forwarded_for(source.map(str::as_bytes)),
                 };
                 let now = Timestamp::now();
                 let facts = Facts {

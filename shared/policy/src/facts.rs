@@ -1,8 +1,9 @@
 //! What a decision is made on.
 
-use std::net::IpAddr;
-
+use alb_mtls_http::host::RequestHost;
 use alb_mtls_verifier::{ClientIdentity, Timestamp};
+
+use crate::forwarded::SourceAddress;
 
 /// Everything that a decision is made on.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +26,28 @@ pub enum Principal<'a> {
 }
 
 /// What of a request policies can ask about.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
     /// The method as sent; methods are case-sensitive (RFC 9110 §9.1).
     pub method: &'a str,
     /// The path as sent: not decoded, not normalised, without the query.
     pub path: &'a str,
-    /// The value of the Host header; `None` when there is none, and when there are several.
-    pub host: Option<&'a str>,
+    /// The host; one that is absent and one that cannot be read are not the same.
+    pub host: &'a RequestHost,
     /// ARN of the target group in the Lambda event.
     pub target_group: Option<&'a str>,
-    /// The peer of the load balancer's connection; see [`last_forwarded_address`](crate::last_forwarded_address).
-    pub source_address: Option<IpAddr>,
+    /// The peer of the load balancer's connection.
+    pub source_address: SourceAddress,
+}
+
+impl Default for RequestFacts<'_> {
+    fn default() -> Self {
+        Self {
+            method: "",
+            path: "",
+            host: &RequestHost::Absent,
+            target_group: None,
+            source_address: SourceAddress::default(),
+        }
+    }
 }

@@ -43,6 +43,7 @@ mod facts;
 mod forwarded;
 mod literals;
 mod memory;
+mod mentions;
 mod named;
 mod policies;
 mod shadow;
@@ -51,7 +52,7 @@ mod statements;
 pub use decision::{Denial, PolicyDecision, PolicyFailure};
 pub use error::{Place, PolicyError, PolicyErrors, PolicyProblem};
 pub use facts::{Facts, Principal, RequestFacts};
-pub use forwarded::last_forwarded_address;
+pub use forwarded::SourceAddress;
 pub use policies::{Policies, PolicyWarning};
 pub use shadow::{ShadowDifference, Standing};
 

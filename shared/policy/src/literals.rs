@@ -1,6 +1,6 @@
 //! The one spelling of each entity that a policy may name.
 
-use alb_mtls_http::host;
+use alb_mtls_http::host::Host;
 use alb_mtls_http::path::PlainPath;
 use cedar_policy::EntityUid;
 
@@ -18,12 +18,12 @@ pub(crate) fn misspelling(literal: &EntityUid) -> Option<&'static str> {
             "write serial numbers in upper-case hexadecimal, two digits an octet, without colons and leading zero octets",
         ),
         "Host" => (
-            host::normalised(id).as_deref() == Some(id),
+            Host::parse(id).is_ok_and(|host| host.as_str() == id),
             "write hosts in lower case, without port, without wildcards and without a dot at the end",
         ),
         "Path" => (
             PlainPath::parse(id).is_some() && (id == "/" || !id.ends_with('/')),
-            "paths begin with a slash and end without one, have no dot segments and no needless percent-encoding",
+            "paths begin with a slash and end without one, and contain letters, digits, `-._~!$&'+,:=@` and percent-encoded characters beyond ASCII, but no wildcards and no dot segments",
         ),
         "Anonymous" => (false, "write `principal is Anonymous`"),
         "Endpoint" => (

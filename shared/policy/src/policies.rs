@@ -20,6 +20,7 @@ use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
 use crate::facts::Facts;
 use crate::literals::misspelling;
 use crate::memory::Memory;
+use crate::mentions::Mentions;
 use crate::named::Named;
 use crate::statements::{Statement, statements};
 
@@ -105,6 +106,7 @@ impl Policies {
                 loading.take(&Source { name, text });
             }
             loading.warn_of_lockdown();
+            loading.warn_of_confusable_paths();
             loading.finish()
         })?;
         Ok(Self {
@@ -309,6 +311,7 @@ impl Loading {
                 self.errors.push(source.error(offset, problem));
                 continue;
             }
+            self.named.take_mentions(&Mentions::from_policy(policy));
             for literal in policy.entity_literals() {
                 self.take_literal(source, offset, &literal);
             }
@@ -394,6 +397,20 @@ impl Loading {
                 message: "there are prohibitions only, and what no policy permits is refused".to_owned(),
             });
         }
+    }
+
+    fn warn_of_confusable_paths(&mut self) {
+        let pairs = self.named.confusable_pairs();
+        let warnings: Vec<PolicyWarning> = pairs
+            .map(|(path, other)| PolicyWarning {
+                source_name: "policies".to_owned(),
+                place: None,
+                message: format!(
+                    "some servers take `{path}` for a path in `{other}`: if the one behind does, spell both alike"
+                ),
+            })
+            .collect();
+        self.warnings.extend(warnings);
     }
 
     fn finish(self) -> Result<Policies, PolicyErrors> {

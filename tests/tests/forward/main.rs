@@ -16,6 +16,7 @@ mod functions;
 mod harness;
 mod memory;
 mod public_routes;
+mod real_servers;
 mod responses;
 mod settings;
 mod tls;

@@ -204,12 +204,7 @@ async fn roles_reach_their_part_of_the_api() {
             "policy_does_not_permit",
         ),
         ("api.example.org", "192.0.2.7", 403, "policy_does_not_permit"),
-        (
-            "admin.example.org@evil.example",
-            "192.0.2.7",
-            403,
-            "policy_host_unclear",
-        ),
+        ("admin.example.org@evil.example", "192.0.2.7", 400, "host_unclear"),
     ] {
         let (answered, record) = ask_with(&function, at_admin(host, address), "POST /admin/x").await;
         assert_eq!(

@@ -129,7 +129,7 @@ async fn what_policies_are_told_is_what_was_sent() {
     let (status, record) = ask_with(&function, two_hosts, "PUT /").await;
     assert_eq!(
         (status, &record["detail"]),
-        (403, &"policy_host_unclear".into()),
+        (400, &"host_unclear".into()),
         "{record}"
     );
 }

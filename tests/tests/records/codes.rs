@@ -324,6 +324,8 @@ async fn by_policies(seen: &mut Seen) {
         @id("permitted") permit (principal, action == Action::"GET", resource in Path::"/permitted")
         when { resource in Host::"gate.tests.example" };
         @id("forbidden") forbid (principal, action == Action::"DELETE", resource);
+        @id("network") forbid (principal, action == Action::"PATCH", resource)
+        when { context has source_address && context.source_address.isLoopback() };
         @id("overflow") permit (principal is Client, action == Action::"PUT", resource)
         when { principal.days_left + 9223372036854775807 > 0 };
         "#,
@@ -336,6 +338,12 @@ async fn by_policies(seen: &mut Seen) {
     let many = (0..2_001).fold(CertificateBuilder::client("CN=x"), |builder, number| {
         builder.dns(&format!("n{number}.a"))
     });
+    let forwarded_for = |value: &str| {
+        let mut headers = clients.good_headers();
+        headers.retain(|(name, _)| name != "x-forwarded-for");
+        headers.push(("x-forwarded-for".to_owned(), value.to_owned()));
+        headers
+    };
     let without_host = |headers: Vec<(String, String)>| -> Vec<(String, String)> {
         headers.into_iter().filter(|(name, _)| name != "host").collect()
     };
@@ -351,7 +359,13 @@ async fn by_policies(seen: &mut Seen) {
         (
             "GET /permitted",
             without_host(clients.good_headers()),
-            "policy_host_unclear",
+            "host_unclear",
+        ),
+        ("GET /PERMITTED", clients.good_headers(), "policy_path_spelling"),
+        (
+            "GET /permitted",
+            forwarded_for("192.0.2.7, unknown"),
+            "policy_source_address_unclear",
         ),
         (
             "GET /permitted",
@@ -361,7 +375,8 @@ async fn by_policies(seen: &mut Seen) {
     ] {
         let (method, path) = line.split_once(' ').unwrap();
         let event = alb_mtls_tests::event(method, path, &headers, local_alb::HeaderMode::MultiValue);
-        assert_eq!(function.answer(event).await.status, 403, "{detail}");
+        let status = if detail == "host_unclear" { 400 } else { 403 };
+        assert_eq!(function.answer(event).await.status, status, "{detail}");
         seen.expect(&function, detail).await;
     }
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alb_mtls_policy::{Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA};
+use alb_mtls_http::host::RequestHost;
+use alb_mtls_policy::{
+    Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA, SourceAddress,
+};
 use alb_mtls_verifier::{
     BundleError, BundleProblem, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
     TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
@@ -221,9 +224,11 @@ fn decide(
         request: RequestFacts {
             method: arguments.method.as_deref().unwrap_or("GET"),
             path,
-            host: arguments.host.as_deref(),
+            host: &RequestHost::from_header(arguments.host.as_deref()),
             target_group: arguments.target_group.as_deref(),
-            source_address: arguments.source_address,
+            source_address: arguments
+                .source_address
+                .map_or(SourceAddress::Absent, SourceAddress::Known),
         },
         now,
     })

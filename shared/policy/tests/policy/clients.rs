@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts};
+use alb_mtls_http::host::RequestHost;
+use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
     Verifier,
@@ -81,6 +82,11 @@ pub(crate) fn anybody() -> Arc<ClientIdentity> {
     Authority::new("Root").identify(CertificateBuilder::client("CN=anybody,O=Example"))
 }
 
+/// The host of a request with this Host header; lives as long as the test.
+fn host(header: &str) -> &'static RequestHost {
+    Box::leak(Box::new(RequestHost::from_header(Some(header))))
+}
+
 /// A plain request to decide about.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
@@ -103,9 +109,9 @@ impl<'a> Asked<'a> {
             request: RequestFacts {
                 method,
                 path,
-                host: Some("api.example.org"),
+                host: host("api.example.org"),
                 target_group: None,
-                source_address: Some("192.0.2.10".parse().unwrap()),
+                source_address: SourceAddress::Known("192.0.2.10".parse().unwrap()),
             },
             now: now(),
         }
@@ -116,13 +122,13 @@ impl<'a> Asked<'a> {
         self
     }
 
-    pub(crate) fn host(mut self, host: &'a str) -> Self {
-        self.request.host = Some(host);
+    pub(crate) fn host(mut self, name: &str) -> Self {
+        self.request.host = host(name);
         self
     }
 
     pub(crate) fn from(mut self, address: &str) -> Self {
-        self.request.source_address = Some(address.parse().unwrap());
+        self.request.source_address = SourceAddress::Known(address.parse().unwrap());
         self
     }
 

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts};
+use alb_mtls_http::host::RequestHost;
+use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
 use pki::{CertificateBuilder, GeneralName};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, forbidden_by, permit_when};
@@ -252,19 +253,178 @@ fn an_unclear_host_is_refused_where_policies_name_hosts() {
         );
     }
     let mut no_host = asked;
-    no_host.request.host = None;
+    no_host.request.host = &RequestHost::Absent;
     for unclear in [
         no_host,
         asked.host("admin.example.org,api.example.org"),
         asked.host("admin.example.org/x"),
     ] {
-        assert_eq!(
-            unclear.decide(&policies),
-            PolicyDecision::Deny(Denial::HostUnclear)
+        let decision = unclear.decide(&policies);
+        assert!(
+            matches!(decision, PolicyDecision::Deny(Denial::HostUnclear(_))),
+            "{decision:?}"
         );
     }
     let indifferent = Policies::parse("@id(\"p\") permit (principal, action, resource);", "t").unwrap();
     assert_eq!(no_host.decide(&indifferent), allowed_by("p"));
+}
+
+#[test]
+fn an_unclear_host_is_refused_where_policies_ask_for_it() {
+    let client = anybody();
+    let asked = Asked::by(&client, "GET", "/");
+    let mut absent = asked;
+    absent.request.host = &RequestHost::Absent;
+    let unclear = [
+        absent,
+        asked.host("admin.example.org:abc"),
+        asked.host("x@admin.example.org"),
+        asked.host(""),
+    ];
+    for prohibition in [
+        "forbid (principal, action, resource) when { context has host && context.host == \"admin.example.org\" };",
+        "forbid (principal, action, resource) unless { context has host && context.host like \"api.*\" };",
+        "forbid (principal, action, resource) when { (if true then context else context) has host };",
+    ] {
+        let text = format!("@id(\"p\") permit (principal, action, resource); {prohibition}");
+        let policies = Policies::parse(&text, "t").unwrap();
+        for unclear in unclear {
+            let decision = unclear.decide(&policies);
+            assert!(
+                matches!(decision, PolicyDecision::Deny(Denial::HostUnclear(_))),
+                "{prohibition} {decision:?}"
+            );
+        }
+        let decision = asked.host("admin.example.org.:443").decide(&policies);
+        assert!(
+            matches!(decision, PolicyDecision::Deny(Denial::Forbidden { .. })),
+            "{decision:?}"
+        );
+    }
+}
+
+#[test]
+fn an_unreadable_source_address_is_refused_where_policies_ask_for_it() {
+    let client = anybody();
+    let text = "@id(\"p\") permit (principal, action, resource);
+        @id(\"f\") forbid (principal, action, resource)
+        when { context has source_address && !context.source_address.isInRange(ip(\"192.0.2.0/24\")) };";
+    let policies = Policies::parse(text, "t").unwrap();
+    let mut asked = Asked::by(&client, "GET", "/");
+    for (value, decision) in [
+        (Some(&b"\xff, 192.0.2.7"[..]), allowed_by("p")),
+        (Some(b"\xff, 198.51.100.7"), forbidden_by("f")),
+        (
+            Some(b"unknown"),
+            PolicyDecision::Deny(Denial::SourceAddressUnclear),
+        ),
+        (None, allowed_by("p")),
+    ] {
+        asked.request.source_address = SourceAddress::from_forwarded_for(value);
+        assert_eq!(asked.decide(&policies), decision, "{value:?}");
+    }
+    asked.request.source_address = SourceAddress::Unreadable;
+    let indifferent = Policies::parse("@id(\"p\") permit (principal, action, resource);", "t").unwrap();
+    assert_eq!(asked.decide(&indifferent), allowed_by("p"));
+}
+
+#[test]
+fn a_look_alike_of_a_named_path_is_refused() {
+    let client = anybody();
+    let everybody = "@id(\"p\") permit (principal, action, resource)";
+    for text in [
+        format!("{everybody}; @id(\"f\") forbid (principal, action, resource in Path::\"/admin\");"),
+        format!("{everybody} unless {{ resource in Path::\"/admin\" }};"),
+    ] {
+        let policies = Policies::parse(&text, "t").unwrap();
+        for path in [
+            "/ADMIN",
+            "/Admin/x",
+            "/admin::$DATA",
+            "/admin:$i30:$INDEX_ALLOCATION/x",
+            "/%EF%BD%81dmin",
+            "/admin%E2%80%8B",
+        ] {
+            let named = "/admin".to_owned();
+            assert_eq!(
+                Asked::by(&client, "GET", path).decide(&policies),
+                PolicyDecision::Deny(Denial::PathSpelling { named }),
+                "{path}: {text}"
+            );
+        }
+        for path in ["/(S(x))/admin", "/ADMINI~1"] {
+            assert_eq!(
+                Asked::by(&client, "GET", path).decide(&policies),
+                PolicyDecision::Deny(Denial::PathNotPlain),
+                "{path}: {text}"
+            );
+        }
+        for path in [
+            "/",
+            "/administration",
+            "/K%C3%A4se/Stra%C3%9Fe",
+            "/v1/things:cancel",
+        ] {
+            assert_eq!(
+                Asked::by(&client, "GET", path).decide(&policies),
+                allowed_by("p"),
+                "{path}: {text}"
+            );
+        }
+    }
+    let one = "@id(\"p\") permit (principal, action, resource in Path::\"/k%C3%A4se\");";
+    let policies = Policies::parse(one, "t").unwrap();
+    for (path, is_allowed) in [("/k%c3%a4se/1", true), ("/K%C3%A4se", false), ("/kase", false)] {
+        let decision = Asked::by(&client, "GET", path).decide(&policies);
+        assert_eq!(decision == allowed_by("p"), is_allowed, "{path} {decision:?}");
+    }
+}
+
+#[test]
+fn spellings_that_policies_name_are_decided_by_name_with_a_warning() {
+    let client = anybody();
+    let text = "@id(\"p\") permit (principal, action, resource);
+        @id(\"f\") forbid (principal, action, resource in Path::\"/admin\");
+        @id(\"g\") forbid (principal, action, resource in Path::\"/Admin\");";
+    let policies = Policies::parse(text, "t").unwrap();
+    for (path, id) in [("/admin", "f"), ("/Admin/x", "g")] {
+        assert_eq!(
+            Asked::by(&client, "GET", path).decide(&policies),
+            forbidden_by(id)
+        );
+    }
+    let decision = Asked::by(&client, "GET", "/aDMIN").decide(&policies);
+    assert!(
+        matches!(decision, PolicyDecision::Deny(Denial::PathSpelling { .. })),
+        "{decision:?}"
+    );
+    let warnings: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
+    assert!(
+        warnings
+            .iter()
+            .any(|warning| warning.contains("`/Admin` for a path in `/admin`")),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn a_raw_path_alone_needs_a_plain_one() {
+    let client = anybody();
+    let text = "@id(\"p\") permit (principal, action, resource);
+        @id(\"f\") forbid (principal, action, resource) when { context.raw_path like \"/admin*\" };";
+    let policies = Policies::parse(text, "t").unwrap();
+    for (path, decision) in [
+        ("/admin/x", forbidden_by("f")),
+        ("/x", allowed_by("p")),
+        ("/%61dmin", PolicyDecision::Deny(Denial::PathNotPlain)),
+        ("//admin", PolicyDecision::Deny(Denial::PathNotPlain)),
+    ] {
+        assert_eq!(
+            Asked::by(&client, "GET", path).decide(&policies),
+            decision,
+            "{path}"
+        );
+    }
 }
 
 #[test]
@@ -323,7 +483,9 @@ fn every_denial_has_its_own_detail() {
         Denial::NotPermitted,
         Denial::Failed { failures: Vec::new() },
         Denial::PathNotPlain,
-        Denial::HostUnclear,
+        Denial::PathSpelling { named: String::new() },
+        Denial::HostUnclear(RequestHost::Absent),
+        Denial::SourceAddressUnclear,
         Denial::IdentityTooLarge,
         Denial::Unrepresentable {
             explanation: String::new(),
