@@ -114,6 +114,9 @@ mod tests {
     use super::*;
     use crate::{Ingress, PublicRequests, Settings};
 
+    const SERVED: &str =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a067";
+
     #[derive(Debug)]
     struct Status;
 
@@ -125,10 +128,7 @@ mod tests {
 
     /// The status, and the headers that the service behind the gate saw.
     async fn ask(path: &str, target_group: &str) -> (StatusCode, String) {
-        let settings = [
-            ("MTLS_ANCHORS", "file:/nowhere"),
-            ("MTLS_TARGET_GROUPS", "arn:served"),
-        ];
+        let settings = [("MTLS_ANCHORS", "file:/nowhere"), ("MTLS_TARGET_GROUPS", SERVED)];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let gate =
             Gate::new(Settings::from_variables(settings).unwrap()).with_public_requests(Arc::new(Status));
@@ -159,10 +159,10 @@ mod tests {
     #[tokio::test]
     async fn public_requests_pass_as_nobody_and_the_others_do_not() {
         assert_eq!(
-            ask("/status", "arn:served").await,
+            ask("/status", SERVED).await,
             (StatusCode::OK, r#"{"host": "gate.example"}"#.to_owned())
         );
-        assert_eq!(ask("/status/", "arn:served").await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(ask("/status/", SERVED).await.0, StatusCode::UNAUTHORIZED);
     }
 
     #[tokio::test]

@@ -30,8 +30,10 @@
 mod authorization;
 mod bound_token;
 mod gate;
+mod header_name;
 mod ingress;
 mod layer;
+mod line;
 mod metrics;
 mod mode;
 mod opinion;
@@ -47,9 +49,9 @@ pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use authorization::ShadowDifference;
 
+pub use alb_mtls_http::identity_headers::{states_identity, strip};
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
 pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
-pub use alb_mtls_http::identity_headers::{states_identity, strip};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
@@ -60,5 +62,5 @@ pub use record::{
 pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
 pub use refusal::{GATE_REASONS, GateReason, Refusal, RefusalBody};
 pub use settings::{GateSettings, SETTINGS, Settings};
-pub use target_groups::{InvalidTargetGroups, TargetGroups};
+pub use target_groups::{InvalidTargetGroups, TargetGroupPattern, TargetGroups};
 pub use verdicts::VerdictCacheSettings;
