@@ -13,6 +13,11 @@ output "target_group_arn" {
   value       = aws_lb_target_group.gate.arn
 }
 
+output "certificate_header" {
+  description = "Name of the certificate header, for a WAF rule, and for the attribute of another listener that forwards to the target group; keep it to yourself"
+  value       = local.certificate_header
+}
+
 output "function_name" {
   description = "Name of the function behind that target group"
   value       = aws_lambda_function.gate.function_name

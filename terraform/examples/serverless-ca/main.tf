@@ -8,6 +8,10 @@ terraform {
       source  = "hashicorp/aws"
       version = ">= 5.85"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = ">= 3.0"
+    }
   }
 }
 
@@ -43,6 +47,12 @@ variable "root_certificate" {
   default     = "root.pem"
 }
 
+variable "certificate_header" {
+  description = "Name of the certificate header, where it is not to be a random one"
+  type        = string
+  default     = null
+}
+
 module "gate" {
   source = "../.."
 
@@ -51,6 +61,9 @@ module "gate" {
   vpc_id          = var.vpc_id
   subnet_ids      = var.subnet_ids
   certificate_arn = var.certificate_arn
+
+  # Null makes a name that stays in the state.
+  certificate_header = var.certificate_header
 
   anchors = { serverless-ca = file(var.root_certificate) }
   crls = [
@@ -61,6 +74,11 @@ module "gate" {
     # A CRL of this CA lives for a day and ten minutes: a single missed run shall not lock everybody out.
     MTLS_CRL_GRACE = "6h"
   }
+}
+
+output "certificate_header" {
+  description = "Name of the certificate header, for a WAF rule: keep it to yourself"
+  value       = module.gate.certificate_header
 }
 
 output "try_it" {
