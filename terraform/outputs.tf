@@ -23,12 +23,17 @@ output "function_name" {
   value       = aws_lambda_function.gate.function_name
 }
 
+output "log_group_name" {
+  description = "Name of the log group with that function's decision records"
+  value       = aws_cloudwatch_log_group.gate.name
+}
+
 output "role_name" {
   description = "Role of the function, for the permissions that more sources need"
   value       = aws_iam_role.gate.name
 }
 
 output "try_it" {
-  description = "A first request"
-  value       = "curl --cert client.pem --key client.key https://${aws_lb.gate.dns_name}/"
+  description = "A first request; NAME is a name in the server's certificate"
+  value       = "curl --connect-to NAME:443:${aws_lb.gate.dns_name}:443 --cert client.pem --key client.key https://NAME/"
 }

@@ -242,7 +242,7 @@ fn what_the_guide_makes_by_hand_lacks_only_what_moto_lacks() {
         .skip(1)
         .map(|after| after.split("```").next().unwrap())
         .collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     let folder = TempDir::new().unwrap();
     let anchors = project().join("events/anchors.pem");
     std::fs::copy(anchors, folder.path().join("root.pem")).unwrap();
