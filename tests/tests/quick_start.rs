@@ -84,7 +84,13 @@ fn copied_chain(port: u16) -> String {
     let chain = std::fs::read_to_string(project().join(".demo/good.pem")).unwrap();
     let header = chain.replace(' ', "%20").replace('\n', "%0A");
     let output = Command::new("curl")
-        .args(["--cacert", ".demo/server-ca.pem", "--silent", "--output", "/dev/null"])
+        .args([
+            "--cacert",
+            ".demo/server-ca.pem",
+            "--silent",
+            "--output",
+            "/dev/null",
+        ])
         .args(["--write-out", "%{http_code}", "--header"])
         .arg(format!("x-amzn-mtls-clientcert: {header}"))
         .arg(format!("https://localhost:{port}/"))

@@ -109,7 +109,13 @@ async fn the_default_configuration_of_alb_mtls_local_passes_every_line() {
             .unwrap(),
     );
     let mut lines = BufReader::new(local.0.stdout.take().unwrap()).lines();
-    let listening = lines.next_line().await.unwrap().unwrap();
+    let listening = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        // The function's own lines come before it.
+        if line.starts_with("listening on") {
+            break line;
+        }
+    };
     let (_, port) = listening.split_once("127.0.0.1:").unwrap();
     let url = format!("https://localhost:{}/", port.split(' ').next().unwrap());
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
