@@ -344,7 +344,7 @@ fn a_listener_that_keeps_the_headers_default_name_is_a_finding() {
     // With an upstream, nothing forwards to respond: what it reads is all that is known.
     let expected = [default_name("RespondFunction"), default_name("HttpsListener")];
     assert_eq!(findings(&neither, &[]), expected);
-    for spelling in ["x-amzn-mtls-clientcert", "X-Amzn-Mtls-Clientcert"] {
+    for spelling in ["x-amzn-mtls-clientcert", "X-Amzn-Mtls-Clientcert", "\"\""] {
         let written = format!(
             "      ListenerAttributes: [{{Key: routing.http.request.x_amzn_mtls_clientcert.header_name, Value: {spelling}}}]\n"
         );
