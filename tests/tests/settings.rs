@@ -1,11 +1,6 @@
 //! What a function does with settings that are wrong and trust material that is not there.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "helpers of tests")]
 
 use std::process::{Command, Output};
 

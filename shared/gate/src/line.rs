@@ -112,8 +112,8 @@ mod tests {
             "\u{202e}\u{9b}\u{2028}\u{feff}\u{1f600}\u{10ffff}é",
         ];
         assert_eq!(read(&to_line(&texts)), texts);
-        let line = to_line(&serde_json::json!({"b": 1, "a": [true, null, -1.5, "x"], "c": {}}));
-        assert_eq!(line, r#"{"a":[true,null,-1.5,"x"],"b":1,"c":{}}"#);
+        let line = to_line(&serde_json::json!([true, null, -1.5, "x", {}, {"a": 1}]));
+        assert_eq!(line, r#"[true,null,-1.5,"x",{},{"a":1}]"#);
     }
 
     #[test]

@@ -36,7 +36,10 @@ async fn an_unauthenticated_request_cannot_choose_the_size_of_its_record() {
     let clients = Clients::new();
     let pattern = TARGET_GROUP.replace("gate/", "other/");
     let metrics = ("MTLS_METRICS", "AlbMtls");
-    for variables in [&[metrics][..], &[metrics, ("MTLS_TARGET_GROUPS", pattern.as_str())]] {
+    for variables in [
+        &[metrics][..],
+        &[metrics, ("MTLS_TARGET_GROUPS", pattern.as_str())],
+    ] {
         let function = respond(&clients, variables).await;
         for text in long_texts() {
             let named = |name: &str| {
