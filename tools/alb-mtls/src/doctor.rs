@@ -89,6 +89,8 @@ enum DoctorError {
     Described { file: String, error: DescribedError },
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error("`{}` is Terraform, which is not read: deploy it, and look at what it made with `--load-balancer NAME`", path.display())]
+    Terraform { path: PathBuf },
     #[error("`{}` holds no .json, .yaml or .yml file", path.display())]
     EmptyFolder { path: PathBuf },
     #[error("there is no gate in it: no function has MTLS_ANCHORS, and no listener is in passthrough mode")]
@@ -121,6 +123,9 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
         None => Vec::new(),
     };
     for path in files(&arguments.files)? {
+        if path.extension().is_some_and(|extension| extension == "tf") {
+            return Err(DoctorError::Terraform { path });
+        }
         let text = fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
         let node = Node::parse(&text).map_err(|error| DoctorError::Node {
             path: path.clone(),

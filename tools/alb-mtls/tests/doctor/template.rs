@@ -427,6 +427,13 @@ fn a_file_that_is_nothing_known_is_said_to_be_so() {
         assert_eq!(output.status.code(), Some(2), "{content}");
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
+    let output = doctor(&[], &project().join("terraform/main.tf"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("--load-balancer NAME"),
+        "{}",
+        stderr(&output)
+    );
     let output = doctor(&[], Path::new("/nowhere.yaml"));
     assert_eq!(output.status.code(), Some(2));
 }
