@@ -10,23 +10,29 @@ locals {
   arn_prefix   = "arn:${data.aws_partition.current.partition}"
   crl_buckets  = distinct([for crl in var.crls : split("/", crl)[2]])
 
+  certificate_header = coalesce(var.certificate_header, "x-${random_uuid.certificate_header.result}")
+
   environment = merge(
     var.environment,
     {
       MTLS_ANCHORS       = "ssm:${local.anchors_path}/*"
+      MTLS_HEADER        = local.certificate_header
       MTLS_METRICS       = "AlbMtls"
       MTLS_MODE          = var.mode
       MTLS_SERVICE       = var.name
       MTLS_TARGET_GROUPS = aws_lb_target_group.gate.arn
     },
     var.layered == null ? {} : { AWS_LAMBDA_EXEC_WRAPPER = "/opt/alb-mtls" },
-    var.certificate_header == null ? {} : { MTLS_HEADER = var.certificate_header },
     length(var.crls) == 0 ? {} : {
       MTLS_CRLS       = join(" ", var.crls)
       MTLS_REVOCATION = var.revocation
     },
   )
 }
+
+# The name of the certificate header, kept in the state: without a name that only you know, a client without a certificate could
+# copy a public chain into the header. It stays as long as this resource does; `terraform apply -replace` makes a new one.
+resource "random_uuid" "certificate_header" {}
 
 # Whoever may write these decides who gets in.
 resource "aws_ssm_parameter" "anchor" {
@@ -203,7 +209,7 @@ resource "aws_lb_listener" "https" {
   ssl_policy        = var.tls_policy
   certificate_arn   = var.certificate_arn
 
-  routing_http_request_x_amzn_mtls_clientcert_header_name = var.certificate_header
+  routing_http_request_x_amzn_mtls_clientcert_header_name = local.certificate_header
 
   mutual_authentication {
     mode = "passthrough"

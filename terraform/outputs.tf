@@ -13,9 +13,19 @@ output "target_group_arn" {
   value       = aws_lb_target_group.gate.arn
 }
 
+output "certificate_header" {
+  description = "Name of the certificate header, for a WAF rule, and for the attribute of another listener that forwards to the target group; keep it to yourself"
+  value       = local.certificate_header
+}
+
 output "function_name" {
   description = "Name of the function behind that target group"
   value       = aws_lambda_function.gate.function_name
+}
+
+output "log_group_name" {
+  description = "Name of the log group with that function's decision records"
+  value       = aws_cloudwatch_log_group.gate.name
 }
 
 output "role_name" {
@@ -24,6 +34,6 @@ output "role_name" {
 }
 
 output "try_it" {
-  description = "A first request"
-  value       = "curl --cert client.pem --key client.key https://${aws_lb.gate.dns_name}/"
+  description = "A first request; NAME is a name in the server's certificate"
+  value       = "curl --connect-to NAME:443:${aws_lb.gate.dns_name}:443 --cert client.pem --key client.key https://NAME/"
 }

@@ -123,9 +123,15 @@ variable "mode" {
 }
 
 variable "certificate_header" {
-  description = "Name that the load balancer gives the certificate header, which nobody outside knows; null keeps the default name"
+  description = "Name that the load balancer gives the certificate header, which nobody outside may know; null makes one that stays in the state"
   type        = string
   default     = null
+
+  validation {
+    # AWS's own names are those that every client knows.
+    condition     = var.certificate_header == null || (can(regex("^[a-zA-Z][a-zA-Z0-9-]{0,39}$", var.certificate_header)) && !startswith(lower(coalesce(var.certificate_header, "x")), "x-amzn-"))
+    error_message = "The header's name has up to 40 letters, digits and hyphens, begins with a letter, and not with x-amzn-."
+  }
 }
 
 variable "environment" {

@@ -7,5 +7,9 @@ terraform {
       # The first with header renaming on listeners.
       version = ">= 5.85"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = ">= 3.0"
+    }
   }
 }

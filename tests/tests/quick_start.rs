@@ -67,6 +67,7 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
             "{command}: {status}, promised was {promise}"
         );
     }
+    assert_eq!(copied_chain(port), "401");
     let seen = walk_through(port);
     assert!(seen.starts_with("GET /forward/a%20b?x=%26 HTTP/1.1\n"), "{seen}");
     assert!(
@@ -76,6 +77,27 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
     for lie in ["admin", "YWRtaW4=", "SUCCESS"] {
         assert!(!seen.contains(lie), "{seen}");
     }
+}
+
+/// What a client without a certificate is answered that copies a public chain into the header that everybody knows.
+fn copied_chain(port: u16) -> String {
+    let chain = std::fs::read_to_string(project().join(".demo/good.pem")).unwrap();
+    let header = chain.replace(' ', "%20").replace('\n', "%0A");
+    let output = Command::new("curl")
+        .args([
+            "--cacert",
+            ".demo/server-ca.pem",
+            "--silent",
+            "--output",
+            "/dev/null",
+        ])
+        .args(["--write-out", "%{http_code}", "--header"])
+        .arg(format!("x-amzn-mtls-clientcert: {header}"))
+        .arg(format!("https://localhost:{port}/"))
+        .current_dir(project())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// What the upstream saw of the lies that the README sends it.

@@ -1,6 +1,6 @@
 //! What a function does with settings that are wrong and trust material that is not there.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "helpers of tests")]
 
 use std::process::{Command, Output};
 
@@ -34,11 +34,111 @@ fn a_wrong_setting_stops_the_function_with_one_line() {
             "1",
             "MTLS_MAX_HEADERS is not a setting: did you mean MTLS_MAX_HEADER?",
         ),
+        (
+            "MTLS_TARGET_GROUPS",
+            "arn:*",
+            "MTLS_TARGET_GROUPS holds `arn:*`: it takes `*` in the name and in the id of a target group only, not in its \
+             account or Region, such as `arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/*`",
+        ),
+        (
+            "MTLS_HEADER",
+            "host",
+            "MTLS_HEADER holds `host`: it takes no header that has a meaning of its own: write a name that only you know, \
+             such as `x-` and the output of `uuidgen`",
+        ),
+        (
+            "MTLS_HEADER",
+            "client-cert-chain",
+            "MTLS_HEADER holds `client-cert-chain`: it takes no header that servers take for an identity, which every client \
+             can name: write a name that only you know, such as `x-` and the output of `uuidgen`",
+        ),
     ] {
         let output = start(&[("MTLS_ANCHORS", "file:/nowhere"), (name, value)]);
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(error.trim_end(), words);
         assert_eq!(output.status.code(), Some(2));
+    }
+}
+
+/// Programs, and a setting of each prefix that they read.
+const PROGRAMS: &[(&str, &[&str])] = &[
+    ("respond", &["MTLS_MODE"]),
+    ("forward", &["MTLS_MODE", "FORWARD_HOST"]),
+    ("authorize", &["MTLS_MODE", "AUTHORIZE_CERTIFICATE"]),
+    ("alb-mtls-layer", &["MTLS_MODE", "LAYER_OTHER_EVENTS"]),
+    ("refresh-crls", &["CRL_TIMEOUT"]),
+    ("example-axum", &["MTLS_MODE"]),
+];
+
+#[test]
+fn a_setting_in_another_letter_case_stops_every_program() {
+    for (program, settings) in PROGRAMS {
+        for setting in *settings {
+            let mut capitalised = setting.to_ascii_lowercase();
+            capitalised.replace_range(..1, &setting[..1]);
+            for name in [setting.to_ascii_lowercase(), capitalised] {
+                let output = Command::new(binary(program))
+                    .arg("true")
+                    .env_clear()
+                    .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")
+                    .env("MTLS_ANCHORS", "file:/nowhere")
+                    .env("FORWARD_UPSTREAM", "http://127.0.0.1:9")
+                    .env("CRL_ANCHORS", "file:/nowhere")
+                    .env("CRL_SOURCES", "http://crl.example.com/root.crl")
+                    .env("CRL_DESTINATION", "s3://bucket/")
+                    .env(&name, "x")
+                    .output()
+                    .unwrap();
+                let error = String::from_utf8(output.stderr).unwrap();
+                let words = format!("{name} is not a setting: its letter case is wrong, write {setting}");
+                // The layer tells Lambda too, which is not there.
+                let line = error.lines().next().unwrap();
+                assert!(line.ends_with(&words), "{program}: {error}");
+                assert!(!output.status.success(), "{program}");
+            }
+        }
+    }
+}
+
+/// The lines of a log that warn of the certificate header's default name.
+fn warnings(function: &Function) -> Vec<serde_json::Value> {
+    let lines = function.log().into_iter();
+    let lines = lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok());
+    lines
+        .filter(|line| line["kind"] == "default_certificate_header")
+        .collect()
+}
+
+#[tokio::test]
+async fn a_certificate_header_with_its_default_name_is_warned_of_once() {
+    let clients = Clients::new();
+    let upstream = ("FORWARD_UPSTREAM", "http://127.0.0.1:9");
+    for (program, variables, expected) in [
+        ("respond", &[][..], 1),
+        ("respond", &[("MTLS_HEADER", "X-Amzn-Mtls-Clientcert")], 1),
+        ("respond", &[("MTLS_HEADER", "x-gate-7f3a")], 0),
+        ("respond", &[("MTLS_HEADER_FORMAT", "rfc9440")], 0),
+        ("forward", &[upstream], 1),
+        ("forward", &[upstream, ("MTLS_HEADER", "x-gate-7f3a")], 0),
+        ("authorize", &[("AUTHORIZE_CERTIFICATE", "header")], 1),
+        ("authorize", &[("AUTHORIZE_CERTIFICATE", "client-cert")], 0),
+    ] {
+        let anchors = [("MTLS_ANCHORS", clients.anchors_source())];
+        let others = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let function = Function::start(program, anchors.into_iter().chain(others)).await;
+        // Whoever asks for its first event has started.
+        let warnings = warnings(&function);
+        assert_eq!(warnings.len(), expected, "{program} {variables:?}: {warnings:?}");
+        for warning in warnings {
+            assert_eq!(warning["level"], "WARN");
+            let remedy = warning["remedy"].as_str().unwrap();
+            for part in [
+                "routing.http.request.x_amzn_mtls_clientcert.header_name",
+                "MTLS_HEADER",
+            ] {
+                assert!(remedy.contains(part), "{remedy}");
+            }
+        }
     }
 }
 

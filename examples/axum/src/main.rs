@@ -38,6 +38,12 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let gate = Arc::new(Gate::new(Settings::from_environment()?));
+    if gate.settings().has_default_header() {
+        writeln!(
+            io::stderr(),
+            "warning: the certificate header has the name that every client knows: rename it at the listener, and set MTLS_HEADER"
+        )?;
+    }
     gate.load().await;
     let address: SocketAddr = std::env::var("LISTEN")
         .as_deref()

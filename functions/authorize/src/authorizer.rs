@@ -32,8 +32,12 @@ impl From<Unauthorized> for Diagnostic {
 
 impl Authorizer {
     pub(crate) fn new(settings: Settings) -> Self {
+        let gate = Gate::new(settings.gate);
         Self {
-            gate: Gate::new(settings.gate),
+            gate: match settings.authorizer.certificate {
+                CertificateSource::ClientCert => gate.without_certificate_header(),
+                CertificateSource::Header => gate,
+            },
             settings: settings.authorizer,
         }
     }

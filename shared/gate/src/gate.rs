@@ -36,6 +36,7 @@ pub struct Gate {
     public: Option<Arc<dyn PublicRequests>>,
     bound_tokens: Option<BoundTokens>,
     verdicts: Option<Verdicts>,
+    reads_header: bool,
 }
 
 /// Says which requests pass without a certificate, such as those of a route that the operator opened.
@@ -96,9 +97,6 @@ const CLIENT_TRACES: [&str; 4] = [
     "x-forwarded-proto",
 ];
 
-/// Longest path in a record; what a client sends beyond it says nothing new.
-const MAX_RECORDED_PATH: usize = 1_024;
-
 impl Gate {
     /// A gate that loads its trust material at the first request, or when [`Gate::load`] is called.
     pub fn new(settings: Settings) -> Self {
@@ -109,6 +107,7 @@ impl Gate {
             recording: Recording::new(settings.gate.records.clone(), Box::new(StandardOutput)),
             public: None,
             verdicts: Verdicts::new(settings.gate.verdicts),
+            reads_header: true,
             settings: settings.gate,
         }
     }
@@ -124,6 +123,14 @@ impl Gate {
     #[must_use]
     pub fn with_public_requests(mut self, public: Arc<dyn PublicRequests>) -> Self {
         self.public = Some(public);
+        self
+    }
+
+    /// The same gate behind another edge than a load balancer, which hands certificates over by
+    /// [`Gate::decide_presented`]: no header of a client can take their place.
+    #[must_use]
+    pub fn without_certificate_header(mut self) -> Self {
+        self.reads_header = false;
         self
     }
 
@@ -145,7 +152,19 @@ impl Gate {
 
     /// Loads the trust material now, so that the first request does not wait for it. When it cannot be loaded the
     /// reason is logged, and requests are answered with 503 until a later attempt succeeds.
+    ///
+    /// Every program calls it once at its start, so it also warns of a certificate header with its default name.
     pub async fn load(&self) {
+        if self.reads_header && self.settings.has_default_header() {
+            tracing::warn!(
+                kind = "default_certificate_header",
+                header = %self.settings.header,
+                remedy = "set the listener attribute routing.http.request.x_amzn_mtls_clientcert.header_name to a name \
+                          that only you know, and MTLS_HEADER to the same",
+                "the certificate header has its default name: a client without a certificate can copy a public chain into \
+                 it, and AWS does not say whether the load balancer passes that on"
+            );
+        }
         let now = Timestamp::now();
         // The trust room logs the failure with its particulars; the gate stays up to answer and to try again.
         let (_, ()) = tokio::join!(self.trust.load(now), async {
@@ -497,7 +516,7 @@ impl Gate {
             is_remembered: findings.is_remembered,
             method: request.method.as_str(),
             host: host.named().map(Host::as_str),
-            path: shortened(request.uri.path()),
+            path: request.uri.path(),
             alb_trace_id: trace_id.and_then(|value| value.to_str().ok()),
             ingress,
             duration: started.elapsed(),
@@ -568,12 +587,4 @@ fn is_health_check(request: &Parts, ingress: Option<&Ingress>) -> bool {
     let from_a_client = CLIENT_TRACES.iter().any(|name| headers.contains_key(*name))
         || (ingress.is_some() && headers.contains_key(HOST));
     from_health_checker && !from_a_client && request.method == Method::GET
-}
-
-fn shortened(path: &str) -> &str {
-    let mut end = path.len().min(MAX_RECORDED_PATH);
-    while !path.is_char_boundary(end) {
-        end -= 1;
-    }
-    path.get(..end).unwrap_or_default()
 }

@@ -114,6 +114,9 @@ mod tests {
     use super::*;
     use crate::{Ingress, PublicRequests, Settings};
 
+    const SERVED: &str =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a067";
+
     #[derive(Debug)]
     struct Status;
 
@@ -140,7 +143,7 @@ mod tests {
     ) -> (StatusCode, String) {
         let settings = [
             ("MTLS_ANCHORS", "file:/nowhere"),
-            ("MTLS_TARGET_GROUPS", "arn:served"),
+            ("MTLS_TARGET_GROUPS", SERVED),
         ];
         let settings = settings.iter().chain(variables);
         let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -176,10 +179,10 @@ mod tests {
     #[tokio::test]
     async fn public_requests_pass_as_nobody_and_the_others_do_not() {
         assert_eq!(
-            ask("/status", "arn:served").await,
+            ask("/status", SERVED).await,
             (StatusCode::OK, r#"{"host": "gate.example"}"#.to_owned())
         );
-        assert_eq!(ask("/status/", "arn:served").await.0, StatusCode::UNAUTHORIZED);
+        assert_eq!(ask("/status/", SERVED).await.0, StatusCode::UNAUTHORIZED);
     }
 
     #[tokio::test]
@@ -193,13 +196,13 @@ mod tests {
                     &["x@gate.example"],
                     &["gate.example", "gate.example"],
                 ] {
-                    let (status, _) = ask_with_hosts(path, "arn:served", hosts, &[("MTLS_MODE", mode)]).await;
+                    let (status, _) = ask_with_hosts(path, SERVED, hosts, &[("MTLS_MODE", mode)]).await;
                     assert_eq!(status, StatusCode::BAD_REQUEST, "{mode} {path} {hosts:?}");
                 }
             }
         }
         for host in ["GATE.example:443", "gate.example.", "[::1]", "192.0.2.1"] {
-            let (status, _) = ask_with_hosts("/status", "arn:served", &[host], &[]).await;
+            let (status, _) = ask_with_hosts("/status", SERVED, &[host], &[]).await;
             assert_eq!(status, StatusCode::OK, "{host}");
         }
     }

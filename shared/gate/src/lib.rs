@@ -30,8 +30,10 @@
 mod authorization;
 mod bound_token;
 mod gate;
+mod header_name;
 mod ingress;
 mod layer;
+mod line;
 mod metrics;
 mod mode;
 mod opinion;
@@ -60,5 +62,5 @@ pub use record::{
 pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
 pub use refusal::{GATE_REASONS, GateReason, Refusal, RefusalBody};
 pub use settings::{GateSettings, SETTINGS, Settings};
-pub use target_groups::{InvalidTargetGroups, TargetGroups};
+pub use target_groups::{InvalidTargetGroups, TargetGroupPattern, TargetGroups};
 pub use verdicts::VerdictCacheSettings;

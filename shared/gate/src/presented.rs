@@ -5,9 +5,14 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::GateSettings;
 use crate::verdicts::Presentation;
-use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
+use alb_mtls_http::identity_headers::{CERTIFICATE, CERTIFICATE_CHAIN, looks_like_certificate_header};
 
 impl GateSettings {
+    /// Returns whether the certificate header has the name that every client knows.
+    pub fn has_default_header(&self) -> bool {
+        self.header == CERTIFICATE
+    }
+
     /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.
     ///
     /// # Errors

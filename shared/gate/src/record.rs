@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 
 use crate::ShadowDifference;
 use crate::ingress::FunctionFacts;
+use crate::line;
 use crate::metrics::EmbeddedMetrics;
 use crate::mode::Mode;
 
@@ -30,7 +31,8 @@ pub enum Outcome {
     Public,
 }
 
-/// One decision, for the operator. Holds no certificate, no key and no token.
+/// One decision, for the operator. Contains no certificate, no key and no token. Texts are as long as the client made
+/// them; [`to_line`] cuts them.
 #[derive(Clone, Debug, Serialize)]
 pub struct DecisionRecord<'a> {
     /// When it was decided.
@@ -71,7 +73,7 @@ pub struct DecisionRecord<'a> {
     /// Host of the request as routes and policies read it; absent when there is none that can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'a str>,
-    /// Path of the request as sent, at most 1,024 bytes of it.
+    /// Path of the request as sent.
     pub path: &'a str,
     /// The load balancer's trace id, as in its access log.
     pub alb_trace_id: Option<&'a str>,
@@ -134,8 +136,11 @@ pub struct ClientRecord<'a> {
     pub issuer: &'a DistinguishedName,
     /// The certificate's serial number.
     pub serial_number: &'a str,
-    /// The subject alternative names.
+    /// The first subject alternative names, see [`ClientRecord::MAX_ALTERNATIVE_NAMES`].
     pub alternative_names: &'a [AlternativeName],
+    /// Number of subject alternative names that are left out.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub alternative_names_left_out: usize,
     /// SHA-256 of the certificate.
     pub certificate_sha256: Fingerprint,
     /// When the certificate expires.
@@ -150,6 +155,12 @@ pub struct ClientRecord<'a> {
     /// Why the revocation status is not known, where it may be unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_unknown: Option<&'static str>,
+}
+
+impl ClientRecord<'_> {
+    /// Most subject alternative names in a record. A certificate of 16 KB has three thousand; those of people and
+    /// services have one to five.
+    pub const MAX_ALTERNATIVE_NAMES: usize = 32;
 }
 
 /// Where decision records go.
@@ -180,34 +191,18 @@ impl Recorder for StandardOutput {
     }
 
     fn metrics(&self, metrics: &MetricsRecord<'_>) {
-        self.write(to_ascii_json(metrics));
+        self.write(line::to_line(metrics));
     }
 }
 
-/// The record as one line of JSON in ASCII: characters that terminals act on or hide (RFC 8259 escapes only those below
-/// U+0020) are escaped too, so that a name in a certificate cannot rewrite what an operator sees.
+/// Returns the record as one line of JSON in ASCII, with each text cut after 1,024 bytes as written: clients choose what
+/// stands in many of them.
 pub fn to_line(record: &DecisionRecord<'_>) -> String {
-    to_ascii_json(record)
+    line::to_line(record)
 }
 
-fn to_ascii_json(record: &impl Serialize) -> String {
-    // Records hold text, numbers and nested structs of these, which always serialise.
-    let json = serde_json::to_string(record).unwrap_or_default();
-    if json.is_ascii() && !json.contains('\u{7f}') {
-        return json;
-    }
-    let mut line = String::with_capacity(json.len() + 64);
-    for character in json.chars() {
-        if character.is_ascii() && character != '\u{7f}' {
-            line.push(character);
-        } else {
-            let mut units = [0; 2];
-            for unit in character.encode_utf16(&mut units) {
-                line.push_str(&format!("\\u{unit:04x}"));
-            }
-        }
-    }
-    line
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn as_texts<S: Serializer>(texts: &[Arc<str>], serializer: S) -> Result<S::Ok, S::Error> {

@@ -262,11 +262,14 @@ impl RefusalRecord {
 impl<'a> ClientRecord<'a> {
     fn of(client: &'a VerifiedClient) -> Self {
         let identity = client.identity();
+        let names = identity.alternative_names.as_slice();
+        let shown = names.get(..Self::MAX_ALTERNATIVE_NAMES).unwrap_or(names);
         Self {
             subject: &identity.subject,
             issuer: &identity.issuer,
             serial_number: &identity.serial_number,
-            alternative_names: &identity.alternative_names,
+            alternative_names: shown,
+            alternative_names_left_out: names.len() - shown.len(),
             certificate_sha256: identity.certificate_fingerprint,
             not_after: identity.validity.not_after,
             anchor_id: identity.anchor.id(),

@@ -13,6 +13,7 @@ use alb_mtls_verifier::{
 use http::HeaderName;
 
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
+use crate::header_name::{self, CLIENT_CERT};
 use crate::mode::Mode;
 use crate::recording::RecordSettings;
 use crate::refusal::RefusalBody;
@@ -77,7 +78,7 @@ table! {
     MAX_ANCHOR_LOSS, "MTLS_MAX_ANCHOR_LOSS", Value("100%"),
         "share of the anchors that one refresh may remove, from `0%` to `100%`; a bundle that loses more is not taken over";
     HEADER, "MTLS_HEADER", Value("x-amzn-mtls-clientcert"),
-        "name of the certificate header, where a listener attribute renames it (`client-cert` with `rfc9440`)";
+        "name of the certificate header, which a listener attribute renames to one that only you know (`client-cert` with `rfc9440`)";
     HEADER_FORMAT, "MTLS_HEADER_FORMAT", Value("url_encoded"),
         "`url_encoded` (what the load balancer sends), `base64_encoded` or `rfc9440`";
     MAX_HEADER, "MTLS_MAX_HEADER", Value("16384"),
@@ -87,7 +88,7 @@ table! {
     EKU, "MTLS_EKU", Value("if-present"),
         "`if-present`: a certificate without extended key usage is for every purpose; `required`: it is refused";
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
-        "ARNs of the target groups served, separated by white space, `*` for any part";
+        "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
     MODE, "MTLS_MODE", Value("enforce"),
         "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, refuse nobody";
     POLICY, "MTLS_POLICY", Absent("none"),
@@ -255,10 +256,9 @@ fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>
 
 fn header_name(values: &Values, format: HeaderFormat) -> Result<HeaderName, SettingsError> {
     if format == HeaderFormat::Rfc9440 && !values.is_set(HEADER) {
-        return Ok(HeaderName::from_static("client-cert"));
+        return Ok(HeaderName::from_static(CLIENT_CERT));
     }
-    let name = values.required(HEADER)?.parse();
-    name.map_err(|_| values.wrong(HEADER, "a header name"))
+    header_name::parse(values.required(HEADER)?, format).map_err(|takes| values.wrong(HEADER, takes))
 }
 
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
@@ -326,6 +326,9 @@ mod tests {
             ("MTLS_CRL_GRACE", "1h", "has no effect without MTLS_CRLS"),
             ("MTLS_MAX_ANCHOR_LOSS", "101%", "a percentage"),
             ("MTLS_HEADER", "a b", "a header name"),
+            ("MTLS_HEADER", "host", "a name that only you know"),
+            ("MTLS_HEADER", "authorization", "a name that only you know"),
+            ("MTLS_HEADER", "x-forwarded-for", "a name that only you know"),
             (
                 "MTLS_HEADER_FORMAT",
                 "pem",
@@ -335,6 +338,14 @@ mod tests {
             ("MTLS_MAX_DEPTH", "0", "a number from 1 to 10"),
             ("MTLS_EKU", "yes", "`if-present`, `required`"),
             ("MTLS_TARGET_GROUPS", "", "ARN"),
+            ("MTLS_TARGET_GROUPS", "arn:*", "not in its account or Region"),
+            (
+                "MTLS_TARGET_GROUPS",
+                "arn:aws:elasticloadbalancing:*:targetgroup/gate/*",
+                "not in its account or Region",
+            ),
+            ("mtls_mode", "enforce", "write MTLS_MODE"),
+            ("Mtls_Anchors", "file:/anchors.pem", "write MTLS_ANCHORS"),
             ("MTLS_MODE", "Enforce", "`enforce`, `optional`, `report`"),
             ("MTLS_EXPOSE_CODE", "1", "`false`, `true`"),
             ("MTLS_RENEWAL_HINT", "30", "a duration"),

@@ -8,41 +8,134 @@ use std::str::FromStr;
 pub enum TargetGroups {
     /// All of them.
     Any,
-    /// Those whose ARN matches one of these patterns; `*` stands for any part.
-    Matching(Vec<String>),
+    /// Those whose ARN matches one of these patterns.
+    Matching(Vec<TargetGroupPattern>),
 }
 
-/// The text holds no ARN of a target group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "ARNs of target groups separated by white space, such as `arn:aws:elasticloadbalancing:*:targetgroup/gate/*`"
-)]
-pub struct InvalidTargetGroups;
+/// ARN of target groups of one account and Region; `*` stands for any part of the name or of the id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetGroupPattern {
+    /// Everything up to the name: `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:targetgroup/`.
+    place: String,
+    name: String,
+    id: String,
+}
+
+/// Reason that a text does not name target groups.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidTargetGroups {
+    /// The text or a word of it is not the ARN of a target group.
+    #[error("ARNs of target groups separated by white space, such as `{EXAMPLE}`")]
+    NotAnArn,
+    /// A `*` in this part would match target groups of others.
+    #[error("`*` in the name and in the id of a target group only, not in its {0}, such as `{EXAMPLE}`")]
+    Wildcard(&'static str),
+    /// The pattern matches target groups of every name, and so those behind listeners without mutual TLS.
+    #[error(
+        "the name of a target group: one that is only `*` matches every target group, so write `{EXAMPLE}`"
+    )]
+    EveryName,
+}
+
+const EXAMPLE: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/*";
 
 impl FromStr for TargetGroups {
     type Err = InvalidTargetGroups;
 
     fn from_str(text: &str) -> Result<Self, InvalidTargetGroups> {
-        let patterns: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        if patterns.is_empty() || !patterns.iter().all(|pattern| pattern.starts_with("arn:")) {
-            return Err(InvalidTargetGroups);
+        let patterns: Vec<TargetGroupPattern> = text
+            .split_whitespace()
+            .map(str::parse)
+            .collect::<Result<_, _>>()?;
+        match patterns.is_empty() {
+            true => Err(InvalidTargetGroups::NotAnArn),
+            false => Ok(Self::Matching(patterns)),
         }
-        Ok(Self::Matching(patterns))
+    }
+}
+
+impl FromStr for TargetGroupPattern {
+    type Err = InvalidTargetGroups;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTargetGroups> {
+        let parts: Vec<&str> = text.split(':').collect();
+        // Whoever writes a `*` for several parts at once means every account and Region.
+        if let Some(("arn", rest)) = text.split_once(':')
+            && rest.contains('*')
+            && parts.len() < 6
+        {
+            return Err(InvalidTargetGroups::Wildcard("account or Region"));
+        }
+        let &[arn, partition, service, region, account, resource] = parts.as_slice() else {
+            return Err(InvalidTargetGroups::NotAnArn);
+        };
+        for (part, word) in [
+            (partition, "partition"),
+            (service, "service"),
+            (region, "Region"),
+            (account, "account"),
+        ] {
+            if part.contains('*') {
+                return Err(InvalidTargetGroups::Wildcard(word));
+            }
+        }
+        let Some(resource) = resource.strip_prefix("targetgroup/") else {
+            return Err(InvalidTargetGroups::NotAnArn);
+        };
+        let (name, id) = resource.split_once('/').unwrap_or((resource, ""));
+        if !name.is_empty() && name.bytes().all(|byte| byte == b'*') {
+            return Err(InvalidTargetGroups::EveryName);
+        }
+        let is_label = |part: &str| {
+            let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            !part.is_empty() && part.bytes().all(is_part)
+        };
+        let is_pattern = |part: &str| {
+            let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'*';
+            !part.is_empty() && part.bytes().all(is_part)
+        };
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_arn = arn == "arn"
+            && service == "elasticloadbalancing"
+            && is_label(partition)
+            && is_label(region)
+            && is_account
+            && is_pattern(name)
+            && is_pattern(id);
+        if !is_arn {
+            return Err(InvalidTargetGroups::NotAnArn);
+        }
+        Ok(Self {
+            place: format!("arn:{partition}:{service}:{region}:{account}:targetgroup/"),
+            name: name.to_owned(),
+            id: id.to_owned(),
+        })
     }
 }
 
 impl TargetGroups {
-    /// Whether requests of this target group are served.
+    /// Returns whether requests of this target group are served.
     pub fn serve(&self, arn: &str) -> bool {
         match self {
             Self::Any => true,
-            Self::Matching(patterns) => patterns.iter().any(|pattern| matches(pattern, arn)),
+            Self::Matching(patterns) => patterns.iter().any(|pattern| pattern.matches(arn)),
         }
     }
 }
 
-/// Whether `text` is `pattern` with something, perhaps nothing, in place of each `*`.
-fn matches(pattern: &str, text: &str) -> bool {
+impl TargetGroupPattern {
+    fn matches(&self, arn: &str) -> bool {
+        let resource = arn.strip_prefix(self.place.as_str());
+        resource
+            .and_then(|resource| resource.split_once('/'))
+            .is_some_and(|(name, id)| {
+                !id.contains('/') && matches_part(&self.name, name) && matches_part(&self.id, id)
+            })
+    }
+}
+
+/// Returns whether `text` is `pattern` with something, perhaps nothing, in place of each `*`.
+fn matches_part(pattern: &str, text: &str) -> bool {
     let mut parts = pattern.split('*');
     let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
         return false;
@@ -67,36 +160,113 @@ fn matches(pattern: &str, text: &str) -> bool {
 mod tests {
     use super::*;
 
+    const PLACE: &str = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/";
+
     #[test]
     fn stars_stand_for_any_part_and_nothing_else_does() {
-        let arn = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a067";
+        let arn = format!("{PLACE}gate-1/73e2d6bc24d8a067");
         for (pattern, expected) in [
-            (arn, true),
-            ("arn:aws:elasticloadbalancing:*:targetgroup/gate/*", true),
-            ("arn:*", true),
-            (
-                "arn:aws:elasticloadbalancing:eu-west-1:*:targetgroup/gate/73e2d6bc24d8a067",
-                true,
-            ),
-            ("arn:aws:elasticloadbalancing:*:targetgroup/other/*", false),
-            (
-                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a06",
-                false,
-            ),
-            (
-                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a0677",
-                false,
-            ),
-            ("arn:*a067*a067", false),
+            ("gate-1/73e2d6bc24d8a067", true),
+            ("gate-1/*", true),
+            ("gate-*/*", true),
+            ("*-1/73e2*67", true),
+            ("g*e*1/*a067*", true),
+            ("other/*", false),
+            ("gate/*", false),
+            ("gate-1/73e2d6bc24d8a06", false),
+            ("gate-1/73e2d6bc24d8a0677", false),
+            ("gate-1/*a067*a067", false),
         ] {
-            let groups: TargetGroups = pattern.parse().unwrap();
-            assert_eq!(groups.serve(arn), expected, "{pattern}");
+            let groups: TargetGroups = format!("{PLACE}{pattern}").parse().unwrap();
+            assert_eq!(groups.serve(&arn), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn stars_do_not_reach_other_accounts_regions_and_names() {
+        let groups: TargetGroups = format!("{PLACE}gate*/*").parse().unwrap();
+        assert!(groups.serve(&format!("{PLACE}gate/73e2d6bc24d8a067")));
+        for arn in [
+            "arn:aws:elasticloadbalancing:eu-west-1:210987654321:targetgroup/gate/73e2d6bc24d8a067",
+            "arn:aws:elasticloadbalancing:eu-west-2:123456789012:targetgroup/gate/73e2d6bc24d8a067",
+            "arn:aws-cn:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/73e2d6bc24d8a067",
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/x/73e2d6bc24d8a067",
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate",
+            "",
+        ] {
+            assert!(!groups.serve(arn), "{arn}");
         }
     }
 
     #[test]
     fn several_patterns_may_match() {
-        let groups: TargetGroups = "arn:a arn:b*".parse().unwrap();
-        assert!(groups.serve("arn:a") && groups.serve("arn:bc") && !groups.serve("arn:c"));
+        let groups: TargetGroups = format!("{PLACE}a/1\n {PLACE}b*/*").parse().unwrap();
+        assert!(groups.serve(&format!("{PLACE}a/1")) && groups.serve(&format!("{PLACE}bc/2")));
+        assert!(!groups.serve(&format!("{PLACE}a/2")) && !groups.serve(&format!("{PLACE}c/1")));
+    }
+
+    #[test]
+    fn patterns_of_any_account_region_or_name_are_refused() {
+        use InvalidTargetGroups::{EveryName, NotAnArn, Wildcard};
+        for (text, error) in [
+            ("", NotAnArn),
+            ("*", NotAnArn),
+            ("arn:a", NotAnArn),
+            ("arn:*", Wildcard("account or Region")),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate",
+                NotAnArn,
+            ),
+            (
+                "arn:aws:elasticloadbalancing:*:targetgroup/gate/*",
+                Wildcard("account or Region"),
+            ),
+            ("arn:*:*:*:*:*", Wildcard("partition")),
+            (
+                "arn:aws:elasticloadbalancing:*:123456789012:targetgroup/gate/*",
+                Wildcard("Region"),
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-*:123456789012:targetgroup/gate/*",
+                Wildcard("Region"),
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:*:targetgroup/gate/*",
+                Wildcard("account"),
+            ),
+            (
+                "arn:aws:elastic*:eu-west-1:123456789012:targetgroup/gate/*",
+                Wildcard("service"),
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/*",
+                EveryName,
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/**/73e2d6bc24d8a067",
+                EveryName,
+            ),
+            ("arn:aws:elasticloadbalancing:eu-west-1:123456789012:*", NotAnArn),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:1234:targetgroup/gate/*",
+                NotAnArn,
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/x/*",
+                NotAnArn,
+            ),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/gate/1",
+                NotAnArn,
+            ),
+            ("arn:aws:lambda:eu-west-1:123456789012:function:gate", NotAnArn),
+            (
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/1 arn:*",
+                Wildcard("account or Region"),
+            ),
+        ] {
+            assert_eq!(text.parse::<TargetGroups>(), Err(error.clone()), "{text}");
+            assert!(error.to_string().contains(EXAMPLE));
+        }
     }
 }

@@ -38,6 +38,14 @@ pub enum SettingsError {
         /// The variable that was probably meant.
         nearest: Option<&'static str>,
     },
+    /// A variable has the name of a setting in another letter case.
+    #[error("{name} is not a setting: its letter case is wrong, write {setting}")]
+    LetterCase {
+        /// Name of the variable.
+        name: String,
+        /// Name of the setting.
+        setting: &'static str,
+    },
     /// A variable is not valid Unicode.
     #[error("{name} is not valid Unicode")]
     NotUnicode {

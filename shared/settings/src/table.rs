@@ -5,7 +5,7 @@ use std::fmt;
 /// The settings with one prefix, in the order of the documentation.
 #[derive(Debug)]
 pub struct Table {
-    /// What every name begins with. A variable with this prefix that is not in the table is an error.
+    /// What every name begins with. A variable with this prefix, in any letter case, that is not in the table is an error.
     pub prefix: &'static str,
     /// What there is.
     pub variables: &'static [Variable],
@@ -58,6 +58,12 @@ impl Table {
     /// The variable of this name.
     pub fn find(&self, name: &str) -> Option<&'static Variable> {
         self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    /// Returns the known name that this name is in another letter case.
+    pub(crate) fn find_in_any_case(&self, name: &str) -> Option<&'static str> {
+        let mut names = self.variables.iter().map(|variable| variable.name);
+        names.find(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// The known name that shares the longest start with this one, if that is more than the prefix and a letter.

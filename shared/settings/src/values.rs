@@ -17,44 +17,58 @@ pub struct Values {
     set: BTreeMap<String, String>,
 }
 
-/// The variables of this process whose names begin with one of these prefixes.
+/// Returns the variables of this process whose names begin with one of these prefixes, in any letter case.
 ///
 /// # Errors
 /// [`SettingsError::NotUnicode`].
 pub fn process_environment(prefixes: &[&str]) -> Result<Vec<(String, String)>, SettingsError> {
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
-        let is_ours = |name: &&str| prefixes.iter().any(|prefix| name.starts_with(prefix));
-        let Some(name) = name.to_str().filter(is_ours) else {
+        let readable = name.to_string_lossy();
+        if !prefixes.iter().any(|prefix| begins_with(&readable, prefix)) {
             continue;
-        };
-        let name = name.to_owned();
-        match value.into_string() {
-            Ok(value) => variables.push((name, value)),
-            Err(_) => return Err(SettingsError::NotUnicode { name }),
+        }
+        match (name.to_str(), value.into_string()) {
+            (Some(name), Ok(value)) => variables.push((name.to_owned(), value)),
+            _ => {
+                return Err(SettingsError::NotUnicode {
+                    name: readable.into_owned(),
+                });
+            }
         }
     }
     Ok(variables)
 }
 
+/// Returns whether `name` begins with `prefix` in any letter case. Names are compared in full later, so that a setting
+/// in another letter case is an error and not the setting of another program.
+fn begins_with(name: &str, prefix: &str) -> bool {
+    name.get(..prefix.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
 impl Values {
-    /// The values among these variables; names without the table's prefix are none of ours.
+    /// Returns the values among these variables; names without the table's prefix are ignored.
     ///
     /// # Errors
-    /// [`SettingsError::Unknown`] for a name with the prefix that is not in the table.
+    /// [`SettingsError::LetterCase`] or [`SettingsError::Unknown`] for a name with the prefix that is not in the table.
     pub fn new(
         table: &'static Table,
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let set: BTreeMap<String, String> = variables
             .into_iter()
-            .filter(|(name, _)| name.starts_with(table.prefix))
+            .filter(|(name, _)| begins_with(name, table.prefix))
             .collect();
-        match set.keys().find(|name| table.find(name).is_none()) {
-            None => Ok(Self { table, set }),
-            Some(name) => Err(SettingsError::Unknown {
-                name: name.clone(),
-                nearest: table.nearest(name),
+        let Some(name) = set.keys().find(|name| table.find(name).is_none()) else {
+            return Ok(Self { table, set });
+        };
+        let name = name.clone();
+        match table.find_in_any_case(&name) {
+            Some(setting) => Err(SettingsError::LetterCase { name, setting }),
+            None => Err(SettingsError::Unknown {
+                nearest: table.nearest(&name),
+                name,
             }),
         }
     }
@@ -287,7 +301,26 @@ mod tests {
         );
         assert_eq!(error("TEST_X"), "TEST_X is not a setting");
         assert_eq!(error("TEST_"), "TEST_ is not a setting");
-        values(&[("OTHER_COUT", "1"), ("test_count", "1")]).unwrap();
+        assert_eq!(
+            error("test_cout"),
+            "test_cout is not a setting: did you mean TEST_COUNT?"
+        );
+        values(&[("OTHER_COUT", "1"), ("TEST", "1"), ("TES\u{212a}_COUNT", "1")]).unwrap();
+    }
+
+    #[test]
+    fn a_setting_in_another_letter_case_is_an_error() {
+        for name in ["test_count", "Test_Count", "TEST_COUNt", "tEST_COUNT"] {
+            for others in [&[][..], &[("TEST_COUNT", "4")]] {
+                let error = values(&[others, &[(name, "4")]].concat())
+                    .unwrap_err()
+                    .to_string();
+                assert_eq!(
+                    error,
+                    format!("{name} is not a setting: its letter case is wrong, write TEST_COUNT")
+                );
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,10 @@ terraform {
       source  = "hashicorp/aws"
       version = ">= 5.85"
     }
+    random = {
+      source  = "hashicorp/random"
+      version = ">= 3.0"
+    }
   }
 }
 
@@ -32,15 +36,37 @@ variable "external_bucket" {
 }
 
 variable "project" {
-  description = "The project name that serverless-ca was given, with its environment where it has one"
+  description = "The `project` that serverless-ca was given"
   type        = string
   default     = "serverless"
 }
 
+variable "env" {
+  description = "The `env` that serverless-ca was given"
+  type        = string
+  default     = "dev"
+}
+
+variable "prod_envs" {
+  description = "The `prod_envs` that serverless-ca was given: names of files leave these environments out"
+  type        = list(string)
+  default     = ["prd", "prod"]
+}
+
 variable "root_certificate" {
-  description = "File with the CA's root: aws s3 cp s3://BUCKET/PROJECT-root-ca.crt root.pem"
+  description = "File with the CA's root: aws s3 cp s3://BUCKET/PROJECT-root-ca-ENV.crt root.pem"
   type        = string
   default     = "root.pem"
+}
+
+variable "certificate_header" {
+  description = "Name of the certificate header, where it is not to be a random one"
+  type        = string
+  default     = null
+}
+
+locals {
+  suffix = contains(var.prod_envs, var.env) ? "" : "-${var.env}"
 }
 
 module "gate" {
@@ -52,15 +78,23 @@ module "gate" {
   subnet_ids      = var.subnet_ids
   certificate_arn = var.certificate_arn
 
+  # Null makes a name that stays in the state.
+  certificate_header = var.certificate_header
+
   anchors = { serverless-ca = file(var.root_certificate) }
   crls = [
-    "s3://${var.external_bucket}/${var.project}-root-ca.crl",
-    "s3://${var.external_bucket}/${var.project}-issuing-ca.crl",
+    "s3://${var.external_bucket}/${var.project}-root-ca${local.suffix}.crl",
+    "s3://${var.external_bucket}/${var.project}-issuing-ca${local.suffix}.crl",
   ]
   environment = {
     # A CRL of this CA lives for a day and ten minutes: a single missed run shall not lock everybody out.
     MTLS_CRL_GRACE = "6h"
   }
+}
+
+output "certificate_header" {
+  description = "Name of the certificate header, for a WAF rule: keep it to yourself"
+  value       = module.gate.certificate_header
 }
 
 output "try_it" {

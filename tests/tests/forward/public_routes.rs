@@ -72,7 +72,7 @@ async fn public_routes_do_not_open_other_target_groups() {
         ("FORWARD_ROUTES", ROUTES),
         (
             "MTLS_TARGET_GROUPS",
-            "arn:aws:elasticloadbalancing:*:targetgroup/other/*",
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/other/*",
         ),
     ];
     let function = forward(&clients, &upstream.url(), &variables).await;

@@ -26,6 +26,11 @@ impl Service {
             .spawn()
             .unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let first = lines.next().expect("the service says something").unwrap();
+        assert!(
+            first.starts_with("warning: the certificate header has the name"),
+            "{first}"
+        );
         let address = loop {
             let line = lines.next().expect("the service listens before it ends").unwrap();
             if let Some(address) = line.strip_prefix("listening on ") {

@@ -7,6 +7,7 @@ use std::process::Output;
 use alb_mtls_tests::{Clients, binary, project};
 use local_alb::{ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, Target};
 use pki::{CertificateBuilder, CrlBuilder};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::load_balancer::{LoadBalancer, stdout};
 
@@ -52,23 +53,22 @@ fn crls(clients: &Clients) -> String {
 }
 
 async fn canary(balancer: &LoadBalancer, folder: &Path) -> Output {
+    canary_at(&balancer.url(), folder, &balancer.server_authority).await
+}
+
+async fn canary_at(url: &str, folder: &Path, server_authority: &Path) -> Output {
     tokio::process::Command::new(project().join("tools/canary"))
-        .arg(balancer.url())
+        .arg(url)
         .arg(folder)
         .arg("--cacert")
-        .arg(&balancer.server_authority)
+        .arg(server_authority)
         .output()
         .await
         .unwrap()
 }
 
-#[tokio::test]
-async fn a_gate_that_refuses_whom_it_must_is_fine() {
-    let clients = clients();
-    let target = respond(&clients, &[("MTLS_CRLS", &crls(&clients))]);
-    let balancer = LoadBalancer::start(&clients, target, ClientCertificateHeaderCopies::Strip).await;
-    let output = canary(&balancer, clients.directory()).await;
-    let text = stdout(&output);
+fn assert_every_line_is_ok(output: &Output) {
+    let text = stdout(output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     let names = ["good", "expired", "revoked", "foreign", "none", "forged"];
     let lines: Vec<&str> = text.lines().collect();
@@ -76,6 +76,59 @@ async fn a_gate_that_refuses_whom_it_must_is_fine() {
     for (line, name) in lines.iter().zip(names) {
         assert!(line.starts_with(&format!("ok     {name}: ")), "{text}");
     }
+}
+
+/// `alb-mtls local`, stopped with its functions.
+struct Local(tokio::process::Child);
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(id) = self.0.id() {
+            let _ = std::process::Command::new("kill").arg(id.to_string()).status();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_default_configuration_of_alb_mtls_local_passes_every_line() {
+    let clients = clients();
+    let made = std::process::Command::new(binary("alb-mtls"))
+        .args(["pki", "init"])
+        .current_dir(clients.directory())
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let mut local = Local(
+        tokio::process::Command::new(binary("alb-mtls"))
+            .args(["local", "--listen", "127.0.0.1:0"])
+            .args(["--env", &format!("MTLS_ANCHORS={}", clients.anchors_source())])
+            .args(["--env", &format!("MTLS_CRLS={}", crls(&clients))])
+            .current_dir(clients.directory())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut lines = BufReader::new(local.0.stdout.take().unwrap()).lines();
+    let listening = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        // The function's own lines come before it.
+        if line.starts_with("listening on") {
+            break line;
+        }
+    };
+    let (_, port) = listening.split_once("127.0.0.1:").unwrap();
+    let url = format!("https://localhost:{}/", port.split(' ').next().unwrap());
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    let authority = clients.directory().join(".demo/server-ca.pem");
+    assert_every_line_is_ok(&canary_at(&url, clients.directory(), &authority).await);
+}
+
+#[tokio::test]
+async fn a_gate_that_refuses_whom_it_must_is_fine() {
+    let clients = clients();
+    let target = respond(&clients, &[("MTLS_CRLS", &crls(&clients))]);
+    let balancer = LoadBalancer::start(&clients, target, ClientCertificateHeaderCopies::Strip).await;
+    assert_every_line_is_ok(&canary(&balancer, clients.directory()).await);
 }
 
 #[tokio::test]

@@ -44,6 +44,13 @@ fn the_ingress_reaches_the_pods_through_mutual_tls_alone() {
         .iter()
         .find(|variable| variable["name"] == "MTLS_HEADER")
         .unwrap();
+    assert!(
+        !header["value"]
+            .as_str()
+            .unwrap()
+            .to_lowercase()
+            .starts_with("x-amzn-")
+    );
     assert_eq!(
         annotation("listener-attributes.HTTPS-443"),
         format!(

@@ -62,7 +62,7 @@ for path in sorted(folder.glob("*.tf")):
 # Each reference leads to something that is declared, and each variable and local is used.
 for address, body in blocks.items():
     for text in texts(body):
-        for reference in re.findall(r"\b(?:var|local|data\.\w+|module|aws_\w+)\.\w+", text):
+        for reference in re.findall(r"\b(?:var|local|data\.\w+|module|(?:aws|random)_\w+)\.\w+", text):
             if reference not in blocks:
                 problems.append(f"{address}: {reference} is not declared")
             elif reference != address:
@@ -76,7 +76,7 @@ for address in blocks:
 # No resource waits for itself.
 def reaches(start, address, seen):
     for text in texts(blocks[address]):
-        for reference in re.findall(r"\b(?:local|data\.\w+|aws_\w+)\.\w+", text):
+        for reference in re.findall(r"\b(?:local|data\.\w+|(?:aws|random)_\w+)\.\w+", text):
             if reference == start:
                 return True
             if reference in blocks and reference not in seen and reference != address:
@@ -101,8 +101,9 @@ for address, body in of_type("aws_lb_listener").items():
     forwards = [action for action in body.get("default_action", []) if plain(action.get("type")) == "forward"]
     if forwards and modes != ["passthrough"]:
         problems.append(f"{address} forwards without mutual TLS")
-    if forwards and "routing_http_request_x_amzn_mtls_clientcert_header_name" not in body:
-        problems.append(f"{address} cannot rename the header")
+    written = plain(body.get("routing_http_request_x_amzn_mtls_clientcert_header_name", ""))
+    if forwards and written != "local.certificate_header":
+        problems.append(f"{address} does not rename the header")
 for address, body in of_type("aws_lb_listener_rule").items():
     problems.append(f"{address} is not looked at here")
 for address, body in of_type("aws_lb_target_group").items():
@@ -127,6 +128,12 @@ for address, body in of_type("data.aws_iam_policy_document").items():
                 problems.append(f"{address} may write: {plain(action)}")
         if '"*"' in [text for text in texts(statement.get("resources", []))]:
             problems.append(f"{address} is for every resource")
+if of_type("aws_lambda_function"):
+    # Whatever the variables are: the last word is a name that nobody else has.
+    if not re.search(r"MTLS_HEADER\W+local\.certificate_header\b", str(blocks.get("local.environment"))):
+        problems.append("MTLS_HEADER is not the name that the listener writes")
+    if "random_uuid.certificate_header.result" not in str(blocks.get("local.certificate_header")):
+        problems.append("the certificate header has no random name by default")
 if of_type("aws_lambda_function") and "MTLS_TARGET_GROUPS" not in str(blocks.get("local.environment")):
     problems.append("MTLS_TARGET_GROUPS is not set")
 

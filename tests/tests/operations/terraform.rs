@@ -70,6 +70,26 @@ fn each_planted_fault_is_found() {
             "MTLS_TARGET_GROUPS is not set",
         ),
         (
+            "  routing_http_request_x_amzn_mtls_clientcert_header_name = local.certificate_header\n",
+            "",
+            "aws_lb_listener.https does not rename the header",
+        ),
+        (
+            "  routing_http_request_x_amzn_mtls_clientcert_header_name = local.certificate_header\n",
+            "  routing_http_request_x_amzn_mtls_clientcert_header_name = var.certificate_header\n",
+            "aws_lb_listener.https does not rename the header",
+        ),
+        (
+            "      MTLS_HEADER        = local.certificate_header\n",
+            "",
+            "MTLS_HEADER is not the name that the listener writes",
+        ),
+        (
+            "coalesce(var.certificate_header, \"x-${random_uuid.certificate_header.result}\")",
+            "var.certificate_header",
+            "the certificate header has no random name by default",
+        ),
+        (
             "security_group_id = aws_security_group.load_balancer.id",
             "security_group_id = aws_security_group.other.id",
             "aws_vpc_security_group_ingress_rule.https: aws_security_group.other is not declared",

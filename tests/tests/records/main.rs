@@ -12,4 +12,5 @@ mod injection;
 mod inventory;
 mod metrics;
 mod renewal;
+mod size;
 mod tokens;

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::outcome::finish;
-use checks::{Finding, HeaderName};
+use checks::Finding;
 use deployment::Deployment;
 use described::DescribedError;
 use live::{LiveError, Subject};
@@ -29,7 +29,6 @@ use world::World;
 const EXAMPLES: &str = "\
 Examples:
   alb-mtls doctor template.yaml
-  alb-mtls doctor --require-renamed-header template.yaml
   alb-mtls doctor --stack alb-mtls
   alb-mtls doctor --load-balancer gate
   alb-mtls doctor --stack alb-mtls --save stack/, and later alb-mtls doctor stack/
@@ -75,10 +74,6 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "FOLDER", conflicts_with = "files")]
     save: Option<PathBuf>,
 
-    /// Report listeners that hand over the certificate under the default name
-    #[arg(long)]
-    require_renamed_header: bool,
-
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -94,6 +89,8 @@ enum DoctorError {
     Described { file: String, error: DescribedError },
     #[error(transparent)]
     Live(#[from] LiveError),
+    #[error("`{}` is Terraform, which is not read: deploy it, and look at what it made with `--load-balancer NAME`", path.display())]
+    Terraform { path: PathBuf },
     #[error("`{}` holds no .json, .yaml or .yml file", path.display())]
     EmptyFolder { path: PathBuf },
     #[error("there is no gate in it: no function has MTLS_ANCHORS, and no listener is in passthrough mode")]
@@ -114,10 +111,6 @@ pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
 }
 
 fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
-    let header_name = match arguments.require_renamed_header {
-        true => HeaderName::MustBeRenamed,
-        false => HeaderName::DefaultIsFine,
-    };
     let mut findings: BTreeSet<Finding> = BTreeSet::new();
     let mut looked_at = Vec::new();
     let subject = match (&arguments.stack, &arguments.load_balancer) {
@@ -130,6 +123,9 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
         None => Vec::new(),
     };
     for path in files(&arguments.files)? {
+        if path.extension().is_some_and(|extension| extension == "tf") {
+            return Err(DoctorError::Terraform { path });
+        }
         let text = fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
         let node = Node::parse(&text).map_err(|error| DoctorError::Node {
             path: path.clone(),
@@ -142,13 +138,13 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
         for world in World::all_of(&node) {
             let mut deployment = Deployment::default();
             template::read(&node, &world, &path.display().to_string(), &mut deployment);
-            findings.append(&mut checks::all(&deployment, header_name));
+            findings.append(&mut checks::all(&deployment));
             looked_at.push(deployment);
         }
     }
     if !answers.is_empty() {
         let deployment = stack(answers)?;
-        findings.append(&mut checks::all(&deployment, header_name));
+        findings.append(&mut checks::all(&deployment));
         looked_at.push(deployment);
     }
     if !looked_at.iter().any(checks::has_gate) {

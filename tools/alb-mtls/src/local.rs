@@ -34,8 +34,9 @@ enum LocalError {
 
 fn serve(arguments: &LocalArguments) -> Result<(), LocalError> {
     let (sender, records) = unbounded_channel();
-    let listener = arguments.listener()?.records(sender);
-    let target_groups = arguments.target_groups()?;
+    let header = arguments.certificate_header();
+    let listener = arguments.listener(header.as_ref())?.records(sender);
+    let target_groups = arguments.target_groups(header.as_ref())?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -57,6 +58,9 @@ fn serve(arguments: &LocalArguments) -> Result<(), LocalError> {
             alb.address(),
             arguments.mode_name()
         );
+        if let Some(header) = &header {
+            let _ = writeln!(io::stdout(), "{header}");
+        }
         let printer = tokio::spawn(terminal::print(records));
         poll_fn(|context| stop.poll(context)).await;
         alb.stop().await;

@@ -18,9 +18,12 @@ use clap::{Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
-  alb-mtls pki init                              make a demo PKI in .demo
-  alb-mtls local                                 run the functions behind a load balancer here
-  alb-mtls event --pem .demo/good.pem            print the event that a function would get
+  alb-mtls pki init
+      make a demo PKI in .demo
+  alb-mtls local --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem
+      run the function `respond` behind a load balancer here
+  alb-mtls event --pem .demo/good.pem
+      print the event that a function would get
 
 Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
 

@@ -159,8 +159,11 @@ fn serves_the_function_and_prints_a_line_for_each_request() {
     assert_eq!(running.mode, "(passthrough)");
     let anonymous = folder.shown(&running, "/a?b=c", &[]);
     let client = folder.shown(&running, "/", &CERTIFICATE);
-    assert!(anonymous["event"]["multiValueHeaders"]["x-amzn-mtls-clientcert"].is_null());
-    let header = &client["event"]["multiValueHeaders"]["x-amzn-mtls-clientcert"][0];
+    let name = client["environment"]["MTLS_HEADER"].as_str().unwrap().to_owned();
+    assert_ne!(name, "x-amzn-mtls-clientcert");
+    assert!(anonymous["event"]["multiValueHeaders"][&name].is_null());
+    assert!(client["event"]["multiValueHeaders"]["x-amzn-mtls-clientcert"].is_null());
+    let header = &client["event"]["multiValueHeaders"][&name][0];
     assert!(
         header
             .as_str()
@@ -170,6 +173,10 @@ fn serves_the_function_and_prints_a_line_for_each_request() {
     assert_eq!(client["environment"]["MTLS_X"], "a=b");
     assert_eq!(client["environment"]["AWS_LAMBDA_FUNCTION_NAME"], "demo");
     let lines = running.stop("-INT");
+    assert!(
+        lines.starts_with(&format!("certificate header: {name}\n")),
+        "{lines}"
+    );
     for expected in [
         "demo | handled /a\n",
         "200 GET /a?b=c (no certificate) in ",
@@ -179,6 +186,17 @@ fn serves_the_function_and_prints_a_line_for_each_request() {
         assert!(lines.contains(expected), "{expected}: {lines}");
     }
     assert!(!lines.contains('\u{1b}'), "{lines}");
+}
+
+#[test]
+fn a_target_that_runs_elsewhere_gets_the_default_header_and_a_line_says_so() {
+    let folder = Folder::new();
+    let running = folder.run(&["--http-target", "demo=127.0.0.1:9"]);
+    let lines = running.stop("-INT");
+    assert!(
+        lines.starts_with("certificate header: x-amzn-mtls-clientcert, which clients can copy; to rename it, give --header-name"),
+        "{lines}"
+    );
 }
 
 #[test]
@@ -228,6 +246,7 @@ fn routes_and_flags_reach_the_listener() {
     for (path, name) in [("/", "one"), ("/two/x", "two")] {
         let shown = folder.shown(&running, path, &[&own[..], &CERTIFICATE].concat());
         assert_eq!(shown["environment"]["AWS_LAMBDA_FUNCTION_NAME"], name);
+        assert_eq!(shown["environment"]["MTLS_HEADER"], "x-own");
         let headers = shown["event"]["multiValueHeaders"]["x-own"].as_array().unwrap();
         assert_eq!(headers.len(), 1);
         assert_ne!(headers.first().unwrap(), "forged");
@@ -250,6 +269,7 @@ fn verify_mode_lets_only_verified_clients_in() {
     assert!(!folder.curl(&running, "/", &[]).status.success());
     let shown = folder.shown(&running, "/", &CERTIFICATE);
     assert!(shown["event"]["multiValueHeaders"]["x-amzn-mtls-clientcert-subject"].is_array());
+    assert!(shown["environment"]["MTLS_HEADER"].is_null());
     assert!(running.stop("-INT").contains("TLS handshake failed"));
 }
 

@@ -6,6 +6,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::identifiers;
 use crate::record::Record;
 
 /// The settings of an HTTPS listener.
@@ -67,6 +68,13 @@ impl Listener {
     pub fn certificate_header(mut self, name: HeaderName) -> Self {
         self.certificate_header = name;
         self
+    }
+
+    /// Returns a name for [`certificate_header`](Self::certificate_header) in the form of `template.yaml`: `x-` and a UUID.
+    pub fn new_header_name() -> HeaderName {
+        // Hexadecimal digits and hyphens are a header name.
+        HeaderName::try_from(format!("x-{}", identifiers::request()))
+            .unwrap_or(HeaderName::from_static("x-renamed"))
     }
 
     /// What becomes of the client's own copies of certificate headers.

@@ -24,24 +24,21 @@ pub(super) struct Finding {
     pub(super) fix: &'static str,
 }
 
-/// Whether a listener that leaves the header's name as it is counts as a finding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeaderName {
-    DefaultIsFine,
-    MustBeRenamed,
-}
-
 /// The name that the load balancer gives the header, and that the gate reads, when nobody says otherwise.
 const DEFAULT_HEADER: &str = "x-amzn-mtls-clientcert";
+const DEFAULT_CERTIFICATE_HEADER: &str = "default-certificate-header";
+const DEFAULT_HEADER_RISK: &str = "a client without a certificate passes as another one if it copies their public chain into the header and the load balancer passes that on: AWS does not say that it is removed, and MTLS_TARGET_GROUPS does not help";
+const DEFAULT_HEADER_FIX: &str = "set the listener attribute routing.http.request.x_amzn_mtls_clientcert.header_name to a name that only you know, and MTLS_HEADER to the same";
 
 /// Every finding, in no particular order.
-pub(super) fn all(deployment: &Deployment, header_name: HeaderName) -> BTreeSet<Finding> {
+pub(super) fn all(deployment: &Deployment) -> BTreeSet<Finding> {
     let mut findings = Findings {
         deployment,
         found: BTreeSet::new(),
     };
     findings.listeners();
-    findings.header_names(header_name);
+    findings.header_names();
+    findings.header_names_of_functions();
     findings.target_groups();
     findings.functions();
     findings.permissions();
@@ -66,6 +63,39 @@ fn functions_of<'a>(deployment: &'a Deployment, group: &TargetGroup) -> Vec<&'a 
     functions
         .filter(|function| function.is_gate() && group.functions.contains(&function.name))
         .collect()
+}
+
+/// Returns whether a listener in passthrough mode is known to forward to the function, and under which name it hands
+/// over the certificate: then the listener's check speaks of both.
+fn is_behind_known_listener(deployment: &Deployment, function: &Function) -> bool {
+    let groups = deployment.target_groups.iter();
+    let of_function = groups.filter(|group| group.functions.contains(&function.name));
+    let names: Vec<&str> = of_function.map(|group| group.name.as_str()).collect();
+    let mut listeners = deployment
+        .listeners
+        .iter()
+        .filter(|listener| is_passthrough(listener));
+    listeners.any(|listener| {
+        let forwards = listener.forwards.iter();
+        let mut forwarded = forwards.map(|forward| forward.target_group.as_str());
+        matches!(listener.certificate_header, Knowledge::Known(_))
+            && forwarded.any(|group| names.contains(&group))
+    })
+}
+
+/// Returns whether API Gateway, and no header, tells the function about certificates.
+fn has_certificates_from_api(deployment: &Deployment, function: &Function) -> bool {
+    match function
+        .variables
+        .get("AUTHORIZE_CERTIFICATE")
+        .map(String::as_str)
+    {
+        Some(place) => place != "header",
+        None => deployment
+            .authorizers
+            .iter()
+            .any(|authorizer| authorizer.function == function.name),
+    }
 }
 
 /// Whether requests through this target group are let in by the certificate header.
@@ -148,7 +178,7 @@ impl<'a> Findings<'a> {
     }
 
     /// The gate must read the header that the load balancer writes: any other one is the client's own.
-    fn header_names(&mut self, wanted: HeaderName) {
+    fn header_names(&mut self) {
         for listener in self
             .deployment
             .listeners
@@ -169,14 +199,14 @@ impl<'a> Findings<'a> {
                     continue;
                 }
             };
-            if wanted == HeaderName::MustBeRenamed && written.eq_ignore_ascii_case(DEFAULT_HEADER) {
+            if written.eq_ignore_ascii_case(DEFAULT_HEADER) {
                 self.add(
                     &listener.place,
                     &listener.name,
-                    "header-not-renamed",
+                    DEFAULT_CERTIFICATE_HEADER,
                     "hands over the certificate under the default name".to_owned(),
-                    "AWS does not say whether a client's own header of that name is removed when it presents no certificate",
-                    "set routing.http.request.x_amzn_mtls_clientcert.header_name to a name that only you know, and MTLS_HEADER to the same",
+                    DEFAULT_HEADER_RISK,
+                    DEFAULT_HEADER_FIX,
                 );
             }
             let names: Vec<&str> = listener
@@ -191,10 +221,7 @@ impl<'a> Findings<'a> {
                 .filter(|group| names.contains(&group.name.as_str()))
             {
                 for function in functions_of(self.deployment, group) {
-                    let read = function
-                        .variables
-                        .get("MTLS_HEADER")
-                        .map_or(DEFAULT_HEADER, String::as_str);
+                    let read = function.certificate_header().unwrap_or(DEFAULT_HEADER);
                     if !read.eq_ignore_ascii_case(&written) {
                         self.add(
                             &function.place,
@@ -207,6 +234,28 @@ impl<'a> Findings<'a> {
                     }
                 }
             }
+        }
+    }
+
+    /// Functions whose listener is not known here, such as one of another stack: what they read says enough.
+    fn header_names_of_functions(&mut self) {
+        let deployment = self.deployment;
+        for function in deployment.functions.iter().filter(|function| function.is_gate()) {
+            let read = function.certificate_header().unwrap_or(DEFAULT_HEADER);
+            if !read.eq_ignore_ascii_case(DEFAULT_HEADER)
+                || is_behind_known_listener(deployment, function)
+                || has_certificates_from_api(deployment, function)
+            {
+                continue;
+            }
+            self.add(
+                &function.place,
+                &function.name,
+                DEFAULT_CERTIFICATE_HEADER,
+                "reads the certificate from the header with the default name".to_owned(),
+                DEFAULT_HEADER_RISK,
+                DEFAULT_HEADER_FIX,
+            );
         }
     }
 

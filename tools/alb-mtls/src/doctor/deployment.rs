@@ -113,6 +113,18 @@ impl Function {
         self.variables.contains_key("MTLS_ANCHORS")
     }
 
+    /// Returns the header that the gate reads, where it is not the one that every client knows.
+    pub(super) fn certificate_header(&self) -> Option<&str> {
+        let of_format = || match self.variables.get("MTLS_HEADER_FORMAT")?.as_str() {
+            "rfc9440" => Some("client-cert"),
+            _ => None,
+        };
+        self.variables
+            .get("MTLS_HEADER")
+            .map(String::as_str)
+            .or_else(of_format)
+    }
+
     /// Whether the gate is to be started by Lambda's wrapper, which there is for the runtimes of languages alone.
     pub(super) fn has_no_wrapper(&self) -> bool {
         let is_provided = |runtime: &String| runtime.starts_with("provided");

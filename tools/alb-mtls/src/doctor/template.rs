@@ -133,7 +133,9 @@ impl Reader<'_> {
     fn listener(&mut self, name: String, place: Place, properties: &Node) {
         let mode = properties.text_at(&["MutualAuthentication", "Mode"]);
         let attributes = properties.get("ListenerAttributes");
-        let renamed = attribute(attributes, HEADER_ATTRIBUTE).map(str::to_owned);
+        // An empty value is the default name.
+        let renamed = attribute(attributes, HEADER_ATTRIBUTE).filter(|name| !name.is_empty());
+        let renamed = renamed.map(str::to_owned);
         let forwards = self.forwards(&name, properties.get("DefaultActions"));
         self.deployment.listeners.push(Listener {
             name,

@@ -109,7 +109,12 @@ impl World {
                 let parts = self.resolve(template, parts)?;
                 parts.texts().join(separator.text()?)
             }
-            (other, _) => placeholder(&format!("Fn::{other}")),
+            // With its argument: two different ones are two values, and the same one twice is one.
+            (other, _) => {
+                let argument = self.resolve(template, argument);
+                let argument = argument.map(|node| node.texts().join(","));
+                placeholder(&format!("Fn::{other}({})", argument.unwrap_or_default()))
+            }
         };
         Some(Node {
             line,

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::env;
 use std::ffi::OsString;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -18,17 +19,40 @@ use local_alb::{
 
 const EXAMPLES: &str = "\
 Examples:
-  alb-mtls local --env MTLS_ANCHORS=file:.demo/anchors.pem
+  alb-mtls local --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem
       the function `respond` that was built next to this program, for every path
   alb-mtls local --function respond=target/debug/respond --route /=respond \\
       --invoke-url forward=http://127.0.0.1:9000/2015-03-31/functions/forward/invocations --route /api=forward
       two functions, one of them run by `cargo lambda watch` or another Lambda Invoke endpoint
 
-Functions that are run here see PATH and HOME, the AWS_* variables of this shell, what Lambda sets, and --env; nothing else.
+Functions that are run here see PATH and HOME, the AWS_* variables of this shell, what Lambda sets, MTLS_HEADER, and --env; nothing else.
+The certificate header has the name of --header-name, else that of --env MTLS_HEADER, else a new one for each start, as in template.yaml. With
+--invoke-url or --http-target it keeps ALB's own name: this program cannot set their MTLS_HEADER.
 Exit codes: 0 stopped by Ctrl-C, 2 wrong usage, port in use, missing program or missing certificates";
 
 const DEFAULT_FUNCTION: &str = "respond";
 const DEFAULT_HEADER: &str = "x-amzn-mtls-clientcert";
+const HEADER_SETTING: &str = "MTLS_HEADER";
+
+/// The header in which the listener hands certificates over.
+#[derive(Debug)]
+pub(super) struct CertificateHeader {
+    name: HeaderName,
+    /// Whether it has ALB's own name because a target runs elsewhere.
+    is_left: bool,
+}
+
+impl Display for CertificateHeader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "certificate header: {}", self.name)?;
+        if self.is_left {
+            formatter.write_str(
+                ", which clients can copy; to rename it, give --header-name and set MTLS_HEADER where the target runs",
+            )?;
+        }
+        Ok(())
+    }
+}
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -77,7 +101,7 @@ pub(crate) struct LocalArguments {
     #[arg(long)]
     single_value_headers: bool,
 
-    /// The certificate header's name (a listener attribute) [default: x-amzn-mtls-clientcert]
+    /// The certificate header's name (a listener attribute) [default: a new one, see below]
     #[arg(long, value_name = "NAME")]
     header_name: Option<HeaderName>,
 
@@ -106,17 +130,45 @@ impl LocalArguments {
         }
     }
 
-    pub(super) fn listener(&self) -> Result<Listener, SettingsError> {
+    /// Returns the name of the certificate header; verify mode has none.
+    pub(super) fn certificate_header(&self) -> Option<CertificateHeader> {
+        if matches!(self.mode, Mode::Verify) {
+            return None;
+        }
+        let of_functions = || {
+            let mut variables = self.variables.iter().rev();
+            // A function refuses what is not a name, and says so.
+            variables
+                .find(|variable| variable.key == HEADER_SETTING)?
+                .value
+                .parse()
+                .ok()
+        };
+        let runs_elsewhere = !(self.invoke_urls.is_empty() && self.http_targets.is_empty());
+        Some(match self.header_name.clone().or_else(of_functions) {
+            Some(name) => CertificateHeader { name, is_left: false },
+            None if runs_elsewhere => CertificateHeader {
+                name: HeaderName::from_static(DEFAULT_HEADER),
+                is_left: true,
+            },
+            None => CertificateHeader {
+                name: Listener::new_header_name(),
+                is_left: false,
+            },
+        })
+    }
+
+    pub(super) fn listener(&self, header: Option<&CertificateHeader>) -> Result<Listener, SettingsError> {
         let mut listener = Listener::from_pem_files(&self.server_certificate, &self.server_key)
             .map_err(SettingsError::ServerFiles)?
             .address(self.listen)
             .client_header_copies(self.client_header_copies.into());
+        if let Some(header) = header {
+            listener = listener.certificate_header(header.name.clone());
+        }
         match (self.mode, &self.anchors, &self.header_name) {
             (Mode::Passthrough, Some(_), _) => return Err(SettingsError::AnchorsInPassthrough),
-            (Mode::Passthrough, None, header_name) => {
-                let default = HeaderName::from_static(DEFAULT_HEADER);
-                listener = listener.certificate_header(header_name.clone().unwrap_or(default));
-            }
+            (Mode::Passthrough, None, _) => {}
             (Mode::Verify, _, Some(_)) => return Err(SettingsError::HeaderNameInVerify),
             (Mode::Verify, anchors, None) => {
                 let anchors = anchors.as_deref().ok_or(SettingsError::NoAnchors)?;
@@ -127,8 +179,11 @@ impl LocalArguments {
         Ok(listener)
     }
 
-    pub(super) fn target_groups(&self) -> Result<Vec<TargetGroup>, SettingsError> {
-        let targets = self.targets()?;
+    pub(super) fn target_groups(
+        &self,
+        header: Option<&CertificateHeader>,
+    ) -> Result<Vec<TargetGroup>, SettingsError> {
+        let targets = self.targets(header)?;
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         let mut seen = HashSet::new();
         if let Some(twice) = names.iter().find(|name| !seen.insert(**name)) {
@@ -172,7 +227,7 @@ impl LocalArguments {
         groups.collect()
     }
 
-    fn targets(&self) -> Result<Vec<Named<Target>>, SettingsError> {
+    fn targets(&self, header: Option<&CertificateHeader>) -> Result<Vec<Named<Target>>, SettingsError> {
         let mut functions = self.functions.clone();
         if functions.is_empty() && self.invoke_urls.is_empty() && self.http_targets.is_empty() {
             functions.push(default_function()?);
@@ -189,7 +244,7 @@ impl LocalArguments {
                 return Err(SettingsError::NoProgram { name, path });
             }
             let target = Target::Function {
-                command: self.command(&name, &path),
+                command: self.command(&name, &path, header),
                 concurrency: self.concurrency.unwrap_or(NonZeroUsize::MIN),
             };
             targets.push(Named { name, value: target });
@@ -213,7 +268,7 @@ impl LocalArguments {
         Ok(targets)
     }
 
-    fn command(&self, name: &str, path: &Path) -> FunctionCommand {
+    fn command(&self, name: &str, path: &Path, header: Option<&CertificateHeader>) -> FunctionCommand {
         // A bare file name would be looked for in PATH.
         let program = if path.is_absolute() {
             path.to_owned()
@@ -223,6 +278,9 @@ impl LocalArguments {
         let mut command = FunctionCommand::new(program).name(name).timeout(self.timeout);
         for (variable, value) in inherited_variables(env::vars_os()) {
             command = command.variable(variable, value);
+        }
+        if let Some(header) = header {
+            command = command.variable(HEADER_SETTING, header.name.as_str());
         }
         for Variable { key, value } in &self.variables {
             command = command.variable(key, value);
@@ -294,7 +352,7 @@ struct Named<T> {
     value: T,
 }
 
-impl<T: FromStr<Err: std::fmt::Display>> FromStr for Named<T> {
+impl<T: FromStr<Err: Display>> FromStr for Named<T> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -435,7 +493,7 @@ mod tests {
     }
 
     fn refusal(arguments: &[&str]) -> String {
-        parse(arguments).target_groups().unwrap_err().to_string()
+        parse(arguments).target_groups(None).unwrap_err().to_string()
     }
 
     #[test]
@@ -498,7 +556,7 @@ mod tests {
             ]
             .concat(),
         );
-        assert_eq!(routed.target_groups().unwrap().len(), 2);
+        assert_eq!(routed.target_groups(None).unwrap().len(), 2);
     }
 
     #[test]
@@ -506,6 +564,35 @@ mod tests {
         let target = ["--http-target", "a=127.0.0.1:1"];
         assert!(refusal(&[&target[..], &["--env", "A=1"]].concat()).contains("`--env`"));
         assert!(refusal(&[&target[..], &["--concurrency", "2"]].concat()).contains("`--concurrency`"));
+    }
+
+    #[test]
+    fn the_certificate_header_is_a_new_one_unless_it_is_given_or_a_target_runs_elsewhere() {
+        let header = |arguments: &[&str]| parse(arguments).certificate_header().unwrap().name;
+        let function = ["--function", "a=a"];
+        let elsewhere = ["--http-target", "b=127.0.0.1:1"];
+        let own = ["--header-name", "X-Own"];
+        let set = ["--env", "MTLS_HEADER=x-set"];
+        for arguments in [&[][..], &function] {
+            let name = header(arguments);
+            assert!(
+                name.as_str().starts_with("x-") && name.as_str().len() == 38,
+                "{name}"
+            );
+            assert_ne!(name, header(arguments));
+        }
+        for (arguments, expected) in [
+            (own.to_vec(), "x-own"),
+            (set.to_vec(), "x-set"),
+            ([own, set].concat(), "x-own"),
+            ([elsewhere, own].concat(), "x-own"),
+            (elsewhere.to_vec(), DEFAULT_HEADER),
+            ([elsewhere, function].concat(), DEFAULT_HEADER),
+        ] {
+            assert_eq!(header(&arguments), expected, "{arguments:?}");
+        }
+        let verify = parse(&["--mode", "verify", "--anchors", "anchors.pem"]);
+        assert!(verify.certificate_header().is_none());
     }
 
     #[test]

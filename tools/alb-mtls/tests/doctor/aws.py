@@ -47,13 +47,13 @@ answers = {
     ]},
     "elbv2 describe-listener-attributes": {"Attributes": [
         {"Key": "routing.http.response.server.enabled", "Value": "true"},
-        {"Key": "routing.http.request.x_amzn_mtls_clientcert.header_name", "Value": ""},
+        {"Key": "routing.http.request.x_amzn_mtls_clientcert.header_name", "Value": "x-gate-7f3a"},
     ]},
     "elbv2 describe-target-groups": {"TargetGroups": [{"TargetGroupArn": GROUP, "TargetGroupName": "gate-respond", "TargetType": "lambda"}]},
     "elbv2 describe-target-group-attributes": {"Attributes": [{"Key": "lambda.multi_value_headers.enabled", "Value": "true"}]},
     "lambda get-function-configuration": {
         "FunctionName": "gate-respond", "FunctionArn": FUNCTION,
-        "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_TARGET_GROUPS": GROUP}},
+        "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_HEADER": "x-gate-7f3a", "MTLS_TARGET_GROUPS": GROUP}},
         "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "gate-respond-logs"},
     },
     "lambda get-policy": {"Policy": json.dumps({"Statement": [{

@@ -94,6 +94,34 @@ fn a_load_balancer_leads_to_the_functions_behind_it() {
 }
 
 #[test]
+fn a_default_header_of_the_listener_or_of_one_side_alone_is_found_live() {
+    let aws = StandIn::new();
+    for subject in [["--stack", "gate"], ["--load-balancer", "gate"]] {
+        for (before, after, expected) in [
+            // Of both sides, then of one.
+            (
+                "x-gate-7f3a",
+                "x-amzn-mtls-clientcert",
+                &["default-certificate-header"][..],
+            ),
+            (
+                "\"Value\": \"x-gate-7f3a\"",
+                "\"Value\": \"\"",
+                &["default-certificate-header", "header-name-differs"],
+            ),
+            ("MTLS_HEADER", "OTHER", &["header-name-differs"]),
+        ] {
+            let arguments = [&["--json"], &subject[..]].concat();
+            let output = aws.doctor(&arguments, &[("BEFORE", before), ("AFTER", after)]);
+            assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+            let mut checks: Vec<String> = found(&output).into_iter().map(|(check, _)| check).collect();
+            checks.sort();
+            assert_eq!(checks, expected, "{subject:?}: {before}");
+        }
+    }
+}
+
+#[test]
 fn what_a_bucket_does_not_have_is_a_finding() {
     let aws = StandIn::new();
     let output = aws.doctor(
@@ -214,7 +242,7 @@ fn what_the_guide_makes_by_hand_lacks_only_what_moto_lacks() {
         .skip(1)
         .map(|after| after.split("```").next().unwrap())
         .collect();
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     let folder = TempDir::new().unwrap();
     let anchors = project().join("events/anchors.pem");
     std::fs::copy(anchors, folder.path().join("root.pem")).unwrap();

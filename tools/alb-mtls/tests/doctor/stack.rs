@@ -31,7 +31,7 @@ impl Stack {
         stack.write(
             LISTENER_ATTRIBUTES,
             &json!({"Attributes": [
-                {"Key": "routing.http.request.x_amzn_mtls_clientcert.header_name", "Value": ""},
+                {"Key": "routing.http.request.x_amzn_mtls_clientcert.header_name", "Value": "x-gate-7f3a"},
                 {"Key": "routing.http.response.server.enabled", "Value": "true"},
             ]}),
         );
@@ -55,7 +55,8 @@ impl Stack {
             ]}),
         );
         stack.write("function", &json!({"FunctionName": "gate-respond", "FunctionArn": FUNCTION, "Runtime": "provided.al2023",
-            "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_TARGET_GROUPS": GROUP}},
+            "Environment": {"Variables": {"MTLS_ANCHORS": "s3://gate-trust/anchors.pem", "MTLS_HEADER": "X-Gate-7f3a",
+                "MTLS_TARGET_GROUPS": GROUP}},
             "LoggingConfig": {"LogFormat": "JSON", "LogGroup": "gate-respond-logs"}}));
         stack.policy(json!({"StringEquals": {"AWS:SourceAccount": "123456789012"}, "ArnLike": {"AWS:SourceArn": GROUP}}));
         stack.write(
@@ -121,7 +122,16 @@ const FAULTS: &[Fault] = &[
     ("single values", |stack| stack.change("attributes-of-gate-respond", "true", "false"), "single-value-headers"),
     ("nothing about values", |stack| stack.remove("attributes-of-gate-respond"), "single-value-headers"),
     ("a renamed header that nobody reads",
-     |stack| stack.change(LISTENER_ATTRIBUTES, "\"Value\": \"\"", "\"Value\": \"X-Secret\""), "header-name-differs"),
+     |stack| stack.change(LISTENER_ATTRIBUTES, "x-gate-7f3a", "X-Secret"), "header-name-differs"),
+    ("a function that reads the default header", |stack| stack.change("function", "MTLS_HEADER", "OTHER"), "header-name-differs"),
+    ("a listener that renames nothing",
+     |stack| stack.change(LISTENER_ATTRIBUTES, "x-gate-7f3a", ""), "default-certificate-header"),
+    ("a listener that renames to the default name",
+     |stack| stack.change(LISTENER_ATTRIBUTES, "x-gate-7f3a", "X-Amzn-Mtls-Clientcert"), "default-certificate-header"),
+    ("a function that reads the default header, and nothing about the listener", |stack| {
+        stack.change("function", "MTLS_HEADER", "OTHER");
+        stack.remove(LISTENER_ATTRIBUTES);
+    }, "default-certificate-header"),
     ("nothing about the header", |stack| stack.remove(LISTENER_ATTRIBUTES), "header-name-unknown"),
     ("no source account", |stack| stack.policy(json!({"ArnLike": {"AWS:SourceArn": GROUP}})), "permission-too-wide"),
     ("no source", |stack| stack.policy(json!({})), "permission-too-wide"),

@@ -46,6 +46,12 @@ const REDIRECT: &str = "        - Type: redirect
 ";
 const OUTPUTS: &str = "\nOutputs:\n";
 
+const HEADER_OF_FUNCTIONS: &str = "        MTLS_HEADER: !If [HasCertificateHeader, !Ref CertificateHeader, !Join [\"\", [x-, !Select [2, !Split [/, !Ref AWS::StackId]]]]]\n";
+const HEADER_OF_LISTENER: &str = "      ListenerAttributes:
+        - Key: routing.http.request.x_amzn_mtls_clientcert.header_name
+          Value: !If [HasCertificateHeader, !Ref CertificateHeader, !Join [\"\", [x-, !Select [2, !Split [/, !Ref AWS::StackId]]]]]
+";
+
 const FAULTS: &[Fault<'_>] = &[
     ("the HTTPS listener without mutual TLS",
      "      MutualAuthentication:\n        Mode: passthrough\n", "",
@@ -161,17 +167,8 @@ Outputs:
     ("any API may invoke the authorizer",
      "      SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${HttpApi}/authorizers/${HttpApiAuthorizer.AuthorizerId}\n", "",
      "permission-too-wide", "HttpApiPermission"),
-    ("the function reads another header than the listener writes",
-        "          MTLS_HEADER: !If [HasCertificateHeader, !Ref CertificateHeader, !Ref AWS::NoValue]\n",
-        "",
-        "header-name-differs", "RespondFunction"),
-    ("the listener renames nothing",
-     "          - Key: routing.http.request.x_amzn_mtls_clientcert.header_name
-            Value: !Ref CertificateHeader
-",
-     "          - Key: routing.http.request.x_amzn_mtls_clientcert_leaf.header_name
-            Value: !Ref CertificateHeader
-",
+    ("the functions read a header of another stack", HEADER_OF_FUNCTIONS,
+     "        MTLS_HEADER: !Join [\"\", [x-, !Select [1, !Split [/, !Ref AWS::StackId]]]]\n",
      "header-name-differs", "RespondFunction"),
     ("the HTTP API keeps verdicts",
      "      # No documented cache key holds the certificate: from a cache, one client would get another's verdict.
@@ -331,13 +328,85 @@ fn each_planted_fault_is_found_and_nothing_else() {
     }
 }
 
+fn default_name(resource: &str) -> (String, String) {
+    ("default-certificate-header".to_owned(), resource.to_owned())
+}
+
 #[test]
-fn the_default_name_of_the_header_is_a_finding_only_where_it_is_not_wanted() {
-    let found = findings(&template(), &["--require-renamed-header"]);
-    assert_eq!(
-        found,
-        [("header-not-renamed".to_owned(), "HttpsListener".to_owned())]
+fn a_listener_that_keeps_the_headers_default_name_is_a_finding() {
+    let whole = template();
+    for part in [HEADER_OF_FUNCTIONS, HEADER_OF_LISTENER] {
+        assert!(whole.contains(part), "the template no longer holds `{part}`");
+    }
+    let neither = whole
+        .replacen(HEADER_OF_FUNCTIONS, "", 1)
+        .replacen(HEADER_OF_LISTENER, "", 1);
+    // With an upstream, nothing forwards to respond: what it reads is all that is known.
+    let expected = [default_name("RespondFunction"), default_name("HttpsListener")];
+    assert_eq!(findings(&neither, &[]), expected);
+    for spelling in ["x-amzn-mtls-clientcert", "X-Amzn-Mtls-Clientcert", "\"\""] {
+        let written = format!(
+            "      ListenerAttributes: [{{Key: routing.http.request.x_amzn_mtls_clientcert.header_name, Value: {spelling}}}]\n"
+        );
+        let spelled = whole
+            .replacen(HEADER_OF_FUNCTIONS, "", 1)
+            .replacen(HEADER_OF_LISTENER, &written, 1);
+        assert_eq!(findings(&spelled, &[]), expected);
+    }
+    // An attribute of verify mode renames nothing in passthrough mode.
+    let other = whole.replacen(
+        "x_amzn_mtls_clientcert.header_name",
+        "x_amzn_mtls_clientcert_leaf.header_name",
+        1,
     );
+    let found = findings(&other, &[]);
+    assert!(found.contains(&default_name("HttpsListener")), "{found:?}");
+    let differs = ("header-name-differs".to_owned(), "RespondFunction".to_owned());
+    assert!(found.contains(&differs), "{found:?}");
+    let functions = whole.replacen(HEADER_OF_FUNCTIONS, "", 1);
+    let found = findings(&functions, &[]);
+    assert!(found.contains(&differs), "{found:?}");
+}
+
+/// A function whose target group is behind a listener that the template only names.
+const BEHIND_ANOTHER_STACK: &str = "
+Resources:
+  Group:
+    Type: AWS::ElasticLoadBalancingV2::TargetGroup
+    Properties:
+      TargetType: lambda
+      Targets: [{Id: !GetAtt Gate.Arn}]
+      TargetGroupAttributes: [{Key: lambda.multi_value_headers.enabled, Value: true}]
+  Gate:
+    Type: AWS::Lambda::Function
+    Properties:
+      Runtime: provided.al2023
+      LoggingConfig: {LogGroup: !Ref Logs}
+      Environment:
+        Variables:
+          MTLS_ANCHORS: ssm:/anchors/*
+          MTLS_TARGET_GROUPS: arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate/*
+          # HERE
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {RetentionInDays: 90}}
+";
+
+#[test]
+fn a_function_that_reads_the_default_header_is_a_finding_where_its_listener_is_not_known() {
+    let with = |line: &str| findings(&BEHIND_ANOTHER_STACK.replace("# HERE", line), &[]);
+    assert_eq!(with(""), [default_name("Gate")]);
+    assert_eq!(
+        with("MTLS_HEADER: X-Amzn-Mtls-Clientcert"),
+        [default_name("Gate")]
+    );
+    assert_eq!(with("AUTHORIZE_CERTIFICATE: header"), [default_name("Gate")]);
+    for line in [
+        "MTLS_HEADER: x-gate-7f3a",
+        "MTLS_HEADER: !ImportValue certificate-header",
+        "MTLS_HEADER_FORMAT: rfc9440",
+        "AUTHORIZE_CERTIFICATE: client-cert",
+    ] {
+        assert_eq!(with(line), [], "{line}");
+    }
 }
 
 #[test]
@@ -358,6 +427,13 @@ fn a_file_that_is_nothing_known_is_said_to_be_so() {
         assert_eq!(output.status.code(), Some(2), "{content}");
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
+    let output = doctor(&[], &project().join("terraform/main.tf"));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains("--load-balancer NAME"),
+        "{}",
+        stderr(&output)
+    );
     let output = doctor(&[], Path::new("/nowhere.yaml"));
     assert_eq!(output.status.code(), Some(2));
 }
