@@ -173,6 +173,7 @@ pub const GATE_REASONS: &[GateReason] = &[
     CERTIFICATE_SOURCE,
     token(TokenReason::Missing),
     token(TokenReason::Repeated),
+    token(TokenReason::Unreadable),
     token(TokenReason::Malformed),
     token(TokenReason::Algorithm),
     token(TokenReason::KeyUnknown),
