@@ -25,7 +25,7 @@ help: ## what there is
 run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
 	@CARGO="$(CARGO)" PORT="$(PORT)" tools/run-locally
 
-test: $(VENV)/installed ## every test
+test: $(VENV)/installed $(VENV)/express/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
@@ -99,6 +99,12 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/checkov/installed: $(VENV)/installed
 	python3 -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# Upstreams of the forwarder's tests.
+$(VENV)/express/installed: $(VENV)/installed
+	npm install --prefix $(VENV)/express --no-save --no-audit --no-fund --ignore-scripts --loglevel error \
+	express@4.22.3 method-override@3.0.0 passport@0.7.0 passport-jwt@4.0.1
 	@touch $@
 
 # Its scripts by hand: not every npm runs those of a package.

@@ -31,7 +31,10 @@ fn has_climbing_segment(text: &[u8]) -> bool {
         let name = segment.split([';', '?', '#', '\0']).next().unwrap_or_default();
         let is_filler = |character: char| character.is_whitespace() || character.is_control();
         let dots = name.chars().filter(|character| *character == '.').count();
-        dots >= 2 && name.chars().all(|character| character == '.' || is_filler(character))
+        dots >= 2
+            && name
+                .chars()
+                .all(|character| character == '.' || is_filler(character))
     })
 }
 
@@ -43,7 +46,8 @@ fn plainly_written(text: &[u8]) -> String {
         rest = match rest {
             [] => return plain,
             // Overlong forms (RFC 3629 §3 forbids them).
-            [0xc0, low @ (0xae | 0xaf | 0x2e | 0x2f), rest @ ..] | [0xe0, 0x80, low @ (0xae | 0xaf), rest @ ..] => {
+            [0xc0, low @ (0xae | 0xaf | 0x2e | 0x2f), rest @ ..]
+            | [0xe0, 0x80, low @ (0xae | 0xaf), rest @ ..] => {
                 plain.push(char::from(low & 0x3f | 0x20));
                 rest
             }
@@ -75,7 +79,10 @@ fn first_character(text: &[u8]) -> (char, &[u8]) {
         let Some((start, rest)) = text.split_at_checked(length) else {
             break;
         };
-        if let Some(character) = std::str::from_utf8(start).ok().and_then(|start| start.chars().next()) {
+        if let Some(character) = std::str::from_utf8(start)
+            .ok()
+            .and_then(|start| start.chars().next())
+        {
             return (character, rest);
         }
     }

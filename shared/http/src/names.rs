@@ -92,7 +92,11 @@ impl FromStr for NamePattern {
 impl fmt::Display for NamePattern {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)?;
-        if self.is_prefix { formatter.write_str("*") } else { Ok(()) }
+        if self.is_prefix {
+            formatter.write_str("*")
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -155,8 +155,7 @@ fn restates_method(name: &[u8]) -> bool {
     let Ok(name) = std::str::from_utf8(name.trim_ascii_end()) else {
         return false;
     };
-    is_same(name, METHOD_PARAMETER)
-        || METHOD.iter().any(|known| is_same(name, known))
+    is_same(name, METHOD_PARAMETER) || METHOD.iter().any(|known| is_same(name, known))
 }
 
 #[cfg(test)]

@@ -34,7 +34,9 @@ pub struct StrippedHeaders {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
     /// The pattern to add covers a header that requests need.
-    #[error("names of headers that state an identity, and `{pattern}` covers `{needed}`, which requests need")]
+    #[error(
+        "names of headers that state an identity, and `{pattern}` covers `{needed}`, which requests need"
+    )]
     Needed {
         /// The pattern.
         pattern: String,
@@ -170,7 +172,9 @@ mod tests {
     const RENAMED: HeaderName = HeaderName::from_static("x-secret-name");
 
     fn patterns(text: &str) -> Vec<NamePattern> {
-        text.split_whitespace().map(|word| word.parse().unwrap()).collect()
+        text.split_whitespace()
+            .map(|word| word.parse().unwrap())
+            .collect()
     }
 
     fn left<'a>(stripped: &StrippedHeaders, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
@@ -229,7 +233,12 @@ mod tests {
 
     #[test]
     fn restating_headers_stay_when_they_are_kept() {
-        let names = ["forwarded", "x-http-method-override", "x-original-url", "x_rewrite_url"];
+        let names = [
+            "forwarded",
+            "x-http-method-override",
+            "x-original-url",
+            "x_rewrite_url",
+        ];
         let strip = StrippedHeaders::new(RENAMED);
         assert_eq!(left(&strip, names), Vec::<String>::new());
         assert_eq!(left(&strip.clone().with_restated(Restated::Keep), names), names);
@@ -262,9 +271,19 @@ mod tests {
     #[test]
     fn patterns_that_undo_the_gate_are_refused() {
         let list = || StrippedHeaders::new(RENAMED);
-        for needed in ["x-*", "host", "x_forwarded_for", "x-forwarded-*", "Authorization", "c*"] {
+        for needed in [
+            "x-*",
+            "host",
+            "x_forwarded_for",
+            "x-forwarded-*",
+            "Authorization",
+            "c*",
+        ] {
             let error = list().with_identity_headers(patterns(needed)).unwrap_err();
-            assert!(matches!(error, InvalidPattern::Needed { .. }), "{needed}: {error}");
+            assert!(
+                matches!(error, InvalidPattern::Needed { .. }),
+                "{needed}: {error}"
+            );
         }
         for own in [
             "x-secret-name",

@@ -2,8 +2,8 @@ use std::fmt;
 
 use base64::Engine;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
 
 use crate::rejection::{TokenReason, TokenRejection};
 
@@ -53,7 +53,10 @@ impl<'a> BearerToken<'a> {
             return without_scheme(value);
         };
         let credentials = credentials.trim_start_matches(is_white_space);
-        if TOKEN_SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        if TOKEN_SCHEMES
+            .iter()
+            .any(|known| scheme.eq_ignore_ascii_case(known))
+        {
             return Self::parse(credentials).map(Some);
         }
         if !is_token(scheme) || begins_like_bearer(scheme) || contains_jwt(scheme.as_bytes()) {
@@ -69,7 +72,8 @@ impl<'a> BearerToken<'a> {
     /// Reads what stands behind the scheme: base64url and the dots of the compact form (RFC 7515 §3.1), less than the
     /// `b64token` of RFC 6750.
     fn parse(token: &'a str) -> Result<Self, TokenRejection> {
-        let malformed = |explanation: String| TokenRejection::new(TokenReason::Malformed).because(explanation);
+        let malformed =
+            |explanation: String| TokenRejection::new(TokenReason::Malformed).because(explanation);
         if token.contains(',') {
             return Err(joined());
         }
@@ -97,7 +101,10 @@ impl fmt::Debug for BearerToken<'_> {
 
 /// A value of one word: a token that its sender put no scheme before, or something that cannot be told.
 fn without_scheme(value: &str) -> Result<Option<BearerToken<'_>>, TokenRejection> {
-    if TOKEN_SCHEMES.iter().any(|known| value.eq_ignore_ascii_case(known)) {
+    if TOKEN_SCHEMES
+        .iter()
+        .any(|known| value.eq_ignore_ascii_case(known))
+    {
         let explanation = "the scheme is followed by nothing";
         return Err(TokenRejection::new(TokenReason::Malformed).because(explanation));
     }
@@ -351,7 +358,11 @@ mod tests {
     #[test]
     fn a_jwt_is_a_token_in_every_scheme_and_without_one() {
         for value in ["", "JWT ", "Token\t", "DPoP ", "MAC ", "bearer "] {
-            assert_eq!(read(&[&format!("{value}{JWT}")]), Ok(Some(JWT.to_owned())), "{value}");
+            assert_eq!(
+                read(&[&format!("{value}{JWT}")]),
+                Ok(Some(JWT.to_owned())),
+                "{value}"
+            );
         }
     }
 
@@ -397,9 +408,18 @@ mod tests {
 
     #[test]
     fn an_explanation_never_quotes_the_credentials() {
-        for value in ["secret", "secret x y z", "Secret {secret}", "Bearer secret secret", "Bearer secret=,"] {
+        for value in [
+            "secret",
+            "secret x y z",
+            "Secret {secret}",
+            "Bearer secret secret",
+            "Bearer secret=,",
+        ] {
             let rejection = BearerToken::read(&[value.as_bytes()]).unwrap_err();
-            assert!(!rejection.to_string().to_ascii_lowercase().contains("secret"), "{rejection}");
+            assert!(
+                !rejection.to_string().to_ascii_lowercase().contains("secret"),
+                "{rejection}"
+            );
         }
     }
 
