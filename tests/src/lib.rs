@@ -28,7 +28,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
-pub use corpus::{IDENTITY_HEADERS, event_of, hostile_events, spellings, valid_event};
+pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};

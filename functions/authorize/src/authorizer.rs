@@ -1,8 +1,10 @@
 //! From an event to an answer.
 
 use alb_mtls_gate::{Decision, Gate, Ingress, Passage, Refusal};
-use alb_mtls_verifier::{PresentedChain, Reason, Timestamp};
+use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
+use alb_mtls_verifier::{HeaderFormat, PresentedChain, Reason, Timestamp};
 use http::StatusCode;
+use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
 use serde_json::Value;
 
@@ -69,7 +71,8 @@ impl Authorizer {
             }
         };
         question.request.extensions.insert(ingress);
-        let presented = self.presented(&question);
+        let presented = self.check_headers(&question.request.headers);
+        let presented = presented.and_then(|()| self.presented(&question));
         let judgement = self
             .gate
             .decide_presented(&question.request, presented, now)
@@ -93,6 +96,31 @@ impl Authorizer {
             (Api::Rest, StatusCode::UNAUTHORIZED) => Err(Unauthorized),
             _ => Ok(Answer::new(Verdict::Denied(refusal), form)),
         }
+    }
+
+    /// Refuses headers that state an identity, and, where policies decide, those that restate method, path or host: an
+    /// authorizer cannot remove what reaches the API behind it.
+    ///
+    /// What stands for the certificate header is left to [`Self::presented`], which knows where certificates come from.
+    fn check_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let settings = self.gate.settings();
+        let is_certificate = |name: &HeaderName| {
+            let continues = settings.header_format == HeaderFormat::Rfc9440
+                && self.settings.certificate == CertificateSource::Header
+                && name.as_str() == CERTIFICATE_CHAIN;
+            continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
+        };
+        for name in headers.keys().filter(|name| !is_certificate(name)) {
+            if settings.stripped.states_identity(name) {
+                return Err(Refusal::IdentityHeader(name.to_string()));
+            }
+            if self.gate.asks_policies() && settings.stripped.restates(name) {
+                return Err(Refusal::Restated(format!(
+                    "the header `{name}` restates what policies decide by, and would reach the API"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// The certificates from the one place that they may come from.

@@ -1,43 +1,82 @@
-//! Connections that know whether they have carried an answer before.
+//! Connections that are looked at before they are used again.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use http::Uri;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::TcpStream;
 use tower::Service;
 
-/// Whether a connection has carried an answer: then it came from the pool, and may have died there. Every answer that
-/// comes over it has this as an extension.
+/// Says whether something came over a connection while it was not in use.
+///
+/// The bytes of an answer that arrives unasked would be taken for the answer to the next request, which is another
+/// client's. Nothing on the wire tells them apart later, so a connection is only used again if nothing at all waits on
+/// its socket at the moment when the next request is written.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Proven(Arc<AtomicBool>);
+pub(crate) struct Watch(Arc<AtomicU8>);
 
-impl Proven {
-    pub(crate) fn mark(&self) {
-        self.0.store(true, Ordering::Relaxed);
+const IN_USE: u8 = 0;
+const ARMED: u8 = 1;
+const STALE: u8 = 2;
+
+impl Watch {
+    /// Has the socket looked at before the next byte is written to it.
+    pub(crate) fn arm(&self) {
+        self.0.store(ARMED, Ordering::Relaxed);
     }
 
-    pub(crate) fn is_marked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Returns `true` if the look found something: then nothing of the request was written.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == STALE
+    }
+
+    fn before_writing(&self, stream: &TcpStream) -> io::Result<()> {
+        if self.0.load(Ordering::Relaxed) != ARMED {
+            return Ok(());
+        }
+        let is_quiet = is_quiet(stream);
+        self.0
+            .store(if is_quiet { IN_USE } else { STALE }, Ordering::Relaxed);
+        if is_quiet {
+            Ok(())
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "something came over the connection while it was not in use",
+            ))
+        }
     }
 }
 
-/// Makes connections that carry [`Proven`].
-#[derive(Clone, Debug)]
-pub(crate) struct Remembering<C>(pub(crate) C);
+/// Asks the kernel itself: the executor knows only what it was told when it last waited. An end of the connection is
+/// something that came, too.
+fn is_quiet(stream: &TcpStream) -> bool {
+    let mut byte = [MaybeUninit::uninit(); 1];
+    let peeked = SockRef::from(stream).peek(&mut byte);
+    peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
 
-impl<C> Service<Uri> for Remembering<C>
+/// Makes TCP connections that have a [`Watch`].
+///
+/// It is below TLS, where a record that nobody has decrypted yet counts as well.
+#[derive(Clone, Debug)]
+pub(crate) struct Watching<C>(pub(crate) C);
+
+impl<C> Service<Uri> for Watching<C>
 where
-    C: Service<Uri>,
+    C: Service<Uri, Response = TokioIo<TcpStream>>,
     C::Future: Send + 'static,
-    C::Response: 'static,
     C::Error: 'static,
 {
-    type Response = RememberingStream<C::Response>;
+    type Response = WatchedStream;
     type Error = C::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, C::Error>> + Send>>;
 
@@ -48,28 +87,28 @@ where
     fn call(&mut self, destination: Uri) -> Self::Future {
         let connecting = self.0.call(destination);
         Box::pin(async {
-            Ok(RememberingStream {
+            Ok(WatchedStream {
                 stream: connecting.await?,
-                proven: Proven::default(),
+                watch: Watch::default(),
             })
         })
     }
 }
 
-/// A stream with [`Proven`].
+/// A TCP connection with its [`Watch`].
 #[derive(Debug)]
-pub(crate) struct RememberingStream<S> {
-    stream: S,
-    proven: Proven,
+pub(crate) struct WatchedStream {
+    stream: TokioIo<TcpStream>,
+    watch: Watch,
 }
 
-impl<S: Connection> Connection for RememberingStream<S> {
+impl Connection for WatchedStream {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.proven.clone())
+        self.stream.connected().extra(self.watch.clone())
     }
 }
 
-impl<S: Read + Unpin> Read for RememberingStream<S> {
+impl Read for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -79,12 +118,13 @@ impl<S: Read + Unpin> Read for RememberingStream<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for RememberingStream<S> {
+impl Write for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.watch.before_writing(self.stream.inner())?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -105,6 +145,7 @@ impl<S: Write + Unpin> Write for RememberingStream<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.watch.before_writing(self.stream.inner())?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 }

@@ -1,8 +1,9 @@
 //! Which headers go on to the next hop.
 
 use http::header::{
-    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-    TRAILER, TRANSFER_ENCODING, UPGRADE,
+    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, FORWARDED, HOST,
+    HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
+    VIA,
 };
 
 /// Headers that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
@@ -19,10 +20,22 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     UPGRADE,
 ];
 
-/// Headers that a client cannot have removed by naming them in `Connection`: what the load balancer says about it,
-/// and what the request means.
-const KEPT: [HeaderName; 2] = [HOST, CONTENT_LENGTH];
-const KEPT_PREFIXES: [&str; 2] = ["x-amzn-", "x-forwarded-"];
+/// Headers that a client cannot have removed by naming them in `Connection`: those that the gate decided by, those that
+/// say what the request means, and those that the load balancer or a proxy before it added.
+///
+/// RFC 9110 §7.6.1 forbids senders to name them, so that only an attack loses by it.
+const KEPT: [HeaderName; 9] = [
+    AUTHORIZATION,
+    CONTENT_ENCODING,
+    CONTENT_LENGTH,
+    CONTENT_TYPE,
+    COOKIE,
+    HeaderName::from_static("dpop"),
+    FORWARDED,
+    HOST,
+    VIA,
+];
+const KEPT_PREFIXES: [&str; 5] = ["cf-", "cloudfront-", "x-amz-cf-", "x-amzn-", "x-forwarded-"];
 
 /// Removes what is about the connection that the message came over.
 pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
@@ -63,6 +76,7 @@ mod tests {
         for (name, value) in [
             ("connection", "close, X-Private , x-forwarded-for"),
             ("connection", "host,x-amzn-trace-id,content-length,@,"),
+            ("connection", "Authorization, cookie, dpop, content-type"),
             ("keep-alive", "timeout=5"),
             ("proxy-connection", "keep-alive"),
             ("te", "trailers"),
@@ -77,6 +91,8 @@ mod tests {
             ("x-amzn-trace-id", "Root=1"),
             ("x-forwarded-for", "192.0.2.1"),
             ("authorization", "Bearer x"),
+            ("cookie", "a=b"),
+            ("dpop", "proof"),
             ("accept", "a"),
             ("accept", "b"),
         ] {
@@ -91,6 +107,8 @@ mod tests {
                 "accept",
                 "authorization",
                 "content-length",
+                "cookie",
+                "dpop",
                 "host",
                 "x-amzn-trace-id",
                 "x-forwarded-for"

@@ -2,26 +2,25 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_trust::{TrustSettings, Waiting};
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::Full;
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls_pki_types::ServerName;
 use tokio::sync::Mutex;
 
-use crate::connection::{Proven, Remembering};
+use crate::connection::Watching;
 use crate::failure::{Failure, TimeLimit};
+use crate::pool::Pool;
 use crate::resolver::{CheckingResolver, ResolveError};
 use crate::response::{self, ReceiveError};
 use crate::secrets::Secrets;
 use crate::settings::TlsSettings;
-use crate::tls::{IDLE, TlsMaterial, TlsVersion};
+use crate::tls::{TlsMaterial, TlsVersion};
 
 /// Longest time to connect, all addresses of the upstream together.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -29,15 +28,13 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Part of the invocation's time that is kept to answer in.
 const RESERVE: Duration = Duration::from_millis(200);
 
-type UpstreamClient = Client<Remembering<HttpsConnector<HttpConnector<CheckingResolver>>>, Full<Bytes>>;
-
 /// Sends requests to upstreams over pooled connections. HTTP/1.1 only, no redirects, no decompression, no proxies.
 #[derive(Debug)]
 pub(crate) struct Hop {
     timeout: Duration,
     server_name: Option<ServerName<'static>>,
     material: TlsMaterial,
-    client: Mutex<Option<(TlsVersion, UpstreamClient)>>,
+    client: Mutex<Option<(TlsVersion, Arc<Pool>)>>,
 }
 
 impl Hop {
@@ -87,7 +84,7 @@ impl Hop {
         let started = Instant::now();
         let (time, limit) = self.time_left(deadline);
         let exchange = async {
-            // Connections that died while the process was frozen are found out before one of them is taken.
+            // Connections that ended while the process was frozen are told so before one of them is taken.
             tokio::task::yield_now().await;
             match attempt(&client, &request, maximum_body).await {
                 Err(AttemptError::DiedInPool(_)) if repeat == Repeat::Allowed => {
@@ -121,20 +118,20 @@ impl Hop {
     }
 
     /// The client, made anew when trust anchors or keys have changed.
-    async fn client(&self, secrets: &Secrets, waiting: Waiting) -> Result<UpstreamClient, Failure> {
+    async fn client(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<Pool>, Failure> {
         let version = self.material.current(secrets, waiting).await?;
         let mut current = self.client.lock().await;
         match &*current {
-            Some((made_of, client)) if *made_of == version => Ok(client.clone()),
+            Some((made_of, client)) if *made_of == version => Ok(Arc::clone(client)),
             _ => {
-                let client = self.connecting(&version)?;
-                *current = Some((version, client.clone()));
+                let client = Arc::new(self.connecting(&version)?);
+                *current = Some((version, Arc::clone(&client)));
                 Ok(client)
             }
         }
     }
 
-    fn connecting(&self, version: &TlsVersion) -> Result<UpstreamClient, Failure> {
+    fn connecting(&self, version: &TlsVersion) -> Result<Pool, Failure> {
         let mut tcp = HttpConnector::new_with_resolver(CheckingResolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -146,11 +143,8 @@ impl Hop {
             None => builder,
             Some(name) => builder.with_server_name_resolver(FixedServerNameResolver::new(name.clone())),
         };
-        let connector = Remembering(builder.enable_http1().wrap_connector(tcp));
-        Ok(Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector))
+        let builder = builder.enable_http1();
+        Ok(Pool::new(builder.wrap_connector(Watching(tcp))))
     }
 }
 
@@ -181,66 +175,63 @@ impl Repeat {
 enum AttemptError {
     Failure(Failure),
     /// A connection that had carried an answer before ended without a word of this one.
-    DiedInPool(ClientError),
+    DiedInPool(Failure),
 }
 
 impl AttemptError {
     fn into_failure(self) -> Failure {
         match self {
-            Self::Failure(failure) => failure,
-            Self::DiedInPool(error) => classify(&error),
+            Self::Failure(failure) | Self::DiedInPool(failure) => failure,
         }
     }
 }
 
 async fn attempt(
-    client: &UpstreamClient,
+    pool: &Pool,
     request: &Request<Bytes>,
     maximum_body: usize,
 ) -> Result<Response<Bytes>, AttemptError> {
-    let answer = client.request(copy(request)).await.map_err(|error| {
-        if died_in_pool(&error) {
-            AttemptError::DiedInPool(error)
-        } else {
-            AttemptError::Failure(classify(&error))
+    let (connection, answer) = loop {
+        let mut connection = pool
+            .connection(request.uri())
+            .await
+            .map_err(|error| AttemptError::Failure(classify(&*error, Phase::Connecting)))?;
+        match connection.send(request).await {
+            Ok(answer) => break (connection, answer),
+            // Ends with the last connection that was kept: a new one carries the request, or fails.
+            Err(error) if error.is_unsent && connection.is_reused() => {}
+            Err(error) => {
+                let failure = classify(&error.error, Phase::Exchange);
+                return Err(match failure {
+                    Failure::Closed(_) if connection.is_reused() => AttemptError::DiedInPool(failure),
+                    _ => AttemptError::Failure(failure),
+                });
+            }
         }
-    })?;
-    if let Some(proven) = answer.extensions().get::<Proven>() {
-        proven.mark();
+    };
+    match response::receive(request.method(), answer, maximum_body).await {
+        Ok(answer) => {
+            pool.keep(connection);
+            Ok(answer)
+        }
+        Err(ReceiveError::Failure(failure)) => Err(AttemptError::Failure(failure)),
+        Err(ReceiveError::Transport(error)) => Err(AttemptError::Failure(classify(&error, Phase::Exchange))),
     }
-    let received = response::receive(request.method(), answer, maximum_body).await;
-    received.map_err(|error| match error {
-        ReceiveError::Failure(failure) => AttemptError::Failure(failure),
-        ReceiveError::Transport(error) => AttemptError::Failure(classify(&error)),
-    })
 }
 
-/// The same request again; its body is shared.
-fn copy(request: &Request<Bytes>) -> Request<Full<Bytes>> {
-    let mut copy = Request::new(Full::new(request.body().clone()));
-    *copy.method_mut() = request.method().clone();
-    *copy.uri_mut() = request.uri().clone();
-    *copy.headers_mut() = request.headers().clone();
-    copy
-}
-
-fn died_in_pool(error: &ClientError) -> bool {
-    let mut extensions = http::Extensions::new();
-    if let Some(connected) = error.connect_info() {
-        connected.get_extras(&mut extensions);
-    }
-    let came_from_pool = extensions.get::<Proven>().is_some_and(Proven::is_marked);
-    came_from_pool && matches!(classify(error), Failure::Closed(_))
+/// How far an exchange was when it failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Exchange,
 }
 
 /// The kind of failure, from the causes behind an error.
-fn classify(error: &(dyn Error + 'static)) -> Failure {
+fn classify(error: &(dyn Error + 'static), phase: Phase) -> Failure {
     let explanation = innermost(error).to_string();
-    let mut connecting = false;
+    let connecting = phase == Phase::Connecting;
     for cause in causes(error) {
-        if let Some(error) = cause.downcast_ref::<ClientError>() {
-            connecting |= error.is_connect();
-        } else if let Some(error) = cause.downcast_ref::<ResolveError>() {
+        if let Some(error) = cause.downcast_ref::<ResolveError>() {
             return match error {
                 ResolveError::LookUp(error) => Failure::Name(error.to_string()),
                 ResolveError::Forbidden { address, class } => Failure::Address {

@@ -87,9 +87,9 @@ mod tests {
     #[test]
     fn the_header_of_assertions_is_one_that_is_stripped_from_requests() {
         let certificate_header = http::HeaderName::from_static("x-renamed");
-        assert!(alb_mtls_gate::states_identity(
-            &crate::assertion::HEADER,
-            &certificate_header
-        ));
+        let stripped = alb_mtls_gate::StrippedHeaders::new(certificate_header);
+        assert!(stripped.states_identity(&crate::assertion::HEADER));
+        let pass = vec![crate::assertion::HEADER.as_str().parse().unwrap()];
+        assert!(stripped.with_passed_headers(pass).is_err());
     }
 }

@@ -9,6 +9,7 @@ mod headers;
 mod hop;
 mod identity;
 mod invoke;
+mod pool;
 mod resolver;
 mod response;
 mod routes;

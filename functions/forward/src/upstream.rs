@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use alb_mtls_http::address::AddressClass;
+use alb_mtls_http::climbs;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
@@ -48,6 +49,16 @@ pub(crate) enum InvalidUpstream {
     Address(AddressClass),
     #[error("a function such as `lambda:name`, `lambda:name:alias` or `lambda:` and its ARN")]
     NotFunction,
+}
+
+/// Why a target cannot be sent to an upstream.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InvalidTarget {
+    #[error("some server would find it outside of the upstream's base path")]
+    LeavesBase,
+    /// Not reached by a target that came through a load balancer.
+    #[error("{0}")]
+    NotUrl(#[from] http::Error),
 }
 
 impl Upstream {
@@ -96,21 +107,23 @@ impl Server {
         self.scheme == Scheme::HTTPS
     }
 
-    /// The URL of a request's target there: the client's bytes behind the base.
+    /// The URL of a request's target there: the client's bytes behind the base, which they cannot leave.
     ///
     /// # Errors
-    /// When the two together are no URL, which no target that came through a load balancer makes.
-    pub(crate) fn url(&self, target: &PathAndQuery) -> Result<Uri, http::Error> {
-        let target = if self.base.is_empty() || target.path() == "*" {
+    /// [`InvalidTarget`].
+    pub(crate) fn url(&self, target: &PathAndQuery) -> Result<Uri, InvalidTarget> {
+        let target = if self.base.is_empty() {
             target.clone()
+        } else if target.path() == "*" || climbs(target.path()) {
+            return Err(InvalidTarget::LeavesBase);
         } else {
-            PathAndQuery::try_from(format!("{}{target}", self.base))?
+            PathAndQuery::try_from(format!("{}{target}", self.base)).map_err(http::Error::from)?
         };
         let mut parts = Parts::default();
         parts.scheme = Some(self.scheme.clone());
         parts.authority = Some(self.authority.clone());
         parts.path_and_query = Some(target);
-        Ok(Uri::from_parts(parts)?)
+        Ok(Uri::from_parts(parts).map_err(http::Error::from)?)
     }
 }
 
@@ -267,6 +280,30 @@ mod tests {
                 upstream.url(&target.parse().unwrap()).unwrap().to_string(),
                 expected
             );
+        }
+    }
+
+    #[test]
+    fn a_target_does_not_leave_the_base() {
+        let based: Server = "http://app/api/v1".parse().unwrap();
+        let bare: Server = "http://app/".parse().unwrap();
+        for target in [
+            "/../admin",
+            "/%2e%2e/admin",
+            "/..;/admin",
+            "/a/..%2f..",
+            "/..?x",
+            "*",
+        ] {
+            let target = target.parse().unwrap();
+            assert!(
+                matches!(based.url(&target), Err(InvalidTarget::LeavesBase)),
+                "{target}"
+            );
+            assert!(bare.url(&target).is_ok(), "{target}");
+        }
+        for target in ["/a?b=../..", "/a..b", "//a"] {
+            assert!(based.url(&target.parse().unwrap()).is_ok(), "{target}");
         }
     }
 

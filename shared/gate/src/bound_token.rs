@@ -73,7 +73,7 @@ impl BoundTokens {
     }
 
     /// Checks the token of a request against the certificate of its client, if it has one. `None` when there is no
-    /// token and none is required.
+    /// token and none is required. A token in the query or the body is not seen: see `docs/limits.md`.
     pub(crate) async fn check(
         &self,
         headers: &HeaderMap,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_http::host::{Host, RequestHost};
+use alb_mtls_http::restated::{self, Restated};
 use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
 use alb_mtls_verifier::{PresentedChain, Reason, Timestamp, VerifiedClient};
@@ -145,6 +146,11 @@ impl Gate {
         HeaderValue::from_str(&not_after.to_string()).ok()
     }
 
+    /// Returns `true` if policies decide about requests: see `MTLS_POLICY`.
+    pub fn asks_policies(&self) -> bool {
+        self.authorization.policies.is_some()
+    }
+
     /// The settings that it was made with.
     pub fn settings(&self) -> &GateSettings {
         &self.settings
@@ -267,16 +273,22 @@ impl Gate {
     ) -> Result<Verdict, Refusal> {
         let ingress = request.extensions.get::<Ingress>();
         self.check_target_group(ingress)?;
+        if request.method == Method::CONNECT {
+            return Err(Refusal::Connect);
+        }
         if matches!(edge, Edge::LoadBalancer) && is_health_check(request, ingress) {
             return Ok(Verdict::HealthCheck);
         }
+        let mut is_public = false;
         if let Some(public) = &self.public {
             if public.goes_by_host() && host.named().is_none() {
                 return Err(Refusal::HostUnclear(host.clone()));
             }
-            if public.is_public(request) {
-                return Ok(Verdict::Public);
-            }
+            is_public = public.is_public(request);
+        }
+        self.check_query(request, is_public)?;
+        if is_public {
+            return Ok(Verdict::Public);
         }
         let presented = match edge {
             Edge::LoadBalancer => self.settings.header_of(&request.headers)?,
@@ -429,6 +441,21 @@ impl Gate {
         }
     }
 
+    /// Refuses a query that restates the method where something was decided by the request: it cannot be removed without
+    /// changing what the client sent.
+    fn check_query(&self, request: &Parts, is_public: bool) -> Result<(), Refusal> {
+        let decides = is_public || self.asks_policies();
+        let query = request.uri.query().unwrap_or_default();
+        if decides
+            && self.settings.stripped.restated() == Restated::Strip
+            && restated::query_restates_method(query)
+        {
+            let explanation = "a parameter of the query restates the method, such as `_method`";
+            return Err(Refusal::Restated(explanation.to_owned()));
+        }
+        Ok(())
+    }
+
     fn check_target_group(&self, ingress: Option<&Ingress>) -> Result<(), Refusal> {
         match (
             &self.settings.target_groups,
@@ -464,6 +491,8 @@ impl Gate {
                 Refusal::Certificate(_)
                 | Refusal::NoTrustMaterial(_)
                 | Refusal::CertificateSource(_)
+                | Refusal::IdentityHeader(_)
+                | Refusal::Restated(_)
                 | Refusal::Token(_)
                 | Refusal::NoTokenKeys(_)
                 | Refusal::Policy { .. },

@@ -10,14 +10,14 @@ use http::{HeaderName, Request, Response};
 use tower::{Layer, Service};
 
 use crate::gate::{Decision, Gate, Passage};
-use alb_mtls_http::identity_headers;
 
 /// Tells a client when its certificate expires, once that is near: see `MTLS_RENEWAL_HINT`.
 const EXPIRES: HeaderName = HeaderName::from_static("client-cert-expires");
 
 /// Puts the gate before a service.
 ///
-/// The service sees only requests that may pass, without the headers that state an identity. A verified client's
+/// The service sees only requests that may pass, without the headers that state an identity or restate what was
+/// decided: see [`StrippedHeaders`](alb_mtls_http::StrippedHeaders). A verified client's
 /// request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an extension, and the
 /// [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without them the client is anonymous, which only
 /// happens when `MTLS_MODE` is `optional` or `report`, or when the request is public. Beside them is the
@@ -80,7 +80,7 @@ where
                 Decision::Refuse(refusal) => Ok(refusal.to_response(gate.settings().refusal_body)),
                 Decision::HealthCheck => Ok(Response::new("healthy".to_owned().into())),
                 Decision::Pass(passage) => {
-                    identity_headers::strip(&mut parts.headers, &gate.settings().header);
+                    gate.settings().stripped.strip(&mut parts.headers);
                     let mut expires = None;
                     if let Passage::Verified(client) = passage {
                         expires = gate.expiry_to_tell(&client, now);
@@ -141,10 +141,7 @@ mod tests {
         hosts: &[&str],
         variables: &[(&str, &str)],
     ) -> (StatusCode, String) {
-        let settings = [
-            ("MTLS_ANCHORS", "file:/nowhere"),
-            ("MTLS_TARGET_GROUPS", SERVED),
-        ];
+        let settings = [("MTLS_ANCHORS", "file:/nowhere"), ("MTLS_TARGET_GROUPS", SERVED)];
         let settings = settings.iter().chain(variables);
         let settings = settings.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let gate =

@@ -49,7 +49,7 @@ pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use authorization::ShadowDifference;
 
-pub use alb_mtls_http::identity_headers::{states_identity, strip};
+pub use alb_mtls_http::StrippedHeaders;
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
 pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
 pub use ingress::{FunctionFacts, Ingress};

@@ -32,6 +32,15 @@ pub enum Refusal {
     /// The client's certificate came from another place than the one that the deployment is set to.
     #[error("{0}")]
     CertificateSource(String),
+    /// The request states an identity in a header that would reach the service behind.
+    #[error("the request has the header `{0}`, which states an identity and would reach the service behind")]
+    IdentityHeader(String),
+    /// The request restates what the gate decides by.
+    #[error("{0}")]
+    Restated(String),
+    /// The request asks for a tunnel.
+    #[error("the method CONNECT asks for a tunnel, and the gate decides about requests")]
+    Connect,
     /// The client's bearer token is missing, not valid or bound to another certificate.
     #[error("{0}")]
     Token(TokenRejection),
@@ -142,6 +151,30 @@ const CERTIFICATE_SOURCE: GateReason = GateReason {
     remedy: "an attempt to pass off a certificate, or AUTHORIZE_CERTIFICATE does not fit how the API is reached",
 };
 
+const IDENTITY_HEADER: GateReason = GateReason {
+    code: ReasonCode::ClientCertInvalid,
+    detail: "identity_header",
+    status: StatusCode::BAD_REQUEST,
+    meaning: "the request states an identity in a header that an authorizer cannot remove",
+    remedy: "an attempt to pass for another client, or a proxy that sets the header: remove it there, or list it in MTLS_PASS_HEADERS",
+};
+
+const RESTATED: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "restated",
+    status: StatusCode::BAD_REQUEST,
+    meaning: "the request restates its method, path or host in another place",
+    remedy: "have the client send the method itself; MTLS_RESTATED=keep where nothing behind the gate reads such fields",
+};
+
+const CONNECT: GateReason = GateReason {
+    code: ReasonCode::UnmappedConnectionError,
+    detail: "method_connect",
+    status: StatusCode::BAD_REQUEST,
+    meaning: "the request asks for a tunnel with the method CONNECT",
+    remedy: "find out who sends it: no service behind the gate is a proxy",
+};
+
 const NO_TOKEN_KEYS: GateReason = GateReason {
     code: ReasonCode::UnmappedConnectionError,
     detail: "no_token_keys",
@@ -184,8 +217,12 @@ pub const GATE_REASONS: &[GateReason] = &[
     HOST_UNCLEAR,
     NO_TRUST_MATERIAL,
     CERTIFICATE_SOURCE,
+    IDENTITY_HEADER,
+    RESTATED,
+    CONNECT,
     token(TokenReason::Missing),
     token(TokenReason::Repeated),
+    token(TokenReason::Unreadable),
     token(TokenReason::Malformed),
     token(TokenReason::Algorithm),
     token(TokenReason::KeyUnknown),
@@ -245,6 +282,9 @@ impl Refusal {
             Self::HostUnclear(_) => Some(HOST_UNCLEAR),
             Self::NoTrustMaterial(_) => Some(NO_TRUST_MATERIAL),
             Self::CertificateSource(_) => Some(CERTIFICATE_SOURCE),
+            Self::IdentityHeader(_) => Some(IDENTITY_HEADER),
+            Self::Restated(_) => Some(RESTATED),
+            Self::Connect => Some(CONNECT),
             Self::Token(rejection) => Some(token(rejection.reason())),
             Self::NoTokenKeys(_) => Some(NO_TOKEN_KEYS),
             Self::Policy { detail, .. } => {

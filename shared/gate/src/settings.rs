@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use alb_mtls_http::restated::Restated;
+use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{AuthorizationSettings, RevocationSettings, Share, Sources, TrustSettings};
@@ -40,6 +42,8 @@ pub struct GateSettings {
     pub header_format: HeaderFormat,
     /// How much of it is read.
     pub header_limits: HeaderLimits,
+    /// Headers that requests lose before a service sees them.
+    pub stripped: StrippedHeaders,
     /// The target groups that are served.
     pub target_groups: TargetGroups,
     /// Who passes.
@@ -85,6 +89,12 @@ table! {
         "bytes of the certificate header that are read, up to 65536";
     MAX_DEPTH, "MTLS_MAX_DEPTH", Value("4"),
         "certificates below the trust anchor, from 1 to 10; a header with more than twice as many is refused unread";
+    IDENTITY_HEADERS, "MTLS_IDENTITY_HEADERS", Absent("the built-in list alone"),
+        "further headers that state an identity and are removed from requests, separated by white space: `x-user`, `x-user-*`";
+    PASS_HEADERS, "MTLS_PASS_HEADERS", Absent("none"),
+        "listed headers that stay, in this spelling: `x-amzn-oidc-*` where the load balancer authenticates users with OIDC; whatever else is before the gate has to overwrite them";
+    RESTATED, "MTLS_RESTATED", Value("strip"),
+        "`strip`: headers that restate method, path or host (`X-HTTP-Method-Override`, `X-Original-URL`, `X-Forwarded-Host`, …) are removed, and `_method` in the query is refused with policies and on public routes; `keep`";
     EKU, "MTLS_EKU", Value("if-present"),
         "`if-present`: a certificate without extended key usage is for every purpose; `required`: it is refused";
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
@@ -143,6 +153,7 @@ impl Settings {
         let max_depth = values.number(MAX_DEPTH, 1..=10)?;
         let header_format: HeaderFormat =
             values.word(HEADER_FORMAT, HeaderFormat::ALL, HeaderFormat::as_str)?;
+        let header = header_name(&values, header_format)?;
         Ok(Self {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
@@ -166,7 +177,8 @@ impl Settings {
                 shadow_policies: policy_sources(&values, SHADOW_POLICY)?,
             },
             gate: GateSettings {
-                header: header_name(&values, header_format)?,
+                stripped: stripped(&values, header.clone())?,
+                header,
                 header_format,
                 header_limits: HeaderLimits {
                     max_bytes: values.number(MAX_HEADER, 1..=65_536)?,
@@ -261,6 +273,24 @@ fn header_name(values: &Values, format: HeaderFormat) -> Result<HeaderName, Sett
     header_name::parse(values.required(HEADER)?, format).map_err(|takes| values.wrong(HEADER, takes))
 }
 
+fn stripped(values: &Values, certificate_header: HeaderName) -> Result<StrippedHeaders, SettingsError> {
+    let restated = values.word(RESTATED, Restated::ALL, Restated::as_str)?;
+    StrippedHeaders::new(certificate_header)
+        .with_restated(restated)
+        .with_identity_headers(patterns(values, IDENTITY_HEADERS)?)
+        .map_err(|error| values.wrong(IDENTITY_HEADERS, error.to_string()))?
+        .with_passed_headers(patterns(values, PASS_HEADERS)?)
+        .map_err(|error| values.wrong(PASS_HEADERS, error.to_string()))
+}
+
+fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, SettingsError> {
+    if values.is_set(name) {
+        values.words_required(name)
+    } else {
+        Ok(Vec::new())
+    }
+}
+
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
     let Some(requirement) = values.word(BOUND_TOKEN, TOKEN_REQUIREMENTS, requirement_name)? else {
         let names = [TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
@@ -334,6 +364,18 @@ mod tests {
                 "pem",
                 "`url_encoded`, `base64_encoded`, `rfc9440`",
             ),
+            ("MTLS_IDENTITY_HEADERS", "", "at least one word"),
+            ("MTLS_IDENTITY_HEADERS", "x-user x*y", "a header name such as"),
+            ("MTLS_IDENTITY_HEADERS", "x-*", "covers `x-amzn-"),
+            ("MTLS_IDENTITY_HEADERS", "Host", "covers `host`"),
+            ("MTLS_PASS_HEADERS", "Client_Cert", "covers `client-cert`"),
+            (
+                "MTLS_PASS_HEADERS",
+                "x-amzn-mtls-*",
+                "the gate does not set itself",
+            ),
+            ("MTLS_PASS_HEADERS", "accept", "`accept` is none of them"),
+            ("MTLS_RESTATED", "remove", "`strip`, `keep`"),
             ("MTLS_MAX_HEADER", "65537", "a number from 1 to 65536"),
             ("MTLS_MAX_DEPTH", "0", "a number from 1 to 10"),
             ("MTLS_EKU", "yes", "`if-present`, `required`"),

@@ -1,6 +1,11 @@
-//! The one list of headers that state a client's identity.
+//! Headers that state a client's identity: the one table of the project.
+//!
+//! It is a list, and no list is complete: a service can believe any name. [`StrippedHeaders`](crate::StrippedHeaders)
+//! takes further ones from the operator. A service that must not depend on the list verifies a signed assertion instead.
 
-use http::header::{HeaderMap, HeaderName};
+use http::header::HeaderName;
+
+use crate::names::{begins_with, is_same};
 
 /// The header that a load balancer in passthrough mode sets unless a listener attribute renames it.
 pub const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
@@ -8,60 +13,172 @@ pub const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
 /// RFC 9440's second header.
 pub const CERTIFICATE_CHAIN: &str = "client-cert-chain";
 
-/// Names that some service takes for a verified identity: RFC 9440's, Envoy's, Traefik's, Kong's, nginx's by custom,
-/// Linkerd's, Airlock's.
+/// Names that a service takes for a verified identity.
 const NAMES: &[&str] = &[
+    // Akamai.
+    "client-to-edge",
+    // nginx by custom, Apache.
+    "client-dn",
+    "client-s-dn",
+    "client-i-dn",
+    "client-verify",
+    "client-cn",
+    // Shibboleth.
+    "eppn",
+    // IBM WebSEAL.
+    "iv-creds",
+    "iv-groups",
+    // Linkerd.
+    "l5d-client-id",
+    // Oracle Access Manager.
+    "oam-remote-user",
+    // Authelia.
+    "remote-email",
+    "remote-groups",
+    "remote-name",
+    // Kong.
+    "x-anonymous-consumer",
+    "x-userinfo",
+    // Keycloak Gatekeeper.
+    "x-auth-email",
+    "x-auth-groups",
+    "x-auth-roles",
+    "x-auth-subject",
+    "x-auth-userid",
+    "x-auth-username",
+    // HAProxy, Puppet and others by custom.
+    "x-client-chain",
+    "x-client-cn",
+    "x-client-dn",
+    "x-client-fingerprint",
+    "x-client-hash",
+    "x-client-identity",
+    "x-client-san",
+    "x-client-sha1",
+    "x-client-sha256",
+    "x-issuer-dn",
+    "x-subject-dn",
+    "x-user-dn",
+    // Cloud Endpoints.
+    "x-endpoint-api-userinfo",
+    "x-apigateway-api-userinfo",
+    // oauth2-proxy, Vouch and others.
+    "x-forwarded-access-token",
+    "x-forwarded-email",
+    "x-forwarded-groups",
+    "x-forwarded-id-token",
+    "x-forwarded-login",
+    "x-forwarded-preferred-username",
+    "x-forwarded-user",
+    "x-forwarded-userid",
+    "x-forwarded-username",
+];
+
+/// Families of such names.
+const PREFIXES: &[&str] = &[
+    // WebSphere's `$WSCC`, `$WSRU` and the rest of what its plug-in says about the client.
+    "$ws",
+    // Cloudflare's managed transform, the headers before it, and Cloudflare Access.
+    "cf-access-authenticated-",
+    "cf-cert-",
+    "cf-client-cert-",
+    // RFC 9440 and its like.
+    "client-cert",
+    "clientcert",
+    "cloudfront-viewer-cert-",
+    "iv-user",
+    // WebLogic.
+    "proxy-client-",
+    "wl-proxy-client-",
+    // CGI's REMOTE_USER by name.
+    "remote-user",
+    "shib-",
+    // SiteMinder.
+    "sm-universalid",
+    "sm-user",
+    "smuser",
+    "ssl-cert",
+    "ssl-client",
+    // BIG-IP.
+    "sslclient",
+    "tailscale-user-",
+    // The load balancer's own: verify mode, and OIDC.
+    "x-amzn-lattice-identity",
+    "x-amzn-mtls-",
+    "x-amzn-oidc-",
+    // Azure.
+    "x-arr-clientcert",
+    "x-ms-client-principal",
+    "x-ms-token-",
+    "x-auth-request-",
+    // Kong and others.
+    "x-authenticated",
+    "x-consumer-",
+    "x-credential-",
+    "x-authentik-",
+    "x-cert",
+    "x-client-cert",
+    "x-client-issuer",
+    "x-client-i-dn",
+    "x-client-mtls",
+    "x-client-not-after",
+    "x-client-not-before",
+    "x-client-s-dn",
+    "x-client-serial",
+    "x-client-spiffe",
+    "x-client-ssl",
+    "x-client-subject",
+    "x-client-tls",
+    "x-client-verif",
+    "x-clientcert",
+    // Traefik, Envoy, Vault, nginx.
+    "x-forwarded-cert",
+    "x-forwarded-client-",
+    "x-forwarded-for-client-",
+    "x-forwarded-mtls-",
+    "x-forwarded-ssl-",
+    "x-forwarded-tls-",
+    // Identity-Aware Proxy.
+    "x-goog-authenticated-",
+    "x-mtls-",
+    "x-peer-cert",
+    "x-pomerium-claim-",
+    // Kubernetes.
+    "x-remote-extra-",
+    "x-remote-group",
+    "x-remote-uid",
+    "x-remote-user",
+    "x-spiffe",
+    // HAProxy, OpenShift.
+    "x-ssl",
+    "x-tls-",
+    "x-vouch-",
+    // Grafana.
+    "x-webauth-",
+];
+
+/// Headers that programs of this project set for the service behind them, beside those that begin like
+/// [`CERTIFICATE`]. Nothing that a client sends may stand in their place, whatever the operator lets pass.
+pub(crate) const OWN: &[&str] = &[
+    CERTIFICATE,
     "client-cert",
     CERTIFICATE_CHAIN,
-    "l5d-client-id",
-    "ssl-client-cert",
-    "x-anonymous-consumer",
-    "x-arr-clientcert",
-    "x-credential-identifier",
     "x-forwarded-client-cert",
-    "x-forwarded-mtls-client-cert",
-    "x-forwarded-tls-client-cert",
-    "x-forwarded-tls-client-cert-info",
+    "x-client-cert-assertion",
 ];
 
-/// Families of such names: ALB's own in both modes, Cloudflare's, CloudFront's, Kong's consumers, and those used with
-/// nginx, HAProxy, Apache and sidecars.
-const PREFIXES: &[&str] = &[
-    "cf-client-cert-",
-    "cloudfront-viewer-cert-",
-    "ssl-client-",
-    "x-amzn-mtls-",
-    "x-client-cert",
-    "x-client-tls-",
-    "x-consumer-",
-    "x-ssl-client-",
-    "x-ssl-cert",
-    "x-tls-client-",
-];
-
-/// Whether some service could take this header for a statement of who the client is. Whatever is neither letter nor
-/// digit counts as `-`: servers that turn headers into variables (CGI, WSGI) cannot tell `-`, `_`, `.` and their like
-/// apart.
-pub fn states_identity(name: &HeaderName, certificate_header: &HeaderName) -> bool {
-    let name = name.as_str();
-    is_same(name, certificate_header.as_str())
-        || NAMES.iter().any(|known| is_same(name, known))
-        || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
+/// Returns `true` if the table lists this name in any spelling.
+pub(crate) fn is_listed(name: &str) -> bool {
+    NAMES.iter().any(|known| is_same(name, known)) || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
 }
 
-/// Removes every header that states an identity, so that what is left is the client's and claims nothing.
-pub fn strip(headers: &mut HeaderMap, certificate_header: &HeaderName) {
-    let stated: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| states_identity(name, certificate_header))
-        .cloned()
-        .collect();
-    for name in stated {
-        headers.remove(name);
-    }
+/// Returns every entry of the table; families end in `*`.
+pub fn table() -> impl Iterator<Item = String> {
+    let prefixes = PREFIXES.iter().map(|prefix| format!("{prefix}*"));
+    NAMES.iter().map(|name| (*name).to_owned()).chain(prefixes)
 }
 
-/// Whether `name` could be taken for the certificate header and is not it: another spelling of it, or the load
+/// Returns `true` if `name` can be taken for the certificate header and is not it: another spelling of it, or the load
 /// balancer's own name for it when the operator chose a different one.
 pub fn looks_like_certificate_header(name: &HeaderName, certificate_header: &HeaderName) -> bool {
     if name == certificate_header {
@@ -71,58 +188,9 @@ pub fn looks_like_certificate_header(name: &HeaderName, certificate_header: &Hea
     is_same(name, certificate_header.as_str()) || is_same(name, CERTIFICATE)
 }
 
-fn is_same(name: &str, known: &str) -> bool {
-    name.len() == known.len() && begins_with(name, known)
-}
-
-fn begins_with(name: &str, prefix: &str) -> bool {
-    let mut bytes = name.bytes().map(or_dash);
-    prefix.bytes().map(or_dash).all(|byte| bytes.next() == Some(byte))
-}
-
-fn or_dash(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte } else { b'-' }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_spelling_is_stripped_and_the_rest_stays() {
-        let certificate_header = HeaderName::from_static("x-secret-name");
-        let mut headers = HeaderMap::new();
-        for name in [
-            "X-Amzn-Mtls-Clientcert",
-            "x_amzn_mtls_clientcert_subject",
-            "x-amzn-mtls-clientcert-leaf",
-            "X-Secret_Name",
-            "x-secret-name",
-            "Client-Cert",
-            "client_cert_chain",
-            "X-Forwarded-Client-Cert",
-            "x-ssl-client-verify",
-            "X_SSL_CLIENT_S_DN",
-            "x-consumer-username",
-            "cloudfront-viewer-cert-subject",
-            "cf-client-cert-sha256",
-            "x.amzn~mtls!clientcert*leaf",
-            "x-forwarded-mtls-client-cert",
-            "X-Client-TLS-Info",
-            "x-tls-client-cn",
-        ] {
-            headers.append(
-                HeaderName::from_bytes(name.as_bytes()).unwrap(),
-                "forged".parse().unwrap(),
-            );
-        }
-        headers.append("x-amzn-trace-id", "Root=1".parse().unwrap());
-        headers.append("x-forwarded-for", "192.0.2.1".parse().unwrap());
-        strip(&mut headers, &certificate_header);
-        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["x-amzn-trace-id", "x-forwarded-for"]);
-    }
 
     #[test]
     fn the_default_name_looks_like_a_renamed_header() {

@@ -112,6 +112,9 @@ reasons! {
     Repeated, "token_repeated",
         "the Authorization header holds more than one value",
         "an attempt to show two readers two tokens, or a proxy that adds its own: look at what is before the gate";
+    Unreadable, "token_unreadable",
+        "the Authorization header can be read as a token or as something else",
+        "have the client send `Bearer` and the token, or clean credentials of another scheme (RFC 9110 section 11.4) without a JWT in them";
     Malformed, "token_malformed",
         "the bearer token is not a signed JWT",
         "see that the issuer gives out signed JWTs (RFC 9068): opaque and encrypted tokens cannot be checked here";

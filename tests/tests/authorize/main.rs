@@ -12,6 +12,7 @@ mod command_line;
 mod decisions;
 mod emulator;
 mod events;
+mod forgery;
 mod hostile;
 mod policies;
 mod samples;

@@ -1,6 +1,6 @@
 //! No header by which a client could pass for somebody reaches the upstream.
 
-use alb_mtls_tests::{Clients, IDENTITY_HEADERS, client_headers, spellings};
+use alb_mtls_tests::{Clients, IDENTITY_HEADERS, RESTATING_HEADERS, client_headers, spellings};
 
 use crate::functions::{self, calling};
 use crate::harness::{Event, forward};
@@ -49,7 +49,7 @@ async fn forge_as(
         }
     }
     let mut forwarded = 0;
-    for name in IDENTITY_HEADERS.iter().flat_map(|name| spellings(name)) {
+    for name in forged_names() {
         let event = Event::get(path, headers.to_vec())
             .header(&name, FORGED)
             .header("x-innocent", "1");
@@ -72,8 +72,13 @@ async fn forge_as(
     forwarded
 }
 
+fn forged_names() -> impl Iterator<Item = String> {
+    let names = IDENTITY_HEADERS.iter().chain(RESTATING_HEADERS);
+    names.flat_map(|name| spellings(name))
+}
+
 fn total() -> usize {
-    IDENTITY_HEADERS.iter().map(|name| spellings(name).len()).sum()
+    forged_names().count()
 }
 
 #[tokio::test]

@@ -10,14 +10,17 @@
 mod assertions;
 mod backends;
 mod bytes;
+mod express;
 mod faults;
 mod forgery;
 mod functions;
 mod harness;
+mod late_answers;
 mod memory;
 mod public_routes;
 mod real_servers;
 mod responses;
+mod restated;
 mod settings;
 mod tls;
 mod upstream;

@@ -1,6 +1,6 @@
 //! No header by which a client could pass for somebody reaches the function.
 
-use alb_mtls_tests::{Clients, IDENTITY_HEADERS, client_headers, event, spellings};
+use alb_mtls_tests::{Clients, IDENTITY_HEADERS, RESTATING_HEADERS, client_headers, event, spellings};
 use local_alb::HeaderMode;
 
 use crate::functions::{Language, calls, received};
@@ -19,7 +19,7 @@ async fn forge(
     variables.push(("MTLS_HEADER", "x-renamed-header"));
     let function = language.start(clients, &variables).await;
     let mut reached = 0;
-    for name in IDENTITY_HEADERS.iter().flat_map(|name| spellings(name)) {
+    for name in forged_names() {
         let mut headers = headers.to_vec();
         headers.insert(0, (name.clone(), FORGED.to_owned()));
         headers.push(("x-innocent".to_owned(), "1".to_owned()));
@@ -37,8 +37,13 @@ async fn forge(
     reached
 }
 
+fn forged_names() -> impl Iterator<Item = String> {
+    let names = IDENTITY_HEADERS.iter().chain(RESTATING_HEADERS);
+    names.flat_map(|name| spellings(name))
+}
+
 fn total() -> usize {
-    IDENTITY_HEADERS.iter().map(|name| spellings(name).len()).sum()
+    forged_names().count()
 }
 
 #[tokio::test]

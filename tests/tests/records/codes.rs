@@ -392,6 +392,21 @@ async fn by_what_is_around(seen: &mut Seen) {
     assert_eq!(function.answer("[]").await.status, 400);
     seen.expect(&function, "not_servable").await;
 
+    let event = alb_mtls_tests::event(
+        "CONNECT",
+        "/",
+        &clients.good_headers(),
+        local_alb::HeaderMode::MultiValue,
+    );
+    assert_eq!(function.answer(event).await.status, 400);
+    seen.expect(&function, "method_connect").await;
+
+    let policies = source(&clients, "all.cedar", "permit (principal, action, resource);");
+    let restating = respond(&clients, &[("MTLS_POLICY", &policies)]).await;
+    let answer = restating.get("/?_method=DELETE", &clients.good_headers()).await;
+    assert_eq!(answer.status, 400);
+    seen.expect(&restating, "restated").await;
+
     let function = Function::start("respond", [("MTLS_ANCHORS", "file:/nowhere/anchors.pem")]).await;
     assert_eq!(function.get("/", &clients.good_headers()).await.status, 503);
     seen.expect(&function, "no_trust_material").await;
@@ -402,18 +417,22 @@ async fn by_what_is_around(seen: &mut Seen) {
         .variable("MTLS_ANCHORS", clients.anchors_source());
     let authorizer = Environment::start(command).await.unwrap();
     let sample = std::fs::read_to_string(project().join("events/apigw-http-2.0-valid.json")).unwrap();
-    let mut event: Value = serde_json::from_str(&sample).unwrap();
-    event["headers"]["x-amzn-mtls-clientcert"] = json!("forged");
-    authorizer.invoke(event.to_string().into_bytes()).await;
-    while let Some(line) = lines.recv().await {
-        match serde_json::from_str::<Value>(&line.text) {
-            Ok(record) if record["message"] == "decision" => {
-                assert_eq!(record["detail"], "certificate_source", "{record}");
-                seen.0.insert("certificate_source".to_owned(), record);
-                return;
+    let event: Value = serde_json::from_str(&sample).unwrap();
+    for (name, detail) in [
+        ("x-amzn-mtls-clientcert", "certificate_source"),
+        ("x-ssl-client-verify", "identity_header"),
+    ] {
+        let mut event = event.clone();
+        event["headers"][name] = json!("forged");
+        authorizer.invoke(event.to_string().into_bytes()).await;
+        let record = loop {
+            let line = lines.recv().await.expect("the authorizer writes a record");
+            match serde_json::from_str::<Value>(&line.text) {
+                Ok(record) if record["message"] == "decision" => break record,
+                _ => {}
             }
-            _ => {}
-        }
+        };
+        assert_eq!(record["detail"], detail, "{record}");
+        seen.0.insert(detail.to_owned(), record);
     }
-    panic!("the authorizer ended without a record");
 }

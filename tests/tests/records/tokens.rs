@@ -48,6 +48,7 @@ pub(crate) fn faults(clients: &Clients) -> Vec<(&'static str, Vec<String>)> {
             "token_repeated",
             vec![format!("Bearer {good}"), format!("Bearer {good}")],
         ),
+        ("token_unreadable", vec!["opaque".to_owned()]),
         ("token_malformed", bearer("opaque".to_owned())),
         ("token_algorithm", bearer(symmetric)),
         ("token_key_unknown", bearer(sign("2025", &sound))),
