@@ -1,6 +1,6 @@
 //! Which names the certificate header can have.
 
-use alb_mtls_http::identity_headers::{CERTIFICATE, states_identity};
+use alb_mtls_http::identity_headers::{CERTIFICATE, is_listed};
 use alb_mtls_verifier::HeaderFormat;
 use http::HeaderName;
 
@@ -131,7 +131,7 @@ pub(crate) fn parse(text: &str, format: HeaderFormat) -> Result<HeaderName, Stri
     if has_meaning(name.as_str()) {
         return Err(format!("no header that has a meaning of its own: write {ADVICE}"));
     }
-    if states_identity(&name, &HeaderName::from_static(CERTIFICATE)) {
+    if is_listed(name.as_str()) {
         return Err(format!(
             "no header that servers take for an identity, which every client can name: write {ADVICE}"
         ));

@@ -168,7 +168,7 @@ pub(crate) const OWN: &[&str] = &[
 ];
 
 /// Returns `true` if the table lists this name in any spelling.
-pub(crate) fn is_listed(name: &str) -> bool {
+pub fn is_listed(name: &str) -> bool {
     NAMES.iter().any(|known| is_same(name, known)) || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
 }
 
