@@ -13,7 +13,7 @@ use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
-use crate::rules::{self, Context, Path};
+use crate::rules::{self, Budget, Context, Path};
 use crate::timestamp::Timestamp;
 use crate::webpki_path;
 
@@ -158,6 +158,7 @@ impl Verifier {
         Context {
             policy: self.policy,
             now,
+            comparisons: Budget::default(),
         }
     }
 
@@ -193,6 +194,7 @@ impl Verifier {
             if let Some(found) = found {
                 return Ok(found);
             }
+            context.comparisons.refill();
         }
         path_search::search(&self.anchors, end_entity, intermediates, &judge)
     }
@@ -252,7 +254,7 @@ pub(crate) fn parse<'a>(
     index: usize,
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, Rejection> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
+    let mut parsed = Certificate::parse(certificate).map_err(|error| {
         let rejection = match error {
             CertificateError::Malformed => Rejection::new(Reason::CertificateMalformed),
             CertificateError::RepeatedExtension => Rejection::new(Reason::ExtensionRepeated),
@@ -264,8 +266,6 @@ pub(crate) fn parse<'a>(
         };
         rejection.of_certificate(index)
     })?;
-    Ok(Certificate {
-        presented_at: Some(index),
-        ..parsed
-    })
+    parsed.presented_at = Some(index);
+    Ok(parsed)
 }

@@ -20,6 +20,17 @@ pub(super) fn is_dns_name(name: &str) -> bool {
     is_host_name(name.strip_prefix("*.").unwrap_or(name))
 }
 
+/// Whether a common name would be taken for a host name. Wider than what is one, so that no spelling gets around the
+/// constraints: OpenSSL's rule (two labels or more), and dots at the end, a `*` and labels of any length.
+pub(super) fn looks_like_host(name: &str) -> bool {
+    let name = name.trim().trim_end_matches('.');
+    let is_label = |label: &str| {
+        let character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'*');
+        !label.is_empty() && label.bytes().all(character)
+    };
+    name.contains('.') && name.split('.').all(is_label)
+}
+
 /// What a constraint may hold: nothing, a host name, or one after a dot.
 pub(super) fn is_constraint(base: &str) -> bool {
     base.is_empty() || is_host_name(base.strip_prefix('.').unwrap_or(base))
