@@ -10,6 +10,7 @@ use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, PublicKey, Validity, oid};
 use crate::der_reader::{Elements, Malformed, Tag};
 use crate::fingerprint::Fingerprint;
+use crate::heap;
 use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
 use crate::rejection::{Reason, Rejection};
 use crate::timestamp::Timestamp;
@@ -106,6 +107,23 @@ impl ClientIdentity {
             .extensions
             .find(oid)
             .map(|extension| extension.value.to_vec())
+    }
+
+    /// Octets that this identity keeps allocated, its trust anchor left out: a short certificate can hold thousands of
+    /// names.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let optional =
+            |text: &Option<String>| text.as_ref().map_or(0, |text| heap::allocation(text.capacity()));
+        heap::allocation(size_of::<Self>() + 2 * size_of::<usize>())
+            + heap::of_name(&self.subject)
+            + heap::of_name(&self.issuer)
+            + heap::allocation(self.serial_number.capacity())
+            + heap::of_alternative_names(&self.alternative_names)
+            + optional(&self.spiffe_id)
+            + optional(&self.organization_identifier)
+            + heap::of_texts(&self.payment_roles)
+            + heap::of_texts(&self.certificate_policies)
+            + heap::allocation(self.certificate.len())
     }
 
     /// Whole days until the certificate expires, negative when it has.

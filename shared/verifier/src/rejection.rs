@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::heap;
+
 /// Why a client is refused.
 ///
 /// Compares by value, so that a test can name the exact outcome. What the client is told is the caller's decision;
@@ -55,6 +57,12 @@ impl Rejection {
     /// Which of the presented certificates it is about, where one can be named (0 is the end-entity certificate).
     pub const fn certificate(&self) -> Option<usize> {
         self.certificate
+    }
+
+    /// Octets that this rejection keeps allocated.
+    pub fn heap_bytes(&self) -> usize {
+        let explanation = self.explanation.as_ref();
+        explanation.map_or(0, |explanation| heap::allocation(explanation.len()))
     }
 
     /// Particulars, such as the time at which a certificate expired.

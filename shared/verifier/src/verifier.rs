@@ -8,6 +8,7 @@ use rustls_pki_types::CertificateDer;
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::{Certificate, CertificateError};
 use crate::header::PresentedChain;
+use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
@@ -74,6 +75,15 @@ impl VerifiedClient {
     pub fn valid_until(&self) -> Timestamp {
         let lists = self.revocation.valid_until();
         lists.map_or(self.valid_until, |until| until.min(self.valid_until))
+    }
+
+    /// Octets that this verdict keeps allocated, about: what it shares with the trust material is left out.
+    pub fn heap_bytes(&self) -> usize {
+        let intermediates = self.intermediates.iter();
+        let owned: usize = intermediates
+            .map(|certificate| heap::allocation(certificate.len()) + size_of::<CertificateDer<'static>>())
+            .sum();
+        self.identity.heap_bytes() + heap::allocation(owned) + self.revocation.heap_bytes()
     }
 
     /// What the CRLs say about the path.

@@ -114,7 +114,8 @@ fn of_kind<'s, 'a>(subtrees: &'s [Subtree<'a>], kind: Kind) -> &'s [Subtree<'a>]
 pub(crate) struct Names<'a> {
     /// The subject if there is one, email addresses in it, and the alternative names.
     all: Vec<Name<'a>>,
-    /// Common names that look like host names. RFC 5280 leaves them alone, but clients are identified by them.
+    /// Common names that look like host names, where no dNSName is there. RFC 5280 leaves them alone, but clients are
+    /// identified by them; with a dNSName, CAs and OpenSSL leave them alone too.
     hosts: Vec<Name<'a>>,
 }
 
@@ -139,6 +140,9 @@ impl<'a> Names<'a> {
                 extension.value,
                 Tag::SEQUENCE,
             )?)?);
+        }
+        if all.iter().any(|name| name.kind == Kind::Dns) {
+            hosts.clear();
         }
         Ok(Self { all, hosts })
     }
