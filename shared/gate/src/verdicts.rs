@@ -67,7 +67,9 @@ impl Presentation {
 
     fn of<'a>(kind: &'a [u8], end_entity: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> Self {
         let client = Fingerprint::of_list([kind, end_entity]);
-        let digest = Fingerprint::of_list(std::iter::once(client.as_bytes().as_slice()).chain(rest));
+        let digest = Fingerprint::of_list(
+            [client.as_bytes(), Fingerprint::of_list(rest).as_bytes()].map(<[u8; 32]>::as_slice),
+        );
         Self { client, digest }
     }
 }

@@ -45,7 +45,8 @@ impl HeaderFormat {
     /// client begin the same. What is damaged may be split anywhere.
     pub fn split_end_entity(self, value: &[u8]) -> (&[u8], &[u8]) {
         let end = match self {
-            Self::UrlEncoded => memchr::memmem::find(value, b"-----END"),
+            // Whether the hyphens before it are escaped or not; base64 has no space.
+            Self::UrlEncoded => memchr::memmem::find(value, b"END%20CERTIFICATE"),
             Self::Base64Encoded => memchr::memchr(b',', value),
             Self::Rfc9440 => None,
         };
