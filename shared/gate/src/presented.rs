@@ -102,12 +102,15 @@ impl Presented<'_> {
     pub(crate) fn presentation(&self, settings: &GateSettings) -> Option<Presentation> {
         let presentation = match self {
             Self::Header { certificate, chain } => {
-                let values = || certificate.iter().chain(chain).copied();
-                let bytes: usize = values().map(<[u8]>::len).sum();
-                if certificate.len() != 1 || bytes > settings.header_limits.max_bytes {
+                let [value] = certificate.as_slice() else {
+                    return None;
+                };
+                let bytes = value.len() + chain.iter().map(|value| value.len()).sum::<usize>();
+                if bytes > settings.header_limits.max_bytes {
                     return None;
                 }
-                Presentation::of_header(values())
+                let (end_entity, rest) = settings.header_format.split_end_entity(value);
+                Presentation::of_header(end_entity, std::iter::once(rest).chain(chain.iter().copied()))
             }
             Self::Chain(chain) => Presentation::of_chain(chain),
         };

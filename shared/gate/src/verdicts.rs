@@ -3,6 +3,9 @@
 //! A verdict is a function of the chain, of the trust material, and of the time. It is remembered under a digest of the
 //! presented bytes, for one snapshot of the trust material, and for no longer than it holds: a new snapshot forgets
 //! everything, so a revocation counts from the first request that sees it.
+//!
+//! A client may put anything behind its own certificate, and each time it is another presentation. Those of one
+//! end-entity certificate share an entry that keeps the newest few, so that they drive out nothing but each other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,8 +18,8 @@ use quick_cache::unsync::Cache;
 /// How many verdicts are remembered, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerdictCacheSettings {
-    /// Verified clients at most; a fourth as many refusals besides. One of unusual size counts as several: each is a
-    /// place of 4 KiB. Without any, every request is verified anew.
+    /// Verified clients at most; a fourth as many refusals besides. Each takes as many places of 4 KiB as it needs, and
+    /// most need one. Without any, every request is verified again.
     pub places: usize,
     /// How long a verdict may be remembered while nothing else ends it.
     pub life: Duration,
@@ -25,8 +28,15 @@ pub struct VerdictCacheSettings {
 /// A refusal may be of a client whose time has not come yet, so it is looked at again before long.
 const REFUSAL_LIFE: Duration = Duration::from_secs(60);
 
-/// What one place holds in bytes, about. A client's names are shorter than the encoded chain that they stand in.
+/// Octets of one place.
 const PLACE: usize = 4_096;
+
+/// Presentations of one end-entity certificate that are remembered: programs that share it may differ in whether they
+/// send their intermediates.
+const PRESENTATIONS_OF_ONE_CLIENT: usize = 2;
+
+/// Octets that the caches need for an entry, beyond what is in it.
+const ENTRY_OVERHEAD: usize = 128;
 
 #[derive(Debug)]
 pub(crate) struct Verdicts {
@@ -37,27 +47,30 @@ pub(crate) struct Verdicts {
 /// The name under which a verdict is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Presentation {
+    /// Of the end-entity certificate as it was presented.
+    client: Fingerprint,
+    /// Of everything that was presented.
     digest: Fingerprint,
-    bytes: usize,
 }
 
 impl Presentation {
-    /// What a load balancer puts into headers.
-    pub(crate) fn of_header<'a>(values: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
-        Self::of(b"header", values)
+    /// What a load balancer puts into headers: the end-entity certificate, and whatever else.
+    pub(crate) fn of_header<'a>(end_entity: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> Self {
+        Self::of(b"header", end_entity, rest)
     }
 
     /// What another edge hands over.
     pub(crate) fn of_chain(chain: &PresentedChain) -> Self {
-        let certificates = std::iter::once(chain.end_entity()).chain(chain.intermediates());
-        Self::of(b"chain", certificates.map(AsRef::as_ref))
+        let rest = chain.intermediates().iter().map(AsRef::as_ref);
+        Self::of(b"chain", chain.end_entity(), rest)
     }
 
-    fn of<'a>(kind: &'a [u8], parts: impl Iterator<Item = &'a [u8]> + Clone) -> Self {
-        Self {
-            bytes: parts.clone().map(<[u8]>::len).sum(),
-            digest: Fingerprint::of_list(std::iter::once(kind).chain(parts)),
-        }
+    fn of<'a>(kind: &'a [u8], end_entity: &'a [u8], rest: impl Iterator<Item = &'a [u8]>) -> Self {
+        let client = Fingerprint::of_list([kind, end_entity]);
+        let digest = Fingerprint::of_list(
+            [client.as_bytes(), Fingerprint::of_list(rest).as_bytes()].map(<[u8; 32]>::as_slice),
+        );
+        Self { client, digest }
     }
 }
 
@@ -110,12 +123,15 @@ impl Verdicts {
 #[derive(Debug)]
 struct State {
     snapshot: Option<Arc<Snapshot>>,
-    clients: Cache<Fingerprint, Remembered<VerifiedClient>, Places>,
+    /// By end-entity certificate, the newest presentation first.
+    clients: Cache<Fingerprint, Vec<Remembered<VerifiedClient>>, Places>,
+    /// By presentation.
     refusals: Cache<Fingerprint, Remembered<Rejection>, Places>,
 }
 
 #[derive(Clone, Debug)]
 struct Remembered<T> {
+    digest: Fingerprint,
     verdict: T,
     places: u64,
     since: Timestamp,
@@ -128,6 +144,12 @@ struct Places;
 impl<T> Weighter<Fingerprint, Remembered<T>> for Places {
     fn weight(&self, _: &Fingerprint, remembered: &Remembered<T>) -> u64 {
         remembered.places
+    }
+}
+
+impl<T> Weighter<Fingerprint, Vec<Remembered<T>>> for Places {
+    fn weight(&self, _: &Fingerprint, presentations: &Vec<Remembered<T>>) -> u64 {
+        presentations.iter().map(|remembered| remembered.places).sum()
     }
 }
 
@@ -146,7 +168,8 @@ impl State {
         presentation: &Presentation,
         now: Timestamp,
     ) -> Option<Result<VerifiedClient, Rejection>> {
-        if let Some(client) = self.clients.get(&presentation.digest) {
+        let mut presentations = self.clients.get(&presentation.client).into_iter().flatten();
+        if let Some(client) = presentations.find(|known| known.digest == presentation.digest) {
             return client.holds_at(now).then(|| Ok(client.verdict.clone()));
         }
         let refusal = self.refusals.get(&presentation.digest)?;
@@ -161,30 +184,54 @@ impl State {
         life: Duration,
     ) {
         let end = |life: Duration| now.plus_seconds(i64::try_from(life.as_secs()).unwrap_or(i64::MAX));
-        let places = presentation.bytes.div_ceil(PLACE).max(1) as u64;
+        let Presentation { client: key, digest } = *presentation;
         match verdict {
             Ok(client) => {
-                self.refusals.remove(&presentation.digest);
-                let remembered = Remembered {
+                self.refusals.remove(&digest);
+                let newest = Remembered {
+                    digest,
                     verdict: client.clone(),
-                    places,
+                    places: places::<Remembered<VerifiedClient>>(client.heap_bytes()),
                     since: now,
                     until: end(life).min(client.valid_until()),
                 };
-                self.clients.insert(presentation.digest, remembered);
+                let mut presentations = vec![newest];
+                presentations.extend(self.others_of(presentation));
+                presentations.truncate(PRESENTATIONS_OF_ONE_CLIENT);
+                self.clients.insert(key, presentations);
             }
             Err(rejection) => {
-                self.clients.remove(&presentation.digest);
+                let others = self.others_of(presentation);
+                if others.is_empty() {
+                    self.clients.remove(&key);
+                } else {
+                    self.clients.insert(key, others);
+                }
                 let remembered = Remembered {
+                    digest,
                     verdict: rejection.clone(),
-                    places: 1,
+                    places: places::<Remembered<Rejection>>(rejection.heap_bytes()),
                     since: now,
                     until: end(life.min(REFUSAL_LIFE)),
                 };
-                self.refusals.insert(presentation.digest, remembered);
+                self.refusals.insert(digest, remembered);
             }
         }
     }
+
+    /// The other presentations of the same end-entity certificate.
+    fn others_of(&self, presentation: &Presentation) -> Vec<Remembered<VerifiedClient>> {
+        let known = self.clients.peek(&presentation.client).into_iter().flatten();
+        known
+            .filter(|known| known.digest != presentation.digest)
+            .cloned()
+            .collect()
+    }
+}
+
+/// Places for a value of this type that keeps so many octets allocated.
+fn places<T>(heap_bytes: usize) -> u64 {
+    (ENTRY_OVERHEAD + size_of::<T>() + heap_bytes).div_ceil(PLACE) as u64
 }
 
 impl<T> Remembered<T> {

@@ -268,6 +268,45 @@ async fn however_many_bad_chains_come_the_good_client_stays() {
     assert_eq!(site.ask(&gate, &header, now).await, REMEMBERED);
 }
 
+/// The header of a client with something of its own choice behind it.
+fn header_with_junk(client: &Credential, number: usize) -> String {
+    let junk = CertificateBuilder::root(&format!("CN=Junk {number}"))
+        .self_signed()
+        .unwrap();
+    let pem = format!("{}{}", client.pem(), junk.pem());
+    utf8_percent_encode(&pem, NON_ALPHANUMERIC).to_string()
+}
+
+#[tokio::test]
+async fn junk_behind_the_chain_drives_out_no_other_client() {
+    let site = Site::new();
+    let gate = site.gate(&[("MTLS_VERDICT_CACHE", "4")]);
+    let now = Timestamp::now();
+    let other = CertificateBuilder::client("CN=other")
+        .issued_by(&site.root)
+        .unwrap();
+    let header = header_of(&site.good);
+    assert_eq!(site.ask(&gate, &header, now).await, VERIFIED);
+    for number in 0..40 {
+        let varied = header_with_junk(&other, number);
+        assert_eq!(site.ask(&gate, &varied, now).await, VERIFIED);
+        assert_eq!(site.ask(&gate, &varied, now).await, REMEMBERED);
+    }
+    assert_eq!(site.ask(&gate, &header, now).await, REMEMBERED);
+}
+
+#[tokio::test]
+async fn a_client_is_remembered_with_and_without_its_intermediates() {
+    let site = Site::new();
+    let gate = site.gate(&[]);
+    let now = Timestamp::now();
+    let (alone, more) = (header_of(&site.good), header_with_junk(&site.good, 1));
+    assert_eq!(site.ask(&gate, &alone, now).await, VERIFIED);
+    assert_eq!(site.ask(&gate, &more, now).await, VERIFIED);
+    assert_eq!(site.ask(&gate, &alone, now).await, REMEMBERED);
+    assert_eq!(site.ask(&gate, &more, now).await, REMEMBERED);
+}
+
 #[tokio::test]
 async fn without_places_every_request_is_verified() {
     let site = Site::new();

@@ -1,12 +1,15 @@
 //! What the rules need of an X.509 certificate, read once and without copying.
 
+use std::cell::OnceCell;
+
 use der::asn1::ObjectIdentifier;
 
 use crate::der_reader::{
     Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
 };
-use crate::name::names_are_equal;
+use crate::name::{Unrepresentable, names_are_equal};
 use crate::rejection::{Reason, Rejection};
+use crate::rules::{NameConstraints, Names};
 use crate::timestamp::Timestamp;
 
 /// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
@@ -29,6 +32,15 @@ pub(crate) struct Certificate<'a> {
     pub(crate) public_key_info: PublicKeyInfo<'a>,
     pub(crate) public_key: PublicKey,
     pub(crate) extensions: Extensions<'a>,
+    derived: Derived<'a>,
+}
+
+/// What several paths ask of a certificate, taken apart when it is asked first.
+#[derive(Debug, Default)]
+struct Derived<'a> {
+    is_self_issued: OnceCell<bool>,
+    names: OnceCell<Result<Names<'a>, Unrepresentable>>,
+    name_constraints: OnceCell<Result<Option<NameConstraints<'a>>, Malformed>>,
 }
 
 /// A SubjectPublicKeyInfo and its parts.
@@ -248,6 +260,7 @@ impl<'a> Certificate<'a> {
             public_key_info,
             public_key,
             extensions,
+            derived: Derived::default(),
         })
     }
 
@@ -265,7 +278,27 @@ impl<'a> Certificate<'a> {
 
     /// RFC 5280 §3.2: subject and issuer are the same name.
     pub(crate) fn is_self_issued(&self) -> bool {
-        self.issuer == self.subject || names_are_equal(self.issuer, self.subject)
+        let is_self_issued = &self.derived.is_self_issued;
+        *is_self_issued.get_or_init(|| names_are_equal(self.issuer, self.subject))
+    }
+
+    /// The names that constraints of its issuers apply to.
+    pub(crate) fn names(&self) -> Result<&Names<'a>, Unrepresentable> {
+        let parse = || Names::parse(self.subject, self.extensions.find(oid::SUBJECT_ALTERNATIVE_NAME));
+        let names = self.derived.names.get_or_init(parse);
+        names.as_ref().map_err(|error| *error)
+    }
+
+    /// The constraints on names below it, if it has some.
+    pub(crate) fn name_constraints(&self) -> Result<Option<&NameConstraints<'a>>, Malformed> {
+        let parse = || {
+            let extension = self.extensions.find(oid::NAME_CONSTRAINTS);
+            extension
+                .map(|extension| NameConstraints::parse(extension.value))
+                .transpose()
+        };
+        let constraints = self.derived.name_constraints.get_or_init(parse);
+        constraints.as_ref().map(Option::as_ref).map_err(|error| *error)
     }
 
     pub(crate) fn issuer_key(&self) -> IssuerKey<'a> {

@@ -168,6 +168,8 @@ impl Verifier {
             intermediates: &path,
             anchor,
         };
+        // What the search has spent does not count again.
+        let context = self.context(now);
         for (check, rule) in rules::PATH_RULES {
             checks.push((*check, rule(&path, &context).into()));
         }

@@ -41,6 +41,20 @@ impl HeaderFormat {
         }
     }
 
+    /// Splits the certificate header's value behind the end-entity certificate, without decoding it: all chains of a
+    /// client begin the same. What is damaged may be split anywhere.
+    pub fn split_end_entity(self, value: &[u8]) -> (&[u8], &[u8]) {
+        let end = match self {
+            // Whether the hyphens before it are escaped or not; base64 has no space.
+            Self::UrlEncoded => memchr::memmem::find(value, b"END%20CERTIFICATE"),
+            Self::Base64Encoded => memchr::memchr(b',', value),
+            Self::Rfc9440 => None,
+        };
+        value
+            .split_at_checked(end.unwrap_or(value.len()))
+            .unwrap_or((value, &[]))
+    }
+
     /// Reads the presented chain.
     ///
     /// # Errors

@@ -10,7 +10,8 @@ use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, PublicKey, Validity, oid};
 use crate::der_reader::{Elements, Malformed, Tag};
 use crate::fingerprint::Fingerprint;
-use crate::name::{COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
+use crate::heap;
+use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
 use crate::rejection::{Reason, Rejection};
 use crate::timestamp::Timestamp;
 
@@ -60,6 +61,9 @@ impl ClientIdentity {
             None => Vec::new(),
             Some(extension) => AlternativeName::parse_all(extension.value).map_err(unrepresentable)?,
         };
+        if says_nothing(&subject) && alternative_names.iter().all(is_nameless) {
+            return Err(Rejection::new(Reason::NameMissing).of_certificate(0));
+        }
         let certificate_policies = match extensions.find(oid::CERTIFICATE_POLICIES) {
             None => Vec::new(),
             Some(extension) => read_policies(extension.value).map_err(malformed)?,
@@ -105,10 +109,40 @@ impl ClientIdentity {
             .map(|extension| extension.value.to_vec())
     }
 
+    /// Octets that this identity keeps allocated, its trust anchor left out: a short certificate can hold thousands of
+    /// names.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let optional =
+            |text: &Option<String>| text.as_ref().map_or(0, |text| heap::allocation(text.capacity()));
+        heap::allocation(size_of::<Self>() + 2 * size_of::<usize>())
+            + heap::of_name(&self.subject)
+            + heap::of_name(&self.issuer)
+            + heap::allocation(self.serial_number.capacity())
+            + heap::of_alternative_names(&self.alternative_names)
+            + optional(&self.spiffe_id)
+            + optional(&self.organization_identifier)
+            + heap::of_texts(&self.payment_roles)
+            + heap::of_texts(&self.certificate_policies)
+            + heap::allocation(self.certificate.len())
+    }
+
     /// Whole days until the certificate expires, negative when it has.
     pub fn days_left(&self, now: Timestamp) -> i64 {
         (self.validity.not_after.unix_seconds() - now.unix_seconds()).div_euclid(86_400)
     }
+}
+
+/// Whether a name has no attribute with a value in it.
+fn says_nothing(name: &DistinguishedName) -> bool {
+    let attributes = name.attributes();
+    attributes.iter().all(|attribute| match &attribute.value {
+        AttributeValue::Text(text) => text.trim().is_empty(),
+        AttributeValue::Der(_) => false,
+    })
+}
+
+fn is_nameless(name: &AlternativeName) -> bool {
+    matches!(name, AlternativeName::Directory(name) if says_nothing(name))
 }
 
 /// An attribute that may be relied on as *the* identity must occur once: with two, readers differ on which counts.

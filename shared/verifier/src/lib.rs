@@ -25,6 +25,7 @@ mod der_reader;
 mod explanation;
 mod fingerprint;
 mod header;
+mod heap;
 mod identity;
 mod name;
 mod path_search;

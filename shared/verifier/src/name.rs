@@ -9,6 +9,10 @@ use der::asn1::ObjectIdentifier;
 
 use crate::der_reader::{Element, Elements, Malformed, Tag};
 
+mod comparison;
+
+pub(crate) use comparison::{ComparableName, Comparison, look_up_key, names_are_equal};
+
 /// A subject or an issuer, checked to be representable: no text in it holds control characters.
 ///
 /// Displays as RFC 4514 wants it: the most specific part first, special characters escaped, so that no attribute's
@@ -285,193 +289,15 @@ impl serde::Serialize for DistinguishedName {
     }
 }
 
-/// A name taken apart for comparison by the rules of RFC 5280 §7.1.
-#[derive(Debug)]
-pub(crate) struct ComparableName<'a> {
-    relative_names: Vec<Vec<ComparableAttribute<'a>>>,
-}
-
-/// The answer to whether two names, or a name and a subtree, are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Comparison {
-    Same,
-    Different,
-    /// They differ at most in text of a kind that cannot be compared, such as TeletexString: whoever asks takes what
-    /// is safe.
-    Undecided,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct ComparableAttribute<'a> {
-    oid: ObjectIdentifier,
-    value: ComparableValue<'a>,
-}
-
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum ComparableValue<'a> {
-    /// RFC 4518 in the part that real names need: case folded, runs of white space as one, none at the edges.
-    Text(String),
-    Der(&'a [u8]),
-}
-
-impl<'a> ComparableName<'a> {
-    /// Takes the whole DER encoding of a Name.
-    pub(crate) fn parse(der: &'a [u8]) -> Result<Self, Unrepresentable> {
-        let mut relative_names: Vec<Vec<ComparableAttribute<'a>>> = Vec::new();
-        walk(der, |attribute| {
-            let wanted = relative_names.len().max(attribute.relative_name + 1);
-            relative_names.resize_with(wanted, Vec::new);
-            if let Some(relative_name) = relative_names.last_mut() {
-                relative_name.push(ComparableAttribute::from(attribute));
-            }
-        })?;
-        relative_names.iter_mut().for_each(|name| name.sort());
-        Ok(Self { relative_names })
-    }
-
-    /// Whether this name lies in the subtree whose root is `base`: every relative name of `base` is the one in the
-    /// same place of this name (RFC 5280 §4.2.1.10).
-    pub(crate) fn is_within(&self, base: &Self) -> Comparison {
-        if base.relative_names.len() > self.relative_names.len() {
-            return Comparison::Different;
-        }
-        let mut whole = Comparison::Same;
-        for (base, name) in base.relative_names.iter().zip(&self.relative_names) {
-            match compare_relative_names(base, name) {
-                Comparison::Same => {}
-                Comparison::Different => return Comparison::Different,
-                Comparison::Undecided => whole = Comparison::Undecided,
-            }
-        }
-        whole
-    }
-
-    /// Whether there are no attributes.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.relative_names.is_empty()
-    }
-}
-
-fn compare_relative_names(left: &[ComparableAttribute<'_>], right: &[ComparableAttribute<'_>]) -> Comparison {
-    let types = |attributes: &'_ [ComparableAttribute<'_>]| {
-        attributes
-            .iter()
-            .map(|attribute| attribute.oid)
-            .collect::<Vec<_>>()
-    };
-    let is_opaque = |attribute: &ComparableAttribute<'_>| matches!(attribute.value, ComparableValue::Der(_));
-    if left == right {
-        Comparison::Same
-    } else if left.iter().chain(right).any(is_opaque) && types(left) == types(right) {
-        Comparison::Undecided
-    } else {
-        Comparison::Different
-    }
-}
-
-impl<'a> From<NameAttribute<'a>> for ComparableAttribute<'a> {
-    fn from(attribute: NameAttribute<'a>) -> Self {
-        let value = match attribute.value {
-            AttributeValue::Text(text) => {
-                let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-                ComparableValue::Text(words.join(" "))
-            }
-            AttributeValue::Der(der) => ComparableValue::Der(der),
-        };
-        Self {
-            oid: attribute.oid,
-            value,
-        }
-    }
-}
-
-/// Whether two whole DER encodings of a Name are the same name: byte for byte, or by RFC 5280 §7.1.
-pub(crate) fn names_are_equal(left: &[u8], right: &[u8]) -> bool {
-    if left == right {
-        return true;
-    }
-    match (ComparableName::parse(left), ComparableName::parse(right)) {
-        (Ok(left), Ok(right)) => left.relative_names == right.relative_names,
-        _ => false,
-    }
-}
-
-/// One text for all names that are equal by RFC 5280 §7.1; for look-ups.
-pub(crate) fn look_up_key(der: &[u8]) -> Option<Box<str>> {
-    ComparableName::parse(der)
-        .ok()
-        .map(|name| format!("{:?}", name.relative_names).into())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn name(text: &str) -> Vec<u8> {
-        use der::Encode;
-        use std::str::FromStr;
-        x509_cert::name::Name::from_str(text).unwrap().to_der().unwrap()
-    }
 
     /// `O=<value>` with a string type of one's choice.
     fn organization(tag: u8, value: &[u8]) -> Vec<u8> {
         let wrap = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()], content].concat();
         let attribute = [vec![6, 3, 0x55, 4, 10], wrap(tag, value)].concat();
         wrap(0x30, &wrap(0x31, &wrap(0x30, &attribute)))
-    }
-
-    #[test]
-    fn names_are_equal_whatever_their_case_white_space_and_string_type() {
-        let printable = organization(0x13, b"Good  CA ");
-        let utf8 = organization(0x0C, b"good ca");
-        assert!(names_are_equal(&printable, &utf8));
-        assert_eq!(look_up_key(&printable), look_up_key(&utf8));
-        assert!(!names_are_equal(&printable, &organization(0x0C, b"good cb")));
-        assert!(
-            !names_are_equal(&name("CN=a,O=b"), &name("O=b,CN=a")),
-            "order counts"
-        );
-        assert!(!names_are_equal(&name("CN=a"), &name("CN=a,O=b")));
-    }
-
-    #[test]
-    fn attributes_of_one_relative_name_have_no_order() {
-        assert!(names_are_equal(&name("CN=a+OU=b"), &name("OU=b+CN=a")));
-        assert!(!names_are_equal(&name("CN=a+OU=b"), &name("CN=a,OU=b")));
-    }
-
-    #[test]
-    fn a_subtree_holds_its_root_and_what_is_below() {
-        let within = |name: &[u8], base: &[u8]| {
-            ComparableName::parse(name)
-                .unwrap()
-                .is_within(&ComparableName::parse(base).unwrap())
-        };
-        let base = name("OU=payments,O=Example,C=DE");
-        assert_eq!(within(&base, &base), Comparison::Same);
-        assert_eq!(
-            within(&name("CN=x,OU=Payments,O=EXAMPLE,C=DE"), &base),
-            Comparison::Same
-        );
-        assert_eq!(within(&name("O=Example,C=DE"), &base), Comparison::Different);
-        assert_eq!(
-            within(&name("CN=x,OU=payments,O=Exampl,C=DE"), &base),
-            Comparison::Different
-        );
-    }
-
-    #[test]
-    fn text_that_cannot_be_compared_is_undecided() {
-        let teletex = organization(0x14, b"Example");
-        let utf8 = organization(0x0C, b"Example");
-        let within = |name: &[u8], base: &[u8]| {
-            ComparableName::parse(name)
-                .unwrap()
-                .is_within(&ComparableName::parse(base).unwrap())
-        };
-        assert_eq!(within(&teletex, &utf8), Comparison::Undecided);
-        assert_eq!(within(&teletex, &teletex), Comparison::Same);
-        assert!(!names_are_equal(&teletex, &utf8), "only equal bytes chain");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) fn search<'s, 'a>(
     };
     found.map_err(|stop| match stop {
         Stop::Exhausted => search.refusal(),
-        Stop::TooComplex => search.too_complex(),
+        Stop::TooComplex(rejection) => refusal_without_path(Progress::TooComplex, rejection),
     })
 }
 
@@ -200,7 +200,7 @@ struct Signers<'s> {
 /// Why the search ended without a path.
 enum Stop {
     Exhausted,
-    TooComplex,
+    TooComplex(Rejection),
 }
 
 impl<'s, 'a> Search<'s, 'a, '_> {
@@ -314,7 +314,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             return Ok(seen.outcome);
         }
         if self.signatures.len() == MAX_SIGNATURES {
-            return Err(Stop::TooComplex);
+            return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
         }
         let outcome = signature::verify(certificate, issuer);
         self.signatures.push(SeenSignature {
@@ -350,7 +350,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             }
             self.steps += 1;
             if self.steps > MAX_STEPS {
-                return Err(Stop::TooComplex);
+                return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
             }
             path.push(*issuer);
             let found = self.extend(signers, path);
@@ -376,7 +376,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
     fn is_accepted(&mut self, path: &[Position], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
         self.judged += 1;
         if self.judged > MAX_JUDGED {
-            return Err(Stop::TooComplex);
+            return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
         }
         let Some(end_entity) = self.certificates.first().copied() else {
             return Ok(false);
@@ -390,6 +390,9 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let Err(rejection) = judged else {
             return Ok(true);
         };
+        if rejection.reason() == Reason::PathTooComplex {
+            return Err(Stop::TooComplex(rejection));
+        }
         let progress = match rejection.reason() {
             Reason::AnchorExpired | Reason::AnchorNotYetValid | Reason::ChainTooDeep => Progress::Unusable,
             Reason::Revoked => Progress::Revoked,
@@ -446,15 +449,11 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             .take()
             .unwrap_or_else(|| refusal_without_path(Progress::Incomplete, Reason::IssuerUnknown))
     }
-
-    fn too_complex(&self) -> Refusal<'s, 'a> {
-        refusal_without_path(Progress::TooComplex, Reason::PathTooComplex)
-    }
 }
 
-fn refusal_without_path<'s, 'a>(progress: Progress, reason: Reason) -> Refusal<'s, 'a> {
+fn refusal_without_path<'s, 'a>(progress: Progress, rejection: impl Into<Rejection>) -> Refusal<'s, 'a> {
     Refusal {
-        rejection: reason.into(),
+        rejection: rejection.into(),
         progress,
         intermediates: Vec::new(),
         anchor: None,

@@ -19,7 +19,7 @@ use crate::explanation::CertificateSummary;
 use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
 use crate::identity::ClientIdentity;
 use crate::policy::VerificationPolicy;
-use crate::rules::{self, Context, Path};
+use crate::rules::{self, Budget, Context, Path};
 use crate::timestamp::Timestamp;
 use crate::{Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle};
 
@@ -165,6 +165,7 @@ pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
     let context = Context {
         policy: VerificationPolicy::default(),
         now: Timestamp::from_unix_seconds(1_800_000_000),
+        comparisons: Budget::default(),
     };
     for (_, rule) in rules::END_ENTITY_RULES {
         let _ = rule(end_entity, &context);

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::heap;
+
 /// Why a client is refused.
 ///
 /// Compares by value, so that a test can name the exact outcome. What the client is told is the caller's decision;
@@ -55,6 +57,12 @@ impl Rejection {
     /// Which of the presented certificates it is about, where one can be named (0 is the end-entity certificate).
     pub const fn certificate(&self) -> Option<usize> {
         self.certificate
+    }
+
+    /// Octets that this rejection keeps allocated.
+    pub fn heap_bytes(&self) -> usize {
+        let explanation = self.explanation.as_ref();
+        explanation.map_or(0, |explanation| heap::allocation(explanation.len()))
     }
 
     /// Particulars, such as the time at which a certificate expired.
@@ -229,12 +237,18 @@ reasons! {
     NameUnrepresentable, ClientCertInvalid, "name_unrepresentable",
         "a name in the end-entity certificate holds control characters or cannot be represented",
         "reissue the certificate; a forged name is a sign of an attack";
+    NameMissing, ClientCertInvalid, "name_missing",
+        "the end-entity certificate has neither a subject nor a subject alternative name",
+        "reissue it with a name: nothing in it says who the client is";
     KeyUnsupported, ClientCertTypeUnsupported, "key_unsupported",
         "a public key is neither RSA nor on P-256, P-384 or P-521",
         "reissue the certificate with a key that the load balancer accepts";
     KeySize, ClientCertTypeUnsupported, "key_size",
         "an RSA key has fewer than 2048 or more than 8192 bits",
         "reissue the certificate with a key of 2048 to 8192 bits";
+    KeyUnsound, ClientCertInvalid, "key_unsound",
+        "the end-entity certificate has a public key that proves nothing, such as RSA with an even exponent or 1",
+        "reissue the certificate with a new key; find out how this one came to be signed";
     SignatureAlgorithm, ClientCertTypeUnsupported, "signature_algorithm",
         "a certificate is signed with an algorithm that is not accepted",
         "reissue it with SHA-256, SHA-384 or SHA-512 and RSA or ECDSA";

@@ -5,6 +5,7 @@
 
 mod authority;
 mod certificate_policies;
+mod critical_extensions;
 mod distrusted_keys;
 mod extended_key_usage;
 mod name_constraints;
@@ -21,7 +22,7 @@ use crate::timestamp::Timestamp;
 pub(crate) use authority::check_authority;
 pub(crate) use certificate_policies::PolicyExtensions;
 pub(crate) use extended_key_usage::allows_client_authentication;
-pub(crate) use name_constraints::NameConstraints;
+pub(crate) use name_constraints::{Budget, NameConstraints, Names};
 
 /// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of them.
 #[derive(Debug)]
@@ -45,10 +46,12 @@ impl<'p, 'a> Path<'p, 'a> {
 }
 
 /// What the rules are applied with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) policy: VerificationPolicy,
     pub(crate) now: Timestamp,
+    /// Shared by all paths of one verification.
+    pub(crate) comparisons: Budget,
 }
 
 macro_rules! checks {
@@ -92,13 +95,13 @@ checks! {
         "RFC 5280 section 4.1", None;
     EndEntityVersion, "end_entity_version", "the end-entity certificate is of version 3",
         "RFC 5280 section 4.1.2.1", None;
-    EndEntityKey, "end_entity_key", "its key is RSA of 2048 to 8192 bits or on P-256, P-384 or P-521",
+    EndEntityKey, "end_entity_key", "its key is a sound one, RSA of 2048 to 8192 bits or on P-256, P-384 or P-521",
         "Elastic Load Balancing user guide, mutual TLS", None;
     EndEntitySerialNumber, "end_entity_serial_number", "its serial number is positive and of at most 20 octets",
         "RFC 5280 section 4.1.2.2", None;
     EndEntityKind, "end_entity_kind", "it is not a CA certificate",
         "RFC 5280 section 4.2.1.9", None;
-    EndEntityCriticalExtensions, "end_entity_critical_extensions", "its critical extensions are all understood",
+    EndEntityCriticalExtensions, "end_entity_critical_extensions", "its critical extensions are all understood and can be read",
         "RFC 5280 section 4.2", None;
     EndEntityKeyUsage, "end_entity_key_usage", "its key usage, if there, has digitalSignature",
         "RFC 5280 section 4.2.1.3, RFC 8446 section 4.4.2.2", None;
@@ -124,7 +127,7 @@ checks! {
         "RFC 5280 section 6.1.4(k), (n)", None;
     AuthorityValidity, "authority_validity", "every issuer is valid now",
         "RFC 5280 section 6.1.3(a)(2)", None;
-    AuthorityCriticalExtensions, "authority_critical_extensions", "their critical extensions are all understood",
+    AuthorityCriticalExtensions, "authority_critical_extensions", "their critical extensions are all understood and can be read",
         "RFC 5280 section 6.1.4(o)", None;
     PathLength, "path_length", "the path lengths that the issuers allow are kept",
         "RFC 5280 section 6.1.4(l), (m)", None;
@@ -138,7 +141,7 @@ checks! {
         "RFC 5280 section 6.1.3(d) to (f), RFC 9618", None;
     Revocation, "revocation", "no certificate of the path is revoked, and the lists that say so are current",
         "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE");
-    Identity, "identity", "the names that identify the client can be represented",
+    Identity, "identity", "some name identifies the client, and every one can be represented",
         "RFC 5280 sections 4.1.2.6 and 4.2.1.6", None;
 }
 
@@ -153,13 +156,10 @@ type EndEntityRule = fn(&Certificate<'_>, &Context) -> Result<(), Rejection>;
 /// The rules for the end-entity certificate that need no issuer; asked before any signature is verified.
 pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
     (Check::EndEntityVersion, single::check_version),
-    (Check::EndEntityKey, single::check_public_key),
+    (Check::EndEntityKey, single::check_end_entity_key),
     (Check::EndEntitySerialNumber, single::check_serial_number),
     (Check::EndEntityKind, single::check_not_authority),
-    (
-        Check::EndEntityCriticalExtensions,
-        single::check_critical_extensions,
-    ),
+    (Check::EndEntityCriticalExtensions, critical_extensions::check),
     (Check::EndEntityKeyUsage, single::check_may_sign),
     (Check::EndEntityPurpose, extended_key_usage::check_end_entity),
     (Check::EndEntityValidity, single::check_validity),
@@ -178,7 +178,7 @@ pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
     (Check::AuthorityValidity, check_authority_validity),
     (
         Check::AuthorityCriticalExtensions,
-        check_authority_critical_extensions,
+        critical_extensions::check_authorities,
     ),
     (Check::PathLength, authority::check_path_length),
     (Check::AuthorityPurposes, extended_key_usage::check_authorities),
@@ -247,9 +247,4 @@ fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection>
 fn check_authority_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     let mut authorities = path.intermediates.iter();
     authorities.try_for_each(|authority| single::check_validity(authority, context))
-}
-
-fn check_authority_critical_extensions(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
-    let mut authorities = path.intermediates.iter();
-    authorities.try_for_each(|authority| single::check_critical_extensions(authority, context))
 }

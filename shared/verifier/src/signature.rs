@@ -1,8 +1,12 @@
 //! Signatures of certificates: which algorithms count, and whether one verifies.
 
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+};
 use rustls_pki_types::SignatureVerificationAlgorithm;
 
-use crate::certificate::{Certificate, IssuerKey};
+use crate::certificate::{Certificate, IssuerKey, PublicKey};
 use crate::rejection::Reason;
 
 /// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
@@ -49,4 +53,19 @@ pub(crate) fn verify(certificate: &Certificate<'_>, issuer: IssuerKey<'_>) -> Re
     } else {
         Err(Reason::SignatureAlgorithm)
     }
+}
+
+/// Whether signatures could be verified with a key: an RSA modulus that is positive and odd with an exponent that is odd,
+/// at least 3 and of at most 33 bits, or a point of the curve.
+pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
+    let algorithm: &'static dyn VerificationAlgorithm = match kind {
+        PublicKey::P256 => &ECDSA_P256_SHA256_ASN1,
+        PublicKey::P384 => &ECDSA_P384_SHA384_ASN1,
+        PublicKey::P521 => &ECDSA_P521_SHA512_ASN1,
+        PublicKey::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
+        PublicKey::Unsupported => return false,
+    };
+    // Without this, a whole SubjectPublicKeyInfo in the place of a point would be read as well (RFC 5480 §2.2).
+    let is_point = matches!(key.first(), Some(2..=4));
+    (is_point || matches!(kind, PublicKey::Rsa { .. })) && ParsedPublicKey::new(algorithm, key).is_ok()
 }

@@ -8,12 +8,13 @@ use rustls_pki_types::CertificateDer;
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::{Certificate, CertificateError};
 use crate::header::PresentedChain;
+use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
-use crate::rules::{self, Context, Path};
+use crate::rules::{self, Budget, Context, Path};
 use crate::timestamp::Timestamp;
 use crate::webpki_path;
 
@@ -74,6 +75,15 @@ impl VerifiedClient {
     pub fn valid_until(&self) -> Timestamp {
         let lists = self.revocation.valid_until();
         lists.map_or(self.valid_until, |until| until.min(self.valid_until))
+    }
+
+    /// Octets that this verdict keeps allocated, about: what it shares with the trust material is left out.
+    pub fn heap_bytes(&self) -> usize {
+        let intermediates = self.intermediates.iter();
+        let owned: usize = intermediates
+            .map(|certificate| heap::allocation(certificate.len()) + size_of::<CertificateDer<'static>>())
+            .sum();
+        self.identity.heap_bytes() + heap::allocation(owned) + self.revocation.heap_bytes()
     }
 
     /// What the CRLs say about the path.
@@ -158,6 +168,7 @@ impl Verifier {
         Context {
             policy: self.policy,
             now,
+            comparisons: Budget::default(),
         }
     }
 
@@ -193,6 +204,7 @@ impl Verifier {
             if let Some(found) = found {
                 return Ok(found);
             }
+            context.comparisons.refill();
         }
         path_search::search(&self.anchors, end_entity, intermediates, &judge)
     }
@@ -252,7 +264,7 @@ pub(crate) fn parse<'a>(
     index: usize,
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, Rejection> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
+    let mut parsed = Certificate::parse(certificate).map_err(|error| {
         let rejection = match error {
             CertificateError::Malformed => Rejection::new(Reason::CertificateMalformed),
             CertificateError::RepeatedExtension => Rejection::new(Reason::ExtensionRepeated),
@@ -264,8 +276,6 @@ pub(crate) fn parse<'a>(
         };
         rejection.of_certificate(index)
     })?;
-    Ok(Certificate {
-        presented_at: Some(index),
-        ..parsed
-    })
+    parsed.presented_at = Some(index);
+    Ok(parsed)
 }

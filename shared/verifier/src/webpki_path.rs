@@ -10,7 +10,7 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeI
 use crate::anchors::{TrustAnchor, TrustAnchors};
 use crate::certificate::{Certificate, oid};
 use crate::path_search::{FoundPath, Judge};
-use crate::rules::Path;
+use crate::rules::{NameConstraints, Path};
 use crate::signature::SIGNATURE_ALGORITHMS;
 use crate::timestamp::Timestamp;
 
@@ -41,6 +41,9 @@ pub(crate) fn build<'s, 'a>(
             seen.push(certificate.issuer);
             candidates.extend(anchors.with_subject(certificate.issuer));
         }
+    }
+    if name_constraint_work(end_entity, intermediates, &candidates)? > MAX_NAME_CONSTRAINT_WORK {
+        return None;
     }
     let webpki_anchors: Vec<WebpkiAnchor<'_>> = candidates
         .iter()
@@ -91,6 +94,35 @@ pub(crate) fn build<'s, 'a>(
         Ok(_) => found.into_inner(),
         Err(_) => None,
     }
+}
+
+/// Octets of names that webpki compares with subtrees at most: its own budget lets a chain cost ten milliseconds.
+const MAX_NAME_CONSTRAINT_WORK: usize = 1 << 16;
+
+/// Octets of names times subtrees, whatever their kinds; `None` when constraints cannot be read.
+fn name_constraint_work<'a>(
+    end_entity: &Certificate<'a>,
+    intermediates: &[Certificate<'a>],
+    anchors: &[&Arc<TrustAnchor>],
+) -> Option<usize> {
+    let mut subtrees = 0_usize;
+    for anchor in anchors {
+        if let Some(value) = anchor.name_constraints() {
+            subtrees += NameConstraints::parse(value).ok()?.len();
+        }
+    }
+    for intermediate in intermediates {
+        subtrees += intermediate
+            .name_constraints()
+            .ok()?
+            .map_or(0, NameConstraints::len);
+    }
+    let octets = std::iter::once(end_entity)
+        .chain(intermediates)
+        .filter_map(|certificate| certificate.extensions.find(oid::SUBJECT_ALTERNATIVE_NAME))
+        .map(|extension| extension.value.len())
+        .sum::<usize>();
+    Some(subtrees.saturating_mul(octets))
 }
 
 /// The same anchor without copying its parts, as a clone would.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::list::RevocationList;
+use crate::heap;
 use crate::rejection::Rejection;
 use crate::timestamp::Timestamp;
 
@@ -27,6 +28,16 @@ impl RevocationEvidence {
     /// so on; the trust anchor is not among them. Empty when revocation is off.
     pub fn certificates(&self) -> &[CertificateStatus] {
         &self.certificates
+    }
+
+    /// Octets that the evidence keeps allocated, the lists left out.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let of_one = |status: &CertificateStatus| match status {
+            CertificateStatus::Good(_) => 0,
+            CertificateStatus::Unknown(rejection) => rejection.heap_bytes(),
+        };
+        let statuses = heap::allocation(self.certificates.capacity() * size_of::<CertificateStatus>());
+        statuses + self.certificates.iter().map(of_one).sum::<usize>()
     }
 
     /// The first certificate whose status is not known: what a stricter policy would refuse.

@@ -1,6 +1,6 @@
 //! Who may issue certificates: basic constraints, key usage, path length.
 
-use super::{Context, Path, single};
+use super::{Context, Path, critical_extensions, single};
 use crate::bundle::AuthorityProblem;
 use crate::certificate::{Certificate, PublicKey, Version};
 use crate::rejection::{Reason, Rejection};
@@ -15,7 +15,7 @@ pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), Autho
     if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
         return Err(AuthorityProblem::KeyUsage);
     }
-    if single::not_understood(certificate).is_some() {
+    if critical_extensions::not_understood(certificate).is_some() {
         return Err(AuthorityProblem::Extension);
     }
     match certificate.public_key {

@@ -1,8 +1,9 @@
 //! Rules for one certificate by itself.
 
 use super::Context;
-use crate::certificate::{Certificate, Extension, PublicKey, Version, oid};
+use crate::certificate::{Certificate, PublicKey, Version};
 use crate::rejection::{Reason, Rejection};
+use crate::signature;
 
 pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let version = match certificate.version {
@@ -21,6 +22,20 @@ pub(super) fn check_public_key(certificate: &Certificate<'_>, _: &Context) -> Re
             .reject(Reason::KeySize)
             .because(format!("{bits} bits"))),
         _ => Ok(()),
+    }
+}
+
+/// An issuer's key has verified a signature; a client's key is only taken on the load balancer's word. Other TLS servers
+/// have been known to take keys with which everybody can sign, such as RSA with the exponent 1.
+pub(super) fn check_end_entity_key(
+    certificate: &Certificate<'_>,
+    context: &Context,
+) -> Result<(), Rejection> {
+    check_public_key(certificate, context)?;
+    if signature::is_sound_key(certificate.public_key, certificate.public_key_info.key) {
+        Ok(())
+    } else {
+        Err(certificate.reject(Reason::KeyUnsound))
     }
 }
 
@@ -52,38 +67,6 @@ pub(super) fn check_may_sign(certificate: &Certificate<'_>, _: &Context) -> Resu
         }
         _ => Ok(()),
     }
-}
-
-/// The extensions that some rule here, the identity or revocation processes. An authority or subject key identifier
-/// is none of them: RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking it critical.
-const PROCESSED: &[&[u8]] = &[
-    oid::KEY_USAGE.as_bytes(),
-    oid::BASIC_CONSTRAINTS.as_bytes(),
-    oid::EXTENDED_KEY_USAGE.as_bytes(),
-    oid::SUBJECT_ALTERNATIVE_NAME.as_bytes(),
-    oid::NAME_CONSTRAINTS.as_bytes(),
-    oid::CERTIFICATE_POLICIES.as_bytes(),
-    oid::POLICY_CONSTRAINTS.as_bytes(),
-    oid::POLICY_MAPPINGS.as_bytes(),
-    oid::INHIBIT_ANY_POLICY.as_bytes(),
-    oid::CRL_DISTRIBUTION_POINTS.as_bytes(),
-];
-
-pub(super) fn check_critical_extensions(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
-    let Some(extension) = not_understood(certificate) else {
-        return Ok(());
-    };
-    let rejection = certificate.reject(Reason::CriticalExtension);
-    Err(match der::asn1::ObjectIdentifier::from_bytes(extension.oid) {
-        Ok(oid) => rejection.because(oid.to_string()),
-        Err(_) => rejection,
-    })
-}
-
-/// The first critical extension that nothing here processes.
-pub(super) fn not_understood<'c, 'a>(certificate: &'c Certificate<'a>) -> Option<&'c Extension<'a>> {
-    let mut extensions = certificate.extensions.all.iter();
-    extensions.find(|extension| extension.critical && !PROCESSED.contains(&extension.oid))
 }
 
 pub(super) fn check_validity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {

@@ -114,6 +114,49 @@ fn many_names_under_many_constraints_are_refused_in_time() {
     scene.refuses([&many, &issuing], Reason::PathTooComplex);
 }
 
+/// Three CAs of one name on each of three levels, each with its own constraints: 27 paths, on each of which the last of
+/// the client's names is refused.
+fn many_paths_under_constraints(names: usize, subtrees: usize) -> (Credential, Vec<Credential>) {
+    let root = root();
+    let mut signer = root.clone();
+    let mut presented = Vec::new();
+    for level in 0..3 {
+        let key = Key::random(KeyKind::P256).unwrap();
+        let named = |number: usize| {
+            let bases: Vec<String> = (0..subtrees)
+                .map(|subtree| format!("{level}.{number}.{subtree}.example"))
+                .collect();
+            let builder = CertificateBuilder::intermediate(&format!("CN=Level {level}")).key(&key);
+            let builder = builder.exclude(&pki::GeneralName::Dns("last.example.org"));
+            bases.iter().fold(builder, |builder, base| {
+                builder.exclude(&pki::GeneralName::Dns(base))
+            })
+        };
+        let authorities: Vec<Credential> = (0..3)
+            .map(|number| named(number).issued_by(&signer).unwrap())
+            .collect();
+        signer = authorities[0].clone();
+        presented.extend(authorities);
+    }
+    let client = (0..names).fold(CertificateBuilder::client("CN=client"), |builder, number| {
+        builder.dns(&format!("{number}.example.org"))
+    });
+    let client = client.dns("last.example.org").issued_by(&signer).unwrap();
+    presented.insert(0, client);
+    (root, presented)
+}
+
+#[test]
+fn one_budget_of_comparisons_holds_for_all_paths() {
+    let (root, presented) = many_paths_under_constraints(20, 10);
+    let scene = Scene::trusting([&root]);
+    scene.refuses(&presented, Reason::NameConstraints);
+    // A path costs 30,000 comparisons, 27 paths 800,000.
+    let (root, presented) = many_paths_under_constraints(200, 50);
+    let scene = Scene::trusting([&root]);
+    scene.refuses(&presented, Reason::PathTooComplex);
+}
+
 fn renamed(certificate: &Credential, from: &str, to: &str) -> Certificate {
     let mut der = certificate.der().to_vec();
     for start in 0..der.len() - from.len() {

@@ -5,19 +5,24 @@ use super::subtree::Within;
 /// A host name of letters, digits, `-` and `_`, without a dot at either end; what RFC 1123 allows and certificates
 /// hold.
 pub(super) fn is_host_name(name: &str) -> bool {
-    let is_label = |label: &str| {
-        let character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        (1..=63).contains(&label.len())
-            && label.bytes().all(character)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    name.len() <= 253 && name.split('.').all(is_label)
+    let is_short = |label: &str| label.len() <= 63;
+    name.len() <= 253 && name.split('.').all(|label| is_label(label) && is_short(label))
 }
 
 /// A host name whose first label may be `*`.
 pub(super) fn is_dns_name(name: &str) -> bool {
     is_host_name(name.strip_prefix("*.").unwrap_or(name))
+}
+
+/// Whether a common name would be taken for a host name: OpenSSL's rule, two labels or more of any length, and those
+/// with a `*` as well, by which its constraints were got around (openssl/openssl issue 30346).
+pub(super) fn looks_like_host(name: &str) -> bool {
+    name.contains('.') && name.split('.').all(|label| is_label(&label.replace('*', "x")))
+}
+
+fn is_label(label: &str) -> bool {
+    let character = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    !label.is_empty() && label.bytes().all(character) && !label.starts_with('-') && !label.ends_with('-')
 }
 
 /// What a constraint may hold: nothing, a host name, or one after a dot.

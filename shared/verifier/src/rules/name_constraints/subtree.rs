@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{domain, mailbox};
+use super::domain;
+use super::mailbox::{self, Mailbox};
 use crate::certificate::oid;
-use crate::der_reader::{Element, Elements, Malformed, Tag};
-use crate::name::{ComparableName, Comparison, Unrepresentable, ascii};
+use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
+use crate::name::{AttributeValue, ComparableName, Comparison, NameAttribute, Unrepresentable, ascii};
 
 /// The kinds of GeneralName (RFC 5280 §4.2.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Address,
     Directory,
@@ -46,71 +47,156 @@ impl Kind {
     }
 }
 
-/// A name of a certificate.
+/// A name of a certificate, under one of the kinds that it is.
 #[derive(Debug)]
-pub(super) enum Name<'a> {
+pub(super) struct Name<'a> {
+    pub(super) kind: Kind,
+    /// `None` for a name that is not a valid one of its kind or cannot be compared: it may lie in any subtree, and
+    /// surely lies in none.
+    form: Option<Form<'a>>,
+    text: Cow<'a, str>,
+}
+
+/// A valid name, taken apart.
+#[derive(Debug)]
+enum Form<'a> {
     Address(&'a [u8]),
     Directory(ComparableName<'a>),
-    Dns(&'a str),
-    Mailbox(Cow<'a, str>),
+    Dns,
+    Mailbox(Mailbox<'a>),
+    /// The host of a URI.
     Uri(&'a str),
-    /// A name that is there and cannot be compared.
-    Unprocessed(Kind),
 }
 
 impl<'a> Name<'a> {
-    pub(super) fn parse(element: Element<'a>) -> Result<Self, Unrepresentable> {
+    /// Adds a GeneralName under every kind that it is.
+    pub(super) fn push_all(element: Element<'a>, names: &mut Vec<Self>) -> Result<(), Unrepresentable> {
         let content = element.content;
-        Ok(match Kind::of(element.tag)? {
-            Kind::Address => Self::Address(content),
-            Kind::Directory => Self::Directory(ComparableName::parse(content)?),
-            Kind::Dns => Self::Dns(ascii(content)?),
-            Kind::Mailbox => Self::Mailbox(Cow::Borrowed(ascii(content)?)),
-            Kind::Uri => Self::Uri(ascii(content)?),
-            Kind::Other if is_international_mailbox(content)? => Self::Unprocessed(Kind::Mailbox),
-            kind => Self::Unprocessed(kind),
-        })
+        let kind = Kind::of(element.tag)?;
+        let name = match kind {
+            Kind::Address => Self {
+                kind,
+                form: matches!(content.len(), 4 | 16).then_some(Form::Address(content)),
+                text: Cow::Borrowed("an address"),
+            },
+            Kind::Directory => Self::directory(ComparableName::parse(content)?),
+            Kind::Dns => Self::dns(Cow::Borrowed(ascii(content)?)),
+            Kind::Mailbox => Self::mailbox(ascii(content)?),
+            Kind::Uri => Self::uri(ascii(content)?),
+            Kind::Other => {
+                // RFC 9598 §6: constraints on rfc822Name hold for SmtpUTF8Mailbox as well.
+                if other_name_type(content)? == oid::INTERNATIONAL_MAILBOX.as_bytes() {
+                    names.push(Self::opaque(Kind::Mailbox));
+                }
+                Self::opaque(kind)
+            }
+            Kind::RegisteredId | Kind::EdiParty | Kind::X400Address => Self::opaque(kind),
+        };
+        names.push(name);
+        Ok(())
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Address(_) => Kind::Address,
-            Self::Directory(_) => Kind::Directory,
-            Self::Dns(_) => Kind::Dns,
-            Self::Mailbox(_) => Kind::Mailbox,
-            Self::Uri(_) => Kind::Uri,
-            Self::Unprocessed(kind) => *kind,
+    pub(super) fn directory(name: ComparableName<'a>) -> Self {
+        Self {
+            kind: Kind::Directory,
+            form: Some(Form::Directory(name)),
+            text: Cow::Borrowed("the subject or a directoryName"),
+        }
+    }
+
+    fn dns(text: Cow<'a, str>) -> Self {
+        Self {
+            kind: Kind::Dns,
+            form: domain::is_dns_name(&text).then_some(Form::Dns),
+            text,
+        }
+    }
+
+    fn mailbox(text: &'a str) -> Self {
+        Self {
+            kind: Kind::Mailbox,
+            form: Mailbox::parse(text).map(Form::Mailbox),
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    fn uri(text: &'a str) -> Self {
+        Self {
+            kind: Kind::Uri,
+            form: domain::host_of_uri(text).map(Form::Uri),
+            text: Cow::Borrowed(text),
+        }
+    }
+
+    fn opaque(kind: Kind) -> Self {
+        Self {
+            kind,
+            form: None,
+            text: Cow::Borrowed("a name that cannot be compared"),
+        }
+    }
+
+    /// An emailAddress of a subject (RFC 5280 §4.2.1.10).
+    pub(super) fn of_email_attribute(attribute: NameAttribute<'a>) -> Self {
+        match attribute.value {
+            AttributeValue::Text(Cow::Borrowed(text)) => Self::mailbox(text),
+            // PKCS #9 has an IA5String here.
+            AttributeValue::Text(Cow::Owned(_)) | AttributeValue::Der(_) => Self::opaque(Kind::Mailbox),
+        }
+    }
+
+    /// A commonName that is taken for a host name, if it looks like one.
+    pub(super) fn of_common_name(attribute: NameAttribute<'a>) -> Option<Self> {
+        match attribute.value {
+            AttributeValue::Text(text) if domain::looks_like_host(&text) => Some(Self::dns(text)),
+            AttributeValue::Text(_) | AttributeValue::Der(_) => None,
         }
     }
 }
 
-fn is_international_mailbox(other_name: &[u8]) -> Result<bool, Malformed> {
-    let kind = Elements::new(other_name).expect(Tag::OBJECT_IDENTIFIER)?.content;
-    Ok(kind == oid::INTERNATIONAL_MAILBOX.as_bytes())
+fn other_name_type(other_name: &[u8]) -> Result<&[u8], Malformed> {
+    let mut fields = Elements::new(other_name);
+    let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
+    fields.expect(context_tag(0, true))?;
+    fields.finish()?;
+    Ok(kind)
 }
 
 /// For the operator; what a client wrote is shown escaped.
 impl fmt::Display for Name<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(octets) => write!(formatter, "an address of {} octets", octets.len()),
-            Self::Directory(_) => formatter.write_str("the subject or a directoryName"),
-            Self::Dns(name) | Self::Uri(name) => write!(formatter, "`{}`", name.escape_default()),
-            Self::Mailbox(name) => write!(formatter, "`{}`", name.escape_default()),
-            Self::Unprocessed(kind) => write!(formatter, "a name of kind {kind:?}"),
+        const SHOWN: usize = 200;
+        write!(formatter, "{:?} ", self.kind)?;
+        let text = self.text.escape_default();
+        match text.clone().nth(SHOWN) {
+            None => write!(formatter, "`{text}`"),
+            Some(_) => {
+                formatter.write_str("`")?;
+                text.take(SHOWN)
+                    .try_for_each(|character| fmt::Write::write_char(formatter, character))?;
+                formatter.write_str("…`")
+            }
         }
     }
 }
 
 /// The base of a GeneralSubtree.
 #[derive(Debug)]
-pub(super) enum Subtree<'a> {
+pub(super) struct Subtree<'a> {
+    pub(super) kind: Kind,
+    /// `None` for a kind that is not processed.
+    base: Option<Base<'a>>,
+    /// Comparisons of short names that a comparison with this base costs as much as.
+    pub(super) cost: usize,
+}
+
+#[derive(Debug)]
+enum Base<'a> {
     Address { base: &'a [u8], mask: &'a [u8] },
     Directory(ComparableName<'a>),
     Dns(&'a str),
-    Mailbox(&'a str),
+    Mailbox(mailbox::Base<'a>),
     Uri(&'a str),
-    Unprocessed(Kind),
 }
 
 /// Whether a name lies in a subtree.
@@ -119,86 +205,74 @@ pub(super) enum Within {
     Not,
     /// Some of what the name stands for, or perhaps.
     Partly,
-    /// The name is not well-formed.
-    Unreadable,
     Wholly,
 }
 
 impl<'a> Subtree<'a> {
     pub(super) fn parse(base: Element<'a>) -> Result<Self, Malformed> {
         let content = base.content;
+        let kind = Kind::of(base.tag)?;
         let text = || ascii(content).map_err(|_| Malformed);
-        let (well_formed, subtree) = match Kind::of(base.tag)? {
-            Kind::Address => return Self::parse_address(content),
-            Kind::Directory => {
-                let name = ComparableName::parse(content).map_err(|_| Malformed)?;
-                (true, Self::Directory(name))
-            }
-            Kind::Dns => (domain::is_constraint(text()?), Self::Dns(text()?)),
-            Kind::Mailbox => (mailbox::is_valid_constraint(text()?), Self::Mailbox(text()?)),
-            Kind::Uri => (domain::is_constraint(text()?), Self::Uri(text()?)),
-            kind => (true, Self::Unprocessed(kind)),
+        let host = || text().and_then(|text| domain::is_constraint(text).then_some(text).ok_or(Malformed));
+        let base = match kind {
+            Kind::Address => Some(parse_address(content)?),
+            Kind::Directory => Some(Base::Directory(
+                ComparableName::parse(content).map_err(|_| Malformed)?,
+            )),
+            Kind::Dns => Some(Base::Dns(host()?)),
+            Kind::Mailbox => Some(Base::Mailbox(mailbox::Base::parse(text()?).ok_or(Malformed)?)),
+            Kind::Uri => Some(Base::Uri(host()?)),
+            Kind::Other | Kind::RegisteredId | Kind::EdiParty | Kind::X400Address => None,
         };
-        if well_formed { Ok(subtree) } else { Err(Malformed) }
-    }
-
-    /// An address and a mask whose one-bits stand together.
-    fn parse_address(content: &'a [u8]) -> Result<Self, Malformed> {
-        if !matches!(content.len(), 8 | 32) {
-            return Err(Malformed);
-        }
-        let (base, mask) = content.split_at_checked(content.len() / 2).ok_or(Malformed)?;
-        let mut rest = mask.iter().skip_while(|octet| **octet == 0xFF);
-        let first = rest.next().copied().unwrap_or(0);
-        if first.leading_ones() + first.trailing_zeros() < 8 || rest.any(|octet| *octet != 0) {
-            return Err(Malformed);
-        }
-        Ok(Self::Address { base, mask })
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Address { .. } => Kind::Address,
-            Self::Directory(_) => Kind::Directory,
-            Self::Dns(_) => Kind::Dns,
-            Self::Mailbox(_) => Kind::Mailbox,
-            Self::Uri(_) => Kind::Uri,
-            Self::Unprocessed(kind) => *kind,
-        }
+        Ok(Self {
+            kind,
+            base,
+            cost: 1 + content.len() / 16,
+        })
     }
 
     /// Whether the subtree holds a name of its own kind.
     pub(super) fn holds(&self, name: &Name<'_>) -> Within {
-        match (self, name) {
-            (Self::Address { base, mask }, Name::Address(address)) => address_within(address, base, mask),
-            (Self::Directory(base), Name::Directory(name)) => match name.is_within(base) {
+        match (&self.base, &name.form) {
+            (Some(Base::Address { base, mask }), Some(Form::Address(address))) => {
+                address_within(address, base, mask)
+            }
+            (Some(Base::Directory(base)), Some(Form::Directory(name))) => match name.is_within(base) {
                 Comparison::Same => Within::Wholly,
                 Comparison::Different => Within::Not,
                 Comparison::Undecided => Within::Partly,
             },
-            (Self::Dns(base), Name::Dns(name)) if domain::is_dns_name(name) => domain::dns_within(name, base),
-            (Self::Mailbox(base), Name::Mailbox(name)) => mailbox::mailbox_within(name, base),
-            (Self::Uri(base), Name::Uri(uri)) => match domain::host_of_uri(uri) {
-                Some(host) => domain::host_within(host, base),
-                None => Within::Unreadable,
-            },
-            _ => Within::Unreadable,
+            (Some(Base::Dns(base)), Some(Form::Dns)) => domain::dns_within(&name.text, base),
+            (Some(Base::Mailbox(base)), Some(Form::Mailbox(mailbox))) => base.holds(mailbox),
+            (Some(Base::Uri(base)), Some(Form::Uri(host))) => domain::host_within(host, base),
+            _ => Within::Partly,
         }
     }
 }
 
+/// An address and a mask whose one-bits stand together.
+fn parse_address(content: &[u8]) -> Result<Base<'_>, Malformed> {
+    if !matches!(content.len(), 8 | 32) {
+        return Err(Malformed);
+    }
+    let (base, mask) = content.split_at_checked(content.len() / 2).ok_or(Malformed)?;
+    let mut rest = mask.iter().skip_while(|octet| **octet == 0xFF);
+    let first = rest.next().copied().unwrap_or(0);
+    if first.leading_ones() + first.trailing_zeros() < 8 || rest.any(|octet| *octet != 0) {
+        return Err(Malformed);
+    }
+    Ok(Base::Address { base, mask })
+}
+
 fn address_within(address: &[u8], base: &[u8], mask: &[u8]) -> Within {
-    if !matches!(address.len(), 4 | 16) {
-        Within::Unreadable
-    } else if address.len() != base.len() {
+    if address.len() != base.len() {
         // IPv4 and IPv6 have nothing in common.
-        Within::Not
+        return Within::Not;
+    }
+    let mut octets = address.iter().zip(base).zip(mask);
+    if octets.all(|((address, base), mask)| address & mask == base & mask) {
+        Within::Wholly
     } else {
-        let mut octets = address.iter().zip(base).zip(mask);
-        if octets.all(|((address, base), mask)| address & mask == base & mask) {
-            Within::Wholly
-        } else {
-            Within::Not
-        }
+        Within::Not
     }
 }

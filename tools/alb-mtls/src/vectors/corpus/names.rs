@@ -6,6 +6,9 @@ use super::{Case, Cases, case, certificates, root, tlv};
 
 use GeneralName::{Directory, Dns, Email, Ip, Other, Subnet, Uri};
 
+/// SmtpUTF8Mailbox (RFC 9598).
+const INTERNATIONAL_MAILBOX: &str = "1.3.6.1.5.5.7.8.9";
+
 /// Id, what the issuer permits, what the client is called, whether it is within.
 const PERMITTED: &[(&str, GeneralName<'_>, GeneralName<'_>, bool)] = &[
     ("dns/equal", Dns("example.org"), Dns("example.org"), true),
@@ -27,6 +30,12 @@ const PERMITTED: &[(&str, GeneralName<'_>, GeneralName<'_>, bool)] = &[
         "dns/wildcard-reaches-out",
         Dns("a.example.org"),
         Dns("*.example.org"),
+        false,
+    ),
+    (
+        "dns/empty-label",
+        Dns("example.org"),
+        Dns("a..example.org"),
         false,
     ),
     ("dns/not-a-name", Dns("example.org"), Dns(".example.org"), false),
@@ -58,6 +67,24 @@ const PERMITTED: &[(&str, GeneralName<'_>, GeneralName<'_>, bool)] = &[
         "email/other-mailbox",
         Email("a@example.org"),
         Email("b@example.org"),
+        false,
+    ),
+    (
+        "email/two-at-signs",
+        Email("example.org"),
+        Email("a@evil.example@example.org"),
+        false,
+    ),
+    (
+        "email/quoted-at-sign",
+        Email("example.org"),
+        Email("\"a@evil.example\"@example.org"),
+        true,
+    ),
+    (
+        "email/international",
+        Email("example.org"),
+        Other(INTERNATIONAL_MAILBOX, b"\x0c\x0da@example.org"),
         false,
     ),
     (
@@ -96,12 +123,24 @@ const PERMITTED: &[(&str, GeneralName<'_>, GeneralName<'_>, bool)] = &[
         Uri("https://example.org\\@evil.example/"),
         false,
     ),
+    (
+        "uri/empty-host",
+        Uri("example.org"),
+        Uri("https:///example.org"),
+        false,
+    ),
     ("uri/no-host", Uri("example.org"), Uri("urn:example.org"), false),
     (
         "directory/below",
         Directory("O=Example"),
         Directory("CN=x,O=EXAMPLE"),
         true,
+    ),
+    (
+        "directory/full-width",
+        Directory("O=Example"),
+        Directory("O=\u{FF25}xample"),
+        false,
     ),
     (
         "directory/outside",
@@ -162,6 +201,60 @@ pub(super) fn cases() -> Cases {
             "name_constraints",
         ),
         (
+            "directory/zero-width-space",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=Stra\u{200B}sse"),
+            "name_constraints",
+        ),
+        (
+            "directory/soft-hyphen",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=Stra\u{AD}sse"),
+            "name_constraints",
+        ),
+        (
+            "directory/full-width",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=\u{FF33}trasse"),
+            "name_constraints",
+        ),
+        (
+            "directory/sharp-s",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=Stra\u{DF}e"),
+            "name_constraints",
+        ),
+        (
+            "directory/decomposed",
+            Directory("O=M\u{FC}ller"),
+            Directory("CN=x,O=Mu\u{308}ller"),
+            "name_constraints",
+        ),
+        (
+            "directory/private-use",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=\u{E000}"),
+            "name_constraints",
+        ),
+        (
+            "directory/another-language",
+            Directory("O=Strasse"),
+            Directory("CN=x,O=M\u{FC}ller GmbH"),
+            "",
+        ),
+        (
+            "email/international",
+            Email("evil.example"),
+            Other(INTERNATIONAL_MAILBOX, b"\x0c\x0da@example.org"),
+            "name_constraints",
+        ),
+        (
+            "other/international-mailbox",
+            Other(INTERNATIONAL_MAILBOX, b"\x0c\x0da@example.org"),
+            Other(INTERNATIONAL_MAILBOX, b"\x0c\x0da@example.org"),
+            "name_constraints_unsupported",
+        ),
+        (
             "other/same-kind",
             Other("1.2.3.4", &[5, 0]),
             Other("1.2.3.5", &[5, 0]),
@@ -212,6 +305,7 @@ pub(super) fn cases() -> Cases {
             "extension_malformed",
         )?);
     }
+    common_names(&mut cases)?;
     unrepresentable(&mut cases)?;
     Ok(cases)
 }
@@ -244,6 +338,58 @@ fn constrained(
         "" => case.accepted("CN=client,O=Example"),
         detail => case.refused(detail),
     })
+}
+
+/// No host name, for its length, and near enough to one.
+const LONG_LABEL: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.internal.example";
+
+/// A client is known by its common name, so that it is held against constraints on DNS names when it looks like one and
+/// no dNSName is there.
+fn common_names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+    let root = root()?;
+    let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")
+        .seed("DNS names of a partner")
+        .permit(&Dns("partner.example"))
+        .exclude(&Dns("admin.partner.example"));
+    let issuing = issuing.issued_by(&root)?;
+    for (id, common_name, alternative_name, is_within) in [
+        ("inside", "client.partner.example", None, true),
+        ("outside", "billing.internal.example", None, false),
+        ("excluded", "admin.partner.example", None, false),
+        (
+            "outside-beside-dns-name-inside",
+            "billing.internal.example",
+            Some(Dns("client.partner.example")),
+            true,
+        ),
+        ("long-label", LONG_LABEL, None, false),
+        ("wildcard-outside", "*.internal.example", None, false),
+        ("part-of-a-label-outside", "b*.internal.example", None, false),
+        ("address", "192.0.2.1", None, false),
+        ("one-label", "client", None, true),
+        ("dot-at-the-end", "not.a.host.", None, true),
+        ("with-spaces", "Client No. 7", None, true),
+    ] {
+        let subject = format!("CN={common_name},O=Example");
+        let client = CertificateBuilder::client(&subject).seed(id);
+        let client = match &alternative_name {
+            None => client,
+            Some(name) => client.alternative_name(name),
+        };
+        let client = client.issued_by(&issuing)?;
+        let case = case(
+            &format!("names/common-name/{id}"),
+            "constraints on DNS names, and a common name that looks like one or not",
+            [&root],
+            certificates([&client, &issuing]),
+        );
+        cases.push(if is_within {
+            case.accepted(&subject)
+        } else {
+            case.refused("name_constraints")
+        });
+    }
+    Ok(())
 }
 
 fn unrepresentable(cases: &mut Vec<Case>) -> Result<(), pki::Error> {

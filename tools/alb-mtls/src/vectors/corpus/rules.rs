@@ -1,10 +1,10 @@
 //! Each rule for a single certificate or a path, kept and broken.
 
 use pki::der::oid::db::rfc5280;
-use pki::{Authority, CertificateBuilder, Criticality, KeyUsage, Purpose, raw};
+use pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyUsage, Purpose, raw};
 use time::macros::datetime;
 
-use super::{Case, Cases, case, certificates, client, issuing, root};
+use super::{Case, Cases, case, certificates, client, issuing, root, tlv};
 
 type Change = fn(CertificateBuilder) -> CertificateBuilder;
 
@@ -103,6 +103,27 @@ const OF_LEAF: &[Rule] = &[
         "critical_extension",
     ),
     (
+        "leaf/critical-distribution-points-unreadable",
+        "critical CRL distribution points that are none",
+        |leaf| leaf.extension("2.5.29.31", Criticality::Critical, &[1, 1, 0xFF]),
+        "extension_malformed",
+    ),
+    (
+        "leaf/critical-distribution-points",
+        "critical CRL distribution points",
+        |leaf| {
+            let leaf = leaf.crl_distribution_point("http://example.org/1.crl");
+            leaf.criticality(rfc5280::ID_CE_CRL_DISTRIBUTION_POINTS, Criticality::Critical)
+        },
+        "",
+    ),
+    (
+        "leaf/critical-name-constraints-unreadable",
+        "critical name constraints of a client that are none",
+        |leaf| leaf.extension("2.5.29.30", Criticality::Critical, &[5, 0]),
+        "extension_malformed",
+    ),
+    (
         "leaf/not-critical-unknown",
         "the same, not critical",
         |leaf| leaf.extension("1.2.3.4", Criticality::NotCritical, &[5, 0]),
@@ -194,6 +215,18 @@ const OF_ISSUER: &[Rule] = &[
         "a critical extension that nobody knows",
         |issuer| issuer.extension("1.2.3.4", Criticality::Critical, &[5, 0]),
         "critical_extension",
+    ),
+    (
+        "issuer/critical-distribution-points-unreadable",
+        "critical CRL distribution points that are none",
+        |issuer| issuer.extension("2.5.29.31", Criticality::Critical, &[0x30, 0]),
+        "extension_malformed",
+    ),
+    (
+        "issuer/critical-alternative-names-unreadable",
+        "critical subject alternative names that are none",
+        |issuer| issuer.extension("2.5.29.17", Criticality::Critical, &[1, 1, 0xFF]),
+        "extension_malformed",
     ),
     (
         "issuer/expired",
@@ -322,6 +355,8 @@ pub(super) fn cases() -> Cases {
     required_purpose(&mut cases)?;
     path_lengths(&mut cases)?;
     structures(&mut cases)?;
+    keys(&mut cases)?;
+    nameless(&mut cases)?;
     Ok(cases)
 }
 
@@ -377,6 +412,103 @@ fn path_lengths(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
         )
         .accepted("CN=client,O=Example"),
     );
+    Ok(())
+}
+
+/// Keys of a client that everybody can sign with, or that nobody can.
+fn keys(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+    let root = root()?;
+    let leaf = client(&root)?;
+    let mut modulus = [&[0, 0xC5][..], &[0xA5; 254], &[0x5B]].concat();
+    let sound = modulus.clone();
+    if let Some(last) = modulus.last_mut() {
+        *last = 0x5A;
+    }
+    let even = modulus;
+    let negative = sound.split_first().map_or(&[][..], |(_, rest)| rest);
+    let rsa = |modulus: &[u8], exponent: &[u8]| {
+        let key = tlv(0x30, &[tlv(2, modulus), tlv(2, exponent)].concat());
+        public_key_info(&RSA_ENCRYPTION, &[5, 0], &key)
+    };
+    let p256 = |point: &[u8]| public_key_info(&EC_PUBLIC_KEY, &P256, point);
+    for (id, info, detail) in [
+        ("rsa-sound", rsa(&sound, &[1, 0, 1]), ""),
+        ("rsa-exponent-1", rsa(&sound, &[1]), "key_unsound"),
+        ("rsa-exponent-0", rsa(&sound, &[0]), "key_unsound"),
+        ("rsa-exponent-even", rsa(&sound, &[1, 0, 0]), "key_unsound"),
+        ("rsa-exponent-negative", rsa(&sound, &[0xFD]), "key_unsound"),
+        ("rsa-modulus-even", rsa(&even, &[1, 0, 1]), "key_unsound"),
+        ("rsa-modulus-negative", rsa(negative, &[1, 0, 1]), "key_unsound"),
+        (
+            "point-off-curve",
+            p256(&[&[4][..], &[7; 64]].concat()),
+            "key_unsound",
+        ),
+        ("point-at-infinity", p256(&[0]), "key_unsound"),
+        ("point-cut", p256(&[&[4][..], &[7; 63]].concat()), "key_unsound"),
+    ] {
+        let info = raw::any(&info)?;
+        let edited = leaf.certificate().edited(root.key(), |tbs| {
+            tbs.subject_public_key_info = info;
+            Ok(())
+        })?;
+        let case = case(
+            &format!("rules/leaf/key-{id}"),
+            "a key with which signatures prove possession, or not",
+            [&root],
+            [&edited],
+        );
+        cases.push(judged(case, detail));
+    }
+    Ok(())
+}
+
+/// DER of rsaEncryption, id-ecPublicKey and secp256r1.
+const RSA_ENCRYPTION: [u8; 11] = [6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 1, 1];
+const EC_PUBLIC_KEY: [u8; 9] = [6, 7, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 2, 1];
+const P256: [u8; 10] = [6, 8, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 3, 1, 7];
+
+fn public_key_info(algorithm: &[u8], parameters: &[u8], key: &[u8]) -> Vec<u8> {
+    let algorithm = tlv(0x30, &[algorithm, parameters].concat());
+    let key = tlv(3, &[&[0], key].concat());
+    tlv(0x30, &[algorithm, key].concat())
+}
+
+fn nameless(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+    let root = root()?;
+    for (id, subject, alternative_name, detail) in [
+        ("none", "", None, "name_missing"),
+        ("empty-common-name", "CN=", None, "name_missing"),
+        (
+            "empty-directory-name",
+            "",
+            Some(GeneralName::Directory("")),
+            "name_missing",
+        ),
+        (
+            "alternative-name-only",
+            "",
+            Some(GeneralName::Dns("client.example")),
+            "",
+        ),
+    ] {
+        let leaf = CertificateBuilder::client(subject).seed(id);
+        let leaf = match &alternative_name {
+            None => leaf,
+            Some(name) => leaf.alternative_name(name),
+        };
+        let leaf = leaf.issued_by(&root)?;
+        let case = case(
+            &format!("rules/leaf/name-{id}"),
+            "a certificate that says who the client is, or not",
+            [&root],
+            certificates([&leaf]),
+        );
+        cases.push(match detail {
+            "" => case.accepted(subject),
+            detail => case.refused(detail),
+        });
+    }
     Ok(())
 }
 

@@ -1,0 +1,203 @@
+//! What headers cost that are made to cost time below an anchor, beside one signature on P-256:
+//! `cargo run --profile quick -p alb-mtls-verifier --example hostile_names`.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use alb_mtls_verifier::{
+    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor,
+    TrustAnchors, VerificationPolicy, Verifier,
+};
+use pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
+
+/// Each measurement is the quickest of so many.
+const ROUNDS: usize = 20;
+
+/// How the names of a header look, with those of a subtree that no name lies in.
+#[derive(Clone, Copy, Debug)]
+enum Names {
+    ShortDns,
+    LongDns,
+    Directory,
+    DirectoryBeyondAscii,
+    Mailbox,
+}
+
+/// Limits of settings, and how many CAs of one name stand on each level.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    bytes: usize,
+    max_depth: usize,
+    levels: [usize; 3],
+}
+
+const LIMITS: [Limits; 2] = [
+    Limits {
+        bytes: 16_384,
+        max_depth: 4,
+        levels: [3, 2, 2],
+    },
+    Limits {
+        bytes: 65_536,
+        max_depth: 10,
+        levels: [7, 6, 6],
+    },
+];
+
+impl Names {
+    const ALL: [Self; 5] = [
+        Self::ShortDns,
+        Self::LongDns,
+        Self::Directory,
+        Self::DirectoryBeyondAscii,
+        Self::Mailbox,
+    ];
+
+    fn text(self, number: usize, is_base: bool) -> String {
+        let side = if is_base { 'y' } else { 'x' };
+        let label = "a".repeat(60);
+        match self {
+            Self::ShortDns => format!("{side}{number:x}"),
+            Self::LongDns => format!("{side}{number:04}.{label}.{label}.{label}.example"),
+            Self::Directory => format!("CN={side}{number:x},O=a,C=DE"),
+            Self::DirectoryBeyondAscii => format!("CN={side}\u{FDFA}{number:x},O=a,C=DE"),
+            Self::Mailbox => format!("{side}{number:x}@a.de"),
+        }
+    }
+
+    fn general(self, text: &str) -> GeneralName<'_> {
+        match self {
+            Self::ShortDns | Self::LongDns => GeneralName::Dns(text),
+            Self::Directory | Self::DirectoryBeyondAscii => GeneralName::Directory(text),
+            Self::Mailbox => GeneralName::Email(text),
+        }
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let root = CertificateBuilder::root("CN=Root").self_signed()?;
+    let client = CertificateBuilder::client("CN=client").issued_by(&root)?;
+    let one = cost(&root, &[client], LIMITS[0])?;
+    println!("one signature and a client without constraints: {one:?}");
+    for limits in LIMITS {
+        for names in Names::ALL {
+            let chain = largest(&root, names, limits)?;
+            report(&format!("{names:?}"), cost(&root, &chain, limits)?, one, &chain);
+        }
+        for kind in [KeyKind::P256, KeyKind::P521] {
+            let chain = signatures(&root, kind, limits)?;
+            report(
+                &format!("signatures {kind:?}"),
+                cost(&root, &chain, limits)?,
+                one,
+                &chain,
+            );
+        }
+    }
+    Ok(())
+}
+
+fn report(what: &str, cost: Duration, one: Duration, chain: &[Credential]) {
+    let ratio = cost.as_secs_f64() / one.as_secs_f64();
+    let bytes = header(chain).len();
+    println!("{bytes:>6} bytes, {what:<22} {cost:>12.3?} {ratio:>8.1}");
+}
+
+/// The largest chain within the limits, half of it names and half of it subtrees.
+fn largest(root: &Credential, names: Names, limits: Limits) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let (mut least, mut most) = (1, 8_192);
+    while least + 1 < most {
+        let count = (least + most) / 2;
+        if header(&chain(root, names, limits, count)?).len() <= limits.bytes {
+            least = count;
+        } else {
+            most = count;
+        }
+    }
+    chain(root, names, limits, least)
+}
+
+/// Every path is refused for the last name, so that all of them are looked at.
+fn chain(
+    root: &Credential,
+    names: Names,
+    limits: Limits,
+    count: usize,
+) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let last = names.text(0, true);
+    let authorities: usize = limits.levels.iter().sum();
+    let mut signer = root.clone();
+    let mut presented = Vec::new();
+    for (level, width) in limits.levels.iter().enumerate() {
+        let key = Key::random(KeyKind::P256)?;
+        let mut of_level = Vec::new();
+        for number in 0..*width {
+            let builder = CertificateBuilder::intermediate(&format!("CN={level}")).key(&key);
+            let bases = (0..=count / authorities).map(|base| names.text(base * 10 + number, true));
+            let builder = bases.fold(builder, |builder, base| builder.exclude(&names.general(&base)));
+            of_level.push(builder.exclude(&names.general(&last)).issued_by(&signer)?);
+        }
+        signer = of_level.first().ok_or("a level without a CA")?.clone();
+        presented.append(&mut of_level);
+    }
+    let builder = (0..count).fold(CertificateBuilder::client("CN=client"), |builder, number| {
+        builder.alternative_name(&names.general(&names.text(number, false)))
+    });
+    presented.insert(
+        0,
+        builder
+            .alternative_name(&names.general(&last))
+            .issued_by(&signer)?,
+    );
+    Ok(presented)
+}
+
+/// CAs of one name, all below the anchor, whose keys could each have signed every other certificate.
+fn signatures(root: &Credential, kind: KeyKind, limits: Limits) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let named = || CertificateBuilder::intermediate("CN=Root").key_kind(kind);
+    let first = named().issued_by(root)?;
+    let mut presented = vec![first];
+    for _ in 2..2 * limits.max_depth {
+        let signer = presented.first().ok_or("no CA")?;
+        presented.push(named().issued_by(signer)?);
+    }
+    let last = presented.last().ok_or("no CA")?;
+    let client = CertificateBuilder::client("CN=client").issued_by(last)?;
+    presented.insert(0, client);
+    Ok(presented)
+}
+
+fn header(chain: &[Credential]) -> String {
+    let pem: String = chain.iter().map(Credential::pem).collect();
+    pem.replace(' ', "%20").replace('\n', "%0A")
+}
+
+fn cost(root: &Credential, chain: &[Credential], limits: Limits) -> Result<Duration, Box<dyn Error>> {
+    let anchor = TrustAnchor::new(CertificateDer::from(root.der().to_vec()))?;
+    let policy = VerificationPolicy {
+        max_depth: limits.max_depth,
+        ..VerificationPolicy::default()
+    };
+    let anchors = TrustAnchors::new([anchor]).ok_or("no anchor")?;
+    let verifier = Verifier::new(anchors, Intermediates::default(), policy);
+    let header = header(chain);
+    let header_limits = HeaderLimits {
+        max_bytes: limits.bytes,
+        max_certificates: 2 * limits.max_depth,
+    };
+    let mut quickest = Duration::MAX;
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        let values = HeaderValues {
+            certificate: &[header.as_bytes()],
+            chain: &[],
+        };
+        let chain = HeaderFormat::UrlEncoded
+            .decode(values, header_limits)
+            .map_err(|error| error.to_string())?;
+        let verdict = verifier.verify(&chain, Timestamp::now());
+        quickest = quickest.min(started.elapsed());
+        std::hint::black_box(verdict.is_ok());
+    }
+    Ok(quickest)
+}
