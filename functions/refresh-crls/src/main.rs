@@ -18,7 +18,6 @@ use alb_mtls_settings::help_if_asked;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::event::Wanted;
 use crate::refresh::Refresher;
 use crate::settings::Settings;
 
@@ -41,7 +40,7 @@ async fn main() -> ExitCode {
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let refresher = Arc::clone(&refresher);
         async move {
-            let summary = refresher.run(&Wanted::by(&event.payload)).await?;
+            let summary = refresher.run(&event.payload).await?;
             Ok::<_, Error>(summary)
         }
     });

@@ -3,16 +3,22 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use alb_mtls_trust::{Content, Deadline, Loader, S3Object, Source, Sources};
-use alb_mtls_verifier::{ListStanding, RevocationList, RevocationLists, Timestamp, parse_revocation_lists};
+use alb_mtls_trust::{
+    Content, Deadline, Loader, S3Object, Source, Sources, crl_state_object, write_crl_state,
+};
+use alb_mtls_verifier::{
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationLists, Timestamp,
+    parse_revocation_lists,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::authorities::{self, Authorities};
-use crate::bucket::{Bucket, Published, Written};
-use crate::event::Wanted;
+use crate::bucket::{Bucket, Published, State, Written};
+use crate::event::{self, InvalidEvent, Wanted};
 use crate::failure::Failure;
 use crate::fetch::Fetcher;
 use crate::location::{HttpLocation, Location, Transport};
@@ -38,6 +44,8 @@ pub(crate) struct Summary {
 /// Why an invocation failed, so that Lambda tries it again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
+    #[error("the event: {0}")]
+    Event(#[from] InvalidEvent),
     #[error("the certificates that CRLs are verified with: {0}")]
     Authorities(Failure),
     #[error("trust anchors for `https` servers: {0}")]
@@ -60,7 +68,9 @@ impl Refresher {
     }
 
     /// Refreshes the wanted CRLs, one after the other: each may be large.
-    pub(crate) async fn run(&self, wanted: &Wanted) -> Result<Summary, RunError> {
+    pub(crate) async fn run(&self, event: &Value) -> Result<Summary, RunError> {
+        let wanted = Wanted::by(event);
+        let rebinds = event::rebinds(event)?;
         let authorities = Authorities::load(
             &self.loader,
             &self.settings.anchors,
@@ -69,8 +79,11 @@ impl Refresher {
         )
         .await
         .map_err(RunError::Authorities)?;
-        let locations: Vec<Location> = self
-            .locations(&authorities)
+        let known = self.locations(&authorities);
+        if let Some(unknown) = rebinds.iter().find(|location| !known.contains(location)) {
+            return Err(InvalidEvent::UnknownSource(unknown.to_string()).into());
+        }
+        let locations: Vec<Location> = known
             .into_iter()
             .filter(|location| wanted.includes(location))
             .collect();
@@ -79,6 +92,7 @@ impl Refresher {
             refresher: self,
             authorities: &authorities,
             tls: tls.as_ref(),
+            rebinds: &rebinds,
         };
 
         let mut summary = Summary::default();
@@ -175,6 +189,29 @@ struct Context<'a> {
     refresher: &'a Refresher,
     authorities: &'a Authorities,
     tls: Option<&'a Arc<ClientConfig>>,
+    /// Where an operator lifts the binding.
+    rebinds: &'a [Location],
+}
+
+/// Place of a CRL, with everything that is known of what was published there.
+struct Place {
+    object: S3Object,
+    published: Published,
+    state_object: Option<S3Object>,
+    state: Option<State>,
+}
+
+impl Place {
+    /// The history that the next CRL is compared with. A record that is not there yet begins with what is published, so
+    /// that to delete it is not to forget.
+    fn history(&self) -> CrlHistory {
+        let mut history = self.published.lists().map(RevocationLists::history).unwrap_or_default();
+        if let Some(state) = &self.state {
+            history.expect_none();
+            history.merge(&state.history);
+        }
+        history
+    }
 }
 
 impl Context<'_> {
@@ -182,20 +219,18 @@ impl Context<'_> {
         let start = Instant::now();
         let now = Timestamp::now();
         let object = self.refresher.settings.destination.object_for(location);
-        let (outcome, lists) = match self.published(&object).await {
-            Err(failure) => (Err(failure), Vec::new()),
-            Ok(published) => match self.replace(location, &object, &published, now).await {
-                Ok((outcome, lists)) => (Ok(outcome), lists),
-                Err(failure) => {
-                    let lists = published.lists().map(records_of).unwrap_or_default();
-                    (Err(failure), lists)
-                }
-            },
+        let (mut lists, destination) = (Vec::new(), object.to_string());
+        let outcome = match self.place(object).await {
+            Err(failure) => Err(failure),
+            Ok(place) => {
+                lists = place.published.lists().map(records_of).unwrap_or_default();
+                self.replace(location, &place, &mut lists, now).await
+            }
         };
         let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         Record::new(
             location.to_string(),
-            object.to_string(),
+            destination,
             outcome,
             lists,
             now,
@@ -203,32 +238,102 @@ impl Context<'_> {
         )
     }
 
+    async fn place(&self, object: S3Object) -> Result<Place, Failure> {
+        let Refresher { loader, bucket, .. } = self.refresher;
+        let state_object = crl_state_object(&object);
+        let state = match &state_object {
+            None => None,
+            Some(state) => bucket.read_state(loader, state, self.refresher.deadline()).await?,
+        };
+        Ok(Place {
+            published: self.published(&object).await?,
+            object,
+            state_object,
+            state,
+        })
+    }
+
+    /// Publishes what the location delivers now, unless it must not be used. `current` becomes what is published.
     async fn replace(
         &self,
         location: &Location,
-        object: &S3Object,
-        published: &Published,
+        place: &Place,
+        current: &mut Vec<ListRecord>,
         now: Timestamp,
-    ) -> Result<(Outcome, Vec<ListRecord>), Failure> {
+    ) -> Result<Outcome, Failure> {
+        let mut history = place.history();
+        if self.rebinds.contains(location) {
+            history.expect_none();
+        }
         let content = self.fetch(location).await?;
         let lists = self.read(content, now)?;
-        let found = records_of(&lists);
-        if let Some(before) = published.lists() {
-            if let Some(roll_back) = lists.roll_back_from(before) {
-                return Err(Failure::Refused(roll_back.to_string()));
+        let lists = self.succeed(&lists, location, place, history)?;
+        let Place {
+            object, published, ..
+        } = place;
+        let outcome = match published.lists() {
+            Some(before) if are_the_same(&lists, before) => Outcome::Unchanged,
+            _ => {
+                let all: Vec<Arc<RevocationList>> =
+                    lists.iter().map(|(list, _)| Arc::clone(list)).collect();
+                overtaken_is_failure(object, self.refresher.bucket.write(object, &all, published).await?)?;
+                *current = records_of(&lists);
+                Outcome::Published
             }
-            if are_the_same(&lists, before) {
-                return Ok((Outcome::Unchanged, found));
-            }
+        };
+        // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
+        // between, the next one takes the CRL's version from what is published.
+        if let Some(state_object) = &place.state_object {
+            let content = write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
+            let written = self
+                .refresher
+                .bucket
+                .write_state(state_object, content, place.state.as_ref())
+                .await?;
+            overtaken_is_failure(state_object, written)?;
         }
-        let all: Vec<Arc<RevocationList>> = lists.iter().map(|(list, _)| Arc::clone(list)).collect();
-        match self.refresher.bucket.write(object, &all, published).await? {
-            Written::Yes => Ok((Outcome::Published, found)),
-            Written::Overtaken => {
-                let message = format!("`{object}` was written by somebody else meanwhile");
-                Err(Failure::Unreachable(message))
-            }
+        Ok(outcome)
+    }
+
+    /// Compares new lists with all that were published before, and with what the location is bound to.
+    fn succeed(
+        &self,
+        lists: &RevocationLists,
+        location: &Location,
+        place: &Place,
+        history: CrlHistory,
+    ) -> Result<RevocationLists, Failure> {
+        let Authorities {
+            anchors,
+            intermediates,
+            ..
+        } = self.authorities;
+        let expected: Vec<String> = history
+            .iter()
+            .filter(|seen| seen.is_expected)
+            .map(|seen| seen.series.to_string())
+            .collect();
+        let all = lists.iter().map(|(list, _)| Arc::clone(list));
+        let lists =
+            RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
+        let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
+        if let Some(list) = lists.first_unexpected() {
+            return Err(Failure::Refused(format!(
+                "{list}: this source is bound to {}; {remedy}",
+                expected.join(" and ")
+            )));
         }
+        let departures = Departures {
+            anchors,
+            intermediates,
+            ended_before: None,
+        };
+        lists
+            .succeed(place.published.lists(), &departures)
+            .map_err(|error| match error {
+                CrlHistoryError::Missing { .. } => Failure::Refused(format!("{error}; {remedy}")),
+                error => Failure::Refused(error.to_string()),
+            })
     }
 
     async fn published(&self, object: &S3Object) -> Result<Published, Failure> {
@@ -302,6 +407,16 @@ impl Context<'_> {
             }
         }
         Ok(lists)
+    }
+}
+
+fn overtaken_is_failure(object: &S3Object, written: Written) -> Result<(), Failure> {
+    match written {
+        Written::Yes => Ok(()),
+        Written::Overtaken => {
+            let message = format!("`{object}` was written by somebody else meanwhile");
+            Err(Failure::Unreachable(message))
+        }
     }
 }
 

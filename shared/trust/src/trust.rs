@@ -202,6 +202,7 @@ impl Trust {
             &self.loader,
             &self.sources(),
             self.settings.missing_lists(),
+            self.settings.crl_state(),
             material,
             deadline,
         )

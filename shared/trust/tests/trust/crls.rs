@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_trust::{RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable};
+use alb_mtls_trust::{CrlState, RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable};
 use alb_mtls_verifier::{RevocationMode, RevocationPolicy, Timestamp};
 use pki::{CertificateBuilder, Credential, CrlBuilder};
 
@@ -36,6 +36,7 @@ impl Fixture {
                     mode,
                     ..RevocationPolicy::default()
                 },
+                state: CrlState::Read,
             }),
             ..settings(&source(&self.path("anchors.pem")))
         }
