@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_trust::{
-    AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, SourceProblem, read_crl_state,
+    AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, SourceProblem,
+    read_crl_state,
 };
 use alb_mtls_verifier::{CrlHistory, ListStanding, RevocationList, RevocationLists, parse_revocation_lists};
 use aws_sdk_s3::config::Builder;

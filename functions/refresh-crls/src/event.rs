@@ -40,7 +40,8 @@ pub(crate) fn rebinds(event: &Value) -> Result<Vec<Location>, InvalidEvent> {
     let wanted = wanted.as_array().ok_or(InvalidEvent::Rebind)?;
     let locations = wanted.iter().map(|text| {
         let text = text.as_str().ok_or(InvalidEvent::Rebind)?;
-        text.parse().map_err(|_| InvalidEvent::UnknownSource(text.to_owned()))
+        text.parse()
+            .map_err(|_| InvalidEvent::UnknownSource(text.to_owned()))
     });
     locations.collect()
 }
@@ -135,11 +136,18 @@ mod tests {
         for other in [message, bridged, json!({}), json!(null)] {
             assert_eq!(rebinds(&other), Ok(Vec::new()), "{other}");
         }
-        for wrong in [json!({"rebind": url}), json!({"rebind": [7]}), json!({"rebind": null})] {
+        for wrong in [
+            json!({"rebind": url}),
+            json!({"rebind": [7]}),
+            json!({"rebind": null}),
+        ] {
             assert_eq!(rebinds(&wrong), Err(InvalidEvent::Rebind), "{wrong}");
         }
         let unknown = json!({"rebind": ["root.crl"]});
-        assert_eq!(rebinds(&unknown), Err(InvalidEvent::UnknownSource("root.crl".into())));
+        assert_eq!(
+            rebinds(&unknown),
+            Err(InvalidEvent::UnknownSource("root.crl".into()))
+        );
     }
 
     #[test]

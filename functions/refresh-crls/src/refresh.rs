@@ -205,7 +205,11 @@ impl Place {
     /// The history that the next CRL is compared with. A record that is not there yet begins with what is published, so
     /// that to delete it is not to forget.
     fn history(&self) -> CrlHistory {
-        let mut history = self.published.lists().map(RevocationLists::history).unwrap_or_default();
+        let mut history = self
+            .published
+            .lists()
+            .map(RevocationLists::history)
+            .unwrap_or_default();
         if let Some(state) = &self.state {
             history.expect_none();
             history.merge(&state.history);
@@ -243,7 +247,11 @@ impl Context<'_> {
         let state_object = crl_state_object(&object);
         let state = match &state_object {
             None => None,
-            Some(state) => bucket.read_state(loader, state, self.refresher.deadline()).await?,
+            Some(state) => {
+                bucket
+                    .read_state(loader, state, self.refresher.deadline())
+                    .await?
+            }
         };
         Ok(Place {
             published: self.published(&object).await?,
@@ -274,9 +282,11 @@ impl Context<'_> {
         let outcome = match published.lists() {
             Some(before) if are_the_same(&lists, before) => Outcome::Unchanged,
             _ => {
-                let all: Vec<Arc<RevocationList>> =
-                    lists.iter().map(|(list, _)| Arc::clone(list)).collect();
-                overtaken_is_failure(object, self.refresher.bucket.write(object, &all, published).await?)?;
+                let all: Vec<Arc<RevocationList>> = lists.iter().map(|(list, _)| Arc::clone(list)).collect();
+                overtaken_is_failure(
+                    object,
+                    self.refresher.bucket.write(object, &all, published).await?,
+                )?;
                 *current = records_of(&lists);
                 Outcome::Published
             }
@@ -284,7 +294,8 @@ impl Context<'_> {
         // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
         // between, the next one takes the CRL's version from what is published.
         if let Some(state_object) = &place.state_object {
-            let content = write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
+            let content =
+                write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
             let written = self
                 .refresher
                 .bucket
@@ -314,8 +325,7 @@ impl Context<'_> {
             .map(|seen| seen.series.to_string())
             .collect();
         let all = lists.iter().map(|(list, _)| Arc::clone(list));
-        let lists =
-            RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
+        let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
         let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
         if let Some(list) = lists.first_unexpected() {
             return Err(Failure::Refused(format!(

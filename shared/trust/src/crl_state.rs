@@ -78,7 +78,10 @@ pub fn write_crl_state(history: &CrlHistory) -> Result<String, InvalidCrlState> 
             scope: STANDARD.encode(seen.series.scope()),
         })
         .collect();
-    let document = Document { format: FORMAT, lists };
+    let document = Document {
+        format: FORMAT,
+        lists,
+    };
     serde_json::to_string_pretty(&document).map_err(|error| InvalidCrlState(error.to_string()))
 }
 
@@ -121,6 +124,11 @@ impl Entry {
             number,
             this_update: time(&self.this_update)?,
         };
-        Some(SeenCrl::new(series, version, time(&self.next_update)?, self.expected))
+        Some(SeenCrl::new(
+            series,
+            version,
+            time(&self.next_update)?,
+            self.expected,
+        ))
     }
 }

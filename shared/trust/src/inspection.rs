@@ -88,7 +88,15 @@ pub async fn inspect(
         material,
         mut problems,
         ..
-    } = Material::look_up(loader, &sources, Missing::Refused, CrlState::Ignore, &Material::default(), deadline).await;
+    } = Material::look_up(
+        loader,
+        &sources,
+        Missing::Refused,
+        CrlState::Ignore,
+        &Material::default(),
+        deadline,
+    )
+    .await;
     let Authorities {
         anchors,
         intermediates,

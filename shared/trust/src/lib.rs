@@ -69,9 +69,9 @@
 #![warn(missing_docs)]
 
 mod authorization;
-mod crl_state;
 #[cfg(feature = "aws")]
 mod aws;
+mod crl_state;
 mod document;
 mod error;
 mod events;

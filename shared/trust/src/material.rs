@@ -257,7 +257,10 @@ impl Material {
     /// Everything that the records beside CRLs know.
     fn crl_history(&self) -> CrlHistory {
         let mut all = CrlHistory::default();
-        for items in self.of_role(Role::RevocationLists).flat_map(SourceMaterial::items) {
+        for items in self
+            .of_role(Role::RevocationLists)
+            .flat_map(SourceMaterial::items)
+        {
             if let Items::CrlState(history) = items {
                 all.merge(history);
             }

@@ -4,6 +4,7 @@
 
 mod outages;
 mod refusals;
+mod replaced;
 mod rotation;
 mod sources;
 

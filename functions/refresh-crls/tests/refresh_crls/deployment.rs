@@ -110,6 +110,14 @@ impl Function {
         self.record().await
     }
 
+    /// Invokes the function so that it lifts the binding of this source.
+    pub(crate) async fn rebind(&mut self, source: &str) -> Value {
+        let event = serde_json::json!({"rebind": [source]}).to_string();
+        let outcome = self.environment.invoke(event).await;
+        assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
+        self.record().await
+    }
+
     /// The summary of an invocation.
     pub(crate) async fn summary(&self, event: &Value) -> Value {
         match self.environment.invoke(event.to_string()).await {

@@ -123,7 +123,8 @@ impl Inquiry<'_, '_> {
             if !list.scope().covers(self.certificate) {
                 why_not.scope = why_not.scope.or(Some(list));
             } else {
-                let rank = |list: &RevocationList, currency| (list.this_update(), currency == Currency::Current);
+                let rank =
+                    |list: &RevocationList, currency| (list.this_update(), currency == Currency::Current);
                 if newest.is_none_or(|(other, of_other)| rank(list, currency) > rank(other, of_other)) {
                     newest = Some((list, currency));
                 }

@@ -1,7 +1,7 @@
 //! CRLs that were in use before, which later ones are compared with.
 //!
-//! A list can be compared with its predecessor only while the predecessor is there, and whoever can replace a list can
-//! also take it away first. Therefore the newest version of each series is kept apart from the lists themselves.
+//! A list can be compared with its predecessor only while the predecessor is there, and an attacker who can replace a
+//! list can also take it away first. Therefore the newest version of each series is kept apart from the lists themselves.
 
 use std::fmt;
 

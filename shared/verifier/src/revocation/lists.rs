@@ -166,24 +166,31 @@ impl RevocationLists {
         let expected = || self.history.iter().filter(|seen| seen.is_expected);
         expected().next()?;
         let is_expected = |signed: &SignedList| {
-            signed.signer().is_some_and(|signer| {
-                expected().any(|seen| seen.series.contains(signed.list(), signer))
-            })
+            signed
+                .signer()
+                .is_some_and(|signer| expected().any(|seen| seen.series.contains(signed.list(), signer)))
         };
         let mut all = self.all.iter();
         all.find(|signed| !is_expected(signed))
             .map(|signed| signed.list())
     }
 
-    fn newest(
-        &self,
-        is_wanted: impl Fn(&RevocationList, &KnownKey) -> bool,
-    ) -> Option<&Arc<RevocationList>> {
+    fn newest(&self, is_wanted: impl Fn(&RevocationList, &KnownKey) -> bool) -> Option<&Arc<RevocationList>> {
         self.all
             .iter()
-            .filter(|signed| signed.signer().is_some_and(|signer| is_wanted(signed.list(), signer)))
+            .filter(|signed| {
+                signed
+                    .signer()
+                    .is_some_and(|signer| is_wanted(signed.list(), signer))
+            })
             .map(|signed| signed.list())
-            .reduce(|newest, list| if newest.version().is_older_than(list.version()) { list } else { newest })
+            .reduce(|newest, list| {
+                if newest.version().is_older_than(list.version()) {
+                    list
+                } else {
+                    newest
+                }
+            })
     }
 
     /// Lists that were in use before these.
