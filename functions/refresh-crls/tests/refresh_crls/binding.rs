@@ -44,15 +44,15 @@ impl Source {
     fn numbers(&self) -> Vec<String> {
         let state = self.state();
         let lists = state["lists"].as_array().unwrap().iter();
-        lists
+        let mut numbers: Vec<String> = lists
             .map(|list| {
-                format!(
-                    "{}{}",
-                    list["number"].as_str().unwrap(),
-                    if list["expected"] == true { "" } else { " past" }
-                )
+                let number = list["number"].as_str().unwrap();
+                let past = if list["expected"] == true { "" } else { " past" };
+                format!("{number}{past}")
             })
-            .collect()
+            .collect();
+        numbers.sort();
+        numbers
     }
 
     fn delete(&self, key: &str) {
@@ -143,7 +143,7 @@ async fn rebind_lifts_a_binding_once_and_keeps_the_numbers() {
     source.serve(&root);
     assert_eq!(verdict(&function.rebind(&source.url).await), "published");
     assert_eq!(source.deployment.object(&source.key).unwrap(), root.der());
-    assert_eq!(source.numbers(), ["0x5 past", "0x1"]);
+    assert_eq!(source.numbers(), ["0x1", "0x5 past"]);
 
     for number in [4, 5, 6] {
         source.serve(&source.deployment.issuing_crl(number));
@@ -154,7 +154,7 @@ async fn rebind_lifts_a_binding_once_and_keeps_the_numbers() {
     assert_eq!(source.deployment.object(&source.key).unwrap(), root.der());
     source.serve(&source.deployment.issuing_crl(6));
     assert_eq!(verdict(&function.rebind(&source.url).await), "published");
-    assert_eq!(source.numbers(), ["0x6", "0x1 past"]);
+    assert_eq!(source.numbers(), ["0x1 past", "0x6"]);
 
     let unknown = function
         .environment
@@ -285,4 +285,19 @@ async fn of_one_number_only_the_list_that_revokes_more_is_published() {
         source.serve(&made(serials));
         assert_eq!(function.refresh().await["outcome"], expected, "{serials:?}");
     }
+}
+
+#[tokio::test]
+async fn only_without_crl_and_record_a_source_begins_again() {
+    let source = Source::new().await;
+    let mut function = source.deployment.function(&[&source.url], &[]).await;
+    source.serve(&source.deployment.issuing_crl(5));
+    assert_eq!(verdict(&function.refresh().await), "published");
+    source.serve(&source.deployment.issuing_crl(4));
+    for key in [&source.key, &source.state] {
+        assert_eq!(function.refresh().await["outcome"], "refused");
+        source.delete(key);
+    }
+    assert_eq!(verdict(&function.refresh().await), "published");
+    assert_eq!(source.numbers(), ["0x4"]);
 }
