@@ -50,7 +50,7 @@ impl Published {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) history: CrlHistory,
-    content: String,
+    pub(crate) content: String,
     etag: Option<String>,
 }
 
@@ -69,7 +69,8 @@ enum Condition {
     Unchanged(Option<String>),
 }
 
-/// A write takes as long as the CRL is large; the SDK's usual limit is for look-ups.
+/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the SDK's usual limit is
+/// for lookups.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Bucket {
@@ -207,9 +208,7 @@ impl Bucket {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.set_if_match(etag),
         };
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(WRITE_TIMEOUT)
-            .build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(WRITE_TIMEOUT).build();
         let sent = request
             .customize()
             .config_override(Builder::new().timeout_config(timeouts))

@@ -1,7 +1,7 @@
 //! One refresh: for each CRL fetch, verify, compare with what is published, publish.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use alb_mtls_trust::{
     Content, Deadline, Loader, S3Object, Source, Sources, crl_state_object, write_crl_state,
@@ -14,7 +14,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
 use crate::authorities::{self, Authorities};
 use crate::bucket::{Bucket, Published, State, Written};
@@ -58,6 +58,18 @@ pub(crate) enum RunError {
     },
 }
 
+impl RunError {
+    /// Name in Lambda's answer, by which an operator or a state machine tells failures apart.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "InvalidEvent",
+            Self::Authorities(_) => "AuthoritiesUnavailable",
+            Self::Tls(_) => "TlsAnchorsUnavailable",
+            Self::Unreachable { .. } => "CrlsUnreachable",
+        }
+    }
+}
+
 impl Refresher {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
@@ -68,7 +80,10 @@ impl Refresher {
     }
 
     /// Refreshes the wanted CRLs, one after the other: each may be large.
-    pub(crate) async fn run(&self, event: &Value) -> Result<Summary, RunError> {
+    ///
+    /// After `available` the remaining ones are recorded as unreachable, so that each has a record and a metric.
+    pub(crate) async fn run(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
+        let end = Instant::now() + available;
         let wanted = Wanted::by(event);
         let rebinds = event::rebinds(event)?;
         let authorities = Authorities::load(
@@ -97,8 +112,18 @@ impl Refresher {
 
         let mut summary = Summary::default();
         let mut unreachable = Vec::new();
-        for location in &locations {
-            let record = context.refresh(location).await;
+        let longest = self
+            .settings
+            .timeout
+            .saturating_mul(u32::try_from(locations.len()).unwrap_or(u32::MAX));
+        let first = if longest > available {
+            place_to_begin(locations.len(), Timestamp::now())
+        } else {
+            0
+        };
+        let (before, after) = locations.split_at(first);
+        for location in after.iter().chain(before) {
+            let record = context.refresh_until(end, location).await;
             record.print();
             match record.outcome {
                 Outcome::Published => summary.published += 1,
@@ -219,6 +244,25 @@ impl Place {
 }
 
 impl Context<'_> {
+    async fn refresh_until(&self, end: Instant, location: &Location) -> Record {
+        let started = Instant::now();
+        if started < end
+            && let Ok(record) = timeout_at(end.into(), self.refresh(location)).await
+        {
+            return record;
+        }
+        let problem = "the time of the invocation ran out: give the function a longer timeout or fewer CRLs";
+        let object = self.refresher.settings.destination.object_for(location);
+        Record::new(
+            location.to_string(),
+            object.to_string(),
+            Err(Failure::Unreachable(problem.to_owned())),
+            Vec::new(),
+            Timestamp::now(),
+            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        )
+    }
+
     async fn refresh(&self, location: &Location) -> Record {
         let start = Instant::now();
         let now = Timestamp::now();
@@ -275,6 +319,7 @@ impl Context<'_> {
         }
         let content = self.fetch(location).await?;
         let lists = self.read(content, now)?;
+        refuse_ended(&lists, place.published.lists(), now)?;
         let lists = self.succeed(&lists, location, place, history)?;
         let Place {
             object, published, ..
@@ -283,12 +328,19 @@ impl Context<'_> {
             Some(before) if are_the_same(&lists, before) => Outcome::Unchanged,
             _ => {
                 let all: Vec<Arc<RevocationList>> = lists.iter().map(|(list, _)| Arc::clone(list)).collect();
-                overtaken_is_failure(
-                    object,
-                    self.refresher.bucket.write(object, &all, published).await?,
-                )?;
+                let written = self.refresher.bucket.write(object, &all, published).await?;
+                let outcome = if written == Written::Yes {
+                    Outcome::Published
+                } else {
+                    // Two runs at once may have found the same.
+                    let theirs = self.published(object).await?;
+                    let is_ours = theirs.lists().is_some_and(|theirs| are_the_same(&lists, theirs));
+                    is_ours
+                        .then_some(Outcome::Unchanged)
+                        .ok_or_else(|| overtaken(object))?
+                };
                 *current = records_of(&lists);
-                Outcome::Published
+                outcome
             }
         };
         // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
@@ -296,12 +348,18 @@ impl Context<'_> {
         if let Some(state_object) = &place.state_object {
             let content =
                 write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
-            let written = self
-                .refresher
-                .bucket
-                .write_state(state_object, content, place.state.as_ref())
+            let bucket = &self.refresher.bucket;
+            let written = bucket
+                .write_state(state_object, content.clone(), place.state.as_ref())
                 .await?;
-            overtaken_is_failure(state_object, written)?;
+            if written == Written::Overtaken {
+                let theirs = bucket
+                    .read_state(&self.refresher.loader, state_object, self.refresher.deadline())
+                    .await?;
+                if theirs.is_none_or(|theirs| theirs.content != content) {
+                    return Err(overtaken(state_object));
+                }
+            }
         }
         Ok(outcome)
     }
@@ -420,14 +478,38 @@ impl Context<'_> {
     }
 }
 
-fn overtaken_is_failure(object: &S3Object, written: Written) -> Result<(), Failure> {
-    match written {
-        Written::Yes => Ok(()),
-        Written::Overtaken => {
-            let message = format!("`{object}` was written by somebody else meanwhile");
-            Err(Failure::Unreachable(message))
-        }
+/// An ended list does not take the place of a current one: under `strict` it would shut every client out.
+fn refuse_ended(
+    lists: &RevocationLists,
+    published: Option<&RevocationLists>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let ended = |lists: &RevocationLists| {
+        let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
+        all.find(|list| list.next_update() < now)
+    };
+    match (ended(lists), published) {
+        (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(
+            "{list}: it has ended, and what is published has not, it is {now}"
+        ))),
+        _ => Ok(()),
     }
+}
+
+fn overtaken(object: &S3Object) -> Failure {
+    Failure::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
+}
+
+/// A different place at each time, for a function that does not get to the end of its CRLs.
+fn place_to_begin(count: usize, now: Timestamp) -> usize {
+    // Multiplied by the golden ratio: a schedule's period may well be a multiple of the count.
+    let mixed = now
+        .unix_seconds()
+        .unsigned_abs()
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        >> 32;
+    let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+    usize::try_from(mixed % count).unwrap_or(0)
 }
 
 fn are_the_same(left: &RevocationLists, right: &RevocationLists) -> bool {

@@ -154,7 +154,7 @@ pub enum SourceProblem {
         /// Object of the record.
         object: String,
         /// The failure.
-        problem: Box<SourceProblem>,
+        problem: Box<Self>,
     },
     /// A certificate that cannot be a trust anchor or an intermediate.
     #[error("entry {entry}: {problem}")]

@@ -62,6 +62,17 @@ impl Deployment {
 
     /// The function with these sources, allowed to fetch from this machine.
     pub(crate) async fn function(&self, sources: &[&str], more: &[(&str, &str)]) -> Function {
+        self.function_within(Duration::from_secs(120), sources, more)
+            .await
+    }
+
+    /// The function with an invocation's time of this length.
+    pub(crate) async fn function_within(
+        &self,
+        time: Duration,
+        sources: &[&str],
+        more: &[(&str, &str)],
+    ) -> Function {
         let (sources, anchors, intermediates) =
             (sources.join(" "), self.file("root.pem"), self.file("issuing.pem"));
         let base = [
@@ -74,7 +85,7 @@ impl Deployment {
         let (sender, lines) = unbounded_channel();
         let mut command = FunctionCommand::new(env!("CARGO_BIN_EXE_refresh-crls"))
             .output(FunctionOutput::Lines(sender))
-            .timeout(Duration::from_secs(120));
+            .timeout(time);
         for (name, value) in base.iter().chain(more) {
             command = command.variable(*name, *value);
         }
