@@ -77,9 +77,10 @@ data "aws_iam_policy_document" "gate" {
   dynamic "statement" {
     for_each = length(var.crls) == 0 ? [] : [true]
     content {
+      # Each CRL, and the record that refresh-crls keeps beside it.
       sid       = "ReadCrls"
       actions   = ["s3:GetObject"]
-      resources = [for crl in var.crls : "${local.arn_prefix}:s3:::${trimprefix(crl, "s3://")}"]
+      resources = flatten([for crl in var.crls : [for end in ["", ".state.json"] : "${local.arn_prefix}:s3:::${trimprefix(crl, "s3://")}${end}"]])
     }
   }
 

@@ -3,8 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_trust::{AwsClients, Content, Deadline, Loader, S3Object, Source, SourceProblem};
-use alb_mtls_verifier::{ListStanding, RevocationList, RevocationLists, parse_revocation_lists};
+use alb_mtls_trust::{
+    AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, SourceProblem,
+    read_crl_state,
+};
+use alb_mtls_verifier::{CrlHistory, ListStanding, RevocationList, RevocationLists, parse_revocation_lists};
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
@@ -43,6 +46,14 @@ impl Published {
     }
 }
 
+/// Record of the CRLs that were published at a place.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) history: CrlHistory,
+    pub(crate) content: String,
+    etag: Option<String>,
+}
+
 /// Whether a CRL was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
@@ -51,7 +62,15 @@ pub(crate) enum Written {
     Overtaken,
 }
 
-/// A write takes as long as the CRL is large; the SDK's usual limit is for look-ups.
+/// What a write requires of the object, so that nothing is overwritten unseen.
+enum Condition {
+    Absent,
+    /// The object still has this entity tag.
+    Unchanged(Option<String>),
+}
+
+/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the SDK's usual limit is
+/// for lookups.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Bucket {
@@ -92,6 +111,59 @@ impl Bucket {
         }
     }
 
+    /// Reads the record of a place; `None` where there is none yet.
+    ///
+    /// # Errors
+    /// A record that is there and cannot be read or understood: without it, an old CRL would pass for a new one.
+    pub(crate) async fn read_state(
+        &self,
+        loader: &Loader,
+        object: &S3Object,
+        deadline: Deadline,
+    ) -> Result<Option<State>, Failure> {
+        let source = Source::Object(object.clone());
+        let documents = match loader.fetch(&source, &[], MAX_CRL_STATE_BYTES, deadline).await {
+            Ok(documents) => documents,
+            Err(error) if matches!(error.problem, SourceProblem::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let damaged = |problem: String| {
+            Failure::Refused(format!(
+                "`{object}` {problem}: put its former version back; if there is none, delete it, and what is published \
+                 counts"
+            ))
+        };
+        let document = documents.into_iter().next();
+        let Some((Content::New(content), revision)) =
+            document.map(|document| (document.content, document.revision))
+        else {
+            return Err(damaged("has no content".to_owned()));
+        };
+        let history = read_crl_state(&content).map_err(|error| damaged(error.to_string()))?;
+        let content = String::from_utf8(content).map_err(|_| damaged("is not text".to_owned()))?;
+        Ok(Some(State {
+            history,
+            content,
+            etag: revision.etag,
+        }))
+    }
+
+    /// Writes the record of a place, unless it says the same already.
+    pub(crate) async fn write_state(
+        &self,
+        object: &S3Object,
+        content: String,
+        before: Option<&State>,
+    ) -> Result<Written, Failure> {
+        let condition = match before {
+            Some(before) if before.content == content => return Ok(Written::Yes),
+            Some(before) => Condition::Unchanged(before.etag.clone()),
+            None => Condition::Absent,
+        };
+        self.put(object, "application/json", content.into_bytes(), condition)
+            .await
+    }
+
     /// Publishes the lists: one as it is, several as PEM.
     pub(crate) async fn write(
         &self,
@@ -103,6 +175,22 @@ impl Bucket {
             [list] => ("application/pkix-crl", list.der().to_vec()),
             lists => ("application/x-pem-file", pem_of(lists).into_bytes()),
         };
+        let condition = match published {
+            Published::Nothing => Condition::Absent,
+            Published::Unusable { etag } | Published::Lists { etag, .. } => {
+                Condition::Unchanged(etag.clone())
+            }
+        };
+        self.put(object, content_type, content, condition).await
+    }
+
+    async fn put(
+        &self,
+        object: &S3Object,
+        content_type: &str,
+        content: Vec<u8>,
+        condition: Condition,
+    ) -> Result<Written, Failure> {
         let client = self
             .aws
             .get_or_init(AwsClients::from_environment)
@@ -116,15 +204,11 @@ impl Bucket {
             .set_expected_bucket_owner(object.owner.clone())
             .content_type(content_type)
             .body(ByteStream::from(content));
-        let request = match published {
-            Published::Nothing => request.if_none_match("*"),
-            Published::Unusable { etag } | Published::Lists { etag, .. } => {
-                request.set_if_match(etag.clone())
-            }
+        let request = match condition {
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Unchanged(etag) => request.set_if_match(etag),
         };
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(WRITE_TIMEOUT)
-            .build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(WRITE_TIMEOUT).build();
         let sent = request
             .customize()
             .config_override(Builder::new().timeout_config(timeouts))

@@ -21,6 +21,31 @@ pub(crate) struct Changed {
     key: String,
 }
 
+/// The event asks for something that cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidEvent {
+    #[error("`rebind` is not a list of URLs of CRLs")]
+    Rebind,
+    #[error("`rebind` names `{0}`, which is not among the CRLs of this function")]
+    UnknownSource(String),
+}
+
+/// Reads for which CRLs an operator lifts the binding: `{"rebind": ["http://crl.example.com/root.crl"]}`.
+///
+/// Only the event itself can ask for that. A message or notification within it comes from another party.
+pub(crate) fn rebinds(event: &Value) -> Result<Vec<Location>, InvalidEvent> {
+    let Some(wanted) = event.get("rebind") else {
+        return Ok(Vec::new());
+    };
+    let wanted = wanted.as_array().ok_or(InvalidEvent::Rebind)?;
+    let locations = wanted.iter().map(|text| {
+        let text = text.as_str().ok_or(InvalidEvent::Rebind)?;
+        text.parse()
+            .map_err(|_| InvalidEvent::UnknownSource(text.to_owned()))
+    });
+    locations.collect()
+}
+
 impl Wanted {
     /// Reads an event. Only a notification of S3, also within a message of SNS, asks for less than everything, so that what
     /// this function publishes itself never starts it again.
@@ -98,6 +123,31 @@ mod tests {
         ] {
             assert_eq!(Wanted::by(&event), Wanted::All, "{event}");
         }
+    }
+
+    #[test]
+    fn rebind_in_the_event_itself_alone_lifts_a_binding() {
+        let url = "http://crl.example.com/root.crl";
+        let event = json!({"rebind": [url]});
+        assert_eq!(rebinds(&event), Ok(vec![url.parse().unwrap()]));
+        assert_eq!(Wanted::by(&event), Wanted::All);
+        let message = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": event.to_string()}}]});
+        let bridged = json!({"source": "pki", "detail": event});
+        for other in [message, bridged, json!({}), json!(null)] {
+            assert_eq!(rebinds(&other), Ok(Vec::new()), "{other}");
+        }
+        for wrong in [
+            json!({"rebind": url}),
+            json!({"rebind": [7]}),
+            json!({"rebind": null}),
+        ] {
+            assert_eq!(rebinds(&wrong), Err(InvalidEvent::Rebind), "{wrong}");
+        }
+        let unknown = json!({"rebind": ["root.crl"]});
+        assert_eq!(
+            rebinds(&unknown),
+            Err(InvalidEvent::UnknownSource("root.crl".into()))
+        );
     }
 
     #[test]

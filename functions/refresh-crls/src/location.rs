@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use alb_mtls_trust::{S3Object, Source};
+use alb_mtls_trust::{CRL_STATE_SUFFIX, S3Object, Source};
 use http::Uri;
 use http::uri::Scheme;
 
@@ -72,7 +72,12 @@ impl FromStr for Location {
         } else {
             parse_http(text)
         };
-        parsed.map_err(|reason| InvalidLocation { reason })
+        match parsed {
+            Ok(location) if location.name().ends_with(CRL_STATE_SUFFIX) => Err(InvalidLocation {
+                reason: "ends like the record of a CRL, `.state.json`",
+            }),
+            parsed => parsed.map_err(|reason| InvalidLocation { reason }),
+        }
     }
 }
 
@@ -172,6 +177,8 @@ mod tests {
             "s3://",
             "file:/tmp/root.crl",
             "http://crl.example.com:99999/x",
+            "http://crl.example.com/root.crl.state.json",
+            "s3://pki/root.crl.state.json",
         ] {
             assert!(text.parse::<Location>().is_err(), "{text}");
         }

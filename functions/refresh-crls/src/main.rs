@@ -13,12 +13,12 @@ mod settings;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use alb_mtls_settings::help_if_asked;
-use lambda_runtime::{Error, LambdaEvent, service_fn};
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::event::Wanted;
 use crate::refresh::Refresher;
 use crate::settings::Settings;
 
@@ -41,8 +41,12 @@ async fn main() -> ExitCode {
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let refresher = Arc::clone(&refresher);
         async move {
-            let summary = refresher.run(&Wanted::by(&event.payload)).await?;
-            Ok::<_, Error>(summary)
+            let available = time_available(event.context.deadline());
+            let outcome = refresher.run(&event.payload, available).await;
+            outcome.map_err(|error| Diagnostic {
+                error_type: error.kind().to_owned(),
+                error_message: error.to_string(),
+            })
         }
     });
     match lambda_runtime::run(handler).await {
@@ -52,4 +56,12 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Time that is kept back for the last records and the answer.
+const RESERVE: Duration = Duration::from_secs(1);
+
+fn time_available(deadline: SystemTime) -> Duration {
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    left.saturating_sub(RESERVE)
 }

@@ -1,18 +1,24 @@
 //! One refresh: for each CRL fetch, verify, compare with what is published, publish.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use alb_mtls_trust::{Content, Deadline, Loader, S3Object, Source, Sources};
-use alb_mtls_verifier::{ListStanding, RevocationList, RevocationLists, Timestamp, parse_revocation_lists};
+use alb_mtls_trust::{
+    Content, Deadline, Loader, S3Object, Source, Sources, crl_state_object, write_crl_state,
+};
+use alb_mtls_verifier::{
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationLists, Timestamp,
+    parse_revocation_lists,
+};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Serialize;
-use tokio::time::timeout;
+use serde_json::Value;
+use tokio::time::{timeout, timeout_at};
 
 use crate::authorities::{self, Authorities};
-use crate::bucket::{Bucket, Published, Written};
-use crate::event::Wanted;
+use crate::bucket::{Bucket, Published, State, Written};
+use crate::event::{self, InvalidEvent, Wanted};
 use crate::failure::Failure;
 use crate::fetch::Fetcher;
 use crate::location::{HttpLocation, Location, Transport};
@@ -38,6 +44,8 @@ pub(crate) struct Summary {
 /// Why an invocation failed, so that Lambda tries it again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
+    #[error("the event: {0}")]
+    Event(#[from] InvalidEvent),
     #[error("the certificates that CRLs are verified with: {0}")]
     Authorities(Failure),
     #[error("trust anchors for `https` servers: {0}")]
@@ -50,6 +58,18 @@ pub(crate) enum RunError {
     },
 }
 
+impl RunError {
+    /// Name in Lambda's answer, by which an operator or a state machine tells failures apart.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(_) => "InvalidEvent",
+            Self::Authorities(_) => "AuthoritiesUnavailable",
+            Self::Tls(_) => "TlsAnchorsUnavailable",
+            Self::Unreachable { .. } => "CrlsUnreachable",
+        }
+    }
+}
+
 impl Refresher {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
@@ -60,7 +80,12 @@ impl Refresher {
     }
 
     /// Refreshes the wanted CRLs, one after the other: each may be large.
-    pub(crate) async fn run(&self, wanted: &Wanted) -> Result<Summary, RunError> {
+    ///
+    /// After `available` the remaining ones are recorded as unreachable, so that each has a record and a metric.
+    pub(crate) async fn run(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
+        let end = Instant::now() + available;
+        let wanted = Wanted::by(event);
+        let rebinds = event::rebinds(event)?;
         let authorities = Authorities::load(
             &self.loader,
             &self.settings.anchors,
@@ -69,8 +94,11 @@ impl Refresher {
         )
         .await
         .map_err(RunError::Authorities)?;
-        let locations: Vec<Location> = self
-            .locations(&authorities)
+        let known = self.locations(&authorities);
+        if let Some(unknown) = rebinds.iter().find(|location| !known.contains(location)) {
+            return Err(InvalidEvent::UnknownSource(unknown.to_string()).into());
+        }
+        let locations: Vec<Location> = known
             .into_iter()
             .filter(|location| wanted.includes(location))
             .collect();
@@ -79,12 +107,23 @@ impl Refresher {
             refresher: self,
             authorities: &authorities,
             tls: tls.as_ref(),
+            rebinds: &rebinds,
         };
 
         let mut summary = Summary::default();
         let mut unreachable = Vec::new();
-        for location in &locations {
-            let record = context.refresh(location).await;
+        let longest = self
+            .settings
+            .timeout
+            .saturating_mul(u32::try_from(locations.len()).unwrap_or(u32::MAX));
+        let first = if longest > available {
+            place_to_begin(locations.len(), Timestamp::now())
+        } else {
+            0
+        };
+        let (before, after) = locations.split_at(first);
+        for location in after.iter().chain(before) {
+            let record = context.refresh_until(end, location).await;
             record.print();
             match record.outcome {
                 Outcome::Published => summary.published += 1,
@@ -175,27 +214,71 @@ struct Context<'a> {
     refresher: &'a Refresher,
     authorities: &'a Authorities,
     tls: Option<&'a Arc<ClientConfig>>,
+    /// Where an operator lifts the binding.
+    rebinds: &'a [Location],
+}
+
+/// Place of a CRL, with everything that is known of what was published there.
+struct Place {
+    object: S3Object,
+    published: Published,
+    state_object: Option<S3Object>,
+    state: Option<State>,
+}
+
+impl Place {
+    /// The history that the next CRL is compared with. A record that is not there yet begins with what is published, so
+    /// that to delete it is not to forget.
+    fn history(&self) -> CrlHistory {
+        let mut history = self
+            .published
+            .lists()
+            .map(RevocationLists::history)
+            .unwrap_or_default();
+        if let Some(state) = &self.state {
+            history.expect_none();
+            history.merge(&state.history);
+        }
+        history
+    }
 }
 
 impl Context<'_> {
+    async fn refresh_until(&self, end: Instant, location: &Location) -> Record {
+        let started = Instant::now();
+        if started < end
+            && let Ok(record) = timeout_at(end.into(), self.refresh(location)).await
+        {
+            return record;
+        }
+        let problem = "the time of the invocation ran out: give the function a longer timeout or fewer CRLs";
+        let object = self.refresher.settings.destination.object_for(location);
+        Record::new(
+            location.to_string(),
+            object.to_string(),
+            Err(Failure::Unreachable(problem.to_owned())),
+            Vec::new(),
+            Timestamp::now(),
+            u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        )
+    }
+
     async fn refresh(&self, location: &Location) -> Record {
         let start = Instant::now();
         let now = Timestamp::now();
         let object = self.refresher.settings.destination.object_for(location);
-        let (outcome, lists) = match self.published(&object).await {
-            Err(failure) => (Err(failure), Vec::new()),
-            Ok(published) => match self.replace(location, &object, &published, now).await {
-                Ok((outcome, lists)) => (Ok(outcome), lists),
-                Err(failure) => {
-                    let lists = published.lists().map(records_of).unwrap_or_default();
-                    (Err(failure), lists)
-                }
-            },
+        let (mut lists, destination) = (Vec::new(), object.to_string());
+        let outcome = match self.place(object).await {
+            Err(failure) => Err(failure),
+            Ok(place) => {
+                lists = place.published.lists().map(records_of).unwrap_or_default();
+                self.replace(location, &place, &mut lists, now).await
+            }
         };
         let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         Record::new(
             location.to_string(),
-            object.to_string(),
+            destination,
             outcome,
             lists,
             now,
@@ -203,32 +286,122 @@ impl Context<'_> {
         )
     }
 
+    async fn place(&self, object: S3Object) -> Result<Place, Failure> {
+        let Refresher { loader, bucket, .. } = self.refresher;
+        let state_object = crl_state_object(&object);
+        let state = match &state_object {
+            None => None,
+            Some(state) => {
+                bucket
+                    .read_state(loader, state, self.refresher.deadline())
+                    .await?
+            }
+        };
+        Ok(Place {
+            published: self.published(&object).await?,
+            object,
+            state_object,
+            state,
+        })
+    }
+
+    /// Publishes what the location delivers now, unless it must not be used. `current` becomes what is published.
     async fn replace(
         &self,
         location: &Location,
-        object: &S3Object,
-        published: &Published,
+        place: &Place,
+        current: &mut Vec<ListRecord>,
         now: Timestamp,
-    ) -> Result<(Outcome, Vec<ListRecord>), Failure> {
+    ) -> Result<Outcome, Failure> {
+        let mut history = place.history();
+        if self.rebinds.contains(location) {
+            history.expect_none();
+        }
         let content = self.fetch(location).await?;
         let lists = self.read(content, now)?;
-        let found = records_of(&lists);
-        if let Some(before) = published.lists() {
-            if let Some(roll_back) = lists.roll_back_from(before) {
-                return Err(Failure::Refused(roll_back.to_string()));
+        refuse_ended(&lists, place.published.lists(), now)?;
+        let lists = self.succeed(&lists, location, place, history)?;
+        let Place {
+            object, published, ..
+        } = place;
+        let outcome = match published.lists() {
+            Some(before) if are_the_same(&lists, before) => Outcome::Unchanged,
+            _ => {
+                let all: Vec<Arc<RevocationList>> = lists.iter().map(|(list, _)| Arc::clone(list)).collect();
+                let written = self.refresher.bucket.write(object, &all, published).await?;
+                let outcome = if written == Written::Yes {
+                    Outcome::Published
+                } else {
+                    // Two runs at once may have found the same.
+                    let theirs = self.published(object).await?;
+                    let is_ours = theirs.lists().is_some_and(|theirs| are_the_same(&lists, theirs));
+                    is_ours
+                        .then_some(Outcome::Unchanged)
+                        .ok_or_else(|| overtaken(object))?
+                };
+                *current = records_of(&lists);
+                outcome
             }
-            if are_the_same(&lists, before) {
-                return Ok((Outcome::Unchanged, found));
+        };
+        // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
+        // between, the next one takes the CRL's version from what is published.
+        if let Some(state_object) = &place.state_object {
+            let content =
+                write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
+            let bucket = &self.refresher.bucket;
+            let written = bucket
+                .write_state(state_object, content.clone(), place.state.as_ref())
+                .await?;
+            if written == Written::Overtaken {
+                let theirs = bucket
+                    .read_state(&self.refresher.loader, state_object, self.refresher.deadline())
+                    .await?;
+                if theirs.is_none_or(|theirs| theirs.content != content) {
+                    return Err(overtaken(state_object));
+                }
             }
         }
-        let all: Vec<Arc<RevocationList>> = lists.iter().map(|(list, _)| Arc::clone(list)).collect();
-        match self.refresher.bucket.write(object, &all, published).await? {
-            Written::Yes => Ok((Outcome::Published, found)),
-            Written::Overtaken => {
-                let message = format!("`{object}` was written by somebody else meanwhile");
-                Err(Failure::Unreachable(message))
-            }
+        Ok(outcome)
+    }
+
+    /// Compares new lists with all that were published before, and with what the location is bound to.
+    fn succeed(
+        &self,
+        lists: &RevocationLists,
+        location: &Location,
+        place: &Place,
+        history: CrlHistory,
+    ) -> Result<RevocationLists, Failure> {
+        let Authorities {
+            anchors,
+            intermediates,
+            ..
+        } = self.authorities;
+        let expected: Vec<String> = history
+            .iter()
+            .filter(|seen| seen.is_expected)
+            .map(|seen| seen.series.to_string())
+            .collect();
+        let all = lists.iter().map(|(list, _)| Arc::clone(list));
+        let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
+        let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
+        if let Some(list) = lists.first_unexpected() {
+            return Err(Failure::Refused(format!(
+                "{list}: this source is bound to {}; {remedy}",
+                expected.join(" and ")
+            )));
         }
+        let departures = Departures {
+            anchors,
+            intermediates,
+            ended_before: None,
+        };
+        lists
+            .succeed(place.published.lists(), &departures)
+            .map_err(|error| match error {
+                CrlHistoryError::Missing { .. } => Failure::Refused(format!("{error}; {remedy}")),
+                error => Failure::Refused(error.to_string()),
+            })
     }
 
     async fn published(&self, object: &S3Object) -> Result<Published, Failure> {
@@ -303,6 +476,40 @@ impl Context<'_> {
         }
         Ok(lists)
     }
+}
+
+/// An ended list does not take the place of a current one: under `strict` it would shut every client out.
+fn refuse_ended(
+    lists: &RevocationLists,
+    published: Option<&RevocationLists>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let ended = |lists: &RevocationLists| {
+        let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
+        all.find(|list| list.next_update() < now)
+    };
+    match (ended(lists), published) {
+        (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(
+            "{list}: it has ended, and what is published has not, it is {now}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn overtaken(object: &S3Object) -> Failure {
+    Failure::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
+}
+
+/// A different place at each time, for a function that does not get to the end of its CRLs.
+fn place_to_begin(count: usize, now: Timestamp) -> usize {
+    // Multiplied by the golden ratio: a schedule's period may well be a multiple of the count.
+    let mixed = now
+        .unix_seconds()
+        .unsigned_abs()
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        >> 32;
+    let count = u64::try_from(count).unwrap_or(u64::MAX).max(1);
+    usize::try_from(mixed % count).unwrap_or(0)
 }
 
 fn are_the_same(left: &RevocationLists, right: &RevocationLists) -> bool {

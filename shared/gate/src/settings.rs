@@ -7,7 +7,7 @@ use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{AuthorizationSettings, RevocationSettings, Share, Sources, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Share, Sources, TrustSettings};
 use alb_mtls_verifier::{
     ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationPolicy,
     VerificationPolicy,
@@ -75,6 +75,8 @@ table! {
         "`chain`: every certificate below the trust anchor is looked up; `leaf`: only the client's own";
     CRL_GRACE, "MTLS_CRL_GRACE", Value("0s"),
         "how long after its nextUpdate a CRL still counts";
+    CRL_STATE, "MTLS_CRL_STATE", Value("read"),
+        "`read`: a CRL in S3 must fit the record that `refresh-crls` keeps beside it, where there is one; `ignore`: records are not read";
     REFRESH, "MTLS_REFRESH", Value("300s"),
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", Value("24h"),
@@ -234,7 +236,7 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         if mode != RevocationMode::Off {
             values.refuse_set(&[REVOCATION], WITHOUT_CRLS)?;
         }
-        values.refuse_set(&[REVOCATION_DEPTH, CRL_GRACE], WITHOUT_CRLS)?;
+        values.refuse_set(&[REVOCATION_DEPTH, CRL_GRACE, CRL_STATE], WITHOUT_CRLS)?;
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
@@ -243,7 +245,12 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
     };
-    Ok((mode != RevocationMode::Off).then_some(RevocationSettings { crls, policy }))
+    let settings = RevocationSettings {
+        crls,
+        policy,
+        state: values.word(CRL_STATE, CrlState::ALL, CrlState::as_str)?,
+    };
+    Ok((mode != RevocationMode::Off).then_some(settings))
 }
 
 const WITHOUT_CRLS: &str = "without MTLS_CRLS";

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use alb_mtls_verifier::{AuthorityProblem, BundleError, RevocationListError, RollBack};
+use alb_mtls_verifier::{AuthorityProblem, BundleError, CrlHistoryError, RevocationListError};
 
 use crate::share::Share;
 
@@ -24,9 +24,12 @@ pub enum LoadError {
         /// The part of them that may go at once.
         allowed: Share,
     },
-    /// A CRL is older than the one of its issuer in use.
-    #[error("{0}")]
-    RollBack(RollBack),
+    /// A CRL is older than the one that was in use, or it is missing.
+    #[error("{problem}{}", remedy(.problem))]
+    CrlHistory {
+        /// The contradiction.
+        problem: CrlHistoryError,
+    },
     /// The caller gave up before there was an answer.
     #[error("the look-up was interrupted before it ended")]
     Interrupted,
@@ -37,9 +40,19 @@ impl LoadError {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Sources(errors) => errors.iter().any(|error| error.problem.is_refusal()),
-            Self::AnchorLoss { .. } | Self::RollBack(_) => true,
+            Self::AnchorLoss { .. } | Self::CrlHistory { .. } => true,
             Self::Interrupted => false,
         }
+    }
+}
+
+fn remedy(problem: &CrlHistoryError) -> &'static str {
+    match problem {
+        CrlHistoryError::Missing { .. } => {
+            ": publish it again; to retire it, take its CA out of MTLS_ANCHORS and MTLS_INTERMEDIATES, or deploy again \
+             without its source"
+        }
+        _ => ": publish the newest one again; if the CA really began again, give it a new key",
     }
 }
 
@@ -130,6 +143,19 @@ pub enum SourceProblem {
         /// What is wrong, and what to do.
         reason: &'static str,
     },
+    /// Not a record of CRLs that can be used.
+    #[error("{0}")]
+    CrlState(#[from] crate::crl_state::InvalidCrlState),
+    /// The record of a CRL cannot be read.
+    #[error(
+        "the record of its CRLs, `{object}`, {problem}; MTLS_CRL_STATE=ignore goes on without the records of all CRLs"
+    )]
+    CrlStateUnavailable {
+        /// Object of the record.
+        object: String,
+        /// The failure.
+        problem: Box<Self>,
+    },
     /// A certificate that cannot be a trust anchor or an intermediate.
     #[error("entry {entry}: {problem}")]
     Authority {
@@ -169,12 +195,14 @@ impl SourceProblem {
             | Self::Unreachable(_)
             | Self::Service(_)
             | Self::Setup(_) => false,
+            Self::CrlStateUnavailable { problem, .. } => problem.is_refusal(),
             Self::TooLarge { .. }
             | Self::Digest { .. }
             | Self::Pointer(_)
             | Self::Bundle(_)
             | Self::RevocationList(_)
             | Self::RevocationListSignature { .. }
+            | Self::CrlState(_)
             | Self::Authority { .. }
             | Self::Policy { .. }
             | Self::OnlyDuplicates => true,

@@ -12,7 +12,7 @@ use crate::error::SourceError;
 use crate::loader::{Deadline, Loader};
 use crate::material::{Authorities, LookUp, Material, check_revocation_lists};
 use crate::provenance::{Role, SourceRecord};
-use crate::settings::Missing;
+use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
 use crate::warning::Warning;
 
@@ -88,7 +88,15 @@ pub async fn inspect(
         material,
         mut problems,
         ..
-    } = Material::look_up(loader, &sources, Missing::Refused, &Material::default(), deadline).await;
+    } = Material::look_up(
+        loader,
+        &sources,
+        Missing::Refused,
+        CrlState::Ignore,
+        &Material::default(),
+        deadline,
+    )
+    .await;
     let Authorities {
         anchors,
         intermediates,

@@ -33,7 +33,9 @@
 //! Material replaces what is in use as a whole or not at all. A source that cannot be read, is empty or damaged, holds
 //! a private key or a certificate that is no CA's, adds nothing to the others, does not have the digest that it is
 //! pinned to, or lacks more of the anchors in use than [`TrustSettings::max_anchor_loss`], is an error that names
-//! source, entry and reason.
+//! source, entry and reason. So is a CRL that is older than the one of its issuer, key and scope that was in use, a CRL
+//! that is missing although its CA is still there, and any CRL that contradicts the record beside it
+//! ([`crl_state_object`]).
 //!
 //! # Pins
 //!
@@ -47,7 +49,7 @@
 //! | --- | --- |
 //! | `ssm:/name` | `ssm:GetParameter` on the parameter |
 //! | `ssm:/path/*` | `ssm:GetParametersByPath` on the path |
-//! | `s3://bucket/key` | `s3:GetObject` on the object |
+//! | `s3://bucket/key` | `s3:GetObject` on the object; for a CRL also on the record beside it, and `s3:ListBucket` |
 //! | `s3://bucket/key?versionId=…` | `s3:GetObjectVersion` on the object |
 //! | SecureString, SSE-KMS | besides, `kms:Decrypt` on the key |
 //!
@@ -69,6 +71,7 @@
 mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
+mod crl_state;
 mod document;
 mod error;
 mod events;
@@ -90,6 +93,9 @@ mod warning;
 pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
+pub use crl_state::{
+    CRL_STATE_SUFFIX, InvalidCrlState, MAX_CRL_STATE_BYTES, crl_state_object, read_crl_state, write_crl_state,
+};
 pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
 pub use inspection::{InspectedList, InspectedSources, Inspection, IssuerCoverage, inspect, inspect_anchors};
@@ -97,7 +103,7 @@ pub use loader::{Deadline, Loader};
 pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Revision, Role, SourceRecord};
 pub use refreshing::{Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting};
-pub use settings::{RevocationSettings, TrustSettings};
+pub use settings::{CrlState, RevocationSettings, TrustSettings};
 pub use share::{InvalidShare, Share};
 pub use snapshot::Snapshot;
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};

@@ -4,17 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, Fingerprint, Intermediates, ListStanding, RevocationList, RevocationLists, Timestamp,
-    TrustAnchor, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,
+    CertificateDer, CrlHistory, Departures, Fingerprint, Intermediates, ListStanding, RevocationList,
+    RevocationLists, RevocationMode, Timestamp, TrustAnchor, TrustAnchors, Verifier, parse_revocation_lists,
+    read_bundle,
 };
 use futures_util::future::join_all;
 
 use crate::authorization::{Authorization, AuthorizationSettings, Common};
+use crate::crl_state::{MAX_CRL_STATE_BYTES, crl_state_object, read_crl_state};
 use crate::document::{Content, Document};
 use crate::error::{LoadError, SourceError, SourceProblem};
 use crate::loader::{Deadline, Loader};
 use crate::provenance::{Revision, Role, SourceRecord};
-use crate::settings::{Missing, TrustSettings};
+use crate::settings::{CrlState, Missing, TrustSettings};
 use crate::snapshot::Snapshot;
 use crate::source::{Source, Sources};
 use crate::warning::{Located, Warning, find_list_warnings, find_warnings};
@@ -58,6 +60,8 @@ impl SourceMaterial {
 pub(crate) enum Items {
     Certificates(Arc<[CertificateDer<'static>]>),
     RevocationLists(Arc<[Arc<RevocationList>]>),
+    /// Record of the CRLs of the same source.
+    CrlState(Arc<CrlHistory>),
     Policies(
         #[cfg_attr(
             not(feature = "policy"),
@@ -86,10 +90,14 @@ impl Items {
         }
     }
 
+    fn read_crl_state(content: Vec<u8>) -> Result<Self, SourceProblem> {
+        Ok(Self::CrlState(Arc::new(read_crl_state(&content)?)))
+    }
+
     pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
         match self {
             Self::Certificates(certificates) => certificates,
-            Self::RevocationLists(_) | Self::Policies(_) => &[],
+            Self::RevocationLists(_) | Self::CrlState(_) | Self::Policies(_) => &[],
         }
     }
 
@@ -97,13 +105,13 @@ impl Items {
     pub(crate) fn policies(&self) -> &str {
         match self {
             Self::Policies(text) => text,
-            Self::Certificates(_) | Self::RevocationLists(_) => "",
+            Self::Certificates(_) | Self::RevocationLists(_) | Self::CrlState(_) => "",
         }
     }
 
     fn revocation_lists(&self) -> &[Arc<RevocationList>] {
         match self {
-            Self::Certificates(_) | Self::Policies(_) => &[],
+            Self::Certificates(_) | Self::CrlState(_) | Self::Policies(_) => &[],
             Self::RevocationLists(lists) => lists,
         }
     }
@@ -142,6 +150,7 @@ impl Material {
         loader: &Loader,
         sources: &[(Role, &Sources)],
         missing_lists: Missing,
+        crl_state: CrlState,
         known: &Self,
         deadline: Deadline,
     ) -> LookUp {
@@ -156,7 +165,19 @@ impl Material {
                 Role::RevocationLists => MAX_CRL_BYTES,
                 Role::Policies | Role::ShadowPolicies => MAX_POLICY_BYTES,
             };
-            let fetched = loader.fetch(source, &revisions, limit, deadline).await;
+            // One after the other: a CRL is published before its record, so that a CRL that is read after the record
+            // is never older than it.
+            let state = match crl_state_source(role, source, crl_state) {
+                None => Ok(Vec::new()),
+                Some(state) => fetch_crl_state(loader, source, &state, &revisions, deadline).await,
+            };
+            let fetched = match state {
+                Ok(state) => {
+                    let lists = loader.fetch(source, &revisions, limit, deadline).await;
+                    lists.map(|lists| (state, lists))
+                }
+                Err(problem) => Err(problem),
+            };
             (role, source, known, fetched)
         });
         let mut found = LookUp {
@@ -172,7 +193,15 @@ impl Material {
                 Role::ShadowAnchors | Role::ShadowPolicies => true,
             };
             let (documents, problems) = match fetched {
-                Ok(documents) => read_documents(role, source, documents, known),
+                Ok((state, documents)) => {
+                    let (mut read, mut problems) =
+                        read_documents(Items::read_crl_state, source, state, known);
+                    let (documents, others) =
+                        read_documents(|content| Items::read(role, content), source, documents, known);
+                    read.extend(documents);
+                    problems.extend(others);
+                    (read, problems)
+                }
                 Err(problem) => (Vec::new(), vec![problem]),
             };
             let documents = if problems.is_empty() {
@@ -225,6 +254,20 @@ impl Material {
         })
     }
 
+    /// Everything that the records beside CRLs know.
+    fn crl_history(&self) -> CrlHistory {
+        let mut all = CrlHistory::default();
+        for items in self
+            .of_role(Role::RevocationLists)
+            .flat_map(SourceMaterial::items)
+        {
+            if let Items::CrlState(history) = items {
+                all.merge(history);
+            }
+        }
+        all
+    }
+
     pub(crate) fn records(&self) -> Vec<SourceRecord> {
         self.sources
             .iter()
@@ -243,6 +286,38 @@ impl Material {
     }
 }
 
+/// The record of the CRLs of a source, if it can have one.
+fn crl_state_source(role: Role, source: &Source, crl_state: CrlState) -> Option<Source> {
+    match (role, source, crl_state) {
+        (Role::RevocationLists, Source::Object(object), CrlState::Read) => {
+            crl_state_object(object).map(Source::Object)
+        }
+        _ => None,
+    }
+}
+
+/// Reads a record, which need not be there: CRLs may come from other programs than `refresh-crls`.
+async fn fetch_crl_state(
+    loader: &Loader,
+    source: &Source,
+    state: &Source,
+    known: &[Revision],
+    deadline: Deadline,
+) -> Result<Vec<Document>, SourceError> {
+    match loader.fetch(state, known, MAX_CRL_STATE_BYTES, deadline).await {
+        Ok(documents) => Ok(documents),
+        Err(error) if matches!(error.problem, SourceProblem::NotFound(_)) => Ok(Vec::new()),
+        Err(error) => Err(SourceError {
+            source: source.to_string(),
+            origin: None,
+            problem: SourceProblem::CrlStateUnavailable {
+                object: state.to_string(),
+                problem: Box::new(error.problem),
+            },
+        }),
+    }
+}
+
 fn differ(documents: &[DocumentMaterial], known: &[DocumentMaterial]) -> bool {
     let same = |(new, old): (&DocumentMaterial, &DocumentMaterial)| {
         new.revision.origin == old.revision.origin
@@ -253,14 +328,14 @@ fn differ(documents: &[DocumentMaterial], known: &[DocumentMaterial]) -> bool {
 }
 
 fn read_documents(
-    role: Role,
+    read_items: impl Fn(Vec<u8>) -> Result<Items, SourceProblem>,
     source: &Source,
     documents: Vec<Document>,
     known: &[DocumentMaterial],
 ) -> (Vec<DocumentMaterial>, Vec<SourceError>) {
     let (mut read, mut problems) = (Vec::with_capacity(documents.len()), Vec::new());
     for document in documents {
-        match read_document(role, document, known) {
+        match read_document(&read_items, document, known) {
             Ok(document) => read.push(document),
             Err((origin, problem)) => problems.push(SourceError {
                 source: source.to_string(),
@@ -273,13 +348,13 @@ fn read_documents(
 }
 
 fn read_document(
-    role: Role,
+    read_items: impl Fn(Vec<u8>) -> Result<Items, SourceProblem>,
     document: Document,
     known: &[DocumentMaterial],
 ) -> Result<DocumentMaterial, (String, SourceProblem)> {
     let Document { revision, content } = document;
     let items = match content {
-        Content::New(content) => match Items::read(role, content) {
+        Content::New(content) => match read_items(content) {
             Ok(items) => items,
             Err(problem) => return Err((revision.place(), problem)),
         },
@@ -403,14 +478,18 @@ impl Authorities {
         let mut warnings = self.warnings;
         let lists = match &settings.revocation {
             None => None,
-            Some(_) => Some(verified_lists(
-                material,
-                &anchors,
-                &intermediates,
-                last_good,
-                now,
-                &mut warnings,
-            )?),
+            Some(revocation) => {
+                // In strict mode a certificate of unknown status is refused, whether its CRL has ended or is gone.
+                let is_strict = revocation.policy.mode == RevocationMode::Strict;
+                let grace = i64::from(revocation.policy.grace_seconds);
+                let departures = Departures {
+                    anchors: &anchors,
+                    intermediates: &intermediates,
+                    ended_before: is_strict.then(|| now.plus_seconds(-grace)),
+                };
+                let lists = verified_lists(material, &departures, last_good, now, &mut warnings)?;
+                Some(lists)
+            }
         };
         let common = Common {
             settings,
@@ -430,29 +509,36 @@ impl Authorities {
     }
 }
 
-/// The CRLs of the material, none of which is forged, issued by somebody who may not, or older than one in use.
+/// The CRLs of the material, none of which is forged, issued by a CA that may not, or contradicts those in use before.
 fn verified_lists(
     material: &Material,
-    anchors: &TrustAnchors,
-    intermediates: &Intermediates,
+    departures: &Departures<'_>,
     last_good: Option<&Snapshot>,
     now: Timestamp,
     warnings: &mut Vec<Warning>,
 ) -> Result<Arc<RevocationLists>, LoadError> {
     let previous = last_good.and_then(|snapshot| snapshot.revocation_lists());
+    let previous = previous.map(Arc::as_ref);
     let all = material
         .revocation_lists()
         .map(|located| Arc::clone(located.list));
-    let lists = RevocationLists::new(all, anchors, intermediates, previous.map(Arc::as_ref));
+    let mut history = previous.map(RevocationLists::history).unwrap_or_default();
+    history.merge(&material.crl_history());
+    let Departures {
+        anchors,
+        intermediates,
+        ..
+    } = departures;
+    let lists = RevocationLists::with_history(all, anchors, intermediates, previous, history);
     let (problems, notable) = check_revocation_lists(material, Some(&lists), now);
     if !problems.is_empty() {
         return Err(LoadError::Sources(problems));
     }
     warnings.extend(notable);
-    match previous.and_then(|previous| lists.roll_back_from(previous)) {
-        Some(roll_back) => Err(LoadError::RollBack(roll_back)),
-        None => Ok(Arc::new(lists)),
-    }
+    lists
+        .succeed(previous, departures)
+        .map(Arc::new)
+        .map_err(|problem| LoadError::CrlHistory { problem })
 }
 
 /// What keeps CRLs from being used, because they are forged or issued by somebody who may not, and what is notable about

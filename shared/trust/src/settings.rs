@@ -40,6 +40,13 @@ impl TrustSettings {
         sources
     }
 
+    /// The use of records beside CRLs.
+    pub(crate) fn crl_state(&self) -> CrlState {
+        self.revocation
+            .as_ref()
+            .map_or(CrlState::Ignore, |revocation| revocation.state)
+    }
+
     /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot be read.
     pub(crate) fn missing_lists(&self) -> Missing {
         match &self.revocation {
@@ -56,6 +63,31 @@ pub struct RevocationSettings {
     pub crls: Sources,
     /// What becomes of clients by them.
     pub policy: RevocationPolicy,
+    /// Use of the records beside CRLs in S3.
+    pub state: CrlState,
+}
+
+/// Use of the records that `refresh-crls` writes beside the CRLs that it publishes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CrlState {
+    /// A record that is there is read, and one that cannot be read is an error.
+    #[default]
+    Read,
+    /// No record is looked for. An old CRL is then noticed only by a process that had a newer one in use.
+    Ignore,
+}
+
+impl CrlState {
+    /// Every choice, in the order in which they are documented.
+    pub const ALL: &'static [Self] = &[Self::Read, Self::Ignore];
+
+    /// The name in settings.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Ignore => "ignore",
+        }
+    }
 }
 
 /// What becomes of a look-up that lacks CRLs.

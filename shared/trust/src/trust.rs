@@ -220,6 +220,7 @@ impl Lookup for TrustMaterial {
             &self.loader,
             &self.sources(),
             self.settings.missing_lists(),
+            self.settings.crl_state(),
             &material,
             deadline,
         )

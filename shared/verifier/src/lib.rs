@@ -57,10 +57,11 @@ pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute
 pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
 pub use rejection::{Reason, ReasonCode, Rejection};
 pub use revocation::{
-    CertificateStatus, CrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
-    RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
-    RevocationReason, RevokedCertificate, RollBack, UnknownRevocationDepth, UnknownRevocationMode,
-    UnsupportedList, parse_revocation_lists, read_revocation_lists,
+    CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
+    InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList, RevocationListError,
+    RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy, RevocationReason,
+    RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList,
+    parse_revocation_lists, read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -9,6 +9,7 @@ mod cursor;
 mod entries;
 mod evidence;
 mod extensions;
+mod history;
 mod issuers;
 mod list;
 mod lists;
@@ -19,10 +20,11 @@ mod scope;
 
 pub use entries::{RevocationReason, RevokedCertificate};
 pub use evidence::{CertificateStatus, RevocationEvidence};
+pub use history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
 pub use issuers::ListStanding;
 pub use list::{RevocationList, RevocationListError, RevocationListProblem, UnsupportedList};
-pub use lists::{RevocationLists, RollBack};
-pub use number::CrlNumber;
+pub use lists::RevocationLists;
+pub use number::{CrlNumber, InvalidCrlNumber};
 pub use policy::{
     RevocationDepth, RevocationMode, RevocationPolicy, UnknownRevocationDepth, UnknownRevocationMode,
 };

@@ -165,6 +165,27 @@ async fn keys_in_the_parameter_store_rotate_with_overlap() {
 }
 
 #[tokio::test]
+async fn assertion_keys_that_are_gone_or_empty_stay_and_the_last_writer_decides() {
+    let clients = Clients::new();
+    let upstream = Recorder::start((0..8).map(|_| Reply::ok())).await;
+    let path = clients.write("key.pem", &new_key());
+    let keys = format!("file:{}", path.display());
+    let function = asserting(&clients, &upstream, &keys, &[("MTLS_REFRESH", "1s")]).await;
+    let first = jwks(&function).await;
+    for content in [None, Some(""), Some("nothing")] {
+        match content {
+            None => std::fs::remove_file(&path).unwrap(),
+            Some(content) => std::fs::write(&path, content).unwrap(),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+        assert_eq!(jwks(&function).await, first, "{content:?}");
+    }
+    std::fs::write(&path, new_key()).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_ne!(jwks(&function).await, first);
+}
+
+#[tokio::test]
 async fn without_a_key_nothing_is_forwarded() {
     let clients = Clients::new();
     let mut upstream = Recorder::start([Reply::ok()]).await;

@@ -10,6 +10,7 @@
 mod deadlines;
 mod outages;
 mod refusals;
+mod replaced;
 mod rotation;
 mod sources;
 

@@ -62,6 +62,17 @@ impl Deployment {
 
     /// The function with these sources, allowed to fetch from this machine.
     pub(crate) async fn function(&self, sources: &[&str], more: &[(&str, &str)]) -> Function {
+        self.function_within(Duration::from_secs(120), sources, more)
+            .await
+    }
+
+    /// The function with an invocation's time of this length.
+    pub(crate) async fn function_within(
+        &self,
+        time: Duration,
+        sources: &[&str],
+        more: &[(&str, &str)],
+    ) -> Function {
         let (sources, anchors, intermediates) =
             (sources.join(" "), self.file("root.pem"), self.file("issuing.pem"));
         let base = [
@@ -74,7 +85,7 @@ impl Deployment {
         let (sender, lines) = unbounded_channel();
         let mut command = FunctionCommand::new(env!("CARGO_BIN_EXE_refresh-crls"))
             .output(FunctionOutput::Lines(sender))
-            .timeout(Duration::from_secs(120));
+            .timeout(time);
         for (name, value) in base.iter().chain(more) {
             command = command.variable(*name, *value);
         }
@@ -106,6 +117,14 @@ impl Function {
     /// Invokes the function with an event that asks for everything, and gives the record of its only CRL.
     pub(crate) async fn refresh(&mut self) -> Value {
         let outcome = self.environment.invoke("{}").await;
+        assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
+        self.record().await
+    }
+
+    /// Invokes the function so that it lifts the binding of this source.
+    pub(crate) async fn rebind(&mut self, source: &str) -> Value {
+        let event = serde_json::json!({"rebind": [source]}).to_string();
+        let outcome = self.environment.invoke(event).await;
         assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
         self.record().await
     }

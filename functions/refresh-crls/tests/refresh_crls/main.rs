@@ -8,11 +8,13 @@
 )]
 
 mod addresses;
+mod binding;
 mod deployment;
 mod events;
 mod large;
 mod publishing;
 mod refusals;
+mod replay;
 mod settings;
 mod tls;
 mod web;

@@ -126,6 +126,24 @@ async fn what_somebody_else_publishes_meanwhile_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn of_two_runs_that_publish_the_same_at_once_both_succeed() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let key = format!("crls/127.0.0.1_{}/root.crl", web.address.port());
+    let mut function = deployment.function(&[&web.url("/root.crl")], &[]).await;
+    let crl = deployment.root_crl(2);
+    let allowed = Arc::new(Notify::new());
+    web.put("/root.crl", Page::Held(crl.der().to_vec(), Arc::clone(&allowed)));
+    let meanwhile = async {
+        web.first_request().await;
+        deployment.moto.put_object("trust", &key, crl.der());
+        allowed.notify_one();
+    };
+    let (record, ()) = tokio::join!(function.refresh(), meanwhile);
+    assert_eq!(verdict(&record), "unchanged", "{record}");
+}
+
+#[tokio::test]
 async fn every_record_is_its_own_metrics() {
     let deployment = Deployment::new();
     let web = Web::start().await;

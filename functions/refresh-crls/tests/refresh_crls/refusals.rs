@@ -1,5 +1,6 @@
 //! What is never published, and what then stays.
 
+use local_alb::InvocationOutcome;
 use pki::{CertificateBuilder, Criticality, CrlBuilder, KeyUsage};
 use time::{Duration, OffsetDateTime};
 
@@ -154,4 +155,72 @@ async fn without_usable_anchors_nothing_is_fetched() {
     );
     assert!(error.contains("there is no certificate in it"), "{error}");
     assert_eq!(web.connections(), 0);
+}
+
+#[tokio::test]
+async fn an_ended_crl_does_not_replace_a_current_one() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let key = format!("crls/127.0.0.1_{}/root.crl", web.address.port());
+    let mut function = deployment.function(&[&web.url("/root.crl")], &[]).await;
+    let now = OffsetDateTime::now_utc();
+    let ended = |number| {
+        let crl = CrlBuilder::new().number(number);
+        crl.valid(now - Duration::DAY, now - Duration::MINUTE)
+            .issued_by(&deployment.root)
+            .unwrap()
+    };
+    // With nothing else, an ended one is better than none: it still revokes.
+    for (crl, expected) in [
+        (ended(1), "published"),
+        (ended(2), "published"),
+        (deployment.root_crl(3), "published"),
+        (ended(4), "refused"),
+    ] {
+        web.put_content("/root.crl", crl.der());
+        let record = function.refresh().await;
+        assert_eq!(record["outcome"], expected, "{record}");
+    }
+    web.put_content("/root.crl", ended(4).der());
+    let record = function.refresh().await;
+    assert!(
+        verdict(&record).contains("it has ended, and what is published has not"),
+        "{record}"
+    );
+    assert_eq!(record["level"], "ERROR");
+    let published = deployment.object(&key).unwrap();
+    assert_eq!(record["lists"][0]["number"], "0x3");
+    assert_ne!(published, ended(4).der());
+}
+
+#[tokio::test]
+async fn each_crl_has_a_record_when_the_time_runs_out() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    web.put("/slow.crl", Page::Stalled);
+    web.put("/slower.crl", Page::Stalled);
+    let sources = [web.url("/slow.crl"), web.url("/slower.crl")];
+    let time = std::time::Duration::from_secs(4);
+    let mut function = deployment
+        .function_within(time, &[&sources[0], &sources[1]], &[])
+        .await;
+    match function.environment.invoke("{}").await {
+        InvocationOutcome::FunctionError { error_type, message } => {
+            assert_eq!(error_type, "CrlsUnreachable");
+            assert!(message.contains("2 of 2 CRLs could not be fetched"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let mut seen = Vec::new();
+    for _ in &sources {
+        let record = function.record().await;
+        assert!(
+            verdict(&record).contains("the time of the invocation ran out"),
+            "{record}"
+        );
+        assert_eq!(record["CrlRefreshFailure"], 1);
+        seen.push(record["source"].as_str().unwrap().to_owned());
+    }
+    seen.sort();
+    assert_eq!(seen, sources);
 }

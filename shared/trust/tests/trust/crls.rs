@@ -4,9 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_trust::{RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable};
-use alb_mtls_verifier::{RevocationMode, RevocationPolicy, Timestamp};
-use pki::{CertificateBuilder, Credential, CrlBuilder};
+use alb_mtls_trust::{
+    CrlState, RevocationSettings, Snapshot, Source, Trust, TrustSettings, Unavailable, crl_state_object,
+    read_crl_state, write_crl_state,
+};
+use alb_mtls_verifier::{
+    CertificateDer, Intermediates, PresentedChain, Reason, RevocationList, RevocationLists, RevocationMode,
+    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
+};
+use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
 
 use crate::support::{ca_credential, settings, start};
 
@@ -36,6 +42,7 @@ impl Fixture {
                     mode,
                     ..RevocationPolicy::default()
                 },
+                state: CrlState::Read,
             }),
             ..settings(&source(&self.path("anchors.pem")))
         }
@@ -152,5 +159,181 @@ async fn stale_future_and_unknown_crls_are_warned_of() {
     let kinds: Vec<&str> = snapshot.warnings().iter().map(|warning| warning.kind()).collect();
     for kind in ["crl_stale", "crl_not_yet_valid", "crl_issuer_unknown"] {
         assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+}
+
+/// A client's authority that is not configured, its CRL beside that of the anchor, and a trust that saw both.
+struct Shown {
+    fixture: Fixture,
+    issuing: Credential,
+    client: Credential,
+    trust: Trust,
+    now: Timestamp,
+}
+
+impl Shown {
+    async fn new(mode: RevocationMode) -> Self {
+        let fixture = Fixture::new();
+        let issuing = CertificateBuilder::intermediate("CN=Shown")
+            .issued_by(&fixture.authority)
+            .unwrap();
+        let client = CertificateBuilder::client("CN=client")
+            .issued_by(&issuing)
+            .unwrap();
+        let trust = Trust::new(fixture.settings(mode));
+        let shown = Self {
+            fixture,
+            issuing,
+            client,
+            trust,
+            now: start(),
+        };
+        shown.publish(&[&shown.revoking(5)]);
+        shown
+    }
+
+    fn revoking(&self, number: u64) -> Crl {
+        let crl = CrlBuilder::new().number(number).revoke(&self.client);
+        crl.issued_by(&self.issuing).unwrap()
+    }
+
+    fn silent(&self, builder: CrlBuilder) -> Crl {
+        builder.issued_by(&self.issuing).unwrap()
+    }
+
+    fn publish(&self, crls: &[&Crl]) {
+        let issuing: String = crls.iter().map(|crl| crl.pem()).collect();
+        self.fixture.publish(&(self.fixture.crl(1) + &issuing));
+    }
+
+    /// What the next snapshot says of the client, and why the look-up was refused.
+    async fn next(&mut self) -> (Option<Reason>, Option<String>) {
+        self.now = self.now.plus_seconds(3_000);
+        let snapshot = self.trust.snapshot(self.now).await.unwrap();
+        let chain =
+            [&self.client, &self.issuing].map(|certificate| CertificateDer::from(certificate.der().to_vec()));
+        let verdict = snapshot
+            .verifier()
+            .verify(&PresentedChain::new(chain).unwrap(), self.now);
+        let error = self.trust.status().last_error.map(|error| error.to_string());
+        (verdict.err().map(|rejection| rejection.reason()), error)
+    }
+}
+
+#[tokio::test]
+async fn a_replay_after_another_crl_is_refused_in_strict_and_soft() {
+    for mode in [RevocationMode::Strict, RevocationMode::Soft] {
+        let mut shown = Shown::new(mode).await;
+        assert_eq!(shown.next().await, (Some(Reason::Revoked), None));
+        let older = shown.silent(CrlBuilder::new().number(4));
+        let scoped = shown.silent(CrlBuilder::new().number(9).scope(CrlScope::EndEntities));
+        for (crls, words) in [
+            (vec![], "is missing"),
+            (vec![&older], "goes back from number 0x5 to 0x4"),
+            (vec![&scoped], "is missing"),
+            (vec![&older, &scoped], "goes back"),
+        ] {
+            shown.publish(&crls);
+            let (verdict, error) = shown.next().await;
+            assert_eq!(verdict, Some(Reason::Revoked), "{mode}: {words}");
+            assert!(error.unwrap().contains(words), "{mode}: {words}");
+            // Confirm the good one, so that it does not grow too old.
+            shown.publish(&[&shown.revoking(5)]);
+            assert_eq!(shown.next().await, (Some(Reason::Revoked), None));
+        }
+        shown.publish(&[&shown.revoking(6)]);
+        assert_eq!(shown.next().await, (Some(Reason::Revoked), None));
+    }
+}
+
+#[tokio::test]
+async fn a_crl_goes_with_its_anchor_and_is_not_forgotten() {
+    let fixture = Fixture::new();
+    let other = ca_credential("Other");
+    let other_crl = |number| CrlBuilder::new().number(number).issued_by(&other).unwrap().pem();
+    let anchors = fixture.path("anchors.pem");
+    let both = fixture.authority.pem() + &other.pem();
+    std::fs::write(&anchors, &both).unwrap();
+    fixture.publish(&(fixture.crl(1) + &other_crl(5)));
+    let trust = Trust::new(fixture.settings(RevocationMode::Soft));
+    trust.snapshot(start()).await.unwrap();
+
+    fixture.publish(&fixture.crl(2));
+    let now = start().plus_seconds(3_000);
+    assert_eq!(numbers(&trust.snapshot(now).await.unwrap()), ["0x1", "0x5"]);
+    let error = trust.status().last_error.unwrap().to_string();
+    assert!(
+        error.contains("CN=Other") && error.contains("take its CA out of MTLS_ANCHORS"),
+        "{error}"
+    );
+
+    std::fs::write(&anchors, fixture.authority.pem()).unwrap();
+    let now = now.plus_seconds(3_000);
+    assert_eq!(numbers(&trust.snapshot(now).await.unwrap()), ["0x2"]);
+
+    std::fs::write(&anchors, &both).unwrap();
+    fixture.publish(&(fixture.crl(3) + &other_crl(4)));
+    let now = now.plus_seconds(3_000);
+    assert_eq!(numbers(&trust.snapshot(now).await.unwrap()), ["0x2"]);
+    let error = trust.status().last_error.unwrap().to_string();
+    assert!(error.contains("goes back from number 0x5 to 0x4"), "{error}");
+}
+
+#[test]
+fn a_record_reads_as_it_was_written() {
+    let authority = ca_credential("Recorded");
+    let crl = |builder: CrlBuilder| {
+        let crl = builder.issued_by(&authority).unwrap();
+        Arc::new(RevocationList::from_der(crl.der().to_vec()).unwrap())
+    };
+    let lists = [
+        crl(CrlBuilder::new().number(300)),
+        crl(CrlBuilder::new()
+            .number(7)
+            .distribution_point("http://crl.example.com/1.crl")),
+    ];
+    let anchor = TrustAnchor::new(CertificateDer::from(authority.der().to_vec())).unwrap();
+    let anchors = TrustAnchors::new([anchor]).unwrap();
+    let lists = RevocationLists::new(lists, &anchors, &Intermediates::default(), None);
+    let mut history = lists.history();
+    let written = write_crl_state(&history).unwrap();
+    assert!(written.contains("\"number\": \"0x12C\""), "{written}");
+    let read = read_crl_state(written.as_bytes()).unwrap();
+    assert_eq!(read.iter().len(), 2);
+    assert_eq!(write_crl_state(&read).unwrap(), written);
+    history.merge(&read);
+    assert_eq!(history.iter().len(), 2, "they are the same series");
+
+    for damaged in [
+        String::new(),
+        "{}".to_owned(),
+        r#"{"format": 1, "lists": []}"#.to_owned(),
+        written.replace("\"format\": 1", "\"format\": 2"),
+        written.replace("0x12C", "300"),
+        written.replace("\"expected\": true,", ""),
+        written.replace("\"format\"", "\"more\": 1, \"format\""),
+        written.replace("\"scope\": \"M", "\"scope\": \"A"),
+    ] {
+        assert!(read_crl_state(damaged.as_bytes()).is_err(), "{damaged}");
+    }
+}
+
+#[test]
+fn a_pinned_crl_has_no_record() {
+    let object = |text: &str| match text.parse() {
+        Ok(Source::Object(object)) => object,
+        other => panic!("{other:?}"),
+    };
+    let state = crl_state_object(&object("s3://pki/a.crl?region=eu-west-1")).unwrap();
+    assert_eq!(
+        Source::Object(state).to_string(),
+        "s3://pki/a.crl.state.json?region=eu-west-1"
+    );
+    let digest = "0".repeat(64);
+    for pinned in [
+        "s3://pki/a.crl?versionId=x".to_owned(),
+        format!("s3://pki/a.crl#sha256={digest}"),
+    ] {
+        assert!(crl_state_object(&object(&pinned)).is_none(), "{pinned}");
     }
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::support::moto::{sdk_config, store};
-use crate::support::{ca, names, settings, start};
-use alb_mtls_trust::{Deadlines, Loader, Snapshot, Trust, TrustSettings, Unavailable};
-use alb_mtls_verifier::Fingerprint;
+use crate::support::{ca, ca_credential, names, settings, start};
+use alb_mtls_trust::{
+    CrlState, Deadlines, Loader, RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable,
+};
+use alb_mtls_verifier::{Fingerprint, RevocationPolicy};
 use aws_sdk_ssm::types::ParameterType;
 use test_servers::{Fault, FaultProxy, Moto};
 use tokio::sync::watch;
@@ -901,4 +903,45 @@ async fn without_credentials_it_says_so() {
     let trust = Trust::new(settings("ssm:/nobody/anchors")).with_loader(Loader::with_sdk_config(config));
     let error = trust.load(start()).await.unwrap_err().to_string();
     assert!(error.contains("credentials"), "{error}");
+}
+
+#[tokio::test]
+async fn a_record_that_may_not_be_read_is_an_error_unless_records_are_ignored() {
+    let store = store();
+    store.make_bucket("records").await;
+    let authority = ca_credential("Records");
+    let crl = pki::CrlBuilder::new().issued_by(&authority).unwrap();
+    store.put_object("records", "root.crl", &crl.pem()).await;
+    let directory = tempfile::tempdir().unwrap();
+    let anchors = directory.path().join("anchors.pem");
+    std::fs::write(&anchors, authority.pem()).unwrap();
+    let with = |state: CrlState| TrustSettings {
+        revocation: Some(RevocationSettings {
+            crls: "s3://records/root.crl".parse().unwrap(),
+            policy: RevocationPolicy::default(),
+            state,
+        }),
+        ..settings(&format!("file:{}", anchors.display()))
+    };
+    let proxy = proxy().await;
+    // The record is not there: another program published the CRL.
+    for (state, requests) in [(CrlState::Read, 2), (CrlState::Ignore, 1)] {
+        trust_through(&proxy, with(state)).load(start()).await.unwrap();
+        assert_eq!(proxy.take_requests().len(), requests);
+    }
+    for fault in [Fault::s3_error(403, "AccessDenied"), Fault::s3_error(400, "Bad")] {
+        proxy.always(fault);
+        let outcome = trust_through(&proxy, with(CrlState::Read)).load(start()).await;
+        let error = outcome.unwrap_err().to_string();
+        assert!(
+            error.contains("the record of its CRLs, `s3://records/root.crl.state.json`, "),
+            "{error}"
+        );
+        assert!(error.contains("MTLS_CRL_STATE=ignore"), "{error}");
+        proxy.recover();
+        trust_through(&proxy, with(CrlState::Ignore))
+            .load(start())
+            .await
+            .unwrap();
+    }
 }

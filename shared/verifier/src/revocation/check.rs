@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
+use super::history::{CrlHistory, SeenCrl};
 use super::issuers::{CrlIssuer, SignedList};
 use super::list::RevocationList;
 use super::lists::RevocationLists;
@@ -43,6 +44,7 @@ impl RevocationLists {
                 issuer,
                 grace_seconds: policy.grace_seconds.into(),
                 now,
+                history: self.seen(),
             };
             let answer = inquiry.ask(self.of_issuer(issuer.subject))?;
             evidence.certificates.push(answer.status);
@@ -64,6 +66,7 @@ struct Inquiry<'q, 'a> {
     issuer: CrlIssuer<'q>,
     grace_seconds: i64,
     now: Timestamp,
+    history: &'q CrlHistory,
 }
 
 struct Answer {
@@ -84,10 +87,12 @@ impl Inquiry<'_, '_> {
     ///
     /// A serial number on any list that its issuer signed is revoked, whatever the list's scope: an issuer uses a
     /// serial number once. Only a list that is both stale and replaced is past. To clear a certificate, a list must
-    /// be the newest of its scope, speak of this certificate, and be current.
+    /// be the newest of its scope and speak of this certificate; of several such lists, the newest decides, and it
+    /// must be current. A list in use before that is newer and speaks of the certificate keeps an older one from
+    /// clearing it, even if that list is gone: it may have revoked the certificate.
     fn ask(&self, lists: &[Arc<SignedList>]) -> Result<Answer, Rejection> {
         let mut asked: Vec<&RevocationList> = Vec::new();
-        let mut good = None;
+        let mut newest: Option<(&Arc<RevocationList>, Currency)> = None;
         let mut valid_until = None;
         let mut why_not = WhyNot::default();
         for signed in lists {
@@ -117,12 +122,28 @@ impl Inquiry<'_, '_> {
             }
             if !list.scope().covers(self.certificate) {
                 why_not.scope = why_not.scope.or(Some(list));
-            } else if currency == Currency::Stale {
-                why_not.stale = why_not.stale.or(Some(list));
             } else {
-                good = good.or(Some(list));
+                let rank =
+                    |list: &RevocationList, currency| (list.this_update(), currency == Currency::Current);
+                if newest.is_none_or(|(other, of_other)| rank(list, currency) > rank(other, of_other)) {
+                    newest = Some((list, currency));
+                }
             }
         }
+        let good = match newest {
+            None => None,
+            Some((list, Currency::Current)) => {
+                why_not.seen = self
+                    .history
+                    .newer_than(list, self.issuer.key, self.certificate, self.now);
+                why_not.stale = why_not.seen.map(|_| list);
+                why_not.seen.is_none().then_some(list)
+            }
+            Some((list, Currency::Stale | Currency::NotYet)) => {
+                why_not.stale = Some(list);
+                None
+            }
+        };
         match good {
             Some(list) if self.issuer.may_sign_lists => {
                 let end = list.next_update().plus_seconds(self.grace_seconds);
@@ -164,6 +185,14 @@ impl Inquiry<'_, '_> {
         let (reason, list, particulars) = match why_not {
             _ if let Some(list) = good => (Reason::CrlIssuerKeyUsage, list, String::new()),
             WhyNot {
+                stale: Some(list),
+                seen: Some(seen),
+                ..
+            } => {
+                let newer = format!(", and {} was in use before with {}", seen.series, seen.version);
+                (Reason::CrlStale, *list, newer)
+            }
+            WhyNot {
                 stale: Some(list), ..
             } => (Reason::CrlStale, *list, format!(", it is {}", self.now)),
             WhyNot {
@@ -202,5 +231,7 @@ struct WhyNot<'l> {
     other_key: Option<&'l Arc<RevocationList>>,
     scope: Option<&'l Arc<RevocationList>>,
     stale: Option<&'l Arc<RevocationList>>,
+    /// A newer one that was in use before, if that is why.
+    seen: Option<&'l SeenCrl>,
     not_yet: Option<&'l Arc<RevocationList>>,
 }

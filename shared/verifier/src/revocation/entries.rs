@@ -112,6 +112,14 @@ impl EntryIndex {
         self.0.len()
     }
 
+    /// Serial number of each entry; `None` for an entry that cannot be read again.
+    pub(super) fn serial_numbers<'d>(&self, der: &'d [u8]) -> impl Iterator<Item = Option<&'d [u8]>> {
+        self.0.iter().map(|key| {
+            let position = usize::try_from(key & !FINGERPRINT).ok()?;
+            Some(Entry::at(der, position)?.serial_number)
+        })
+    }
+
     /// The entry of this serial number, given as the content of a DER INTEGER.
     pub(super) fn find(&self, der: &[u8], serial_number: &[u8]) -> Option<RevokedCertificate> {
         let wanted = fingerprint(serial_number);

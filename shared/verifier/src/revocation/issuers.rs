@@ -93,6 +93,16 @@ impl KnownKey {
         }
     }
 
+    /// A key that is known from a record of lists that it signed.
+    pub(super) fn from_parts(algorithm: &[u8], key: &[u8]) -> Self {
+        Self {
+            algorithm: algorithm.into(),
+            key: key.into(),
+            identifier: None,
+            may_sign_lists: true,
+        }
+    }
+
     pub(super) fn is(&self, key: IssuerKey<'_>) -> bool {
         *self.key == *key.key && *self.algorithm == *key.algorithm
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
 use super::entries::{EntryIndex, RevokedCertificate};
 use super::extensions::{ExtensionError, identifier, read_extensions};
+use super::history::CrlVersion;
 use super::number::CrlNumber;
 use super::scope::{Scope, ScopeError, authority_key_identifier};
 use crate::der_reader::{Element, Malformed, Tag};
@@ -257,9 +258,18 @@ impl RevocationList {
         &self.scope
     }
 
-    /// Whether this one takes the place of `other`, another list of the same issuer with the same scope.
-    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
-        (self.number, self.this_update) > (other.number, other.this_update)
+    /// Number and date of the list.
+    pub fn version(&self) -> CrlVersion {
+        CrlVersion {
+            number: Some(self.number),
+            this_update: self.this_update,
+        }
+    }
+
+    /// Returns true if every certificate that `other` revokes is revoked by this list too.
+    pub(super) fn revokes_all_of(&self, other: &Self) -> bool {
+        let mut theirs = other.entries.serial_numbers(&other.der);
+        theirs.all(|serial_number| serial_number.is_some_and(|number| self.find(number).is_some()))
     }
 }
 

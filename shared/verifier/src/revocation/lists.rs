@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::history::{CrlHistory, CrlHistoryError, Departures, SeenCrl};
 use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
-use super::number::CrlNumber;
 use super::scope::distribution_point_uris;
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::{Certificate, oid};
-use crate::name::{DistinguishedName, look_up_key};
+use crate::name::look_up_key;
 use rustls_pki_types::CertificateDer;
 
 /// The lists that clients are looked up in, each with what is known about its signature.
@@ -22,20 +22,7 @@ use rustls_pki_types::CertificateDer;
 pub struct RevocationLists {
     all: Vec<Arc<SignedList>>,
     by_issuer: ByIssuer,
-}
-
-/// An issuer's list that is older than the one that was in use before.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the CRL of {issuer} for {scope} goes back from number {previous} to {found}")]
-pub struct RollBack {
-    /// Who issued both.
-    pub issuer: DistinguishedName,
-    /// Which certificates both speak of.
-    pub scope: String,
-    /// The number of the newer one, in use before.
-    pub previous: CrlNumber,
-    /// The number of the older one, found now.
-    pub found: CrlNumber,
+    history: CrlHistory,
 }
 
 impl RevocationLists {
@@ -49,13 +36,30 @@ impl RevocationLists {
         intermediates: &Intermediates,
         previous: Option<&Self>,
     ) -> Self {
-        let mut this = Self::default();
+        let history = previous.map(Self::history).unwrap_or_default();
+        Self::with_history(lists, anchors, intermediates, previous, history)
+    }
+
+    /// Takes lists like [`new`](Self::new), with a history of lists of other processes too.
+    ///
+    /// Nothing is compared with the history yet: see [`succeed`](Self::succeed).
+    pub fn with_history(
+        lists: impl IntoIterator<Item = Arc<RevocationList>>,
+        anchors: &TrustAnchors,
+        intermediates: &Intermediates,
+        previous: Option<&Self>,
+        history: CrlHistory,
+    ) -> Self {
+        let mut this = Self {
+            history,
+            ..Self::default()
+        };
         for list in lists {
             if this.all.iter().any(|known| Arc::ptr_eq(known.list(), &list)) {
                 continue;
             }
             let signed = SignedList::new(list);
-            find_signer(&signed, anchors, intermediates, previous);
+            find_signer(&signed, anchors, intermediates, previous, &this.history);
             this.all.push(Arc::new(signed));
         }
         this.by_issuer = ByIssuer::new(&this.all);
@@ -77,28 +81,121 @@ impl RevocationLists {
         self.all.is_empty()
     }
 
-    /// The first issuer key and scope whose newest list here is older than the newest one in `previous`.
+    /// Newest list of each series that is or was in use, as far as signatures are known.
     ///
-    /// Only verified lists count: anybody can write a number on an unsigned one.
-    pub fn roll_back_from(&self, previous: &Self) -> Option<RollBack> {
-        previous.all.iter().find_map(|before| {
-            let signer = before.signer()?;
-            let newest = self
-                .all
-                .iter()
-                .filter(|after| after.signer().is_some_and(|key| key.is(signer.as_issuer_key())))
-                .map(|after| after.list())
-                .filter(|after| {
-                    after.scope() == before.list().scope() && after.issuer() == before.list().issuer()
-                })
-                .reduce(|newest, list| if list.is_newer_than(newest) { list } else { newest })?;
-            before.list().is_newer_than(newest).then(|| RollBack {
-                issuer: newest.issuer().clone(),
-                scope: newest.scope().to_string(),
-                previous: before.list().number(),
-                found: newest.number(),
+    /// The issuer of a list may become known only after the list was loaded, by a client that shows it.
+    pub fn history(&self) -> CrlHistory {
+        let mut history = self.history.clone();
+        for signed in &self.all {
+            if let Some(signer) = signed.signer() {
+                history.see(SeenCrl::of(signed.list(), signer));
+            }
+        }
+        history
+    }
+
+    /// Compares the lists with the history that they were made with, and with the `previous` ones. Returns them with
+    /// the history that the next ones are compared with.
+    ///
+    /// Only verified lists count: an attacker can write a number on an unsigned one.
+    ///
+    /// # Errors
+    /// [`CrlHistoryError`] if a list of a series is older than before, is missing although none of the `departures`
+    /// allows it, or contradicts another one of the same version.
+    pub fn succeed(
+        mut self,
+        previous: Option<&Self>,
+        departures: &Departures<'_>,
+    ) -> Result<Self, CrlHistoryError> {
+        let mut history = std::mem::take(&mut self.history);
+        for seen in history.iter_mut() {
+            match self.newest(|list, signer| seen.series.contains(list, signer)) {
+                Some(found) if found.version().is_older_than(seen.version) => {
+                    return Err(CrlHistoryError::Older {
+                        series: seen.series.to_string(),
+                        previous: seen.version,
+                        found: found.version(),
+                    });
+                }
+                Some(_) => {}
+                None if !seen.is_expected || departures.allow(seen) => seen.is_expected = false,
+                None => {
+                    return Err(CrlHistoryError::Missing {
+                        series: seen.series.to_string(),
+                        previous: seen.version,
+                    });
+                }
+            }
+        }
+        self.check_equal_versions(previous)?;
+        self.history = history;
+        self.history = self.history();
+        for seen in self.history.iter_mut() {
+            departures.note(seen);
+        }
+        Ok(self)
+    }
+
+    /// Number and date should be enough to tell two lists of a series apart. Where they are not, because two lists
+    /// were made within one second, only the one that revokes more may follow the other.
+    fn check_equal_versions(&self, previous: Option<&Self>) -> Result<(), CrlHistoryError> {
+        for before in previous.iter().flat_map(|previous| &previous.all) {
+            let Some(signer) = before.signer() else {
+                continue;
+            };
+            let series = SeenCrl::of(before.list(), signer).series;
+            let Some(after) = self.newest(|list, signer| series.contains(list, signer)) else {
+                continue;
+            };
+            let before = before.list();
+            if after.version() == before.version()
+                && after.to_be_signed() != before.to_be_signed()
+                && !after.revokes_all_of(before)
+            {
+                return Err(CrlHistoryError::Ambiguous {
+                    series: series.to_string(),
+                    version: after.version(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// First list whose series the history does not expect, if it expects any.
+    pub fn first_unexpected(&self) -> Option<&Arc<RevocationList>> {
+        let expected = || self.history.iter().filter(|seen| seen.is_expected);
+        expected().next()?;
+        let is_expected = |signed: &SignedList| {
+            signed
+                .signer()
+                .is_some_and(|signer| expected().any(|seen| seen.series.contains(signed.list(), signer)))
+        };
+        let mut all = self.all.iter();
+        all.find(|signed| !is_expected(signed))
+            .map(|signed| signed.list())
+    }
+
+    fn newest(&self, is_wanted: impl Fn(&RevocationList, &KnownKey) -> bool) -> Option<&Arc<RevocationList>> {
+        self.all
+            .iter()
+            .filter(|signed| {
+                signed
+                    .signer()
+                    .is_some_and(|signer| is_wanted(signed.list(), signer))
             })
-        })
+            .map(|signed| signed.list())
+            .reduce(|newest, list| {
+                if newest.version().is_older_than(list.version()) {
+                    list
+                } else {
+                    newest
+                }
+            })
+    }
+
+    /// Lists that were in use before these.
+    pub(super) fn seen(&self) -> &CrlHistory {
+        &self.history
     }
 
     /// The URIs in a CA certificate's own `cRLDistributionPoints`: where its issuer's CRLs are to be found.
@@ -126,6 +223,7 @@ fn find_signer(
     anchors: &TrustAnchors,
     intermediates: &Intermediates,
     previous: Option<&RevocationLists>,
+    history: &CrlHistory,
 ) {
     let list = signed.list();
     let issuer = list.issuer().der();
@@ -145,7 +243,11 @@ fn find_signer(
         .chain(intermediates.named(issuer))
         .filter_map(KnownKey::of);
     let shown = before.iter().filter_map(|before| before.signer().cloned());
-    let mut keys: Vec<KnownKey> = configured.chain(shown).collect();
+    let recorded = history
+        .iter()
+        .filter(|seen| seen.series.has_issuer(issuer))
+        .map(|seen| seen.series.known_key().clone());
+    let mut keys: Vec<KnownKey> = configured.chain(shown).chain(recorded).collect();
     // Several certificates may have one key: one that may sign CRLs is enough.
     keys.sort_by_key(|key| (!key.is_named_by(list), !key.may_sign_lists()));
     keys.iter().any(|key| signed.is_signed_by(key.as_issuer(list)));

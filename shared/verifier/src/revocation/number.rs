@@ -31,6 +31,26 @@ impl CrlNumber {
     }
 }
 
+/// The text is not a CRL number as it is displayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a CRL number such as 0x2A")]
+pub struct InvalidCrlNumber;
+
+/// Reads what `Display` writes.
+impl std::str::FromStr for CrlNumber {
+    type Err = InvalidCrlNumber;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCrlNumber> {
+        let digits = text.strip_prefix("0x").ok_or(InvalidCrlNumber)?;
+        if digits.is_empty() || digits.len() > 2 * LENGTH {
+            return Err(InvalidCrlNumber);
+        }
+        let mut octets = [0; LENGTH];
+        base16ct::mixed::decode(format!("{digits:0>40}"), &mut octets).map_err(|_| InvalidCrlNumber)?;
+        Ok(Self(octets))
+    }
+}
+
 impl fmt::Display for CrlNumber {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("0x")?;
@@ -70,6 +90,12 @@ mod tests {
         assert_eq!(number(&[0x00, 0x00, 0x07]), number(&[0x07]));
         assert_eq!(number(&[0x00, 0xAB, 0x0C]).to_string(), "0xAB0C");
         assert_eq!(number(&[0x00]).to_string(), "0x0");
+        for written in [&[0x00][..], &[0x07], &[0x00, 0xAB, 0x0C], &[0x7F; 20]] {
+            assert_eq!(number(written).to_string().parse(), Ok(number(written)));
+        }
+        for text in ["", "7", "0x", "0xG", "0x-1", &format!("0x{}", "1".repeat(41))] {
+            assert_eq!(text.parse::<CrlNumber>(), Err(InvalidCrlNumber), "{text}");
+        }
     }
 
     #[test]

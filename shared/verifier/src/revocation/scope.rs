@@ -88,6 +88,11 @@ impl Scope {
         })
     }
 
+    /// Value of the issuing distribution point, empty for a list without one.
+    pub(super) fn der(&self) -> &[u8] {
+        &self.value
+    }
+
     /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
         let subject_is_covered = match self.subjects {

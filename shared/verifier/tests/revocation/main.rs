@@ -7,10 +7,11 @@
 
 mod entries;
 mod files;
+mod history;
 mod issuers;
 mod partitions;
 mod refused_lists;
-mod roll_back;
+
 mod support;
 mod time;
 mod verdicts;

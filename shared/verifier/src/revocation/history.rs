@@ -1,0 +1,317 @@
+//! CRLs that were in use before, which later ones are compared with.
+//!
+//! A list can be compared with its predecessor only while the predecessor is there, and an attacker who can replace a
+//! list can also take it away first. Therefore the newest version of each series is kept apart from the lists themselves.
+
+use std::fmt;
+
+use super::issuers::KnownKey;
+use super::list::RevocationList;
+use super::number::CrlNumber;
+use super::scope::Scope;
+use crate::anchors::{Intermediates, TrustAnchors};
+use crate::certificate::{Certificate, IssuerKey};
+use crate::name::{DistinguishedName, names_are_equal};
+use crate::timestamp::Timestamp;
+
+/// Number and date of a CRL: its place among the others of its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlVersion {
+    /// CRLNumber (RFC 5280 §5.2.3).
+    pub number: Option<CrlNumber>,
+    /// Date of the list.
+    pub this_update: Timestamp,
+}
+
+impl CrlVersion {
+    /// Returns true if a list of this version must not take the place of one of the `other` version.
+    ///
+    /// The number decides. The date decides between equal numbers, and where one of the two lists has no number.
+    pub fn is_older_than(self, other: Self) -> bool {
+        match (self.number, other.number) {
+            (Some(own), Some(theirs)) if own != theirs => own < theirs,
+            _ => self.this_update < other.this_update,
+        }
+    }
+}
+
+impl fmt::Display for CrlVersion {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number {
+            Some(number) => write!(formatter, "number {number} of {}", self.this_update),
+            None => write!(formatter, "the one of {}", self.this_update),
+        }
+    }
+}
+
+/// Issuer, key and scope of CRLs. Lists that share all three replace each other.
+#[derive(Clone, Debug)]
+pub struct CrlSeries {
+    issuer: DistinguishedName,
+    key: KnownKey,
+    scope: Scope,
+}
+
+impl CrlSeries {
+    pub(super) fn new(list: &RevocationList, key: &KnownKey) -> Self {
+        Self {
+            issuer: list.issuer().clone(),
+            key: key.clone(),
+            scope: list.scope().clone(),
+        }
+    }
+
+    /// Reads the parts that [`issuer`](Self::issuer), [`key_algorithm`](Self::key_algorithm), [`key`](Self::key) and
+    /// [`scope`](Self::scope) return. Returns `None` if they are not DER of such parts.
+    pub fn from_parts(issuer: &[u8], key_algorithm: &[u8], key: &[u8], scope: &[u8]) -> Option<Self> {
+        Some(Self {
+            issuer: DistinguishedName::parse(issuer).ok()?,
+            key: KnownKey::from_parts(key_algorithm, key),
+            scope: if scope.is_empty() {
+                Scope::default()
+            } else {
+                Scope::parse(scope).ok()?
+            },
+        })
+    }
+
+    /// Name of the issuer.
+    pub fn issuer(&self) -> &DistinguishedName {
+        &self.issuer
+    }
+
+    /// Content of the AlgorithmIdentifier of the issuer's key.
+    pub fn key_algorithm(&self) -> &[u8] {
+        self.key.as_issuer_key().algorithm
+    }
+
+    /// Bits of the issuer's key.
+    pub fn key(&self) -> &[u8] {
+        self.key.as_issuer_key().key
+    }
+
+    /// Value of the issuingDistributionPoint, empty if the lists do not have one.
+    pub fn scope(&self) -> &[u8] {
+        self.scope.der()
+    }
+
+    pub(super) fn known_key(&self) -> &KnownKey {
+        &self.key
+    }
+
+    pub(super) fn has_issuer(&self, name: &[u8]) -> bool {
+        names_are_equal(self.issuer.der(), name)
+    }
+
+    /// Returns true if a list with this signer is one of the series.
+    pub(super) fn contains(&self, list: &RevocationList, signer: &KnownKey) -> bool {
+        self.is_signed_by(signer.as_issuer_key())
+            && self.scope == *list.scope()
+            && self.has_issuer(list.issuer().der())
+    }
+
+    fn is_signed_by(&self, key: IssuerKey<'_>) -> bool {
+        self.key.is(key)
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.is_signed_by(other.key.as_issuer_key())
+            && self.scope == other.scope
+            && self.has_issuer(other.issuer.der())
+    }
+
+    /// Returns true if a configured CA certificate has the issuer's name and key.
+    fn is_configured(&self, anchors: &TrustAnchors, intermediates: &Intermediates) -> bool {
+        let issuer = self.issuer.der();
+        let anchors = anchors
+            .with_equal_subject(issuer)
+            .map(|anchor| anchor.certificate());
+        anchors
+            .chain(intermediates.named(issuer))
+            .filter_map(KnownKey::of)
+            .any(|key| self.is_signed_by(key.as_issuer_key()))
+    }
+}
+
+impl fmt::Display for CrlSeries {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the CRL of {} for {}", self.issuer, self.scope)
+    }
+}
+
+/// Newest CRL of a series that was in use.
+#[derive(Clone, Debug)]
+pub struct SeenCrl {
+    /// Series of the list.
+    pub series: CrlSeries,
+    /// Version of the list.
+    pub version: CrlVersion,
+    /// End of the list.
+    pub next_update: Timestamp,
+    /// Set while a list of the series has to be there.
+    pub is_expected: bool,
+    /// Set once a configured CA certificate had the issuer's key.
+    was_configured: bool,
+}
+
+impl SeenCrl {
+    /// Newest list of a series, from a record that outlived the process.
+    pub fn new(series: CrlSeries, version: CrlVersion, next_update: Timestamp, is_expected: bool) -> Self {
+        Self {
+            series,
+            version,
+            next_update,
+            is_expected,
+            was_configured: false,
+        }
+    }
+
+    pub(super) fn of(list: &RevocationList, signer: &KnownKey) -> Self {
+        let series = CrlSeries::new(list, signer);
+        Self::new(series, list.version(), list.next_update(), true)
+    }
+}
+
+/// Newest CRL of each series that was in use, whether it is still there or not.
+#[derive(Clone, Debug, Default)]
+pub struct CrlHistory {
+    seen: Vec<SeenCrl>,
+}
+
+impl CrlHistory {
+    /// Adds a list. An older one than that of its series does not change the version.
+    pub fn see(&mut self, new: SeenCrl) {
+        match self.seen.iter_mut().find(|seen| seen.series.is_same(&new.series)) {
+            None => self.seen.push(new),
+            Some(seen) => {
+                seen.is_expected |= new.is_expected;
+                seen.was_configured |= new.was_configured;
+                if !new.version.is_older_than(seen.version) {
+                    seen.version = new.version;
+                    seen.next_update = new.next_update;
+                }
+            }
+        }
+    }
+
+    /// Adds everything that another history knows.
+    pub fn merge(&mut self, other: &Self) {
+        for seen in &other.seen {
+            self.see(seen.clone());
+        }
+    }
+
+    /// Lifts the expectation that any of these lists has to be there. Their versions stay known.
+    pub fn expect_none(&mut self) {
+        for seen in &mut self.seen {
+            seen.is_expected = false;
+        }
+    }
+
+    /// Newest list of each series.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &SeenCrl> {
+        self.seen.iter()
+    }
+
+    /// Returns true if nothing was seen yet.
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut SeenCrl> {
+        self.seen.iter_mut()
+    }
+
+    /// Returns a list that was in use, speaks of the certificate and is newer than `list`, which speaks of it too.
+    pub(super) fn newer_than(
+        &self,
+        list: &RevocationList,
+        key: IssuerKey<'_>,
+        certificate: &Certificate<'_>,
+        now: Timestamp,
+    ) -> Option<&SeenCrl> {
+        self.seen.iter().find(|seen| {
+            let series = &seen.series;
+            let is_newer = if series.scope == *list.scope() {
+                list.version().is_older_than(seen.version)
+            } else {
+                // Different scopes may be numbered apart.
+                list.this_update() < seen.version.this_update
+            };
+            // A list of the future does not speak yet.
+            is_newer
+                && seen.version.this_update <= now
+                && series.is_signed_by(key)
+                && series.scope.covers(certificate)
+                && series.has_issuer(list.issuer().der())
+        })
+    }
+}
+
+/// Circumstances in which a CRL that was in use may be missing.
+#[derive(Clone, Copy, Debug)]
+pub struct Departures<'a> {
+    /// Trust anchors from now on.
+    pub anchors: &'a TrustAnchors,
+    /// Configured intermediates from now on.
+    pub intermediates: &'a Intermediates,
+    /// Lists that ended before this time may go. An ended list does not clear a certificate but still revokes some,
+    /// so that this is safe only where every certificate of unknown status is refused.
+    pub ended_before: Option<Timestamp>,
+}
+
+impl Departures<'_> {
+    /// A list may go with its CA: once a configured certificate had its key, and none has it any more. The lists of
+    /// CAs that only clients show stay expected, because nothing says that such a CA is gone.
+    pub(super) fn allow(&self, seen: &SeenCrl) -> bool {
+        let is_over = self.ended_before.is_some_and(|end| seen.next_update < end);
+        is_over || (seen.was_configured && !self.has_ca_of(seen))
+    }
+
+    pub(super) fn note(&self, seen: &mut SeenCrl) {
+        seen.was_configured |= self.has_ca_of(seen);
+    }
+
+    fn has_ca_of(&self, seen: &SeenCrl) -> bool {
+        seen.series.is_configured(self.anchors, self.intermediates)
+    }
+}
+
+/// Contradiction between new CRLs and those that were in use before.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CrlHistoryError {
+    /// The newest list of a series is older than the one before.
+    #[error("{series} goes back from {}", in_words(*previous, *found))]
+    Older {
+        /// Issuer and scope.
+        series: String,
+        /// Version of the newer one, in use before.
+        previous: CrlVersion,
+        /// Version of the older one, found now.
+        found: CrlVersion,
+    },
+    /// There is no list of a series any more.
+    #[error("{series} is missing, which was in use with {previous}")]
+    Missing {
+        /// Issuer and scope.
+        series: String,
+        /// Version of the missing list.
+        previous: CrlVersion,
+    },
+    /// Two lists of one version differ, and the new one does not revoke all that the other does.
+    #[error("{series} is there twice with {version}, and the new one lacks entries of the one in use")]
+    Ambiguous {
+        /// Issuer and scope.
+        series: String,
+        /// Version of both.
+        version: CrlVersion,
+    },
+}
+
+fn in_words(previous: CrlVersion, found: CrlVersion) -> String {
+    match (previous.number, found.number) {
+        (Some(previous), Some(found)) if previous != found => format!("number {previous} to {found}"),
+        _ => format!("{previous} to {found}"),
+    }
+}
