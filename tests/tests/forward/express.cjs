@@ -5,8 +5,7 @@ const methodOverride = require('method-override');
 const passport = require('passport');
 const { Strategy, ExtractJwt } = require('passport-jwt');
 
-const [der] = process.argv.slice(2);
-const key = createPublicKey({ key: Buffer.from(der, 'base64'), format: 'der', type: 'spki' });
+const key = createPublicKey({ key: Buffer.from(process.env.TOKEN_KEY, 'base64'), format: 'der', type: 'spki' });
 passport.use(new Strategy({
   jwtFromRequest: ExtractJwt.fromAuthHeaderAsBearerToken(),
   secretOrKey: key.export({ format: 'pem', type: 'spki' }),

@@ -87,6 +87,9 @@ async fn ask(clients: &Clients, function: &Function, round: usize, method: &str)
     let event = Event::new(method, &path, clients.good_headers());
     let answer = function.answer(event.to_bytes()).await;
     assert_eq!(answer.status, 200, "round {round}: {}", answer.body());
+    if answer.body() != path {
+        eprintln!("{path}: {}", answer.body());
+    }
     usize::from(answer.body() != path)
 }
 
@@ -100,8 +103,9 @@ async fn a_late_answer_reaches_no_client() {
         // A request that may have an effect is not lost by it either: nothing of it was sent.
         swapped += ask(&clients, &function, round, ["GET", "POST"][round % 2]).await;
         // Whole, broken off, or no answer at all.
-        let late = [&answer("another client's")[..], b"HTTP/1.1 2", b"\r\n", b"x"][round % 4];
-        upstream.write(late).await;
+        let whole = answer("another client's");
+        let late: [&[u8]; 4] = [&whole, b"HTTP/1.1 2", b"\r\n", b"x"];
+        upstream.write(late[round % 4]).await;
     }
     assert_eq!(swapped, 0, "of {ROUNDS}");
 }
