@@ -47,15 +47,16 @@ pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use authorization::ShadowDifference;
 
+pub use alb_mtls_http::identity_headers::{states_identity, strip};
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
 pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
-pub use alb_mtls_http::identity_headers::{states_identity, strip};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
 pub use mode::Mode;
 pub use record::{
-    ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line,
+    ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord, StandardOutput,
+    escape_to_ascii, to_line,
 };
 pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
 pub use refusal::{GATE_REASONS, GateReason, Refusal, RefusalBody};

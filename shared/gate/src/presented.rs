@@ -3,9 +3,9 @@
 use alb_mtls_verifier::{HeaderFormat, HeaderValues, PresentedChain, Reason, Rejection, read_bundle};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 use crate::settings::GateSettings;
 use crate::verdicts::Presentation;
+use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 
 impl GateSettings {
     /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.

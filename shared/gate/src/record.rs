@@ -189,7 +189,11 @@ pub fn to_line(record: &DecisionRecord<'_>) -> String {
 
 fn to_ascii_json(record: &impl Serialize) -> String {
     // Records hold text, numbers and nested structs of these, which always serialise.
-    let json = serde_json::to_string(record).unwrap_or_default();
+    escape_to_ascii(serde_json::to_string(record).unwrap_or_default())
+}
+
+/// JSON as the same JSON in ASCII: every other character, and DEL, is escaped.
+pub fn escape_to_ascii(json: String) -> String {
     if json.is_ascii() && !json.contains('\u{7f}') {
         return json;
     }
