@@ -19,7 +19,6 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-
 use crate::failure::Failure;
 use crate::location::{HttpLocation, Transport};
 

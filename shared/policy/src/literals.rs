@@ -4,7 +4,6 @@ use alb_mtls_http::host;
 use alb_mtls_http::path::PlainPath;
 use cedar_policy::EntityUid;
 
-
 /// Says how an entity is spelt when this is no spelling that a request could match. A permission that never applies is
 /// a nuisance; a prohibition that never applies is a hole.
 pub(crate) fn misspelling(literal: &EntityUid) -> Option<&'static str> {
