@@ -14,16 +14,16 @@ use std::path::{Path, PathBuf};
 
 use crate::settings::{LayerSettings, LoopbackAddress};
 
-/// Where Lambda looks for extensions, in a container image too.
+/// Folder in which Lambda looks for extensions, also in a container image.
 const EXTENSIONS: &str = "/opt/extensions";
 
-/// What every program that asks for events holds: the end of the path of `GET /2018-06-01/runtime/invocation/next`.
+/// Text in every program that asks for events: the end of the path of `GET /2018-06-01/runtime/invocation/next`.
 const ASKS: &str = "/runtime/invocation/next";
 
-/// Has Lambda Web Adapter ask elsewhere. An older one does not hold the name.
+/// Variable by which Lambda Web Adapter asks elsewhere. Older versions do not know the name.
 pub(crate) const PROXY: &str = "AWS_LWA_LAMBDA_RUNTIME_API_PROXY";
 
-/// What the names of all variables of Lambda Web Adapter begin with, but for some older ones.
+/// Prefix of the variables of Lambda Web Adapter, but for some older ones.
 const ADAPTER: &str = "AWS_LWA_";
 
 /// An extension that would fetch events past the gate. Displays as one line with the remedy.
@@ -65,7 +65,7 @@ pub(crate) fn check(settings: &LayerSettings) -> Result<(), ExtensionError> {
     check_folders(&folders(), &settings.extensions, is_routed)
 }
 
-/// Where extensions are: Lambda's folder, and that of the layer in which this program lies, which is the same in Lambda.
+/// Returns the folders of extensions: Lambda's, and that of the layer in which this program lies, which is the same in Lambda.
 fn folders() -> Vec<PathBuf> {
     let of_layer = std::env::current_exe()
         .ok()
@@ -75,7 +75,7 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
-/// Whether the adapter's variable leads to the gate.
+/// Returns whether the adapter's variable is set and leads to the gate.
 fn check_variables(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
     listen: Option<LoopbackAddress>,
@@ -99,7 +99,7 @@ fn check_variables(
     }
 }
 
-/// The adapter takes an authority, with or without `http://`.
+/// Returns whether a value of the adapter's variable leads to the gate: an authority, with or without `http://`.
 fn leads_to(value: &str, listen: Option<LoopbackAddress>) -> bool {
     let address = value.strip_prefix("http://").unwrap_or(value);
     let address = address.strip_suffix('/').unwrap_or(address);
@@ -144,7 +144,7 @@ fn check_program(path: PathBuf, is_routed: bool) -> Result<(), ExtensionError> {
     }
 }
 
-/// Which of these texts stand in a file. It is read in parts: extensions have tens of megabytes.
+/// Returns which of these texts stand in a file. It is read in parts: extensions have tens of megabytes.
 fn holds<const TEXTS: usize>(mut file: impl Read, texts: [&str; TEXTS]) -> io::Result<[bool; TEXTS]> {
     const PART: usize = 256 * 1024;
     let finders = texts.map(|text| memchr::memmem::Finder::new(text));

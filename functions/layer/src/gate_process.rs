@@ -30,7 +30,7 @@ use crate::watch::watch;
 /// connections open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// How long a connection waits that could not be accepted: long enough not to fill the log, short enough for a client.
+/// Pause after a connection could not be accepted: long enough not to fill the log, short enough for a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the runtime, whose process id this is, until it ends.

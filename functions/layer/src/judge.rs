@@ -69,7 +69,7 @@ impl Judge {
         }
         match self.other_events {
             OtherEvents::Pass if holds_request_headers(text) => Ok(self.refuse(
-                "the event holds the headers of an HTTP request that did not come through the load balancer, in which its client could pass for anybody",
+                "the event holds the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
                 &ingress,
             )),
             OtherEvents::Pass => {

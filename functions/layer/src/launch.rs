@@ -19,12 +19,12 @@ pub(crate) const GATE: &str = "--gate-of-process";
 
 pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
-/// By which Lambda starts a wrapper.
+/// Variable by which Lambda starts a wrapper.
 const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 
 const NEXT_WRAPPER: &str = "LAYER_NEXT_WRAPPER";
 
-/// Tells a second gate that there is a first one, with the address of that.
+/// Variable that tells a second gate of the first one, with its address.
 pub(crate) const STARTED: &str = "ALB_MTLS_GATE";
 
 /// What has the gate's allocator (glibc's) keep memory for the next event, in bytes: a megabyte is a load balancer's largest body,
@@ -84,7 +84,7 @@ pub(crate) fn launch(program: &OsStr, arguments: impl Iterator<Item = OsString>)
     fail(&runtime_api, "Runtime.InvalidEntrypoint", &error, NOT_RUN)
 }
 
-/// The runtime's command line, or the wrapper with it as arguments and as the one that Lambda started.
+/// Returns the runtime's command line, or the wrapper with it as arguments and as the one that Lambda started.
 fn command(
     program: &OsStr,
     arguments: impl Iterator<Item = OsString>,

@@ -65,7 +65,7 @@ impl Proxy {
         self.loaded.get_or_init(|| Box::pin(self.judge.load())).await;
     }
 
-    /// Whether the runtime has asked for an event, or to be restored from a snapshot.
+    /// Returns whether the runtime has asked for an event, or to be restored from a snapshot.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
@@ -158,7 +158,7 @@ impl Proxy {
                 Verdict::Answer(answer) => self.runtime_api.respond(&request_id, answer).await,
                 Verdict::Error(report) => self.runtime_api.report_error(&request_id, &report).await,
             };
-            // It was too late, or too long: nothing that the runtime, and the clients after this one, should end for.
+            // It came too late or was too long, which is not a reason to end the runtime.
             if let Err(error) = told {
                 tracing::error!(
                     function_request_id = request_id,

@@ -19,7 +19,7 @@ pub(crate) struct Settings {
 pub(crate) struct LayerSettings {
     pub(crate) identity: IdentityForms,
     pub(crate) other_events: OtherEvents,
-    /// Where the gate listens; a free port of the loopback address otherwise.
+    /// Address at which the gate listens; a free port of the loopback address otherwise.
     pub(crate) listen: Option<LoopbackAddress>,
     /// Program that starts the runtime in Lambda's place.
     pub(crate) next_wrapper: Option<AbsolutePath>,
@@ -27,7 +27,7 @@ pub(crate) struct LayerSettings {
     pub(crate) extensions: Vec<String>,
 }
 
-/// An address and a port that only this machine reaches.
+/// Address and port that only this machine reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LoopbackAddress(pub(crate) SocketAddr);
 
@@ -49,7 +49,7 @@ impl fmt::Display for LoopbackAddress {
     }
 }
 
-/// A path that means the same in every folder.
+/// Path that means the same in every folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AbsolutePath(PathBuf);
 

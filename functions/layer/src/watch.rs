@@ -1,4 +1,4 @@
-//! Whether the runtime asks the gate for its events, and nobody else.
+//! Check that the runtime asks the gate for its events, and not another proxy.
 //!
 //! A wrapper that the gate or the runtime's own script starts may set `AWS_LAMBDA_RUNTIME_API` to another proxy, as
 //! Datadog's does when its application security is on. That one asks Lambda, and the function gets what no gate has seen.
@@ -13,13 +13,13 @@ use crate::launch::{RUNTIME_API, STARTED};
 use crate::proxy::Proxy;
 use crate::runtime_api::ErrorReport;
 
-/// How often the runtime's variables are looked at while it starts: sooner than an interpreter is ready.
+/// Interval at which the runtime's variables are looked at while it starts: sooner than an interpreter is ready.
 const WHILE_IT_STARTS: Duration = Duration::from_millis(5);
 
-/// How often after that.
+/// Interval at which they are looked at after that.
 const LATER: Duration = Duration::from_secs(1);
 
-/// How long a runtime may take to ask for its first event: Lambda's own limit of the init phase.
+/// Time in which a runtime should ask for its first event: Lambda's own limit of the init phase.
 const START: Duration = Duration::from_secs(10);
 
 /// Looks at the runtime until it has asked the gate, and ends it when it is about to ask another.
@@ -34,7 +34,7 @@ pub(crate) async fn watch(runtime: Pid, address: &str, proxy: &Proxy) -> Infalli
         if !is_late && began.elapsed() >= START {
             is_late = true;
             tracing::warn!(
-                "nobody has asked the gate for an event for 10 seconds: if requests are answered, they go past the gate, and an extension or another process fetches them"
+                "the gate has not been asked for an event for 10 seconds: if requests are answered meanwhile, an extension or another process fetches them past the gate"
             );
         }
         sleep(if is_late { LATER } else { WHILE_IT_STARTS }).await;
@@ -42,7 +42,7 @@ pub(crate) async fn watch(runtime: Pid, address: &str, proxy: &Proxy) -> Infalli
     std::future::pending().await
 }
 
-/// The first of the runtime's processes that will look elsewhere for the Runtime API, and where.
+/// Returns the first of the runtime's processes that will look elsewhere for the Runtime API, and where.
 fn led_elsewhere(runtime: Pid, address: &str) -> Option<(Pid, String)> {
     // A wrapper may start the runtime as its child.
     let mut processes = vec![runtime];
@@ -55,7 +55,9 @@ fn led_elsewhere(runtime: Pid, address: &str) -> Option<(Pid, String)> {
     None
 }
 
-/// Source: proc_pid_task(5). None where the kernel does not say it.
+/// Returns the children of a process; none where the kernel does not tell.
+///
+/// Source: proc_pid_task(5).
 fn children(process: Pid) -> Vec<Pid> {
     let id = process.as_raw_nonzero();
     let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
@@ -65,7 +67,7 @@ fn children(process: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// Where a process will look for the Runtime API, according to the variables of the program that it last became. None
+/// Returns the address at which a process will look for the Runtime API, according to the variables of the program that it last became. None
 /// before it has become what the gate starts, and when it has ended.
 ///
 /// Source: proc_pid_environ(5).

@@ -1,4 +1,4 @@
-//! What an event of another service holds that an HTTP client may have written.
+//! Headers of HTTP clients in the events of other services.
 
 use serde_json::value::RawValue;
 
@@ -8,14 +8,14 @@ use crate::rewrite::{RewriteError, members};
 /// Names of the members of a request that hold its headers.
 const HEADERS: [&str; 2] = ["headers", "multiValueHeaders"];
 
-/// How a member is called that holds a request: AppSync's `request`, S3 Object Lambda's `userRequest`.
+/// End of the name of a member that holds a request: AppSync's `request`, S3 Object Lambda's `userRequest`.
 const REQUEST: &str = "request";
 
-/// How deep a request is looked for. The deepest that a service is known to send is CloudFront's
+/// Levels in which a request is looked for. The deepest that a service is known to send is CloudFront's
 /// `Records[].cf.request.headers`; each level is read once more.
 const MAXIMUM_DEPTH: usize = 8;
 
-/// Whether headers of an HTTP request stand anywhere in an event, in which a client could pass for somebody: those of
+/// Returns whether an event holds the headers of an HTTP request, in which a client can claim an identity: those of
 /// AppSync (`request.headers`, also in a list), S3 Object Lambda (`userRequest.headers`) and CloudFront
 /// (`Records[].cf.request.headers`). It is true of what cannot be read, and looks eight levels deep.
 ///
@@ -53,7 +53,7 @@ fn search(value: &str, is_request: bool, depth: usize) -> Result<bool, RewriteEr
     Ok(false)
 }
 
-/// Whether a name ends in `request`, in any spelling.
+/// Returns whether a name ends in `request`, in any spelling.
 fn is_a_request(name: &str) -> bool {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     letters.to_ascii_lowercase().ends_with(REQUEST)

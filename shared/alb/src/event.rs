@@ -90,7 +90,7 @@ const FIELDS: [&str; 9] = [
     "isBase64Encoded",
 ];
 
-/// What `requestContext` and its `elb` are read for.
+/// Members of `requestContext` and of its `elb` that are read.
 const LOAD_BALANCER: &str = "elb";
 const TARGET_GROUP_ARN: &str = "targetGroupArn";
 
@@ -104,7 +104,7 @@ impl Event {
         serde_json::from_str(sent).unwrap_or_else(|error| Self::unreadable(&error))
     }
 
-    /// Stands for what cannot be read. An HTTP request may have caused it.
+    /// Returns the event that stands for what cannot be read. An HTTP request may have caused it.
     pub fn unreadable(error: &dyn fmt::Display) -> Self {
         Self {
             is_http: true,
@@ -253,14 +253,14 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
-/// What a reader could take a name for.
+/// Field that a reader could take a name for.
 enum Taken {
     For(&'static str),
     ForAny,
     ForNone,
 }
 
-/// Readers differ on whether case counts (Go's does not), and `_` and `-` (models with aliases take `multi_value_headers`
+/// Returns the field that a reader could take a name for. Readers differ on whether case counts (it does not in Go), and `_` and `-` (models with aliases take `multi_value_headers`
 /// too). Beyond ASCII they also differ on what case is: Go folds U+017F to `s` and U+212A to `k`, Java U+0131 to `i`.
 fn taken_for(fields: &[&'static str], name: &str) -> Taken {
     if let Some(field) = fields.iter().find(|field| **field == name) {
@@ -275,7 +275,7 @@ fn taken_for(fields: &[&'static str], name: &str) -> Taken {
     }
 }
 
-/// Whether two names are the same but for case and for what is no letter and no digit.
+/// Returns whether two names are the same but for case and for what is no letter and no digit.
 pub(crate) fn reads_as(name: &str, field: &str) -> bool {
     let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
     letters
@@ -283,7 +283,7 @@ pub(crate) fn reads_as(name: &str, field: &str) -> bool {
         .eq(field.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
-/// Readers differ on which of two fields counts.
+/// Notes a name that is not written like its field, or occurs twice: readers differ on which one counts.
 fn note_name(field: &'static str, name: &str, seen: &mut Vec<&'static str>, mut note: impl FnMut(Defect)) {
     if field != name {
         note(Defect::FieldSpelling(field));
@@ -310,7 +310,7 @@ impl OnlyOne {
         }
     }
 
-    /// Whether this is the member; notes what could be taken for it.
+    /// Returns whether this is the member, and notes a name that could be taken for it.
     fn is(&mut self, name: &str) -> bool {
         let defect = &mut self.defect;
         let mut note = |found| {
@@ -369,7 +369,7 @@ impl<'de> Deserialize<'de> for Key {
 enum RequestContext {
     LoadBalancer(String),
     Other,
-    /// Readers could differ on which load balancer it names.
+    /// Load balancer that readers could disagree about.
     Unclear(Defect),
 }
 

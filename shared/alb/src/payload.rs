@@ -20,10 +20,10 @@ impl<'de> Deserialize<'de> for Payload {
 }
 
 impl Payload {
-    /// Its JSON text.
+    /// Returns the JSON text of the payload.
     ///
     /// # Errors
-    /// The reason why it is not JSON text, for the operator.
+    /// The reason why the payload is not JSON text, for the operator.
     pub fn text(&self) -> Result<&str, &str> {
         match &self.0 {
             Ok(text) => Ok(text.get()),
@@ -31,13 +31,13 @@ impl Payload {
         }
     }
 
-    /// The event in it, whatever it is.
+    /// Returns the event in the payload, whatever it is.
     pub fn event(&self) -> Event {
         self.text()
             .map_or_else(|error| Event::unreadable(&error), Event::from_json)
     }
 
-    /// Its JSON text, where it is that.
+    /// Returns the JSON text of the payload, where it is JSON.
     pub fn into_text(self) -> Option<Box<RawValue>> {
         self.0.ok()
     }

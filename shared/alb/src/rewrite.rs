@@ -181,7 +181,7 @@ fn last_values(lists: &str) -> Result<String, RewriteError> {
     Ok(object.finish())
 }
 
-/// The members of an object that is written as this text.
+/// Parses the members of an object.
 pub(crate) fn members(object: &str) -> Result<Members<'_>, RewriteError> {
     serde_json::from_str(object).map_err(RewriteError::unreadable)
 }

@@ -197,14 +197,14 @@ async fn wrapper_that_leads_the_runtime_past_the_gate_ends_it() {
 }
 
 #[tokio::test]
-async fn log_says_when_nobody_asks_the_gate() {
+async fn log_says_when_the_gate_is_not_asked() {
     let clients = Clients::new();
     let api = Api::start().await;
     let variables = [("AWS_LAMBDA_LOG_LEVEL", "INFO")];
     let started = Started::of(layer(), shell("exec sleep 11"), &clients, &api, &variables);
     let (_, output, _) = in_background(|| started.end()).await;
     assert_eq!(
-        output.matches("nobody has asked the gate for an event").count(),
+        output.matches("the gate has not been asked for an event").count(),
         1,
         "{output}"
     );

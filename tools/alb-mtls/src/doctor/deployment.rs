@@ -117,8 +117,8 @@ impl Function {
         self.variables.contains_key("MTLS_ANCHORS")
     }
 
-    /// Whether Lambda starts wrappers there: for the runtimes of languages, and for `provided` ones not. None where it is
-    /// not said, as for images.
+    /// Returns whether Lambda starts wrappers: it does with the runtimes of languages, and not with `provided` ones. None
+    /// where the runtime is not said, as for images.
     pub(super) fn knows_wrappers(&self) -> Option<bool> {
         let runtime = self.runtime.as_ref().filter(|runtime| !runtime.contains("${"))?;
         Some(!runtime.starts_with("provided"))

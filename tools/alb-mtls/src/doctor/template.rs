@@ -316,7 +316,7 @@ impl Reader<'_> {
     }
 }
 
-/// The layers of a function, in order.
+/// Returns the layers of a function, in order.
 fn layers(function: &Node) -> Vec<String> {
     let layers = function.get("Layers").map(Node::texts).unwrap_or_default();
     layers.into_iter().map(str::to_owned).collect()

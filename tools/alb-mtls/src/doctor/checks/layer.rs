@@ -1,4 +1,4 @@
-//! What leaves the layer out, and what keeps it from being asked.
+//! Checks for functions in which the layer is left out.
 
 use super::Findings;
 use crate::doctor::deployment::Function;
@@ -15,7 +15,7 @@ const WRAPPERS_OF_THE_GATE: [&str; 2] = ["alb-mtls", "alb-mtls-layer"];
 const LEAST_TIMEOUT: u32 = 6;
 
 impl Findings<'_> {
-    /// A function with a gate: that of its own program, or that of the layer.
+    /// Checks a function with a gate, in its own program or in the layer.
     pub(super) fn layer(&mut self, function: &Function) {
         self.wrapper(function);
         if let Some(what) = unrouted_adapter(function) {
@@ -86,7 +86,7 @@ impl Findings<'_> {
     }
 }
 
-/// What says that Lambda Web Adapter is there, where it is not led to the gate.
+/// Returns the sign of Lambda Web Adapter, where that is not led to the gate.
 fn unrouted_adapter(function: &Function) -> Option<String> {
     let variable = |name: &str| function.variables.get(name).map(String::as_str);
     let layer = function
@@ -116,13 +116,13 @@ fn unrouted_adapter(function: &Function) -> Option<String> {
     }
 }
 
-/// The adapter takes an authority, with or without `http://`.
+/// Returns the authority that the adapter takes, with or without `http://`.
 fn authority(value: &str) -> &str {
     let value = value.strip_prefix("http://").unwrap_or(value);
     value.strip_suffix('/').unwrap_or(value)
 }
 
-/// Whether a layer is the gate's, by the names that the template, the module and the guide give it.
+/// Returns whether a layer is the gate's, by the names that the template, the module and the guide give it.
 fn is_gate(layer: &str) -> bool {
     let name = layer.split_once(":layer:").map_or(layer, |(_, name)| name);
     let lower = name.to_ascii_lowercase();
