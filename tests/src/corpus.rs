@@ -201,6 +201,8 @@ pub fn hostile_events(clients: &Clients) -> Vec<(String, Vec<u8>)> {
     );
     events.push(("deep objects".to_owned(), nested.into_bytes()));
 
+    events.extend(unreadable_events(&valid_event(clients).to_string()));
+
     let good = clients.header(&clients.good);
     for (name, header) in [
         ("1 MB of header", "A".repeat(1 << 20)),
@@ -234,4 +236,69 @@ pub fn hostile_events(clients: &Clients) -> Vec<(String, Vec<u8>)> {
         ));
     }
     events
+}
+
+/// A good client's event in which something is that no reader, or not every reader, can read.
+fn unreadable_events(good: &str) -> Vec<(String, Vec<u8>)> {
+    let elb = good
+        .find("\"requestContext\":")
+        .map(|start| start + "\"requestContext\":{".len());
+    let replaced = |before: &str, after: &str| {
+        assert!(good.contains(before), "the event holds {before}");
+        good.replacen(before, after, 1).into_bytes()
+    };
+    let mut not_utf8 = good.as_bytes().to_vec();
+    let path = good.find("\"path\":\"/").expect("the event has a path");
+    not_utf8.insert(path + "\"path\":\"/".len(), 0xff);
+    let mut two_load_balancers = good.to_owned();
+    two_load_balancers.insert_str(
+        elb.expect("the event has a context"),
+        r#""elb":{"targetGroupArn":"arn:other"},"#,
+    );
+    [
+        (
+            "half a surrogate pair in the path",
+            replaced("\"path\":\"/", r#""path":"/\ud800"#),
+        ),
+        (
+            "half a surrogate pair in the body",
+            replaced("\"body\":\"", r#""body":"\udc00"#),
+        ),
+        (
+            "half a surrogate pair in a header's name",
+            replaced(
+                "\"multiValueHeaders\":{",
+                r#""multiValueHeaders":{"x-\ud800":["1"],"#,
+            ),
+        ),
+        (
+            "half a surrogate pair in a header",
+            replaced(
+                "\"multiValueHeaders\":{",
+                r#""multiValueHeaders":{"x-a":["\ud800"],"#,
+            ),
+        ),
+        (
+            "half a surrogate pair in the query",
+            replaced(
+                "\"multiValueQueryStringParameters\":{",
+                r#""multiValueQueryStringParameters":{"\ud800":["1"]"#,
+            ),
+        ),
+        (
+            "a number beyond all numbers",
+            replaced("\"body\":\"\"", "\"body\":1e999"),
+        ),
+        (
+            "headers that Go would read",
+            replaced(
+                "\"httpMethod\"",
+                r#""multiValueHeader\u017f":{"x-amzn-mtls-clientcert-subject":["CN=admin"]},"httpMethod""#,
+            ),
+        ),
+        ("two load balancers", two_load_balancers.into_bytes()),
+        ("bytes that are no text", not_utf8),
+    ]
+    .map(|(name, event)| (name.to_owned(), event))
+    .into()
 }

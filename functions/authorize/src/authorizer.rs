@@ -1,15 +1,15 @@
 //! From an event to an answer.
 
+use alb_mtls_alb::Payload;
 use alb_mtls_gate::{Decision, Gate, Ingress, Passage, Refusal};
 use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 use alb_mtls_verifier::{HeaderFormat, PresentedChain, Reason, Timestamp};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
-use serde_json::Value;
 
 use crate::answer::{Answer, Form, Verdict};
-use crate::event::{Api, Defect, Question};
+use crate::event::{self, Api, Defect, Question};
 use crate::settings::{AuthorizerSettings, CertificateSource, ResponseFormat, Settings};
 
 /// Asks the gate about what API Gateway asks.
@@ -53,13 +53,21 @@ impl Authorizer {
     ///
     /// # Errors
     /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not valid.
-    pub(crate) async fn authorize(&self, event: &Value, ingress: Ingress) -> Result<Answer, Unauthorized> {
+    pub(crate) async fn authorize(
+        &self,
+        payload: &Payload,
+        ingress: Ingress,
+    ) -> Result<Answer, Unauthorized> {
         let now = Timestamp::now();
-        let api = Api::of(event);
-        let read = Question::read(event, api).and_then(|question| {
-            let resource = question.arn.resource(self.settings.resource);
-            Ok((question, resource.ok_or(Defect::Resource)?))
-        });
+        let event = event::parse(payload);
+        // What it is that asks cannot be told without an event: a policy is an answer for all of them.
+        let api = event.as_ref().map_or(Api::Rest, Api::of);
+        let read = event
+            .and_then(|event| Question::read(&event, api))
+            .and_then(|question| {
+                let resource = question.arn.resource(self.settings.resource);
+                Ok((question, resource.ok_or(Defect::Resource)?))
+            });
         let (mut question, resource) = match read {
             Ok(read) => read,
             Err(defect) => {

@@ -1,5 +1,6 @@
 //! The event that API Gateway sends to an authorizer, read so that no input fails.
 
+use alb_mtls_alb::Payload;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri};
@@ -30,8 +31,10 @@ pub(crate) struct Question {
 }
 
 /// Why an event is not a question that can be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Defect {
+    #[error("the event cannot be read as JSON: {0}")]
+    NotJson(String),
     #[error("the event is not that of an authorizer of the type REQUEST")]
     NotRequest,
     #[error(
@@ -52,6 +55,17 @@ pub(crate) enum Defect {
     Header,
     #[error("the method or path of the request is invalid")]
     Target,
+}
+
+/// Parses an event.
+///
+/// # Errors
+/// [`Defect::NotJson`], also for JSON that no request can be, such as half of a surrogate pair.
+pub(crate) fn parse(payload: &Payload) -> Result<Value, Defect> {
+    let text = payload
+        .text()
+        .map_err(|error| Defect::NotJson(error.to_owned()))?;
+    serde_json::from_str(text).map_err(|error| Defect::NotJson(error.to_string()))
 }
 
 /// Names of the fields that differ between the payload formats.

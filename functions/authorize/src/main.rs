@@ -9,9 +9,9 @@ mod settings;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_alb::Payload;
 use alb_mtls_settings::help_if_asked;
 use lambda_runtime::{LambdaEvent, service_fn};
-use serde_json::Value;
 
 use crate::authorizer::Authorizer;
 use crate::settings::Settings;
@@ -37,8 +37,7 @@ async fn serve() -> ExitCode {
     };
     let authorizer = Arc::new(Authorizer::new(settings));
     authorizer.load().await;
-    // Any JSON is an event: one that cannot be read must be refused, and not become an error.
-    let handler = service_fn(move |event: LambdaEvent<Value>| {
+    let handler = service_fn(move |event: LambdaEvent<Payload>| {
         let authorizer = Arc::clone(&authorizer);
         async move {
             let ingress = alb_mtls_alb::ingress_of(&event.context);

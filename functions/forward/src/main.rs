@@ -23,12 +23,12 @@ use std::fmt::Display;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_alb::Payload;
 use alb_mtls_gate::Gate;
 use alb_mtls_settings::help_if_asked;
 use http::{Request, Response};
 use lambda_http::Body;
 use lambda_runtime::LambdaEvent;
-use serde_json::value::RawValue;
 use tower::{Service, service_fn};
 
 use crate::forwarder::Forwarder;
@@ -81,12 +81,12 @@ fn set_up() -> Result<(Gate, Arc<Forwarder>), String> {
 
 /// Serves events with the gate before the forwarder, which gets each request with the event's text beside it.
 async fn run_with_events(gate: Arc<Gate>, forwarder: Arc<Forwarder>) -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Payload>| {
         let (gate, forwarder) = (Arc::clone(&gate), Arc::clone(&forwarder));
         async move {
-            let sent = SentEvent(event.payload.into());
-            let event_read = serde_json::from_str(sent.0.get())?;
-            alb_mtls_alb::handle(gate, handler(forwarder, Some(sent)), event_read, event.context).await
+            let event_read = event.payload.event();
+            let sent = event.payload.into_text().map(|text| SentEvent(text.into()));
+            alb_mtls_alb::handle(gate, handler(forwarder, sent), event_read, event.context).await
         }
     }))
     .await

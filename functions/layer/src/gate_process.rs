@@ -1,5 +1,6 @@
 //! The process that is the gate: it serves the runtime for as long as that lives.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io;
@@ -16,17 +17,21 @@ use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::judge::Judge;
 use crate::proxy::Proxy;
 use crate::recorder::{AfterTheEvent, UnderWay};
 use crate::runtime_api::RuntimeApi;
 use crate::settings::Settings;
+use crate::watch::watch;
 
 /// How long what the runtime said last may take to get to Lambda. Processes that the runtime started may hold its
 /// connections open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// Pause after a connection could not be accepted: long enough not to fill the log, short enough for a client.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the runtime, whose process id this is, until it ends.
 pub(crate) fn run(runtime: &OsStr) -> ExitCode {
@@ -56,6 +61,8 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     let judge = Judge::new(gate, settings.layer);
     let proxy = Arc::new(Proxy::new(runtime_api, judge, under_way));
     let listener = listener()?;
+    let address = listener.local_addr()?.to_string();
+    let process = runtime.id;
     // While the runtime starts.
     tokio::spawn({
         let proxy = Arc::clone(&proxy);
@@ -68,7 +75,8 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     };
     tokio::select! {
         ended = runtime.ended() => ended?,
-        failed = connections.serve() => return failed.map_err(Into::into),
+        never = connections.serve() => match never {},
+        never = watch(process, &address, &proxy) => match never {},
     }
     // When the time is over, whoever holds a connection open is not the runtime.
     let finished = timeout(LAST_WORDS, async {
@@ -88,7 +96,7 @@ fn listener() -> io::Result<TcpListener> {
 
 /// The runtime's process, which is the parent of this one.
 struct Runtime {
-    id: Option<Pid>,
+    id: Pid,
     signals: tokio::signal::unix::Signal,
 }
 
@@ -97,7 +105,7 @@ impl Runtime {
     fn watch(id: &OsStr) -> Result<Self, Box<dyn Error>> {
         let id = id.to_str().and_then(|id| Pid::from_raw(id.parse().ok()?));
         let runtime = Self {
-            id: Some(id.ok_or("this is for the layer's own use: it needs the id of a process")?),
+            id: id.ok_or("this is for the layer's own use: it needs the id of a process")?,
             signals: signal(SignalKind::terminate())?,
         };
         // Meant for the runtime, which decides what it makes of them: the gate ends with it and not before.
@@ -109,7 +117,7 @@ impl Runtime {
 
     async fn ended(mut self) -> io::Result<()> {
         // It may have ended before it was watched; and others send the same signal.
-        while getppid() == self.id {
+        while getppid() == Some(self.id) {
             if self.signals.recv().await.is_none() {
                 return Err(io::Error::other("signals no longer arrive"));
             }
@@ -125,11 +133,18 @@ struct Connections {
 }
 
 impl Connections {
-    /// Serves for ever.
-    async fn serve(&mut self) -> io::Result<()> {
+    /// Serves indefinitely.
+    async fn serve(&mut self) -> Infallible {
         loop {
             tokio::select! {
-                accepted = self.listener.accept() => open(&mut self.open, &self.proxy, accepted?.0),
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => open(&mut self.open, &self.proxy, stream),
+                    // A connection that was ended meanwhile, or no descriptors: those that are open may free some.
+                    Err(error) => {
+                        tracing::error!(explanation = %error, "a connection of the runtime could not be accepted");
+                        sleep(ACCEPT_PAUSE).await;
+                    }
+                },
                 Some(_) = self.open.join_next() => {}
             }
         }

@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use alb_mtls_alb::{Event, EventForm, EventHeaders, RewriteError, handle_from, rewrite};
+use alb_mtls_alb::{
+    Event, EventForm, EventHeaders, RewriteError, handle_from, holds_request_headers, rewrite,
+};
 use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
 use alb_mtls_identity::IdentityHeaders;
 use alb_mtls_verifier::Timestamp;
@@ -58,17 +60,18 @@ impl Judge {
     /// # Errors
     /// None that an event can cause.
     pub(crate) async fn judge(&self, sent: Bytes, ingress: Ingress) -> Result<Verdict, Failure> {
-        let Ok(text) = std::str::from_utf8(&sent) else {
-            return Ok(self.refuse("the event is not text", &ingress));
-        };
-        let event: Event = match serde_json::from_str(text) {
-            Ok(event) => event,
-            Err(error) => return Ok(self.refuse(&format!("the event is not JSON: {error}"), &ingress)),
+        let (text, event) = match std::str::from_utf8(&sent) {
+            Ok(text) => (text, Event::from_json(text)),
+            Err(error) => ("", Event::unreadable(&error)),
         };
         if event.is_http() {
             return self.judge_request(text, event, ingress).await;
         }
         match self.other_events {
+            OtherEvents::Pass if holds_request_headers(text) => Ok(self.refuse(
+                "the event holds the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
+                &ingress,
+            )),
             OtherEvents::Pass => {
                 tracing::info!(
                     function_request_id = ingress.function_request_id,

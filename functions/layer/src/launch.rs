@@ -5,16 +5,27 @@ use std::fmt::Display;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio, id};
 
+use crate::extensions;
 use crate::runtime_api::{ErrorReport, RuntimeApi};
-use crate::settings::Settings;
+use crate::settings::{LoopbackAddress, Settings};
 
 /// The first argument of the process that is the gate; the second is the id of the runtime's process.
 pub(crate) const GATE: &str = "--gate-of-process";
 
-const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Variable by which Lambda starts a wrapper.
+const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
+
+const NEXT_WRAPPER: &str = "LAYER_NEXT_WRAPPER";
+
+/// Variable that tells a second gate of the first one, with its address.
+pub(crate) const STARTED: &str = "ALB_MTLS_GATE";
 
 /// What has the gate's allocator (glibc's) keep memory for the next event, in bytes: a megabyte is a load balancer's largest body,
 /// and is held in a few copies. Otherwise it would be given back to the kernel and asked for anew with each large event,
@@ -41,43 +52,127 @@ pub(crate) fn launch(program: &OsStr, arguments: impl Iterator<Item = OsString>)
             return ExitCode::from(WRONG_SETTING);
         }
     };
-    if let Err(error) = Settings::from_environment() {
-        return fail(&runtime_api, "AlbMtls.WrongSetting", &error, WRONG_SETTING);
-    }
-    let address = match start_gate() {
-        Ok(address) => address,
-        Err(error) => {
-            let error = format!("the gate cannot be started: {error}");
-            return fail(&runtime_api, "AlbMtls.GateNotStarted", &error, NOT_RUN);
-        }
+    let wrong = |error: &dyn Display| fail(&runtime_api, "AlbMtls.WrongSetting", error, WRONG_SETTING);
+    let settings = match Settings::from_environment() {
+        Ok(settings) => settings.layer,
+        Err(error) => return wrong(&error),
     };
-    let error = Command::new(program)
-        .args(arguments)
+    // A wrapper may start what started it. The second gate would refuse everything, as the first takes the certificate away.
+    if let Some(address) = std::env::var_os(STARTED) {
+        return wrong(&format!(
+            "the gate was started already, at {}: start it once, by {WRAPPER} or in the command line, and not by {NEXT_WRAPPER}",
+            address.display()
+        ));
+    }
+    let next_wrapper = settings.next_wrapper.as_ref().map(AsRef::as_ref);
+    if let Err(error) = next_wrapper.map_or(Ok(()), check_wrapper) {
+        return wrong(&error);
+    }
+    if let Err(error) = extensions::check(&settings) {
+        return wrong(&error);
+    }
+    let address = match start_gate(settings.listen) {
+        Ok(address) => address,
+        Err(error) => return fail(&runtime_api, "AlbMtls.GateNotStarted", &error, NOT_RUN),
+    };
+    let error = command(program, arguments, next_wrapper)
         .env(RUNTIME_API, address.to_string())
+        .env(STARTED, address.to_string())
         .exec();
+    let program = next_wrapper.map_or(program, Path::as_os_str);
     let error = format!("the runtime `{}` cannot be run: {error}", program.display());
     fail(&runtime_api, "Runtime.InvalidEntrypoint", &error, NOT_RUN)
 }
 
+/// Returns the runtime's command line, or the wrapper with it as arguments and as the one that Lambda started.
+fn command(
+    program: &OsStr,
+    arguments: impl Iterator<Item = OsString>,
+    next_wrapper: Option<&Path>,
+) -> Command {
+    let mut command = match next_wrapper {
+        Some(wrapper) => {
+            let mut command = Command::new(wrapper);
+            command
+                .arg(program)
+                .env(WRAPPER, wrapper)
+                .env_remove(NEXT_WRAPPER);
+            command
+        }
+        None => Command::new(program),
+    };
+    command.args(arguments);
+    command
+}
+
+/// Checks that the next wrapper can be started, and is another program than this.
+fn check_wrapper(wrapper: &Path) -> Result<(), String> {
+    let wrong = |what: &str| {
+        format!(
+            "{NEXT_WRAPPER} holds `{}`, {what}",
+            wrapper.display().to_string().escape_debug()
+        )
+    };
+    let file = wrapper
+        .metadata()
+        .map_err(|error| wrong(&format!("which cannot be found: {error}")))?;
+    let is = |path: &Path| {
+        path.metadata()
+            .is_ok_and(|other| (other.dev(), other.ino()) == (file.dev(), file.ino()))
+    };
+    let own = [
+        std::env::current_exe().ok(),
+        std::env::var_os(WRAPPER).map(Into::into),
+    ];
+    if own.iter().flatten().any(|path| is(path)) {
+        return Err(wrong(
+            "which is the gate itself: it takes the wrapper that is to come behind the gate",
+        ));
+    }
+    if !file.is_file() || file.permissions().mode() & 0o111 == 0 {
+        return Err(wrong(
+            "which is not a program that can be run: set its executable permission",
+        ));
+    }
+    Ok(())
+}
+
 /// Starts this program as the gate of this process, listening where it says. The socket listens already, so that the
 /// runtime need not wait.
-fn start_gate() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    let address = listener.local_addr()?;
+fn start_gate(listen: Option<LoopbackAddress>) -> Result<SocketAddr, String> {
+    let listener = match listen {
+        None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(not_started)?,
+        Some(address) => TcpListener::bind(address.0).map_err(|error| {
+            format!("the gate cannot listen at LAYER_LISTEN, {address}: {error}; where an extension listens there, take another port for both settings")
+        })?,
+    };
+    let address = listener.local_addr().map_err(not_started)?;
     let keeps_memory = MEMORY
         .into_iter()
         .filter(|(name, _)| std::env::var_os(name).is_none());
-    Command::new(std::env::current_exe()?)
+    let program = std::env::current_exe().map_err(not_started)?;
+    Command::new(program)
         .arg(GATE)
         .arg(id().to_string())
         .envs(keeps_memory)
         .stdin(Stdio::from(OwnedFd::from(listener)))
-        .spawn()?;
+        .spawn()
+        .map_err(not_started)?;
     Ok(address)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+fn not_started(error: io::Error) -> String {
+    format!("the gate cannot be started: {error}")
+}
+
 /// Tells Lambda and the log why there will be no runtime.
-fn fail(runtime_api: &RuntimeApi, error_type: &'static str, error: &impl Display, code: u8) -> ExitCode {
+fn fail(
+    runtime_api: &RuntimeApi,
+    error_type: &'static str,
+    error: &(impl Display + ?Sized),
+    code: u8,
+) -> ExitCode {
     let report = ErrorReport {
         error_type,
         message: error.to_string(),

@@ -4,6 +4,7 @@
 //! a proxy of the Runtime API on this machine's loopback address, and then becomes the runtime, which asks that proxy for its
 //! events. So the exit code, the signals and the output of the runtime are what they would be without the layer.
 
+mod extensions;
 mod gate_process;
 mod judge;
 mod launch;
@@ -11,6 +12,7 @@ mod proxy;
 mod recorder;
 mod runtime_api;
 mod settings;
+mod watch;
 
 use std::process::ExitCode;
 

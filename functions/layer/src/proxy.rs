@@ -1,6 +1,7 @@
 //! The Runtime API as the runtime sees it: Lambda's, with the gate before the events.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use alb_mtls_gate::{FunctionFacts, Ingress};
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 
 use crate::judge::{Judge, Verdict};
 use crate::recorder::UnderWay;
-use crate::runtime_api::{Failure, REQUEST_ID, RuntimeApi};
+use crate::runtime_api::{ErrorReport, Failure, REQUEST_ID, RuntimeApi};
 
 /// What the runtime gets: what Lambda sent, or what the gate made of it.
 pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
@@ -25,6 +26,9 @@ pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
 const NEXT: &str = "/runtime/invocation/next";
 
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
+/// The path by which one with SnapStart says that it has started.
+const RESTORE: &str = "/runtime/restore/next";
+
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
 
 #[derive(Debug)]
@@ -33,6 +37,7 @@ pub(crate) struct Proxy {
     judge: Judge,
     function: Option<Arc<FunctionFacts>>,
     loaded: OnceCell<()>,
+    asked: AtomicBool,
     /// Held by everything that the runtime tells Lambda.
     under_way: UnderWay,
 }
@@ -52,6 +57,7 @@ impl Proxy {
             judge,
             function: function(),
             loaded: OnceCell::new(),
+            asked: AtomicBool::new(false),
             under_way,
         }
     }
@@ -59,6 +65,23 @@ impl Proxy {
     /// Loads the trust material, once.
     pub(crate) async fn load(&self) {
         self.loaded.get_or_init(|| Box::pin(self.judge.load())).await;
+    }
+
+    /// Returns whether the runtime has asked for an event, or to be restored from a snapshot.
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// Begins to tell Lambda that there will be no runtime. It gets there although the runtime ends in this moment.
+    pub(crate) fn report_init_error(&self, report: ErrorReport) {
+        let runtime_api = self.runtime_api.clone();
+        let under_way = Arc::clone(&self.under_way).try_read_owned();
+        tokio::spawn(async move {
+            if let Err(error) = runtime_api.report_init_error(&report).await {
+                tracing::error!(explanation = %error, "Lambda could not be told");
+            }
+            drop(under_way);
+        });
     }
 
     /// Waits until all that the runtime told Lambda has got there, and every record is written.
@@ -105,6 +128,9 @@ impl Proxy {
     /// Asks Lambda until there is something that the runtime may see.
     async fn get(&self, request: Parts) -> Result<Response<ResponseBody>, Failure> {
         let asks_for_event = request.uri.path().ends_with(NEXT);
+        if asks_for_event || request.uri.path().ends_with(RESTORE) {
+            self.asked.store(true, Ordering::Relaxed);
+        }
         if asks_for_event {
             self.load().await;
         }
@@ -129,10 +155,18 @@ impl Proxy {
                 .map_err(|error| Failure::Interrupted(error.to_string()))?
                 .to_bytes();
             let ingress = self.ingress(&request_id, &parts.headers);
-            match self.judge.judge(event, ingress).await? {
+            let told = match self.judge.judge(event, ingress).await? {
                 Verdict::Pass(event) => return Ok(with_event(parts, event)),
-                Verdict::Answer(answer) => self.runtime_api.respond(&request_id, answer).await?,
-                Verdict::Error(report) => self.runtime_api.report_error(&request_id, &report).await?,
+                Verdict::Answer(answer) => self.runtime_api.respond(&request_id, answer).await,
+                Verdict::Error(report) => self.runtime_api.report_error(&request_id, &report).await,
+            };
+            // It came too late or was too long, which is not a reason to end the runtime.
+            if let Err(error) = told {
+                tracing::error!(
+                    function_request_id = request_id,
+                    explanation = %error,
+                    "Lambda did not take an answer of the gate's own"
+                );
             }
         }
     }

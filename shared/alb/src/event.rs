@@ -6,9 +6,10 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// An event of an Application Load Balancer, or whatever was sent in its place.
 ///
-/// Deserialising never fails on valid JSON: an error would become a function error, and that a 502 at the load balancer
-/// and an alarm for the operator, which a client must not be able to cause. What is not as it should be is kept as a
-/// [`Defect`] instead, and such an event is answered with 400.
+/// [`Event::from_json`] never fails: an error would become a function error, and that a 502 at the load balancer and an
+/// alarm for the operator, which a client must not be able to cause. What is not as it should be is kept as a [`Defect`]
+/// instead, and such an event is answered with 400. Deserialising fails on text that no string can hold (half of a
+/// surrogate pair) and on numbers that are too large, which are valid JSON.
 ///
 /// Source: Elastic Load Balancing user guide, "Lambda functions as targets", request and response events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,9 +36,12 @@ pub enum HeaderMode {
 }
 
 /// Why an event is not an HTTP request that can be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Defect {
+    /// Not JSON, or JSON that no request can be, such as half of a surrogate pair.
+    #[error("the event cannot be read as JSON: {0}")]
+    NotJson(String),
     /// No `requestContext.elb`: the event does not come from a load balancer.
     #[error("the event does not come from an Application Load Balancer")]
     NotLoadBalancer,
@@ -47,9 +51,12 @@ pub enum Defect {
     /// A field that occurs more than once, where readers may differ on which counts.
     #[error("the field `{0}` occurs twice in the event")]
     FieldRepeated(&'static str),
-    /// A field in other letter case than documented, which some readers take for it.
+    /// A field in another spelling than documented, which some readers take for it.
     #[error("a field of the event could be taken for `{0}` and is not written like it")]
     FieldSpelling(&'static str),
+    /// A field with a name of more than ASCII: readers that ignore case differ in which letters they take for which.
+    #[error("a field of the event has a name that is not ASCII")]
+    FieldNotAscii,
     /// Both `headers` and `multiValueHeaders`, or both forms of the query: a load balancer sends one.
     #[error("the event holds single-value and multi-value fields at once")]
     BothModes,
@@ -83,13 +90,34 @@ const FIELDS: [&str; 9] = [
     "isBase64Encoded",
 ];
 
+/// Members of `requestContext` and of its `elb` that are read.
+const LOAD_BALANCER: &str = "elb";
+const TARGET_GROUP_ARN: &str = "targetGroupArn";
+
 /// Fields by which an event says that it is an HTTP request: at least one is in those of load balancers, APIs, function
 /// URLs and VPC Lattice, and none in those of schedules, queues, streams and buckets.
 const FIELDS_OF_HTTP: [&str; 4] = ["requestContext", "httpMethod", "headers", "multiValueHeaders"];
 
 impl Event {
+    /// Reads what was sent as an event, whatever that is.
+    pub fn from_json(sent: &str) -> Self {
+        serde_json::from_str(sent).unwrap_or_else(|error| Self::unreadable(&error))
+    }
+
+    /// Returns the event that stands for what cannot be read. An HTTP request may have caused it.
+    pub fn unreadable(error: &dyn fmt::Display) -> Self {
+        Self {
+            is_http: true,
+            defect: Some(Defect::NotJson(error.to_string())),
+            ..Self::default()
+        }
+    }
+
     /// Whether an HTTP request may have caused it, through a load balancer or anything else. An event for which this does
-    /// not hold has no place for headers, in which a client could pass for somebody.
+    /// not hold has no headers at its top, in which a client could pass for somebody; [`holds_request_headers`] looks
+    /// deeper.
+    ///
+    /// [`holds_request_headers`]: crate::holds_request_headers
     pub fn is_http(&self) -> bool {
         self.is_http
     }
@@ -147,21 +175,22 @@ impl<'de> Visitor<'de> for EventVisitor {
         let mut query_seen = false;
         let mut seen = Vec::with_capacity(FIELDS.len());
         while let Some(Key(key)) = map.next_key()? {
-            // Readers differ on which of two fields counts, and some of them on whether case does.
-            if let Some(field) = FIELDS.iter().find(|field| field.eq_ignore_ascii_case(&key)) {
-                if **field != key {
-                    event.note(Defect::FieldSpelling(field));
+            match taken_for(&FIELDS, &key) {
+                Taken::For(field) => {
+                    note_name(field, &key, &mut seen, |defect| event.note(defect));
+                    event.is_http |= FIELDS_OF_HTTP.contains(&field);
                 }
-                if seen.contains(field) {
-                    event.note(Defect::FieldRepeated(field));
+                Taken::ForAny => {
+                    event.note(Defect::FieldNotAscii);
+                    event.is_http = true;
                 }
-                seen.push(*field);
-                event.is_http |= FIELDS_OF_HTTP.contains(field);
+                Taken::ForNone => {}
             }
             match key.as_str() {
                 "requestContext" => match map.next_value()? {
                     RequestContext::LoadBalancer(arn) => event.target_group_arn = Some(arn),
                     RequestContext::Other => event.note(Defect::NotLoadBalancer),
+                    RequestContext::Unclear(defect) => event.note(defect),
                 },
                 "httpMethod" => set_text(&mut event, "httpMethod", map.next_value()?, |event| {
                     &mut event.method
@@ -224,6 +253,90 @@ impl<'de> Visitor<'de> for EventVisitor {
     }
 }
 
+/// Field that a reader could take a name for.
+enum Taken {
+    For(&'static str),
+    ForAny,
+    ForNone,
+}
+
+/// Returns the field that a reader could take a name for. Readers differ on whether case counts (it does not in Go), and `_` and `-` (models with aliases take `multi_value_headers`
+/// too). Beyond ASCII they also differ on what case is: Go folds U+017F to `s` and U+212A to `k`, Java U+0131 to `i`.
+fn taken_for(fields: &[&'static str], name: &str) -> Taken {
+    if let Some(field) = fields.iter().find(|field| **field == name) {
+        return Taken::For(field);
+    }
+    if !name.is_ascii() {
+        return Taken::ForAny;
+    }
+    match fields.iter().find(|field| reads_as(name, field)) {
+        Some(field) => Taken::For(field),
+        None => Taken::ForNone,
+    }
+}
+
+/// Returns whether two names are the same but for case and for what is no letter and no digit.
+pub(crate) fn reads_as(name: &str, field: &str) -> bool {
+    let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
+    letters
+        .map(|byte| byte.to_ascii_lowercase())
+        .eq(field.bytes().map(|byte| byte.to_ascii_lowercase()))
+}
+
+/// Notes a name that is not written like its field, or occurs twice: readers differ on which one counts.
+fn note_name(field: &'static str, name: &str, seen: &mut Vec<&'static str>, mut note: impl FnMut(Defect)) {
+    if field != name {
+        note(Defect::FieldSpelling(field));
+    }
+    if seen.contains(&field) {
+        note(Defect::FieldRepeated(field));
+    }
+    seen.push(field);
+}
+
+/// The one member of an object that counts.
+struct OnlyOne {
+    field: [&'static str; 1],
+    seen: Vec<&'static str>,
+    defect: Option<Defect>,
+}
+
+impl OnlyOne {
+    fn new(field: &'static str) -> Self {
+        Self {
+            field: [field],
+            seen: Vec::with_capacity(1),
+            defect: None,
+        }
+    }
+
+    /// Returns whether this is the member, and notes a name that could be taken for it.
+    fn is(&mut self, name: &str) -> bool {
+        let defect = &mut self.defect;
+        let mut note = |found| {
+            defect.get_or_insert(found);
+        };
+        match taken_for(&self.field, name) {
+            Taken::For(field) => {
+                note_name(field, name, &mut self.seen, note);
+                field == name
+            }
+            Taken::ForAny => {
+                note(Defect::FieldNotAscii);
+                false
+            }
+            Taken::ForNone => false,
+        }
+    }
+
+    fn or_defect(self, found: RequestContext) -> RequestContext {
+        match self.defect {
+            Some(defect) => RequestContext::Unclear(defect),
+            None => found,
+        }
+    }
+}
+
 fn not_an_object() -> Event {
     Event {
         defect: Some(Defect::NotLoadBalancer),
@@ -256,6 +369,8 @@ impl<'de> Deserialize<'de> for Key {
 enum RequestContext {
     LoadBalancer(String),
     Other,
+    /// Load balancer that readers could disagree about.
+    Unclear(Defect),
 }
 
 /// A JSON value of which only text and truth values matter.
@@ -347,14 +462,15 @@ tolerant! { RequestContext, RequestContextVisitor, unit: RequestContext::Other, 
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RequestContext, A::Error> {
         let mut found = RequestContext::Other;
+        let mut only = OnlyOne::new(LOAD_BALANCER);
         while let Some(Key(key)) = map.next_key()? {
-            if key == "elb" {
+            if only.is(&key) {
                 found = map.next_value::<LoadBalancer>()?.0;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(found)
+        Ok(only.or_defect(found))
     }
 }
 
@@ -373,8 +489,9 @@ tolerant! { LoadBalancer, LoadBalancerVisitor,
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LoadBalancer, A::Error> {
         let mut found = RequestContext::Other;
+        let mut only = OnlyOne::new(TARGET_GROUP_ARN);
         while let Some(Key(key)) = map.next_key()? {
-            if key == "targetGroupArn" {
+            if only.is(&key) {
                 found = match map.next_value()? {
                     Scalar::Text(arn) => RequestContext::LoadBalancer(arn),
                     _ => RequestContext::Other,
@@ -383,7 +500,7 @@ tolerant! { LoadBalancer, LoadBalancerVisitor,
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(LoadBalancer(found))
+        Ok(LoadBalancer(only.or_defect(found)))
     }
 }
 
@@ -519,6 +636,8 @@ mod tests {
             r#"{"version":"2.0","rawPath":"/","Headers":{}}"#,
             r#"{"method":"GET","raw_path":"/","headers":{}}"#,
             r#"{"HTTPMETHOD":"GET"}"#,
+            r#"{"http_method":"GET"}"#,
+            r#"{"header\u017f":{}}"#,
         ] {
             assert!(read(http).is_http(), "{http}");
         }
@@ -586,6 +705,13 @@ mod tests {
                 r#""MULTIVALUEHEADERS":{}"#,
                 Defect::FieldSpelling("multiValueHeaders"),
             ),
+            (
+                r#""multi_value-headers":{}"#,
+                Defect::FieldSpelling("multiValueHeaders"),
+            ),
+            (r#""header\u017f":{}"#, Defect::FieldNotAscii),
+            (r#""\u212a":1"#, Defect::FieldNotAscii),
+            (r#""größe":1"#, Defect::FieldNotAscii),
             (context, Defect::FieldRepeated("requestContext")),
         ] {
             assert_eq!(
@@ -595,6 +721,82 @@ mod tests {
             );
         }
         assert_eq!(read(&format!("{{{context},\"pathology\":1}}")).defect, None);
+    }
+
+    #[test]
+    fn a_load_balancer_that_is_named_twice_is_a_defect() {
+        for (context, defect) in [
+            (
+                r#"{"elb":{"targetGroupArn":"a"},"elb":{"targetGroupArn":"b"}}"#,
+                Defect::FieldRepeated("elb"),
+            ),
+            (
+                r#"{"elb":null,"e\u006cb":{"targetGroupArn":"b"}}"#,
+                Defect::FieldRepeated("elb"),
+            ),
+            (
+                r#"{"elb":{"targetGroupArn":"a"},"ELB":{"targetGroupArn":"b"}}"#,
+                Defect::FieldSpelling("elb"),
+            ),
+            (
+                r#"{"elb":{"targetGroupArn":"a","targetGroupArn":"b"}}"#,
+                Defect::FieldRepeated("targetGroupArn"),
+            ),
+            (
+                r#"{"elb":{"targetGroupArn":"a","target_group_arn":"b"}}"#,
+                Defect::FieldSpelling("targetGroupArn"),
+            ),
+            (
+                r#"{"elb":{"targetGroupArn":"a","\u017f":"b"}}"#,
+                Defect::FieldNotAscii,
+            ),
+        ] {
+            let event = read(&format!(r#"{{"requestContext":{context}}}"#));
+            assert_eq!(event.defect, Some(defect), "{context}");
+            assert_eq!(event.target_group_arn, None, "{context}");
+        }
+        let event = read(r#"{"requestContext":{"new":1,"elb":{"new":{},"targetGroupArn":"a"}}}"#);
+        assert_eq!(
+            (event.defect, event.target_group_arn.as_deref()),
+            (None, Some("a"))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_an_event_with_a_defect() {
+        for sent in [
+            "",
+            "{",
+            "{}{}",
+            "\u{feff}{}",
+            r#"{"path":"\ud800"}"#,
+            r#"{"\ud800":1}"#,
+            r#"{"headers":{"\udfff":"1"}}"#,
+            r#"{"headers":{"a":"\ud800\ud800"}}"#,
+            r#"{"multiValueHeaders":{"a":["\ud800"]}}"#,
+            r#"{"queryStringParameters":{"a":1e999}}"#,
+            r#"{"path":1e999}"#,
+            r#"{"requestContext":{"elb":{"targetGroupArn":"\ud800"}}}"#,
+        ] {
+            let event = Event::from_json(sent);
+            assert!(
+                matches!(event.defect, Some(Defect::NotJson(_))),
+                "{sent}: {event:?}"
+            );
+            assert!(event.is_http(), "{sent}");
+        }
+        // Nothing reads these.
+        for sent in [
+            r#"{"z":"\ud800"}"#,
+            r#"{"z":[1e999]}"#,
+            r#"{"requestContext":{"z":1e999}}"#,
+        ] {
+            assert_eq!(
+                Event::from_json(sent).defect,
+                Some(Defect::NotLoadBalancer),
+                "{sent}"
+            );
+        }
     }
 
     #[test]

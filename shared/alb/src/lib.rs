@@ -19,27 +19,31 @@
 //! The conversion can be used alone:
 //!
 //! ```
-//! let event: alb_mtls_alb::Event = serde_json::from_str(
+//! let event = alb_mtls_alb::Event::from_json(
 //!     r#"{"requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:…"}},
 //!         "httpMethod": "GET", "path": "/public/../admin", "headers": {"host": "a b"}}"#,
-//! )?;
-//! let request = event.into_request().unwrap();
+//! );
+//! let request = event.into_request()?;
 //! assert_eq!(request.uri().path(), "/public/../admin");
-//! # Ok::<(), serde_json::Error>(())
+//! # Ok::<(), alb_mtls_alb::Defect>(())
 //! ```
 
 #![warn(missing_docs)]
 
+mod contents;
 mod event;
 mod log;
+mod payload;
 mod request;
 mod response;
 mod rewrite;
 mod runtime;
 mod serve;
 
+pub use contents::holds_request_headers;
 pub use event::{Defect, Event, HeaderMode};
 pub use log::start_logging;
+pub use payload::Payload;
 pub use response::Answer;
 pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime::block_on;

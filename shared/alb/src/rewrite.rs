@@ -181,13 +181,16 @@ fn last_values(lists: &str) -> Result<String, RewriteError> {
     Ok(object.finish())
 }
 
-fn members(object: &str) -> Result<Members<'_>, RewriteError> {
-    serde_json::from_str(object).map_err(not_as_documented)
+/// Parses the members of an object.
+pub(crate) fn members(object: &str) -> Result<Members<'_>, RewriteError> {
+    serde_json::from_str(object).map_err(RewriteError::unreadable)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
-fn not_as_documented(error: serde_json::Error) -> RewriteError {
-    RewriteError::NotAsDocumented(error.to_string())
+impl RewriteError {
+    #[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` hands over")]
+    pub(crate) fn unreadable(error: serde_json::Error) -> Self {
+        Self::NotAsDocumented(error.to_string())
+    }
 }
 
 /// Text of which some parts are replaced, from its start to its end.
@@ -259,12 +262,12 @@ fn text_between<'a>(text: &'a str, key: &RawValue, value: &RawValue) -> &'a str 
 }
 
 /// A JSON object, in order and with repeats; the values are not read.
-struct Members<'a>(Vec<Member<'a>>);
+pub(crate) struct Members<'a>(pub(crate) Vec<Member<'a>>);
 
-struct Member<'a> {
-    name: Cow<'a, str>,
+pub(crate) struct Member<'a> {
+    pub(crate) name: Cow<'a, str>,
     key: &'a RawValue,
-    value: &'a RawValue,
+    pub(crate) value: &'a RawValue,
 }
 
 impl<'de> Deserialize<'de> for Members<'de> {

@@ -8,10 +8,10 @@ use alb_mtls_verifier::Timestamp;
 use http::{Request, Response};
 use lambda_http::Body;
 use lambda_runtime::{Context, Error, LambdaEvent};
-use serde_json::value::RawValue;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::event::Event;
+use crate::payload::Payload;
 use crate::response::Answer;
 
 /// Starts a function: settings from the environment, logging, trust material, then the gate before `handler` for every
@@ -55,12 +55,9 @@ where
     S::Error: Into<Error>,
 {
     // The runtime's library follows each field that it reads, for its errors; as one text there is nothing to follow.
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Payload>| {
         let (gate, handler) = (Arc::clone(&gate), handler.clone());
-        async move {
-            let read = serde_json::from_str(event.payload.get())?;
-            handle(gate, handler, read, event.context).await
-        }
+        async move { handle(gate, handler, event.payload.event(), event.context).await }
     }))
     .await
 }

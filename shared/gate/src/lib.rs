@@ -54,6 +54,7 @@ pub use bound_token::{BoundTokenSettings, TokenRequirement};
 pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
+pub use line::escape_to_ascii;
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
 pub use mode::Mode;
 pub use record::{

@@ -24,6 +24,30 @@ pub(crate) fn to_line(value: &impl Serialize) -> String {
     String::from_utf8(line).unwrap_or_default()
 }
 
+/// Returns JSON text as the same JSON in ASCII, on one line.
+pub fn escape_to_ascii(json: &str) -> String {
+    let mut line = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_plain(character) {
+            line.push(character);
+        } else {
+            line.push_str(&escape(character));
+        }
+    }
+    line
+}
+
+/// Returns whether a character of JSON text stays as it is.
+fn is_plain(character: char) -> bool {
+    character.is_ascii() && character != '\u{7f}'
+}
+
+fn escape(character: char) -> String {
+    let mut units = [0; 2];
+    let units = character.encode_utf16(&mut units);
+    units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+}
+
 /// Writes compact JSON. Every text goes through [`Line::write`], also those of fields that are added later.
 #[derive(Default)]
 struct Line {
@@ -54,22 +78,15 @@ impl Formatter for Line {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let is_plain = fragment.is_ascii() && !fragment.contains('\u{7f}');
-        if is_plain && self.written + fragment.len() <= MAX_TEXT {
+        if fragment.chars().all(is_plain) && self.written + fragment.len() <= MAX_TEXT {
             return self.write(writer, fragment.as_bytes());
         }
         for character in fragment.chars() {
-            if character.is_ascii() && character != '\u{7f}' {
+            if is_plain(character) {
                 let mut byte = [0];
                 self.write(writer, character.encode_utf8(&mut byte).as_bytes())?;
             } else {
-                let mut units = [0; 2];
-                let escaped: String = character
-                    .encode_utf16(&mut units)
-                    .iter()
-                    .map(|unit| format!("\\u{unit:04x}"))
-                    .collect();
-                self.write(writer, escaped.as_bytes())?;
+                self.write(writer, escape(character).as_bytes())?;
             }
             if self.is_cut {
                 break;

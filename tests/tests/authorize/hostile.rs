@@ -97,6 +97,43 @@ async fn every_malformed_event_is_denied_with_a_record() {
     assert_eq!(authorizer.facts().pid, process, "the process was replaced");
 }
 
+/// JSON that no request can be, and what is no JSON at all.
+#[tokio::test]
+async fn events_that_cannot_be_read_are_denied_with_a_record() {
+    let clients = Clients::new();
+    let authorizer = Authorizer::start(&clients, &[]).await;
+    let process = authorizer.facts().pid;
+    let good = with_certificate(Api::Rest, &clients.good).to_string();
+    let replaced = |before: &str, after: &[u8]| {
+        let at = good.find(before).unwrap();
+        let mut event = good.as_bytes().to_vec();
+        event.splice(at..at, after.iter().copied());
+        event
+    };
+    for event in [
+        replaced("\"httpMethod\"", br#""x":"\ud800","#),
+        replaced("\"httpMethod\"", br#""\udfff":1,"#),
+        replaced("\"httpMethod\"", br#""x":1e999,"#),
+        replaced("\"httpMethod\"", b"\"x\":\"\xff\","),
+        replaced(
+            "\"httpMethod\"",
+            &[b"\"x\":".as_slice(), &b"[".repeat(200), &b"]".repeat(200), b","].concat(),
+        ),
+        b"{".to_vec(),
+        b"\xff".to_vec(),
+        Vec::new(),
+    ] {
+        let outcome = authorizer.ask_bytes(event.clone()).await;
+        let text = String::from_utf8_lossy(&event);
+        assert!(matches!(outcome, Outcome::Deny(_)), "{text}: {outcome:?}");
+        let record = authorizer.record().await;
+        assert_eq!(record["detail"], "not_servable", "{text}: {record}");
+    }
+    let outcome = authorizer.ask_bytes(good.into_bytes()).await;
+    assert!(matches!(outcome, Outcome::Allow(_)), "{outcome:?}");
+    assert_eq!(authorizer.facts().pid, process, "the process was replaced");
+}
+
 #[tokio::test]
 async fn names_of_any_length_leave_an_answer_that_fits() {
     let clients = Clients::new();

@@ -13,6 +13,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(crate) enum Arrived {
     /// Somebody asks for an event and waits for it.
     Next,
+    /// An extension has registered itself.
+    Extension,
     /// The head of any other request.
     Head(String),
     /// Bytes of its body as they are on the wire.
@@ -44,6 +46,8 @@ pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     events: UnboundedSender<Invocation>,
     arrived: UnboundedReceiver<Arrived>,
+    /// What the next answers and errors are answered with, in place of 202.
+    refusals: Arc<Mutex<Vec<u16>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -54,18 +58,26 @@ impl Api {
         let (sender, arrived) = unbounded_channel();
         let (events, receiver) = unbounded_channel();
         let receiver = Arc::new(Mutex::new(receiver));
+        let refusals = Arc::new(Mutex::new(Vec::new()));
+        let to_refuse = Arc::clone(&refusals);
         let task = tokio::spawn(async move {
             // Ends with this task.
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(serve(stream, sender.clone(), Arc::clone(&receiver)));
+                connections.spawn(serve(
+                    stream,
+                    sender.clone(),
+                    Arc::clone(&receiver),
+                    Arc::clone(&to_refuse),
+                ));
             }
         });
         Self {
             address,
             events,
             arrived,
+            refusals,
             task,
         }
     }
@@ -73,6 +85,11 @@ impl Api {
     /// Whoever asks next, or has asked first, gets it.
     pub(crate) fn hand_out(&self, invocation: Invocation) {
         self.events.send(invocation).unwrap();
+    }
+
+    /// The next answer or error is not taken, and gets this status.
+    pub(crate) async fn refuse_next(&self, status: u16) {
+        self.refusals.lock().await.push(status);
     }
 
     pub(crate) async fn arrived(&mut self) -> Arrived {
@@ -104,10 +121,16 @@ async fn serve(
     mut stream: TcpStream,
     arrived: UnboundedSender<Arrived>,
     events: Arc<Mutex<UnboundedReceiver<Invocation>>>,
+    refusals: Arc<Mutex<Vec<u16>>>,
 ) {
     let mut buffer = Vec::new();
     while let Some(end) = read_until(&mut stream, &mut buffer, b"\r\n\r\n").await {
         let head = String::from_utf8(buffer.drain(..end).collect()).unwrap();
+        if head.starts_with("GET /2020-01-01/extension/event/next ") {
+            // It has asked for no events, and gets none.
+            let _ = stream.read_buf(&mut buffer).await;
+            return;
+        }
         if head.starts_with("GET ") {
             arrived.send(Arrived::Next).unwrap();
             let Some(invocation) = events.lock().await.recv().await else {
@@ -168,9 +191,16 @@ async fn serve(
                 }
             },
         }
-        arrived.send(Arrived::End { head, body }).unwrap();
-        let answer = b"HTTP/1.1 202 Accepted\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}";
-        if stream.write_all(answer).await.is_err() {
+        let (status, more) = if head.starts_with("POST /2020-01-01/extension/register ") {
+            arrived.send(Arrived::Extension).unwrap();
+            (200, "Lambda-Extension-Identifier: 1\r\n")
+        } else {
+            arrived.send(Arrived::End { head, body }).unwrap();
+            (refusals.lock().await.pop().unwrap_or(202), "")
+        };
+        let answer =
+            format!("HTTP/1.1 {status} Status\r\n{more}Content-Length: 15\r\n\r\n{{\"status\":\"OK\"}}");
+        if stream.write_all(answer.as_bytes()).await.is_err() {
             return;
         }
     }

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 
 API = os.environ["AWS_LAMBDA_RUNTIME_API"]
 INVOCATION = "/2018-06-01/runtime/invocation/"
@@ -122,6 +123,13 @@ def main():
         sys.exit(1)
     if mode == "last-words":
         last_words("/2018-06-01/runtime/init/error", b'{"errorType":"Last","errorMessage":"words"}')
+    if mode == "connections":
+        connections = [connect() for _ in range(100)]
+        for connection in connections:
+            connection.connect()
+        time.sleep(0.5)
+        for connection in connections:
+            connection.close()
     signal.signal(signal.SIGTERM, terminated)
     print("function: started", flush=True)
     if mode == "terminated":

@@ -8,6 +8,7 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod adapter;
 mod api;
 mod bytes;
 mod concurrency;
@@ -19,3 +20,4 @@ mod refusals;
 mod runtime_failures;
 mod runtimes;
 mod settings;
+mod wrappers;

@@ -31,6 +31,9 @@ fn http_events() -> Vec<Value> {
         json!({"requestContext": null, "path": "/"}),
         json!({"Headers": claim}),
         json!({"HEADERS": claim, "body": ""}),
+        // What Go and other readers take for `headers`.
+        json!({"path": "/admin", "header\u{17f}": claim}),
+        json!({"path": "/admin", "multi_value_headers": claim}),
     ];
     for name in ["apigw-http-1.0-valid", "apigw-http-2.0-valid", "apigw-rest-valid"] {
         let event = std::fs::read(project().join("events").join(format!("{name}.json"))).unwrap();
@@ -97,13 +100,62 @@ async fn what_a_client_of_something_else_sent_never_passes() {
     }
 }
 
+/// Each sample of another service whose events hold the headers of its clients.
 #[tokio::test]
-async fn what_is_no_json_never_passes() {
+async fn requests_of_other_services_never_pass() {
     let clients = Clients::new();
-    let function = Language::Python
-        .start(&clients, &[("LAYER_OTHER_EVENTS", "pass")])
-        .await;
-    for event in ["", "{", "{}{}", "\u{feff}{}"] {
-        assert_error(&function, event).await;
+    for other_events in ["refuse", "pass"] {
+        let function = Language::Python
+            .start(&clients, &[("LAYER_OTHER_EVENTS", other_events)])
+            .await;
+        let mut seen = 0;
+        for entry in std::fs::read_dir(project().join("events/other-services")).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let event = std::fs::read_to_string(&path).unwrap();
+            let is_request = ["appsync", "s3-object-lambda", "cloudfront"]
+                .iter()
+                .any(|service| name.starts_with(service));
+            seen += usize::from(is_request);
+            if is_request || other_events == "refuse" {
+                assert_error(&function, &event).await;
+            } else {
+                assert_eq!(received(&function.answer(event.clone()).await), event, "{name}");
+            }
+        }
+        assert_eq!(seen, 4);
+    }
+}
+
+/// Bytes of a client can be in it, so that it must not be an error.
+#[tokio::test]
+async fn what_cannot_be_read_is_answered_and_never_passes() {
+    let clients = Clients::new();
+    for other_events in ["refuse", "pass"] {
+        let function = Language::Python
+            .start(&clients, &[("LAYER_OTHER_EVENTS", other_events)])
+            .await;
+        for event in [
+            &b""[..],
+            b"{",
+            b"{}{}",
+            b"\xef\xbb\xbf{}",
+            b"\xff",
+            b"{\"path\":\"/\xff\"}",
+            br#"{"path":"/\ud800"}"#,
+            br#"{"\udfff":1}"#,
+            br#"{"path":1e999}"#,
+        ] {
+            let answer = function.answer(event).await;
+            assert_eq!(answer.status, 400, "{event:?}");
+            assert!(answer.json.get("calls").is_none());
+            let record = function.record().await;
+            assert_eq!(
+                (&record["decision"], &record["detail"]),
+                (&json!("denied"), &json!("not_servable"))
+            );
+            let explanation = record["explanation"].as_str().unwrap();
+            assert!(explanation.contains("cannot be read as JSON"), "{explanation}");
+        }
     }
 }

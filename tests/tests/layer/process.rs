@@ -42,12 +42,17 @@ impl Started {
         Self { process }
     }
 
+    /// Whether the process still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
+    }
+
     fn output(&mut self) -> BufReader<std::process::ChildStdout> {
         BufReader::new(self.process.stdout.take().unwrap())
     }
 
     /// Waits for the end of the process and of everything that holds its output: of the gate, too.
-    fn end(mut self) -> (ExitStatus, String, String) {
+    pub(crate) fn end(mut self) -> (ExitStatus, String, String) {
         let (mut output, mut error) = (String::new(), String::new());
         if let Some(mut stdout) = self.process.stdout.take() {
             stdout.read_to_string(&mut output).unwrap();
@@ -65,11 +70,11 @@ impl Drop for Started {
     }
 }
 
-fn shell(script: &str) -> [PathBuf; 3] {
+pub(crate) fn shell(script: &str) -> [PathBuf; 3] {
     ["sh".into(), "-c".into(), script.into()]
 }
 
-async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(crate) async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }
 
@@ -257,6 +262,65 @@ async fn the_request_that_ends_the_runtime_is_recorded() {
         let record: serde_json::Value = serde_json::from_str(record.unwrap()).unwrap();
         assert_eq!(record["path"], path);
     }
+}
+
+/// 413 and 400 say that an answer was too long or came too late.
+#[tokio::test]
+async fn an_answer_of_the_gate_that_lambda_refuses_ends_nothing() {
+    let clients = Clients::new();
+    let mut api = Api::start().await;
+    let mut started = Started::of(layer(), [python(), here("function.py")], &clients, &api, &[]);
+    let refused = alb_mtls_tests::event(
+        "GET",
+        "/",
+        &alb_mtls_tests::client_headers(),
+        local_alb::HeaderMode::MultiValue,
+    );
+    for (status, event) in [
+        (413, refused.to_vec()),
+        (400, b"{}".to_vec()),
+        (500, refused.to_vec()),
+    ] {
+        api.refuse_next(status).await;
+        api.hand_out(Invocation::new("refused", event));
+        let (head, _) = api.request().await;
+        assert!(head.contains("/refused/"), "{head}");
+    }
+    api.hand_out(Invocation::new("good", valid_event(&clients).to_string()));
+    let (head, _) = api.request().await;
+    assert!(head.contains("/good/response"), "{head}");
+    assert!(started.is_alive());
+    let output = started.output();
+    drop(started);
+    let lines: Vec<String> = in_background(move || output.lines().map(Result::unwrap).collect()).await;
+    let told = lines
+        .iter()
+        .filter(|line| line.contains("Lambda did not take an answer"));
+    assert_eq!(told.count(), 3, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn the_gate_waits_for_descriptors_when_it_has_none_left() {
+    let clients = Clients::new();
+    let mut api = Api::start().await;
+    // The gate has 40, the runtime takes more connections than that and gives them back.
+    let script = format!(
+        "ulimit -Sn 40; exec {} sh -c 'ulimit -Sn 1024; exec {} {} connections'",
+        layer().display(),
+        python().display(),
+        here("function.py").display()
+    );
+    let mut started = Started::of("sh".into(), ["-c".into(), script.into()], &clients, &api, &[]);
+    api.hand_out(Invocation::new("id-1", valid_event(&clients).to_string()));
+    let (head, _) = api.request().await;
+    assert!(head.contains("/id-1/response"), "{head}");
+    let output = started.output();
+    drop(started);
+    let lines: Vec<String> = in_background(move || output.lines().map(Result::unwrap).collect()).await;
+    assert!(
+        lines.iter().any(|line| line.contains("could not be accepted")),
+        "{lines:#?}"
+    );
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ async fn wrong_settings_end_the_start_before_there_is_a_runtime() {
         ("LAYER_OTHER_EVENTS", "maybe", "LAYER_OTHER_EVENTS holds `maybe`"),
         ("LAYER_IDENTITY", "assertion", "LAYER_IDENTITY holds `assertion`"),
         ("LAYER_IDENTITIES", "none", "LAYER_IDENTITIES is not a setting"),
+        ("LAYER_LISTEN", "9009", "LAYER_LISTEN holds `9009`"),
+        ("LAYER_EXTENSIONS", "other", "LAYER_EXTENSIONS names `other`"),
+        ("AWS_LWA_PORT", "8000", "AWS_LWA_PORT is set"),
         (
             "MTLS_RENEWAL_HINT",
             "30d",
@@ -102,6 +105,9 @@ fn help_names_every_setting() {
         "MTLS_ANCHORS",
         "LAYER_IDENTITY",
         "LAYER_OTHER_EVENTS",
+        "LAYER_LISTEN",
+        "LAYER_NEXT_WRAPPER",
+        "LAYER_EXTENSIONS",
     ] {
         assert!(help.contains(name), "{help}");
     }

@@ -1,5 +1,7 @@
 //! What opens a gate that is right but wired wrong: one function for each way.
 
+mod layer;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
@@ -310,16 +312,7 @@ impl<'a> Findings<'a> {
                     "set MTLS_TARGET_GROUPS to the ARN of the target group behind the listener in passthrough mode",
                 );
             }
-            if function.has_no_wrapper() {
-                self.add(
-                    &function.place,
-                    &function.name,
-                    "wrapper-ignored",
-                    "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime".to_owned(),
-                    "Lambda ignores it there without a word, and the function runs without the gate",
-                    "end the function's `bootstrap` with `exec /opt/alb-mtls ./my-function`, and remove the variable",
-                );
-            }
+            self.layer(function);
             if function
                 .variables
                 .get("MTLS_MODE")

@@ -103,6 +103,10 @@ pub(super) struct Function {
     /// Such as `python3.13`, where it is said.
     pub(super) runtime: Option<String>,
     pub(super) variables: BTreeMap<String, String>,
+    /// ARNs in the order in which Lambda unpacks them, or references such as `${GateLayer}`.
+    pub(super) layers: Vec<String>,
+    /// In seconds, where it is said.
+    pub(super) timeout: Option<u32>,
     /// The log group that it writes to, where it does not make its own.
     pub(super) log_group: Option<String>,
 }
@@ -125,11 +129,11 @@ impl Function {
             .or_else(of_format)
     }
 
-    /// Whether the gate is to be started by Lambda's wrapper, which there is for the runtimes of languages alone.
-    pub(super) fn has_no_wrapper(&self) -> bool {
-        let is_provided = |runtime: &String| runtime.starts_with("provided");
-        self.variables.contains_key("AWS_LAMBDA_EXEC_WRAPPER")
-            && self.runtime.as_ref().is_some_and(is_provided)
+    /// Returns whether Lambda starts wrappers: it does with the runtimes of languages, and not with `provided` ones. None
+    /// where the runtime is not said, as for images.
+    pub(super) fn knows_wrappers(&self) -> Option<bool> {
+        let runtime = self.runtime.as_ref().filter(|runtime| !runtime.contains("${"))?;
+        Some(!runtime.starts_with("provided"))
     }
 
     /// Sources of what it trusts, `ssm:` and `s3:` alike.

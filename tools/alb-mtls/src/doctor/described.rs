@@ -7,6 +7,7 @@ use super::deployment::{
 use super::node::{Node, NodeError, Value};
 use super::template::{
     HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE, attribute, blocks_everything, grant, mutual_authentication,
+    timeout,
 };
 
 const LISTENER_ATTRIBUTES: &str = "aws elbv2 describe-listener-attributes";
@@ -82,6 +83,7 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
         } else {
             let variables = answer.at(&["Environment", "Variables"]).map(Node::members);
             let variables = variables.unwrap_or_default();
+            let layers = answer.get("Layers").map(Node::elements).unwrap_or_default();
             deployment.functions.push(Function {
                 name: unqualified(arn),
                 place: place(answer),
@@ -90,6 +92,11 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                     .iter()
                     .map(|(name, value)| (name.clone(), value.texts().concat()))
                     .collect(),
+                layers: layers
+                    .iter()
+                    .filter_map(|layer| layer.text_at(&["Arn"]).map(str::to_owned))
+                    .collect(),
+                timeout: timeout(answer),
                 log_group: Some(answer.text_at(&["LoggingConfig", "LogGroup"]).map_or_else(
                     || format!("/aws/lambda/{}", text(answer, "FunctionName")),
                     str::to_owned,

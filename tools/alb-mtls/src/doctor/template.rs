@@ -203,6 +203,9 @@ impl Reader<'_> {
         let of_globals = globals.as_ref().and_then(|globals| globals.text_at(&["Runtime"]));
         let runtime = properties.text_at(&["Runtime"]).or(of_globals).map(str::to_owned);
         let log_group = properties.text_at(&["LoggingConfig", "LogGroup"]);
+        // SAM puts those of `Globals` first.
+        let layers = globals.iter().chain([properties]).flat_map(layers).collect();
+        let timeout = globals.iter().chain([properties]).filter_map(timeout).next_back();
         let destination = variables.get("CRL_DESTINATION").cloned();
         for policy in properties.get("Policies").map(Node::elements).unwrap_or_default() {
             if policy.get("Statement").is_some() {
@@ -224,6 +227,8 @@ impl Reader<'_> {
             place,
             runtime,
             variables,
+            layers,
+            timeout,
         });
     }
 
@@ -311,6 +316,16 @@ impl Reader<'_> {
             destination: destination.map(str::to_owned),
         });
     }
+}
+
+/// Returns the layers of a function, in order.
+fn layers(function: &Node) -> Vec<String> {
+    let layers = function.get("Layers").map(Node::texts).unwrap_or_default();
+    layers.into_iter().map(str::to_owned).collect()
+}
+
+pub(super) fn timeout(function: &Node) -> Option<u32> {
+    function.text_at(&["Timeout"])?.parse().ok()
 }
 
 pub(super) fn mutual_authentication(mode: Option<&str>) -> MutualAuthentication {

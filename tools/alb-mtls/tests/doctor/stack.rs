@@ -140,6 +140,14 @@ const FAULTS: &[Fault] = &[
         let wrapper = "\"MTLS_ANCHORS\": \"s3:";
         stack.change("function", wrapper, &format!("\"AWS_LAMBDA_EXEC_WRAPPER\": \"/opt/alb-mtls\", {wrapper}"));
     }, "wrapper-ignored"),
+    ("a language without a wrapper",
+     |stack| stack.change("function", "provided.al2023", "python3.13"), "wrapper-missing"),
+    ("a layer that is unpacked after the gate's", |stack| {
+        let layer = |name: &str| json!({"Arn": format!("arn:aws:lambda:eu-west-1:123456789012:layer:{name}:1"), "CodeSize": 1});
+        let layers = json!([layer("stack-gate"), layer("other")]);
+        stack.change("function", "\"Runtime\":", &format!("\"Layers\": {layers}, \"Runtime\":"));
+    }, "layer-order"),
+    ("a short timeout", |stack| stack.change("function", "\"Runtime\":", "\"Timeout\": 3, \"Runtime\":"), "timeout-short"),
     ("retention", |stack| stack.change("log-groups", "retentionInDays", "other"), "log-retention"),
     ("nothing about logs", |stack| stack.remove("log-groups"), "log-retention"),
     ("public bucket", |stack| stack.change("public-access", "true", "false"), "trust-bucket-public"),

@@ -44,6 +44,8 @@ const REDIRECT: &str = "        - Type: redirect
             Port: \"443\"
             StatusCode: HTTP_301
 ";
+const WRAPPER: &str = "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n";
+const LAYERS: &str = "      Layers: [!Ref GateLayer]\n";
 const OUTPUTS: &str = "\nOutputs:\n";
 
 const HEADER_OF_FUNCTIONS: &str = "        MTLS_HEADER: !If [HasCertificateHeader, !Ref CertificateHeader, !Join [\"\", [x-, !Select [2, !Split [/, !Ref AWS::StackId]]]]]\n";
@@ -136,6 +138,28 @@ Outputs:
     ("a wrapper that Lambda does not start",
      "      Runtime: python3.13\n", "",
      "wrapper-ignored", "LayeredExampleFunction"),
+    ("no wrapper", WRAPPER, "", "wrapper-missing", "LayeredExampleFunction"),
+    ("the wrapper of another layer", WRAPPER,
+     "          AWS_LAMBDA_EXEC_WRAPPER: /opt/otel-handler\n          LAYER_NEXT_WRAPPER: /opt/alb-mtls\n",
+     "wrapper-replaced", "LayeredExampleFunction"),
+    ("the layer of Lambda Web Adapter", LAYERS,
+     "      Layers: [!Sub \"arn:aws:lambda:${AWS::Region}:753240598075:layer:LambdaAdapterLayerArm64:27\", !Ref GateLayer]\n",
+     "adapter-unrouted", "LayeredExampleFunction"),
+    ("the wrapper of Lambda Web Adapter behind the gate", WRAPPER,
+     "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          LAYER_NEXT_WRAPPER: /opt/bootstrap\n          LAYER_LISTEN: 127.0.0.1:9009\n",
+     "adapter-unrouted", "LayeredExampleFunction"),
+    ("Lambda Web Adapter that asks another proxy", WRAPPER,
+     "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          AWS_LWA_LAMBDA_RUNTIME_API_PROXY: 127.0.0.1:9002\n          LAYER_LISTEN: 127.0.0.1:9009\n",
+     "adapter-unrouted", "LayeredExampleFunction"),
+    ("Lambda Web Adapter in an image, where the gate listens anywhere",
+     "          MTLS_SERVICE: !Ref AWS::StackName\n      Policies:\n        - !Ref ReadTrustPolicy\n\n  LayeredExampleLogGroup",
+     "          AWS_LWA_LAMBDA_RUNTIME_API_PROXY: 127.0.0.1:9009\n      Policies:\n        - !Ref ReadTrustPolicy\n\n  LayeredExampleLogGroup",
+     "adapter-unrouted", "LayeredExampleFunction"),
+    ("a layer after the gate's", LAYERS,
+     "      Layers: [!Ref GateLayer, \"arn:aws:lambda:us-east-1:184161586896:layer:opentelemetry-python-0_13_0:1\"]\n",
+     "layer-order", "LayeredExampleFunction"),
+    ("a short timeout", LAYERS, "      Layers: [!Ref GateLayer]\n      Timeout: 5\n",
+     "timeout-short", "LayeredExampleFunction"),
     ("no source ARN",
      "      SourceArn: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n", "",
      "permission-too-wide", "RespondPermission"),
@@ -330,6 +354,21 @@ fn each_planted_fault_is_found_and_nothing_else() {
 
 fn default_name(resource: &str) -> (String, String) {
     ("default-certificate-header".to_owned(), resource.to_owned())
+}
+
+#[test]
+fn adapter_and_other_layers_behind_the_gate_are_fine() {
+    let adapter = "      Layers: [arn:aws:lambda:us-east-1:753240598075:layer:LambdaAdapterLayerArm64:27, !Ref GateLayer]\n";
+    let variables = "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls
+          LAYER_NEXT_WRAPPER: /opt/bootstrap
+          LAYER_LISTEN: 127.0.0.1:9009
+          AWS_LWA_LAMBDA_RUNTIME_API_PROXY: http://127.0.0.1:9009
+          AWS_LWA_PORT: 8000\n";
+    let template = template()
+        .replacen(LAYERS, adapter, 1)
+        .replacen(WRAPPER, variables, 1);
+    assert!(template.contains("LambdaAdapterLayer") && template.contains("AWS_LWA_PORT"));
+    assert_eq!(findings(&template, &[]), []);
 }
 
 #[test]
