@@ -284,7 +284,7 @@ async fn a_bucket_in_another_region_is_named_with_its_region() {
 #[tokio::test]
 async fn refuses_bad_material_from_the_services_like_from_files() {
     let store = store();
-    let key = crate::support::ca_credential("Key").key().to_pem().unwrap();
+    let key = ca_credential("Key").key().to_pem().unwrap();
     store.put_parameter("/bad/key", &key).await;
     store.put_parameter("/bad/blank", " ").await;
     store.make_bucket("bad-material").await;
