@@ -208,7 +208,10 @@ impl Bucket {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.set_if_match(etag),
         };
-        let timeouts = TimeoutConfig::builder().operation_timeout(WRITE_TIMEOUT).build();
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(WRITE_TIMEOUT)
+            .operation_timeout(WRITE_TIMEOUT)
+            .build();
         let sent = request
             .customize()
             .config_override(Builder::new().timeout_config(timeouts))
