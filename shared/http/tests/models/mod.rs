@@ -6,9 +6,9 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// A server: its name, and the path that it reads, or `None` where it refuses the request.
-pub type Server = (&'static str, fn(&str) -> Option<String>);
+pub(crate) type Server = (&'static str, fn(&str) -> Option<String>);
 
-pub const SERVERS: &[Server] = &[
+pub(crate) const SERVERS: &[Server] = &[
     ("nginx", nginx),
     ("Express", express),
     ("ASP.NET", asp_net),
@@ -114,7 +114,7 @@ fn resolve(path: &str, read: impl Fn(&str) -> String) -> String {
 }
 
 /// A path and another spelling of it.
-pub fn respelt(paths: &'static [&'static str]) -> impl Strategy<Value = (&'static str, String)> {
+pub(crate) fn respelt(paths: &'static [&'static str]) -> impl Strategy<Value = (&'static str, String)> {
     let changes = prop::collection::vec((0_usize..64, 0_usize..24), 0..4);
     (prop::sample::select(paths), changes).prop_map(|(path, changes)| (path, respell(path, &changes)))
 }
@@ -123,8 +123,11 @@ fn respell(path: &str, changes: &[(usize, usize)]) -> String {
     let mut parts: Vec<String> = path.chars().map(String::from).collect();
     for (place, change) in changes {
         let place = place % parts.len();
-        let part = parts[place].clone();
-        parts[place] = match (part.as_str(), change) {
+        let Some(slot) = parts.get_mut(place) else {
+            continue;
+        };
+        let part = slot.clone();
+        *slot = match (part.as_str(), change) {
             ("/", 0) => "//".to_owned(),
             ("/", 1) => "/./".to_owned(),
             ("/", 2) => "/x/../".to_owned(),
