@@ -1,5 +1,11 @@
 //! A decision by path is the same for all spellings that a server reads alike.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod models;
 
 use alb_mtls_http::path::PlainPath;

@@ -123,8 +123,11 @@ fn respell(path: &str, changes: &[(usize, usize)]) -> String {
     let mut parts: Vec<String> = path.chars().map(String::from).collect();
     for (place, change) in changes {
         let place = place % parts.len();
-        let part = parts[place].clone();
-        parts[place] = match (part.as_str(), change) {
+        let Some(slot) = parts.get_mut(place) else {
+            continue;
+        };
+        let part = slot.clone();
+        *slot = match (part.as_str(), change) {
             ("/", 0) => "//".to_owned(),
             ("/", 1) => "/./".to_owned(),
             ("/", 2) => "/x/../".to_owned(),
