@@ -33,7 +33,10 @@ impl Express {
         let script = std::fs::read_to_string(project().join("tests/tests/forward/express.cjs")).unwrap();
         let mut process = Command::new("node")
             .args(["--eval", &script])
-            .env("TOKEN_KEY", STANDARD.encode(key("2026").public_key_info().unwrap()))
+            .env(
+                "TOKEN_KEY",
+                STANDARD.encode(key("2026").public_key_info().unwrap()),
+            )
             .env("NODE_PATH", modules)
             .stdout(Stdio::piped())
             .spawn()
