@@ -8,51 +8,69 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::Service;
 
 /// Says whether something came over a connection while it was not in use.
 ///
 /// The bytes of an answer that arrives unasked would be taken for the answer to the next request, which is another
-/// client's. Nothing on the wire tells them apart later, so a connection is only used again if nothing at all waits on
-/// its socket at the moment when the next request is written.
+/// client's. Nothing on the wire tells them apart later, so a connection only carries another request if not a byte was
+/// read since it rested, and none waits on its socket at the moment when the first one of the request is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch(Arc<AtomicU8>);
 
 const IN_USE: u8 = 0;
-const ARMED: u8 = 1;
+const RESTS: u8 = 1;
+/// For ever: whatever is written to such a connection fails.
 const STALE: u8 = 2;
 
 impl Watch {
-    /// Has the socket looked at before the next byte is written to it.
-    pub(crate) fn arm(&self) {
-        self.0.store(ARMED, Ordering::Relaxed);
+    /// Has an eye on the connection until a request is written to it. Its last answer was received to the end.
+    pub(crate) fn rest(&self) {
+        self.change(IN_USE, RESTS);
     }
 
-    /// Returns `true` if the look found something: then nothing of the request was written.
+    /// Returns `true` if something came: then nothing was written since the connection rested.
     pub(crate) fn is_stale(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == STALE
+        self.0.load(Ordering::Acquire) == STALE
     }
 
     fn before_writing(&self, stream: &TcpStream) -> io::Result<()> {
-        if self.0.load(Ordering::Relaxed) != ARMED {
-            return Ok(());
+        match self.0.load(Ordering::Acquire) {
+            IN_USE => Ok(()),
+            RESTS if is_quiet(stream) => {
+                self.change(RESTS, IN_USE);
+                Ok(())
+            }
+            _ => self.end(),
         }
-        let is_quiet = is_quiet(stream);
-        self.0
-            .store(if is_quiet { IN_USE } else { STALE }, Ordering::Relaxed);
-        if is_quiet {
-            Ok(())
-        } else {
-            Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "something came over the connection while it was not in use",
-            ))
+    }
+
+    /// TLS keeps what it cannot decrypt yet: the beginning of a record, of which nothing waits on the socket any more.
+    fn after_reading(&self) -> io::Result<()> {
+        match self.0.load(Ordering::Acquire) {
+            IN_USE => Ok(()),
+            _ => self.end(),
         }
+    }
+
+    fn change(&self, from: u8, to: u8) {
+        // Otherwise it is stale, which does not change.
+        let _ = self
+            .0
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    fn end(&self) -> io::Result<()> {
+        self.0.store(STALE, Ordering::Release);
+        Err(io::Error::new(
+            io::ErrorKind::ConnectionAborted,
+            "something came over the connection while it was not in use",
+        ))
     }
 }
 
@@ -62,6 +80,17 @@ fn is_quiet(stream: &TcpStream) -> bool {
     let mut byte = [MaybeUninit::uninit(); 1];
     let peeked = SockRef::from(stream).peek(&mut byte);
     peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+}
+
+/// Acknowledges at once what was read. Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the next small segment back,
+/// on the upstream's side: a late answer would come when the next request brings the acknowledgement, right after the
+/// look that should have found it.
+fn acknowledge(stream: &TcpStream) {
+    // Where it cannot be asked for, it comes within 0.5 seconds (RFC 9293 §3.8.6.3).
+    #[cfg(target_os = "linux")]
+    let _ = stream.set_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Makes TCP connections that have a [`Watch`].
@@ -76,7 +105,7 @@ where
     C::Future: Send + 'static,
     C::Error: 'static,
 {
-    type Response = WatchedStream;
+    type Response = TokioIo<WatchedStream>;
     type Error = C::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, C::Error>> + Send>>;
 
@@ -87,10 +116,11 @@ where
     fn call(&mut self, destination: Uri) -> Self::Future {
         let connecting = self.0.call(destination);
         Box::pin(async {
-            Ok(WatchedStream {
-                stream: connecting.await?,
+            Ok(TokioIo::new(WatchedStream {
+                stream: connecting.await?.into_inner(),
                 watch: Watch::default(),
-            })
+                is_acknowledged: true,
+            }))
         })
     }
 }
@@ -98,8 +128,9 @@ where
 /// A TCP connection with its [`Watch`].
 #[derive(Debug)]
 pub(crate) struct WatchedStream {
-    stream: TokioIo<TcpStream>,
+    stream: TcpStream,
     watch: Watch,
+    is_acknowledged: bool,
 }
 
 impl Connection for WatchedStream {
@@ -108,23 +139,32 @@ impl Connection for WatchedStream {
     }
 }
 
-impl Read for WatchedStream {
+impl AsyncRead for WatchedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-        buffer: ReadBufCursor<'_>,
+        buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let already = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer)?;
+        if buffer.filled().len() > already {
+            self.watch.after_reading()?;
+            self.is_acknowledged = false;
+        } else if polled.is_pending() && !self.is_acknowledged {
+            acknowledge(&self.stream);
+            self.is_acknowledged = true;
+        }
+        polled.map(Ok)
     }
 }
 
-impl Write for WatchedStream {
+impl AsyncWrite for WatchedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.watch.before_writing(self.stream.inner())?;
+        self.watch.before_writing(&self.stream)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
@@ -145,7 +185,7 @@ impl Write for WatchedStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.watch.before_writing(self.stream.inner())?;
+        self.watch.before_writing(&self.stream)?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 }

@@ -76,6 +76,7 @@ impl Pool {
 
     /// Keeps a connection whose answer was received to its end.
     pub(crate) fn keep(&self, connection: Connection) {
+        connection.watch.rest();
         self.idle().push((connection, Instant::now()));
     }
 
@@ -128,7 +129,8 @@ impl Connection {
     /// [`SendError`].
     pub(crate) async fn send(&mut self, request: &Request<Bytes>) -> Result<Response<Incoming>, SendError> {
         if self.is_reused {
-            self.watch.arm();
+            // Once more: an answer may be complete before its request was written to the end.
+            self.watch.rest();
         }
         let request = to_origin_form(request);
         self.sender.try_send_request(request).await.map_err(|mut error| {
