@@ -189,3 +189,80 @@ impl AsyncWrite for WatchedStream {
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::{TcpListener, TcpStream as Peer};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A connection that has rested since its first answer, and its other end.
+    async fn rested() -> (WatchedStream, Peer) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut stream = WatchedStream {
+            stream: TcpStream::connect(address).await.unwrap(),
+            watch: Watch::default(),
+            is_acknowledged: true,
+        };
+        let (mut peer, _) = listener.accept().unwrap();
+        stream.write_all(b"first").await.unwrap();
+        peer.write_all(b"answer").unwrap();
+        assert_eq!(stream.read_exact(&mut [0; 6]).await.unwrap(), 6);
+        stream.watch.rest();
+        (stream, peer)
+    }
+
+    /// That nothing but the first request arrives.
+    fn assert_unwritten(stream: WatchedStream, mut peer: Peer) {
+        assert!(stream.watch.is_stale());
+        drop(stream);
+        let mut arrived = Vec::new();
+        if let Err(error) = peer.read_to_end(&mut arrived) {
+            // What was not read there resets the connection.
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+        assert_eq!(arrived, b"first");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_after_what_the_executor_does_not_know_of() {
+        for late in [&b"x"[..], b""] {
+            let (mut stream, mut peer) = rested().await;
+            // No task of this executor waits in between.
+            peer.write_all(late).unwrap();
+            if late.is_empty() {
+                peer.shutdown(std::net::Shutdown::Write).unwrap();
+            }
+            for _ in 0..2 {
+                let error = stream.write(b"second").await.unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+                stream.watch.rest();
+            }
+            assert_unwritten(stream, peer);
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_written_after_something_was_read() {
+        let (mut stream, mut peer) = rested().await;
+        peer.write_all(b"x").unwrap();
+        let error = stream.read(&mut [0; 9]).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        let error = stream.write(b"second").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        assert_unwritten(stream, peer);
+    }
+
+    #[tokio::test]
+    async fn a_quiet_connection_is_written_to_and_read_again() {
+        let (mut stream, mut peer) = rested().await;
+        stream.write_all(b"second").await.unwrap();
+        peer.write_all(b"answer").unwrap();
+        assert_eq!(stream.read_exact(&mut [0; 6]).await.unwrap(), 6);
+        assert!(!stream.watch.is_stale());
+    }
+}
