@@ -181,12 +181,8 @@ async fn assertion_keys_that_are_gone_or_empty_stay_and_the_last_writer_decides(
         assert_eq!(jwks(&function).await, first, "{content:?}");
     }
     std::fs::write(&path, new_key()).unwrap();
-    // After so many failures it is read again in 10 seconds at most.
-    let started = std::time::Instant::now();
-    while jwks(&function).await == first {
-        assert!(started.elapsed() < std::time::Duration::from_secs(20));
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-    }
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_ne!(jwks(&function).await, first);
 }
 
 #[tokio::test]

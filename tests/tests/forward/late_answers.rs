@@ -220,7 +220,12 @@ async fn serve(mut wire: Wire, mut orders: broadcast::Receiver<Order>) -> io::Re
 }
 
 fn answer(body: &str) -> Vec<u8> {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n", body.len());
+    let last = if body.starts_with("/last") {
+        "connection: close\r\n"
+    } else {
+        ""
+    };
+    let head = format!("HTTP/1.1 200 OK\r\n{last}content-length: {}\r\n", body.len());
     format!("{head}content-type: text/plain\r\n\r\n{body}").into_bytes()
 }
 
@@ -371,4 +376,16 @@ async fn a_connection_that_stays_quiet_carries_every_request() {
         // The session tickets of TLS 1.3 come before the first answer.
         assert_eq!(upstream.connections(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_connection_whose_answer_is_the_last_carries_no_other_request() {
+    let clients = Clients::new();
+    // This upstream says so and goes on reading and writing.
+    let upstream = Late::start(Scheme::Http).await;
+    let function = upstream.function(&clients).await;
+    for round in 0..ROUNDS {
+        assert_eq!(ask(&clients, &function, &format!("/last/{round}")).await, 0);
+    }
+    assert_eq!(upstream.connections(), ROUNDS);
 }
