@@ -1,7 +1,7 @@
 //! From the upstream's answer to a response that a load balancer takes from a function.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
 use http::response::Parts;
 use http::{HeaderMap, Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -38,10 +38,42 @@ pub(crate) async fn receive(
         let explanation = format!("{} without having been asked to switch protocols", parts.status);
         return Err(Failure::Protocol(explanation).into());
     }
+    check_framing(&parts)?;
     headers::remove_hop_by_hop(&mut parts.headers);
     let bytes = collect(method, &parts, body, maximum_body).await?;
     parts.extensions.clear();
     Ok(Response::from_parts(parts, bytes))
+}
+
+/// Marks an answer whose body its function has declared as text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DeclaredText;
+
+/// Rejects what a load balancer would turn into an error of its own, or hand over in another form.
+fn check_framing(parts: &Parts) -> Result<(), Failure> {
+    // RFC 9110 §15: a client treats a status beyond 599 as invalid.
+    if parts.status.as_u16() >= 600 {
+        return Err(Failure::Protocol(format!(
+            "{} is not a status of an answer",
+            parts.status.as_u16()
+        )));
+    }
+    // hyper takes `chunked` off. The body under another coding would lose the header that says so (RFC 9112 §6.1).
+    let codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
+    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let is_undone = |coding: &&[u8]| {
+        // `identity` is RFC 2616's name for no coding at all.
+        [&b"chunked"[..], b"identity"]
+            .iter()
+            .any(|known| coding.trim_ascii().eq_ignore_ascii_case(known))
+    };
+    match codings.find(|coding| !is_undone(coding)) {
+        None => Ok(()),
+        Some(coding) => Err(Failure::Protocol(format!(
+            "the transfer coding `{}` is not supported",
+            coding.escape_ascii()
+        ))),
+    }
 }
 
 /// The answer in the form in which it can be handed over.
@@ -57,7 +89,10 @@ pub(crate) fn hand_over(answer: Response<Bytes>) -> Result<Response<Body>, Failu
             size,
         });
     }
-    let body = to_body(&parts.headers, bytes);
+    let body = match parts.extensions.get::<DeclaredText>() {
+        Some(DeclaredText) => declared_text(bytes),
+        None => to_body(&parts.headers, bytes),
+    };
     let size = json_length(&parts.headers, &body);
     if size > MAXIMUM_JSON {
         return Err(too_large(format!("it would be {size} bytes")));
@@ -113,10 +148,17 @@ fn too_large(size: String) -> Failure {
     }
 }
 
-/// Text where the load balancer's own rule for events takes it for text and it is text; base64 otherwise, and where
+/// Returns the body of a function that answered with text, which is UTF-8 as all of its JSON.
+fn declared_text(bytes: Bytes) -> Body {
+    match String::from_utf8(bytes.into()) {
+        Ok(text) if text.is_empty() => Body::Empty,
+        Ok(text) => Body::Text(text),
+        Err(error) => Body::Binary(error.into_bytes()),
+    }
+}
+
+/// Returns the body of a server's answer: text where its type says so and it is UTF-8; base64 otherwise, and where
 /// escapes would make the text longer than base64 does.
-///
-/// Source: Elastic Load Balancing user guide, "Lambda functions as targets", on `isBase64Encoded`.
 fn to_body(headers: &HeaderMap, bytes: Bytes) -> Body {
     if bytes.is_empty() {
         return Body::Empty;
@@ -141,7 +183,10 @@ fn is_textual(headers: &HeaderMap) -> bool {
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
+    // RFC 6839 §3: the suffixes of what is JSON or XML underneath.
     media_type.starts_with("text/")
+        || media_type.ends_with("+json")
+        || media_type.ends_with("+xml")
         || ["application/json", "application/javascript", "application/xml"].contains(&media_type.as_str())
 }
 
@@ -192,14 +237,17 @@ mod tests {
     }
 
     #[test]
-    fn text_is_text_by_the_load_balancers_rule() {
+    fn a_servers_text_is_known_by_its_type() {
         for (content_type, text) in [
             ("text/plain", true),
             ("TEXT/HTML; charset=utf-8", true),
             ("application/json", true),
             ("application/javascript", true),
             ("application/xml;q=1", true),
-            ("application/problem+json", false),
+            ("application/problem+json", true),
+            ("application/vnd.api+json; charset=utf-8", true),
+            ("image/svg+xml", true),
+            ("application/x-ndjson", false),
             ("image/png", false),
             ("application/octet-stream", false),
         ] {
@@ -235,6 +283,52 @@ mod tests {
             ),
             "shorter as base64"
         );
+    }
+
+    #[test]
+    fn what_a_function_declares_as_text_stays_text_whatever_its_type() {
+        for content_type in [None, Some("image/png"), Some("application/x-ndjson")] {
+            let mut answer = Response::new(Bytes::from("a".repeat(1_000_000)));
+            if let Some(content_type) = content_type {
+                answer
+                    .headers_mut()
+                    .insert(CONTENT_TYPE, content_type.parse().unwrap());
+            }
+            answer.extensions_mut().insert(DeclaredText);
+            let answer = hand_over(answer).unwrap();
+            assert!(matches!(answer.body(), Body::Text(text) if text.len() == 1_000_000));
+        }
+    }
+
+    #[test]
+    fn statuses_and_transfer_codings_without_a_meaning_are_rejected() {
+        let check = |status: u16, coding: Option<&str>| {
+            let mut answer = Response::builder().status(status);
+            if let Some(coding) = coding {
+                answer = answer.header(TRANSFER_ENCODING, coding);
+            }
+            check_framing(&answer.body(()).unwrap().into_parts().0)
+        };
+        for (status, coding) in [
+            (200, None),
+            (599, None),
+            (200, Some("Chunked")),
+            (200, Some("identity")),
+        ] {
+            assert_eq!(check(status, coding), Ok(()), "{status} {coding:?}");
+        }
+        for (status, coding) in [
+            (600, None),
+            (999, None),
+            (200, Some("gzip")),
+            (200, Some("gzip, chunked")),
+            (200, Some("deflate")),
+        ] {
+            assert!(
+                matches!(check(status, coding), Err(Failure::Protocol(_))),
+                "{status} {coding:?}"
+            );
+        }
     }
 
     #[test]

@@ -147,7 +147,7 @@ fn check_program(path: PathBuf, is_routed: bool) -> Result<(), ExtensionError> {
 /// Returns which of these texts stand in a file. It is read in parts: extensions have tens of megabytes.
 fn holds<const TEXTS: usize>(mut file: impl Read, texts: [&str; TEXTS]) -> io::Result<[bool; TEXTS]> {
     const PART: usize = 256 * 1024;
-    let finders = texts.map(|text| memchr::memmem::Finder::new(text));
+    let finders = texts.map(memchr::memmem::Finder::new);
     let overlap = texts.iter().map(|text| text.len()).max().unwrap_or_default();
     let mut found = [false; TEXTS];
     let mut part = Vec::with_capacity(PART + overlap);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use alb_mtls_tests::tokens::{AUDIENCE, ISSUER, key, key_set, sign};
-use alb_mtls_tests::{Clients, client_headers, project, source};
+use alb_mtls_tests::{Clients, client_headers, leave_out, project, source};
 use alb_mtls_verifier::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,11 +23,7 @@ impl Express {
     fn start() -> Option<Self> {
         let modules = project().join(".venv/express/node_modules");
         if !modules.is_dir() {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "`make .venv/express/installed` sets Express up"
-            );
-            eprintln!("skipped: `make .venv/express/installed` sets Express up");
+            leave_out("`make .venv/express/installed` sets Express up");
             return None;
         }
         let script = std::fs::read_to_string(project().join("tests/tests/forward/express.cjs")).unwrap();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use alb_mtls_tests::{Clients, client_headers, event, project};
+use alb_mtls_tests::{Clients, client_headers, event, leave_out, project};
 use local_alb::HeaderMode;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ fn adapter() -> Option<&'static Path> {
                 .arg(root.join("build"))
                 .status();
             if !installed.is_ok_and(|status| status.success()) {
-                eprintln!("skipped: {ADAPTER} cannot be installed here");
+                leave_out(&format!("{ADAPTER} cannot be installed here"));
                 return None;
             }
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use alb_mtls_tests::{Answer, Clients, Function, binary, project};
+use alb_mtls_tests::{Answer, Clients, Function, binary, leave_out, project};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use local_alb::FunctionCommand;
@@ -23,7 +23,7 @@ impl Language {
         if has("node") {
             vec![Self::Python, Self::Node]
         } else {
-            eprintln!("skipped for Node.js: `node` is not installed");
+            leave_out("`node` is not installed: Python stands alone");
             vec![Self::Python]
         }
     }

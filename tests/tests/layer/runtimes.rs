@@ -1,6 +1,6 @@
 //! Runtimes of others, as they are: AWS's own for Python and Node.js, the one for Rust, and Java's own client.
 
-use alb_mtls_tests::{Clients, Function, binary, client_headers, event, project};
+use alb_mtls_tests::{Clients, Function, binary, client_headers, event, leave_out, project};
 use local_alb::{HeaderMode, InvocationOutcome};
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ async fn awss_own_python_runtime_works_behind_the_layer() {
 async fn awss_own_node_runtime_works_behind_the_layer_with_both_of_its_clients() {
     let program = project().join(".venv/node/node_modules/aws-lambda-ric/bin/index.mjs");
     if !program.exists() {
-        eprintln!("skipped: `make node-runtime` installs AWS's runtime for Node.js, and was not run");
+        leave_out("`make node-runtime` installs AWS's runtime for Node.js, and was not run");
         return;
     }
     let clients = Clients::new();
@@ -91,7 +91,7 @@ fn assert_only_identity_changed(sent: &[u8], mut seen: Value, field: &str) {
 #[tokio::test]
 async fn a_function_with_javas_own_client_works_behind_the_layer() {
     if !has("java") {
-        eprintln!("skipped: `java` is not installed");
+        leave_out("`java` is not installed");
         return;
     }
     let clients = Clients::new();

@@ -406,9 +406,16 @@ mod samples {
 
     #[test]
     fn no_sample_holds_a_private_key() {
-        for entry in fs::read_dir(committed()).unwrap() {
-            let content = fs::read_to_string(entry.unwrap().path()).unwrap();
-            assert!(!content.contains("PRIVATE"));
+        for folder in [committed(), committed().join("other-services")] {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_file() {
+                    assert!(
+                        !fs::read_to_string(&path).unwrap().contains("PRIVATE"),
+                        "{path:?}"
+                    );
+                }
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use http::{Response, StatusCode};
 use serde::Deserialize;
 
 use crate::failure::Failure;
+use crate::response::DeclaredText;
 
 /// What a function answers a load balancer.
 ///
@@ -37,13 +38,17 @@ struct FunctionAnswer {
 pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, Failure> {
     let answer: FunctionAnswer = serde_json::from_slice(payload).map_err(invalid)?;
     let text = answer.body.unwrap_or_default();
-    let body = if answer.is_base64_encoded.unwrap_or_default() {
+    let is_base64 = answer.is_base64_encoded.unwrap_or_default();
+    let body = if is_base64 {
         let binary = STANDARD.decode(text);
         Bytes::from(binary.map_err(|error| invalid(format!("the body is no base64: {error}")))?)
     } else {
         Bytes::from(text)
     };
     let mut response = Response::new(body);
+    if !is_base64 {
+        response.extensions_mut().insert(DeclaredText);
+    }
     *response.status_mut() = final_status(answer.status_code)?;
     let single = answer
         .headers
