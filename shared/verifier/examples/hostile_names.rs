@@ -44,6 +44,15 @@ const LIMITS: [Limits; 2] = [
     },
 ];
 
+/// The kinds of keys that CAs flood with.
+const KINDS: [KeyKind; 5] = [
+    KeyKind::P256,
+    KeyKind::P384,
+    KeyKind::P521,
+    KeyKind::Rsa2048,
+    KeyKind::Rsa4096,
+];
+
 impl Names {
     const ALL: [Self; 5] = [
         Self::ShortDns,
@@ -77,30 +86,57 @@ impl Names {
 fn main() -> Result<(), Box<dyn Error>> {
     let root = CertificateBuilder::root("CN=Root").self_signed()?;
     let client = CertificateBuilder::client("CN=client").issued_by(&root)?;
-    let one = cost(&root, &[client], LIMITS[0])?;
+    let (one, _) = cost(&root, &[client], LIMITS[0])?;
     println!("one signature and a client without constraints: {one:?}");
+    println!(
+        " bytes  {:<34} {:>12} {:>8} {:>5}  verdict",
+        "header", "time", "ratio", "units"
+    );
     for limits in LIMITS {
         for names in Names::ALL {
             let chain = largest(&root, names, limits)?;
             report(&format!("{names:?}"), cost(&root, &chain, limits)?, one, &chain);
         }
-        for kind in [KeyKind::P256, KeyKind::P521] {
-            let chain = signatures(&root, kind, limits)?;
+        for kind in KINDS {
+            let chain = fitting(limits, |authorities| flood(&root, kind, authorities))?;
             report(
-                &format!("signatures {kind:?}"),
+                &format!("flood below an anchor, {kind:?}"),
                 cost(&root, &chain, limits)?,
                 one,
                 &chain,
             );
         }
+        for kind in KINDS {
+            let root = CertificateBuilder::root("CN=Root").key_kind(kind).self_signed()?;
+            let chain = fitting(limits, |authorities| namesakes(kind, authorities))?;
+            report(
+                &format!("flood without a key, {kind:?}"),
+                cost(&root, &chain, limits)?,
+                one,
+                &chain,
+            );
+        }
+        for kind in KINDS {
+            let root = CertificateBuilder::root("CN=Root").key_kind(kind).self_signed()?;
+            let chain = deepest_path(&root, kind, limits.max_depth)?;
+            if header(&chain).len() <= limits.bytes {
+                report(
+                    &format!("deepest path, {kind:?}"),
+                    cost(&root, &chain, limits)?,
+                    one,
+                    &chain,
+                );
+            }
+        }
     }
     Ok(())
 }
 
-fn report(what: &str, cost: Duration, one: Duration, chain: &[Credential]) {
+fn report(what: &str, (cost, verdict): (Duration, Verdict), one: Duration, chain: &[Credential]) {
     let ratio = cost.as_secs_f64() / one.as_secs_f64();
     let bytes = header(chain).len();
-    println!("{bytes:>6} bytes, {what:<22} {cost:>12.3?} {ratio:>8.1}");
+    let Verdict { units, text } = verdict;
+    println!("{bytes:>6}  {what:<34} {cost:>12.3?} {ratio:>8.1} {units:>5}  {text}");
 }
 
 /// The largest chain within the limits, half of it names and half of it subtrees.
@@ -152,18 +188,61 @@ fn chain(
     Ok(presented)
 }
 
+/// The chain with the most CAs that is within the limits.
+fn fitting(
+    limits: Limits,
+    chain: impl Fn(usize) -> Result<Vec<Credential>, Box<dyn Error>>,
+) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let mut authorities = 2 * limits.max_depth - 1;
+    loop {
+        let chain = chain(authorities)?;
+        if header(&chain).len() <= limits.bytes {
+            return Ok(chain);
+        }
+        authorities -= 1;
+    }
+}
+
 /// CAs of one name, all below the anchor, whose keys could each have signed every other certificate.
-fn signatures(root: &Credential, kind: KeyKind, limits: Limits) -> Result<Vec<Credential>, Box<dyn Error>> {
+fn flood(root: &Credential, kind: KeyKind, authorities: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
     let named = || CertificateBuilder::intermediate("CN=Root").key_kind(kind);
-    let first = named().issued_by(root)?;
-    let mut presented = vec![first];
-    for _ in 2..2 * limits.max_depth {
-        let signer = presented.first().ok_or("no CA")?;
+    let mut presented = vec![named().issued_by(root)?];
+    for _ in 1..authorities {
+        let signer = presented.last().ok_or("no CA")?;
         presented.push(named().issued_by(signer)?);
     }
-    let last = presented.last().ok_or("no CA")?;
-    let client = CertificateBuilder::client("CN=client").issued_by(last)?;
+    // None of them issued the client, or the search would end early.
+    let other = named().self_signed()?;
+    let client = CertificateBuilder::client("CN=client").issued_by(&other)?;
     presented.insert(0, client);
+    Ok(presented)
+}
+
+/// Certificates that anybody can make: they have an anchor's name and no anchor behind them.
+fn namesakes(kind: KeyKind, authorities: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let presented: Result<Vec<Credential>, _> = (0..authorities)
+        .map(|_| {
+            CertificateBuilder::intermediate("CN=Root")
+                .key_kind(kind)
+                .self_signed()
+        })
+        .collect();
+    let mut presented = presented?;
+    let client = CertificateBuilder::client("CN=client").issued_by(presented.last().ok_or("no CA")?)?;
+    presented.insert(0, client);
+    Ok(presented)
+}
+
+/// An ordinary chain of the greatest depth.
+fn deepest_path(root: &Credential, kind: KeyKind, depth: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
+    let mut issuer = root.clone();
+    let mut presented = Vec::new();
+    for level in 1..depth {
+        let builder = CertificateBuilder::intermediate(&format!("CN={level}")).key_kind(kind);
+        issuer = builder.issued_by(&issuer)?;
+        presented.insert(0, issuer.clone());
+    }
+    presented.insert(0, CertificateBuilder::client("CN=client").issued_by(&issuer)?);
     Ok(presented)
 }
 
@@ -172,7 +251,17 @@ fn header(chain: &[Credential]) -> String {
     pem.replace(' ', "%20").replace('\n', "%0A")
 }
 
-fn cost(root: &Credential, chain: &[Credential], limits: Limits) -> Result<Duration, Box<dyn Error>> {
+struct Verdict {
+    /// Spent on signatures.
+    units: usize,
+    text: &'static str,
+}
+
+fn cost(
+    root: &Credential,
+    chain: &[Credential],
+    limits: Limits,
+) -> Result<(Duration, Verdict), Box<dyn Error>> {
     let anchor = TrustAnchor::new(CertificateDer::from(root.der().to_vec()))?;
     let policy = VerificationPolicy {
         max_depth: limits.max_depth,
@@ -186,6 +275,7 @@ fn cost(root: &Credential, chain: &[Credential], limits: Limits) -> Result<Durat
         max_certificates: 2 * limits.max_depth,
     };
     let mut quickest = Duration::MAX;
+    let mut verdict = Verdict { units: 0, text: "" };
     for _ in 0..ROUNDS {
         let started = Instant::now();
         let values = HeaderValues {
@@ -195,9 +285,10 @@ fn cost(root: &Credential, chain: &[Credential], limits: Limits) -> Result<Durat
         let chain = HeaderFormat::UrlEncoded
             .decode(values, header_limits)
             .map_err(|error| error.to_string())?;
-        let verdict = verifier.verify(&chain, Timestamp::now());
+        let (result, units) = verifier.verify_counting(&chain, Timestamp::now());
         quickest = quickest.min(started.elapsed());
-        std::hint::black_box(verdict.is_ok());
+        let text = result.map_or_else(|rejection| rejection.reason().detail(), |_| "accepted");
+        verdict = Verdict { units, text };
     }
-    Ok(quickest)
+    Ok((quickest, verdict))
 }

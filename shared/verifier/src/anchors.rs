@@ -29,6 +29,7 @@ pub struct TrustAnchor {
     public_key_info: Box<[u8]>,
     key_algorithm: Box<[u8]>,
     key: Box<[u8]>,
+    key_identifier: Option<Box<[u8]>>,
     webpki: WebpkiAnchor<'static>,
 }
 
@@ -83,6 +84,7 @@ impl TrustAnchor {
             public_key_info: key_info.encoding.into(),
             key_algorithm: key_info.algorithm.into(),
             key: key_info.key.into(),
+            key_identifier: parsed.key_identifier().map(Box::from),
             webpki,
             certificate,
         })
@@ -148,6 +150,10 @@ impl TrustAnchor {
             algorithm: &self.key_algorithm,
             key: &self.key,
         }
+    }
+
+    pub(crate) fn key_identifier(&self) -> Option<&[u8]> {
+        self.key_identifier.as_deref()
     }
 
     pub(crate) fn webpki(&self) -> &WebpkiAnchor<'static> {

@@ -158,6 +158,7 @@ pub(crate) mod oid {
     use der::asn1::ObjectIdentifier;
 
     pub(crate) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
+    pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
     pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
     pub(crate) const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
     pub(crate) const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
@@ -166,6 +167,7 @@ pub(crate) mod oid {
     pub(crate) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
     pub(crate) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
     pub(crate) const POLICY_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.36");
+    pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
     pub(crate) const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.33");
     pub(crate) const QC_STATEMENTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.3");
     pub(crate) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
@@ -301,6 +303,18 @@ impl<'a> Certificate<'a> {
         constraints.as_ref().map(Option::as_ref).map_err(|error| *error)
     }
 
+    /// Returns the identifier of its key; `None` without the extension and where it cannot be read.
+    pub(crate) fn key_identifier(&self) -> Option<&'a [u8]> {
+        let extension = self.extensions.find(oid::SUBJECT_KEY_IDENTIFIER)?;
+        single(extension.value, Tag::OCTET_STRING).ok()
+    }
+
+    /// Returns the identifier of its issuer's key; `None` where it gives none and where it cannot be read.
+    pub(crate) fn authority_key_identifier(&self) -> Option<&'a [u8]> {
+        let extension = self.extensions.find(oid::AUTHORITY_KEY_IDENTIFIER)?;
+        authority_key_identifier(extension.value).ok().flatten()
+    }
+
     pub(crate) fn issuer_key(&self) -> IssuerKey<'a> {
         IssuerKey {
             algorithm: self.public_key_info.algorithm,
@@ -315,6 +329,13 @@ impl<'a> Certificate<'a> {
             None => Rejection::new(reason).because("it is a configured intermediate"),
         }
     }
+}
+
+/// Reads the keyIdentifier of the extension authorityKeyIdentifier, `[0]` of its sequence.
+pub(crate) fn authority_key_identifier(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
+    let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
+    let identifier = fields.optional(context_tag(0, false))?;
+    Ok(identifier.map(|element| element.content))
 }
 
 /// X.690 §8.3.2: the first nine bits of an INTEGER are never all equal. A serial number with two forms could be
@@ -361,6 +382,13 @@ impl<'a> PublicKeyInfo<'a> {
     }
 }
 
+impl Validity {
+    /// Returns true if the time lies between both ends, which count.
+    pub(crate) fn covers(&self, time: Timestamp) -> bool {
+        self.not_before <= time && time <= self.not_after
+    }
+}
+
 impl PublicKey {
     fn of(info: &PublicKeyInfo<'_>) -> Result<Self, Malformed> {
         let mut algorithm = Elements::new(info.algorithm);
@@ -388,7 +416,8 @@ impl PublicKey {
     }
 }
 
-fn bit_length(unsigned: &[u8]) -> usize {
+/// Bits of an INTEGER that is taken for unsigned.
+pub(crate) fn bit_length(unsigned: &[u8]) -> usize {
     let mut bytes = unsigned.iter().skip_while(|byte| **byte == 0);
     match bytes.next() {
         None => 0,

@@ -133,7 +133,7 @@ impl Verifier {
         }
 
         let judge = |path: &Path<'_, '_>| self.judge(path, &context).map(|_| ());
-        let searched = path_search::search(self.anchors(), &end_entity, &intermediates, &judge);
+        let searched = path_search::search(self.anchors(), &end_entity, &intermediates, &context, &judge);
         let (path, anchor, stopped) = match searched {
             Ok(found) => (found.intermediates, Some(found.anchor), None),
             Err(Refusal {

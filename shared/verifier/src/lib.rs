@@ -38,6 +38,7 @@ mod rejection;
 mod revocation;
 mod rules;
 mod signature;
+mod signature_budget;
 mod timestamp;
 mod verifier;
 mod webpki_path;

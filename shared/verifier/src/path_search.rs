@@ -1,21 +1,24 @@
 //! Our own path builder, in three rounds: who could have issued what by name, what of that is signed, from the
 //! anchors down, and which path through the signed part the rules accept.
 //!
-//! It is complete and bounded. A hostile chain can make the number of paths by name explode, but not the work: only
+//! It is complete within its budgets. A hostile chain can make the number of paths by name explode, but not the work: only
 //! what hangs on an anchor by good signatures is looked at further, and each pair of a certificate and a key is
 //! verified once. A certificate that no anchor stands behind costs one signature for each anchor of its issuer's name.
+//! When all signatures together exceed their budget, the likeliest issuers have been looked at: a path among them is
+//! accepted, and without one the chain is too complex.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use crate::anchors::{TrustAnchor, TrustAnchors};
-use crate::certificate::{Certificate, IssuerKey};
+use crate::certificate::{Certificate, IssuerKey, Validity};
 use crate::name::{DistinguishedName, look_up_key};
 use crate::rejection::{Reason, Rejection};
-use crate::rules::Path;
-use crate::signature;
+use crate::rules::{Context, Path};
+use crate::signature_budget::Exceeded;
+use crate::timestamp::Timestamp;
 
-/// Signatures that one search verifies at most.
-const MAX_SIGNATURES: usize = 100;
 /// How often one search extends a path through signed certificates at most.
 const MAX_STEPS: usize = 2_000;
 /// Paths that one search puts to the rules at most.
@@ -64,14 +67,15 @@ pub(crate) fn search<'s, 'a>(
     anchors: &'s TrustAnchors,
     end_entity: &'s Certificate<'a>,
     intermediates: &'s [Certificate<'a>],
+    context: &Context,
     judge: Judge<'_>,
 ) -> Result<FoundPath<'s, 'a>, Refusal<'s, 'a>> {
     let certificates: Vec<&'s Certificate<'a>> = std::iter::once(end_entity).chain(intermediates).collect();
     let mut search = Search {
-        candidates: Candidates::by_exact_name(anchors, &certificates),
+        candidates: Candidates::by_exact_name(anchors, &certificates, context.now),
         certificates,
+        context,
         judge,
-        signatures: Vec::new(),
         steps: 0,
         judged: 0,
         best: None,
@@ -79,7 +83,7 @@ pub(crate) fn search<'s, 'a>(
     let found = match search.run() {
         Err(Stop::Exhausted) => {
             // Nearly every CA writes a name the same way each time; the others are found on a second round.
-            let by_equal_name = Candidates::by_equal_name(anchors, &search.certificates);
+            let by_equal_name = Candidates::by_equal_name(anchors, &search.certificates, context.now);
             if by_equal_name == search.candidates {
                 Err(Stop::Exhausted)
             } else {
@@ -106,12 +110,14 @@ struct Candidates<'s> {
 }
 
 impl<'s> Candidates<'s> {
-    fn by_exact_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>]) -> Self {
+    fn by_exact_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>], now: Timestamp) -> Self {
         let named = |name: &[u8]| issuers_where(certificates, |issuer| issuer.subject == name);
         Self {
             anchors: certificates
                 .iter()
-                .map(|certificate| anchors.with_subject(certificate.issuer).collect())
+                .map(|certificate| {
+                    likeliest_first(anchors.with_subject(certificate.issuer), certificate, now)
+                })
                 .collect(),
             issuers: certificates
                 .iter()
@@ -120,7 +126,7 @@ impl<'s> Candidates<'s> {
         }
     }
 
-    fn by_equal_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>]) -> Self {
+    fn by_equal_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>], now: Timestamp) -> Self {
         // A name that cannot be read equals none.
         let subjects: Vec<Option<Box<str>>> = certificates
             .iter()
@@ -133,7 +139,9 @@ impl<'s> Candidates<'s> {
         Self {
             anchors: certificates
                 .iter()
-                .map(|certificate| anchors.with_equal_subject(certificate.issuer).collect())
+                .map(|certificate| {
+                    likeliest_first(anchors.with_equal_subject(certificate.issuer), certificate, now)
+                })
                 .collect(),
             issuers: certificates
                 .iter()
@@ -164,22 +172,102 @@ fn positions_where<T>(all: &[T], is_wanted: impl Fn(&T) -> bool) -> Vec<Position
     matching.map(|(position, _)| position).collect()
 }
 
+/// How likely an issuer is the one that is wanted, the likeliest first (RFC 4158 §3.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Likelihood {
+    key_identifier: KeyIdentifier,
+    is_not_valid: bool,
+}
+
+/// How the key identifiers of a certificate and of its possible issuer go together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyIdentifier {
+    Same,
+    /// One of them is missing.
+    Unknown,
+    Different,
+}
+
+impl Likelihood {
+    fn new(
+        certificate: &Certificate<'_>,
+        issuer_key_identifier: Option<&[u8]>,
+        issuer_validity: Validity,
+        now: Timestamp,
+    ) -> Self {
+        let key_identifier = match (certificate.authority_key_identifier(), issuer_key_identifier) {
+            (Some(wanted), Some(found)) if wanted == found => KeyIdentifier::Same,
+            (Some(_), Some(_)) => KeyIdentifier::Different,
+            _ => KeyIdentifier::Unknown,
+        };
+        Self {
+            key_identifier,
+            is_not_valid: !issuer_validity.covers(now),
+        }
+    }
+
+    /// Nothing stands against it.
+    const BEST: Self = Self {
+        key_identifier: KeyIdentifier::Same,
+        is_not_valid: false,
+    };
+
+    fn of_anchor(anchor: &TrustAnchor, certificate: &Certificate<'_>, now: Timestamp) -> Self {
+        Self::new(certificate, anchor.key_identifier(), anchor.validity(), now)
+    }
+}
+
+/// Sorts the anchors that may have issued a certificate; those that are equally likely keep their order.
+pub(crate) fn likeliest_first<'s>(
+    anchors: impl Iterator<Item = &'s Arc<TrustAnchor>>,
+    certificate: &Certificate<'_>,
+    now: Timestamp,
+) -> Vec<&'s Arc<TrustAnchor>> {
+    let mut anchors: Vec<_> = anchors.collect();
+    if anchors.len() > 1 {
+        anchors.sort_by_cached_key(|anchor| Likelihood::of_anchor(anchor, certificate, now));
+    }
+    anchors
+}
+
 struct Search<'s, 'a, 'j> {
     /// The end-entity certificate first.
     certificates: Vec<&'s Certificate<'a>>,
+    context: &'j Context,
     judge: Judge<'j>,
     candidates: Candidates<'s>,
-    signatures: Vec<SeenSignature<'s>>,
     steps: usize,
     judged: usize,
     best: Option<Refusal<'s, 'a>>,
 }
 
-/// A signature that was looked at, and what came of it.
-struct SeenSignature<'s> {
-    certificate: Position,
-    issuer: IssuerKey<'s>,
-    outcome: Result<(), Reason>,
+/// An issuer by name, whose signature is to be verified.
+#[derive(Clone, Copy)]
+enum Issuer<'s> {
+    Intermediate(Position),
+    Anchor(&'s Arc<TrustAnchor>),
+}
+
+/// Signatures that wait to be verified, the likeliest first; at the same likelihood those of CAs that an anchor stands
+/// behind come before those of anchors.
+#[derive(Default)]
+struct Waiting<'s> {
+    signatures: Vec<(Position, Issuer<'s>)>,
+    order: BinaryHeap<Reverse<(Likelihood, bool, usize)>>,
+}
+
+impl<'s> Waiting<'s> {
+    fn add(&mut self, likelihood: Likelihood, position: Position, issuer: Issuer<'s>) {
+        let is_anchor = matches!(issuer, Issuer::Anchor(_));
+        self.order
+            .push(Reverse((likelihood, is_anchor, self.signatures.len())));
+        self.signatures.push((position, issuer));
+    }
+
+    fn next(&mut self) -> Option<(Position, Issuer<'s>)> {
+        let Reverse((_, _, next)) = self.order.pop()?;
+        self.signatures.get(next).copied()
+    }
 }
 
 /// A certificate that may be a part of a path to the end-entity certificate.
@@ -206,8 +294,18 @@ enum Stop {
 impl<'s, 'a> Search<'s, 'a, '_> {
     fn run(&mut self) -> Result<FoundPath<'s, 'a>, Stop> {
         let ancestors = self.ancestors();
-        let signers = self.signers(&ancestors)?;
-        self.extend(&signers, &mut vec![0])
+        let likeliest = self.likeliest_signers(&ancestors);
+        if !self.context.signatures.is_exceeded() {
+            let signers = self.signers(&ancestors);
+            return self.extend(&signers, &mut vec![0]);
+        }
+        match self.extend(&likeliest, &mut vec![0]) {
+            Err(Stop::Exhausted) => Err(Stop::TooComplex(
+                Rejection::new(Reason::PathTooComplex)
+                    .because("the signatures of all possible issuers cost too much to verify"),
+            )),
+            found => found,
+        }
     }
 
     /// The end-entity certificate and everybody above it by name, the nearest first.
@@ -236,13 +334,98 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         ancestors
     }
 
-    /// From the anchors down, who signed whom. Without an anchor behind it, a signature says nothing.
-    fn signers(&mut self, ancestors: &[Ancestor]) -> Result<Vec<Signers<'s>>, Stop> {
+    /// Verifies signatures from the anchors down until their budget is exceeded, and returns who signed whom. Those that
+    /// the likeliest path needs come first, whatever else was presented.
+    fn likeliest_signers(&self, ancestors: &[Ancestor]) -> Vec<Signers<'s>> {
+        let likelihoods = self.likelihoods();
+        let of_path = |position: Position, link: Likelihood| {
+            let below = likelihoods.get(position).copied().flatten();
+            below.map_or(link, |below| below.max(link))
+        };
+        let mut signers: Vec<Signers<'s>> = vec![Signers::default(); self.certificates.len()];
+        let mut reached: Vec<Position> = Vec::new();
+        let mut waiting = Waiting::default();
+        for Ancestor { position, .. } in ancestors {
+            let Some(certificate) = self.certificates.get(*position) else {
+                continue;
+            };
+            for anchor in self.candidates.anchors_of(*position) {
+                let link = Likelihood::of_anchor(anchor, certificate, self.context.now);
+                waiting.add(of_path(*position, link), *position, Issuer::Anchor(anchor));
+            }
+        }
+        while let Some((position, issuer)) = waiting.next() {
+            let verified = match issuer {
+                Issuer::Anchor(anchor) => self.verify(position, anchor.issuer_key()),
+                Issuer::Intermediate(issuer) => match self.certificates.get(issuer) {
+                    Some(issuer) => self.verify(position, issuer.issuer_key()),
+                    None => continue,
+                },
+            };
+            match verified {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => continue,
+                Err(Exceeded) => break,
+            }
+            let is_new = !reached.contains(&position);
+            add_signer(&mut signers, &mut reached, position, |known| match issuer {
+                Issuer::Anchor(anchor) => known.anchors.push(anchor),
+                Issuer::Intermediate(issuer) => known.issuers.push(issuer),
+            });
+            if !is_new {
+                continue;
+            }
+            for below in ancestors {
+                let is_named = self.candidates.issuers_of(below.position).contains(&position);
+                if is_named && below.position != position {
+                    let link = of_path(below.position, self.likelihood(below.position, position));
+                    waiting.add(link, below.position, Issuer::Intermediate(position));
+                }
+            }
+        }
+        signers
+    }
+
+    /// For each certificate, the likelihood of the likeliest path by name down to the end-entity certificate. A path is
+    /// as likely as its least likely link.
+    fn likelihoods(&self) -> Vec<Option<Likelihood>> {
+        let mut likelihoods: Vec<Option<Likelihood>> = vec![None; self.certificates.len()];
+        let mut open = BinaryHeap::from([Reverse((Likelihood::BEST, 0))]);
+        while let Some(Reverse((likelihood, position))) = open.pop() {
+            match likelihoods.get_mut(position) {
+                Some(known @ None) => *known = Some(likelihood),
+                _ => continue,
+            }
+            for issuer in self.candidates.issuers_of(position) {
+                if likelihoods.get(*issuer).is_some_and(Option::is_none) {
+                    let link = self.likelihood(position, *issuer);
+                    open.push(Reverse((likelihood.max(link), *issuer)));
+                }
+            }
+        }
+        likelihoods
+    }
+
+    fn likelihood(&self, position: Position, issuer: Position) -> Likelihood {
+        match (self.certificates.get(position), self.certificates.get(issuer)) {
+            (Some(certificate), Some(issuer)) => Likelihood::new(
+                certificate,
+                issuer.key_identifier(),
+                issuer.validity,
+                self.context.now,
+            ),
+            _ => Likelihood::BEST,
+        }
+    }
+
+    /// From the anchors down, who signed whom, in the order in which they were given. Without an anchor behind it, a
+    /// signature says nothing.
+    fn signers(&mut self, ancestors: &[Ancestor]) -> Vec<Signers<'s>> {
         let mut signers: Vec<Signers<'s>> = vec![Signers::default(); self.certificates.len()];
         let mut reached: Vec<Position> = Vec::new();
         for ancestor in ancestors {
             for anchor in self.candidates.anchors_of(ancestor.position).to_vec() {
-                if self.is_signed_by(*ancestor, anchor.issuer_key(), ancestors, Some(anchor))? {
+                if self.is_signed_by(*ancestor, anchor.issuer_key(), ancestors, Some(anchor)) {
                     add_signer(&mut signers, &mut reached, ancestor.position, |known| {
                         known.anchors.push(anchor);
                     });
@@ -259,7 +442,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 let is_named = self.candidates.issuers_of(ancestor.position).contains(&issuer);
                 if is_named
                     && ancestor.position != issuer
-                    && self.is_signed_by(*ancestor, key, ancestors, None)?
+                    && self.is_signed_by(*ancestor, key, ancestors, None)
                 {
                     add_signer(&mut signers, &mut reached, ancestor.position, |known| {
                         known.issuers.push(issuer);
@@ -267,24 +450,26 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 }
             }
         }
-        // In the order in which they were given.
         signers.iter_mut().for_each(|known| known.issuers.sort_unstable());
-        Ok(signers)
+        signers
     }
 
     /// Notes a signature that does not verify.
     fn is_signed_by(
         &mut self,
         ancestor: Ancestor,
-        issuer: IssuerKey<'s>,
+        issuer: IssuerKey<'_>,
         ancestors: &[Ancestor],
         anchor: Option<&'s Arc<TrustAnchor>>,
-    ) -> Result<bool, Stop> {
+    ) -> bool {
         let Some(certificate) = self.certificates.get(ancestor.position).copied() else {
-            return Ok(false);
+            return false;
         };
-        let Err(reason) = self.verify(ancestor.position, certificate, issuer)? else {
-            return Ok(true);
+        let reason = match self.verify(ancestor.position, issuer) {
+            Ok(Ok(())) => return true,
+            Ok(Err(reason)) => reason,
+            // The caller asks for what was verified before.
+            Err(Exceeded) => return false,
         };
         let path = path_to(ancestor, ancestors);
         // The nearer to the end-entity certificate, the more of the path above is good.
@@ -300,29 +485,14 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 anchor,
             });
         }
-        Ok(false)
+        false
     }
 
-    fn verify(
-        &mut self,
-        position: Position,
-        certificate: &Certificate<'_>,
-        issuer: IssuerKey<'s>,
-    ) -> Result<Result<(), Reason>, Stop> {
-        let mut seen = self.signatures.iter();
-        if let Some(seen) = seen.find(|seen| seen.certificate == position && seen.issuer == issuer) {
-            return Ok(seen.outcome);
+    fn verify(&self, position: Position, issuer: IssuerKey<'_>) -> Result<Result<(), Reason>, Exceeded> {
+        match self.certificates.get(position) {
+            Some(certificate) => self.context.signatures.verify(certificate, issuer),
+            None => Ok(Err(Reason::SignatureInvalid)),
         }
-        if self.signatures.len() == MAX_SIGNATURES {
-            return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
-        }
-        let outcome = signature::verify(certificate, issuer);
-        self.signatures.push(SeenSignature {
-            certificate: position,
-            issuer,
-            outcome,
-        });
-        Ok(outcome)
     }
 
     /// Completes a path, the end-entity certificate first, by an anchor, or else extends it by each issuer that it

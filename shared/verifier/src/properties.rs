@@ -20,6 +20,7 @@ use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
 use crate::identity::ClientIdentity;
 use crate::policy::VerificationPolicy;
 use crate::rules::{self, Budget, Context, Path};
+use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
 use crate::{Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle};
 
@@ -166,6 +167,7 @@ pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
         policy: VerificationPolicy::default(),
         now: Timestamp::from_unix_seconds(1_800_000_000),
         comparisons: Budget::default(),
+        signatures: SignatureBudget::for_depth(VerificationPolicy::default().max_depth),
     };
     for (_, rule) in rules::END_ENTITY_RULES {
         let _ = rule(end_entity, &context);

@@ -17,6 +17,7 @@ use crate::anchors::TrustAnchor;
 use crate::certificate::Certificate;
 use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
+use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
 
 pub(crate) use authority::check_authority;
@@ -52,6 +53,8 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     /// Shared by all paths of one verification.
     pub(crate) comparisons: Budget,
+    /// Shared by both path builders.
+    pub(crate) signatures: SignatureBudget,
 }
 
 macro_rules! checks {

@@ -1,4 +1,4 @@
-//! Signatures of certificates: which algorithms count, and whether one verifies.
+//! Signatures of certificates: the algorithms that count, and the keys that are sound.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
@@ -6,8 +6,7 @@ use aws_lc_rs::signature::{
 };
 use rustls_pki_types::SignatureVerificationAlgorithm;
 
-use crate::certificate::{Certificate, IssuerKey, PublicKey};
-use crate::rejection::Reason;
+use crate::certificate::PublicKey;
 
 /// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
 ///
@@ -32,28 +31,6 @@ pub(crate) static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
-
-/// Whether the owner of `issuer` signed `certificate`.
-pub(crate) fn verify(certificate: &Certificate<'_>, issuer: IssuerKey<'_>) -> Result<(), Reason> {
-    let mut known = false;
-    for algorithm in SIGNATURE_ALGORITHMS {
-        if algorithm.signature_alg_id().as_ref() != certificate.signature_algorithm {
-            continue;
-        }
-        known = true;
-        if algorithm.public_key_alg_id().as_ref() == issuer.algorithm {
-            return algorithm
-                .verify_signature(issuer.key, certificate.to_be_signed, certificate.signature)
-                .map_err(|_| Reason::SignatureInvalid);
-        }
-    }
-    // An algorithm that does not go with the issuer's key cannot have made the signature.
-    if known {
-        Err(Reason::SignatureInvalid)
-    } else {
-        Err(Reason::SignatureAlgorithm)
-    }
-}
 
 /// Whether signatures could be verified with a key: an RSA modulus that is positive and odd with an exponent that is odd,
 /// at least 3 and of at most 33 bits, or a point of the curve.

@@ -15,6 +15,7 @@ use crate::policy::VerificationPolicy;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
 use crate::rules::{self, Budget, Context, Path};
+use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
 use crate::webpki_path;
 
@@ -138,12 +139,27 @@ impl Verifier {
     /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before a path that could
     /// not be completed.
     pub fn verify(&self, chain: &PresentedChain, now: Timestamp) -> Result<VerifiedClient, Rejection> {
+        self.decide(chain, &self.context(now))
+    }
+
+    /// Decides as [`Verifier::verify`] does, and says how many units of the budget for signatures it spent.
+    #[doc(hidden)]
+    pub fn verify_counting(
+        &self,
+        chain: &PresentedChain,
+        now: Timestamp,
+    ) -> (Result<VerifiedClient, Rejection>, usize) {
         let context = self.context(now);
+        let verdict = self.decide(chain, &context);
+        (verdict, context.signatures.spent())
+    }
+
+    fn decide(&self, chain: &PresentedChain, context: &Context) -> Result<VerifiedClient, Rejection> {
         let end_entity = parse(0, chain.end_entity())?;
-        rules::check_end_entity(&end_entity, &context)?;
+        rules::check_end_entity(&end_entity, context)?;
         let intermediates = self.candidates(chain, &end_entity)?;
         let revocation = RefCell::default();
-        let found = self.find_path(&end_entity, &intermediates, &context, &revocation);
+        let found = self.find_path(&end_entity, &intermediates, context, &revocation);
         let FoundPath {
             intermediates: path_intermediates,
             anchor,
@@ -169,6 +185,7 @@ impl Verifier {
             policy: self.policy,
             now,
             comparisons: Budget::default(),
+            signatures: SignatureBudget::for_depth(self.policy.max_depth),
         }
     }
 
@@ -200,13 +217,13 @@ impl Verifier {
                 .map(|evidence| _ = revocation.replace(evidence))
         };
         if self.path_builder == PathBuilder::WebpkiFirst && webpki_path::is_ordinary(intermediates) {
-            let found = webpki_path::build(&self.anchors, end_entity, intermediates, context.now, &judge);
+            let found = webpki_path::build(&self.anchors, end_entity, intermediates, context, &judge);
             if let Some(found) = found {
                 return Ok(found);
             }
             context.comparisons.refill();
         }
-        path_search::search(&self.anchors, end_entity, intermediates, &judge)
+        path_search::search(&self.anchors, end_entity, intermediates, context, &judge)
     }
 
     /// Everything that is asked of a path whose signatures verify. Rules that need more than the path itself, such as

@@ -4,15 +4,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, Der, TrustAnchor as WebpkiAnchor};
+use rustls_pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, TrustAnchor as WebpkiAnchor};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
 
 use crate::anchors::{TrustAnchor, TrustAnchors};
 use crate::certificate::{Certificate, oid};
-use crate::path_search::{FoundPath, Judge};
-use crate::rules::{NameConstraints, Path};
-use crate::signature::SIGNATURE_ALGORITHMS;
-use crate::timestamp::Timestamp;
+use crate::path_search::{FoundPath, Judge, likeliest_first};
+use crate::rules::{Context, NameConstraints, Path};
 
 /// Whether there is at most one path by name: no two intermediates bear the same name. webpki's own budgets let other
 /// chains cost it a tenth of a second.
@@ -31,7 +29,7 @@ pub(crate) fn build<'s, 'a>(
     anchors: &'s TrustAnchors,
     end_entity: &'s Certificate<'a>,
     intermediates: &'s [Certificate<'a>],
-    now: Timestamp,
+    context: &Context,
     judge: Judge<'_>,
 ) -> Option<FoundPath<'s, 'a>> {
     let mut candidates: Vec<&'s Arc<TrustAnchor>> = Vec::new();
@@ -39,7 +37,11 @@ pub(crate) fn build<'s, 'a>(
     for certificate in std::iter::once(end_entity).chain(intermediates) {
         if !seen.contains(&certificate.issuer) {
             seen.push(certificate.issuer);
-            candidates.extend(anchors.with_subject(certificate.issuer));
+            candidates.extend(likeliest_first(
+                anchors.with_subject(certificate.issuer),
+                certificate,
+                context.now,
+            ));
         }
     }
     if name_constraint_work(end_entity, intermediates, &candidates)? > MAX_NAME_CONSTRAINT_WORK {
@@ -81,11 +83,14 @@ pub(crate) fn build<'s, 'a>(
         });
         Ok(())
     };
+    let algorithms = context.signatures.algorithms();
+    let algorithms: Vec<&dyn SignatureVerificationAlgorithm> =
+        algorithms.iter().map(|algorithm| algorithm as _).collect();
     let verified = webpki_end_entity.verify_for_usage(
-        SIGNATURE_ALGORITHMS,
+        &algorithms,
         &webpki_anchors,
         &webpki_intermediates,
-        now.to_webpki(),
+        context.now.to_webpki(),
         ClientPurpose,
         None,
         Some(&check),

@@ -16,7 +16,6 @@ pub(super) mod identifier {
     pub(in super::super) const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1D, 0x1B];
     pub(in super::super) const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1D, 0x1C];
     pub(in super::super) const REASON_CODE: &[u8] = &[0x55, 0x1D, 0x15];
-    pub(in super::super) const SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1D, 0x0E];
 }
 
 /// More extensions than any real list or entry has; the cap keeps the search for repeats cheap.

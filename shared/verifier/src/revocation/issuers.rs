@@ -4,9 +4,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls_pki_types::CertificateDer;
 
-use super::extensions::identifier;
 use super::list::RevocationList;
-use super::scope::subject_key_identifier;
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, IssuerKey};
 use crate::signature::SIGNATURE_ALGORITHMS;
@@ -70,16 +68,10 @@ impl KnownKey {
     /// The key of a CA certificate.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let parsed = Certificate::parse(certificate).ok()?;
-        let identifier = parsed
-            .extensions
-            .all
-            .iter()
-            .find(|extension| extension.oid == identifier::SUBJECT_KEY_IDENTIFIER)
-            .and_then(|extension| subject_key_identifier(extension.value).ok());
         Some(Self {
             algorithm: parsed.public_key_info.algorithm.into(),
             key: parsed.public_key_info.key.into(),
-            identifier: identifier.map(Box::from),
+            identifier: parsed.key_identifier().map(Box::from),
             may_sign_lists: parsed.may_sign_lists(),
         })
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::cursor::{Cursor, OCTET_STRING, SEQUENCE, TagByte, constructed, primitive};
+use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::list::UnsupportedList;
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Malformed, boolean};
@@ -248,21 +248,4 @@ pub(super) fn distribution_point_uris(value: &[u8]) -> Result<Vec<String>, Malfo
         Ok(())
     })?;
     Ok(uris)
-}
-
-/// The keyIdentifier of the extension authorityKeyIdentifier, `[0]` of its sequence.
-pub(super) fn authority_key_identifier(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
-    let mut outer = Cursor::new(value);
-    let mut fields = outer.enter(SEQUENCE)?;
-    outer.finish()?;
-    let identifier = fields.optional(primitive(0))?;
-    Ok(identifier.map(|place| fields.slice(place.content)))
-}
-
-/// The content of the extension subjectKeyIdentifier.
-pub(super) fn subject_key_identifier(value: &[u8]) -> Result<&[u8], Malformed> {
-    let mut outer = Cursor::new(value);
-    let identifier = outer.content(OCTET_STRING)?;
-    outer.finish()?;
-    Ok(identifier)
 }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_verifier::{PathBuilder, PresentedChain, Reason};
 use pki::{Certificate, CertificateBuilder, Credential, Key, KeyKind};
+use time::macros::datetime;
 
 use crate::support::{Scene, client, der, root};
 
@@ -41,7 +42,8 @@ fn namesakes(count: usize) -> Vec<Credential> {
 
 #[test]
 fn sixty_intermediates_of_one_name_cost_no_more_than_one_signature_each() {
-    let scene = Scene::trusting([&root()]);
+    // At the default depth, so many signatures are beyond their budget.
+    let scene = Scene::trusting([&root()]).with_policy(|policy| policy.max_depth = 10);
     let namesakes = namesakes(60);
     let client = client(&namesakes[0]);
     let presented: Vec<&Credential> = std::iter::once(&client).chain(&namesakes).collect();
@@ -155,6 +157,198 @@ fn one_budget_of_comparisons_holds_for_all_paths() {
     let (root, presented) = many_paths_under_constraints(200, 50);
     let scene = Scene::trusting([&root]);
     scene.refuses(&presented, Reason::PathTooComplex);
+}
+
+/// The verdict of both path builders, which must be the same one, and the units that each of them spent on signatures.
+fn counted(scene: &Scene, presented: &[Credential]) -> (Result<(), Reason>, [usize; 2]) {
+    let chain = PresentedChain::new(presented.iter().map(|one| der(one.certificate()))).unwrap();
+    let of_builder = |path_builder| {
+        let (verdict, units) = scene.verifier(path_builder).verify_counting(&chain, scene.now);
+        let verdict = verdict.map(|_| ()).map_err(|rejection| rejection.reason());
+        (verdict, units)
+    };
+    let (own, webpki_first) = (of_builder(PathBuilder::Own), of_builder(PathBuilder::WebpkiFirst));
+    assert_eq!(own.0, webpki_first.0);
+    (own.0, [own.1, webpki_first.1])
+}
+
+fn keyed(name: &str, kind: KeyKind) -> CertificateBuilder {
+    CertificateBuilder::intermediate(name).key_kind(kind)
+}
+
+fn keyed_root(kind: KeyKind) -> Credential {
+    CertificateBuilder::root("CN=Root,O=Example")
+        .key_kind(kind)
+        .self_signed()
+        .unwrap()
+}
+
+/// The deepest path, the client first: every issuer has a key of this kind.
+fn deepest_path(kind: KeyKind, depth: usize) -> (Credential, Vec<Credential>) {
+    let root = keyed_root(kind);
+    let mut issuer = root.clone();
+    let mut path = Vec::new();
+    for level in 1..depth {
+        let name = format!("CN=Level {level}");
+        issuer = keyed(&name, kind).issued_by(&issuer).unwrap();
+        path.insert(0, issuer.clone());
+    }
+    path.insert(0, client(&issuer));
+    (root, path)
+}
+
+#[test]
+fn each_signature_counts_once_for_both_path_builders() {
+    let (root, path) = deepest_path(KeyKind::P256, 3);
+    let scene = Scene::trusting([&root]);
+    assert_eq!(counted(&scene, &path), (Ok(()), [3, 3]));
+
+    // webpki verifies every signature before it looks at the names, and the search after it.
+    let constrained =
+        CertificateBuilder::intermediate("CN=Issuing").exclude(&pki::GeneralName::Dns("example.org"));
+    let issuing = constrained.issued_by(&root).unwrap();
+    let named = CertificateBuilder::client("CN=client").dns("a.example.org");
+    let path = [named.issued_by(&issuing).unwrap(), issuing];
+    assert_eq!(counted(&scene, &path), (Err(Reason::NameConstraints), [2, 2]));
+}
+
+#[test]
+fn units_of_a_signature_grow_with_the_issuers_key() {
+    let kinds = [
+        (KeyKind::P256, 1),
+        (KeyKind::P384, 4),
+        (KeyKind::P521, 6),
+        (KeyKind::Rsa2048, 1),
+        (KeyKind::Rsa4096, 2),
+    ];
+    for (kind, units) in kinds {
+        let (root, path) = deepest_path(kind, 1);
+        let scene = Scene::trusting([&root]);
+        assert_eq!(counted(&scene, &path), (Ok(()), [units; 2]), "{kind:?}");
+    }
+}
+
+#[test]
+fn flood_of_signatures_below_an_anchor_is_path_too_complex() {
+    for (kind, depth) in [
+        (KeyKind::P256, 4),
+        (KeyKind::P521, 4),
+        (KeyKind::P256, 10),
+        (KeyKind::P521, 10),
+    ] {
+        // CAs of one name, each of which could have issued every other certificate.
+        let root = root();
+        let mut presented = vec![keyed("CN=Root,O=Example", kind).issued_by(&root).unwrap()];
+        for _ in 2..2 * depth {
+            let signer = presented.last().unwrap();
+            presented.push(keyed("CN=Root,O=Example", kind).issued_by(signer).unwrap());
+        }
+        let unrelated = CertificateBuilder::root("CN=Root,O=Example")
+            .self_signed()
+            .unwrap();
+        presented.insert(0, client(&unrelated));
+        let scene = Scene::trusting([&root]).with_policy(|policy| policy.max_depth = depth);
+        let (verdict, units) = counted(&scene, &presented);
+        assert_eq!(verdict, Err(Reason::PathTooComplex), "{kind:?} {depth}");
+        assert!(units.iter().all(|units| *units <= 10 * depth), "{units:?}");
+    }
+}
+
+#[test]
+fn flood_of_signatures_without_any_key_is_path_too_complex() {
+    let presented = namesakes(7);
+    let presented = [vec![client(&presented[0])], presented].concat();
+    let few = Scene::trusting([&keyed_root(KeyKind::P256)]);
+    assert_eq!(counted(&few, &presented), (Err(Reason::SignatureInvalid), [8, 8]));
+    // The sender takes an anchor's name alone; no certificate of the operator's CAs is among these.
+    let roots: Vec<Credential> = (0..6).map(|_| keyed_root(KeyKind::P256)).collect();
+    for scene in [
+        Scene::trusting(&roots),
+        Scene::trusting([&keyed_root(KeyKind::P521)]),
+    ] {
+        let (verdict, units) = counted(&scene, &presented);
+        assert_eq!(verdict, Err(Reason::PathTooComplex));
+        assert!(units.iter().all(|units| (30..=40).contains(units)), "{units:?}");
+    }
+}
+
+#[test]
+fn deepest_path_with_costly_keys_is_accepted_among_wrong_issuers() {
+    for depth in [4, 10] {
+        let (root, path) = deepest_path(KeyKind::P521, depth);
+        let scene = Scene::trusting([&root]).with_policy(|policy| policy.max_depth = depth);
+        assert_eq!(counted(&scene, &path).0, Ok(()), "{depth}");
+        // They bear the name of the client's issuer, and the anchor stands behind them: 12 units each.
+        let name = format!("CN=Level {}", depth - 1);
+        let wrong: Vec<Credential> = (0..depth)
+            .map(|_| keyed(&name, KeyKind::P521).issued_by(&root).unwrap())
+            .collect();
+        let presented = [&path[..1], &wrong, &path[1..]].concat();
+        let (verdict, units) = counted(&scene, &presented);
+        assert_eq!(verdict, Ok(()), "{depth}");
+        assert!(units.iter().all(|units| *units <= 10 * depth), "{units:?}");
+    }
+}
+
+#[test]
+fn deepest_path_without_key_identifiers_is_accepted_with_a_wrong_issuer() {
+    let without = |builder: CertificateBuilder| {
+        builder
+            .without_extension("2.5.29.14".parse().unwrap())
+            .without_extension("2.5.29.35".parse().unwrap())
+    };
+    let root = keyed_root(KeyKind::P521);
+    let first = without(keyed("CN=Level 1", KeyKind::P521))
+        .issued_by(&root)
+        .unwrap();
+    let second = without(keyed("CN=Level 2", KeyKind::P521))
+        .issued_by(&first)
+        .unwrap();
+    let third = without(keyed("CN=Level 3", KeyKind::P521))
+        .issued_by(&second)
+        .unwrap();
+    let wrong = without(keyed("CN=Level 3", KeyKind::P521))
+        .issued_by(&second)
+        .unwrap();
+    let client = without(CertificateBuilder::client("CN=client"))
+        .issued_by(&third)
+        .unwrap();
+    let scene = Scene::trusting([&root]);
+    let presented = [client, wrong, third, second, first];
+    assert_eq!(counted(&scene, &presented), (Ok(()), [36, 36]));
+}
+
+#[test]
+fn issuer_with_the_right_key_identifier_is_tried_first() {
+    let roots: Vec<Credential> = (0..99).map(|_| keyed_root(KeyKind::P256)).collect();
+    for wanted in [&roots[0], &roots[98]] {
+        let issuing = CertificateBuilder::intermediate("CN=Issuing")
+            .issued_by(wanted)
+            .unwrap();
+        let presented = [client(&issuing), issuing];
+        let (verdict, units) = counted(&Scene::trusting(&roots), &presented);
+        assert_eq!((verdict, units[1]), (Ok(()), 2));
+    }
+}
+
+#[test]
+fn issuer_that_has_expired_is_tried_last() {
+    let root = root();
+    let expired = datetime!(2020-01-01 0:00 UTC);
+    let costly: Vec<Credential> = (0..3)
+        .map(|_| {
+            let builder = keyed("CN=Issuing", KeyKind::P521).valid(expired, expired);
+            builder.issued_by(&root).unwrap()
+        })
+        .collect();
+    let issuing = keyed("CN=Issuing", KeyKind::P521).issued_by(&root).unwrap();
+    let flood = namesakes(10);
+    let without = "2.5.29.35".parse().unwrap();
+    let client = CertificateBuilder::client("CN=client").without_extension(without);
+    let client = client.issued_by(&issuing).unwrap();
+    let presented = [vec![client], costly, flood, vec![issuing]].concat();
+    let scene = Scene::trusting([&root]).with_policy(|policy| policy.max_depth = 2);
+    assert_eq!(counted(&scene, &presented).0, Ok(()));
 }
 
 fn renamed(certificate: &Credential, from: &str, to: &str) -> Certificate {
