@@ -152,14 +152,6 @@ impl Lookup for KeySource<'_> {
         Ok(Found::New(KeyRing::new(keys)?))
     }
 
-    fn timed_out(limit: Duration) -> String {
-        secrets::timed_out(limit)
-    }
-
-    fn interrupted() -> String {
-        secrets::INTERRUPTED.to_owned()
-    }
-
     fn report_failure(&self, failure: &FailedLookup<'_, KeyRing, String>) {
         secrets::report_failure(NAME, failure);
     }

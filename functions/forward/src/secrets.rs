@@ -1,7 +1,6 @@
 //! Key material from SSM Parameter Store or a file.
 
 use std::fmt;
-use std::time::Duration;
 
 use alb_mtls_trust::{Content, Deadline, FailedLookup, Loader, NoValue, Source};
 
@@ -65,14 +64,6 @@ pub(crate) fn missing(name: &str, unavailable: &NoValue<String>) -> Failure {
     Failure::Material(format!("the {name}: {unavailable}"))
 }
 
-/// Returns the explanation of a lookup without an answer.
-pub(crate) fn timed_out(limit: Duration) -> String {
-    format!("there was no answer within {} ms", limit.as_millis())
-}
-
-/// Explanation of a lookup whose request ended first.
-pub(crate) const INTERRUPTED: &str = "the lookup was interrupted before it ended";
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +74,7 @@ mod tests {
         let path = directory.path().join("key.pem");
         let source: Source = format!("file:{}", path.display()).parse().unwrap();
         let secrets = Secrets::default();
-        let deadline = Deadline::after(Duration::from_secs(5));
+        let deadline = Deadline::after(std::time::Duration::from_secs(5));
         assert!(
             secrets
                 .read(&source, deadline)

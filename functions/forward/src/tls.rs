@@ -140,14 +140,6 @@ impl Lookup for CertificateSource<'_> {
         })
     }
 
-    fn timed_out(limit: Duration) -> String {
-        secrets::timed_out(limit)
-    }
-
-    fn interrupted() -> String {
-        secrets::INTERRUPTED.to_owned()
-    }
-
     fn report_failure(&self, failure: &FailedLookup<'_, Secret, String>) {
         secrets::report_failure(NAME, failure);
     }

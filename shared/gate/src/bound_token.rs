@@ -142,14 +142,6 @@ impl Lookup for KeySource {
         Ok(Found::New(keys))
     }
 
-    fn timed_out(limit: Duration) -> String {
-        format!("there was no answer within {} ms", limit.as_millis())
-    }
-
-    fn interrupted() -> String {
-        "the lookup was interrupted before it ended".to_owned()
-    }
-
     fn report_failure(&self, failure: &FailedLookup<'_, KeySet, String>) {
         tracing::warn!(
             error = %failure.error,

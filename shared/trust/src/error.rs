@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use alb_mtls_verifier::{AuthorityProblem, BundleError, CrlHistoryError, RevocationListError};
 
+use crate::refreshing::Aborted;
 use crate::share::Share;
 
 /// Why material could not be loaded. Nothing of it is used then.
@@ -30,9 +31,9 @@ pub enum LoadError {
         /// The contradiction.
         problem: CrlHistoryError,
     },
-    /// The caller gave up before there was an answer.
-    #[error("the look-up was interrupted before it ended")]
-    Interrupted,
+    /// The lookup ended without a result.
+    #[error("{0}")]
+    Aborted(Aborted),
 }
 
 impl LoadError {
@@ -41,7 +42,7 @@ impl LoadError {
         match self {
             Self::Sources(errors) => errors.iter().any(|error| error.problem.is_refusal()),
             Self::AnchorLoss { .. } | Self::CrlHistory { .. } => true,
-            Self::Interrupted => false,
+            Self::Aborted(_) => false,
         }
     }
 }

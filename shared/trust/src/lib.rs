@@ -102,7 +102,9 @@ pub use inspection::{InspectedList, InspectedSources, Inspection, IssuerCoverage
 pub use loader::{Deadline, Loader};
 pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Revision, Role, SourceRecord};
-pub use refreshing::{Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting};
+pub use refreshing::{
+    Aborted, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting,
+};
 pub use settings::{CrlState, RevocationSettings, TrustSettings};
 pub use share::{InvalidShare, Share};
 pub use snapshot::Snapshot;

@@ -15,7 +15,7 @@ pub trait Lookup: Send + Sync {
     /// The value.
     type Value: Send + Sync;
     /// The reason why a lookup failed. Callers that waited for the same lookup share it.
-    type Error: Clone + fmt::Display + Send;
+    type Error: Clone + fmt::Display + From<Aborted> + Send;
 
     /// Looks the value up at the time `now`, before `deadline`; `last_good` is the value in use, if there is one.
     ///
@@ -28,14 +28,25 @@ pub trait Lookup: Send + Sync {
         deadline: Deadline,
     ) -> impl Future<Output = Result<Found<Self::Value>, Self::Error>> + Send;
 
-    /// Returns the error of a lookup that had no answer after `limit`.
-    fn timed_out(limit: Duration) -> Self::Error;
-
-    /// Returns the error of a lookup whose caller went away before it ended.
-    fn interrupted() -> Self::Error;
-
     /// Reports to the operator that a lookup failed.
     fn report_failure(&self, failure: &FailedLookup<'_, Self::Value, Self::Error>);
+}
+
+/// A lookup that ended without a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Aborted {
+    /// There was no answer within this time.
+    #[error("there was no answer within {} ms", .0.as_millis())]
+    TimedOut(Duration),
+    /// Its caller went away before it ended.
+    #[error("the lookup was interrupted before it ended")]
+    Interrupted,
+}
+
+impl From<Aborted> for String {
+    fn from(aborted: Aborted) -> Self {
+        aborted.to_string()
+    }
 }
 
 /// Result of a lookup that succeeded.
@@ -150,7 +161,7 @@ struct State<T, E> {
 impl<T, E> Refreshing<T, E>
 where
     T: Send + Sync,
-    E: Clone + fmt::Display + Send,
+    E: Clone + fmt::Display + From<Aborted> + Send,
 {
     /// Creates it without a value. The value is looked up again at the age `refresh`, and served up to the age
     /// `max_stale` while lookups fail.
@@ -184,15 +195,15 @@ where
         let ended = {
             let mut state = self.state();
             if !state.schedule.may_try(now) {
-                return state.answer::<L>(now);
+                return state.answer(now);
             }
             match state.schedule.freshness(now) {
-                Freshness::Fresh => return state.answer::<L>(now),
+                Freshness::Fresh => return state.answer(now),
                 Freshness::Due | Freshness::TooOld => state.ended,
             }
         };
         self.look_up_once(lookup, now, waiting, ended).await;
-        self.state().answer::<L>(now)
+        self.state().answer(now)
     }
 
     /// Returns the value that may be served without waiting; `None` when a call of [`Refreshing::get`] would look up,
@@ -291,7 +302,7 @@ where
         let looking_up = lookup.look_up(last_good, now, deadline);
         let outcome = match tokio::time::timeout(limit + GRACE, looking_up).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(L::timed_out(limit)),
+            Err(_) => Err(Aborted::TimedOut(limit).into()),
         };
         attempt.end(outcome);
     }
@@ -319,10 +330,14 @@ where
 /// Time after its deadline in which a lookup can still say what did not answer.
 const GRACE: Duration = Duration::from_millis(50);
 
-impl<T, E: Clone + fmt::Display> State<T, E> {
+impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
     /// Returns what can be served at `now` without a lookup.
-    fn answer<L: Lookup<Value = T, Error = E>>(&mut self, now: Timestamp) -> Result<Arc<T>, NoValue<E>> {
-        let reason = || self.last_error.clone().unwrap_or_else(L::interrupted);
+    fn answer(&mut self, now: Timestamp) -> Result<Arc<T>, NoValue<E>> {
+        let reason = || {
+            self.last_error
+                .clone()
+                .unwrap_or_else(|| Aborted::Interrupted.into())
+        };
         let Some(value) = &self.value else {
             return Err(NoValue::NotLoaded(reason()));
         };
@@ -387,7 +402,7 @@ impl<L: Lookup> Attempt<'_, L> {
 
 impl<L: Lookup> Drop for Attempt<'_, L> {
     fn drop(&mut self) {
-        self.fail(L::interrupted(), None);
+        self.fail(Aborted::Interrupted.into(), None);
     }
 }
 
@@ -440,14 +455,6 @@ mod tests {
                 Some(answer) => answer,
                 None => std::future::pending().await,
             }
-        }
-
-        fn timed_out(limit: Duration) -> String {
-            format!("timed out after {} ms", limit.as_millis())
-        }
-
-        fn interrupted() -> String {
-            "interrupted".to_owned()
         }
 
         fn report_failure(&self, _: &FailedLookup<'_, u32, String>) {

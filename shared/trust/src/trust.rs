@@ -9,7 +9,7 @@ use crate::events;
 use crate::loader::{Deadline, Loader};
 use crate::material::{Authorities, Change, LookUp, Material};
 use crate::provenance::Role;
-use crate::refreshing::{Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting};
+use crate::refreshing::{Aborted, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting};
 use crate::settings::TrustSettings;
 use crate::snapshot::Snapshot;
 use crate::source::Sources;
@@ -242,14 +242,6 @@ impl Lookup for TrustMaterial {
         Ok(Found::New(snapshot))
     }
 
-    fn timed_out(_: Duration) -> Arc<LoadError> {
-        Self::interrupted()
-    }
-
-    fn interrupted() -> Arc<LoadError> {
-        Arc::new(LoadError::Interrupted)
-    }
-
     fn report_failure(&self, failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
         let mut outcomes = self.outcomes();
         if failure.error.is_refusal() {
@@ -258,6 +250,12 @@ impl Lookup for TrustMaterial {
             outcomes.failures += 1;
         }
         events::failed(failure);
+    }
+}
+
+impl From<Aborted> for Arc<LoadError> {
+    fn from(aborted: Aborted) -> Self {
+        Self::new(LoadError::Aborted(aborted))
     }
 }
 
