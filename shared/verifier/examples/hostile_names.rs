@@ -150,7 +150,14 @@ fn largest(root: &Credential, names: Names, limits: Limits) -> Result<Vec<Creden
             most = count;
         }
     }
-    chain(root, names, limits, least)
+    // Signatures differ in length by an octet or two from one chain to the next.
+    loop {
+        let largest = chain(root, names, limits, least)?;
+        if header(&largest).len() <= limits.bytes {
+            return Ok(largest);
+        }
+        least -= 1;
+    }
 }
 
 /// Every path is refused for the last name, so that all of them are looked at.
