@@ -54,7 +54,7 @@ impl NamePattern {
         }
     }
 
-    /// Returns `true` for a name in any spelling: see [`is_same`].
+    /// Returns `true` for a name in any spelling: whatever is neither letter nor digit counts as `-`.
     pub fn covers(&self, name: &str) -> bool {
         if self.is_prefix {
             begins_with(name, &self.text)
