@@ -87,6 +87,13 @@ async fn an_upstream_that_closes_its_half_of_the_connection() {
 }
 
 #[tokio::test]
+async fn an_upstream_with_more_than_100_headers() {
+    let lines: String = (0..101).map(|number| format!("x-{number}: 1\r\n")).collect();
+    let answer = format!("HTTP/1.1 200 OK\r\n{lines}content-length: 0\r\n\r\n");
+    fails(Reply::text(&answer), &[], 502, "upstream_protocol").await;
+}
+
+#[tokio::test]
 async fn an_upstream_that_does_not_speak_http() {
     for garbage in [
         "SSH-2.0-OpenSSH_9.9\r\n\r\n\r\n",
