@@ -3,9 +3,11 @@
 //! It is a list, and no list is complete: a service can believe any name. [`StrippedHeaders`](crate::StrippedHeaders)
 //! takes further ones from the operator. A service that must not depend on the list verifies a signed assertion instead.
 
+use std::sync::LazyLock;
+
 use http::header::HeaderName;
 
-use crate::names::{begins_with, is_same};
+use crate::names::{NameTable, is_same};
 
 /// The header that a load balancer in passthrough mode sets unless a listener attribute renames it.
 pub const CERTIFICATE: &str = "x-amzn-mtls-clientcert";
@@ -169,7 +171,9 @@ pub(crate) const OWN: &[&str] = &[
 
 /// Returns `true` if the table lists this name in any spelling.
 pub fn is_listed(name: &str) -> bool {
-    NAMES.iter().any(|known| is_same(name, known)) || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
+    static TABLE: LazyLock<NameTable> =
+        LazyLock::new(|| NameTable::new(NAMES.iter().copied(), PREFIXES.iter().copied()));
+    TABLE.covers(name)
 }
 
 /// Returns every entry of the table; families end in `*`.

@@ -27,6 +27,47 @@ fn fold(byte: u8) -> u8 {
     }
 }
 
+/// Names and beginnings of names, looked up in any spelling. Every header of every request is looked up in tables of
+/// more than a hundred entries, so they are sorted once.
+#[derive(Debug)]
+pub(crate) struct NameTable {
+    names: Vec<Box<[u8]>>,
+    /// None begins with another: of all entries up to a name, the last one alone can be its beginning.
+    prefixes: Vec<Box<[u8]>>,
+}
+
+/// Longest name or beginning in a table, in bytes.
+const MAX_ENTRY: usize = 64;
+
+impl NameTable {
+    pub(crate) fn new<'t>(
+        names: impl IntoIterator<Item = &'t str>,
+        prefixes: impl IntoIterator<Item = &'t str>,
+    ) -> Self {
+        let folded = |text: &str| -> Box<[u8]> { text.bytes().map(fold).collect() };
+        let mut names: Vec<Box<[u8]>> = names.into_iter().map(folded).collect();
+        names.sort_unstable();
+        let mut prefixes: Vec<Box<[u8]>> = prefixes.into_iter().map(folded).collect();
+        prefixes.sort_unstable();
+        prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter));
+        Self { names, prefixes }
+    }
+
+    /// Returns `true` if an entry covers the name in any spelling.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        let mut buffer = [0; MAX_ENTRY];
+        let length = name.len().min(MAX_ENTRY);
+        for (folded, byte) in buffer.iter_mut().zip(name.bytes()) {
+            *folded = fold(byte);
+        }
+        let folded = buffer.get(..length).unwrap_or_default();
+        let before = self.prefixes.partition_point(|prefix| **prefix <= *folded);
+        let nearest = before.checked_sub(1).and_then(|last| self.prefixes.get(last));
+        nearest.is_some_and(|prefix| folded.starts_with(prefix))
+            || (name.len() <= MAX_ENTRY && self.names.binary_search_by(|known| (**known).cmp(folded)).is_ok())
+    }
+}
+
 /// A header name, or the beginning of several: `x-user` or `x-user-*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
@@ -103,6 +144,44 @@ impl fmt::Display for NamePattern {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_covers_what_a_scan_of_its_entries_covers() {
+        let (names, prefixes) = (
+            ["x-user", "client-dn", "x"],
+            ["x-ssl", "x-ssl-client", "$ws", "x-u-"],
+        );
+        let table = NameTable::new(names, prefixes);
+        let long = "x-ssl".repeat(40);
+        for name in [
+            "x-user",
+            "X_USER",
+            "x-use",
+            "x-users",
+            "client.dn",
+            "client-d",
+            "x",
+            "y",
+            "",
+            "x-ssl",
+            "x-ss",
+            "x~ssl-a",
+            "x-ssm",
+            "x-ssl-client-verify",
+            "-ws",
+            "$wscc",
+            "ws",
+            "x-u-",
+            "x-u_a",
+            "x-u",
+            &long,
+            "zz",
+        ] {
+            let scanned = names.iter().any(|known| is_same(name, known))
+                || prefixes.iter().any(|prefix| begins_with(name, prefix));
+            assert_eq!(table.covers(name), scanned, "{name}");
+        }
+    }
 
     #[test]
     fn a_pattern_is_a_name_or_a_beginning() {

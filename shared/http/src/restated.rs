@@ -3,6 +3,8 @@
 //! Frameworks and servers read them in place of the request line and the Host header: method-override, Rails, Symfony,
 //! IIS, Spring and every "trust proxy" option.
 
+use std::sync::LazyLock;
+
 use http::HeaderName;
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, EXPECT, HOST,
@@ -10,7 +12,7 @@ use http::header::{
 };
 use percent_encoding::percent_decode;
 
-use crate::names::{begins_with, is_same};
+use crate::names::{NameTable, is_same};
 
 /// Headers that restate the method.
 const METHOD: &[&str] = &[
@@ -108,11 +110,13 @@ impl Restated {
 
 /// Returns `true` if the header restates method, path or host, in any spelling.
 pub(crate) fn is_listed(name: &str) -> bool {
-    METHOD
-        .iter()
-        .chain(PATH_OR_HOST)
-        .any(|known| is_same(name, known))
-        || PREFIXES.iter().any(|prefix| begins_with(name, prefix))
+    static TABLE: LazyLock<NameTable> = LazyLock::new(|| {
+        NameTable::new(
+            METHOD.iter().chain(PATH_OR_HOST).copied(),
+            PREFIXES.iter().copied(),
+        )
+    });
+    TABLE.covers(name)
 }
 
 /// Returns every entry of the table; families end in `*`.
@@ -124,7 +128,12 @@ pub fn table() -> impl Iterator<Item = String> {
 /// Returns `true` if the name is another spelling of a header that decisions and framing rest on, such as
 /// `content_length`.
 pub(crate) fn is_look_alike(name: &HeaderName) -> bool {
-    genuine().any(|genuine| name != genuine && is_same(name.as_str(), genuine.as_str()))
+    // The genuine names have no other marks than `-`, and a `HeaderName` is in lower case.
+    let has_other_mark = name
+        .as_str()
+        .bytes()
+        .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+    has_other_mark && genuine().any(|genuine| is_same(name.as_str(), genuine.as_str()))
 }
 
 /// Returns the headers that no list may name.
