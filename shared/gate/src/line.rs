@@ -78,7 +78,8 @@ impl Formatter for Line {
     }
 
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.chars().all(is_plain) && self.written + fragment.len() <= MAX_TEXT {
+        let is_plain_text = fragment.is_ascii() && !fragment.as_bytes().contains(&0x7f);
+        if is_plain_text && self.written + fragment.len() <= MAX_TEXT {
             return self.write(writer, fragment.as_bytes());
         }
         for character in fragment.chars() {
