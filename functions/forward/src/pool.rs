@@ -143,7 +143,7 @@ impl Connection {
     }
 }
 
-/// The same request for the wire (RFC 9112 §3.2.1); its body is shared.
+/// Returns a copy of the request for the wire (RFC 9112 §3.2.1); its body is shared.
 fn to_origin_form(request: &Request<Bytes>) -> Request<Full<Bytes>> {
     let mut sent = Request::new(Full::new(request.body().clone()));
     *sent.method_mut() = request.method().clone();
@@ -157,6 +157,9 @@ fn to_origin_form(request: &Request<Bytes>) -> Request<Full<Bytes>> {
 
 /// Sets the Host header that every request needs (RFC 9112 §3.2), unless there is one.
 fn state_host(url: &Uri, headers: &mut HeaderMap) {
+    if headers.contains_key(HOST) {
+        return;
+    }
     let default_port = if url.scheme() == Some(&Scheme::HTTPS) {
         443
     } else {
@@ -167,9 +170,7 @@ fn state_host(url: &Uri, headers: &mut HeaderMap) {
         Some(port) if port != default_port => HeaderValue::try_from(format!("{host}:{port}")),
         _ => HeaderValue::try_from(host),
     };
-    if let Ok(value) = value
-        && !headers.contains_key(HOST)
-    {
+    if let Ok(value) = value {
         headers.insert(HOST, value);
     }
 }

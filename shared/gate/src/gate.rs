@@ -127,7 +127,7 @@ impl Gate {
         self
     }
 
-    /// The same gate behind another edge than a load balancer, which hands certificates over by
+    /// Puts the gate behind another edge than a load balancer, which hands certificates over by
     /// [`Gate::decide_presented`]: no header of a client can take their place.
     #[must_use]
     pub fn without_certificate_header(mut self) -> Self {

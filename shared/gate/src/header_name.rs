@@ -10,7 +10,7 @@ const LEAF: &str = "x-amzn-mtls-clientcert-leaf";
 /// The header of RFC 9440.
 pub(crate) const CLIENT_CERT: &str = "client-cert";
 
-/// What to write in place of a name that is refused.
+/// Advice on a name in place of one that is refused.
 const ADVICE: &str = "a name that only you know, such as `x-` and the output of `uuidgen`";
 
 /// Names with a meaning in HTTP, in proxies or in frameworks: the field names of RFC 9110 to RFC 9113 and of the

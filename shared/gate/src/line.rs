@@ -10,7 +10,7 @@ use serde_json::ser::{CharEscape, Formatter};
 /// certificates: without a limit an unauthenticated request would write tens of kilobytes, for which the operator pays.
 pub(crate) const MAX_TEXT: usize = 1_024;
 
-/// What stands at the end of a text that was cut.
+/// Mark at the end of a text that was cut.
 const CUT: &str = "\\u2026";
 
 /// Returns the value as one line of JSON in ASCII, with each text cut after [`MAX_TEXT`] bytes. Characters that

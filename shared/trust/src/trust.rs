@@ -27,7 +27,7 @@ struct TrustMaterial {
     settings: TrustSettings,
     authorization: AuthorizationSettings,
     loader: Loader,
-    /// What the last good snapshot was made of. Only the lookup under way locks it.
+    /// Material of the last good snapshot. Only the lookup under way locks it.
     last_good: tokio::sync::Mutex<Material>,
     outcomes: Mutex<Outcomes>,
 }
