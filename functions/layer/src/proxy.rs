@@ -153,10 +153,9 @@ impl Proxy {
                 .runtime_api
                 .send(Request::from_parts(request.clone(), body))
                 .await?;
+            let is_event = asks_for_event && response.status() == StatusCode::OK;
             // Whatever is an invocation is judged, whichever way it was asked for.
-            if !response.headers().contains_key(REQUEST_ID)
-                && !(asks_for_event && response.status() == StatusCode::OK)
-            {
+            if !(is_event || response.headers().contains_key(REQUEST_ID)) {
                 return Ok(response.map(Either::Left));
             }
             let id = InvocationId::from_headers(response.headers()).ok_or(RuntimeApiError::NoRequestId)?;
