@@ -1,6 +1,6 @@
 //! The built functions against a Runtime API that fails in every way that it can.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::Read;
 use std::net::SocketAddr;
