@@ -60,10 +60,11 @@ pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, Verifica
 pub use rejection::{Reason, ReasonCode, Rejection};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList, RevocationListError,
-    RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy, RevocationReason,
-    RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList,
-    parse_revocation_lists, read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
+    RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
+    RevocationReason, RevokedCertificate, SeenCrl, SignatureObstacle, UnknownRevocationDepth,
+    UnknownRevocationMode, UnsupportedList, parse_each_revocation_list, parse_revocation_lists,
+    read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};
