@@ -55,6 +55,9 @@ pub(crate) struct ListRecord {
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
+    /// Why it clears no certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<String>,
 }
 
 impl From<&RevocationList> for ListRecord {
@@ -67,6 +70,7 @@ impl From<&RevocationList> for ListRecord {
             entries: list.entry_count(),
             bytes: list.der().len(),
             distribution_points: list.distribution_points(),
+            defect: list.defect().map(ToString::to_string),
         }
     }
 }
