@@ -47,25 +47,30 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ListRecord {
     issuer: String,
-    number: String,
+    /// `null` for a CRL without one.
+    number: Option<String>,
     this_update: Timestamp,
-    next_update: Timestamp,
+    next_update: Option<Timestamp>,
     entries: usize,
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
+    /// Why it clears no certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<String>,
 }
 
 impl From<&RevocationList> for ListRecord {
     fn from(list: &RevocationList) -> Self {
         Self {
             issuer: list.issuer().to_string(),
-            number: list.number().to_string(),
+            number: list.number().map(|number| number.to_string()),
             this_update: list.this_update(),
             next_update: list.next_update(),
             entries: list.entry_count(),
             bytes: list.der().len(),
             distribution_points: list.distribution_points(),
+            defect: list.defect().map(ToString::to_string),
         }
     }
 }
@@ -115,7 +120,10 @@ impl Record {
 fn metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Value {
     let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
     let age = lists.iter().map(|list| seconds_since(list.this_update)).max();
-    let left = lists.iter().map(|list| -seconds_since(list.next_update)).min();
+    let left = lists
+        .iter()
+        .filter_map(|list| Some(-seconds_since(list.next_update?)))
+        .min();
     let mut definitions = vec![json!({"Name": "CrlRefreshFailure", "Unit": "Count"})];
     let mut metrics = json!({"CrlRefreshFailure": u8::from(failed)});
     if let (Some(age), Some(left), Some(values)) = (age, left, metrics.as_object_mut()) {

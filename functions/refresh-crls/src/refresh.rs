@@ -7,8 +7,8 @@ use alb_mtls_trust::{
     Content, Deadline, Loader, S3Object, Source, Sources, crl_state_object, write_crl_state,
 };
 use alb_mtls_verifier::{
-    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationLists, Timestamp,
-    parse_revocation_lists,
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListProblem,
+    RevocationLists, Timestamp, parse_revocation_lists,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -319,7 +319,7 @@ impl Context<'_> {
         }
         let content = self.fetch(location).await?;
         let lists = self.read(content, now)?;
-        refuse_ended(&lists, place.published.lists(), now)?;
+        refuse_worse(&lists, place.published.lists(), now)?;
         let lists = self.succeed(&lists, location, place, history)?;
         let Place {
             object, published, ..
@@ -377,11 +377,13 @@ impl Context<'_> {
             intermediates,
             ..
         } = self.authorities;
-        let expected: Vec<String> = history
+        let mut expected: Vec<String> = history
             .iter()
             .filter(|seen| seen.is_expected)
             .map(|seen| seen.series.to_string())
             .collect();
+        // A series has two versions if some of its lists had a number and others had not.
+        expected.dedup();
         let all = lists.iter().map(|(list, _)| Arc::clone(list));
         let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
         let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
@@ -468,30 +470,47 @@ impl Context<'_> {
             if standing != ListStanding::Verified {
                 return Err(Failure::Refused(format!("{list}: {standing}")));
             }
+            // Neither is what a source of complete CRLs is for.
+            if let Some(defect @ RevocationListProblem::Unsupported(_)) = list.defect() {
+                return Err(Failure::Refused(format!("{list}: it {defect}")));
+            }
             if now < list.this_update() {
                 return Err(Failure::Refused(format!(
                     "{list}: it is not yet to be used, it is {now}"
                 )));
             }
         }
+        // Without a scope that can be read, nothing could be compared with it later.
+        if lists.history().is_empty()
+            && let Some((list, _)) = lists.iter().next()
+        {
+            let defect = list.defect().map(ToString::to_string).unwrap_or_default();
+            return Err(Failure::Refused(format!("{list}: it {defect}")));
+        }
         Ok(lists)
     }
 }
 
-/// An ended list does not take the place of a current one: under `strict` it would shut every client out.
-fn refuse_ended(
+/// A list that has ended or has a defect does not take the place of one that clears certificates: under `strict` it would
+/// shut every client out. With nothing else, it is better than none: it still revokes.
+fn refuse_worse(
     lists: &RevocationLists,
     published: Option<&RevocationLists>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let ended = |lists: &RevocationLists| {
-        let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
-        all.find(|list| list.next_update() < now)
+    let fault = |list: &RevocationList| match (list.defect(), list.next_update()) {
+        (Some(defect), _) => Some(format!("it {defect}, and what is published is without a defect")),
+        (None, Some(end)) if end < now => Some(format!(
+            "it has ended, and what is published has not, it is {now}"
+        )),
+        _ => None,
     };
-    match (ended(lists), published) {
-        (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(
-            "{list}: it has ended, and what is published has not, it is {now}"
-        ))),
+    let first_fault = |lists: &RevocationLists| {
+        let mut all = lists.iter();
+        all.find_map(|(list, _)| Some(format!("{list}: {}", fault(list)?)))
+    };
+    match (first_fault(lists), published) {
+        (Some(fault), Some(published)) if first_fault(published).is_none() => Err(Failure::Refused(fault)),
         _ => Ok(()),
     }
 }
