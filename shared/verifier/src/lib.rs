@@ -17,6 +17,7 @@
 
 #![warn(missing_docs)]
 
+mod algorithm_name;
 mod alternative_name;
 mod anchors;
 mod bundle;
