@@ -34,7 +34,7 @@ pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     }
     let anchor = path.anchor;
     if is_distrusted(anchor.public_key(), anchor.public_key_info()) {
-        return Err(Reason::KeyDistrusted.into());
+        return Err(Rejection::new(Reason::KeyDistrusted).about(anchor.subject().as_str()));
     }
     Ok(())
 }
