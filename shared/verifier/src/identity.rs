@@ -70,7 +70,8 @@ impl ClientIdentity {
             Some(extension) => AlternativeName::parse_all(extension.value).map_err(unrepresentable)?,
         };
         if says_nothing(&subject) && alternative_names.iter().all(is_nameless) {
-            return Err(certificate.reject(Reason::NameMissing));
+            let rejection = certificate.reject(Reason::NameMissing);
+            return Err(rejection.in_field("subject and subject alternative names"));
         }
         // Critical ones were read before.
         let unreadable_extensions = unreadable_information(certificate);

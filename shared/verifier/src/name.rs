@@ -222,10 +222,8 @@ fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentabl
             Cow::Borrowed(ascii(content)?)
         }
         // T.61 proper went out of use before X.509 came into it: OpenSSL, Go and the CAs mean Latin-1 (RFC 5280 §4.1.2.4).
-        Tag::TELETEX_STRING => match ascii(content) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => Cow::Owned(content.iter().copied().map(char::from).collect()),
-        },
+        Tag::TELETEX_STRING if content.is_ascii() => Cow::Borrowed(ascii(content)?),
+        Tag::TELETEX_STRING => Cow::Owned(content.iter().copied().map(char::from).collect()),
         Tag::BMP_STRING => Cow::Owned(basic_multilingual_plane(content)?),
         Tag::UNIVERSAL_STRING => Cow::Owned(universal(content)?),
         _ => return Ok(AttributeValue::Der(element.encoding)),

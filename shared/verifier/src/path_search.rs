@@ -534,10 +534,10 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 .in_field("signature")
                 .found(&format!("not made with the key of `{issuer_name}`")),
             SignatureFault::OtherKind => certificate
-                .reject(Reason::IssuerUnknown)
+                .reject(Reason::IssuerKeyMismatch)
                 .in_field("signature algorithm")
                 .found(&format!(
-                    "{algorithm}, while `{issuer_name}` has {}: another CA of that name signed",
+                    "{algorithm}, while `{issuer_name}` has {}",
                     describe_key(key.algorithm, key.key)
                 )),
         }
@@ -666,11 +666,11 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let rejection = if path.len() == 1 && head.is_self_issued() {
             head.reject(Reason::SelfSigned)
         } else {
-            let rejection = head.reject(Reason::IssuerUnknown);
+            let rejection = head.reject(Reason::IssuerUnknown).in_field("issuer");
             match DistinguishedName::parse(head.issuer) {
-                Ok(issuer) => {
-                    rejection.because(format!("the issuer is {}", abbreviated(&issuer.to_string())))
-                }
+                Ok(issuer) => rejection
+                    .because(format!("the issuer is {}", abbreviated(issuer.as_str())))
+                    .found(issuer.as_str()),
                 Err(_) => rejection,
             }
         };

@@ -396,6 +396,9 @@ reasons! {
     IssuerUnknown, ClientCertUntrusted, "issuer_unknown",
         "no path leads from the certificate to a trust anchor",
         "add the client's root to MTLS_ANCHORS, or have the client send its intermediates (or put them into MTLS_INTERMEDIATES)";
+    IssuerKeyMismatch, ClientCertUntrusted, "issuer_key_mismatch",
+        "a certificate is signed with another kind of key than the CA of its issuer's name has",
+        "another CA has that name: add its certificate to MTLS_ANCHORS or MTLS_INTERMEDIATES";
     SelfSigned, ClientCertUntrusted, "self_signed",
         "the client presented a self-signed certificate",
         "issue the client a certificate from a CA among MTLS_ANCHORS; a certificate cannot vouch for itself";

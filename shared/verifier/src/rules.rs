@@ -250,7 +250,10 @@ fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection>
         .certificates()
         .find(|certificate| certificate.issuer == EMPTY_NAME)
     {
-        Some(certificate) => Err(certificate.reject(Reason::IssuerNameEmpty)),
+        Some(certificate) => {
+            let rejection = certificate.reject(Reason::IssuerNameEmpty);
+            Err(rejection.in_field("issuer").found("an empty name"))
+        }
         None => Ok(()),
     }
 }

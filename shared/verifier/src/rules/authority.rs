@@ -1,6 +1,6 @@
 //! Who may issue certificates: basic constraints, key usage, path length.
 
-use super::{Context, Path, critical_extensions, single};
+use super::{Context, Path, critical_extensions, extended_key_usage, single};
 use crate::algorithm_name::describe_key;
 use crate::bundle::AuthorityProblem;
 use crate::certificate::{Certificate, Version};
@@ -69,7 +69,10 @@ pub(super) fn check_anchor_constraints(path: &Path<'_, '_>, _: &Context) -> Resu
     if path.anchor.allows_clients() {
         Ok(())
     } else {
-        Err(Rejection::new(Reason::AnchorExtendedKeyUsage).about(subject))
+        let rejection = Rejection::new(Reason::AnchorExtendedKeyUsage).about(subject);
+        Err(rejection
+            .in_field(extended_key_usage::EXTENDED_KEY_USAGE)
+            .allowed(extended_key_usage::ALLOWED))
     }
 }
 

@@ -8,8 +8,8 @@ use crate::policy::ExtendedKeyUsagePolicy;
 use crate::rejection::{Reason, Rejection};
 
 /// Name of the extension in messages.
-const EXTENDED_KEY_USAGE: &str = "extended key usage (2.5.29.37)";
-const ALLOWED: &str = "clientAuth (1.3.6.1.5.5.7.3.2) or anyExtendedKeyUsage (2.5.29.37.0)";
+pub(super) const EXTENDED_KEY_USAGE: &str = "extended key usage (2.5.29.37)";
+pub(super) const ALLOWED: &str = "clientAuth (1.3.6.1.5.5.7.3.2) or anyExtendedKeyUsage (2.5.29.37.0)";
 
 pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
     match (

@@ -300,7 +300,7 @@ fn signature_of_another_kind_of_key_is_by_another_ca() {
         .self_signed()
         .unwrap();
     let stranger = client(&namesake);
-    let rejection = Scene::trusting([&root]).refuses([&stranger], Reason::IssuerUnknown);
+    let rejection = Scene::trusting([&root]).refuses([&stranger], Reason::IssuerKeyMismatch);
     let text = rejection.to_string();
     assert!(
         text.contains("RSA with SHA-256") && text.contains("P-256") && text.contains("CN=Root,O=Example"),

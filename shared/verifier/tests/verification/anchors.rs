@@ -202,6 +202,26 @@ fn what_cannot_be_a_ca_is_not_loaded() {
 }
 
 #[test]
+fn unreadable_extension_of_an_anchor_that_decides_nothing_is_read_over() {
+    for identifier in [
+        "1.2.3.4",
+        "2.5.29.14",
+        "2.5.29.17",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.33",
+        "2.5.29.35",
+        "2.5.29.54",
+    ] {
+        let root = CertificateBuilder::root("CN=Root")
+            .extension(identifier, Criticality::NotCritical, &[0xFF])
+            .self_signed()
+            .unwrap();
+        Scene::trusting([&root]).accepts([&client(&root)]);
+    }
+}
+
+#[test]
 fn an_anchor_given_twice_counts_once() {
     let root = root();
     let anchor = || TrustAnchor::new(der(root.certificate())).unwrap();
