@@ -23,6 +23,7 @@ mod bundle;
 mod certificate;
 mod der_reader;
 mod explanation;
+mod file_kind;
 mod fingerprint;
 mod header;
 mod heap;
@@ -30,6 +31,7 @@ mod identity;
 mod name;
 mod path_search;
 mod pem_blocks;
+mod pem_file;
 mod policy;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -51,10 +53,12 @@ pub use anchors::{Intermediates, TrustAnchor, TrustAnchors};
 pub use bundle::{AuthorityProblem, BundleError, BundleProblem, read_bundle};
 pub use certificate::{PublicKey, Validity};
 pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
+pub use file_kind::{FileKind, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
 pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
 pub use identity::ClientIdentity;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use pem_file::{PemBlock, PemError, read_pem_blocks};
 pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
 pub use rejection::{Reason, ReasonCode, Rejection};
 pub use revocation::{
