@@ -2,6 +2,7 @@
 
 use rustls_pki_types::CertificateDer;
 
+use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemError, PemReader};
 
@@ -18,6 +19,16 @@ pub struct BundleError {
 impl BundleError {
     fn new(entry: Option<usize>, problem: BundleProblem) -> Self {
         Self { entry, problem }
+    }
+
+    /// Returns the error of one certificate of a bundle, by its number from 1.
+    pub(crate) fn of_certificate(
+        entry: usize,
+        certificate: &CertificateDer<'_>,
+        problem: AuthorityProblem,
+    ) -> Self {
+        let subject = subject_of(certificate);
+        Self::new(Some(entry), BundleProblem::Certificate { problem, subject })
     }
 }
 
@@ -51,8 +62,13 @@ pub enum BundleProblem {
     #[error("{0}")]
     NotPem(PemError),
     /// A certificate that cannot be an anchor or an intermediate.
-    #[error("{0}")]
-    Certificate(AuthorityProblem),
+    #[error("{problem}{}", in_words(subject.as_deref()))]
+    Certificate {
+        /// What is wrong with it.
+        problem: AuthorityProblem,
+        /// Its subject, where it can be read.
+        subject: Option<String>,
+    },
 }
 
 /// Why a certificate cannot be a trust anchor or an intermediate.
@@ -77,6 +93,16 @@ pub enum AuthorityProblem {
     /// Critical extensions that are not understood or extensions that cannot be read.
     #[error("has an extension that cannot be processed")]
     Extension,
+}
+
+/// Returns the subject of a certificate, where it can be read.
+fn subject_of(certificate: &CertificateDer<'_>) -> Option<String> {
+    let subject = CertificateSummary::read(certificate)?.subject?;
+    Some(subject.to_string())
+}
+
+fn in_words(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!(" (subject {subject})"))
 }
 
 /// Labels of PEM blocks with one certificate. The second is of the time before RFC 7468, for the same content.

@@ -346,6 +346,24 @@ pub fn without_byte_order_mark(file: &[u8]) -> &[u8] {
     file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file)
 }
 
+/// Reads a text file in UTF-8, without its byte order mark.
+///
+/// # Errors
+/// What the file is instead, as one clause without a subject.
+pub fn read_text(file: Vec<u8>) -> Result<String, String> {
+    let file = match file.strip_prefix(BYTE_ORDER_MARK) {
+        None => file,
+        Some(text) => text.to_vec(),
+    };
+    String::from_utf8(file).map_err(|error| match FileKind::recognise(error.as_bytes()) {
+        Some(kind) => kind.to_string(),
+        None => format!(
+            "is not text in UTF-8, from octet {} on",
+            error.utf8_error().valid_up_to()
+        ),
+    })
+}
+
 /// Octets that the outer length of DER announces and that are there, if some are missing.
 fn missing_octets(file: &[u8]) -> Option<(usize, usize)> {
     let (header, length) = match *file {

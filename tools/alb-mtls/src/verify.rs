@@ -10,9 +10,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
-    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
-    read_revocation_lists,
+    BundleError, BundleProblem, ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates,
+    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier,
+    read_anchors, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -144,21 +144,13 @@ impl VerifyArguments {
             path: path.to_owned(),
             problem,
         };
-        let bundle =
-            |path: &Path| read_bundle(&read(path)?).map_err(|error| unusable(path, error.to_string()));
-        let mut anchors = Vec::new();
-        for (certificate, entry) in bundle(&self.anchors)?.into_iter().zip(1..) {
-            let anchor = TrustAnchor::new(certificate)
-                .map_err(|problem| unusable(&self.anchors, format!("entry {entry}: {problem}")))?;
-            anchors.push(anchor);
-        }
+        let bundle = |path: &Path, error: BundleError| unusable(path, error.to_string());
+        let anchors = read_anchors(&read(&self.anchors)?).map_err(|error| bundle(&self.anchors, error))?;
         let anchors = TrustAnchors::new(anchors)
-            .ok_or_else(|| unusable(&self.anchors, "there is no certificate in it".to_owned()))?;
+            .ok_or_else(|| unusable(&self.anchors, BundleProblem::Empty.to_string()))?;
         let intermediates = match &self.intermediates {
             None => Intermediates::default(),
-            Some(path) => Intermediates::new(bundle(path)?).map_err(|(position, problem)| {
-                unusable(path, format!("entry {}: {problem}", position + 1))
-            })?,
+            Some(path) => read_intermediates(&read(path)?).map_err(|error| bundle(path, error))?,
         };
         let lists = match &self.crls {
             None => None,

@@ -320,7 +320,10 @@ fn lint_of_crls_alone_says_that_their_signatures_were_not_checked() {
 
     directory.write("cut.crl", "-----BEGIN X509 CRL-----\nMIIB\n");
     directory.write("anchors.pem", &ca("One"));
-    for (file, words) in [("cut.crl", "CRL"), ("anchors.pem", "begins a certificate (`CERTIFICATE`)")] {
+    for (file, words) in [
+        ("cut.crl", "CRL"),
+        ("anchors.pem", "begins a certificate (`CERTIFICATE`)"),
+    ] {
         let output = directory.run(&["lint", "--crls", file]);
         let text = stdout(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");

@@ -93,6 +93,16 @@ impl Scope {
         &self.value
     }
 
+    /// Returns the encodings of the names of its distribution point; `None` for a list without one.
+    pub(super) fn general_names(&self) -> Option<&[u8]> {
+        self.value.get(self.names.clone()?)
+    }
+
+    /// Returns true for a list that speaks of CA certificates only.
+    pub(super) fn is_for_authorities_only(&self) -> bool {
+        self.subjects == Subjects::Authorities
+    }
+
     /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
         let subject_is_covered = match self.subjects {
