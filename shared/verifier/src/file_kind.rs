@@ -278,7 +278,9 @@ impl FileKind {
             Self::Gzip => "`gunzip -c FILE > FILE.pem` unpacks it",
             Self::Html => "a server answered with a page: see with a browser what it says at that URL",
             Self::JavaKeyStore => "`keytool -list -rfc -keystore FILE > certificates.pem` writes its certificates",
-            Self::Json => "write the field with the PEM text alone, such as `jq -r .Certificate FILE > FILE.pem`",
+            Self::Json => {
+                "`jq -r '.. | strings | select(contains(\"-----BEGIN\"))' FILE > FILE.pem` writes the PEM text in it"
+            }
             Self::LiteralLineBreaks => "`printf '%b' \"$(cat FILE)\" > FILE.pem` writes real line breaks",
             Self::KeyParameters => "leave them out: they belong to a private key",
             Self::PercentEncoded => "`alb-mtls verify --header FILE` reads it",
@@ -289,8 +291,8 @@ impl FileKind {
             }
             Self::Pkcs7Pem => "`openssl pkcs7 -print_certs -in FILE -out certificates.pem` writes its certificates",
             Self::PrivateKey => {
-                "`openssl storeutl -certs -out certificates.pem FILE` writes the certificates beside it; replace the \
-                 key if others could read it"
+                "`openssl crl2pkcs7 -nocrl -certfile FILE | openssl pkcs7 -print_certs -out certificates.pem` writes the \
+                 certificates beside it; replace the key if others could read it"
             }
             Self::PublicKey => "use the certificate of the key",
             Self::Reference(_) => {

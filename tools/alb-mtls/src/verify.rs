@@ -17,6 +17,7 @@ use alb_mtls_verifier::{
 use clap::{ArgGroup, Args};
 
 use crate::outcome::finish;
+use damage::Given;
 use input::{Input, InputError};
 use report::Report;
 
@@ -123,7 +124,7 @@ pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
 
 impl VerifyArguments {
     fn report(&self) -> Result<Report, VerifyError> {
-        let verifier = self.verifier()?;
+        let (verifier, given) = self.verifier()?;
         let limits = HeaderLimits {
             max_bytes: self.max_header,
             max_certificates: 2 * self.max_depth,
@@ -136,10 +137,10 @@ impl VerifyArguments {
             (None, None, None) => Input::header(&[], self.format),
         };
         let now = self.at.unwrap_or_else(Timestamp::now);
-        Ok(Report::new(&verifier, input, limits, now))
+        Ok(Report::new(&verifier, input, limits, &given, now))
     }
 
-    fn verifier(&self) -> Result<Verifier, VerifyError> {
+    fn verifier(&self) -> Result<(Verifier, Given), VerifyError> {
         let unusable = |path: &Path, problem: String| VerifyError::Unusable {
             path: path.to_owned(),
             problem,
@@ -157,7 +158,12 @@ impl VerifyArguments {
             Some(path) => {
                 let lists = read_revocation_lists(read(path)?.as_slice(), MAX_LIST_BYTES)
                     .map_err(|error| unusable(path, error.to_string()))?;
-                Some(RevocationLists::new(lists, &anchors, &intermediates, None))
+                Some(Arc::new(RevocationLists::new(
+                    lists,
+                    &anchors,
+                    &intermediates,
+                    None,
+                )))
             }
         };
         let policy = VerificationPolicy {
@@ -165,16 +171,21 @@ impl VerifyArguments {
             extended_key_usage: self.eku,
         };
         let verifier = Verifier::new(anchors, intermediates, policy);
-        Ok(match lists {
+        let given = Given {
+            intermediates: self.intermediates.is_some(),
+            lists: lists.clone(),
+        };
+        let verifier = match lists {
             None => verifier,
             Some(lists) => {
                 let policy = RevocationPolicy {
                     mode: self.revocation,
                     ..RevocationPolicy::default()
                 };
-                verifier.with_revocation(Arc::new(lists), policy)
+                verifier.with_revocation(lists, policy)
             }
-        })
+        };
+        Ok((verifier, given))
     }
 }
 
