@@ -170,10 +170,12 @@ pub enum SourceProblem {
         problem: Box<Self>,
     },
     /// A certificate that cannot be a trust anchor or an intermediate.
-    #[error("entry {entry}: {problem}")]
+    #[error("entry {entry}: {problem}{}", of_subject(subject.as_deref()))]
     Authority {
         /// Number of the entry, from 1.
         entry: usize,
+        /// Subject of the certificate, where it can be read.
+        subject: Option<String>,
         /// What is wrong with it.
         problem: AuthorityProblem,
     },
@@ -188,6 +190,10 @@ pub enum SourceProblem {
     /// Every certificate of the source is in an earlier source already.
     #[error("adds nothing: each certificate in it is in an earlier source too")]
     OnlyDuplicates,
+}
+
+fn of_subject(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!(" (subject {subject})"))
 }
 
 fn in_words(place: Option<(usize, usize)>) -> String {

@@ -98,7 +98,9 @@ pub use crl_state::{
 };
 pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
-pub use inspection::{InspectedList, InspectedSources, Inspection, IssuerCoverage, inspect, inspect_anchors};
+pub use inspection::{
+    InspectedAuthority, InspectedList, InspectedSources, Inspection, inspect, inspect_anchors,
+};
 pub use loader::{Deadline, Loader};
 pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Revision, Role, SourceRecord};

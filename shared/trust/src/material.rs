@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, CrlHistory, Departures, Fingerprint, Intermediates, ListStanding, RevocationList,
-    RevocationListError, RevocationLists, RevocationMode, Timestamp, TrustAnchor, TrustAnchors, Verifier,
-    parse_each_revocation_list, read_bundle,
+    CertificateDer, CertificateSummary, CrlHistory, Departures, Fingerprint, Intermediates, ListStanding,
+    RevocationList, RevocationListError, RevocationLists, RevocationMode, Timestamp, TrustAnchor,
+    TrustAnchors, Verifier, parse_each_revocation_list, read_bundle, read_text,
 };
 use futures_util::future::join_all;
 
@@ -78,12 +78,9 @@ impl Items {
             Role::Anchors | Role::Intermediates | Role::ShadowAnchors => {
                 Ok(Self::Certificates(read_bundle(&content)?.into()))
             }
-            Role::Policies | Role::ShadowPolicies => match String::from_utf8(content) {
+            Role::Policies | Role::ShadowPolicies => match read_text(content) {
                 Ok(text) => Ok(Self::Policies(text.into())),
-                Err(error) => Err(SourceProblem::Policy {
-                    place: None,
-                    message: error.utf8_error().to_string(),
-                }),
+                Err(message) => Err(SourceProblem::Policy { place: None, message }),
             },
             Role::RevocationLists => {
                 let lists = parse_each_revocation_list(content, MAX_CRL_BYTES)?;
@@ -350,6 +347,12 @@ async fn fetch_crl_state(
     }
 }
 
+/// Returns the subject of a certificate, where it can be read.
+fn subject_of(certificate: &CertificateDer<'_>) -> Option<String> {
+    let subject = CertificateSummary::read(certificate)?.subject?;
+    Some(subject.to_string())
+}
+
 fn differ(documents: &[DocumentMaterial], known: &[DocumentMaterial]) -> bool {
     let same = |(new, old): (&DocumentMaterial, &DocumentMaterial)| {
         new.revision.origin == old.revision.origin
@@ -448,7 +451,11 @@ impl Authorities {
                         Err(problem) => self.problems.push(SourceError {
                             source: source.source.to_string(),
                             origin: Some(document.revision.place()),
-                            problem: SourceProblem::Authority { entry, problem },
+                            problem: SourceProblem::Authority {
+                                entry,
+                                subject: subject_of(certificate),
+                                problem,
+                            },
                         }),
                     }
                 }
@@ -499,6 +506,7 @@ impl Authorities {
         let intermediates = Intermediates::new(self.intermediates).map_err(|(position, problem)| {
             unusable(SourceProblem::Authority {
                 entry: position + 1,
+                subject: None,
                 problem,
             })
         })?;

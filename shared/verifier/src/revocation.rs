@@ -9,6 +9,7 @@ mod cursor;
 mod entries;
 mod evidence;
 mod extensions;
+mod forecast;
 mod history;
 mod issuers;
 mod list;
@@ -21,6 +22,7 @@ mod scope;
 
 pub use entries::{RevocationReason, RevokedCertificate};
 pub use evidence::{CertificateStatus, RevocationEvidence};
+pub use forecast::IssuerForecast;
 pub use history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
 pub use issuers::{ListStanding, SignatureObstacle};
 pub use list::RevocationList;

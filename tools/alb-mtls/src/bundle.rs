@@ -2,10 +2,12 @@
 
 mod change;
 mod crls;
+mod forecast;
 mod lint;
 mod location;
 mod objects;
 mod parameters;
+mod paths;
 mod publish;
 mod report;
 

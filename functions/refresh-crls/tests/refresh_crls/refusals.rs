@@ -51,16 +51,16 @@ async fn a_bad_file_never_replaces_the_last_good_one() {
     for (page, expected) in [
         (
             Page::Content(next.der()[..next.der().len() - 1].to_vec()),
-            "is not the DER encoding of a whole CRL",
+            "is DER that is cut off",
         ),
         (Page::Content(Vec::new()), "there is no CRL in it"),
         (
             Page::Content(b"<html>Service unavailable</html>".to_vec()),
-            "there is no CRL in it",
+            "is an HTML page",
         ),
         (
             Page::Content(deployment.root.pem().into_bytes()),
-            "begins no X509 CRL",
+            "begins a certificate (`CERTIFICATE`)",
         ),
         (Page::Content(key_pem.into_bytes()), "holds a private key"),
         (

@@ -10,6 +10,7 @@ use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::problem::UnsupportedList;
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Malformed, boolean};
+use crate::hypothetical::element;
 use crate::name::{DistinguishedName, names_are_equal};
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
@@ -47,6 +48,8 @@ const FULL_NAME: TagByte = constructed(0);
 const RELATIVE_NAME: TagByte = constructed(1);
 /// `directoryName` of a GeneralName, an explicit tag.
 const DIRECTORY_NAME: TagByte = constructed(4);
+/// Octet of that tag.
+const EXPLICIT_DIRECTORY_NAME: u8 = 0xA4;
 /// `uniformResourceIdentifier` of a GeneralName.
 const URI: TagByte = primitive(6);
 
@@ -131,6 +134,17 @@ impl Scope {
     /// Returns true if lists of this scope can be told from those of others by what [`der`](Self::der) returns.
     pub(super) fn is_series(&self) -> bool {
         !self.is_unreadable && self.limit != Some(UnsupportedList::Delta)
+    }
+
+    /// Returns the encodings of the names of its distribution point; `None` for a list without one.
+    pub(super) fn general_names(&self) -> Option<Vec<u8>> {
+        let names = self.names.as_ref()?;
+        Some(names.iter().flat_map(PointName::general_name).collect())
+    }
+
+    /// Returns true for a list that speaks of CA certificates only.
+    pub(super) fn is_for_authorities_only(&self) -> bool {
+        self.subjects == Subjects::Authorities
     }
 
     /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
@@ -224,6 +238,14 @@ impl From<FoundName<'_>> for PointName {
 }
 
 impl PointName {
+    /// Returns the encoding as a GeneralName.
+    fn general_name(&self) -> Vec<u8> {
+        match self {
+            Self::Directory(name) => element(EXPLICIT_DIRECTORY_NAME, &[name]),
+            Self::Other(name) => name.to_vec(),
+        }
+    }
+
     fn uri(&self) -> Option<String> {
         match self {
             Self::Other(name) => uri(name),

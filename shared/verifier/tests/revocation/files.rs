@@ -76,9 +76,7 @@ fn with_anything_else_in_them_are_refused_whole() {
         good.replace("-----END X509 CRL-----", ""),
         good.replace("END X509", "END X508"),
         good.replace("-----BEGIN X509 CRL-----", "----BEGIN X509 CRL-----"),
-        good.replace('\n', " "),
         good.replacen("MI", "M*", 1),
-        good.replacen("MI", "M I", 1),
         good.replacen("MI", "MI==", 1),
         good.replace("X509 CRL-----\n", ""),
     ] {
@@ -91,7 +89,11 @@ fn with_anything_else_in_them_are_refused_whole() {
         [good.as_bytes(), &good.as_bytes()[..120]].concat().as_slice(),
         MAX_BYTES,
     );
-    assert_eq!(cut.unwrap_err().to_string(), "CRL 2: the block has no END line");
+    let message = cut.unwrap_err().to_string();
+    assert!(
+        message.starts_with("CRL 2: the block has no END line"),
+        "{message}"
+    );
 }
 
 #[test]
