@@ -56,9 +56,10 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ListRecord {
     issuer: String,
-    number: String,
+    /// `null` for a CRL without one.
+    number: Option<String>,
     this_update: Timestamp,
-    next_update: Timestamp,
+    next_update: Option<Timestamp>,
     entries: usize,
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -69,7 +70,7 @@ impl From<&RevocationList> for ListRecord {
     fn from(list: &RevocationList) -> Self {
         Self {
             issuer: list.issuer().to_string(),
-            number: list.number().to_string(),
+            number: list.number().map(|number| number.to_string()),
             this_update: list.this_update(),
             next_update: list.next_update(),
             entries: list.entry_count(),
@@ -200,15 +201,20 @@ type Metric = (&'static str, &'static str, Value);
 fn refresh_metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Vec<Metric> {
     let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
     let age = lists.iter().map(|list| seconds_since(list.this_update)).max();
-    let left = lists.iter().map(|list| -seconds_since(list.next_update)).min();
+    let left = lists
+        .iter()
+        .filter_map(|list| Some(-seconds_since(list.next_update?)))
+        .min();
     let mut metrics = vec![("CrlRefreshFailure", "Count", json!(u8::from(failed)))];
-    if let (Some(age), Some(left)) = (age, left) {
+    if let Some(age) = age {
+        metrics.push(("CrlAge", "Seconds", json!(age)));
+    }
+    if let Some(left) = left {
+        metrics.push(("CrlExpiresIn", "Seconds", json!(left)));
+    }
+    if !lists.is_empty() {
         let entries: usize = lists.iter().map(|list| list.entries).sum();
-        metrics.extend([
-            ("CrlAge", "Seconds", json!(age)),
-            ("CrlExpiresIn", "Seconds", json!(left)),
-            ("CrlEntries", "Count", json!(entries)),
-        ]);
+        metrics.push(("CrlEntries", "Count", json!(entries)));
     }
     metrics
 }

@@ -406,11 +406,13 @@ impl Context<'_> {
             intermediates,
             ..
         } = self.authorities;
-        let expected: Vec<String> = history
+        let mut expected: Vec<String> = history
             .iter()
             .filter(|seen| seen.is_expected)
             .map(|seen| seen.series.to_string())
             .collect();
+        // A series has two versions if some of its lists had a number and others had not.
+        expected.dedup();
         let all = lists.iter().map(|(list, _)| Arc::clone(list));
         let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
         let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
@@ -497,6 +499,10 @@ impl Context<'_> {
             if standing != ListStanding::Verified {
                 return Err(Failure::Refused(format!("{list}: {standing}")));
             }
+            // In its place, it would keep every client of its issuer out under `strict`.
+            if let Some(defect) = list.defect() {
+                return Err(Failure::Refused(format!("{list}: it {defect}")));
+            }
             if now < list.this_update() {
                 return Err(Failure::Refused(format!(
                     "{list}: it is not yet to be used, it is {now}"
@@ -515,7 +521,7 @@ fn refuse_ended(
 ) -> Result<(), Failure> {
     let ended = |lists: &RevocationLists| {
         let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
-        all.find(|list| list.next_update() < now)
+        all.find(|list| list.next_update().is_some_and(|end| end < now))
     };
     match (ended(lists), published) {
         (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(

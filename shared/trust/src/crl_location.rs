@@ -190,8 +190,8 @@ fn parse_http(text: &str) -> Result<CrlLocation, String> {
         return Err("has a user: CRLs are public, leave out what is before `@`".to_owned());
     }
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if host.is_empty() {
-        return Err("names no host".to_owned());
+    if !is_host(host) {
+        return Err("names no host that there can be".to_owned());
     }
     // The parser takes a port that is not a number of 16 bits for none.
     let has_port = authority.as_str().len() > authority.host().len();
@@ -222,6 +222,17 @@ fn parse_http(text: &str) -> Result<CrlLocation, String> {
         port,
         uri,
     }))
+}
+
+/// Longest name of a host (RFC 1035 §2.3.4, as text). It leaves room for a digest in a key.
+const MAX_HOST_BYTES: usize = 253;
+
+/// Whether the text can be a host: it becomes a folder, so it must not be one that leads elsewhere.
+fn is_host(host: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
+    host.len() <= MAX_HOST_BYTES
+        && host.bytes().all(allowed)
+        && host.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// Returns the scheme in lower case (RFC 3986 §3.1) and what follows its colon, if the text has a scheme.
@@ -585,6 +596,17 @@ mod tests {
             ("http://crl.example.com/a\nb.crl", "control character"),
             ("http:///b.crl", "is not a URL"),
             ("http://é.example/b.crl", "is not a URL"),
+            ("http://../b.crl", "names no host"),
+            ("http://./b.crl", "names no host"),
+            ("http://[::]/b.crl", "names no host"),
+            ("http://a%2Fb.example/b.crl", "is not a URL"),
+            ("http://a$b.example/b.crl", "names no host"),
+            (&format!("http://{}/b.crl", "a.".repeat(500)), "names no host"),
+            ("http://crl.example.com\\@evil.example/b.crl", "has a user"),
+            (
+                "http://crl.example.com/a HTTP/1.1\r\nHost: evil.example",
+                "control character",
+            ),
             ("http://crl.example.com:99999/x", "port"),
             ("s3://bucket", "s3://bucket/key"),
             ("s3://", "s3://bucket/key"),
@@ -604,6 +626,19 @@ mod tests {
                 "/c?issuer=CN%3DA%2FB&x=a+b",
             ),
             ("http://a.example?ca=1", "/?ca=1"),
+            // To escape the escapes again was apereo/cas#524.
+            (
+                "http://a.example/getcrl?DoD%20Root%20CA%202",
+                "/getcrl?DoD%20Root%20CA%202",
+            ),
+            (
+                "http://a.example/getcrl?DoD Root CA 2",
+                "/getcrl?DoD%20Root%20CA%202",
+            ),
+            (
+                "http://a.example/certdist?cmd=crl&format=PEM&issuer=CN%3dPlayground+CA+v1.0%2cC%3dDE",
+                "/certdist?cmd=crl&format=PEM&issuer=CN%3dPlayground+CA+v1.0%2cC%3dDE",
+            ),
         ] {
             let CrlLocation::Http(location) = url.parse().unwrap() else {
                 panic!("{url}")

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, ListStanding, RevocationList, RevocationLists, Timestamp, TrustAnchor,
-    TrustAnchors,
+    CertificateDer, Intermediates, ListStanding, RevocationList, RevocationListProblem, RevocationLists,
+    Timestamp, TrustAnchor, TrustAnchors,
 };
 
 use crate::error::SourceError;
 use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, LookUp, Material, check_revocation_lists};
+use crate::material::{Authorities, CheckedLists, LookUp, Material, check_revocation_lists};
 use crate::provenance::{Role, SourceRecord};
 use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
@@ -111,8 +111,13 @@ pub async fn inspect(
     };
     let lists = authorities.verify(all_lists(&material));
     // Without authorities nothing can be said about signatures, and what times say is said all the same.
-    let (refused, notable) = check_revocation_lists(&material, lists.as_ref(), now);
-    problems.extend(refused);
+    let checked = check_revocation_lists(&material, lists.as_ref(), now);
+    let CheckedLists {
+        problems: refused,
+        unusable,
+        warnings: notable,
+    } = checked;
+    problems.extend(refused.into_iter().chain(unusable));
     warnings.extend(notable);
     let issuers = match (inspected.crls, &lists) {
         (Some(_), Some(_)) => authorities.coverage(&material),
@@ -179,7 +184,8 @@ fn newest_of_each_scope(issuer: &TrustAnchor, lists: Vec<Arc<RevocationList>>) -
     let lists = RevocationLists::new(lists, &alone, &Intermediates::default(), None);
     let mut newest: Vec<Arc<RevocationList>> = Vec::new();
     for (list, standing) in lists.iter() {
-        if standing != ListStanding::Verified {
+        let is_beside_others = matches!(list.defect(), Some(RevocationListProblem::Unsupported(_)));
+        if standing != ListStanding::Verified || is_beside_others {
             continue;
         }
         match newest
@@ -187,9 +193,7 @@ fn newest_of_each_scope(issuer: &TrustAnchor, lists: Vec<Arc<RevocationList>>) -
             .find(|known| known.coverage() == list.coverage())
         {
             None => newest.push(Arc::clone(list)),
-            Some(known) if (known.number(), known.this_update()) < (list.number(), list.this_update()) => {
-                *known = Arc::clone(list);
-            }
+            Some(known) if known.version().is_older_than(list.version()) => *known = Arc::clone(list),
             Some(_) => {}
         }
     }

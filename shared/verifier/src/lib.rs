@@ -17,6 +17,7 @@
 
 #![warn(missing_docs)]
 
+mod algorithm_name;
 mod alternative_name;
 mod anchors;
 mod bundle;
@@ -59,10 +60,11 @@ pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, Verifica
 pub use rejection::{Reason, ReasonCode, Rejection};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList, RevocationListError,
-    RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy, RevocationReason,
-    RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList,
-    parse_revocation_lists, read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
+    RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
+    RevocationReason, RevokedCertificate, SeenCrl, SignatureObstacle, UnknownRevocationDepth,
+    UnknownRevocationMode, UnsupportedList, parse_each_revocation_list, parse_revocation_lists,
+    read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};

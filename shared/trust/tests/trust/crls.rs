@@ -72,7 +72,10 @@ fn later() -> Timestamp {
 
 fn numbers(snapshot: &Snapshot) -> Vec<String> {
     let lists = snapshot.revocation_lists().unwrap();
-    lists.iter().map(|(list, _)| list.number().to_string()).collect()
+    lists
+        .iter()
+        .map(|(list, _)| list.number().unwrap().to_string())
+        .collect()
 }
 
 fn reason(outcome: Result<Arc<Snapshot>, Unavailable>) -> String {

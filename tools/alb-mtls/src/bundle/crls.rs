@@ -24,18 +24,32 @@ pub(crate) fn crl_json(crl: &InspectedList) -> Value {
         "origin": crl.origin,
         "entry": crl.entry,
         "issuer": crl.list.issuer().to_string(),
-        "number": crl.list.number().to_string(),
+        "number": number(&crl.list),
         "this_update": crl.list.this_update(),
         "next_update": crl.list.next_update(),
         "entries": crl.list.entry_count(),
         "scope": crl.list.coverage(),
         "distribution_points": crl.list.distribution_points(),
         "signature": signature_words(crl),
+        "defect": crl.list.defect().map(ToString::to_string),
     })
 }
 
+/// The number as it is displayed; `None` for a CRL without one.
+fn number(list: &RevocationList) -> Option<String> {
+    list.number().map(|number| number.to_string())
+}
+
+/// The CRL among the others of its issuer.
+fn name(list: &RevocationList) -> String {
+    match list.number() {
+        Some(number) => format!("CRL {number}"),
+        None => format!("the CRL of {}", list.this_update()),
+    }
+}
+
 fn signature_words(crl: &InspectedList) -> String {
-    match crl.standing {
+    match &crl.standing {
         Some(standing) => standing.to_string(),
         None => "its signature was not checked, name the trust anchors too".to_owned(),
     }
@@ -60,7 +74,9 @@ impl<'a> StrictVerdict<'a> {
             list,
             refused: if now < list.this_update() {
                 Some(Reason::CrlNotYetValid)
-            } else if list.next_update() < now {
+            } else if list.defect().is_some() {
+                Some(Reason::CrlUnusable)
+            } else if list.next_update() < Some(now) {
                 Some(Reason::CrlStale)
             } else {
                 None
@@ -125,25 +141,25 @@ impl Answer<'_> {
         let Self { list, refused } = self;
         let mut line = format!("{} of {issuer}", list.coverage());
         // Writing to a string does not fail.
+        let name = name(list);
+        let end = list.next_update().map(|end| end.to_string()).unwrap_or_default();
         let _ = match refused {
-            None => write!(
-                line,
-                " are cleared by CRL {} until {}",
-                list.number(),
-                list.next_update()
-            ),
+            None => write!(line, " are cleared by {name} until {end}"),
             Some(Reason::CrlStale) => write!(
                 line,
-                " are refused with {}: CRL {} counted until {}, longer with MTLS_CRL_GRACE",
+                " are refused with {}: {name} counted until {end}, longer with MTLS_CRL_GRACE",
                 Reason::CrlStale.detail(),
-                list.number(),
-                list.next_update()
+            ),
+            Some(Reason::CrlUnusable) => write!(
+                line,
+                " are refused with {}: {name} {}",
+                Reason::CrlUnusable.detail(),
+                list.defect().map(ToString::to_string).unwrap_or_default(),
             ),
             Some(reason) => write!(
                 line,
-                " are refused with {}: CRL {} counts from {} on",
+                " are refused with {}: {name} counts from {} on",
                 reason.detail(),
-                list.number(),
                 list.this_update()
             ),
         };
@@ -153,7 +169,7 @@ impl Answer<'_> {
     fn json(&self) -> Value {
         json!({
             "scope": self.list.coverage(),
-            "number": self.list.number().to_string(),
+            "number": number(self.list),
             "cleared_until": self.refused.is_none().then(|| self.list.next_update()),
             "refused": self.refused.map(Reason::detail),
         })
