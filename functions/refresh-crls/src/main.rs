@@ -6,7 +6,6 @@ mod bucket;
 mod event;
 mod failure;
 mod fetch;
-mod location;
 mod record;
 mod refresh;
 mod settings;
