@@ -6,6 +6,7 @@ mod described;
 mod facts;
 mod iam;
 mod input;
+mod kubernetes;
 mod live;
 mod node;
 mod page;
@@ -15,6 +16,7 @@ mod resources;
 mod rules;
 mod sam;
 mod template;
+mod terraform;
 mod text;
 mod world;
 mod worlds;
@@ -193,7 +195,10 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, LiveError> {
         unread.extend(judgement.unread);
         deployments.extend(judgement.deployments);
     }
-    for deployment in [answers(input.answers)].into_iter().flatten() {
+    let plans = input.plans.iter().map(|(file, plan)| terraform::read(file, plan));
+    let manifests = (!input.manifests.is_empty()).then(|| kubernetes::read(&input.manifests));
+    let described = answers(input.answers);
+    for deployment in plans.chain(manifests).chain(described) {
         let Outcome {
             findings: found,
             unread: missed,

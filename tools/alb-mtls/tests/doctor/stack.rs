@@ -190,7 +190,6 @@ fn answer_that_is_missing_is_not_looked_at() {
         (LISTENER_ATTRIBUTES, "aws elbv2 describe-listener-attributes"),
         ("function", "the target `arn:aws:lambda:eu-west-1:123456789012:function:gate-respond`"),
         ("policy", "no target of arn:aws:elasticloadbalancing"),
-        ("target-groups", "which is not among the files"),
         ("versioning", "aws s3api get-bucket-versioning"),
     ] {
         let stack = Stack::new();
