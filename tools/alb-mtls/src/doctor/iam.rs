@@ -99,32 +99,16 @@ fn managed_policy(facts: &mut Facts<'_>, to: &str, policy: &Node, destination: O
     });
 }
 
-/// Adds what SAM's connectors allow, within a resource or as one of its own.
-pub(super) fn connectors(facts: &mut Facts<'_>, name: &str, resource: &Node) {
-    let prefix = match name.rsplit_once('/') {
-        Some((prefix, _)) => format!("{prefix}/"),
-        None => String::new(),
-    };
-    if resource.text_at(&["Type"]) == Some("AWS::Serverless::Connector") {
-        let source = resource.text_at(&["Properties", "Source", "Id"]);
-        let source = source.map_or_else(|| name.to_owned(), |source| format!("{prefix}{source}"));
-        connector(facts, &source, &prefix, resource);
-    }
-    let connectors = resource.get("Connectors").map(Node::members).unwrap_or_default();
-    for (_, one) in connectors {
-        connector(facts, name, &prefix, one);
-    }
-}
-
-fn connector(facts: &mut Facts<'_>, source: &str, prefix: &str, node: &Node) {
+/// Adds what a connector of SAM allows its source, where that has a role.
+pub(super) fn connector(facts: &mut Facts<'_>, source: &str, prefix: &str, node: &Node) {
     let mut permissions = node.list_at(&["Properties", "Permissions"]).iter();
     if !permissions.any(|permission| permission.text() == Some("Write")) {
         return;
     }
     for destination in node.list_at(&["Properties", "Destination"]) {
         let id = destination.text_at(&["Id"]).map(|id| format!("{prefix}{id}"));
-        let arn = destination.text_at(&["Arn"]).and_then(resource_in).map(str::to_owned);
-        let Some(id) = id.or(arn) else {
+        let arn = destination.text_at(&["Arn"]).and_then(resource_in);
+        let Some(id) = id.or_else(|| arn.map(str::to_owned)) else {
             continue;
         };
         let place = facts.place(node);

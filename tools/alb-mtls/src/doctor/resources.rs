@@ -70,7 +70,6 @@ impl<'a> Facts<'a> {
             _ if kind.starts_with("AWS::ApiGateway") => api::resource(self, kind, name, place, properties),
             _ => iam::resource(self, kind, name, properties),
         }
-        iam::connectors(self, name, node);
     }
 
     fn bucket(&mut self, name: &str, place: Place, properties: &Node) {

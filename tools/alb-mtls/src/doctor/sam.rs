@@ -1,11 +1,32 @@
 //! What AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
 
 use super::api::{self, Protocol};
-use super::facts::{Authorization, Authorizer, Route, identity_of};
+use super::facts::{Authorization, Authorizer, Permission, Route, identity_of};
 use super::iam;
 use super::node::Node;
 use super::resources::{Facts, Resource};
+use super::rules;
 use super::text::placeholder;
+
+/// Kinds of SAM whose effect on a gate is known: the others are named as not read.
+const KNOWN: [&str; 8] = [
+    "AWS::Serverless::Api",
+    "AWS::Serverless::Application",
+    "AWS::Serverless::Connector",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::HttpApi",
+    "AWS::Serverless::LayerVersion",
+    "AWS::Serverless::SimpleTable",
+    "AWS::Serverless::StateMachine",
+];
+
+/// Kinds with a role, to which a connector adds a policy; for others it lets the destination be invoked by the source alone.
+const WITH_ROLE: [&str; 4] = [
+    "AWS::Lambda::Function",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::StateMachine",
+    "AWS::StepFunctions::StateMachine",
+];
 
 /// Adds what the resources of SAM make.
 pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Option<&Node>, prefix: &str) {
@@ -49,12 +70,49 @@ pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Optio
         let policies = resource.node.list_at(&["Properties", "Policies"]);
         iam::of_function(facts, &resource.name, policies, None);
     }
+    connectors(facts, resources, prefix);
+    for resource in resources {
+        let kind = resource.node.text_at(&["Type"]).unwrap_or_default();
+        if kind.starts_with("AWS::Serverless::") && !KNOWN.contains(&kind) {
+            facts.note(
+                &resource.node,
+                rules::TRANSFORM,
+                &resource.name,
+                &format!("what SAM makes of {kind} is not read"),
+                "look at the answer of `aws cloudformation get-template --template-stage Processed`, or at the stack with --stack",
+            );
+        }
+    }
     for api in apis {
         let is_implicit = api.name.strip_prefix(prefix).is_some_and(|name| {
             matches!(name, "ServerlessRestApi" | "ServerlessHttpApi")
         });
         if !is_implicit || used.contains(&api.name) {
             read_api(facts, &api);
+        }
+    }
+}
+
+/// Adds what connectors allow, within a resource or as resources of their own.
+fn connectors(facts: &mut Facts<'_>, resources: &[Resource], prefix: &str) {
+    for Resource { name, node } in resources {
+        let kind = node.text_at(&["Type"]).unwrap_or_default();
+        if kind == "AWS::Serverless::Connector" {
+            let source = node.at(&["Properties", "Source"]);
+            let id = source.and_then(|source| source.text_at(&["Id"]));
+            let id = id.map_or_else(|| name.clone(), |id| format!("{prefix}{id}"));
+            let mut resources = resources.iter();
+            let of_source = resources.find(|resource| resource.name == id);
+            let kind = of_source
+                .and_then(|resource| resource.node.text_at(&["Type"]))
+                .or_else(|| source.and_then(|source| source.text_at(&["Type"])));
+            if kind.is_some_and(|kind| WITH_ROLE.contains(&kind)) {
+                iam::connector(facts, &id, prefix, node);
+            }
+        }
+        let own = node.get("Connectors").map(Node::members).unwrap_or_default();
+        for (_, connector) in own.iter().filter(|_| WITH_ROLE.contains(&kind)) {
+            iam::connector(facts, name, prefix, connector);
         }
     }
 }
@@ -76,10 +134,16 @@ impl Api {
 fn with_globals(globals: Option<&Node>, kind: &str, resource: &Node) -> Node {
     let empty = Node::empty(resource.line);
     let properties = resource.get("Properties").unwrap_or(&empty);
-    match globals.and_then(|globals| globals.get(kind)) {
-        Some(globals) => globals.merged_with(properties),
-        None => properties.clone(),
+    let Some(globals) = globals.and_then(|globals| globals.get(kind)) else {
+        return properties.clone();
+    };
+    let ignored = resource.get("IgnoreGlobals").map(Node::texts).unwrap_or_default();
+    if ignored.contains(&"*") {
+        return properties.clone();
     }
+    let members = globals.members().iter();
+    let members = members.filter(|(name, _)| !ignored.contains(&name.as_str()));
+    Node::map(globals.line, members.cloned().collect()).merged_with(properties)
 }
 
 fn read_function(facts: &mut Facts<'_>, resource: &Resource, function: &Node) {
@@ -110,6 +174,7 @@ fn events(
 ) -> Vec<String> {
     let mut used = Vec::new();
     for (name, event) in function.get("Events").map(Node::members).unwrap_or_default() {
+        invocation(facts, resource, name, event);
         let (reference, implicit) = match event.text_at(&["Type"]) {
             Some("Api") => ("RestApiId", "ServerlessRestApi"),
             Some("HttpApi") => ("ApiId", "ServerlessHttpApi"),
@@ -130,6 +195,26 @@ fn events(
         used.push(api);
     }
     used
+}
+
+/// Adds the permission of an event for which SAM names no source, or only its account.
+fn invocation(facts: &mut Facts<'_>, resource: &Resource, name: &str, event: &Node) {
+    let (principal, account) = match event.text_at(&["Type"]) {
+        Some("AlexaSkill") => ("alexa-appkit.amazon.com", None),
+        Some("S3") => ("s3.amazonaws.com", Some(placeholder("AWS::AccountId"))),
+        _ => return,
+    };
+    let place = facts.place(event);
+    facts.deployment.permissions.push(Permission {
+        name: format!("{}/{name}", resource.name),
+        place,
+        function: placeholder(&resource.name),
+        action: "lambda:InvokeFunction".to_owned(),
+        principal: principal.to_owned(),
+        source_arn: None,
+        source_account: account,
+        url_type: None,
+    });
 }
 
 fn authorization(authorizer: Option<&str>) -> Authorization {
