@@ -49,6 +49,11 @@ impl Authorizer {
         self.gate.load().await;
     }
 
+    /// Writes the metrics that wait for a line: for the end of the process.
+    pub(crate) fn write_metrics(&self) {
+        self.gate.write_metrics();
+    }
+
     /// Answers one event, whatever it holds.
     ///
     /// # Errors

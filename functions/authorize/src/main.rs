@@ -37,6 +37,10 @@ async fn serve() -> ExitCode {
     };
     let authorizer = Arc::new(Authorizer::new(settings));
     authorizer.load().await;
+    alb_mtls_alb::at_termination({
+        let authorizer = Arc::clone(&authorizer);
+        move || authorizer.write_metrics()
+    });
     let handler = service_fn(move |event: LambdaEvent<Payload>| {
         let authorizer = Arc::clone(&authorizer);
         async move {

@@ -81,6 +81,10 @@ fn set_up() -> Result<(Gate, Arc<Forwarder>), String> {
 
 /// Serves events with the gate before the forwarder, which gets each request with the event's text beside it.
 async fn run_with_events(gate: Arc<Gate>, forwarder: Arc<Forwarder>) -> Result<(), lambda_runtime::Error> {
+    alb_mtls_alb::at_termination({
+        let gate = Arc::clone(&gate);
+        move || gate.write_metrics()
+    });
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Payload>| {
         let (gate, forwarder) = (Arc::clone(&gate), Arc::clone(&forwarder));
         async move {

@@ -39,6 +39,7 @@ mod response;
 mod rewrite;
 mod runtime;
 mod serve;
+mod termination;
 
 pub use contents::holds_request_headers;
 pub use event::{Defect, Event, HeaderMode};
@@ -48,3 +49,4 @@ pub use response::Answer;
 pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime::block_on;
 pub use serve::{handle, handle_from, ingress_of, run, serve};
+pub use termination::at_termination;

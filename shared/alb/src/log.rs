@@ -49,7 +49,11 @@ impl MakeWriter<'_> for Log {
 
     fn make_writer_for(&self, event: &Metadata<'_>) -> LineWriter {
         let is_important = [Level::ERROR, Level::WARN].contains(event.level());
-        LineWriter(if is_important { Importance::Important } else { Importance::Routine })
+        LineWriter(if is_important {
+            Importance::Important
+        } else {
+            Importance::Routine
+        })
     }
 }
 
@@ -81,7 +85,10 @@ mod tests {
         let message = "\u{202e}evil\u{2066}\u{2028}\u{7f}\u{85}\u{1f600}";
         let line = format!("{}\n", serde_json::json!({ "message": message }));
         let written = in_ascii(line.as_bytes());
-        assert!(written.bytes().all(|byte| (0x20..0x7f).contains(&byte)), "{written}");
+        assert!(
+            written.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+            "{written}"
+        );
         let read: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(read["message"], message);
     }

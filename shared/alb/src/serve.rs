@@ -54,6 +54,10 @@ where
     S::Future: Send,
     S::Error: Into<Error>,
 {
+    crate::at_termination({
+        let gate = Arc::clone(&gate);
+        move || gate.write_metrics()
+    });
     // The runtime's library follows each field that it reads, for its errors; as one text there is nothing to follow.
     lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Payload>| {
         let (gate, handler) = (Arc::clone(&gate), handler.clone());

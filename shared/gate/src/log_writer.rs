@@ -168,7 +168,11 @@ impl Backlog {
         }
         // After a loss only half is filled with routine lines, so that losses come in few runs and not one by one.
         let is_losing = self.lost != Lost::default();
-        let limit = if is_losing && is_routine { CAPACITY / 2 } else { CAPACITY };
+        let limit = if is_losing && is_routine {
+            CAPACITY / 2
+        } else {
+            CAPACITY
+        };
         if bytes + text.len() > limit {
             match importance {
                 Importance::Routine => self.lost.routine += 1,
