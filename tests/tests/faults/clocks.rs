@@ -43,7 +43,7 @@ pub(crate) static CLOCKS: [Clock; 6] = [
         is_served: true,
     },
     Clock {
-        what: "the clock is put forth again",
+        what: "the clock is put forward again",
         offset: "+0",
         is_served: true,
     },

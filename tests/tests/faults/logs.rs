@@ -2,12 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_tests::Clients;
+use alb_mtls_tests::{Clients, binary, event};
+use local_alb::{FunctionCommand, HeaderMode, InvocationOutcome, ManagedInstance};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::unix::pipe::{OpenOptions, Receiver};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::gates::{Gate, Subject};
@@ -31,17 +34,17 @@ enum Kind {
 pub(crate) static FAULTS: [LogFault; 5] = [
     LogFault {
         what: "standard output is closed",
-        outcome: "requests are answered as ever; what is written is lost",
+        outcome: "requests are answered without a delay; lines are lost",
         kind: Kind::Closed,
     },
     LogFault {
         what: "no space is left on the device of the log",
-        outcome: "the same",
+        outcome: "requests are answered without a delay; lines are lost",
         kind: Kind::Full,
     },
     LogFault {
         what: "the reader of the log has gone",
-        outcome: "the same",
+        outcome: "requests are answered without a delay; lines are lost",
         kind: Kind::ReaderGone,
     },
     LogFault {
@@ -51,7 +54,7 @@ pub(crate) static FAULTS: [LogFault; 5] = [
     },
     LogFault {
         what: "the log is read more slowly than it is written",
-        outcome: "a request waits for 100 ms at most; else the same",
+        outcome: "a request waits for 100 ms at most; lines wait and are lost as with a log that nothing reads",
         kind: Kind::Slow,
     },
 ];
@@ -70,6 +73,47 @@ async fn every_fault_of_the_log_leaves_requests_answered() {
             run(fault.kind, gate).await;
         }
     }
+}
+
+/// With several events at once, those that wait for the lock of the log wait for the same bound.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_is_not_read_stops_no_event_among_several() {
+    const AT_ONCE: u32 = 16;
+    let (clients, log) = with_pipe();
+    let reader = open(&log);
+    let command = FunctionCommand::new("sh")
+        .argument("-c")
+        .argument(format!("exec \"$0\" {}", to(&log)))
+        .argument(binary("respond"))
+        .variable("MTLS_ANCHORS", clients.anchors_source())
+        .timeout(TIMEOUT);
+    let instance = ManagedInstance::start(command, AT_ONCE.try_into().unwrap()).await;
+    let instance = Arc::new(instance.unwrap());
+    let good = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
+    let mut workers = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (instance, good) = (Arc::clone(&instance), good.clone());
+        workers.spawn(async move {
+            for _ in 0..60 {
+                let started = Instant::now();
+                let outcome = instance.invoke(good.clone()).await;
+                assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
+                assert!(started.elapsed() < LONGEST, "{:?}", started.elapsed());
+            }
+        });
+    }
+    workers.join_all().await;
+    let records = read_all(reader).await;
+    let lost: u64 = records
+        .iter()
+        .filter_map(|record| record["lost_routine"].as_u64())
+        .sum();
+    let written = records
+        .iter()
+        .filter(|record| record["decision"] == "allowed")
+        .count() as u64;
+    assert!(lost > 0, "the queue was never full");
+    assert_eq!(written + lost, u64::from(AT_ONCE) * 60);
 }
 
 async fn run(kind: Kind, gate: Gate) {

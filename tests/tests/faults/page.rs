@@ -13,7 +13,11 @@ fn the_page_has_the_tables_of_the_suite() {
     let tables = [
         ("gates", gates()),
         ("sources", sources()),
-        ("upstreams", upstreams()),
+        ("upstreams", upstreams("the upstream", &upstreams::FAULTS)),
+        (
+            "functions",
+            upstreams("the function", &upstreams::FUNCTION_FAULTS),
+        ),
         ("processes", processes()),
         ("clocks", clocks()),
         ("logs", logs()),
@@ -62,10 +66,10 @@ fn sources() -> String {
     rows.collect()
 }
 
-fn upstreams() -> String {
+fn upstreams(subject: &str, faults: &[upstreams::UpstreamFault]) -> String {
     table(
-        "| the upstream | client gets | `detail` |",
-        upstreams::FAULTS.iter().map(|fault| {
+        &format!("| {subject} | client gets | `detail` |"),
+        faults.iter().map(|fault| {
             let detail = fault.detail.map_or_else(
                 || "none: the answer is the upstream's".to_owned(),
                 |detail| format!("`{detail}`"),

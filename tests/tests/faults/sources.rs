@@ -1,8 +1,12 @@
 //! Sources of material that fail: every fault, at the start, during a refresh, and beyond the age that is allowed.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_tests::{Clients, Fault, FaultProxy, Moto};
+use alb_mtls_tests::{Clients, Fault, FaultProxy, Moto, binary, client_headers, event};
+use local_alb::{FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome, ManagedInstance};
+use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::gates::{Gate, Material, ROWS, Row, Service, Subject};
 use crate::{is_complete, run_all};
@@ -61,9 +65,9 @@ pub(crate) static FAULTS: [SourceFault; 18] = [
         Kind::Endpoint(|_| "http://nowhere.invalid".to_owned()),
     ),
     request("closes the connection without an answer", |_| Fault::Drop),
-    request("closes the connection amid its answer", |_| Fault::Truncate),
-    request("resets the connection amid its answer", |_| Fault::Reset),
-    request("stops amid its answer", |_| Fault::Stall),
+    request("closes the connection in the middle of its answer", |_| Fault::Truncate),
+    request("resets the connection in the middle of its answer", |_| Fault::Reset),
+    request("stops in the middle of its answer", |_| Fault::Stall),
     request("sends a byte every 200 ms", |_| {
         Fault::Drip(Duration::from_millis(200))
     }),
@@ -156,6 +160,58 @@ async fn every_fault_of_a_source_is_answered_as_documented() {
         "{count} combinations in {:?}; a client without a certificate waited {slowest:?} at most",
         started.elapsed()
     );
+}
+
+/// Events at once, as a Managed Instance gets them.
+const EVENTS: u32 = 16;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_at_once_wait_for_one_lookup_and_strangers_for_none() {
+    let clients = Clients::new();
+    let proxy = FaultProxy::before(Moto::shared().port()).await;
+    proxy.always(Fault::Silence);
+    let mut command = FunctionCommand::new(binary("respond"))
+        .variable("MTLS_ANCHORS", "ssm:/faults/at-once")
+        .output(FunctionOutput::Discard)
+        .timeout(Duration::from_secs(5));
+    for (name, value) in proxy.variables() {
+        command = command.variable(name, value);
+    }
+    let instance = ManagedInstance::start(command, EVENTS.try_into().unwrap()).await;
+    let instance = Arc::new(instance.unwrap());
+    let status = |outcome: InvocationOutcome| {
+        let InvocationOutcome::Response(answer) = outcome else {
+            panic!("not answered: {outcome:?}")
+        };
+        serde_json::from_slice::<Value>(&answer).unwrap()["statusCode"].clone()
+    };
+    proxy.take_requests();
+    let good = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
+    let mut waiting = JoinSet::new();
+    for _ in 1..EVENTS {
+        let (instance, good) = (Arc::clone(&instance), good.clone());
+        waiting.spawn(async move { instance.invoke(good).await });
+    }
+    proxy.arrived(1).await;
+    let stranger = event("GET", "/", &client_headers(), HeaderMode::MultiValue);
+    let mut slowest = Duration::ZERO;
+    for _ in 0..100 {
+        let started = Instant::now();
+        assert_eq!(status(instance.invoke(stranger.clone()).await), 401);
+        slowest = slowest.max(started.elapsed());
+    }
+    assert!(
+        !waiting.is_empty() && waiting.try_join_next().is_none(),
+        "the lookup has ended"
+    );
+    println!("beside 15 events that wait, one without a certificate waited {slowest:?} at most");
+    assert!(slowest < Duration::from_secs(1), "a stranger waited {slowest:?}");
+    for outcome in waiting.join_all().await {
+        assert_eq!(status(outcome), 503);
+    }
+    let lookups = proxy.take_requests().len();
+    // The SDK's own attempts are part of one lookup.
+    assert!((1..=3).contains(&lookups), "{lookups} requests");
 }
 
 /// Runs one case and returns the longest time that a client without a certificate waited.

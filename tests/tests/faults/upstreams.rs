@@ -20,6 +20,8 @@ pub(crate) struct UpstreamFault {
 
 enum Kind {
     Reply(fn() -> Reply),
+    /// What Lambda's Invoke API replies: the upstream is another function.
+    Invocation(fn() -> Reply),
     RefusesConnections,
     IgnoresConnections,
     HasNoAddress,
@@ -52,6 +54,32 @@ const fn other(does: &'static str, kind: Kind, status: u16, detail: &'static str
         status,
         detail: Some(detail),
     }
+}
+
+const fn invocation(
+    does: &'static str,
+    reply: fn() -> Reply,
+    status: u16,
+    detail: &'static str,
+) -> UpstreamFault {
+    UpstreamFault {
+        does,
+        kind: Kind::Invocation(reply),
+        status,
+        detail: Some(detail),
+    }
+}
+
+/// What Lambda replies when a function has answered this.
+fn payload(json: &str) -> Reply {
+    invoked("200 OK", "", json)
+}
+
+fn invoked(status: &str, headers: &str, body: &str) -> Reply {
+    let length = body.len();
+    Reply::text(&format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}"
+    ))
 }
 
 fn cut(bytes: &str) -> Reply {
@@ -94,31 +122,31 @@ pub(crate) static FAULTS: [UpstreamFault; 31] = [
     ),
     reply("resets the connection", || Reply::Reset, 502, "upstream_closed"),
     reply(
-        "closes the connection amid the headers",
+        "closes the connection in the middle of the headers",
         || cut("HTTP/1.1 200 OK\r\nx-a: 1"),
         502,
         "upstream_closed",
     ),
     reply(
-        "closes the connection amid the body",
+        "closes the connection in the middle of the body",
         || cut("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"),
         502,
         "upstream_closed",
     ),
     reply(
-        "closes the connection amid a chunk",
+        "closes the connection in the middle of a chunk",
         || cut("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nab"),
         502,
         "upstream_closed",
     ),
     reply(
-        "closes its half of the connection amid the body",
+        "closes its half of the connection in the middle of the body",
         || Reply::BytesThenHalfClose(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc".to_vec()),
         502,
         "upstream_closed",
     ),
     reply(
-        "stops amid the body",
+        "stops in the middle of the body",
         || Reply::text("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nabc"),
         504,
         "upstream_timeout",
@@ -263,9 +291,120 @@ pub(crate) static FAULTS: [UpstreamFault; 31] = [
         200,
     ),
     passed(
-        "answers in HTTP/1.0 and keeps the connection open",
+        "answers in HTTP/1.0 without a length",
         || Reply::BytesThenHalfClose(b"HTTP/1.0 200 OK\r\n\r\nold".to_vec()),
         200,
+    ),
+];
+
+/// Another function as the upstream.
+pub(crate) static FUNCTION_FAULTS: [UpstreamFault; 15] = [
+    invocation(
+        "fails",
+        || {
+            let error = r#"{"errorType": "Runtime.ExitError", "errorMessage": "exit status 1"}"#;
+            invoked("200 OK", "x-amz-function-error: Unhandled\r\n", error)
+        },
+        502,
+        "upstream_function_error",
+    ),
+    invocation(
+        "answers `null`",
+        || payload("null"),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation("answers nothing", || payload(""), 502, "upstream_function_answer"),
+    invocation(
+        "answers text that is not JSON",
+        || payload("<html>"),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers without a status",
+        || payload(r#"{"body": "ok"}"#),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers with a status above 599",
+        || payload(r#"{"statusCode": 600}"#),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers with a line break in a header",
+        || payload(r#"{"statusCode": 200, "headers": {"x-a": "1\r\nx-b: 2"}}"#),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers with a body that is not the base64 which it says",
+        || payload(r#"{"statusCode": 200, "body": "%%%", "isBase64Encoded": true}"#),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers with JSON that is nested 100,000 deep",
+        || payload(&"[".repeat(100_000)),
+        502,
+        "upstream_function_answer",
+    ),
+    invocation(
+        "answers with more than 1 MB",
+        || {
+            payload(&format!(
+                r#"{{"statusCode": 200, "body": "{}"}}"#,
+                "x".repeat(1_100_000)
+            ))
+        },
+        502,
+        "answer_too_large",
+    ),
+    invocation("never answers", || Reply::Silence, 504, "upstream_timeout"),
+    invocation(
+        "is called over a connection that is reset",
+        || Reply::Reset,
+        502,
+        "upstream_closed",
+    ),
+    invocation(
+        "is throttled by Lambda",
+        || {
+            let error = r#"{"Type": "User", "Reason": "ReservedFunctionConcurrentInvocationLimitExceeded"}"#;
+            invoked(
+                "429 Too Many Requests",
+                "x-amzn-errortype: TooManyRequestsException\r\n",
+                error,
+            )
+        },
+        503,
+        "upstream_throttled",
+    ),
+    invocation(
+        "may not be invoked",
+        || {
+            invoked(
+                "403 Forbidden",
+                "x-amzn-errortype: AccessDeniedException\r\n",
+                "{}",
+            )
+        },
+        502,
+        "upstream_invoke",
+    ),
+    invocation(
+        "is not run because of an error of Lambda's own",
+        || {
+            invoked(
+                "500 Internal Server Error",
+                "x-amzn-errortype: ServiceException\r\n",
+                "{}",
+            )
+        },
+        502,
+        "upstream_invoke",
     ),
 ];
 
@@ -278,7 +417,7 @@ const BEYOND: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_an_upstream_is_answered_as_documented() {
-    run_all(FAULTS.iter().map(run)).await;
+    run_all(FAULTS.iter().chain(&FUNCTION_FAULTS).map(run)).await;
 }
 
 async fn run(fault: &'static UpstreamFault) {
@@ -286,7 +425,21 @@ async fn run(fault: &'static UpstreamFault) {
     let clients = Clients::new();
     let proxy = FaultProxy::before(0).await;
     let mut recorder = None;
+    let mut variables = vec![("MTLS_ANCHORS".to_owned(), clients.anchors_source())];
     let upstream = match fault.kind {
+        Kind::Invocation(reply) => {
+            let well = payload(r#"{"statusCode": 200, "body": "ok"}"#);
+            let started = recorder.insert(Recorder::start([reply(), well]).await);
+            for (name, value) in [
+                ("AWS_ENDPOINT_URL_LAMBDA", started.url().as_str()),
+                ("AWS_REGION", "us-east-1"),
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+            ] {
+                variables.push((name.to_owned(), value.to_owned()));
+            }
+            "lambda:app".to_owned()
+        }
         Kind::Reply(reply) => {
             let started = recorder.insert(Recorder::start([reply(), Reply::ok()]).await);
             started.url()
@@ -309,15 +462,9 @@ async fn run(fault: &'static UpstreamFault) {
         Kind::IgnoresConnections => TIME_TO_CONNECT,
         _ => TIME,
     };
-    let function = Function::start(
-        "forward",
-        [
-            ("MTLS_ANCHORS", clients.anchors_source()),
-            ("FORWARD_UPSTREAM", upstream),
-            ("FORWARD_TIMEOUT", format!("{time}s")),
-        ],
-    )
-    .await;
+    variables.push(("FORWARD_UPSTREAM".to_owned(), upstream));
+    variables.push(("FORWARD_TIMEOUT".to_owned(), format!("{time}s")));
+    let function = Function::start("forward", variables).await;
     let good = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
     let started = Instant::now();
     let answer = function.answer(good.clone()).await;
