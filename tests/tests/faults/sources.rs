@@ -65,8 +65,12 @@ pub(crate) static FAULTS: [SourceFault; 18] = [
         Kind::Endpoint(|_| "http://nowhere.invalid".to_owned()),
     ),
     request("closes the connection without an answer", |_| Fault::Drop),
-    request("closes the connection in the middle of its answer", |_| Fault::Truncate),
-    request("resets the connection in the middle of its answer", |_| Fault::Reset),
+    request("closes the connection in the middle of its answer", |_| {
+        Fault::Truncate
+    }),
+    request("resets the connection in the middle of its answer", |_| {
+        Fault::Reset
+    }),
     request("stops in the middle of its answer", |_| Fault::Stall),
     request("sends a byte every 200 ms", |_| {
         Fault::Drip(Duration::from_millis(200))
