@@ -139,7 +139,9 @@ pub(super) fn endpoint(facts: &mut Facts<'_>, name: &str, resource: &Node) {
 }
 
 fn body(properties: &Node) -> Option<&Node> {
-    properties.get("Body").or_else(|| properties.get("DefinitionBody"))
+    properties
+        .get("Body")
+        .or_else(|| properties.get("DefinitionBody"))
 }
 
 /// Adds what the OpenAPI document of an API says, in the template or in a file beside it.
@@ -158,7 +160,9 @@ pub(super) fn documents(
     let elsewhere = ["DefinitionUri", "BodyS3Location"];
     for location in elsewhere.iter().filter_map(|name| properties.get(name)) {
         let folder = Path::new(facts.file).parent();
-        let path = location.text().and_then(|path| folder.map(|folder| folder.join(path)));
+        let path = location
+            .text()
+            .and_then(|path| folder.map(|folder| folder.join(path)));
         let text = path.and_then(|path| fs::read_to_string(path).ok());
         match text.and_then(|text| yaml::parse(&text).ok()) {
             Some(node) => document(facts, api, protocol, &node, default),

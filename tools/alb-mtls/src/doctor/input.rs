@@ -17,7 +17,14 @@ const MAX_BYTES: u64 = 64 << 20;
 const MAX_FOLDERS: usize = 16;
 
 /// Folders of tools, in which copies and other people's files are.
-const SKIPPED: [&str; 6] = [".git", ".terraform", ".venv", "node_modules", "target", "__pycache__"];
+const SKIPPED: [&str; 6] = [
+    ".git",
+    ".terraform",
+    ".venv",
+    "node_modules",
+    "target",
+    "__pycache__",
+];
 
 /// Everything that was given, sorted by kind.
 #[derive(Debug, Default)]
@@ -107,7 +114,8 @@ impl Input {
         let file = path.display().to_string();
         if documents.iter().any(is_manifest) {
             let objects = documents.into_iter().flat_map(listed);
-            self.manifests.extend(objects.map(|object| (file.clone(), object)));
+            self.manifests
+                .extend(objects.map(|object| (file.clone(), object)));
             return;
         }
         let count = documents.len();
@@ -214,7 +222,9 @@ fn is_manifest(document: &Node) -> bool {
 
 /// Returns the objects of a manifest; a list, as `kubectl get -o yaml` prints it, contains several.
 fn listed(document: Node) -> Vec<Node> {
-    let is_list = document.text_at(&["kind"]).is_some_and(|kind| kind.ends_with("List"));
+    let is_list = document
+        .text_at(&["kind"])
+        .is_some_and(|kind| kind.ends_with("List"));
     match document.get("items") {
         Some(items) if is_list => items.elements().to_vec(),
         _ => vec![document],

@@ -99,9 +99,13 @@ impl Reader<'_> {
             let redirects = protocol == "HTTP" && annotation(ingress, "ssl-redirect").is_some();
             let modes = structured(ingress, "mutual-authentication");
             let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
-            let mode = modes.iter().find(|mode| mode.text_at(&["port"]) == Some(port.as_str()));
+            let mode = modes
+                .iter()
+                .find(|mode| mode.text_at(&["port"]) == Some(port.as_str()));
             let attributes = annotation(ingress, &format!("listener-attributes.{protocol}-{port}"));
-            let policy = annotation(ingress, "ssl-policy").and_then(Node::text).unwrap_or_default();
+            let policy = annotation(ingress, "ssl-policy")
+                .and_then(Node::text)
+                .unwrap_or_default();
             self.deployment.listeners.push(Listener {
                 name: format!("{name} {protocol}:{port}"),
                 place: place(file, ingress),
@@ -142,7 +146,8 @@ impl Reader<'_> {
                 let action = structured(ingress, &format!("actions.{service}"));
                 let groups = action.iter().flat_map(|action| {
                     let one = std::slice::from_ref(action);
-                    one.iter().chain(action.list_at(&["forwardConfig", "targetGroups"]))
+                    one.iter()
+                        .chain(action.list_at(&["forwardConfig", "targetGroups"]))
                 });
                 let targets: Vec<(Option<String>, Option<String>)> = groups
                     .map(|group| {
@@ -255,7 +260,9 @@ impl Reader<'_> {
             let name = identity(route);
             for rule in route.list_at(&["spec", "rules"]) {
                 let filters = rule.list_at(&["filters"]).iter();
-                let rewrites = filters.clone().filter(|filter| filter.text_at(&["type"]) == Some("URLRewrite"));
+                let rewrites = filters
+                    .clone()
+                    .filter(|filter| filter.text_at(&["type"]) == Some("URLRewrite"));
                 remarks.extend(rewrites.map(|filter| Remark {
                     by: name.clone(),
                     place: place(file, filter),
@@ -307,8 +314,10 @@ fn header_in(attributes: Option<&Node>) -> Option<String> {
 /// Returns the name of the header in a list of attributes.
 fn header_of(attributes: Option<&Node>) -> Option<String> {
     let attributes = attributes.map(Node::elements).unwrap_or_default().iter();
-    let mut attributes = attributes.map(|attribute| attribute.members().iter().cloned().collect::<BTreeMap<_, _>>());
-    let attribute = attributes.find(|attribute| attribute.get("key").and_then(Node::text) == Some(HEADER_ATTRIBUTE))?;
+    let mut attributes =
+        attributes.map(|attribute| attribute.members().iter().cloned().collect::<BTreeMap<_, _>>());
+    let attribute =
+        attributes.find(|attribute| attribute.get("key").and_then(Node::text) == Some(HEADER_ATTRIBUTE))?;
     let name = attribute.get("value").and_then(Node::text)?;
     Some(name.to_owned()).filter(|name| !name.is_empty())
 }

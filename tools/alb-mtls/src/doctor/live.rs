@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::facts::{Deployment, TargetGroup};
 use super::described::{self, DescribedError, unqualified};
+use super::facts::{Deployment, TargetGroup};
 use super::node::Node;
 use super::yaml::{self, YamlError};
 

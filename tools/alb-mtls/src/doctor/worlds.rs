@@ -144,7 +144,9 @@ impl<'a> Judge<'a> {
         }
         let conditions = self.conditions.iter();
         let truth = |(index, name): &(usize, String)| {
-            evaluation.scope(*index).is_some_and(|scope| scope.condition(name))
+            evaluation
+                .scope(*index)
+                .is_some_and(|scope| scope.condition(name))
         };
         Some(conditions.map(truth).collect())
     }
@@ -181,7 +183,11 @@ impl<'a> Judge<'a> {
         let sizes = self.atoms.iter().map(|atom| atom.values.len());
         let all = sizes.fold(1_usize, |product, size| product.saturating_mul(size));
         let mut choices = match all <= EXHAUSTIVE {
-            true => product(&self.atoms, &(0..self.atoms.len()).collect::<Vec<_>>(), &self.default()),
+            true => product(
+                &self.atoms,
+                &(0..self.atoms.len()).collect::<Vec<_>>(),
+                &self.default(),
+            ),
             false => {
                 self.is_exhaustive = false;
                 self.bounded()
@@ -286,7 +292,11 @@ impl<'a> Judge<'a> {
         for (first, one) in truths.iter().enumerate() {
             for (second, other) in truths.iter().enumerate().skip(first) {
                 seen.insert(Seen::Pair(first, second, *one, *other));
-                let thirds = truths.iter().enumerate().skip(second + 1).filter(|_| with_triples);
+                let thirds = truths
+                    .iter()
+                    .enumerate()
+                    .skip(second + 1)
+                    .filter(|_| with_triples);
                 for (third, last) in thirds {
                     seen.insert(Seen::Triple([first, second, third], [*one, *other, *last]));
                 }
@@ -316,7 +326,10 @@ impl<'a> Judge<'a> {
         let value = atom.values.get(value).map(String::as_str).unwrap_or_default();
         match &atom.key {
             Key::Parameter(index, name) => {
-                let prefix = self.program.template(*index).map(|template| template.prefix.as_str());
+                let prefix = self
+                    .program
+                    .template(*index)
+                    .map(|template| template.prefix.as_str());
                 let name = format!("{}{name}", prefix.unwrap_or_default());
                 match value.contains("${") {
                     true => format!("another {name}"),
@@ -347,7 +360,9 @@ fn positions(atoms: &[Atom], wanted: impl Fn(&Atom) -> bool) -> Vec<usize> {
 
 fn size(atoms: &[Atom], positions: &[usize]) -> usize {
     let sizes = positions.iter().filter_map(|position| atoms.get(*position));
-    sizes.fold(1, |product: usize, atom| product.saturating_mul(atom.values.len()))
+    sizes.fold(1, |product: usize, atom| {
+        product.saturating_mul(atom.values.len())
+    })
 }
 
 /// Returns every combination of the values of some atoms, with the others as in `base`.
@@ -384,6 +399,9 @@ impl Random {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).unwrap_or(0).checked_rem(bound).unwrap_or(0)
+        usize::try_from(number)
+            .unwrap_or(0)
+            .checked_rem(bound)
+            .unwrap_or(0)
     }
 }

@@ -58,7 +58,10 @@ fn report(output: &Output) -> Value {
     }
     let gaps = report["not_looked_at"].as_array().unwrap();
     for gap in gaps {
-        assert!(text(&gap["what"]).len() > 10 && text(&gap["remedy"]).len() > 10, "{gap}");
+        assert!(
+            text(&gap["what"]).len() > 10 && text(&gap["remedy"]).len() > 10,
+            "{gap}"
+        );
     }
     let has_error = findings.iter().any(|finding| finding["severity"] == "error");
     let expected = match (has_error, gaps.is_empty()) {
@@ -67,7 +70,12 @@ fn report(output: &Output) -> Value {
         _ => (3, "not-looked-at"),
     };
     let actual = (output.status.code().unwrap(), text(&report["answer"]));
-    assert_eq!(actual, (expected.0, expected.1.to_owned()), "{report} {}", stderr(output));
+    assert_eq!(
+        actual,
+        (expected.0, expected.1.to_owned()),
+        "{report} {}",
+        stderr(output)
+    );
     report
 }
 

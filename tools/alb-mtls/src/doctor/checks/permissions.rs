@@ -19,10 +19,7 @@ impl Checks<'_> {
                     &rules::FUNCTION_URL,
                     &permission.place,
                     &permission.name,
-                    &format!(
-                        "lets {} call the URL of {}",
-                        permission.principal, function.name
-                    ),
+                    &format!("lets {} call the URL of {}", permission.principal, function.name),
                 );
             } else if allows("lambda:invokefunction") {
                 self.invocation(permission, &function.name);
@@ -62,12 +59,7 @@ impl Checks<'_> {
         // The ARNs of other services name their account alone.
         if principal.starts_with("elasticloadbalancing.") && permission.source_account.is_none() {
             let what = format!("lets {principal} invoke {function} for `{arn}`, without SourceAccount");
-            self.find(
-                &rules::SOURCE_ACCOUNT,
-                &permission.place,
-                &permission.name,
-                &what,
-            );
+            self.find(&rules::SOURCE_ACCOUNT, &permission.place, &permission.name, &what);
         }
     }
 
@@ -115,17 +107,18 @@ fn names_no_resource(arn: &str) -> bool {
     if text::pieces(arn).iter().any(|piece| piece.starts_with("${")) && !arn.contains('*') {
         return false;
     }
-    let resource = text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
+    let resource =
+        text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
     let name = resource.strip_prefix("targetgroup").unwrap_or(&resource);
     let name = name.strip_prefix("loadbalancer").unwrap_or(name);
-    name.chars()
-        .all(|character| matches!(character, '*' | '/' | '?'))
+    name.chars().all(|character| matches!(character, '*' | '/' | '?'))
 }
 
 /// Returns whether an ARN leaves the account open.
 fn names_no_account(arn: &str) -> bool {
     let account = text::account_of_arn(arn).unwrap_or_default();
-    account.contains('*') || (account.is_empty() && arn.starts_with("arn:") && !arn.starts_with("arn:aws:s3:"))
+    account.contains('*')
+        || (account.is_empty() && arn.starts_with("arn:") && !arn.starts_with("arn:aws:s3:"))
 }
 
 #[cfg(test)]
@@ -153,7 +146,9 @@ mod tests {
         ] {
             assert!(!names_no_resource(arn), "{arn}");
         }
-        assert!(names_no_account("arn:aws:elasticloadbalancing:*:*:targetgroup/gate/*"));
+        assert!(names_no_account(
+            "arn:aws:elasticloadbalancing:*:*:targetgroup/gate/*"
+        ));
         assert!(!names_no_account("${Group}"));
     }
 }

@@ -10,40 +10,101 @@ use crate::doctor::text::unknown;
 
 /// Attributes that are only renamed, by kind: those of Terraform, and CloudFormation's.
 const RENAMED: [(&str, &str, &[(&str, &str)]); 15] = [
-    ("aws_lambda_permission", "AWS::Lambda::Permission", &[
-        ("function_name", "FunctionName"), ("action", "Action"), ("principal", "Principal"), ("source_arn", "SourceArn"),
-        ("source_account", "SourceAccount"), ("function_url_auth_type", "FunctionUrlAuthType"),
-    ]),
-    ("aws_lambda_function_url", "AWS::Lambda::Url", &[("function_name", "TargetFunctionArn")]),
-    ("aws_lambda_alias", "AWS::Lambda::Alias", &[("function_name", "FunctionName")]),
-    ("aws_cloudwatch_log_group", "AWS::Logs::LogGroup", &[("name", "LogGroupName")]),
+    (
+        "aws_lambda_permission",
+        "AWS::Lambda::Permission",
+        &[
+            ("function_name", "FunctionName"),
+            ("action", "Action"),
+            ("principal", "Principal"),
+            ("source_arn", "SourceArn"),
+            ("source_account", "SourceAccount"),
+            ("function_url_auth_type", "FunctionUrlAuthType"),
+        ],
+    ),
+    (
+        "aws_lambda_function_url",
+        "AWS::Lambda::Url",
+        &[("function_name", "TargetFunctionArn")],
+    ),
+    (
+        "aws_lambda_alias",
+        "AWS::Lambda::Alias",
+        &[("function_name", "FunctionName")],
+    ),
+    (
+        "aws_cloudwatch_log_group",
+        "AWS::Logs::LogGroup",
+        &[("name", "LogGroupName")],
+    ),
     ("aws_s3_bucket", "AWS::S3::Bucket", &[("bucket", "BucketName")]),
     ("aws_ssm_parameter", "AWS::SSM::Parameter", &[("name", "Name")]),
-    ("aws_iam_role_policy_attachment", "AWS::IAM::Role", &[("policy_arn", "ManagedPolicyArns")]),
-    ("aws_iam_user_policy_attachment", "AWS::IAM::User", &[("policy_arn", "ManagedPolicyArns")]),
-    ("aws_iam_group_policy_attachment", "AWS::IAM::Group", &[("policy_arn", "ManagedPolicyArns")]),
-    ("aws_api_gateway_authorizer", "AWS::ApiGateway::Authorizer", &[
-        ("rest_api_id", "RestApiId"), ("authorizer_uri", "AuthorizerUri"),
-        ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
-    ]),
-    ("aws_apigatewayv2_authorizer", "AWS::ApiGatewayV2::Authorizer", &[
-        ("api_id", "ApiId"), ("authorizer_uri", "AuthorizerUri"),
-        ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
-    ]),
-    ("aws_api_gateway_method", "AWS::ApiGateway::Method", &[
-        ("rest_api_id", "RestApiId"), ("http_method", "HttpMethod"), ("authorization", "AuthorizationType"),
-        ("authorizer_id", "AuthorizerId"),
-    ]),
-    ("aws_apigatewayv2_route", "AWS::ApiGatewayV2::Route", &[
-        ("api_id", "ApiId"), ("route_key", "RouteKey"), ("authorization_type", "AuthorizationType"),
-        ("authorizer_id", "AuthorizerId"),
-    ]),
-    ("aws_api_gateway_rest_api", "AWS::ApiGateway::RestApi", &[
-        ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"),
-    ]),
-    ("aws_apigatewayv2_api", "AWS::ApiGatewayV2::Api", &[
-        ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"), ("target", "Target"),
-    ]),
+    (
+        "aws_iam_role_policy_attachment",
+        "AWS::IAM::Role",
+        &[("policy_arn", "ManagedPolicyArns")],
+    ),
+    (
+        "aws_iam_user_policy_attachment",
+        "AWS::IAM::User",
+        &[("policy_arn", "ManagedPolicyArns")],
+    ),
+    (
+        "aws_iam_group_policy_attachment",
+        "AWS::IAM::Group",
+        &[("policy_arn", "ManagedPolicyArns")],
+    ),
+    (
+        "aws_api_gateway_authorizer",
+        "AWS::ApiGateway::Authorizer",
+        &[
+            ("rest_api_id", "RestApiId"),
+            ("authorizer_uri", "AuthorizerUri"),
+            ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
+        ],
+    ),
+    (
+        "aws_apigatewayv2_authorizer",
+        "AWS::ApiGatewayV2::Authorizer",
+        &[
+            ("api_id", "ApiId"),
+            ("authorizer_uri", "AuthorizerUri"),
+            ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
+        ],
+    ),
+    (
+        "aws_api_gateway_method",
+        "AWS::ApiGateway::Method",
+        &[
+            ("rest_api_id", "RestApiId"),
+            ("http_method", "HttpMethod"),
+            ("authorization", "AuthorizationType"),
+            ("authorizer_id", "AuthorizerId"),
+        ],
+    ),
+    (
+        "aws_apigatewayv2_route",
+        "AWS::ApiGatewayV2::Route",
+        &[
+            ("api_id", "ApiId"),
+            ("route_key", "RouteKey"),
+            ("authorization_type", "AuthorizationType"),
+            ("authorizer_id", "AuthorizerId"),
+        ],
+    ),
+    (
+        "aws_api_gateway_rest_api",
+        "AWS::ApiGateway::RestApi",
+        &[("disable_execute_api_endpoint", "DisableExecuteApiEndpoint")],
+    ),
+    (
+        "aws_apigatewayv2_api",
+        "AWS::ApiGatewayV2::Api",
+        &[
+            ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"),
+            ("target", "Target"),
+        ],
+    ),
 ];
 
 /// Policies by kind of resource, and the attributes that contain them.
@@ -78,14 +139,22 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut Facts<'_>) -> Option<(&'st
             let mut properties = renamed(block, &[("listener_arn", "ListenerArn")]);
             properties.set("Actions", actions(block, "action"));
             if !block.blocks("transform").is_empty() {
-                properties.set("Transforms", Node::list(block.values.line, vec![block.values.clone()]));
+                properties.set(
+                    "Transforms",
+                    Node::list(block.values.line, vec![block.values.clone()]),
+                );
             }
             Some(("AWS::ElasticLoadBalancingV2::ListenerRule", properties))
         }
         "aws_lb_target_group" | "aws_alb_target_group" => {
             let mut properties = renamed(block, &[("name", "Name"), ("target_type", "TargetType")]);
             let value = block.text("lambda_multi_value_headers_enabled");
-            set_attribute(&mut properties, "TargetGroupAttributes", MULTI_VALUE_ATTRIBUTE, value);
+            set_attribute(
+                &mut properties,
+                "TargetGroupAttributes",
+                MULTI_VALUE_ATTRIBUTE,
+                value,
+            );
             Some(("AWS::ElasticLoadBalancingV2::TargetGroup", properties))
         }
         "aws_lb_target_group_attachment" | "aws_alb_target_group_attachment" => {
@@ -190,7 +259,10 @@ fn set_attribute(properties: &mut Node, list: &str, key: &str, value: Option<Str
 fn actions(block: &Block<'_>, name: &str) -> Node {
     let line = block.values.line;
     let actions = block.blocks(name).into_iter().map(|action| {
-        let mut node = renamed(&action, &[("type", "Type"), ("target_group_arn", "TargetGroupArn")]);
+        let mut node = renamed(
+            &action,
+            &[("type", "Type"), ("target_group_arn", "TargetGroupArn")],
+        );
         let groups = action.blocks("forward").into_iter();
         let groups = groups.flat_map(|forward| forward.blocks("target_group"));
         let groups = groups.map(|group| renamed(&group, &[("arn", "TargetGroupArn")]));
@@ -203,13 +275,21 @@ fn actions(block: &Block<'_>, name: &str) -> Node {
 }
 
 fn function(block: &Block<'_>) -> Node {
-    let names = [("function_name", "FunctionName"), ("runtime", "Runtime"), ("timeout", "Timeout")];
+    let names = [
+        ("function_name", "FunctionName"),
+        ("runtime", "Runtime"),
+        ("timeout", "Timeout"),
+    ];
     let mut properties = renamed(block, &names);
     let line = properties.line;
     let layers = block.texts("layers").into_iter();
     let layers = layers.map(|layer| Node::text_node(line, layer)).collect();
     properties.set("Layers", Node::list(line, layers));
-    if let Some(group) = block.blocks("logging_config").first().and_then(|block| block.text("log_group")) {
+    if let Some(group) = block
+        .blocks("logging_config")
+        .first()
+        .and_then(|block| block.text("log_group"))
+    {
         let members = vec![("LogGroup".to_owned(), Node::text_node(line, group))];
         properties.set("LoggingConfig", Node::map(line, members));
     }

@@ -211,7 +211,10 @@ impl Collector<'_> {
     /// Returns the free parameters behind a name: those of the parent, for one of a nested stack.
     fn free(&self, index: usize, name: &str, depth: usize) -> Vec<Key> {
         if name.starts_with("AWS::") {
-            let is_value = matches!(name, "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName");
+            let is_value = matches!(
+                name,
+                "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName"
+            );
             return Vec::from_iter(is_value.then(|| Key::Pseudo(name.to_owned())));
         }
         let Some(template) = self.program.template(index).filter(|_| depth < MAX_DEPTH) else {
@@ -245,7 +248,8 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
     match key {
         Key::Parameter(index, name) => {
             let template = program.template(*index);
-            let Some(parameter) = template.and_then(|template| template.node.at(&["Parameters", name])) else {
+            let Some(parameter) = template.and_then(|template| template.node.at(&["Parameters", name]))
+            else {
                 return Vec::new();
             };
             values.push(world::default(name, parameter));
@@ -297,7 +301,11 @@ fn references(node: &Node) -> BTreeSet<String> {
         match function.as_str() {
             "Ref" => names.extend(argument.text().map(str::to_owned)),
             "Sub" => {
-                let text = argument.elements().first().and_then(Node::text).unwrap_or_default();
+                let text = argument
+                    .elements()
+                    .first()
+                    .and_then(Node::text)
+                    .unwrap_or_default();
                 for part in text.split("${").skip(1) {
                     names.extend(part.split_once('}').map(|(name, _)| name.trim().to_owned()));
                 }
