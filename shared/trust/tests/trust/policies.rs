@@ -179,7 +179,7 @@ async fn refuses_broken_policies_with_source_line_and_column_and_keeps_the_last_
             .last_error
             .unwrap()
             .to_string()
-            .contains("invalid utf-8")
+            .contains("is not text in UTF-8, from octet 8 on")
     );
 }
 
