@@ -212,7 +212,7 @@ fn state_of(snapshot: &Snapshot, now: Timestamp) -> impl Iterator<Item = (Metric
     let first_end = anchors.map(|anchor| anchor.validity().not_after).min();
     let lists = snapshot.revocation_lists().into_iter();
     let first_next_update = lists
-        .flat_map(|lists| lists.iter().map(|(list, _)| list.next_update()))
+        .flat_map(|lists| lists.iter().filter_map(|(list, _)| list.next_update()))
         .min();
     let days = first_end.map(|end| (ANCHOR_DAYS_LEFT, Value::Number(until(end).div_euclid(86_400))));
     let seconds = first_next_update.map(|next| (CRL_SECONDS_LEFT, Value::Number(until(next))));

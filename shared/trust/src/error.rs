@@ -1,7 +1,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use alb_mtls_verifier::{AuthorityProblem, BundleError, CrlHistoryError, RevocationListError};
+use alb_mtls_verifier::{
+    AuthorityProblem, BundleError, CrlHistoryError, RevocationListError, RevocationListProblem,
+};
 
 use crate::refreshing::Aborted;
 use crate::share::Share;
@@ -142,7 +144,17 @@ pub enum SourceProblem {
         /// Who issued it, as it says.
         issuer: String,
         /// What is wrong, and what to do.
-        reason: &'static str,
+        reason: String,
+    },
+    /// A CRL that revokes what is on it and clears nothing. The position is that in its source, from 1.
+    #[error("CRL {entry}, of {issuer}: {problem}")]
+    RevocationListDefect {
+        /// Number of the CRL, from 1.
+        entry: usize,
+        /// Who issued it, as it says.
+        issuer: String,
+        /// What is wrong with it.
+        problem: RevocationListProblem,
     },
     /// Not a record of CRLs that can be used.
     #[error("{0}")]
@@ -209,6 +221,7 @@ impl SourceProblem {
             | Self::Bundle(_)
             | Self::RevocationList(_)
             | Self::RevocationListSignature { .. }
+            | Self::RevocationListDefect { .. }
             | Self::CrlState(_)
             | Self::Authority { .. }
             | Self::Policy { .. }

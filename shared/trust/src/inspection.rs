@@ -11,7 +11,7 @@ use alb_mtls_verifier::{
 
 use crate::error::SourceError;
 use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, LookUp, Material, check_revocation_lists};
+use crate::material::{Authorities, CheckedLists, LookUp, Material, check_revocation_lists};
 use crate::provenance::{Role, SourceRecord};
 use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
@@ -123,8 +123,13 @@ pub async fn inspect(
     };
     let lists = authorities.verify(all_lists(&material));
     // Without authorities nothing can be said about signatures, and what times say is said all the same.
-    let (refused, notable) = check_revocation_lists(&material, lists.as_ref(), now);
-    problems.extend(refused);
+    let checked = check_revocation_lists(&material, lists.as_ref(), now);
+    let CheckedLists {
+        problems: refused,
+        unusable,
+        warnings: notable,
+    } = checked;
+    problems.extend(refused.into_iter().chain(unusable));
     warnings.extend(notable);
     let forecasts = match (inspected.crls, &lists) {
         (Some(_), Some(lists)) => authorities.forecast(lists, now),

@@ -71,6 +71,7 @@
 mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
+mod crl_location;
 mod crl_state;
 mod document;
 mod error;
@@ -93,6 +94,10 @@ mod warning;
 pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
+pub use crl_location::{
+    CrlDestination, CrlLocation, CrlPlan, HttpLocation, InvalidCrlDestination, InvalidCrlLocation,
+    PublishedAsOne, SkippedCrl,
+};
 pub use crl_state::{
     CRL_STATE_SUFFIX, InvalidCrlState, MAX_CRL_STATE_BYTES, crl_state_object, read_crl_state, write_crl_state,
 };

@@ -9,6 +9,9 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 /// The forms that a source may have; every error about one ends with them.
 const FORMS: &str = "a source is `file:/path`, `ssm:/name`, `ssm:/path/*` or `s3://bucket/key`";
 
+/// The most bytes of a key, encoded in UTF-8 (S3 user guide, "Naming Amazon S3 objects").
+pub(crate) const MAX_KEY_BYTES: usize = 1_024;
+
 /// What is escaped in the displayed form of an S3 key or version id.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b'&').add(b'?');
 
@@ -411,7 +414,7 @@ fn parse_object(text: &str) -> Result<S3Object, Reason> {
     if key.ends_with('/') {
         return Err("names a folder, not an object".into());
     }
-    if key.len() > 1_024 {
+    if key.len() > MAX_KEY_BYTES {
         return Err("is longer than keys can be".into());
     }
     let mut query = Query::parse(query)?;

@@ -17,6 +17,7 @@
 
 #![warn(missing_docs)]
 
+mod algorithm_name;
 mod alternative_name;
 mod anchors;
 mod bundle;
@@ -31,7 +32,9 @@ mod hypothetical;
 mod identity;
 mod issuing_path;
 mod name;
+mod oid;
 mod path_search;
+mod payment_roles;
 mod pem_blocks;
 mod pem_file;
 mod policy;
@@ -61,15 +64,18 @@ pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Unkno
 pub use identity::ClientIdentity;
 pub use issuing_path::IssuingPath;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use oid::Oid;
+pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
 pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
-pub use rejection::{Reason, ReasonCode, Rejection};
+pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    InvalidCrlNumber, IssuerForecast, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,
-    RevocationListError, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy,
-    RevocationReason, RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode,
-    UnsupportedList, parse_revocation_lists, read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListStanding, RevocationDepth, RevocationEvidence,
+    RevocationList, RevocationListError, RevocationListProblem, RevocationLists, RevocationMode,
+    RevocationPolicy, RevocationReason, RevokedCertificate, SeenCrl, SignatureObstacle,
+    UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList, parse_each_revocation_list,
+    parse_revocation_lists, read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -321,6 +321,100 @@ fn lint_of_crls_alone_says_that_their_signatures_were_not_checked() {
 }
 
 #[test]
+fn crls_prints_the_setting_for_what_refresh_crls_publishes() {
+    let directory = Directory::new();
+    let urls = [
+        "http://crl.example.com/root.crl",
+        "https://pki.example.com:8443/CertEnroll/Example%20CA(1)+.crl http://a.example/x%2Fy.crl",
+        "http://ejbca.example.com/certdist?cmd=crl&issuer=CN%3DManagement+CA%2CO%3DExample&format=PEM",
+        "s3://pki/issuing.crl",
+    ];
+    let arguments = [
+        &["crls", "--destination", "s3://trust/crls/?region=eu-west-1"],
+        urls.as_slice(),
+    ]
+    .concat();
+    let output = directory.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let sources = [
+        "crl.example.com/root.crl",
+        "pki.example.com_8443/CertEnroll/Example%20CA(1)+.crl",
+        "a.example/x/y.crl",
+        "ejbca.example.com/certdist%3Fcmd=crl%26issuer=CN=Management+CA,O=Example%26format=PEM",
+        "pki/issuing.crl",
+    ];
+    let sources = sources.map(|source| format!("s3://trust/crls/{source}?region=eu-west-1"));
+    assert_eq!(stdout(&output), format!("{}\n", sources.join(" ")));
+    let report = directory.json(&arguments);
+    assert_eq!(report["MTLS_CRLS"], sources.join(" "));
+    assert_eq!(
+        report["crls"][1]["key"],
+        "crls/pki.example.com_8443/CertEnroll/Example CA(1)+.crl"
+    );
+    assert_eq!(report["skipped"], serde_json::json!([]));
+}
+
+#[test]
+fn crls_adds_distribution_points_and_names_what_is_skipped() {
+    let directory = Directory::new();
+    let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
+    let ldap = "ldap:///CN=Example%20CA,CN=CDP?certificateRevocationList";
+    let with = |urls: &[&str]| {
+        let issuing = urls
+            .iter()
+            .fold(CertificateBuilder::intermediate("CN=Issuing"), |builder, url| {
+                builder.crl_distribution_point(url)
+            });
+        issuing.issued_by(&root).unwrap().pem()
+    };
+    directory.write(
+        "mixed.pem",
+        &with(&[ldap, "http://pki.example.com/Example CA.crl"]),
+    );
+    directory.write("ldap.pem", &with(&[ldap]));
+    let crls = ["crls", "--destination", "s3://trust/crls/", "--certificates"];
+    let output = directory.run(&[&crls, ["mixed.pem"].as_slice()].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "s3://trust/crls/pki.example.com/Example%20CA.crl\n"
+    );
+    let skipped = format!("skipped: `{ldap}` has the scheme `ldap:`, which is not fetched");
+    assert!(stderr(&output).starts_with(&skipped), "{}", stderr(&output));
+
+    let output = directory.run(&[&crls, ["ldap.pem"].as_slice()].concat());
+    assert_eq!(output.status.code(), Some(1), "nothing would be fetched");
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).starts_with(&skipped), "{}", stderr(&output));
+}
+
+#[test]
+fn crls_refuses_what_refresh_crls_refuses() {
+    let directory = Directory::new();
+    for (arguments, words) in [
+        (
+            ["s3://trust/crls", "http://a.example/x.crl"],
+            "a prefix that ends with a slash",
+        ),
+        (
+            ["s3://trust/crls/", "ldap://a.example/x"],
+            "has the scheme `ldap:`, which is not fetched",
+        ),
+        (["s3://trust/crls/", "http://a.example/"], "names no file"),
+        (
+            ["s3://trust/crls/", "http://a.example/x%2Fy http://a.example/x/y"],
+            "would both be published as `s3://trust/crls/a.example/x/y`",
+        ),
+    ] {
+        let [destination, url] = arguments;
+        let output = directory.run(&["crls", "--destination", destination, url]);
+        assert_eq!(output.status.code(), Some(2), "{url}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{url}");
+    }
+}
+
+#[test]
 fn publishes_below_a_path_and_keeps_it_in_step() {
     let directory = Directory::new();
     let many: Vec<(String, String)> = (1..=25)

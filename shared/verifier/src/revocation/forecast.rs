@@ -78,7 +78,8 @@ impl Inquiry<'_> {
         let first = group.first()?;
         let issuer = CrlIssuer::of_anchor(first);
         let mut scopes: Vec<&Scope> = Vec::new();
-        for signed in self.lists.of_issuer(issuer.subject) {
+        for of_issuer in self.lists.of_issuer(issuer.subject) {
+            let signed = &of_issuer.signed;
             if signed.is_signed_by(issuer) && !scopes.contains(&signed.list().scope()) {
                 scopes.push(signed.list().scope());
             }
@@ -144,7 +145,7 @@ fn extensions_within(scope: &Scope) -> Vec<Vec<u8>> {
         extensions.push(authority());
     }
     if let Some(names) = scope.general_names() {
-        let full_name = element(0xA0, &[names]);
+        let full_name = element(0xA0, &[&names]);
         let point = element(SEQUENCE, &[&element(0xA0, &[&full_name])]);
         let points = element(SEQUENCE, &[&point]);
         extensions.push(extension(oid::CRL_DISTRIBUTION_POINTS, &points));

@@ -6,20 +6,62 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::cursor::SEQUENCE;
-use super::list::{RevocationList, RevocationListError, RevocationListProblem};
+use super::list::RevocationList;
+use super::problem::{RevocationListError, RevocationListProblem};
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
+
+/// Each CRL of a file in order, or why it cannot be read.
+pub type EachRevocationList = Vec<Result<Arc<RevocationList>, RevocationListError>>;
 
 /// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks; either may be
 /// compressed with gzip. At most `max_bytes` are read of what it unpacks to.
 ///
 /// # Errors
-/// [`RevocationListError`] when there is no CRL, or one of them cannot be used. Nothing is skipped: a file is used
-/// whole or not at all.
+/// [`RevocationListError`] when there is no CRL, or one of them cannot be read. Nothing is skipped: a file is used whole
+/// or not at all. A CRL that can be read and has a [`defect`](RevocationList::defect) is not an error.
 pub fn read_revocation_lists(
-    mut source: impl BufRead,
+    source: impl BufRead,
     max_bytes: usize,
 ) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
+    read_each_revocation_list(source, max_bytes)?
+        .into_iter()
+        .collect()
+}
+
+/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single one in DER is not copied.
+///
+/// # Errors
+/// Those of [`read_revocation_lists`].
+pub fn parse_revocation_lists(
+    file: Vec<u8>,
+    max_bytes: usize,
+) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
+    parse_each_revocation_list(file, max_bytes)?.into_iter().collect()
+}
+
+/// Reads every CRL of a file that is in memory already, like [`parse_revocation_lists`], for a caller who can do without
+/// one of them.
+///
+/// # Errors
+/// [`RevocationListError`] when the file as a whole cannot be read, or has no CRL in it.
+pub fn parse_each_revocation_list(
+    file: Vec<u8>,
+    max_bytes: usize,
+) -> Result<EachRevocationList, RevocationListError> {
+    if file.first() != Some(&SEQUENCE) {
+        return read_each_revocation_list(file.as_slice(), max_bytes);
+    }
+    if file.len() > max_bytes {
+        return Err(alone(RevocationListProblem::TooLarge { max_bytes }));
+    }
+    Ok(vec![read_der(file)])
+}
+
+fn read_each_revocation_list(
+    mut source: impl BufRead,
+    max_bytes: usize,
+) -> Result<EachRevocationList, RevocationListError> {
     const GZIP: &[u8] = &[0x1F, 0x8B];
     let is_compressed = source.fill_buf().map_err(unreadable)?.starts_with(GZIP);
     if is_compressed {
@@ -32,29 +74,9 @@ pub fn read_revocation_lists(
     }
 }
 
-/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single one in DER is not copied.
-///
-/// # Errors
-/// Those of [`read_revocation_lists`].
-pub fn parse_revocation_lists(
-    file: Vec<u8>,
-    max_bytes: usize,
-) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
-    if file.first() != Some(&SEQUENCE) {
-        return read_revocation_lists(file.as_slice(), max_bytes);
-    }
-    if file.len() > max_bytes {
-        return Err(alone(RevocationListProblem::TooLarge { max_bytes }));
-    }
-    Ok(vec![read_der(file)?])
-}
-
 const BUFFER: usize = 64 * 1024;
 
-fn read_unpacked(
-    source: impl BufRead,
-    max_bytes: usize,
-) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
+fn read_unpacked(source: impl BufRead, max_bytes: usize) -> Result<EachRevocationList, RevocationListError> {
     let limit = u64::try_from(max_bytes).unwrap_or(u64::MAX).saturating_add(1);
     let mut source = source.take(limit);
     let outcome = read_lists(&mut source);
@@ -68,23 +90,26 @@ fn read_unpacked(
 /// Octets at the beginning of a file by which its kind is recognised where it is not one of CRLs.
 const HEAD: usize = 16 * 1_024;
 
-fn read_lists(source: &mut impl BufRead) -> Result<Vec<Arc<RevocationList>>, RevocationListError> {
+fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, RevocationListError> {
     let head = source.fill_buf().map_err(unreadable)?;
     let is_der = head.first() == Some(&SEQUENCE);
     let head = head.get(..HEAD).unwrap_or(head).to_vec();
     if is_der {
         let mut der = Vec::new();
         source.read_to_end(&mut der).map_err(unreadable)?;
-        return Ok(vec![read_der(der)?]);
+        return Ok(vec![read_der(der)]);
     }
     let mut reader = PemReader::new(source);
-    let mut lists = Vec::new();
+    let mut lists: EachRevocationList = Vec::new();
     loop {
         let block = reader.next_block(&[LABEL]);
         let block = block.map_err(|error| error_of(&head, lists.len(), error))?;
         let Some(PemBlock { der, .. }) = block else { break };
-        let list = RevocationList::from_der(der).map_err(|problem| nth(lists.len(), problem))?;
-        lists.push(Arc::new(list));
+        let list = RevocationList::from_der(der).map_err(|error| RevocationListError {
+            entry: Some(lists.len() + 1),
+            ..error
+        });
+        lists.push(list.map(Arc::new));
     }
     if lists.is_empty() {
         return Err(alone(kind_of(&head).unwrap_or(RevocationListProblem::Empty)));
@@ -99,7 +124,7 @@ fn read_der(der: Vec<u8>) -> Result<Arc<RevocationList>, RevocationListError> {
         None | Some(FileKind::Crl) => {}
         Some(kind) => return Err(alone(RevocationListProblem::NotPem(kind.to_string()))),
     }
-    RevocationList::from_der(der).map(Arc::new).map_err(alone)
+    RevocationList::from_der(der).map(Arc::new)
 }
 
 /// Names the kind of file or block where that says more than the defect of the PEM text.
@@ -135,12 +160,17 @@ fn unreadable(error: io::Error) -> RevocationListError {
 }
 
 fn alone(problem: RevocationListProblem) -> RevocationListError {
-    RevocationListError { entry: None, problem }
+    RevocationListError {
+        entry: None,
+        issuer: None,
+        problem,
+    }
 }
 
 fn nth(read: usize, problem: RevocationListProblem) -> RevocationListError {
     RevocationListError {
         entry: Some(read + 1),
+        issuer: None,
         problem,
     }
 }

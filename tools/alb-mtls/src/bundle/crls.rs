@@ -1,6 +1,7 @@
 //! What is known of CRLs.
 
 use alb_mtls_trust::InspectedList;
+use alb_mtls_verifier::RevocationList;
 use serde_json::{Value, json};
 
 /// One line on one CRL.
@@ -21,18 +22,24 @@ pub(crate) fn crl_json(crl: &InspectedList) -> Value {
         "origin": crl.origin,
         "entry": crl.entry,
         "issuer": crl.list.issuer().to_string(),
-        "number": crl.list.number().to_string(),
+        "number": number(&crl.list),
         "this_update": crl.list.this_update(),
         "next_update": crl.list.next_update(),
         "entries": crl.list.entry_count(),
         "scope": crl.list.coverage(),
         "distribution_points": crl.list.distribution_points(),
         "signature": signature_words(crl),
+        "defect": crl.list.defect().map(ToString::to_string),
     })
 }
 
+/// The number as it is displayed; `None` for a CRL without one.
+fn number(list: &RevocationList) -> Option<String> {
+    list.number().map(|number| number.to_string())
+}
+
 fn signature_words(crl: &InspectedList) -> String {
-    match crl.standing {
+    match &crl.standing {
         Some(standing) => standing.to_string(),
         None => "its signature was not checked, name the trust anchors too".to_owned(),
     }

@@ -85,13 +85,13 @@ fn issuer_lines(forecast: &IssuerForecast) -> Vec<String> {
         let what = format!("{scope} of {name} are");
         match status {
             CertificateStatus::Good(list) => {
-                let until = list.next_update();
+                let until = match list.next_update() {
+                    Some(end) => format!("until {end}"),
+                    None => "without an end".to_owned(),
+                };
                 match list.version().number {
-                    Some(number) => format!("{what} cleared by CRL {number} until {until}"),
-                    None => format!(
-                        "{what} cleared by the CRL of {} until {until}",
-                        list.this_update()
-                    ),
+                    Some(number) => format!("{what} cleared by CRL {number} {until}"),
+                    None => format!("{what} cleared by the CRL of {} {until}", list.this_update()),
                 }
             }
             CertificateStatus::Unknown(rejection) => refused(&what, rejection),
