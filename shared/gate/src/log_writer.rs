@@ -17,7 +17,7 @@ use serde::Serialize;
 use crate::line;
 
 /// Longest time that a request waits for the log. Readers that are alive take a line within milliseconds. Only the first
-/// line that is not taken waits, so a log that nobody reads costs this time once and not for each request.
+/// line that is not taken waits, so a log that is not read costs this time once and not for each request.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Bytes of lines that wait at most: about 500 records, and one part in 256 of the smallest function's memory.
@@ -129,7 +129,7 @@ impl<L: AsFd> Shared<L> {
 struct Backlog {
     lines: VecDeque<Line>,
     lost: Lost,
-    /// Whether a thread writes them.
+    /// Set while a thread writes them.
     has_writer: bool,
 }
 

@@ -10,7 +10,7 @@ use crate::gates::{Gate, Material, Service, Subject};
 /// A time that a clock shows, as the page names it, while the source does not answer.
 pub(crate) struct Clock {
     pub(crate) what: &'static str,
-    /// What libfaketime adds.
+    /// Offset that libfaketime adds.
     offset: &'static str,
     pub(crate) is_served: bool,
 }

@@ -40,7 +40,7 @@ impl Service {
     }
 }
 
-/// What a caller gets.
+/// Outcome for a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Status(u64),
@@ -352,7 +352,7 @@ impl Subject {
         *self.slowest_stranger.lock().unwrap()
     }
 
-    /// What becomes of an event, which is answered within the function's time.
+    /// Returns the outcome of an event, and checks that it is answered within the function's time.
     pub(crate) async fn outcome(&self, event: Bytes) -> Outcome {
         let started = Instant::now();
         let outcome = self.function.invoke(event).await;
@@ -399,7 +399,7 @@ impl Subject {
         }
     }
 
-    /// That the process which was started first is the one that answers.
+    /// Checks that the process which was started first is the one that answers.
     pub(crate) fn assert_not_restarted(&self, what: &str) {
         assert_eq!(
             self.function.facts().restarts,

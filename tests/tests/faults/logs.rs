@@ -1,4 +1,4 @@
-//! Logs that are closed, full, slow, or read by nobody.
+//! Logs that are closed, full, slow, or not read.
 
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::gates::{Gate, Subject};
 
-/// What happens to the log, as the page names it.
+/// Fault of the log, as the page names it.
 pub(crate) struct LogFault {
     pub(crate) what: &'static str,
     pub(crate) outcome: &'static str,

@@ -57,7 +57,7 @@ async fn run_all<T: Send + 'static>(
     results
 }
 
-/// Whether every combination runs, which takes minutes.
+/// Returns whether every combination runs, which takes minutes.
 fn is_complete() -> bool {
     std::env::var_os("FAULTS").is_some_and(|value| value == "all")
 }

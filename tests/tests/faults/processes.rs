@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::gates::{Gate, Material, Service, Subject, row};
 
-/// What happens to a process, as the page names it.
+/// Fault of a process, as the page names it.
 pub(crate) struct ProcessFault {
     pub(crate) what: &'static str,
     pub(crate) outcome: &'static str,

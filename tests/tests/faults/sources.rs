@@ -19,7 +19,7 @@ pub(crate) struct SourceFault {
 
 #[derive(Clone, Copy)]
 enum Kind {
-    /// What happens to each request.
+    /// A fault of each request.
     Request(fn(Service) -> Fault),
     RefusesConnections,
     IgnoresConnections,
@@ -112,7 +112,7 @@ struct Case {
 }
 
 impl Case {
-    /// Whether it is part of the short form: every gate with the fault that takes longest, and every fault with one gate.
+    /// Returns whether it is part of the short form: every gate with the fault that takes longest, and every fault with one gate.
     fn is_in_short_form(&self) -> bool {
         if self.timeout != 5 {
             return false;
