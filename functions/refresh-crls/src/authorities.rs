@@ -1,12 +1,9 @@
 //! The certificates that CRLs are verified with, read anew at every invocation.
 
-use alb_mtls_trust::{Content, Deadline, Loader, Sources};
-use alb_mtls_verifier::{
-    CertificateDer, Intermediates, RevocationLists, TrustAnchor, TrustAnchors, read_bundle,
-};
+use alb_mtls_trust::{Deadline, Loader, Sources};
+use alb_mtls_verifier::{CertificateDer, Intermediates, TrustAnchor, TrustAnchors};
 
 use crate::failure::Failure;
-use crate::location::Location;
 
 /// Trust anchors and intermediates that the operator named.
 #[derive(Debug)]
@@ -16,9 +13,6 @@ pub(crate) struct Authorities {
     certificates: Vec<CertificateDer<'static>>,
 }
 
-/// More than any bundle that the gate would read.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
-
 impl Authorities {
     pub(crate) async fn load(
         loader: &Loader,
@@ -26,10 +20,10 @@ impl Authorities {
         intermediates: Option<&Sources>,
         deadline: Deadline,
     ) -> Result<Self, Failure> {
-        let anchor_certificates = read(loader, anchors, deadline).await?;
+        let anchor_certificates = loader.certificates(anchors, deadline).await?;
         let intermediate_certificates = match intermediates {
             None => Vec::new(),
-            Some(sources) => read(loader, sources, deadline).await?,
+            Some(sources) => loader.certificates(sources, deadline).await?,
         };
         let certificates = anchor_certificates
             .iter()
@@ -54,33 +48,8 @@ impl Authorities {
         })
     }
 
-    /// Where the certificates themselves say that CRLs are; what is not fetched by HTTP is left out.
-    pub(crate) fn distribution_points(&self) -> Vec<Location> {
-        let uris = self
-            .certificates
-            .iter()
-            .flat_map(RevocationLists::distribution_points_of);
-        let locations = uris.filter_map(|uri| uri.parse().ok());
-        locations
-            .filter(|location| matches!(location, Location::Http(_)))
-            .collect()
+    /// Certificates as the operator configured them, for the URLs in them.
+    pub(crate) fn certificates(&self) -> &[CertificateDer<'static>] {
+        &self.certificates
     }
-}
-
-pub(crate) async fn read(
-    loader: &Loader,
-    sources: &Sources,
-    deadline: Deadline,
-) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let mut certificates = Vec::new();
-    for source in sources {
-        for document in loader.fetch(source, &[], MAX_BYTES, deadline).await? {
-            if let Content::New(content) = document.content {
-                let bundle = read_bundle(&content)
-                    .map_err(|error| Failure::Refused(format!("`{}`: {error}", document.revision.origin)))?;
-                certificates.extend(bundle);
-            }
-        }
-    }
-    Ok(certificates)
 }

@@ -1,9 +1,8 @@
 //! What an event asks for.
 
+use alb_mtls_trust::CrlLocation;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
-
-use crate::location::Location;
 
 /// Which CRLs are refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +32,7 @@ pub(crate) enum InvalidEvent {
 /// Reads for which CRLs an operator lifts the binding: `{"rebind": ["http://crl.example.com/root.crl"]}`.
 ///
 /// Only the event itself can ask for that. A message or notification within it comes from another party.
-pub(crate) fn rebinds(event: &Value) -> Result<Vec<Location>, InvalidEvent> {
+pub(crate) fn rebinds(event: &Value) -> Result<Vec<CrlLocation>, InvalidEvent> {
     let Some(wanted) = event.get("rebind") else {
         return Ok(Vec::new());
     };
@@ -72,11 +71,11 @@ impl Wanted {
         Self::Objects(objects)
     }
 
-    pub(crate) fn includes(&self, location: &Location) -> bool {
+    pub(crate) fn includes(&self, location: &CrlLocation) -> bool {
         match (self, location) {
             (Self::All, _) => true,
-            (Self::Objects(_), Location::Http(_)) => false,
-            (Self::Objects(objects), Location::Object(object)) => objects
+            (Self::Objects(_), CrlLocation::Http(_)) => false,
+            (Self::Objects(objects), CrlLocation::Object(object)) => objects
                 .iter()
                 .any(|changed| changed.bucket == object.bucket && changed.key == object.key),
         }

@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use alb_mtls_http::address::{self, AddressClass};
+use alb_mtls_trust::HttpLocation;
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONNECTION, HOST, LOCATION, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
@@ -20,7 +21,6 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use crate::failure::Failure;
-use crate::location::{HttpLocation, Transport};
 
 /// How CRLs are fetched over HTTP.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,12 @@ impl Fetcher<'_> {
     /// The body of the answer. There is no limit on time here: whoever calls sets one.
     pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Vec<u8>, Failure> {
         let stream = self.connect(location).await?;
-        match (location.transport, self.tls) {
-            (Transport::Plain, _) => self.exchange(location, stream).await,
-            (Transport::Tls, Some(configuration)) => {
-                let name = ServerName::try_from(location.host.clone())
-                    .map_err(|_| Failure::Refused(format!("`{}` is no name of a server", location.host)))?;
+        match (location.is_tls(), self.tls) {
+            (false, _) => self.exchange(location, stream).await,
+            (true, Some(configuration)) => {
+                let host = location.host();
+                let name = ServerName::try_from(host.to_owned())
+                    .map_err(|_| Failure::Refused(format!("`{host}` is not a name of a server")))?;
                 let connector = TlsConnector::from(Arc::clone(configuration));
                 let stream = connector
                     .connect(name, stream)
@@ -47,16 +48,16 @@ impl Fetcher<'_> {
                     .map_err(|error| Failure::Unreachable(format!("TLS: {error}")))?;
                 self.exchange(location, stream).await
             }
-            (Transport::Tls, None) => Err(Failure::Refused("TLS is not set up".to_owned())),
+            (true, None) => Err(Failure::Refused("TLS is not set up".to_owned())),
         }
     }
 
     /// Connects to an address that was checked, with no second look-up in between. One forbidden address condemns the
     /// name: who answers so cannot be trusted with the others.
     async fn connect(self, location: &HttpLocation) -> Result<TcpStream, Failure> {
-        let looked_up = tokio::net::lookup_host((location.host.as_str(), location.port)).await;
+        let looked_up = tokio::net::lookup_host((location.host(), location.port())).await;
         let addresses: Vec<SocketAddr> = looked_up
-            .map_err(|error| Failure::Unreachable(format!("`{}`: {error}", location.host)))?
+            .map_err(|error| Failure::Unreachable(format!("`{}`: {error}", location.host())))?
             .collect();
         for address in &addresses {
             check(address.ip(), self.private_networks)?;
@@ -77,7 +78,7 @@ impl Fetcher<'_> {
         driver.spawn(connection);
         let request = Request::builder()
             .method(Method::GET)
-            .uri(&location.path)
+            .uri(location.request_target())
             .header(HOST, location.authority())
             .header(
                 USER_AGENT,

@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
+use alb_mtls_trust::SkippedCrl;
 use alb_mtls_verifier::{RevocationList, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
+
+use crate::failure::Failure;
 
 /// What became of one CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,20 +21,23 @@ pub(crate) enum Outcome {
     Unreachable,
     /// It must not be used; what was published before stays.
     Refused,
+    /// A certificate names it, and it is not fetched.
+    Skipped,
 }
 
 /// One CRL for the operator. The same line is its metrics (CloudWatch embedded metric format).
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Record {
     pub(crate) timestamp: Timestamp,
-    /// `INFO` or `ERROR`: Lambda's log filter reads it.
+    /// `INFO`, `WARN` or `ERROR`: Lambda's log filter reads it.
     pub(crate) level: &'static str,
     /// Always `crl`: what to search for.
     pub(crate) message: &'static str,
     /// Where it comes from.
     pub(crate) source: String,
     /// Where it is published.
-    pub(crate) destination: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) destination: Option<String>,
     pub(crate) outcome: Outcome,
     /// Why it was not refreshed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +45,9 @@ pub(crate) struct Record {
     /// What is published now.
     pub(crate) lists: Vec<ListRecord>,
     pub(crate) duration_ms: u64,
+    /// Whether the location delivered anything, be it usable or not.
+    #[serde(skip)]
+    pub(crate) is_fetched: bool,
     #[serde(flatten)]
     metrics: Value,
 }
@@ -47,94 +56,185 @@ pub(crate) struct Record {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct ListRecord {
     issuer: String,
-    number: String,
+    /// `null` for a CRL without one.
+    number: Option<String>,
     this_update: Timestamp,
-    next_update: Timestamp,
+    next_update: Option<Timestamp>,
     entries: usize,
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
+    /// Why it clears no certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<String>,
 }
 
 impl From<&RevocationList> for ListRecord {
     fn from(list: &RevocationList) -> Self {
         Self {
             issuer: list.issuer().to_string(),
-            number: list.number().to_string(),
+            number: list.number().map(|number| number.to_string()),
             this_update: list.this_update(),
             next_update: list.next_update(),
             entries: list.entry_count(),
             bytes: list.der().len(),
             distribution_points: list.distribution_points(),
+            defect: list.defect().map(ToString::to_string),
         }
     }
+}
+
+/// How far the refresh of one CRL came.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// What is published now.
+    pub(crate) lists: Vec<ListRecord>,
+    /// Whether the location delivered anything.
+    pub(crate) is_fetched: bool,
 }
 
 impl Record {
     pub(crate) fn new(
         source: String,
         destination: String,
-        outcome: Result<Outcome, crate::failure::Failure>,
-        lists: Vec<ListRecord>,
+        outcome: Result<Outcome, Failure>,
+        progress: Progress,
         now: Timestamp,
         duration_ms: u64,
     ) -> Self {
-        use crate::failure::Failure;
+        let Progress { lists, is_fetched } = progress;
         let (outcome, problem) = match outcome {
             Ok(outcome) => (outcome, None),
             Err(Failure::Unreachable(problem)) => (Outcome::Unreachable, Some(problem)),
             Err(Failure::Refused(problem)) => (Outcome::Refused, Some(problem)),
         };
-        let metrics = metrics(problem.is_some(), &lists, now);
+        let metrics = metrics(&refresh_metrics(problem.is_some(), &lists, now), now);
         Self {
             timestamp: now,
             level: if problem.is_none() { "INFO" } else { "ERROR" },
             message: "crl",
             source,
-            destination,
+            destination: Some(destination),
             outcome,
             problem,
             lists,
             duration_ms,
+            is_fetched,
             metrics,
         }
     }
 
-    /// Writes it to standard output, where Lambda takes its logs from.
+    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be missing.
+    pub(crate) fn skipped(skipped: &SkippedCrl, now: Timestamp) -> Self {
+        let SkippedCrl {
+            url,
+            reason,
+            is_replaced,
+        } = skipped;
+        let (level, problem) = if *is_replaced {
+            (
+                "INFO",
+                format!("{reason}; another location of the same certificate is fetched"),
+            )
+        } else {
+            ("WARN", reason.clone())
+        };
+        Self {
+            timestamp: now,
+            level,
+            message: "crl",
+            source: url.clone(),
+            destination: None,
+            outcome: Outcome::Skipped,
+            problem: Some(problem),
+            lists: Vec::new(),
+            duration_ms: 0,
+            is_fetched: false,
+            metrics: metrics(&[("CrlSkipped", "Count", json!(1))], now),
+        }
+    }
+
+    /// Writes the record to standard output, where Lambda takes its logs from.
     pub(crate) fn print(&self) {
-        // Records hold text, numbers and structs of these, which always serialise.
-        let mut line = serde_json::to_string(self).unwrap_or_default();
-        line.push('\n');
-        // There is nowhere else to say that the log cannot be written.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        print_line(self);
     }
 }
 
-/// CloudWatch embedded metric format, by `source`. Age and time left are those of what is published, so that an alarm
-/// on them does not depend on whether the fetch succeeded.
-fn metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Value {
-    let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
-    let age = lists.iter().map(|list| seconds_since(list.this_update)).max();
-    let left = lists.iter().map(|list| -seconds_since(list.next_update)).min();
-    let mut definitions = vec![json!({"Name": "CrlRefreshFailure", "Unit": "Count"})];
-    let mut metrics = json!({"CrlRefreshFailure": u8::from(failed)});
-    if let (Some(age), Some(left), Some(values)) = (age, left, metrics.as_object_mut()) {
-        let entries: usize = lists.iter().map(|list| list.entries).sum();
-        for (name, unit, value) in [
-            ("CrlAge", "Seconds", json!(age)),
-            ("CrlExpiresIn", "Seconds", json!(left)),
-            ("CrlEntries", "Count", json!(entries)),
-        ] {
-            definitions.push(json!({"Name": name, "Unit": unit}));
-            values.insert(name.to_owned(), value);
+/// An invocation that failed, for the operator. The records of its CRLs come before it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct RunRecord {
+    timestamp: Timestamp,
+    level: &'static str,
+    /// Always `refresh`: what to search for.
+    message: &'static str,
+    /// Type of the error in Lambda's answer.
+    error: &'static str,
+    problem: String,
+}
+
+impl RunRecord {
+    pub(crate) fn new(error: &'static str, problem: String, now: Timestamp) -> Self {
+        Self {
+            timestamp: now,
+            level: "ERROR",
+            message: "refresh",
+            error,
+            problem,
         }
     }
-    if let Some(values) = metrics.as_object_mut() {
-        let directive = json!({
-            "Timestamp": now.unix_seconds().saturating_mul(1000),
-            "CloudWatchMetrics": [{"Namespace": "AlbMtls", "Dimensions": [["source"]], "Metrics": definitions}],
-        });
-        values.insert("_aws".to_owned(), directive);
+
+    /// Writes the record to standard output, where Lambda takes its logs from.
+    pub(crate) fn print(&self) {
+        print_line(self);
+    }
+}
+
+fn print_line(record: &impl Serialize) {
+    // Records contain text, numbers and structs of these, which always serialise.
+    let mut line = serde_json::to_string(record).unwrap_or_default();
+    line.push('\n');
+    // There is nowhere else to say that the log cannot be written.
+    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+}
+
+/// Name, unit and value of a metric.
+type Metric = (&'static str, &'static str, Value);
+
+/// Metrics of a CRL that is fetched. Age and time left are those of what is published, so that an alarm on them does
+/// not depend on whether the fetch succeeded.
+fn refresh_metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Vec<Metric> {
+    let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
+    let age = lists.iter().map(|list| seconds_since(list.this_update)).max();
+    let left = lists
+        .iter()
+        .filter_map(|list| Some(-seconds_since(list.next_update?)))
+        .min();
+    let mut metrics = vec![("CrlRefreshFailure", "Count", json!(u8::from(failed)))];
+    if let Some(age) = age {
+        metrics.push(("CrlAge", "Seconds", json!(age)));
+    }
+    if let Some(left) = left {
+        metrics.push(("CrlExpiresIn", "Seconds", json!(left)));
+    }
+    if !lists.is_empty() {
+        let entries: usize = lists.iter().map(|list| list.entries).sum();
+        metrics.push(("CrlEntries", "Count", json!(entries)));
     }
     metrics
+}
+
+/// CloudWatch embedded metric format, with the dimension `source`.
+fn metrics(metrics: &[Metric], now: Timestamp) -> Value {
+    let definitions: Vec<Value> = metrics
+        .iter()
+        .map(|(name, unit, _)| json!({"Name": name, "Unit": unit}))
+        .collect();
+    let directive = json!({
+        "Timestamp": now.unix_seconds().saturating_mul(1000),
+        "CloudWatchMetrics": [{"Namespace": "AlbMtls", "Dimensions": [["source"]], "Metrics": definitions}],
+    });
+    let values = metrics
+        .iter()
+        .map(|(name, _, value)| ((*name).to_owned(), value.clone()));
+    values.chain([("_aws".to_owned(), directive)]).collect()
 }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_trust::{
-    Content, Deadline, Loader, S3Object, Source, Sources, crl_state_object, write_crl_state,
+    Content, CrlLocation, CrlPlan, Deadline, Loader, S3Object, SkippedCrl, Source, Sources, crl_state_object,
+    write_crl_state,
 };
 use alb_mtls_verifier::{
-    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationLists, Timestamp,
-    parse_revocation_lists,
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListProblem,
+    RevocationLists, Timestamp, parse_revocation_lists,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -16,13 +17,12 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::{timeout, timeout_at};
 
-use crate::authorities::{self, Authorities};
+use crate::authorities::Authorities;
 use crate::bucket::{Bucket, Published, State, Written};
 use crate::event::{self, InvalidEvent, Wanted};
 use crate::failure::Failure;
 use crate::fetch::Fetcher;
-use crate::location::{HttpLocation, Location, Transport};
-use crate::record::{ListRecord, Outcome, Record};
+use crate::record::{ListRecord, Outcome, Progress, Record, RunRecord};
 use crate::settings::{DistributionPoints, Settings};
 
 /// Refreshes CRLs.
@@ -39,6 +39,7 @@ pub(crate) struct Summary {
     published: usize,
     unchanged: usize,
     refused: usize,
+    skipped: usize,
 }
 
 /// Why an invocation failed, so that Lambda tries it again.
@@ -56,6 +57,8 @@ pub(crate) enum RunError {
         all: usize,
         first: String,
     },
+    #[error("no CRL was fetched: {0}")]
+    NothingFetched(String),
 }
 
 impl RunError {
@@ -66,6 +69,7 @@ impl RunError {
             Self::Authorities(_) => "AuthoritiesUnavailable",
             Self::Tls(_) => "TlsAnchorsUnavailable",
             Self::Unreachable { .. } => "CrlsUnreachable",
+            Self::NothingFetched(_) => "NothingFetched",
         }
     }
 }
@@ -82,7 +86,18 @@ impl Refresher {
     /// Refreshes the wanted CRLs, one after the other: each may be large.
     ///
     /// After `available` the remaining ones are recorded as unreachable, so that each has a record and a metric.
+    ///
+    /// # Errors
+    /// [`RunError`], which is recorded too: also when no CRL was fetched, since then the gate relies on what it has.
     pub(crate) async fn run(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
+        let outcome = self.refresh(event, available).await;
+        if let Err(error) = &outcome {
+            RunRecord::new(error.kind(), error.to_string(), Timestamp::now()).print();
+        }
+        outcome
+    }
+
+    async fn refresh(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
         let end = Instant::now() + available;
         let wanted = Wanted::by(event);
         let rebinds = event::rebinds(event)?;
@@ -94,11 +109,18 @@ impl Refresher {
         )
         .await
         .map_err(RunError::Authorities)?;
-        let known = self.locations(&authorities);
+        let CrlPlan {
+            locations: known,
+            skipped,
+        } = self.plan(&authorities);
         if let Some(unknown) = rebinds.iter().find(|location| !known.contains(location)) {
             return Err(InvalidEvent::UnknownSource(unknown.to_string()).into());
         }
-        let locations: Vec<Location> = known
+        let skipped = match wanted {
+            Wanted::All => skipped,
+            Wanted::Objects(_) => Vec::new(),
+        };
+        let locations: Vec<CrlLocation> = known
             .into_iter()
             .filter(|location| wanted.includes(location))
             .collect();
@@ -112,6 +134,12 @@ impl Refresher {
 
         let mut summary = Summary::default();
         let mut unreachable = Vec::new();
+        let mut refused = Vec::new();
+        let mut is_fetched = false;
+        for skipped in &skipped {
+            Record::skipped(skipped, Timestamp::now()).print();
+            summary.skipped += 1;
+        }
         let longest = self
             .settings
             .timeout
@@ -125,49 +153,49 @@ impl Refresher {
         for location in after.iter().chain(before) {
             let record = context.refresh_until(end, location).await;
             record.print();
+            is_fetched |= record.is_fetched;
             match record.outcome {
                 Outcome::Published => summary.published += 1,
                 Outcome::Unchanged => summary.unchanged += 1,
-                Outcome::Refused => summary.refused += 1,
+                Outcome::Refused => {
+                    summary.refused += 1;
+                    refused.push(record);
+                }
                 Outcome::Unreachable => unreachable.push(record),
+                Outcome::Skipped => summary.skipped += 1,
             }
         }
-        match unreachable.first() {
-            None => Ok(summary),
-            Some(first) => Err(RunError::Unreachable {
+        if let Some(first) = unreachable.first() {
+            return Err(RunError::Unreachable {
                 failed: unreachable.len(),
                 all: locations.len(),
-                first: format!(
-                    "`{}`: {}",
-                    first.source,
-                    first.problem.as_deref().unwrap_or_default()
-                ),
-            }),
+                first: problem_of(first),
+            });
         }
+        // An event about other objects asks for nothing.
+        if is_fetched || (locations.is_empty() && wanted != Wanted::All) {
+            return Ok(summary);
+        }
+        Err(RunError::NothingFetched(nothing_fetched(&refused, &skipped)))
     }
 
-    fn locations(&self, authorities: &Authorities) -> Vec<Location> {
-        let mut locations = self.settings.locations.clone();
-        if self.settings.distribution_points == DistributionPoints::Fetch {
-            for location in authorities.distribution_points() {
-                if locations.iter().all(|known| known.name() != location.name()) {
-                    locations.push(location);
-                }
-            }
-        }
-        locations
+    fn plan(&self, authorities: &Authorities) -> CrlPlan {
+        let Settings {
+            locations,
+            destination,
+            ..
+        } = &self.settings;
+        let certificates = match self.settings.distribution_points {
+            DistributionPoints::Ignore => &[],
+            DistributionPoints::Fetch => authorities.certificates(),
+        };
+        CrlPlan::new(locations, certificates, destination)
     }
 
-    async fn tls_for(&self, locations: &[Location]) -> Result<Option<Arc<ClientConfig>>, Failure> {
-        let is_needed = locations.iter().any(|location| {
-            matches!(
-                location,
-                Location::Http(HttpLocation {
-                    transport: Transport::Tls,
-                    ..
-                })
-            )
-        });
+    async fn tls_for(&self, locations: &[CrlLocation]) -> Result<Option<Arc<ClientConfig>>, Failure> {
+        let is_needed = locations
+            .iter()
+            .any(|location| matches!(location, CrlLocation::Http(http) if http.is_tls()));
         if !is_needed {
             return Ok(None);
         }
@@ -185,7 +213,7 @@ impl Refresher {
 
     async fn named_tls_anchors(&self, sources: &Sources) -> Result<RootCertStore, Failure> {
         let mut anchors = RootCertStore::empty();
-        for certificate in authorities::read(&self.loader, sources, self.deadline()).await? {
+        for certificate in self.loader.certificates(sources, self.deadline()).await? {
             anchors
                 .add(certificate)
                 .map_err(|error| Failure::Refused(error.to_string()))?;
@@ -215,7 +243,7 @@ struct Context<'a> {
     authorities: &'a Authorities,
     tls: Option<&'a Arc<ClientConfig>>,
     /// Where an operator lifts the binding.
-    rebinds: &'a [Location],
+    rebinds: &'a [CrlLocation],
 }
 
 /// Place of a CRL, with everything that is known of what was published there.
@@ -244,7 +272,7 @@ impl Place {
 }
 
 impl Context<'_> {
-    async fn refresh_until(&self, end: Instant, location: &Location) -> Record {
+    async fn refresh_until(&self, end: Instant, location: &CrlLocation) -> Record {
         let started = Instant::now();
         if started < end
             && let Ok(record) = timeout_at(end.into(), self.refresh(location)).await
@@ -257,22 +285,22 @@ impl Context<'_> {
             location.to_string(),
             object.to_string(),
             Err(Failure::Unreachable(problem.to_owned())),
-            Vec::new(),
+            Progress::default(),
             Timestamp::now(),
             u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         )
     }
 
-    async fn refresh(&self, location: &Location) -> Record {
+    async fn refresh(&self, location: &CrlLocation) -> Record {
         let start = Instant::now();
         let now = Timestamp::now();
         let object = self.refresher.settings.destination.object_for(location);
-        let (mut lists, destination) = (Vec::new(), object.to_string());
+        let (mut progress, destination) = (Progress::default(), object.to_string());
         let outcome = match self.place(object).await {
             Err(failure) => Err(failure),
             Ok(place) => {
-                lists = place.published.lists().map(records_of).unwrap_or_default();
-                self.replace(location, &place, &mut lists, now).await
+                progress.lists = place.published.lists().map(records_of).unwrap_or_default();
+                self.replace(location, &place, &mut progress, now).await
             }
         };
         let milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -280,7 +308,7 @@ impl Context<'_> {
             location.to_string(),
             destination,
             outcome,
-            lists,
+            progress,
             now,
             milliseconds,
         )
@@ -305,12 +333,12 @@ impl Context<'_> {
         })
     }
 
-    /// Publishes what the location delivers now, unless it must not be used. `current` becomes what is published.
+    /// Publishes what the location delivers now, unless it must not be used, and notes how far it came.
     async fn replace(
         &self,
-        location: &Location,
+        location: &CrlLocation,
         place: &Place,
-        current: &mut Vec<ListRecord>,
+        progress: &mut Progress,
         now: Timestamp,
     ) -> Result<Outcome, Failure> {
         let mut history = place.history();
@@ -318,8 +346,9 @@ impl Context<'_> {
             history.expect_none();
         }
         let content = self.fetch(location).await?;
+        progress.is_fetched = true;
         let lists = self.read(content, now)?;
-        refuse_ended(&lists, place.published.lists(), now)?;
+        refuse_worse(&lists, place.published.lists(), now)?;
         let lists = self.succeed(&lists, location, place, history)?;
         let Place {
             object, published, ..
@@ -339,7 +368,7 @@ impl Context<'_> {
                         .then_some(Outcome::Unchanged)
                         .ok_or_else(|| overtaken(object))?
                 };
-                *current = records_of(&lists);
+                progress.lists = records_of(&lists);
                 outcome
             }
         };
@@ -368,7 +397,7 @@ impl Context<'_> {
     fn succeed(
         &self,
         lists: &RevocationLists,
-        location: &Location,
+        location: &CrlLocation,
         place: &Place,
         history: CrlHistory,
     ) -> Result<RevocationLists, Failure> {
@@ -377,11 +406,13 @@ impl Context<'_> {
             intermediates,
             ..
         } = self.authorities;
-        let expected: Vec<String> = history
+        let mut expected: Vec<String> = history
             .iter()
             .filter(|seen| seen.is_expected)
             .map(|seen| seen.series.to_string())
             .collect();
+        // A series has two versions if some of its lists had a number and others had not.
+        expected.dedup();
         let all = lists.iter().map(|(list, _)| Arc::clone(list));
         let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
         let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
@@ -422,10 +453,10 @@ impl Context<'_> {
             .await
     }
 
-    async fn fetch(&self, location: &Location) -> Result<Vec<u8>, Failure> {
+    async fn fetch(&self, location: &CrlLocation) -> Result<Vec<u8>, Failure> {
         let settings = &self.refresher.settings;
         match location {
-            Location::Http(location) => {
+            CrlLocation::Http(location) => {
                 let fetcher = Fetcher {
                     private_networks: &settings.private_networks,
                     tls: self.tls,
@@ -439,7 +470,7 @@ impl Context<'_> {
                     ))),
                 }
             }
-            Location::Object(object) => {
+            CrlLocation::Object(object) => {
                 let source = Source::Object(object.clone());
                 let documents = self
                     .refresher
@@ -468,36 +499,79 @@ impl Context<'_> {
             if standing != ListStanding::Verified {
                 return Err(Failure::Refused(format!("{list}: {standing}")));
             }
+            // Neither is what a source of complete CRLs is for.
+            if let Some(defect @ RevocationListProblem::Unsupported(_)) = list.defect() {
+                return Err(Failure::Refused(format!("{list}: it {defect}")));
+            }
             if now < list.this_update() {
                 return Err(Failure::Refused(format!(
                     "{list}: it is not yet to be used, it is {now}"
                 )));
             }
         }
+        // Without a scope that can be read, nothing could be compared with it later.
+        if lists.history().is_empty()
+            && let Some((list, _)) = lists.iter().next()
+        {
+            let defect = list.defect().map(ToString::to_string).unwrap_or_default();
+            return Err(Failure::Refused(format!("{list}: it {defect}")));
+        }
         Ok(lists)
     }
 }
 
-/// An ended list does not take the place of a current one: under `strict` it would shut every client out.
-fn refuse_ended(
+/// A list that has ended or has a defect does not take the place of one that clears certificates: under `strict` it would
+/// shut every client out. With nothing else, it is better than none: it still revokes.
+fn refuse_worse(
     lists: &RevocationLists,
     published: Option<&RevocationLists>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let ended = |lists: &RevocationLists| {
-        let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
-        all.find(|list| list.next_update() < now)
+    let fault = |list: &RevocationList| match (list.defect(), list.next_update()) {
+        (Some(defect), _) => Some(format!("it {defect}, and what is published is without a defect")),
+        (None, Some(end)) if end < now => Some(format!(
+            "it has ended, and what is published has not, it is {now}"
+        )),
+        _ => None,
     };
-    match (ended(lists), published) {
-        (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(
-            "{list}: it has ended, and what is published has not, it is {now}"
-        ))),
+    let first_fault = |lists: &RevocationLists| {
+        let mut all = lists.iter();
+        all.find_map(|(list, _)| Some(format!("{list}: {}", fault(list)?)))
+    };
+    match (first_fault(lists), published) {
+        (Some(fault), Some(published)) if first_fault(published).is_none() => Err(Failure::Refused(fault)),
         _ => Ok(()),
     }
 }
 
 fn overtaken(object: &S3Object) -> Failure {
     Failure::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
+}
+
+/// The source of a record and what is wrong with it.
+fn problem_of(record: &Record) -> String {
+    format!(
+        "`{}`: {}",
+        record.source,
+        record.problem.as_deref().unwrap_or_default()
+    )
+}
+
+/// Words on a run that fetched nothing, although every location was looked at.
+fn nothing_fetched(refused: &[Record], skipped: &[SkippedCrl]) -> String {
+    let first = match (refused.first(), skipped.first()) {
+        (Some(record), _) => problem_of(record),
+        (None, Some(skipped)) => format!("`{}`: {}", skipped.url, skipped.reason),
+        (None, None) => {
+            return "CRL_SOURCES is empty, and no certificate in CRL_ANCHORS and CRL_INTERMEDIATES names a CRL"
+                .to_owned();
+        }
+    };
+    format!(
+        "{} refused, {} skipped; the first: {first}",
+        refused.len(),
+        skipped.len()
+    )
 }
 
 /// A different place at each time, for a function that does not get to the end of its CRLs.

@@ -4,19 +4,17 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
-use alb_mtls_trust::{S3Object, Source, Sources};
+use alb_mtls_trust::{CrlDestination, CrlLocation, Sources};
 use ipnet::IpNet;
-
-use crate::location::Location;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) anchors: Sources,
     pub(crate) intermediates: Option<Sources>,
-    pub(crate) locations: Vec<Location>,
+    pub(crate) locations: Vec<CrlLocation>,
     pub(crate) distribution_points: DistributionPoints,
-    pub(crate) destination: Destination,
+    pub(crate) destination: CrlDestination,
     pub(crate) private_networks: Vec<IpNet>,
     /// Trust anchors for `https` servers, instead of the system's.
     pub(crate) tls_anchors: Option<Sources>,
@@ -31,65 +29,6 @@ pub(crate) enum DistributionPoints {
     #[default]
     Ignore,
     Fetch,
-}
-
-/// Where CRLs are published.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Destination {
-    bucket: String,
-    /// Empty, or ends with a slash.
-    prefix: String,
-    region: Option<String>,
-    owner: Option<String>,
-}
-
-/// The text is no place to publish to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a bucket and a prefix that ends with a slash: `s3://bucket/prefix/`")]
-pub(crate) struct InvalidDestination;
-
-impl Destination {
-    /// The object for the CRL of this location.
-    pub(crate) fn object_for(&self, location: &Location) -> S3Object {
-        S3Object {
-            region: self.region.clone(),
-            owner: self.owner.clone(),
-            ..S3Object::new(&*self.bucket, format!("{}{}", self.prefix, location.name()))
-        }
-    }
-}
-
-impl FromStr for Destination {
-    type Err = InvalidDestination;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDestination> {
-        // A source names an object; here its key is a prefix, which may be empty.
-        let (path, query) = text
-            .split_once('?')
-            .map_or((text, ""), |(path, query)| (path, query));
-        if !path.ends_with('/') || query.contains("versionId") || text.contains('#') {
-            return Err(InvalidDestination);
-        }
-        let mark = "any";
-        let query = if query.is_empty() {
-            String::new()
-        } else {
-            format!("?{query}")
-        };
-        match format!("{path}{mark}{query}").parse() {
-            Ok(Source::Object(object)) => Ok(Self {
-                prefix: object
-                    .key
-                    .strip_suffix(mark)
-                    .ok_or(InvalidDestination)?
-                    .to_owned(),
-                bucket: object.bucket,
-                region: object.region,
-                owner: object.owner,
-            }),
-            _ => Err(InvalidDestination),
-        }
-    }
 }
 
 table! {
@@ -127,22 +66,20 @@ impl Settings {
             DistributionPoints::ALL,
             DistributionPoints::as_str,
         )?;
-        let locations: Vec<Location> = values.words(SOURCES)?;
+        let destination: CrlDestination = values.parsed_required(DESTINATION)?;
+        let locations: Vec<CrlLocation> = values.words(SOURCES)?;
         if locations.is_empty() && distribution_points == DistributionPoints::Ignore {
             return Err(values.missing(SOURCES));
         }
-        let mut names: Vec<String> = locations.iter().map(Location::name).collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[left, right]| left == right) {
-            let takes = format!("different objects, and two of these would be published as `{name}`");
-            return Err(values.wrong(SOURCES, takes));
-        }
+        destination
+            .check_distinct(&locations)
+            .map_err(|error| values.wrong(SOURCES, format!("different objects, and {error}")))?;
         Ok(Self {
             anchors: values.parsed_required(ANCHORS)?,
             intermediates: values.parsed(INTERMEDIATES)?,
             locations,
             distribution_points,
-            destination: values.parsed_required(DESTINATION)?,
+            destination,
             private_networks: values
                 .words::<Network>(PRIVATE_NETWORKS)?
                 .into_iter()
@@ -199,33 +136,22 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_is_a_bucket_and_a_prefix() {
-        let location: Location = "http://crl.example.com/root.crl".parse().unwrap();
-        for (text, key) in [
-            ("s3://bucket/", "crl.example.com/root.crl"),
-            ("s3://bucket/a/b/", "a/b/crl.example.com/root.crl"),
-        ] {
-            let destination: Destination = text.parse().unwrap();
-            assert_eq!(destination.object_for(&location), S3Object::new("bucket", key));
-        }
-        let elsewhere: Destination = "s3://bucket/?region=eu-west-1&owner=123456789012"
-            .parse()
-            .unwrap();
-        assert_eq!(
-            elsewhere.object_for(&location).region.as_deref(),
-            Some("eu-west-1")
+    fn sources_that_differ_in_escapes_alone_are_refused_with_both_named() {
+        let (one, other) = (
+            "http://crl.example.com/a%2Fb.crl",
+            "http://crl.example.com/a/b.crl",
         );
-        for text in [
-            "s3://bucket",
-            "s3://bucket/a",
-            "bucket/",
-            "s3:///a/",
-            "file:/a/",
-            "s3://bucket/?versionId=1",
-            "s3://bucket/#sha256=00",
-        ] {
-            assert_eq!(text.parse::<Destination>(), Err(InvalidDestination), "{text}");
-        }
+        let error = settings(&[(SOURCES, &format!("{one} {other}"))])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(&format!(
+                "`{one}` and `{other}` would both be published as `s3://bucket/crls/crl.example.com/a/b.crl`"
+            )),
+            "{error}"
+        );
+        let queries = "http://crl.example.com/c?ca=1 http://crl.example.com/c?ca=2";
+        assert_eq!(settings(&[(SOURCES, queries)]).unwrap().locations.len(), 2);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use alb_mtls_verifier::{AuthorityProblem, BundleError, CrlHistoryError, RevocationListError};
+use alb_mtls_verifier::{
+    AuthorityProblem, BundleError, CrlHistoryError, RevocationListError, RevocationListProblem,
+};
 
 use crate::refreshing::Aborted;
 use crate::share::Share;
@@ -142,7 +144,17 @@ pub enum SourceProblem {
         /// Who issued it, as it says.
         issuer: String,
         /// What is wrong, and what to do.
-        reason: &'static str,
+        reason: String,
+    },
+    /// A CRL that revokes what is on it and clears nothing. The position is that in its source, from 1.
+    #[error("CRL {entry}, of {issuer}: {problem}")]
+    RevocationListDefect {
+        /// Number of the CRL, from 1.
+        entry: usize,
+        /// Who issued it, as it says.
+        issuer: String,
+        /// What is wrong with it.
+        problem: RevocationListProblem,
     },
     /// Not a record of CRLs that can be used.
     #[error("{0}")]
@@ -158,10 +170,12 @@ pub enum SourceProblem {
         problem: Box<Self>,
     },
     /// A certificate that cannot be a trust anchor or an intermediate.
-    #[error("entry {entry}: {problem}")]
+    #[error("entry {entry}: {problem}{}", of_subject(subject.as_deref()))]
     Authority {
         /// Number of the entry, from 1.
         entry: usize,
+        /// Subject of the certificate, where it can be read.
+        subject: Option<String>,
         /// What is wrong with it.
         problem: AuthorityProblem,
     },
@@ -176,6 +190,10 @@ pub enum SourceProblem {
     /// Every certificate of the source is in an earlier source already.
     #[error("adds nothing: each certificate in it is in an earlier source too")]
     OnlyDuplicates,
+}
+
+fn of_subject(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!(" (subject {subject})"))
 }
 
 fn in_words(place: Option<(usize, usize)>) -> String {
@@ -203,6 +221,7 @@ impl SourceProblem {
             | Self::Bundle(_)
             | Self::RevocationList(_)
             | Self::RevocationListSignature { .. }
+            | Self::RevocationListDefect { .. }
             | Self::CrlState(_)
             | Self::Authority { .. }
             | Self::Policy { .. }

@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, ListStanding, RevocationList, RevocationLists, Timestamp, TrustAnchor,
-    TrustAnchors,
+    CertificateDer, Intermediates, IssuerForecast, IssuingPath, ListStanding, Reason, Rejection,
+    RevocationList, RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
+    VerificationPolicy, Verifier,
 };
 
 use crate::error::SourceError;
 use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, LookUp, Material, check_revocation_lists};
+use crate::material::{Authorities, CheckedLists, LookUp, Material, check_revocation_lists};
 use crate::provenance::{Role, SourceRecord};
 use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
@@ -25,6 +26,8 @@ pub struct InspectedSources<'a> {
     pub intermediates: Option<&'a Sources>,
     /// CRLs.
     pub crls: Option<&'a Sources>,
+    /// Rules that clients will be verified with.
+    pub policy: VerificationPolicy,
 }
 
 /// Everything that sources hold and everything that is wrong or notable about it.
@@ -37,8 +40,10 @@ pub struct Inspection {
     pub anchors: Vec<TrustAnchor>,
     /// The CRLs, in the order of their sources.
     pub crls: Vec<InspectedList>,
-    /// For each trust anchor and intermediate whether the CRLs clear what it issued; empty without CRLs.
-    pub issuers: Vec<IssuerCoverage>,
+    /// Each trust anchor and intermediate, and whether a client below it can be accepted; empty without trust anchors.
+    pub authorities: Vec<InspectedAuthority>,
+    /// Status of what each CA issued according to the CRLs; empty without CRLs.
+    pub forecasts: Vec<IssuerForecast>,
     /// Everything that would keep the material from being used.
     pub problems: Vec<SourceError>,
     /// Everything else that an operator should look after.
@@ -59,14 +64,21 @@ pub struct InspectedList {
     pub standing: Option<ListStanding>,
 }
 
-/// What is known of the certificates that an authority issued.
+/// A trust anchor or intermediate, where it is, and the paths above it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct IssuerCoverage {
-    /// The authority.
-    pub issuer: TrustAnchor,
-    /// Its newest CRL of each scope.
-    pub crls: Vec<Arc<RevocationList>>,
+pub struct InspectedAuthority {
+    /// The certificate.
+    pub certificate: TrustAnchor,
+    /// [`Role::Anchors`] or [`Role::Intermediates`].
+    pub role: Role,
+    /// The file, parameter or object.
+    pub origin: String,
+    /// Number of the certificate in it, from 1.
+    pub entry: usize,
+    /// Paths from an intermediate to the trust anchors; for a trust anchor there is nothing to list. Otherwise the
+    /// rejection that every client below it will meet.
+    pub paths: Result<Vec<IssuingPath>, Rejection>,
 }
 
 /// Reads sources like [`Trust`](crate::Trust) does, but goes on after a problem to find them all.
@@ -111,17 +123,29 @@ pub async fn inspect(
     };
     let lists = authorities.verify(all_lists(&material));
     // Without authorities nothing can be said about signatures, and what times say is said all the same.
-    let (refused, notable) = check_revocation_lists(&material, lists.as_ref(), now);
-    problems.extend(refused);
+    let checked = check_revocation_lists(&material, lists.as_ref(), now);
+    let CheckedLists {
+        problems: refused,
+        unusable,
+        warnings: notable,
+    } = checked;
+    problems.extend(refused.into_iter().chain(unusable));
     warnings.extend(notable);
-    let issuers = match (inspected.crls, &lists) {
-        (Some(_), Some(_)) => authorities.coverage(&material),
+    let forecasts = match (inspected.crls, &lists) {
+        (Some(_), Some(lists)) => authorities.forecast(lists, now),
         _ => Vec::new(),
     };
+    let crls = inspected_lists(&material, lists.as_ref());
+    let inspected_authorities = authorities
+        .verifier(inspected.policy, lists)
+        .map(|verifier| inspect_authorities(&material, &verifier, now))
+        .unwrap_or_default();
+    warnings.retain(|warning| !is_said_by_path(warning, &inspected_authorities));
     Inspection {
         sources: material.records(),
-        crls: inspected_lists(&material, lists.as_ref()),
-        issuers,
+        crls,
+        authorities: inspected_authorities,
+        forecasts,
         anchors: authorities.anchors,
         problems,
         warnings,
@@ -155,45 +179,103 @@ impl KnownAuthorities {
         Some(RevocationLists::new(lists, &anchors, &intermediates, None))
     }
 
-    fn coverage(&self, material: &Material) -> Vec<IssuerCoverage> {
+    /// Decides as the functions do, save that clients of unknown status pass; `None` without a trust anchor.
+    fn verifier(&self, policy: VerificationPolicy, lists: Option<RevocationLists>) -> Option<Verifier> {
+        let anchors = TrustAnchors::new(self.anchors.iter().filter_map(again))?;
+        let intermediates = Intermediates::new(self.intermediates.iter().cloned()).ok()?;
+        let verifier = Verifier::new(anchors, intermediates, policy);
+        Some(match lists {
+            Some(lists) if !lists.is_empty() => {
+                let policy = RevocationPolicy {
+                    mode: RevocationMode::Soft,
+                    ..RevocationPolicy::default()
+                };
+                verifier.with_revocation(Arc::new(lists), policy)
+            }
+            _ => verifier,
+        })
+    }
+
+    fn forecast(&self, lists: &RevocationLists, now: Timestamp) -> Vec<IssuerForecast> {
         let intermediates = self
             .intermediates
             .iter()
             .filter_map(|certificate| TrustAnchor::new(certificate.clone()).ok());
         let issuers = each_once(self.anchors.iter().filter_map(again).chain(intermediates));
-        issuers
-            .into_iter()
-            .map(|issuer| IssuerCoverage {
-                crls: newest_of_each_scope(&issuer, all_lists(material)),
-                issuer,
-            })
-            .collect()
+        lists.forecast(&issuers, 0, now)
     }
 }
 
-/// Those that this very authority signed, although others may bear its name.
-fn newest_of_each_scope(issuer: &TrustAnchor, lists: Vec<Arc<RevocationList>>) -> Vec<Arc<RevocationList>> {
-    let Some(alone) = TrustAnchors::new(again(issuer)) else {
-        return Vec::new();
-    };
-    let lists = RevocationLists::new(lists, &alone, &Intermediates::default(), None);
-    let mut newest: Vec<Arc<RevocationList>> = Vec::new();
-    for (list, standing) in lists.iter() {
-        if standing != ListStanding::Verified {
-            continue;
-        }
-        match newest
-            .iter_mut()
-            .find(|known| known.coverage() == list.coverage())
-        {
-            None => newest.push(Arc::clone(list)),
-            Some(known) if (known.number(), known.this_update()) < (list.number(), list.this_update()) => {
-                *known = Arc::clone(list);
+/// Puts each certificate to the rules that clients below it will meet, each certificate of a role once.
+fn inspect_authorities(material: &Material, verifier: &Verifier, now: Timestamp) -> Vec<InspectedAuthority> {
+    let mut authorities: Vec<InspectedAuthority> = Vec::new();
+    for role in [Role::Anchors, Role::Intermediates] {
+        let mut seen = HashSet::new();
+        for document in material.of_role(role).flat_map(|source| &source.documents) {
+            for (certificate, entry) in document.items.certificates().iter().zip(1..) {
+                let Ok(certificate) = TrustAnchor::new(certificate.clone()) else {
+                    continue;
+                };
+                if seen.insert(certificate.id()) {
+                    authorities.push(InspectedAuthority {
+                        paths: paths_above(&certificate, role, verifier, now),
+                        role,
+                        origin: document.revision.place(),
+                        entry,
+                        certificate,
+                    });
+                }
             }
-            Some(_) => {}
         }
     }
-    newest
+    authorities
+}
+
+/// A certificate that will be valid later is put to the rules of that time too: it was published in advance.
+fn paths_above(
+    certificate: &TrustAnchor,
+    role: Role,
+    verifier: &Verifier,
+    now: Timestamp,
+) -> Result<Vec<IssuingPath>, Rejection> {
+    let paths = |time| match role {
+        Role::Anchors => verifier.check_anchor(certificate, time).map(|()| Vec::new()),
+        _ => verifier.issuing_paths(certificate.certificate(), time),
+    };
+    let not_before = certificate.validity().not_before;
+    match paths(now) {
+        Err(rejection) if is_early(&rejection) && now < not_before => paths(not_before),
+        paths => paths,
+    }
+}
+
+/// Returns true for a rejection that time alone will end.
+fn is_early(rejection: &Rejection) -> bool {
+    matches!(
+        rejection.reason(),
+        Reason::NotYetValid | Reason::AnchorNotYetValid
+    )
+}
+
+/// Returns true for the warning that a certificate has expired where its paths say so.
+fn is_said_by_path(warning: &Warning, authorities: &[InspectedAuthority]) -> bool {
+    let Warning::Expired { anchor, .. } = warning else {
+        return false;
+    };
+    authorities.iter().any(|authority| {
+        let expired =
+            |rejection: &Rejection| matches!(rejection.reason(), Reason::Expired | Reason::AnchorExpired);
+        authority.origin == anchor.origin
+            && authority.entry == anchor.entry
+            && authority.paths.as_ref().is_err_and(expired)
+    })
+}
+
+impl InspectedAuthority {
+    /// Returns true where time alone lets clients in, as for a certificate that was published in advance.
+    pub fn is_early(&self) -> bool {
+        self.paths.as_ref().is_err_and(is_early)
+    }
 }
 
 /// The same authority from its certificate, since who owns anchors keeps them.

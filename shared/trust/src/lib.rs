@@ -71,6 +71,7 @@
 mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
+mod crl_location;
 mod crl_state;
 mod document;
 mod error;
@@ -93,12 +94,18 @@ mod warning;
 pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
+pub use crl_location::{
+    CrlDestination, CrlLocation, CrlPlan, HttpLocation, InvalidCrlDestination, InvalidCrlLocation,
+    PublishedAsOne, SkippedCrl,
+};
 pub use crl_state::{
     CRL_STATE_SUFFIX, InvalidCrlState, MAX_CRL_STATE_BYTES, crl_state_object, read_crl_state, write_crl_state,
 };
 pub use document::{Content, Document};
 pub use error::{LoadError, SourceError, SourceProblem};
-pub use inspection::{InspectedList, InspectedSources, Inspection, IssuerCoverage, inspect, inspect_anchors};
+pub use inspection::{
+    InspectedAuthority, InspectedList, InspectedSources, Inspection, inspect, inspect_anchors,
+};
 pub use loader::{Deadline, Loader};
 pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Revision, Role, SourceRecord};

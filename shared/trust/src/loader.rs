@@ -3,15 +3,17 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use alb_mtls_verifier::{CertificateDer, read_bundle};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::document::{Content, Document};
 use crate::error::{SourceError, SourceProblem};
 use crate::file;
+use crate::material::MAX_CERTIFICATE_BYTES;
 use crate::pointer::read_pointer;
 use crate::provenance::Revision;
-use crate::source::{S3Object, Source};
+use crate::source::{S3Object, Source, Sources};
 
 /// Reads sources. It knows nothing of what their content means.
 ///
@@ -120,6 +122,31 @@ impl Loader {
             let delay = Duration::from_millis(fastrand::u64(THROTTLED_DELAY));
             tokio::time::sleep_until(deadline.at.min(Instant::now() + delay)).await;
         }
+    }
+
+    /// Reads the certificates of every source, in order.
+    ///
+    /// # Errors
+    /// [`SourceError`] for the first source that cannot be read or has something else in it.
+    pub async fn certificates(
+        &self,
+        sources: &Sources,
+        deadline: Deadline,
+    ) -> Result<Vec<CertificateDer<'static>>, SourceError> {
+        let mut certificates = Vec::new();
+        for source in sources {
+            for document in self.fetch(source, &[], MAX_CERTIFICATE_BYTES, deadline).await? {
+                if let Content::New(content) = document.content {
+                    let bundle = read_bundle(&content).map_err(|error| SourceError {
+                        source: source.to_string(),
+                        origin: Some(document.revision.origin),
+                        problem: error.into(),
+                    })?;
+                    certificates.extend(bundle);
+                }
+            }
+        }
+        Ok(certificates)
     }
 
     async fn fetch_located(

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, CrlHistory, Departures, Fingerprint, Intermediates, ListStanding, RevocationList,
-    RevocationLists, RevocationMode, Timestamp, TrustAnchor, TrustAnchors, Verifier, parse_revocation_lists,
-    read_bundle,
+    CertificateDer, CertificateSummary, CrlHistory, Departures, Fingerprint, Intermediates, ListStanding,
+    RevocationList, RevocationListError, RevocationLists, RevocationMode, Timestamp, TrustAnchor,
+    TrustAnchors, Verifier, parse_each_revocation_list, read_bundle, read_text,
 };
 use futures_util::future::join_all;
 
@@ -59,7 +59,8 @@ impl SourceMaterial {
 #[derive(Clone, Debug)]
 pub(crate) enum Items {
     Certificates(Arc<[CertificateDer<'static>]>),
-    RevocationLists(Arc<[Arc<RevocationList>]>),
+    /// Each CRL in order, or why it cannot be read. At least one can.
+    RevocationLists(Arc<[Result<Arc<RevocationList>, RevocationListError>]>),
     /// Record of the CRLs of the same source.
     CrlState(Arc<CrlHistory>),
     Policies(
@@ -77,16 +78,17 @@ impl Items {
             Role::Anchors | Role::Intermediates | Role::ShadowAnchors => {
                 Ok(Self::Certificates(read_bundle(&content)?.into()))
             }
-            Role::Policies | Role::ShadowPolicies => match String::from_utf8(content) {
+            Role::Policies | Role::ShadowPolicies => match read_text(content) {
                 Ok(text) => Ok(Self::Policies(text.into())),
-                Err(error) => Err(SourceProblem::Policy {
-                    place: None,
-                    message: error.utf8_error().to_string(),
-                }),
+                Err(message) => Err(SourceProblem::Policy { place: None, message }),
             },
-            Role::RevocationLists => Ok(Self::RevocationLists(
-                parse_revocation_lists(content, MAX_CRL_BYTES)?.into(),
-            )),
+            Role::RevocationLists => {
+                let lists = parse_each_revocation_list(content, MAX_CRL_BYTES)?;
+                match lists.iter().find_map(|list| list.as_ref().err()) {
+                    Some(error) if lists.iter().all(Result::is_err) => Err(error.clone().into()),
+                    _ => Ok(Self::RevocationLists(lists.into())),
+                }
+            }
         }
     }
 
@@ -109,7 +111,7 @@ impl Items {
         }
     }
 
-    fn revocation_lists(&self) -> &[Arc<RevocationList>] {
+    fn revocation_lists(&self) -> &[Result<Arc<RevocationList>, RevocationListError>] {
         match self {
             Self::Certificates(_) | Self::CrlState(_) | Self::Policies(_) => &[],
             Self::RevocationLists(lists) => lists,
@@ -242,14 +244,32 @@ impl Material {
         self.sources.iter().flat_map(|source| {
             source.documents.iter().flat_map(move |document| {
                 let lists = document.items.revocation_lists().iter().zip(1..);
-                lists.map(move |(list, entry)| LocatedList {
-                    source: &source.source,
-                    located: Located {
-                        origin: &document.revision,
-                        entry,
-                    },
-                    list,
+                lists.filter_map(move |(list, entry)| {
+                    Some(LocatedList {
+                        source: &source.source,
+                        located: Located {
+                            origin: &document.revision,
+                            entry,
+                        },
+                        list: list.as_ref().ok()?,
+                    })
                 })
+            })
+        })
+    }
+
+    /// CRLs that cannot be read, in files with others that can.
+    fn unreadable_lists(&self) -> impl Iterator<Item = SourceError> {
+        self.sources.iter().flat_map(|source| {
+            source.documents.iter().flat_map(move |document| {
+                let errors = document.items.revocation_lists().iter();
+                errors
+                    .filter_map(|list| list.as_ref().err())
+                    .map(|error| SourceError {
+                        source: source.source.to_string(),
+                        origin: Some(document.revision.place()),
+                        problem: error.clone().into(),
+                    })
             })
         })
     }
@@ -280,7 +300,16 @@ impl Material {
                     .map(|document| document.revision.clone())
                     .collect(),
                 certificates: source.items().map(|items| items.certificates().len()).sum(),
-                crls: source.items().map(|items| items.revocation_lists().len()).sum(),
+                crls: source
+                    .items()
+                    .map(|items| {
+                        items
+                            .revocation_lists()
+                            .iter()
+                            .filter(|list| list.is_ok())
+                            .count()
+                    })
+                    .sum(),
             })
             .collect()
     }
@@ -316,6 +345,12 @@ async fn fetch_crl_state(
             },
         }),
     }
+}
+
+/// Returns the subject of a certificate, where it can be read.
+fn subject_of(certificate: &CertificateDer<'_>) -> Option<String> {
+    let subject = CertificateSummary::read(certificate)?.subject?;
+    Some(subject.to_string())
 }
 
 fn differ(documents: &[DocumentMaterial], known: &[DocumentMaterial]) -> bool {
@@ -416,7 +451,11 @@ impl Authorities {
                         Err(problem) => self.problems.push(SourceError {
                             source: source.source.to_string(),
                             origin: Some(document.revision.place()),
-                            problem: SourceProblem::Authority { entry, problem },
+                            problem: SourceProblem::Authority {
+                                entry,
+                                subject: subject_of(certificate),
+                                problem,
+                            },
                         }),
                     }
                 }
@@ -467,6 +506,7 @@ impl Authorities {
         let intermediates = Intermediates::new(self.intermediates).map_err(|(position, problem)| {
             unusable(SourceProblem::Authority {
                 entry: position + 1,
+                subject: None,
                 problem,
             })
         })?;
@@ -480,14 +520,15 @@ impl Authorities {
             None => None,
             Some(revocation) => {
                 // In strict mode a certificate of unknown status is refused, whether its CRL has ended or is gone.
-                let is_strict = revocation.policy.mode == RevocationMode::Strict;
+                let mode = revocation.policy.mode;
+                let is_strict = mode == RevocationMode::Strict;
                 let grace = i64::from(revocation.policy.grace_seconds);
                 let departures = Departures {
                     anchors: &anchors,
                     intermediates: &intermediates,
                     ended_before: is_strict.then(|| now.plus_seconds(-grace)),
                 };
-                let lists = verified_lists(material, &departures, last_good, now, &mut warnings)?;
+                let lists = verified_lists(material, &departures, mode, last_good, now, &mut warnings)?;
                 Some(lists)
             }
         };
@@ -509,10 +550,17 @@ impl Authorities {
     }
 }
 
-/// The CRLs of the material, none of which is forged, issued by a CA that may not, or contradicts those in use before.
+/// The CRLs of the material, none of which contradicts those in use before.
+///
+/// A CRL that cannot be read, that is forged or that its CA may not sign refuses the material under `strict`: what was in
+/// use before stays. Under `soft`, refusing would let every revoked client in at the next start, so that such a CRL is left
+/// out with a warning; one that was in use before is missed then, and refuses the material all the same. In both modes a
+/// CRL with a defect, or with a signature that is not supported, does not take the others down: it clears nothing, so that
+/// `strict` refuses the certificates of its issuer and of no other.
 fn verified_lists(
     material: &Material,
     departures: &Departures<'_>,
+    mode: RevocationMode,
     last_good: Option<&Snapshot>,
     now: Timestamp,
     warnings: &mut Vec<Warning>,
@@ -530,10 +578,16 @@ fn verified_lists(
         ..
     } = departures;
     let lists = RevocationLists::with_history(all, anchors, intermediates, previous, history);
-    let (problems, notable) = check_revocation_lists(material, Some(&lists), now);
-    if !problems.is_empty() {
+    let CheckedLists {
+        problems,
+        unusable,
+        warnings: notable,
+    } = check_revocation_lists(material, Some(&lists), now);
+    if mode == RevocationMode::Strict && !problems.is_empty() {
         return Err(LoadError::Sources(problems));
     }
+    let left_out = problems.into_iter().chain(unusable);
+    warnings.extend(left_out.map(|problem| Warning::CrlUnusable { problem }));
     warnings.extend(notable);
     lists
         .succeed(previous, departures)
@@ -541,44 +595,63 @@ fn verified_lists(
         .map_err(|problem| LoadError::CrlHistory { problem })
 }
 
-/// What keeps CRLs from being used, because they are forged or issued by somebody who may not, and what is notable about
-/// them. Of lists whose signatures were not looked at, only what their times say.
+/// CRLs of the material with something wrong.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedLists {
+    /// CRLs that cannot be read, are forged or damaged, or that their CA may not sign.
+    pub(crate) problems: Vec<SourceError>,
+    /// CRLs that clear no certificate for another reason.
+    pub(crate) unusable: Vec<SourceError>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Finds the CRLs that do not count, or do not clear certificates, and what is notable about the others. Of lists whose
+/// signatures were not looked at, only what they say themselves.
 pub(crate) fn check_revocation_lists(
     material: &Material,
     lists: Option<&RevocationLists>,
     now: Timestamp,
-) -> (Vec<SourceError>, Vec<Warning>) {
+) -> CheckedLists {
     let standings: HashMap<*const RevocationList, ListStanding> = lists
         .into_iter()
         .flat_map(RevocationLists::iter)
         .map(|(list, standing)| (Arc::as_ptr(list), standing))
         .collect();
-    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let mut checked = CheckedLists::default();
+    checked.problems.extend(material.unreadable_lists());
     for LocatedList {
         source,
         located,
         list,
     } in material.revocation_lists()
     {
-        let standing = standings.get(&Arc::as_ptr(list)).copied();
-        warnings.extend(find_list_warnings(list, located, standing, now));
-        let reason = match standing {
-            None | Some(ListStanding::Verified | ListStanding::IssuerUnknown) => continue,
-            Some(ListStanding::IssuerMayNotSign) => "the key usage of its issuer lacks cRLSign",
-            Some(ListStanding::SignatureInvalid) => {
-                "its signature does not verify; if its issuer has a second key, put the certificate of that key into \
-                 MTLS_INTERMEDIATES"
-            }
-        };
-        problems.push(SourceError {
+        let standing = standings.get(&Arc::as_ptr(list));
+        let (entry, issuer) = (located.entry, list.issuer().to_string());
+        let error = |problem| SourceError {
             source: source.to_string(),
             origin: Some(located.origin.place()),
-            problem: SourceProblem::RevocationListSignature {
-                entry: located.entry,
-                issuer: list.issuer().to_string(),
-                reason,
-            },
-        });
+            problem,
+        };
+        checked
+            .warnings
+            .extend(find_list_warnings(list, located, standing, now));
+        if let Some(problem) = list.defect() {
+            checked.unusable.push(error(SourceProblem::RevocationListDefect {
+                entry,
+                issuer: issuer.clone(),
+                problem: problem.clone(),
+            }));
+        }
+        let refused = match standing {
+            None | Some(ListStanding::Verified | ListStanding::IssuerUnknown) => continue,
+            Some(ListStanding::SignatureUnsupported(_)) => &mut checked.unusable,
+            Some(ListStanding::IssuerMayNotSign | ListStanding::SignatureInvalid) => &mut checked.problems,
+        };
+        refused.push(error(SourceProblem::RevocationListSignature {
+            entry,
+            issuer,
+            reason: standing.map(ListStanding::to_string).unwrap_or_default(),
+        }));
     }
-    (problems, warnings)
+    checked
 }

@@ -2,6 +2,7 @@ use std::collections::HashMap;
 
 use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Timestamp, TrustAnchor};
 
+use crate::error::SourceError;
 use crate::provenance::Revision;
 
 /// Something about the material that an operator should look after. It does not keep the material from being used.
@@ -88,6 +89,12 @@ pub enum Warning {
         /// The CRL's issuer and where it is.
         crl: Named,
     },
+    /// A CRL that clears no certificate, or does not count at all.
+    #[error("{problem}: this CRL clears no certificate, and the others count")]
+    CrlUnusable {
+        /// The CRL, where it is and what is wrong with it.
+        problem: SourceError,
+    },
     /// Something about a policy that is allowed, and that its author should look at.
     #[error("{0}")]
     Policy(String),
@@ -130,6 +137,7 @@ impl Warning {
             | Self::NotVersion3 { .. }
             | Self::CrlStale { .. }
             | Self::CrlNotYetValid { .. }
+            | Self::CrlUnusable { .. }
             | Self::Policy(_)
             | Self::ShadowUnusable { .. } => Severity::Warning,
             Self::CrlIssuerUnknown { .. }
@@ -150,6 +158,7 @@ impl Warning {
             Self::CrlIssuerUnknown { .. } => "crl_issuer_unknown",
             Self::CrlNotYetValid { .. } => "crl_not_yet_valid",
             Self::CrlStale { .. } => "crl_stale",
+            Self::CrlUnusable { .. } => "crl_unusable",
             Self::NotVersion3 { .. } => "not_version_3",
             Self::Policy(_) => "policy",
             Self::ShadowUnusable { .. } => "shadow_unusable",
@@ -249,7 +258,7 @@ pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Tim
 pub(crate) fn find_list_warnings(
     list: &RevocationList,
     located: Located<'_>,
-    standing: Option<ListStanding>,
+    standing: Option<&ListStanding>,
     now: Timestamp,
 ) -> Vec<Warning> {
     let crl = || Named {
@@ -257,9 +266,11 @@ pub(crate) fn find_list_warnings(
         entry: located.entry,
         subject: list.issuer().to_string(),
     };
-    let (this_update, next_update) = (list.this_update(), list.next_update());
+    let this_update = list.this_update();
     let mut warnings = Vec::new();
-    if next_update < now {
+    if let Some(next_update) = list.next_update()
+        && next_update < now
+    {
         warnings.push(Warning::CrlStale {
             crl: crl(),
             next_update,
@@ -271,7 +282,7 @@ pub(crate) fn find_list_warnings(
             this_update,
         });
     }
-    if standing == Some(ListStanding::IssuerUnknown) {
+    if standing == Some(&ListStanding::IssuerUnknown) {
         warnings.push(Warning::CrlIssuerUnknown { crl: crl() });
     }
     warnings

@@ -177,11 +177,16 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
     let known = table.iter().find(|(known, _)| known.as_bytes() == oid);
     match known {
         Some((oid, name)) => format!("{name} ({oid})"),
-        None => match ObjectIdentifier::from_bytes(oid) {
-            Ok(oid) => format!("an unknown algorithm ({oid})"),
-            Err(_) => format!("an unknown algorithm (#{})", base16ct::lower::encode_string(oid)),
-        },
+        None => format!("an unknown algorithm ({})", dotted(oid)),
     }
+}
+
+/// Dotted form of an identifier, given by its content; hexadecimal if it is not valid.
+pub(crate) fn dotted(oid: &[u8]) -> String {
+    ObjectIdentifier::from_bytes(oid).map_or_else(
+        |_| format!("#{}", base16ct::lower::encode_string(oid)),
+        |oid| oid.to_string(),
+    )
 }
 
 /// NULL, and none at all, are the usual parameters; which of them is right depends on the algorithm.
@@ -254,7 +259,7 @@ fn integer(fields: &mut Elements<'_>, number: u8) -> Result<Option<String>, Malf
 }
 
 /// Bits of the modulus of an RSAPublicKey (RFC 3279 §2.3.1).
-fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
+pub(crate) fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
     let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
     Ok(bit_length(numbers.expect(Tag::INTEGER)?.content))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::bundle::AuthorityProblem;
+use crate::bundle::{AuthorityProblem, BundleError, read_bundle};
 use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
 use crate::der_reader::{Malformed, Tag, single};
 use crate::fingerprint::Fingerprint;
@@ -311,6 +311,34 @@ impl Intermediates {
         };
         positions.iter().filter_map(|position| self.all.get(*position))
     }
+}
+
+/// Reads a bundle of trust anchors.
+///
+/// # Errors
+/// [`BundleError`] for a file that is not a bundle, or with a certificate that cannot be a CA.
+pub fn read_anchors(file: &[u8]) -> Result<Vec<TrustAnchor>, BundleError> {
+    let certificates = read_bundle(file)?.into_iter().zip(1..);
+    let anchors = certificates.map(|(certificate, entry)| {
+        TrustAnchor::new(certificate.clone())
+            .map_err(|problem| BundleError::of_certificate(entry, &certificate, problem))
+    });
+    anchors.collect()
+}
+
+/// Reads a bundle of intermediates.
+///
+/// # Errors
+/// Those of [`read_anchors`].
+pub fn read_intermediates(file: &[u8]) -> Result<Intermediates, BundleError> {
+    let certificates = read_bundle(file)?;
+    Intermediates::new(certificates.iter().cloned()).map_err(|(position, problem)| {
+        let certificate = certificates
+            .get(position)
+            .cloned()
+            .unwrap_or_else(|| CertificateDer::from(Vec::new()));
+        BundleError::of_certificate(position + 1, &certificate, problem)
+    })
 }
 
 /// Positions in a list of certificates by their subject.

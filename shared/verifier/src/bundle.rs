@@ -1,8 +1,10 @@
-//! Bundles: PEM files that an operator keeps, with the certificates of trust anchors or intermediates.
+//! Bundles: files that an operator keeps, with the certificates of trust anchors or intermediates.
 
 use rustls_pki_types::CertificateDer;
 
-use crate::pem_blocks::{Between, CertificateBlocks, PemError};
+use crate::explanation::CertificateSummary;
+use crate::file_kind::{FileKind, describe_block};
+use crate::pem_file::{PemError, PemReader};
 
 /// Why a bundle cannot be used: which entry (counted from 1) and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +16,22 @@ pub struct BundleError {
     pub problem: BundleProblem,
 }
 
+impl BundleError {
+    fn new(entry: Option<usize>, problem: BundleProblem) -> Self {
+        Self { entry, problem }
+    }
+
+    /// Returns the error of one certificate of a bundle, by its number from 1.
+    pub(crate) fn of_certificate(
+        entry: usize,
+        certificate: &CertificateDer<'_>,
+        problem: AuthorityProblem,
+    ) -> Self {
+        let subject = subject_of(certificate);
+        Self::new(Some(entry), BundleProblem::Certificate { problem, subject })
+    }
+}
+
 /// What can be wrong with a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -22,14 +40,35 @@ pub enum BundleProblem {
     #[error("there is no certificate in it")]
     Empty,
     /// A private key in a bundle is a secret in the wrong place, and a sign that the wrong file was published.
-    #[error("holds a private key: replace that key, and publish certificates only")]
-    PrivateKey,
-    /// A PEM block that is not a certificate.
+    #[error("holds a private key, which begins in line {line}: a bundle contains certificates only; {}", FileKind::PrivateKey.advice())]
+    PrivateKey {
+        /// Line of the key's BEGIN line.
+        line: usize,
+    },
+    /// A PEM block of another kind.
+    #[error("{}", describe_block(kind, *line, label))]
+    Block {
+        /// Kind of the block.
+        kind: FileKind,
+        /// Line of its BEGIN line.
+        line: usize,
+        /// Its label.
+        label: String,
+    },
+    /// A file of another kind.
     #[error("{0}")]
-    NotPem(String),
+    Kind(FileKind),
+    /// A PEM block that is damaged or has an unknown label.
+    #[error("{0}")]
+    NotPem(PemError),
     /// A certificate that cannot be an anchor or an intermediate.
-    #[error("{0}")]
-    Certificate(AuthorityProblem),
+    #[error("{problem}{}", in_words(subject.as_deref()))]
+    Certificate {
+        /// What is wrong with it.
+        problem: AuthorityProblem,
+        /// Its subject, where it can be read.
+        subject: Option<String>,
+    },
 }
 
 /// Why a certificate cannot be a trust anchor or an intermediate.
@@ -56,38 +95,72 @@ pub enum AuthorityProblem {
     Extension(Box<str>),
 }
 
-/// Reads the certificates of a PEM bundle in order; text between the blocks is fine.
+/// Returns the subject of a certificate, where it can be read.
+fn subject_of(certificate: &CertificateDer<'_>) -> Option<String> {
+    let subject = CertificateSummary::read(certificate)?.subject?;
+    Some(subject.to_string())
+}
+
+fn in_words(subject: Option<&str>) -> String {
+    subject.map_or_else(String::new, |subject| format!(" (subject {subject})"))
+}
+
+/// Labels of PEM blocks with one certificate. The second is of the time before RFC 7468, for the same content.
+const LABELS: &[&str] = &["CERTIFICATE", "X509 CERTIFICATE"];
+
+/// Reads the certificates of a bundle in order: PEM with text between the blocks, or one certificate in DER.
 ///
 /// # Errors
 /// [`BundleError`] when there is no certificate, when a block is damaged or is not a certificate, and when the
-/// bundle holds a private key. Nothing is skipped: a bundle is used whole or not at all.
-pub fn read_bundle(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
+/// bundle contains a private key. Nothing is skipped: a bundle is used whole or not at all.
+pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
+    // Text cannot be DER of a certificate: the length of one takes more than seven bits.
+    if FileKind::of_der(file) == Some(FileKind::Certificate) {
+        return Ok(vec![CertificateDer::from(file.to_vec())]);
+    }
+    let mut reader = PemReader::new(file);
     let mut certificates = Vec::new();
-    for block in CertificateBlocks::new(text, Between::Text) {
-        let entry = Some(certificates.len() + 1);
-        match block {
-            Ok(der) => certificates.push(CertificateDer::from(der)),
-            Err(PemError::Label(label)) if label.contains("PRIVATE KEY") => {
-                return Err(BundleError {
-                    entry,
-                    problem: BundleProblem::PrivateKey,
-                });
-            }
-            Err(error) => {
-                return Err(BundleError {
-                    entry,
-                    problem: BundleProblem::NotPem(error.to_string()),
-                });
-            }
+    loop {
+        let entry = certificates.len() + 1;
+        match reader.next_block(LABELS) {
+            Ok(Some(block)) => match FileKind::of_block_content(&block.der) {
+                None => certificates.push(CertificateDer::from(block.der)),
+                Some(kind) => return Err(BundleError::new(Some(entry), BundleProblem::Kind(kind))),
+            },
+            Ok(None) => break,
+            Err(error) => return Err(error_of(file, entry, error)),
         }
     }
     if certificates.is_empty() {
-        return Err(BundleError {
-            entry: None,
-            problem: BundleProblem::Empty,
-        });
+        let problem = match FileKind::recognise(file) {
+            None | Some(FileKind::Empty | FileKind::Pem) => BundleProblem::Empty,
+            Some(kind) => BundleProblem::Kind(kind),
+        };
+        return Err(BundleError::new(None, problem));
     }
     Ok(certificates)
+}
+
+/// Names the kind of file or block where that says more than the defect of the PEM text.
+fn error_of(file: &[u8], entry: usize, error: PemError) -> BundleError {
+    if let PemError::Label { line, label } = &error {
+        let problem = match FileKind::of_label(label) {
+            Some(FileKind::PrivateKey) => BundleProblem::PrivateKey { line: *line },
+            Some(kind) => BundleProblem::Block {
+                kind,
+                line: *line,
+                label: label.clone(),
+            },
+            None => BundleProblem::NotPem(error),
+        };
+        return BundleError::new(Some(entry), problem);
+    }
+    match FileKind::recognise(file) {
+        None | Some(FileKind::Empty | FileKind::Pem) => {
+            BundleError::new(Some(entry), BundleProblem::NotPem(error))
+        }
+        Some(kind) => BundleError::new(None, BundleProblem::Kind(kind)),
+    }
 }
 
 #[cfg(test)]
@@ -97,26 +170,16 @@ mod tests {
     const BLOCK: &str = "-----BEGIN CERTIFICATE-----\nMEIT\n-----END CERTIFICATE-----";
 
     #[test]
-    fn blocks_may_be_joined_and_have_text_around_them() {
-        for (text, count) in [
-            (BLOCK.to_owned(), 1),
-            (format!("{BLOCK}{BLOCK}"), 2),
-            (format!("# root\r\n{BLOCK}\r\n\nsubject=CN = Root\n{BLOCK} \n"), 2),
-        ] {
-            assert_eq!(
-                read_bundle(text.as_bytes()).map(|found| found.len()),
-                Ok(count),
-                "{text}"
-            );
-        }
+    fn blocks_of_both_labels_are_read_alike() {
+        let old = BLOCK.replace("CERTIFICATE", "X509 CERTIFICATE");
+        let read = read_bundle(format!("{BLOCK}\n{old}").as_bytes()).unwrap();
+        assert_eq!(read.len(), 2);
+        assert_eq!(read[0], read[1]);
     }
 
     #[test]
-    fn what_is_left_of_a_lost_block_is_not_taken_for_text() {
+    fn rest_of_a_lost_block_is_not_skipped_as_text() {
         for rest in [
-            "-",
-            "---BEGIN CERTIFICATE-----",
-            "BEGIN CERTIFICATE-----\nMEIT\n",
             "x",
             "\n----BEGIN CERTIFICATE-----\nMEIT\n",
             "\n-----END CERTIFICATE-----",

@@ -1,4 +1,6 @@
-//! Strict reading of PEM blocks (RFC 7468): nothing is skipped, nothing is repaired.
+//! Strict reading of the PEM blocks of a certificate header (RFC 7468): nothing is skipped, nothing is repaired.
+//!
+//! Files that a person keeps are read by [`PemReader`](crate::pem_file::PemReader), which allows more around blocks.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,16 +9,6 @@ const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const CERTIFICATE: &[u8] = b"CERTIFICATE";
-
-/// What may stand before, between and after the blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Between {
-    /// Nothing but line breaks, within a block too: a header that a load balancer made. A space would be a `+` that
-    /// something on the way took for one.
-    LineBreaks,
-    /// Explanatory text, as RFC 7468 §5.2 allows and `openssl x509 -text` prints: a file that a person keeps.
-    Text,
-}
 
 /// Why a text is not a sequence of PEM certificates.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,23 +25,23 @@ pub(crate) enum PemError {
     Base64,
 }
 
-/// The blocks of `text` in order; stops at the first error.
+/// The blocks of `text` in order; stops at the first error. Nothing but line breaks stands around them, and within
+/// them too: a space would be a `+` that something on the way took for one.
 pub(crate) struct CertificateBlocks<'a> {
     rest: &'a [u8],
-    between: Between,
 }
 
 impl<'a> CertificateBlocks<'a> {
-    pub(crate) fn new(text: &'a [u8], between: Between) -> Self {
-        Self { rest: text, between }
+    pub(crate) fn new(text: &'a [u8]) -> Self {
+        Self { rest: text }
     }
 
     fn read_next(&mut self) -> Result<Option<Vec<u8>>, PemError> {
         let Some(begin) = find(self.rest, BEGIN) else {
-            return self.check_between(self.rest).map(|()| None);
+            return check_between(self.rest).map(|()| None);
         };
         let (before, block) = self.rest.split_at_checked(begin).ok_or(PemError::BrokenBegin)?;
-        self.check_between(before)?;
+        check_between(before)?;
 
         let after_begin = block.get(BEGIN.len()..).unwrap_or_default();
         let label_length = find(after_begin, DASHES).ok_or(PemError::BrokenBegin)?;
@@ -65,41 +57,11 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(label))
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
-        if self.between == Between::Text && !is_line_end(self.rest) {
-            return Err(PemError::MissingEnd);
-        }
 
         // RFC 1421's encapsulated headers have no place in a certificate; a colon is not base64.
-        match STANDARD.decode(self.joined_lines(content)) {
+        match STANDARD.decode(joined_lines(content)) {
             Ok(der) if !der.is_empty() => Ok(Some(der)),
             _ => Err(PemError::Base64),
-        }
-    }
-
-    fn joined_lines(&self, content: &[u8]) -> Vec<u8> {
-        let mut joined = Vec::with_capacity(content.len());
-        match self.between {
-            Between::LineBreaks => {
-                let mut rest = content;
-                while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
-                    let (line, after) = rest.split_at_checked(at).unwrap_or_default();
-                    joined.extend_from_slice(line);
-                    rest = after.get(1..).unwrap_or_default();
-                }
-                joined.extend_from_slice(rest);
-            }
-            Between::Text => joined.extend(content.iter().filter(|byte| !byte.is_ascii_whitespace())),
-        }
-        joined
-    }
-
-    fn check_between(&self, text: &[u8]) -> Result<(), PemError> {
-        match self.between {
-            Between::LineBreaks if text.iter().all(|byte| is_line_break(*byte)) => Ok(()),
-            Between::LineBreaks => Err(PemError::Text),
-            // A lone END or a mangled BEGIN is not text: some block lost its other half.
-            Between::Text if find(text, DASHES).is_some() => Err(PemError::BrokenBegin),
-            Between::Text => Ok(()),
         }
     }
 }
@@ -121,14 +83,24 @@ pub(crate) fn count_blocks(text: &[u8]) -> usize {
     memchr::memmem::find_iter(text, BEGIN).count()
 }
 
-/// Whether an END line ends here. `cat` joins files that lack their last line break; anything else on the line is what is
-/// left of something that got lost.
-fn is_line_end(rest: &[u8]) -> bool {
-    rest.first().is_none_or(u8::is_ascii_whitespace) || rest.starts_with(BEGIN)
+fn joined_lines(content: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(content.len());
+    let mut rest = content;
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+        let (line, after) = rest.split_at_checked(at).unwrap_or_default();
+        joined.extend_from_slice(line);
+        rest = after.get(1..).unwrap_or_default();
+    }
+    joined.extend_from_slice(rest);
+    joined
 }
 
-fn is_line_break(byte: u8) -> bool {
-    matches!(byte, b'\r' | b'\n')
+fn check_between(text: &[u8]) -> Result<(), PemError> {
+    if text.iter().all(|byte| matches!(byte, b'\r' | b'\n')) {
+        Ok(())
+    } else {
+        Err(PemError::Text)
+    }
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -22,7 +22,10 @@ use crate::policy::VerificationPolicy;
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
-use crate::{Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle};
+use crate::{
+    Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,
+    without_byte_order_mark,
+};
 
 /// What a gzip file of a fuzzer may grow to.
 const LARGEST_FILE: usize = 1 << 20;
@@ -69,13 +72,19 @@ fn percent_encoded_pem(der: &[u8]) -> String {
     format!("-----BEGIN%20CERTIFICATE-----%0A{base64}%0A-----END%20CERTIFICATE-----%0A")
 }
 
-/// A bundle is read whole: as many certificates as there are BEGIN lines.
+/// A bundle is read whole: as many certificates as there are BEGIN lines that are not commented out, or one in DER.
 pub fn bundle(text: &[u8]) {
     let Ok(certificates) = read_bundle(text) else {
         return;
     };
-    let begins = memchr::memmem::find_iter(text, b"-----BEGIN ").count();
-    assert_eq!(certificates.len(), begins);
+    let begins_in = |line: &[u8]| match without_byte_order_mark(line.trim_ascii()).trim_ascii_start() {
+        [b'#', ..] => 0,
+        line => memchr::memmem::find_iter(line, b"-----BEGIN ").count(),
+    };
+    let lines = text.split(|octet| matches!(octet, b'\n' | b'\r'));
+    let begins: usize = lines.map(begins_in).sum();
+    let is_der = text.first() == Some(&0x30) && certificates == [CertificateDer::from(text)];
+    assert!(is_der || certificates.len() == begins);
     for certificate in certificates {
         let _ = TrustAnchor::new(certificate);
     }

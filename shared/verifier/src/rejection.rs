@@ -477,9 +477,15 @@ reasons! {
     CrlNotYetValid, ClientCertCrlProcessingError, "crl_not_yet_valid",
         "the only CRL for a certificate in the path is before its thisUpdate",
         "check the clock of the issuing CA, or wait";
+    CrlUnusable, ClientCertCrlProcessingError, "crl_unusable",
+        "the newest CRL for a certificate in the path has a defect, so that it clears no certificate",
+        "publish a CRL without the defect that the audit record names; certificates on this one stay revoked";
     CrlSignature, ClientCertCrlProcessingError, "crl_signature",
         "no CRL in the issuer's name is signed with the issuer's key",
-        "the CRL was altered, or is of another CA of the same name, or the issuer has a new key: add the right one to MTLS_CRLS";
+        "the CRL is of another CA of the same name, or the issuer has a new key, or the CRL was altered: add the right one to MTLS_CRLS";
+    CrlSignatureUnsupported, ClientCertCrlProcessingError, "crl_signature_unsupported",
+        "the CRL in the issuer's name is signed with an algorithm or a key that is not supported",
+        "have the CA sign CRLs with SHA-256, SHA-384 or SHA-512 and RSA of 2048 bits or more, P-256, P-384 or P-521";
     CrlIssuerKeyUsage, ClientCertCrlProcessingError, "crl_issuer_key_usage",
         "the issuer of a CRL has a key usage without cRLSign",
         "reissue the CA certificate with cRLSign (RFC 5280 section 4.2.1.3)";

@@ -9,23 +9,29 @@ mod cursor;
 mod entries;
 mod evidence;
 mod extensions;
+mod forecast;
 mod history;
 mod issuers;
 mod list;
 mod lists;
 mod number;
 mod policy;
+mod problem;
 mod reader;
 mod scope;
 
 pub use entries::{RevocationReason, RevokedCertificate};
 pub use evidence::{CertificateStatus, RevocationEvidence};
+pub use forecast::IssuerForecast;
 pub use history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
-pub use issuers::ListStanding;
-pub use list::{RevocationList, RevocationListError, RevocationListProblem, UnsupportedList};
+pub use issuers::{ListStanding, SignatureObstacle};
+pub use list::RevocationList;
 pub use lists::RevocationLists;
 pub use number::{CrlNumber, InvalidCrlNumber};
 pub use policy::{
     RevocationDepth, RevocationMode, RevocationPolicy, UnknownRevocationDepth, UnknownRevocationMode,
 };
-pub use reader::{parse_revocation_lists, read_revocation_lists};
+pub use problem::{RevocationListError, RevocationListProblem, UnsupportedList};
+pub use reader::{
+    EachRevocationList, parse_each_revocation_list, parse_revocation_lists, read_revocation_lists,
+};

@@ -15,6 +15,7 @@ mod guides;
 mod load_balancer;
 mod manifests;
 mod terraform;
+mod your_ca;
 
 use std::ffi::OsStr;
 use std::process::Command;

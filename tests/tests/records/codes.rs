@@ -238,6 +238,10 @@ async fn by_revocation(seen: &mut Seen) {
     let of_issuing = |builder: CrlBuilder| builder.issued_by(&clients.issuing).unwrap().pem();
     let of_root = fresh().issued_by(&clients.root).unwrap().pem();
     let impostor = Clients::new();
+    let with_ed25519 = CertificateBuilder::intermediate("CN=Test Issuing CA,O=Tests")
+        .key_kind(KeyKind::Ed25519)
+        .self_signed()
+        .unwrap();
     for (crls, detail) in [
         (
             of_root.clone() + &of_issuing(fresh().revoke(&clients.good)),
@@ -259,6 +263,14 @@ async fn by_revocation(seen: &mut Seen) {
         (
             of_root.clone() + &fresh().issued_by(&impostor.issuing).unwrap().pem(),
             "crl_signature",
+        ),
+        (
+            of_root.clone() + &fresh().issued_by(&with_ed25519).unwrap().pem(),
+            "crl_signature_unsupported",
+        ),
+        (
+            of_root.clone() + &of_issuing(CrlBuilder::new().without_next_update()),
+            "crl_unusable",
         ),
     ] {
         let crls = source(&clients, "crls.pem", crls);

@@ -4,6 +4,7 @@
 
 mod large;
 mod private_ca;
+mod published;
 mod serverless_ca;
 
 use alb_mtls_tests::{Function, certificate_headers, header_of};

@@ -2,11 +2,14 @@
 
 mod change;
 mod crls;
+mod forecast;
 mod lint;
 mod location;
 mod objects;
 mod parameters;
+mod paths;
 mod publish;
+mod published;
 mod report;
 
 use std::path::Path;
@@ -24,6 +27,7 @@ Examples:
   alb-mtls bundle lint anchors.pem
   alb-mtls bundle lint 'ssm:/mtls/anchors/*' s3://pki-bundles/anchors.pem
   alb-mtls bundle lint root.pem --intermediates issuing.pem --crls s3://pki-bundles/root.crl --crls issuing.crl
+  alb-mtls bundle crls --destination s3://trust/crls/ 'http://pki.example.com/CertEnroll/Example%20CA.crl'
   alb-mtls bundle publish anchors.pem --to 'ssm:/mtls/anchors/*'
   alb-mtls bundle publish anchors.pem --to s3://pki-bundles/anchors.pem --pointer ssm:/mtls/anchors
 
@@ -41,6 +45,8 @@ pub(crate) struct BundleArguments {
 enum BundleCommand {
     /// Read trust anchors and CRLs like the functions do, and say all that is wrong or notable
     Lint(lint::LintArguments),
+    /// Print the value of MTLS_CRLS for the CRLs that `refresh-crls` publishes
+    Crls(published::CrlsArguments),
     /// Put trust anchors where the functions read them, after a look at what changes
     Publish(publish::PublishArguments),
 }
@@ -54,6 +60,7 @@ pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
     runtime.block_on(async {
         match arguments.command {
             BundleCommand::Lint(arguments) => lint::run(&arguments).await,
+            BundleCommand::Crls(arguments) => published::run(&arguments).await,
             BundleCommand::Publish(arguments) => publish::run(&arguments).await,
         }
     })

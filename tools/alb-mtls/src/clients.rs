@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use alb_mtls_verifier::{BundleError, BundleProblem, Timestamp, TrustAnchor, read_bundle};
+use alb_mtls_verifier::{BundleError, Timestamp, TrustAnchor, read_anchors};
 use clap::Args;
 
 use crate::outcome::finish;
@@ -70,7 +70,7 @@ pub(crate) fn run(arguments: ClientsArguments) -> ExitCode {
 fn list(arguments: &ClientsArguments) -> Result<String, Failure> {
     let mut inventory = Inventory::default();
     if let Some(path) = &arguments.anchors {
-        for anchor in read_anchors(path)? {
+        for anchor in read_anchor_file(path)? {
             inventory.expect(&anchor.id().to_string(), &anchor.subject().to_string());
         }
     }
@@ -99,7 +99,7 @@ fn list(arguments: &ClientsArguments) -> Result<String, Failure> {
     })
 }
 
-fn read_anchors(path: &Path) -> Result<Vec<TrustAnchor>, Failure> {
+fn read_anchor_file(path: &Path) -> Result<Vec<TrustAnchor>, Failure> {
     let unusable = |error| Failure::Bundle {
         path: path.to_owned(),
         error,
@@ -108,14 +108,5 @@ fn read_anchors(path: &Path) -> Result<Vec<TrustAnchor>, Failure> {
         path: path.to_owned(),
         error,
     })?;
-    let certificates = read_bundle(&pem).map_err(unusable)?;
-    let anchors = certificates.into_iter().zip(1..).map(|(certificate, entry)| {
-        TrustAnchor::new(certificate).map_err(|problem| {
-            unusable(BundleError {
-                entry: Some(entry),
-                problem: BundleProblem::Certificate(problem),
-            })
-        })
-    });
-    anchors.collect()
+    read_anchors(&pem).map_err(unusable)
 }

@@ -1,40 +1,57 @@
 //! `alb-mtls doctor`
 
+mod api;
 mod checks;
-mod deployment;
 mod described;
+mod facts;
+mod iam;
+mod input;
+mod kubernetes;
 mod live;
 mod node;
+mod page;
+mod program;
 mod report;
+mod resources;
+mod rules;
+mod sam;
 mod template;
+mod terraform;
+mod text;
 mod world;
+mod worlds;
+mod yaml;
 
-use std::collections::BTreeSet;
-use std::fs;
-use std::io;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde_json::json;
 
 use crate::outcome::finish;
-use checks::Finding;
-use deployment::Deployment;
-use described::DescribedError;
+use checks::Outcome;
+use facts::{Deployment, Place, Unread};
+use input::Input;
 use live::{LiveError, Subject};
-use node::{Node, NodeError};
-use report::Report;
-use world::World;
+use node::Node;
+use program::Program;
+use report::{Answer, Colour, Extent, Report, Strictness};
 
 const EXAMPLES: &str = "\
 Examples:
   alb-mtls doctor template.yaml
+  alb-mtls doctor cdk.out/ --deny-warnings
+  terraform show -json plan.out > plan.json && alb-mtls doctor plan.json
+  kubectl get ingress,service,deployment -o yaml > app.yaml && alb-mtls doctor app.yaml
   alb-mtls doctor --stack alb-mtls
   alb-mtls doctor --load-balancer gate
   alb-mtls doctor --stack alb-mtls --save stack/, and later alb-mtls doctor stack/
+  alb-mtls doctor template.yaml --accept nested-stack:Network --parameter HeaderName=x-7f3a
 
 --stack and --load-balancer run the AWS command line, `aws`, which has the region and the credentials: AWS_REGION and AWS_PROFILE say others.
-A folder, or several files, may hold what it prints instead, each answer in a file of its own ending in .json:
+A folder, or several files, can contain what it prints instead, each answer in a file of its own ending in .json:
   aws elbv2 describe-listeners --load-balancer-arn ARN
   aws elbv2 describe-rules --listener-arn ARN
   aws elbv2 describe-listener-attributes --listener-arn ARN         with the end of the ARN in the file's name
@@ -49,16 +66,21 @@ A folder, or several files, may hold what it prints instead, each answer in a fi
   aws s3api get-public-access-block --bucket NAME, get-bucket-versioning, get-bucket-policy
                                        with the bucket's name in the file's name, where functions read several
 
-Exit codes: 0 nothing found; 1 something opens the gate; 2 a file or the stack cannot be read, or there is no gate in it";
+Exit codes: 0 nothing opens the gate, and everything was looked at; 1 something opens it; 2 wrong usage, a file or the stack cannot be read,
+or there is no gate in it; 3 nothing was found, and something was not looked at";
+
+/// Something was not looked at.
+const NOT_LOOKED_AT: u8 = 3;
+const UNREADABLE: u8 = 2;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArguments {
-    /// Templates (YAML or JSON), answers of the AWS command line (JSON), or folders of them
+    /// Templates, Terraform plans (JSON), Kubernetes manifests, answers of the AWS command line (JSON), or folders of them
     #[arg(
         value_name = "FILE",
-        required_unless_present_any = ["stack", "load_balancer"],
-        conflicts_with_all = ["stack", "load_balancer"]
+        required_unless_present_any = ["stack", "load_balancer", "rules"],
+        conflicts_with_all = ["stack", "load_balancer", "rules"]
     )]
     files: Vec<PathBuf>,
 
@@ -74,98 +96,154 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "FOLDER", conflicts_with = "files")]
     save: Option<PathBuf>,
 
+    /// Value of a parameter of a template, instead of its default and all others
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    parameter: Vec<(String, String)>,
+
+    /// Finding (CHECK:RESOURCE) or thing not looked at (KIND:NAME) to leave out, as the report names it
+    #[arg(long, value_name = "CHECK:RESOURCE")]
+    accept: Vec<String>,
+
+    /// Count warnings as errors
+    #[arg(long)]
+    deny_warnings: bool,
+
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+
+    /// Print SARIF, for code scanning
+    #[arg(long, conflicts_with = "json")]
+    sarif: bool,
+
+    /// Print every rule, with its reason and samples, as Markdown
+    #[arg(long, conflicts_with_all = ["stack", "load_balancer", "json", "sarif"])]
+    rules: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum DoctorError {
-    #[error("cannot read `{}`: {error}", path.display())]
-    File { path: PathBuf, error: io::Error },
-    #[error("`{}`: {error}", path.display())]
-    Node { path: PathBuf, error: NodeError },
-    #[error("`{file}`: {error}")]
-    Described { file: String, error: DescribedError },
-    #[error(transparent)]
-    Live(#[from] LiveError),
-    #[error("`{}` is Terraform, which is not read: deploy it, and look at what it made with `--load-balancer NAME`", path.display())]
-    Terraform { path: PathBuf },
-    #[error("`{}` holds no .json, .yaml or .yml file", path.display())]
-    EmptyFolder { path: PathBuf },
-    #[error("there is no gate in it: no function has MTLS_ANCHORS, and no listener is in passthrough mode")]
-    NoGate,
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = pair.ok_or_else(|| format!("`{text}` is not NAME=VALUE"))?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
-    let examined = examine(&arguments);
-    let has_findings = matches!(&examined, Ok(report) if report.has_findings());
-    let text = examined.map(|report| match arguments.json {
-        true => report.to_json(),
-        false => report.to_text(report::Colour::of_terminal()),
-    });
-    match finish(text) {
-        ExitCode::SUCCESS if has_findings => ExitCode::FAILURE,
-        code => code,
+    if arguments.rules {
+        return finish(Ok::<_, LiveError>(page::markdown()));
+    }
+    let report = match examine(&arguments) {
+        Ok(report) => report,
+        Err(error) => return failed(&arguments, &error),
+    };
+    let answer = report.answer();
+    let text = match (arguments.json, arguments.sarif) {
+        (true, _) => report.to_json(),
+        (_, true) => report.to_sarif(),
+        _ if report.is_empty() => String::new(),
+        _ => report.to_text(Colour::of_terminal()),
+    };
+    let printed = finish(Ok::<_, LiveError>(text));
+    if printed != ExitCode::SUCCESS {
+        return printed;
+    }
+    for error in report.errors() {
+        // With no stderr nothing can be told; the exit code says it.
+        let _ = writeln!(io::stderr(), "error: {error}");
+    }
+    match answer {
+        Answer::Clean => ExitCode::SUCCESS,
+        Answer::Findings => ExitCode::FAILURE,
+        Answer::NotLookedAt => ExitCode::from(NOT_LOOKED_AT),
+        Answer::Unreadable => ExitCode::from(UNREADABLE),
     }
 }
 
-fn examine(arguments: &DoctorArguments) -> Result<Report, DoctorError> {
-    let mut findings: BTreeSet<Finding> = BTreeSet::new();
-    let mut looked_at = Vec::new();
+/// Says why AWS could not be asked, in the form that was wanted too.
+fn failed(arguments: &DoctorArguments, error: &LiveError) -> ExitCode {
+    let text = match (arguments.json, arguments.sarif) {
+        (true, _) => format!(
+            "{}\n",
+            json!({"answer": Answer::Unreadable, "error": error.to_string()})
+        ),
+        (_, true) => report::error_as_sarif(&error.to_string()),
+        _ => return finish(Err::<String, _>(error)),
+    };
+    finish(Ok::<_, LiveError>(text));
+    finish(Err::<String, _>(error))
+}
+
+fn examine(arguments: &DoctorArguments) -> Result<Report, LiveError> {
+    let mut input = Input::read(&arguments.files);
     let subject = match (&arguments.stack, &arguments.load_balancer) {
         (Some(name), _) => Some(Subject::Stack(name)),
         (None, Some(name)) => Some(Subject::LoadBalancer(name)),
         (None, None) => None,
     };
-    let mut answers = match subject {
-        Some(subject) => described_live(subject, arguments.save.as_deref())?,
-        None => Vec::new(),
+    if let Some(subject) = subject {
+        input.answers = described_live(subject, arguments.save.as_deref())?;
+    }
+    let mut findings = BTreeMap::new();
+    let mut unread = std::mem::take(&mut input.unread);
+    let mut deployments = Vec::new();
+    let mut extent = Extent {
+        worlds: 0,
+        is_exhaustive: true,
     };
-    for path in files(&arguments.files)? {
-        if path.extension().is_some_and(|extension| extension == "tf") {
-            return Err(DoctorError::Terraform { path });
-        }
-        let text = fs::read_to_string(&path).map_err(|error| file_error(&path, error))?;
-        let node = Node::parse(&text).map_err(|error| DoctorError::Node {
-            path: path.clone(),
-            error,
-        })?;
-        if node.get("Resources").is_none() {
-            answers.push((path.display().to_string(), node));
-            continue;
-        }
-        for world in World::all_of(&node) {
-            let mut deployment = Deployment::default();
-            template::read(&node, &world, &path.display().to_string(), &mut deployment);
-            findings.append(&mut checks::all(&deployment));
-            looked_at.push(deployment);
-        }
+    let given = arguments.parameter.iter().cloned().collect();
+    for program in Program::all_of(input.templates, &given) {
+        let judgement = worlds::judge(&program);
+        extent.worlds += judgement.worlds;
+        extent.is_exhaustive &= judgement.is_exhaustive;
+        findings.extend(judgement.findings);
+        unread.extend(judgement.unread);
+        deployments.extend(judgement.deployments);
     }
-    if !answers.is_empty() {
-        let deployment = stack(answers)?;
-        findings.append(&mut checks::all(&deployment));
-        looked_at.push(deployment);
+    let plans = input.plans.iter().map(|(file, plan)| terraform::read(file, plan));
+    let manifests = (!input.manifests.is_empty()).then(|| kubernetes::read(&input.manifests));
+    let described = answers(input.answers);
+    for deployment in plans.chain(manifests).chain(described) {
+        let Outcome {
+            findings: found,
+            unread: missed,
+        } = checks::all(&deployment);
+        findings.extend(found.into_iter().map(|finding| (finding, Vec::new())));
+        unread.extend(missed);
+        deployments.push(deployment);
     }
-    if !looked_at.iter().any(checks::has_gate) {
-        return Err(DoctorError::NoGate);
-    }
-    Ok(Report::new(findings, &looked_at))
+    let strictness = Strictness {
+        accepted: arguments.accept.iter().cloned().collect(),
+        deny_warnings: arguments.deny_warnings,
+    };
+    Ok(Report::new(findings, unread, &deployments, extent, &strictness))
 }
 
-/// One deployment from everything that the AWS command line said.
-fn stack(mut answers: Vec<(String, Node)>) -> Result<Deployment, DoctorError> {
+/// Returns one deployment from everything that the AWS command line said.
+fn answers(mut answers: Vec<(String, Node)>) -> Option<Deployment> {
+    if answers.is_empty() {
+        return None;
+    }
     answers.sort_by_key(|(_, answer)| described::order(answer));
     let mut deployment = Deployment::default();
     for (file, answer) in answers {
-        described::read(&answer, &file, &mut deployment)
-            .map_err(|error| DoctorError::Described { file, error })?;
+        if let Err(error) = described::read(&answer, &file, &mut deployment) {
+            deployment.unread.insert(Unread {
+                place: Place {
+                    file: file.clone(),
+                    line: answer.line,
+                },
+                kind: rules::UNREADABLE_FILE,
+                subject: file,
+                what: error.to_string(),
+                remedy: "rename the file as it says, or save the missing answer beside".to_owned(),
+            });
+        }
     }
-    Ok(deployment)
+    deployment.link();
+    Some(deployment)
 }
 
-/// What the AWS command line says, by the command that says it.
-fn described_live(subject: Subject<'_>, save: Option<&Path>) -> Result<Vec<(String, Node)>, DoctorError> {
+/// Returns what the AWS command line says, by the command that says it.
+fn described_live(subject: Subject<'_>, save: Option<&Path>) -> Result<Vec<(String, Node)>, LiveError> {
     let answers = live::describe(subject)?;
     if let Some(folder) = save {
         live::save(&answers, folder)?;
@@ -174,35 +252,4 @@ fn described_live(subject: Subject<'_>, save: Option<&Path>) -> Result<Vec<(Stri
         .into_iter()
         .map(|answer| (answer.command, answer.node))
         .collect())
-}
-
-/// Files, and the files in folders, in order.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DoctorError> {
-    let mut files = Vec::new();
-    for path in paths {
-        if !path.is_dir() {
-            files.push(path.clone());
-            continue;
-        }
-        let before = files.len();
-        for entry in fs::read_dir(path).map_err(|error| file_error(path, error))? {
-            let file = entry.map_err(|error| file_error(path, error))?.path();
-            let extension = file.extension().and_then(|extension| extension.to_str());
-            if matches!(extension, Some("json" | "yaml" | "yml")) {
-                files.push(file);
-            }
-        }
-        if files.len() == before {
-            return Err(DoctorError::EmptyFolder { path: path.clone() });
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn file_error(path: &Path, error: io::Error) -> DoctorError {
-    DoctorError::File {
-        path: path.to_owned(),
-        error,
-    }
 }

@@ -13,7 +13,7 @@ use alb_mtls_policy::{
 };
 use alb_mtls_verifier::{
     BundleError, BundleProblem, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
-    TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
+    TrustAnchors, VerificationPolicy, Verifier, read_anchors, read_bundle, read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
@@ -97,8 +97,8 @@ enum Failure {
     #[error("cannot read `{}`: {error}", path.display())]
     File { path: PathBuf, error: std::io::Error },
 
-    #[error("`{}` is not a text in UTF-8", path.display())]
-    NotText { path: PathBuf },
+    #[error("`{}` {found}", path.display())]
+    NotText { path: PathBuf, found: String },
 
     #[error("`{}`: {error}", path.display())]
     Bundle { path: PathBuf, error: BundleError },
@@ -159,7 +159,10 @@ fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
 
 fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
     let texts = files.iter().map(|path| {
-        let text = String::from_utf8(read(path)?).map_err(|_| Failure::NotText { path: path.clone() })?;
+        let text = read_text(read(path)?).map_err(|found| Failure::NotText {
+            path: path.clone(),
+            found,
+        })?;
         Ok((path.display().to_string(), text))
     });
     let texts = texts.collect::<Result<Vec<_>, Failure>>()?;
@@ -173,31 +176,18 @@ fn verify(
     anchors: &Path,
     now: Timestamp,
 ) -> Result<Result<Arc<ClientIdentity>, Rejection>, Failure> {
-    let bundle = |path: &Path| {
-        let certificates = read_bundle(&read(path)?);
-        certificates.map_err(|error| Failure::Bundle {
-            path: path.to_owned(),
-            error,
-        })
+    let unusable = |path: &Path, error| Failure::Bundle {
+        path: path.to_owned(),
+        error,
     };
-    let unusable = |entry: Option<usize>, problem| Failure::Bundle {
-        path: anchors.to_owned(),
-        error: BundleError { entry, problem },
+    let empty = || BundleError {
+        entry: None,
+        problem: BundleProblem::Empty,
     };
-    let mut trusted = Vec::new();
-    for (certificate, entry) in bundle(anchors)?.into_iter().zip(1..) {
-        let anchor = TrustAnchor::new(certificate);
-        trusted.push(anchor.map_err(|problem| unusable(Some(entry), BundleProblem::Certificate(problem)))?);
-    }
-    let empty = || unusable(None, BundleProblem::Empty);
-    let trusted = TrustAnchors::new(trusted).ok_or_else(empty)?;
-    let chain = PresentedChain::new(bundle(pem)?).ok_or_else(|| Failure::Bundle {
-        path: pem.to_owned(),
-        error: BundleError {
-            entry: None,
-            problem: BundleProblem::Empty,
-        },
-    })?;
+    let trusted = read_anchors(&read(anchors)?).map_err(|error| unusable(anchors, error))?;
+    let trusted = TrustAnchors::new(trusted).ok_or_else(|| unusable(anchors, empty()))?;
+    let presented = read_bundle(&read(pem)?).map_err(|error| unusable(pem, error))?;
+    let chain = PresentedChain::new(presented).ok_or_else(|| unusable(pem, empty()))?;
     let verifier = Verifier::new(trusted, Intermediates::default(), VerificationPolicy::default());
     Ok(verifier
         .verify(&chain, now)

@@ -10,13 +10,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
-    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle,
-    read_revocation_lists,
+    BundleError, BundleProblem, ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates,
+    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier,
+    read_anchors, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
 use crate::outcome::finish;
+use damage::Given;
 use input::{Input, InputError};
 use report::Report;
 
@@ -123,7 +124,7 @@ pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
 
 impl VerifyArguments {
     fn report(&self) -> Result<Report, VerifyError> {
-        let verifier = self.verifier()?;
+        let (verifier, given) = self.verifier()?;
         let limits = HeaderLimits {
             max_bytes: self.max_header,
             max_certificates: 2 * self.max_depth,
@@ -136,36 +137,33 @@ impl VerifyArguments {
             (None, None, None) => Input::header(&[], self.format),
         };
         let now = self.at.unwrap_or_else(Timestamp::now);
-        Ok(Report::new(&verifier, input, limits, now))
+        Ok(Report::new(&verifier, input, limits, &given, now))
     }
 
-    fn verifier(&self) -> Result<Verifier, VerifyError> {
+    fn verifier(&self) -> Result<(Verifier, Given), VerifyError> {
         let unusable = |path: &Path, problem: String| VerifyError::Unusable {
             path: path.to_owned(),
             problem,
         };
-        let bundle =
-            |path: &Path| read_bundle(&read(path)?).map_err(|error| unusable(path, error.to_string()));
-        let mut anchors = Vec::new();
-        for (certificate, entry) in bundle(&self.anchors)?.into_iter().zip(1..) {
-            let anchor = TrustAnchor::new(certificate)
-                .map_err(|problem| unusable(&self.anchors, format!("entry {entry}: {problem}")))?;
-            anchors.push(anchor);
-        }
+        let bundle = |path: &Path, error: BundleError| unusable(path, error.to_string());
+        let anchors = read_anchors(&read(&self.anchors)?).map_err(|error| bundle(&self.anchors, error))?;
         let anchors = TrustAnchors::new(anchors)
-            .ok_or_else(|| unusable(&self.anchors, "there is no certificate in it".to_owned()))?;
+            .ok_or_else(|| unusable(&self.anchors, BundleProblem::Empty.to_string()))?;
         let intermediates = match &self.intermediates {
             None => Intermediates::default(),
-            Some(path) => Intermediates::new(bundle(path)?).map_err(|(position, problem)| {
-                unusable(path, format!("entry {}: {problem}", position + 1))
-            })?,
+            Some(path) => read_intermediates(&read(path)?).map_err(|error| bundle(path, error))?,
         };
         let lists = match &self.crls {
             None => None,
             Some(path) => {
                 let lists = read_revocation_lists(read(path)?.as_slice(), MAX_LIST_BYTES)
                     .map_err(|error| unusable(path, error.to_string()))?;
-                Some(RevocationLists::new(lists, &anchors, &intermediates, None))
+                Some(Arc::new(RevocationLists::new(
+                    lists,
+                    &anchors,
+                    &intermediates,
+                    None,
+                )))
             }
         };
         let policy = VerificationPolicy {
@@ -173,16 +171,21 @@ impl VerifyArguments {
             extended_key_usage: self.eku,
         };
         let verifier = Verifier::new(anchors, intermediates, policy);
-        Ok(match lists {
+        let given = Given {
+            intermediates: self.intermediates.is_some(),
+            lists: lists.clone(),
+        };
+        let verifier = match lists {
             None => verifier,
             Some(lists) => {
                 let policy = RevocationPolicy {
                     mode: self.revocation,
                     ..RevocationPolicy::default()
                 };
-                verifier.with_revocation(Arc::new(lists), policy)
+                verifier.with_revocation(lists, policy)
             }
-        })
+        };
+        Ok((verifier, given))
     }
 }
 

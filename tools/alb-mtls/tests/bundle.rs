@@ -139,27 +139,14 @@ fn lint_ends_with_1_for_what_is_refused_and_lists_all_of_it() {
 }
 
 #[test]
-fn lint_ends_with_1_for_a_warning_and_with_0_for_a_notice() {
+fn lint_ends_with_0_for_a_notice() {
     let directory = Directory::new();
-    let expiring = CertificateBuilder::root("CN=Expiring")
-        .days(10)
-        .self_signed()
-        .unwrap();
-    directory.write("expiring.pem", &expiring.pem());
-    let output = directory.run(&["lint", "expiring.pem"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(
-        stdout(&output).contains("warning: entry 1 of"),
-        "{}",
-        stdout(&output)
-    );
-
     let rsa = CertificateBuilder::root("CN=RSA 2048")
         .key_kind(KeyKind::Rsa2048)
         .self_signed()
         .unwrap();
     directory.write("rsa.pem", &rsa.pem());
-    let output = directory.run(&["lint", "rsa.pem"]);
+    let output = directory.run(&["lint", "rsa.pem", "--deny-warnings"]);
     assert_eq!(output.status.code(), Some(0));
     assert!(
         stdout(&output).contains("notice: entry 1 of"),
@@ -302,7 +289,7 @@ fn lint_ends_with_1_for_an_issuer_whose_certificates_no_crl_clears() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("its signature does not verify"), "{text}");
-    assert!(text.contains("refused with crl_missing"), "{text}");
+    assert!(text.contains("refused with crl_signature"), "{text}");
 }
 
 #[test]
@@ -320,7 +307,10 @@ fn lint_of_crls_alone_says_that_their_signatures_were_not_checked() {
 
     directory.write("cut.crl", "-----BEGIN X509 CRL-----\nMIIB\n");
     directory.write("anchors.pem", &ca("One"));
-    for (file, words) in [("cut.crl", "CRL"), ("anchors.pem", "begins no X509 CRL")] {
+    for (file, words) in [
+        ("cut.crl", "CRL"),
+        ("anchors.pem", "begins a certificate (`CERTIFICATE`)"),
+    ] {
         let output = directory.run(&["lint", "--crls", file]);
         let text = stdout(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
@@ -328,6 +318,100 @@ fn lint_of_crls_alone_says_that_their_signatures_were_not_checked() {
     }
     let output = directory.run(&["lint"]);
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn crls_prints_the_setting_for_what_refresh_crls_publishes() {
+    let directory = Directory::new();
+    let urls = [
+        "http://crl.example.com/root.crl",
+        "https://pki.example.com:8443/CertEnroll/Example%20CA(1)+.crl http://a.example/x%2Fy.crl",
+        "http://ejbca.example.com/certdist?cmd=crl&issuer=CN%3DManagement+CA%2CO%3DExample&format=PEM",
+        "s3://pki/issuing.crl",
+    ];
+    let arguments = [
+        &["crls", "--destination", "s3://trust/crls/?region=eu-west-1"],
+        urls.as_slice(),
+    ]
+    .concat();
+    let output = directory.run(&arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let sources = [
+        "crl.example.com/root.crl",
+        "pki.example.com_8443/CertEnroll/Example%20CA(1)+.crl",
+        "a.example/x/y.crl",
+        "ejbca.example.com/certdist%3Fcmd=crl%26issuer=CN=Management+CA,O=Example%26format=PEM",
+        "pki/issuing.crl",
+    ];
+    let sources = sources.map(|source| format!("s3://trust/crls/{source}?region=eu-west-1"));
+    assert_eq!(stdout(&output), format!("{}\n", sources.join(" ")));
+    let report = directory.json(&arguments);
+    assert_eq!(report["MTLS_CRLS"], sources.join(" "));
+    assert_eq!(
+        report["crls"][1]["key"],
+        "crls/pki.example.com_8443/CertEnroll/Example CA(1)+.crl"
+    );
+    assert_eq!(report["skipped"], serde_json::json!([]));
+}
+
+#[test]
+fn crls_adds_distribution_points_and_names_what_is_skipped() {
+    let directory = Directory::new();
+    let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
+    let ldap = "ldap:///CN=Example%20CA,CN=CDP?certificateRevocationList";
+    let with = |urls: &[&str]| {
+        let issuing = urls
+            .iter()
+            .fold(CertificateBuilder::intermediate("CN=Issuing"), |builder, url| {
+                builder.crl_distribution_point(url)
+            });
+        issuing.issued_by(&root).unwrap().pem()
+    };
+    directory.write(
+        "mixed.pem",
+        &with(&[ldap, "http://pki.example.com/Example CA.crl"]),
+    );
+    directory.write("ldap.pem", &with(&[ldap]));
+    let crls = ["crls", "--destination", "s3://trust/crls/", "--certificates"];
+    let output = directory.run(&[&crls, ["mixed.pem"].as_slice()].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(
+        stdout(&output),
+        "s3://trust/crls/pki.example.com/Example%20CA.crl\n"
+    );
+    let skipped = format!("skipped: `{ldap}` has the scheme `ldap:`, which is not fetched");
+    assert!(stderr(&output).starts_with(&skipped), "{}", stderr(&output));
+
+    let output = directory.run(&[&crls, ["ldap.pem"].as_slice()].concat());
+    assert_eq!(output.status.code(), Some(1), "nothing would be fetched");
+    assert_eq!(stdout(&output), "");
+    assert!(stderr(&output).starts_with(&skipped), "{}", stderr(&output));
+}
+
+#[test]
+fn crls_refuses_what_refresh_crls_refuses() {
+    let directory = Directory::new();
+    for (arguments, words) in [
+        (
+            ["s3://trust/crls", "http://a.example/x.crl"],
+            "a prefix that ends with a slash",
+        ),
+        (
+            ["s3://trust/crls/", "ldap://a.example/x"],
+            "has the scheme `ldap:`, which is not fetched",
+        ),
+        (["s3://trust/crls/", "http://a.example/"], "names no file"),
+        (
+            ["s3://trust/crls/", "http://a.example/x%2Fy http://a.example/x/y"],
+            "would both be published as `s3://trust/crls/a.example/x/y`",
+        ),
+    ] {
+        let [destination, url] = arguments;
+        let output = directory.run(&["crls", "--destination", destination, url]);
+        assert_eq!(output.status.code(), Some(2), "{url}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{url}");
+    }
 }
 
 #[test]

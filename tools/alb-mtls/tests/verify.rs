@@ -211,6 +211,86 @@ fn recognises_what_happened_to_a_header() {
     }
 }
 
+#[test]
+fn recognises_what_is_given_in_place_of_a_header() {
+    let scene = Scene::new();
+    let header = scene.header();
+    let leaf = local_alb::passthrough_header(&[CertificateDer::from(scene.client.der().to_vec())]);
+    let key = scene.client.key().to_pem().unwrap();
+    let combined = chain_pem([&scene.client]) + &key;
+    for (value, kind, hint) in [
+        (
+            format!("X-Amzn-Mtls-Clientcert: {header}"),
+            "header_name",
+            "`X-Amzn-Mtls-Clientcert:`",
+        ),
+        (
+            format!("x-client-cert:{}", chain_pem([&scene.client])),
+            "header_name",
+            "`x-client-cert:`",
+        ),
+        (
+            format!(
+                "By=spiffe://a/b;Hash=00ff;Cert=\"{leaf}\";Chain=\"{header}\";Subject=\"CN=c\";URI=spiffe://a/c"
+            ),
+            "envoy",
+            "`Chain=`",
+        ),
+        (format!("Hash=00ff;Cert=\"{leaf}\";"), "envoy", "`Cert=`"),
+        (
+            "By=spiffe://a/b;Hash=00ff;Subject=\"\";URI=spiffe://a/c".to_owned(),
+            "envoy",
+            "`cert: true`",
+        ),
+        ("(null)".to_owned(), "no_certificate", "`(null)`"),
+        (String::new(), "no_certificate", "presented no certificate"),
+        ("undefined".to_owned(), "no_certificate", "`undefined`"),
+        (
+            combined.replace('\n', "%0A").replace(' ', "%20"),
+            "private_key",
+            "a private key stands in the value",
+        ),
+        (
+            chain_pem([&scene.client]).replace('\n', ""),
+            "decoded",
+            "PEM that is not encoded",
+        ),
+        (
+            "<html><body>502</body></html>".to_owned(),
+            "file_kind",
+            "is an HTML page",
+        ),
+        (json!({"headers": {}}).to_string(), "file_kind", "is JSON"),
+    ] {
+        let file = scene.write("header.txt", &value);
+        let (report, code) = scene.report(&["--header", &file]);
+        assert_eq!(code, Some(1), "{kind}: {report}");
+        assert_eq!(report["hint_kinds"][0], kind, "{}", hints(&report));
+        assert!(hints(&report).contains(hint), "{hint}: {}", hints(&report));
+    }
+}
+
+#[test]
+fn asserts_no_damage_that_is_not_there() {
+    let scene = Scene::new();
+    let header = scene.header();
+    for value in [
+        header.replacen("MI", "M*", 1),
+        header.replacen("MII", "MI", 1),
+        format!("{header}%00"),
+        format!("{header};"),
+        header.replace("CERTIFICATE", "X509%20CRL"),
+        "By the way: nothing".to_owned(),
+        "a=b;c=d".to_owned(),
+        "certificate".to_owned(),
+    ] {
+        let file = scene.write("header.txt", &value);
+        let (report, code) = scene.report(&["--header", &file]);
+        assert_eq!(code, Some(1), "{value}: {report}");
+        assert_eq!(report["hints"], json!([]), "{value}");
+    }
+}
+
 fn base64(credential: &Credential) -> String {
     credential
         .pem()
@@ -229,7 +309,10 @@ fn recognises_a_chain_that_is_put_together_wrongly() {
         .unwrap();
     for (presented, hint) in [
         (vec![issuing, client], "certificate 1 is the client's own"),
-        (vec![root], "sent a root in place of its own certificate"),
+        (
+            vec![root],
+            "is a self-signed CA certificate: a root in place of its own",
+        ),
         (vec![issuing], "sent a CA certificate in place of its own"),
         (
             vec![client],
@@ -243,6 +326,75 @@ fn recognises_a_chain_that_is_put_together_wrongly() {
         let (report, code) = scene.report_on_pem(presented, &[]);
         assert_eq!(code, Some(1), "{hint}: {report}");
         assert!(hints(&report).contains(hint), "{hint}: {}", hints(&report));
+    }
+}
+
+#[test]
+fn names_an_intermediate_that_leads_nowhere() {
+    let scene = Scene::new();
+    let other_root = CertificateBuilder::root("CN=Other Root").self_signed().unwrap();
+    let other = CertificateBuilder::intermediate("CN=Other")
+        .issued_by(&other_root)
+        .unwrap();
+    let of_other = CertificateBuilder::client("CN=client").issued_by(&other).unwrap();
+    let other_pem = scene.write("other.pem", other.pem());
+    let both_pem = scene.write("both.pem", chain_pem([&other, &other_root]));
+    for (presented, intermediates, kinds) in [
+        (
+            vec![&scene.client, &other],
+            None,
+            json!(["issuer_missing", "unrelated"]),
+        ),
+        (
+            vec![&scene.client],
+            Some(&other_pem),
+            json!(["issuer_missing", "intermediates_unrelated"]),
+        ),
+        (
+            vec![&of_other],
+            Some(&other_pem),
+            json!(["configured_issuer_missing"]),
+        ),
+        (vec![&of_other], Some(&both_pem), json!(["configured_root"])),
+        (vec![&of_other, &other], None, json!(["issuer_missing"])),
+        (
+            vec![&of_other, &other, &other_root],
+            None,
+            json!(["foreign_root"]),
+        ),
+    ] {
+        let options: Vec<&str> = intermediates
+            .iter()
+            .flat_map(|file| ["--intermediates", file.as_str()])
+            .collect();
+        let (report, code) = scene.report_on_pem(presented, &options);
+        assert_eq!(code, Some(1), "{report}");
+        assert_eq!(report["detail"], "issuer_unknown", "{report}");
+        assert_eq!(report["hint_kinds"], kinds, "{}", hints(&report));
+    }
+}
+
+#[test]
+fn names_distribution_points_that_differ() {
+    let scene = Scene::new();
+    let of_root = CrlBuilder::new().issued_by(&scene.root).unwrap().pem();
+    let client = CertificateBuilder::client("CN=client")
+        .crl_distribution_point("http://ca.example/1.crl")
+        .issued_by(&scene.issuing)
+        .unwrap();
+    for (point, words) in [
+        ("https://ca.example/1.crl", "differs in `http` and `https` alone"),
+        (
+            "http://ca.example/2.crl",
+            "the CRL is that of `http://ca.example/2.crl`: ",
+        ),
+    ] {
+        let list = CrlBuilder::new().distribution_point(point);
+        let list = list.issued_by(&scene.issuing).unwrap().pem();
+        let crls = scene.write("crls.pem", format!("{of_root}{list}"));
+        let (report, code) = scene.report_on_pem([&client, &scene.issuing], &["--crls", &crls]);
+        assert_eq!((report["detail"].as_str(), code), (Some("crl_scope"), Some(1)));
+        assert!(hints(&report).contains(words), "{}", hints(&report));
     }
 }
 
@@ -313,6 +465,36 @@ fn reads_events_of_load_balancers_and_of_api_gateway() {
         let file = scene.write("event.json", event.to_string());
         let (report, code) = scene.report(&["--event", &file]);
         assert_eq!((report["detail"].as_str(), code), (Some(detail), Some(1)));
+    }
+    for (event, kinds) in [
+        (
+            json!({"headers": {}, "requestContext": {"apiId": "a", "domainName": "api.example"}}),
+            json!(["api_gateway_without_certificate"]),
+        ),
+        (
+            json!({"headers": {}, "requestContext": {"apiId": "a", "identity": {"clientCert": null}}}),
+            json!(["api_gateway_without_certificate"]),
+        ),
+        (
+            json!({"headers": {}, "requestContext": {"apiId": "a", "domainName": "x.lambda-url.eu-central-1.on.aws"}}),
+            json!(["api_gateway_without_certificate"]),
+        ),
+        (
+            json!({"headers": {"x-amzn-mtls-clientcert-leaf": header}, "requestContext": {"elb": {}}}),
+            json!(["other_header"]),
+        ),
+        (
+            json!({"headers": {"host": "x"}, "requestContext": {"elb": {}}}),
+            json!([]),
+        ),
+    ] {
+        let file = scene.write("event.json", event.to_string());
+        let (report, code) = scene.report(&["--event", &file]);
+        assert_eq!(
+            (report["detail"].as_str(), code),
+            (Some("certificate_missing"), Some(1))
+        );
+        assert_eq!(report["hint_kinds"], kinds, "{}", hints(&report));
     }
     let renamed = scene.write("event.json", json!({"headers": {"x-client": header}}).to_string());
     assert_eq!(

@@ -19,14 +19,17 @@ async fn a_changed_object_refreshes_itself_and_a_revocation_everything() {
         .await;
 
     let changed = |key: &str| json!({"Records": [{"eventSource": "aws:s3", "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}]});
-    let nothing = json!({"published": 0, "unchanged": 0, "refused": 0});
+    let nothing = json!({"published": 0, "unchanged": 0, "refused": 0, "skipped": 0});
     assert_eq!(
         function.summary(&changed("crls/trust/ca/issuing.crl.pem")).await,
         nothing,
         "its own work"
     );
     let summary = function.summary(&changed("ca/issuing.crl.pem")).await;
-    assert_eq!(summary, json!({"published": 1, "unchanged": 0, "refused": 0}));
+    assert_eq!(
+        summary,
+        json!({"published": 1, "unchanged": 0, "refused": 0, "skipped": 0})
+    );
     assert_eq!(
         deployment.object("crls/trust/ca/issuing.crl.pem").unwrap(),
         issuing.der()
@@ -35,7 +38,10 @@ async fn a_changed_object_refreshes_itself_and_a_revocation_everything() {
 
     let revoked = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": "{\"Subject\": \"Client certificate revoked\"}"}}]});
     let summary = function.summary(&revoked).await;
-    assert_eq!(summary, json!({"published": 1, "unchanged": 1, "refused": 0}));
+    assert_eq!(
+        summary,
+        json!({"published": 1, "unchanged": 1, "refused": 0, "skipped": 0})
+    );
 }
 
 #[tokio::test]

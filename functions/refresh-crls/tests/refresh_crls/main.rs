@@ -12,6 +12,7 @@ mod binding;
 mod deployment;
 mod events;
 mod large;
+mod locations;
 mod publishing;
 mod refusals;
 mod replay;

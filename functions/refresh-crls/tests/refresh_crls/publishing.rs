@@ -46,6 +46,34 @@ async fn publishes_what_is_newer_and_keeps_it_against_what_is_older() {
     assert_eq!(deployment.object(&key).unwrap(), eighth.der());
 }
 
+/// easy-rsa, cfssl and a plain `openssl ca` write no numbers.
+#[tokio::test]
+async fn crls_without_numbers_follow_each_other_by_date() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let key = format!("crls/127.0.0.1_{}/root.crl", web.address.port());
+    let mut function = deployment.function(&[&web.url("/root.crl")], &[]).await;
+    let now = time::OffsetDateTime::now_utc();
+    let made = |hours: i64| {
+        let crl = pki::CrlBuilder::new().without_number();
+        let this_update = now - time::Duration::hours(hours);
+        crl.valid(this_update, now + time::Duration::DAY)
+            .issued_by(&deployment.root)
+            .unwrap()
+    };
+    for (hours, expected) in [
+        (3, "published"),
+        (2, "published"),
+        (3, "refused"),
+        (1, "published"),
+    ] {
+        web.put_content("/root.crl", made(hours).der());
+        let record = function.refresh().await;
+        assert_eq!(record["outcome"], expected, "{hours}: {record}");
+    }
+    assert_eq!(deployment.object(&key).unwrap(), made(1).der());
+}
+
 #[tokio::test]
 async fn several_lists_in_one_file_are_published_together() {
     let deployment = Deployment::new();

@@ -13,7 +13,12 @@ fn wrong_settings_are_one_line_and_exit_code_2() {
         (
             "CRL_SOURCES",
             "ldap://x/y",
-            "CRL_SOURCES holds `ldap://x/y`: it takes `http://`, `https://` and `s3://` URLs of CRLs; this one is none of these",
+            "CRL_SOURCES holds `ldap://x/y`: it takes `http://`, `https://` and `s3://` URLs of CRLs; this one has the scheme `ldap:`, which is not fetched: name the CA's HTTP URL",
+        ),
+        (
+            "CRL_SOURCES",
+            "http://crl.example.com/a%20b.crl https://crl.example.com/a%20b.crl",
+            "CRL_SOURCES holds `http://crl.example.com/a%20b.crl https://crl.example.com/a%20b.crl`: it takes different objects",
         ),
         (
             "CRL_DESTINATION",

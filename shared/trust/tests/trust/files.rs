@@ -100,7 +100,7 @@ async fn refuses_damaged_base64_and_garbage_in_a_certificate() {
     assert!(
         refusal(pem.replacen("MII", "M!I", 1))
             .await
-            .contains("not base64")
+            .contains("line 2: `!` stands in the base64")
     );
     let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     assert!(

@@ -4,7 +4,7 @@ use memchr::memchr;
 use rustls_pki_types::CertificateDer;
 
 use super::HeaderLimits;
-use crate::pem_blocks::{Between, CertificateBlocks, count_blocks};
+use crate::pem_blocks::{CertificateBlocks, count_blocks};
 use crate::rejection::{Reason, Rejection};
 
 pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<CertificateDer<'static>>, Rejection> {
@@ -14,7 +14,7 @@ pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<Certifica
     }
     let text = percent_decoded(value)?;
     limits.check_certificates(count_blocks(&text))?;
-    CertificateBlocks::new(&text, Between::LineBreaks)
+    CertificateBlocks::new(&text)
         .map(|block| block.map(CertificateDer::from))
         .collect::<Result<_, _>>()
         .map_err(|error| Rejection::new(Reason::HeaderNotPem).because(error.to_string()))

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
-use super::history::{CrlHistory, SeenCrl};
-use super::issuers::{CrlIssuer, SignedList};
+use super::history::{CrlHistory, NewestVersions, SeenCrl};
+use super::issuers::{CrlIssuer, SignatureObstacle};
 use super::list::RevocationList;
-use super::lists::RevocationLists;
+use super::lists::{ListOfIssuer, RevocationLists};
 use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
 use crate::certificate::Certificate;
 use crate::rejection::{Reason, Rejection};
@@ -74,6 +74,14 @@ struct Answer {
     valid_until: Option<Timestamp>,
 }
 
+/// Newest lists of one scope.
+#[derive(Clone, Copy, Debug, Default)]
+struct NewestOfScope {
+    all: NewestVersions,
+    /// Those without a defect: the others may lack what an older list has.
+    whole: NewestVersions,
+}
+
 /// Whether a list speaks now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Currency {
@@ -83,29 +91,32 @@ enum Currency {
 }
 
 impl Inquiry<'_, '_> {
-    /// Asks the lists that bear the issuer's name, the newest first.
+    /// Asks the lists that bear the issuer's name, the latest first.
     ///
-    /// A serial number on any list that its issuer signed is revoked, whatever the list's scope: an issuer uses a
-    /// serial number once. Only a list that is both stale and replaced is past. To clear a certificate, a list must
-    /// be the newest of its scope and speak of this certificate; of several such lists, the newest decides, and it
-    /// must be current. A list in use before that is newer and speaks of the certificate keeps an older one from
-    /// clearing it, even if that list is gone: it may have revoked the certificate.
-    fn ask(&self, lists: &[Arc<SignedList>]) -> Result<Answer, Rejection> {
-        let mut asked: Vec<&RevocationList> = Vec::new();
+    /// A serial number on any list that its issuer signed is revoked, whatever the list's scope and whatever else is
+    /// wrong with it: an issuer uses a serial number once. Only a list that is both stale and replaced, by one without a
+    /// defect, is past; a stale one that nothing replaced still revokes. To clear a certificate, a list must be the newest of its scope and speak
+    /// of this certificate; of several such lists, the latest decides, and it must be current and without a defect. A list
+    /// in use before that is newer and speaks of the certificate keeps an older one from clearing it, even if that list
+    /// is gone: it may have revoked the certificate.
+    fn ask(&self, lists: &[ListOfIssuer]) -> Result<Answer, Rejection> {
+        let newest_of = self.newest_of_each_scope(lists);
         let mut newest: Option<(&Arc<RevocationList>, Currency)> = None;
         let mut valid_until = None;
         let mut why_not = WhyNot::default();
-        for signed in lists {
+        for ListOfIssuer { signed, scope } in lists {
             let list = signed.list();
             if !signed.is_signed_by(self.issuer) {
-                why_not.other_key = why_not.other_key.or(Some(list));
+                if why_not.other_key.is_none() {
+                    why_not.other_key = Some((list, signed.obstacle(self.issuer.key)));
+                }
                 continue;
             }
             let currency = self.currency(list);
-            let is_replaced = asked.iter().any(|newer| newer.scope() == list.scope());
-            if !(is_replaced && currency == Currency::Stale)
-                && let Some(revoked) = list.find(self.certificate.serial_number)
-            {
+            let newest_of_scope = newest_of.get(*scope).copied().unwrap_or_default();
+            let is_replaced = newest_of_scope.all.replace(list.version());
+            let is_past = currency == Currency::Stale && newest_of_scope.whole.replace(list.version());
+            if !is_past && let Some(revoked) = list.find(self.certificate.serial_number) {
                 return Err(self.revoked(list, revoked));
             }
             if currency == Currency::NotYet {
@@ -116,15 +127,23 @@ impl Inquiry<'_, '_> {
                 why_not.not_yet = why_not.not_yet.or(Some(list));
                 continue;
             }
-            asked.push(list);
             if is_replaced {
+                why_not.replaced = why_not.replaced.or(Some(list));
                 continue;
             }
-            if !list.scope().covers(self.certificate) {
+            if list.is_beside_complete_ones() {
+                why_not.partial = why_not.partial.or(Some(list));
+            } else if !list.scope().covers(self.certificate) {
                 why_not.scope = why_not.scope.or(Some(list));
             } else {
-                let rank =
-                    |list: &RevocationList, currency| (list.this_update(), currency == Currency::Current);
+                // Of several lists of one second, each may be the last.
+                let rank = |list: &RevocationList, currency| {
+                    (
+                        list.this_update(),
+                        list.defect().is_some(),
+                        currency == Currency::Current,
+                    )
+                };
                 if newest.is_none_or(|(other, of_other)| rank(list, currency) > rank(other, of_other)) {
                     newest = Some((list, currency));
                 }
@@ -132,6 +151,10 @@ impl Inquiry<'_, '_> {
         }
         let good = match newest {
             None => None,
+            Some((list, _)) if list.defect().is_some() => {
+                why_not.defective = Some(list);
+                None
+            }
             Some((list, Currency::Current)) => {
                 why_not.seen = self
                     .history
@@ -144,25 +167,49 @@ impl Inquiry<'_, '_> {
                 None
             }
         };
+        // A list without an end has a defect, and clears nothing.
+        let good = good.and_then(|list| Some((list, list.next_update()?)));
         match good {
-            Some(list) if self.issuer.may_sign_lists => {
-                let end = list.next_update().plus_seconds(self.grace_seconds);
+            Some((list, next_update)) if self.issuer.may_sign_lists => {
+                let end = next_update.plus_seconds(self.grace_seconds);
                 Ok(Answer {
                     status: CertificateStatus::Good(Arc::clone(list)),
                     valid_until: Some(valid_until.map_or(end, |until| until.min(end))),
                 })
             }
             good => Ok(Answer {
-                status: CertificateStatus::Unknown(self.unknown(good, &why_not)),
+                status: CertificateStatus::Unknown(self.unknown(good.map(|(list, _)| list), &why_not)),
                 valid_until,
             }),
         }
     }
 
+    /// Newest of the lists of each scope that the issuer signed and that speak already.
+    fn newest_of_each_scope(&self, lists: &[ListOfIssuer]) -> Vec<NewestOfScope> {
+        let mut newest: Vec<NewestOfScope> = Vec::new();
+        for ListOfIssuer { signed, scope } in lists {
+            let list = signed.list();
+            if self.currency(list) == Currency::NotYet || !signed.is_signed_by(self.issuer) {
+                continue;
+            }
+            if newest.len() <= *scope {
+                newest.resize_with(*scope + 1, NewestOfScope::default);
+            }
+            if let Some(newest) = newest.get_mut(*scope) {
+                newest.all.add(list.version());
+                if list.defect().is_none() {
+                    newest.whole.add(list.version());
+                }
+            }
+        }
+        newest
+    }
+
     fn currency(&self, list: &RevocationList) -> Currency {
+        let end = list.next_update().map(|end| end.plus_seconds(self.grace_seconds));
         if self.now < list.this_update() {
             Currency::NotYet
-        } else if self.now > list.next_update().plus_seconds(self.grace_seconds) {
+        } else if end.is_some_and(|end| self.now > end) {
             Currency::Stale
         } else {
             Currency::Current
@@ -196,15 +243,36 @@ impl Inquiry<'_, '_> {
                 stale: Some(list), ..
             } => (Reason::CrlStale, *list, format!(", it is {}", self.now)),
             WhyNot {
+                defective: Some(list),
+                ..
+            } => (Reason::CrlUnusable, *list, defect_of(list)),
+            WhyNot {
                 not_yet: Some(list), ..
             } => (Reason::CrlNotYetValid, *list, format!(", it is {}", self.now)),
             WhyNot {
+                partial: Some(list), ..
+            } => (Reason::CrlUnusable, *list, defect_of(list)),
+            WhyNot {
                 scope: Some(list), ..
             } => (Reason::CrlScope, *list, String::new()),
+            // Without one that replaced it.
             WhyNot {
-                other_key: Some(list),
+                replaced: Some(list), ..
+            } => {
+                let contradiction = ": others of its issuer replace it and each other, because their numbers contradict \
+                                     their dates";
+                (Reason::CrlUnusable, *list, contradiction.to_owned())
+            }
+            WhyNot {
+                other_key: Some((list, obstacle)),
                 ..
-            } => (Reason::CrlSignature, *list, String::new()),
+            } => match obstacle {
+                Some(obstacle @ (SignatureObstacle::Algorithm { .. } | SignatureObstacle::Key { .. })) => {
+                    (Reason::CrlSignatureUnsupported, *list, format!(": {obstacle}"))
+                }
+                Some(obstacle) => (Reason::CrlSignature, *list, format!(": {obstacle}")),
+                None => (Reason::CrlSignature, *list, String::new()),
+            },
             _ => {
                 return self
                     .certificate
@@ -228,10 +296,22 @@ impl Inquiry<'_, '_> {
 /// The first list that does not clear the certificate for each reason.
 #[derive(Default)]
 struct WhyNot<'l> {
-    other_key: Option<&'l Arc<RevocationList>>,
+    other_key: Option<(&'l Arc<RevocationList>, Option<SignatureObstacle>)>,
     scope: Option<&'l Arc<RevocationList>>,
     stale: Option<&'l Arc<RevocationList>>,
     /// A newer one that was in use before, if that is why.
     seen: Option<&'l SeenCrl>,
     not_yet: Option<&'l Arc<RevocationList>>,
+    /// The latest one, which has a defect.
+    defective: Option<&'l Arc<RevocationList>>,
+    /// One that is older than another.
+    replaced: Option<&'l Arc<RevocationList>>,
+    /// One that goes beside complete lists.
+    partial: Option<&'l Arc<RevocationList>>,
+}
+
+fn defect_of(list: &RevocationList) -> String {
+    list.defect()
+        .map(|defect| format!(": it {defect}"))
+        .unwrap_or_default()
 }

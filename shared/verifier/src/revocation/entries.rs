@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, shortest};
-use super::extensions::{ExtensionError, identifier, read_extensions};
-use super::list::UnsupportedList;
+use super::extensions::{Extension, identifier, read_extensions};
+use super::problem::{RevocationListProblem, UnsupportedList};
+use super::scope::names_directory;
+use crate::algorithm_name::dotted;
 use crate::der_reader::{Element, Malformed, Tag};
 use crate::timestamp::Timestamp;
 
@@ -47,22 +49,28 @@ pub enum RevocationReason {
     PrivilegeWithdrawn,
     /// An attribute authority's key is known to somebody else, or believed to be.
     AaCompromise,
+    /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked all the same.
+    Unknown(u8),
 }
 
 impl RevocationReason {
-    fn from_code(code: &[u8]) -> Result<Self, Malformed> {
-        Ok(match code {
-            [0] => Self::Unspecified,
-            [1] => Self::KeyCompromise,
-            [2] => Self::CaCompromise,
-            [3] => Self::AffiliationChanged,
-            [4] => Self::Superseded,
-            [5] => Self::CessationOfOperation,
-            [6] => Self::CertificateHold,
-            [8] => Self::RemoveFromCrl,
-            [9] => Self::PrivilegeWithdrawn,
-            [10] => Self::AaCompromise,
-            _ => return Err(Malformed),
+    /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet, or none.
+    fn from_code(code: &[u8]) -> Option<Self> {
+        let [code] = *code else {
+            return None;
+        };
+        Some(match code {
+            0 => Self::Unspecified,
+            1 => Self::KeyCompromise,
+            2 => Self::CaCompromise,
+            3 => Self::AffiliationChanged,
+            4 => Self::Superseded,
+            5 => Self::CessationOfOperation,
+            6 => Self::CertificateHold,
+            8 => Self::RemoveFromCrl,
+            9 => Self::PrivilegeWithdrawn,
+            10 => Self::AaCompromise,
+            other => Self::Unknown(other),
         })
     }
 
@@ -79,32 +87,71 @@ impl RevocationReason {
             Self::RemoveFromCrl => "removeFromCRL",
             Self::PrivilegeWithdrawn => "privilegeWithdrawn",
             Self::AaCompromise => "aACompromise",
+            Self::Unknown(_) => "unknown reason",
         }
     }
 }
 
 impl fmt::Display for RevocationReason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.as_str())
+        match self {
+            Self::Unknown(code) => write!(formatter, "unknown reason code {code}"),
+            _ => formatter.write_str(self.as_str()),
+        }
     }
 }
 
 impl EntryIndex {
-    /// Walks over the entries between two positions of `der` and looks at every octet of them.
-    pub(super) fn build(der: &[u8], entries: Range<usize>) -> Result<Self, ExtensionError> {
+    /// Walks over the entries between two positions of `der` and looks at every octet of them. Returns the index with
+    /// the first defect, if there is one.
+    ///
+    /// An entry whose serial number can be read is in the index, whatever else is wrong with it: its issuer revokes that
+    /// certificate (ITU-T X.509, clause on critical CRL entry extensions, says so of extensions that are not understood).
+    /// An entry that belongs to another issuer than `issuer` is not, nor are those after it, up to the next one that
+    /// names `issuer` again (RFC 5280 §5.3.3).
+    pub(super) fn build(
+        der: &[u8],
+        entries: Range<usize>,
+        issuer: &[u8],
+    ) -> (Self, Option<RevocationListProblem>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
 
         let mut cursor = Cursor::new(der).within(entries.clone());
         let mut index = Vec::with_capacity(entries.len() / USUAL_LENGTH);
+        let mut defect = None;
+        let mut is_of_issuer = true;
         while !cursor.at_end() {
-            let position = u32::try_from(cursor.position()).map_err(Malformed::from)?;
-            let serial_number = Entry::check(&mut cursor)?;
-            index.push(fingerprint(serial_number) | u64::from(position));
+            let offset = cursor.position();
+            let malformed = || RevocationListProblem::Malformed {
+                field: "an entry",
+                offset,
+            };
+            let (Ok(place), Ok(position)) = (cursor.next_place(), u32::try_from(offset)) else {
+                defect.get_or_insert_with(malformed);
+                break;
+            };
+            let Ok(entry) = Entry::read(&cursor, place) else {
+                defect.get_or_insert_with(malformed);
+                continue;
+            };
+            if !entry.is_whole {
+                defect.get_or_insert_with(malformed);
+            }
+            if !entry.is_usual() {
+                let notes = entry.notes(issuer);
+                is_of_issuer = notes.is_of_issuer.unwrap_or(is_of_issuer);
+                if let Some(problem) = notes.problem {
+                    defect.get_or_insert(problem);
+                }
+            }
+            if is_of_issuer {
+                index.push(fingerprint(entry.serial_number) | u64::from(position));
+            }
         }
         index.shrink_to_fit();
         index.sort_unstable();
-        Ok(Self(index))
+        (Self(index), defect)
     }
 
     /// How many entries there are.
@@ -120,16 +167,21 @@ impl EntryIndex {
         })
     }
 
-    /// The entry of this serial number, given as the content of a DER INTEGER.
-    pub(super) fn find(&self, der: &[u8], serial_number: &[u8]) -> Option<RevokedCertificate> {
+    /// The entries of this serial number, given as the content of a DER INTEGER.
+    pub(super) fn find<'s>(
+        &'s self,
+        der: &'s [u8],
+        serial_number: &'s [u8],
+    ) -> impl Iterator<Item = RevokedCertificate> + 's {
         let wanted = fingerprint(serial_number);
         let first = self.0.partition_point(|key| key & FINGERPRINT < wanted);
         let candidates = self.0.get(first..).unwrap_or_default();
         candidates
             .iter()
-            .take_while(|key| *key & FINGERPRINT == wanted)
+            .take_while(move |key| *key & FINGERPRINT == wanted)
             .filter_map(|key| usize::try_from(key & !FINGERPRINT).ok())
-            .find_map(|position| Entry::at(der, position).filter(|entry| entry.is_of(serial_number)))
+            .filter_map(|position| Entry::at(der, position))
+            .filter(|entry| entry.is_of(serial_number))
             .map(|entry| entry.details())
     }
 }
@@ -152,45 +204,59 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
 struct Entry<'a> {
     cursor: Cursor<'a>,
     serial_number: &'a [u8],
-    date: Place,
+    date: Option<Place>,
     extensions: Option<Place>,
+    /// Set if nothing but what an entry may have is in it.
+    is_whole: bool,
 }
 
+/// What the extensions of an entry say.
+#[derive(Default)]
+struct EntryNotes {
+    reason: Option<RevocationReason>,
+    /// Set by a certificateIssuer (RFC 5280 §5.3.3): whether it is the list's own.
+    is_of_issuer: Option<bool>,
+    problem: Option<RevocationListProblem>,
+}
+
+/// What nearly every entry with extensions holds: reasonCode alone, not critical.
+const REASON_ALONE: [u8; 13] = [
+    0x30, 0x0C, 0x30, 0x0A, 0x06, 0x03, 0x55, 0x1D, 0x15, 0x04, 0x03, 0x0A, 0x01,
+];
+
 impl<'a> Entry<'a> {
+    /// Reads an entry that lies at `place`, as far as it can be read after the serial number.
     #[inline]
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Malformed> {
-        let mut fields = cursor.enter(SEQUENCE)?;
+    fn read(cursor: &Cursor<'a>, place: Place) -> Result<Self, Malformed> {
+        if place.tag != SEQUENCE {
+            return Err(Malformed);
+        }
+        let mut fields = cursor.within(place.content);
         let serial_number = fields.content(INTEGER)?;
-        let date = fields.next_place()?;
-        let extensions = if fields.at_end() {
-            None
-        } else {
-            Some(fields.expect(SEQUENCE)?)
+        if serial_number.is_empty() {
+            return Err(Malformed);
+        }
+        // What is in the date decides nothing.
+        let date = fields.next_place().ok();
+        let date = date.filter(|date| matches!(date.tag, UTC_TIME | GENERALIZED_TIME));
+        let extensions = match fields.at_end() {
+            true => Ok(None),
+            false => fields.expect(SEQUENCE).map(Some),
         };
-        fields.finish()?;
+        let is_whole = date.is_some() && extensions.is_ok() && fields.finish().is_ok();
         Ok(Self {
             cursor: fields,
             serial_number,
             date,
-            extensions,
+            extensions: extensions.unwrap_or_default(),
+            is_whole,
         })
-    }
-
-    /// Reads an entry, refuses it unless all of it is understood, and gives its serial number.
-    #[inline]
-    fn check(cursor: &mut Cursor<'a>) -> Result<&'a [u8], ExtensionError> {
-        let entry = Self::read(cursor)?;
-        if entry.serial_number.is_empty() {
-            return Err(Malformed.into());
-        }
-        entry.check_date()?;
-        entry.reason()?;
-        Ok(entry.serial_number)
     }
 
     fn at(der: &'a [u8], position: usize) -> Option<Self> {
         let mut cursor = Cursor::new(der).within(position..der.len());
-        Self::read(&mut cursor).ok()
+        let place = cursor.next_place().ok()?;
+        Self::read(&cursor, place).ok()
     }
 
     fn is_of(&self, serial_number: &[u8]) -> bool {
@@ -200,68 +266,88 @@ impl<'a> Entry<'a> {
     fn details(&self) -> RevokedCertificate {
         RevokedCertificate {
             revoked_at: self.revoked_at(),
-            reason: self.reason().ok().flatten(),
-        }
-    }
-
-    /// Whether the date has the form of one. Whether that day exists matters to nobody but the reader of a record.
-    fn check_date(&self) -> Result<(), Malformed> {
-        let length = match self.date.tag {
-            UTC_TIME => 12,
-            GENERALIZED_TIME => 14,
-            _ => return Err(Malformed),
-        };
-        match self.cursor.slice(self.date.content.clone()).split_last() {
-            Some((b'Z', digits)) if digits.len() == length && digits.iter().all(u8::is_ascii_digit) => Ok(()),
-            _ => Err(Malformed),
+            reason: self.reason(),
         }
     }
 
     fn revoked_at(&self) -> Option<Timestamp> {
-        let tag = match self.date.tag {
+        let date = self.date.as_ref()?;
+        let tag = match date.tag {
             UTC_TIME => Tag::UTC_TIME,
             _ => Tag::GENERALIZED_TIME,
         };
         let element = Element {
             tag,
-            content: self.cursor.slice(self.date.content.clone()),
-            encoding: self.cursor.slice(self.date.encoding()),
+            content: self.cursor.slice(date.content.clone()),
+            encoding: self.cursor.slice(date.encoding()),
         };
         Timestamp::from_element(element).ok()
     }
 
-    /// Reads the entry's extensions, of which the reason is the only one that says something here.
-    fn reason(&self) -> Result<Option<RevocationReason>, ExtensionError> {
-        /// What nearly every entry with extensions holds: reasonCode alone, not critical.
-        const REASON_ALONE: [u8; 13] = [
-            0x30, 0x0C, 0x30, 0x0A, 0x06, 0x03, 0x55, 0x1D, 0x15, 0x04, 0x03, 0x0A, 0x01,
-        ];
+    fn extensions_encoding(&self) -> &'a [u8] {
+        let place = self.extensions.as_ref();
+        place.map_or(&[], |place| self.cursor.slice(place.encoding()))
+    }
 
-        let Some(extensions) = &self.extensions else {
-            return Ok(None);
-        };
-        let encoding = self.cursor.slice(extensions.encoding());
-        if let Some(code) = encoding.strip_prefix(&REASON_ALONE) {
-            return Ok(Some(RevocationReason::from_code(code)?));
+    /// Returns true for an entry without extensions, or with a reason alone: it needs no second look.
+    #[inline]
+    fn is_usual(&self) -> bool {
+        self.extensions.is_none() || self.extensions_encoding().starts_with(&REASON_ALONE)
+    }
+
+    fn reason(&self) -> Option<RevocationReason> {
+        match self.extensions_encoding().strip_prefix(&REASON_ALONE) {
+            Some(code) => RevocationReason::from_code(code),
+            // The issuer's name does not matter to the reason.
+            None => self.notes(&[]).reason,
         }
-        let mut reason = None;
-        read_extensions(&self.cursor, extensions.content.clone(), |extension| {
+    }
+
+    /// Reads the extensions. One that is not critical and cannot be read says nothing.
+    fn notes(&self, issuer: &[u8]) -> EntryNotes {
+        let mut notes = EntryNotes::default();
+        let Some(extensions) = &self.extensions else {
+            return notes;
+        };
+        let visited = read_extensions(&self.cursor, extensions.content.clone(), |extension| {
             match extension.oid {
-                identifier::REASON_CODE => {
-                    let mut value = Cursor::new(extension.value);
-                    reason = Some(RevocationReason::from_code(value.content(ENUMERATED)?)?);
-                    value.finish()?;
-                }
+                identifier::REASON_CODE => match reason_code(&extension) {
+                    Ok(reason) => notes.reason = reason,
+                    Err(Malformed) if extension.critical => {
+                        notes.problem.get_or_insert(critical(&extension));
+                    }
+                    Err(Malformed) => {}
+                },
                 // Only indirect CRLs have entries that name another issuer.
                 identifier::CERTIFICATE_ISSUER => {
-                    return Err(ExtensionError::Unsupported(UnsupportedList::Indirect));
+                    notes.is_of_issuer = Some(names_directory(extension.value, issuer).unwrap_or(false));
+                    let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+                    notes.problem.get_or_insert(indirect);
                 }
-                _ if extension.critical => return Err(ExtensionError::critical_of_entry(extension.oid)),
+                _ if extension.critical => {
+                    notes.problem.get_or_insert(critical(&extension));
+                }
                 _ => {}
             }
-            Ok(())
-        })?;
-        Ok(reason)
+        });
+        if let Err(problem) = visited {
+            notes.problem.get_or_insert(problem);
+        }
+        notes
+    }
+}
+
+fn reason_code(extension: &Extension<'_>) -> Result<Option<RevocationReason>, Malformed> {
+    let mut value = Cursor::new(extension.value);
+    let code = value.content(ENUMERATED)?;
+    value.finish()?;
+    Ok(RevocationReason::from_code(code))
+}
+
+fn critical(extension: &Extension<'_>) -> RevocationListProblem {
+    RevocationListProblem::CriticalEntryExtension {
+        oid: dotted(extension.oid),
+        offset: extension.offset,
     }
 }
 
@@ -296,8 +382,23 @@ mod tests {
         ]
     }
 
-    fn index(der: &[u8]) -> Result<EntryIndex, ExtensionError> {
-        EntryIndex::build(der, 0..der.len())
+    /// `CN=a`, the issuer of the entries.
+    const ISSUER: &[u8] = &[
+        0x30, 0x0C, 0x31, 0x0A, 0x30, 0x08, 0x06, 0x03, 0x55, 4, 3, 0x0C, 1, b'a',
+    ];
+
+    fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListProblem>) {
+        EntryIndex::build(der, 0..der.len(), ISSUER)
+    }
+
+    fn index(der: &[u8]) -> EntryIndex {
+        let (index, defect) = build(der);
+        assert_eq!(defect, None);
+        index
+    }
+
+    fn find(index: &EntryIndex, der: &[u8], serial_number: &[u8]) -> Option<RevokedCertificate> {
+        index.find(der, serial_number).next()
     }
 
     #[test]
@@ -305,10 +406,10 @@ mod tests {
         let der: Vec<u8> = (0..5_000_u32)
             .flat_map(|number| entry(&[&[1][..], &(number * 2).to_be_bytes()].concat(), &[]))
             .collect();
-        let index = index(&der).unwrap();
+        let index = index(&der);
         assert_eq!(index.len(), 5_000);
         for number in 0..10_000_u32 {
-            let found = index.find(&der, &[&[1][..], &number.to_be_bytes()].concat());
+            let found = find(&index, &der, &[&[1][..], &number.to_be_bytes()].concat());
             assert_eq!(found.is_some(), number % 2 == 0, "{number}");
         }
     }
@@ -329,19 +430,19 @@ mod tests {
                 .collect(),
         );
         assert_eq!(
-            same.find(&der, &[2]).unwrap().reason,
+            find(&same, &der, &[2]).unwrap().reason,
             Some(RevocationReason::AffiliationChanged)
         );
-        assert_eq!(EntryIndex(vec![fingerprint(&[9])]).find(&der, &[9]), None);
+        assert_eq!(find(&EntryIndex(vec![fingerprint(&[9])]), &der, &[9]), None);
     }
 
     #[test]
     fn finds_a_serial_number_written_with_leading_zeros() {
         let der = [entry(&[0, 0, 0x85], &[]), entry(&[0x05], &[])].concat();
-        let index = index(&der).unwrap();
-        assert!(index.find(&der, &[0, 0x85]).is_some());
-        assert!(index.find(&der, &[0, 0, 5]).is_some());
-        assert!(index.find(&der, &[0x85]).is_none(), "that is a negative number");
+        let index = index(&der);
+        assert!(find(&index, &der, &[0, 0x85]).is_some());
+        assert!(find(&index, &der, &[0, 0, 5]).is_some());
+        assert!(find(&index, &der, &[0x85]).is_none(), "that is a negative number");
     }
 
     #[test]
@@ -350,8 +451,8 @@ mod tests {
             0x30, 0x0F, 0x30, 0x0D, 0x06, 0x03, 0x55, 0x1D, 0x15, 0x01, 0x01, 0xFF, 0x04, 0x03, 0x0A, 0x01, 6,
         ];
         let der = [entry(&[1], &reason(1)), entry(&[2], &critical), entry(&[3], &[])].concat();
-        let index = index(&der).unwrap();
-        let found = |serial_number| index.find(&der, &[serial_number]).unwrap();
+        let index = index(&der);
+        let found = |serial_number| find(&index, &der, &[serial_number]).unwrap();
         assert_eq!(found(1).reason, Some(RevocationReason::KeyCompromise));
         assert_eq!(found(2).reason, Some(RevocationReason::CertificateHold));
         assert_eq!(found(3).reason, None);
@@ -359,28 +460,127 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_reason_that_does_not_exist() {
-        for code in [7, 11, 255] {
+    fn codes_and_dates_that_are_not_defined_still_revoke() {
+        let no_code = [
+            &[0x30, 0x0B, 0x30, 0x09][..],
+            &REASON_ALONE[4..10],
+            &[2, 0x0A, 0x00],
+        ]
+        .concat();
+        for (rest, expected) in [
+            (reason(7), Some(RevocationReason::Unknown(7))),
+            (reason(11), Some(RevocationReason::Unknown(11))),
+            (reason(255), Some(RevocationReason::Unknown(255))),
+            (vec![0x30, 0x00], None),
+            (no_code, None),
+        ] {
+            let der = entry(&[1], &rest);
             assert_eq!(
-                index(&entry(&[1], &reason(code))).unwrap_err(),
-                ExtensionError::Malformed
+                find(&index(&der), &der, &[1]).unwrap().reason,
+                expected,
+                "{rest:x?}"
             );
         }
+        for der in [
+            b"\x30\x10\x02\x01\x01\x17\x0B2501010000Z".to_vec(),
+            b"\x30\x12\x02\x01\x01\x17\x0D25010100000aZ".to_vec(),
+        ] {
+            let found = find(&index(&der), &der, &[1]).unwrap();
+            assert_eq!((found.revoked_at, found.reason), (None, None));
+        }
+        assert_eq!(RevocationReason::Unknown(7).to_string(), "unknown reason code 7");
     }
 
     #[test]
-    fn refuses_entries_with_more_or_less_than_they_may_have() {
+    fn an_entry_that_is_not_whole_revokes_and_is_a_defect() {
+        let after = entry(&[9], &[]);
         for der in [
-            entry(&[], &[]),
             entry(&[1], &[0x05, 0x00]),
-            entry(&[1], &[0x30, 0x00]),
             entry(&[1], &[reason(1), reason(1)].concat()),
-            [entry(&[1], &[]), vec![0x05, 0x00]].concat(),
-            b"\x30\x10\x02\x01\x01\x17\x0B2501010000Z".to_vec(),
-            b"\x30\x12\x02\x01\x01\x17\x0D25010100000aZ".to_vec(),
             b"\x30\x03\x02\x01\x01".to_vec(),
         ] {
-            assert_eq!(index(&der).unwrap_err(), ExtensionError::Malformed, "{der:x?}");
+            let der = [der, after.clone()].concat();
+            let (index, defect) = build(&der);
+            let (field, offset) = ("an entry", 0);
+            assert_eq!(
+                defect,
+                Some(RevocationListProblem::Malformed { field, offset }),
+                "{der:x?}"
+            );
+            assert!(find(&index, &der, &[1]).is_some() && find(&index, &der, &[9]).is_some());
+        }
+        // Not an entry with a serial number, and what follows is found again.
+        for der in [
+            entry(&[], &[]),
+            vec![0x05, 0x00],
+            vec![0x30, 0x03, 0x01, 0x01, 0xFF],
+        ] {
+            let der = [der, after.clone()].concat();
+            let (index, defect) = build(&der);
+            assert!(defect.is_some(), "{der:x?}");
+            assert_eq!(index.len(), 1);
+            assert!(find(&index, &der, &[9]).is_some());
+        }
+        // Longer than what there is: the entries before it count.
+        let der = [after, vec![0x30, 0x40, 0x02, 0x01, 0x01]].concat();
+        let (index, defect) = build(&der);
+        assert!(defect.is_some() && find(&index, &der, &[9]).is_some());
+    }
+
+    #[test]
+    fn entries_of_another_issuer_are_left_out_until_the_own_comes_again() {
+        let of = |name: &[u8]| {
+            let names = [
+                &[0x30, u8::try_from(name.len() + 2).unwrap(), 0xA4][..],
+                &[14],
+                name,
+            ]
+            .concat();
+            let value = [&[0x04, u8::try_from(names.len()).unwrap()][..], &names].concat();
+            let fields = [&[0x06, 3, 0x55, 0x1D, 0x1D, 1, 1, 0xFF][..], &value].concat();
+            let length = u8::try_from(fields.len()).unwrap();
+            [&[0x30, length + 2, 0x30, length][..], &fields].concat()
+        };
+        let mut other = ISSUER.to_vec();
+        other[13] = b'b';
+        let mut own = ISSUER.to_vec();
+        (own[11], own[13]) = (0x13, b'A');
+        let der = [
+            entry(&[1], &[]),
+            entry(&[2], &of(&other)),
+            entry(&[3], &[]),
+            entry(&[4], &of(&own)),
+            entry(&[5], &[]),
+        ]
+        .concat();
+        let (index, defect) = build(&der);
+        let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+        assert_eq!(defect, Some(indirect));
+        let found = [1, 2, 3, 4, 5].map(|serial| find(&index, &der, &[serial]).is_some());
+        assert_eq!(
+            found,
+            [true, false, false, true, true],
+            "names are compared as names"
+        );
+    }
+
+    #[test]
+    fn critical_extensions_that_are_not_understood_are_defects_of_the_list() {
+        let unknown = [
+            0x30, 0x0E, 0x30, 0x0C, 0x06, 0x03, 0x2A, 3, 4, 1, 1, 0xFF, 0x04, 2, 5, 0,
+        ];
+        let unreadable = [
+            0x30, 0x0E, 0x30, 0x0C, 0x06, 0x03, 0x55, 0x1D, 0x15, 1, 1, 0xFF, 0x04, 2, 5, 0,
+        ];
+        for (extensions, oid) in [(unknown, "1.2.3.4"), (unreadable, "2.5.29.21")] {
+            let der = entry(&[1], &extensions);
+            let (index, defect) = build(&der);
+            let (oid, offset) = (oid.to_owned(), 22);
+            assert_eq!(
+                defect,
+                Some(RevocationListProblem::CriticalEntryExtension { oid, offset })
+            );
+            assert!(find(&index, &der, &[1]).is_some(), "its issuer revokes it");
         }
     }
 }

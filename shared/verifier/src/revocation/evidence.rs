@@ -51,7 +51,7 @@ impl RevocationEvidence {
     /// The earliest nextUpdate among the lists that cleared a certificate.
     pub fn next_update(&self) -> Option<Timestamp> {
         let cleared = self.certificates.iter().filter_map(|status| match status {
-            CertificateStatus::Good(list) => Some(list.next_update()),
+            CertificateStatus::Good(list) => list.next_update(),
             CertificateStatus::Unknown(_) => None,
         });
         cleared.min()

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use der::asn1::ObjectIdentifier;
-
 use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
-use super::list::UnsupportedList;
+use super::problem::RevocationListProblem;
+use crate::algorithm_name::dotted;
 use crate::der_reader::{Malformed, boolean};
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
@@ -23,79 +22,75 @@ const MAX_EXTENSIONS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extension<'a> {
-    /// The content of the OBJECT IDENTIFIER.
+    /// Content of the OBJECT IDENTIFIER.
     pub(super) oid: &'a [u8],
     pub(super) critical: bool,
-    /// The content of the OCTET STRING.
+    /// Content of the OCTET STRING.
     pub(super) value: &'a [u8],
+    /// Where the extension is, in octets from the start of the list.
+    pub(super) offset: usize,
 }
 
-/// Why extensions cannot be processed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum ExtensionError {
-    Malformed,
-    Repeated,
-    /// Critical and not understood.
-    Critical(String),
-    /// The same of an entry.
-    CriticalOfEntry(String),
-    /// The extension makes it a list of a kind that is not processed.
-    Unsupported(UnsupportedList),
-}
-
-impl ExtensionError {
-    pub(super) fn critical(oid: &[u8]) -> Self {
-        Self::Critical(display(oid))
-    }
-
-    pub(super) fn critical_of_entry(oid: &[u8]) -> Self {
-        Self::CriticalOfEntry(display(oid))
+impl Extension<'_> {
+    /// Problem of an extension that is processed and whose value cannot be read.
+    pub(super) fn malformed(&self) -> RevocationListProblem {
+        RevocationListProblem::MalformedExtension {
+            oid: dotted(self.oid),
+            offset: self.offset,
+        }
     }
 }
 
-impl From<Malformed> for ExtensionError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
-
-/// Hands every extension to `read` in order; refuses none at all, repeated ones, and those with anything besides.
+/// Passes every extension to `visit` in order. No extensions at all are fine, as OpenSSL has it, although RFC 5280 wants
+/// at least one where there is a list of them.
+///
+/// # Errors
+/// The first extension whose form is wrong, or that occurs again; those after it are not visited.
 pub(super) fn read_extensions<'a>(
     cursor: &Cursor<'a>,
     content: Range<usize>,
-    mut read: impl FnMut(Extension<'a>) -> Result<(), ExtensionError>,
-) -> Result<(), ExtensionError> {
+    mut visit: impl FnMut(Extension<'a>),
+) -> Result<(), RevocationListProblem> {
     let mut extensions = cursor.within(content);
-    if extensions.at_end() {
-        return Err(ExtensionError::Malformed);
-    }
     let mut seen: [&[u8]; MAX_EXTENSIONS] = [&[]; MAX_EXTENSIONS];
     let mut count = 0;
     while !extensions.at_end() {
-        let mut fields = extensions.enter(SEQUENCE)?;
-        let oid = fields.content(OBJECT_IDENTIFIER)?;
-        let critical = match fields.optional(BOOLEAN)? {
-            None => false,
-            Some(place) => boolean(fields.slice(place.content))?,
+        let offset = extensions.position();
+        let extension = read_extension(&mut extensions, offset);
+        let extension = extension.map_err(|Malformed| RevocationListProblem::Malformed {
+            field: "an extension",
+            offset,
+        })?;
+        if seen.iter().take(count).any(|other| *other == extension.oid) {
+            let oid = dotted(extension.oid);
+            return Err(RevocationListProblem::RepeatedExtension { oid, offset });
+        }
+        let Some(place) = seen.get_mut(count) else {
+            return Err(RevocationListProblem::TooManyExtensions { max: MAX_EXTENSIONS });
         };
-        let value = fields.content(OCTET_STRING)?;
-        fields.finish()?;
-        if oid.is_empty() {
-            return Err(ExtensionError::Malformed);
-        }
-        if seen.iter().take(count).any(|other| *other == oid) {
-            return Err(ExtensionError::Repeated);
-        }
-        *seen.get_mut(count).ok_or(Malformed)? = oid;
+        *place = extension.oid;
         count += 1;
-        read(Extension { oid, critical, value })?;
+        visit(extension);
     }
     Ok(())
 }
 
-fn display(oid: &[u8]) -> String {
-    ObjectIdentifier::from_bytes(oid).map_or_else(
-        |_| "an identifier that cannot be read".to_owned(),
-        |oid| oid.to_string(),
-    )
+fn read_extension<'a>(extensions: &mut Cursor<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
+    let mut fields = extensions.enter(SEQUENCE)?;
+    let oid = fields.content(OBJECT_IDENTIFIER)?;
+    let critical = match fields.optional(BOOLEAN)? {
+        None => false,
+        Some(place) => boolean(fields.slice(place.content))?,
+    };
+    let value = fields.content(OCTET_STRING)?;
+    fields.finish()?;
+    if oid.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(Extension {
+        oid,
+        critical,
+        value,
+        offset,
+    })
 }

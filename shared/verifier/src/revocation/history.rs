@@ -26,11 +26,48 @@ pub struct CrlVersion {
 impl CrlVersion {
     /// Returns true if a list of this version must not take the place of one of the `other` version.
     ///
-    /// The number decides. The date decides between equal numbers, and where one of the two lists has no number.
+    /// The number decides. The date decides between equal numbers, and where one of the two lists has no number: many
+    /// CAs write none, and RFC 5280 §5.1.2.4 wants a thisUpdate in each.
     pub fn is_older_than(self, other: Self) -> bool {
         match (self.number, other.number) {
             (Some(own), Some(theirs)) if own != theirs => own < theirs,
             _ => self.this_update < other.this_update,
+        }
+    }
+}
+
+/// Newest versions among several lists of a series.
+///
+/// Lists with a number and lists without one cannot be brought into one order where an issuer writes both and its numbers
+/// contradict its dates. Therefore a version is compared with each kind by itself, so that nothing which is older than
+/// any list passes for a new one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct NewestVersions {
+    numbered: Option<CrlVersion>,
+    unnumbered: Option<CrlVersion>,
+    latest: Option<Timestamp>,
+}
+
+impl NewestVersions {
+    pub(super) fn add(&mut self, version: CrlVersion) {
+        let newest = match version.number {
+            Some(_) => &mut self.numbered,
+            None => &mut self.unnumbered,
+        };
+        if newest.is_none_or(|newest| newest.is_older_than(version)) {
+            *newest = Some(version);
+        }
+        self.latest = self.latest.max(Some(version.this_update));
+    }
+
+    /// Returns true if one of the lists is newer than `version`.
+    pub(super) fn replace(&self, version: CrlVersion) -> bool {
+        let is_newer =
+            |newest: Option<CrlVersion>| newest.is_some_and(|newest| version.is_older_than(newest));
+        match version.number {
+            Some(_) => is_newer(self.numbered) || is_newer(self.unnumbered),
+            // Among those with numbers, the one with the highest number need not be the latest.
+            None => self.latest > Some(version.this_update),
         }
     }
 }
@@ -70,7 +107,7 @@ impl CrlSeries {
             scope: if scope.is_empty() {
                 Scope::default()
             } else {
-                Scope::parse(scope).ok()?
+                Scope::parse(scope, issuer).ok()?
             },
         })
     }
@@ -166,13 +203,24 @@ impl SeenCrl {
         }
     }
 
-    pub(super) fn of(list: &RevocationList, signer: &KnownKey) -> Self {
+    /// Returns `None` for a list that belongs to no series: one whose scope cannot be read, or a delta CRL. Neither
+    /// clears a certificate.
+    pub(super) fn of(list: &RevocationList, signer: &KnownKey) -> Option<Self> {
+        if !list.scope().is_series() {
+            return None;
+        }
         let series = CrlSeries::new(list, signer);
-        Self::new(series, list.version(), list.next_update(), true)
+        let next_update = list.next_update().unwrap_or(WITHOUT_END);
+        Some(Self::new(series, list.version(), next_update, true))
     }
 }
 
-/// Newest CRL of each series that was in use, whether it is still there or not.
+/// The end of a list that does not say one: the last second that a certificate can name, which RFC 5280 §4.1.2.5 gives
+/// the meaning "no well-defined date".
+const WITHOUT_END: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
+
+/// Newest CRL of each series that was in use, whether it is still there or not. Of a series with numbered lists and
+/// others, the newest of both kinds.
 #[derive(Clone, Debug, Default)]
 pub struct CrlHistory {
     seen: Vec<SeenCrl>,
@@ -181,7 +229,11 @@ pub struct CrlHistory {
 impl CrlHistory {
     /// Adds a list. An older one than that of its series does not change the version.
     pub fn see(&mut self, new: SeenCrl) {
-        match self.seen.iter_mut().find(|seen| seen.series.is_same(&new.series)) {
+        let is_numbered = new.version.number.is_some();
+        let mut all = self.seen.iter_mut();
+        let known =
+            all.find(|seen| seen.version.number.is_some() == is_numbered && seen.series.is_same(&new.series));
+        match known {
             None => self.seen.push(new),
             Some(seen) => {
                 seen.is_expected |= new.is_expected;

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls_pki_types::CertificateDer;
+use rustls_pki_types::{CertificateDer, InvalidSignature, alg_id};
 
 use super::list::RevocationList;
+use crate::algorithm_name::{describe_key, modulus_bits};
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, IssuerKey};
 use crate::signature::SIGNATURE_ALGORITHMS;
@@ -41,7 +42,7 @@ impl<'a> CrlIssuer<'a> {
 }
 
 /// What is known about the signature of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListStanding {
     /// A trust anchor, a configured intermediate or an intermediate of a verified client signed it.
     Verified,
@@ -51,8 +52,45 @@ pub enum ListStanding {
     /// There is an issuer of this name, and the signature does not verify with its key: the list is forged or
     /// damaged, or the issuer has another key which no certificate has shown yet.
     SignatureInvalid,
+    /// There is an issuer of this name, and the signature was not computed: the algorithm or the issuer's key is not
+    /// supported, or the key is of another kind than the signature. Nothing says that the list was changed.
+    SignatureUnsupported(SignatureObstacle),
     /// Its issuer signed it, and the key usage of the issuer's certificate lacks cRLSign: it clears nobody.
     IssuerMayNotSign,
+}
+
+/// Reason for which a signature cannot be verified with a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignatureObstacle {
+    /// The algorithm is not one that a load balancer accepts.
+    #[error(
+        "its signature algorithm is not supported: {algorithm}; sign CRLs with SHA-256, SHA-384 or SHA-512 and ECDSA, \
+         RSA or RSASSA-PSS with MGF1 of the same hash and a salt of its length"
+    )]
+    Algorithm {
+        /// Name, object identifier and parameters.
+        algorithm: String,
+    },
+    /// The issuer's key is not one that a load balancer accepts.
+    #[error(
+        "its issuer has a key that is not supported: {key}; use RSA of 2048 to 8192 bits, P-256, P-384 or P-521"
+    )]
+    Key {
+        /// Kind, size and object identifier.
+        key: String,
+    },
+    /// The issuer's key is of another kind than the signature.
+    #[error(
+        "its signature algorithm is {algorithm}, and its issuer has {key}: another CA of this name signed it, or another \
+         key of the CA; if the CA has a second key, put the certificate of that key into MTLS_INTERMEDIATES"
+    )]
+    OtherKind {
+        /// Name, object identifier and parameters of the algorithm.
+        algorithm: String,
+        /// Kind, size and object identifier of the key.
+        key: String,
+    },
 }
 
 /// The key of a possible issuer, kept.
@@ -130,6 +168,14 @@ impl KnownKey {
 /// name; whoever could make more costs a signature each time.
 const MAX_OTHER_KEYS: usize = 8;
 
+/// A key that did not sign a list, as far as can be told.
+#[derive(Debug)]
+struct OtherKey {
+    key: KnownKey,
+    /// Why the signature was not computed; `None` if it was, and did not verify.
+    obstacle: Option<SignatureObstacle>,
+}
+
 /// A list with what is known about its signature.
 #[derive(Debug)]
 pub(super) struct SignedList {
@@ -137,7 +183,7 @@ pub(super) struct SignedList {
     /// The key that signed it: there can only be one.
     signer: OnceLock<KnownKey>,
     /// Keys that did not, the latest last.
-    others: Mutex<Vec<KnownKey>>,
+    others: Mutex<Vec<OtherKey>>,
 }
 
 impl SignedList {
@@ -170,43 +216,94 @@ impl SignedList {
         if let Some(signer) = self.signer.get() {
             return signer.is(key);
         }
-        if self.others().iter().any(|other| other.is(key)) {
+        if self.others().iter().any(|other| other.key.is(key)) {
             return false;
         }
-        if verify(&self.list, key) {
-            self.remember(&KnownKey::of_issuer(issuer));
-            return true;
-        }
+        let obstacle = match verify(&self.list, key) {
+            Verification::Verified => {
+                self.remember(&KnownKey::of_issuer(issuer));
+                return true;
+            }
+            Verification::Failed => None,
+            Verification::NotComputed(obstacle) => Some(obstacle),
+        };
         let mut others = self.others();
         if others.len() == MAX_OTHER_KEYS {
             others.remove(0);
         }
-        others.push(KnownKey::of_issuer(issuer));
+        let key = KnownKey::of_issuer(issuer);
+        others.push(OtherKey { key, obstacle });
         false
+    }
+
+    /// Returns why the signature was not computed with this key, of which [`is_signed_by`](Self::is_signed_by) says that
+    /// it did not sign.
+    pub(super) fn obstacle(&self, key: IssuerKey<'_>) -> Option<SignatureObstacle> {
+        let others = self.others();
+        let other = others.iter().find(|other| other.key.is(key));
+        other.and_then(|other| other.obstacle.clone())
     }
 
     pub(super) fn standing(&self) -> ListStanding {
         match self.signer.get() {
-            Some(signer) if signer.may_sign_lists => ListStanding::Verified,
-            Some(_) => ListStanding::IssuerMayNotSign,
-            None if self.others().is_empty() => ListStanding::IssuerUnknown,
-            None => ListStanding::SignatureInvalid,
+            Some(signer) if signer.may_sign_lists => return ListStanding::Verified,
+            Some(_) => return ListStanding::IssuerMayNotSign,
+            None => {}
+        }
+        let others = self.others();
+        // One signature that was computed says more than those that were not.
+        match others
+            .iter()
+            .map(|other| &other.obstacle)
+            .min_by_key(|obstacle| obstacle.is_some())
+        {
+            None => ListStanding::IssuerUnknown,
+            Some(None) => ListStanding::SignatureInvalid,
+            Some(Some(obstacle)) => ListStanding::SignatureUnsupported(obstacle.clone()),
         }
     }
 
-    fn others(&self) -> std::sync::MutexGuard<'_, Vec<KnownKey>> {
+    fn others(&self) -> std::sync::MutexGuard<'_, Vec<OtherKey>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn verify(list: &RevocationList, key: IssuerKey<'_>) -> bool {
-    let fitting = SIGNATURE_ALGORITHMS.iter().find(|algorithm| {
-        algorithm.signature_alg_id().as_ref() == list.signature_algorithm()
-            && algorithm.public_key_alg_id().as_ref() == key.algorithm
-    });
-    fitting.is_some_and(|algorithm| {
-        algorithm
-            .verify_signature(key.key, list.to_be_signed(), list.signature())
-            .is_ok()
-    })
+enum Verification {
+    Verified,
+    Failed,
+    NotComputed(SignatureObstacle),
+}
+
+/// Sizes of RSA keys that the implementations of [`SIGNATURE_ALGORITHMS`] accept, in bits.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
+    let mut made_with = SIGNATURE_ALGORITHMS
+        .iter()
+        .filter(|algorithm| algorithm.signature_alg_id().as_ref() == list.signature_algorithm())
+        .peekable();
+    if made_with.peek().is_none() {
+        let algorithm = list.signature_algorithm_name();
+        return Verification::NotComputed(SignatureObstacle::Algorithm { algorithm });
+    }
+    let is_supported = match modulus_bits(key.key) {
+        Ok(bits) if key.algorithm == alg_id::RSA_ENCRYPTION.as_ref() => RSA_BITS.contains(&bits),
+        _ => SIGNATURE_ALGORITHMS
+            .iter()
+            .any(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm),
+    };
+    let key_name = || describe_key(key.algorithm, key.key);
+    if !is_supported {
+        return Verification::NotComputed(SignatureObstacle::Key { key: key_name() });
+    }
+    match made_with.find(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm) {
+        None => Verification::NotComputed(SignatureObstacle::OtherKind {
+            algorithm: list.signature_algorithm_name(),
+            key: key_name(),
+        }),
+        Some(algorithm) => match algorithm.verify_signature(key.key, list.to_be_signed(), list.signature()) {
+            Ok(()) => Verification::Verified,
+            Err(InvalidSignature) => Verification::Failed,
+        },
+    }
 }

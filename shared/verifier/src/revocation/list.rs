@@ -4,18 +4,23 @@ use std::fmt;
 use std::ops::Range;
 
 use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
-use super::entries::{EntryIndex, RevokedCertificate};
-use super::extensions::{ExtensionError, identifier, read_extensions};
+use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
+use super::extensions::{Extension, identifier, read_extensions};
 use super::history::CrlVersion;
 use super::number::CrlNumber;
-use super::scope::{Scope, ScopeError};
+use super::problem::{RevocationListError, RevocationListProblem, UnsupportedList};
+use super::scope::Scope;
+use crate::algorithm_name::{describe_signature_algorithm, dotted};
 use crate::certificate::authority_key_identifier;
 use crate::der_reader::{Element, Malformed, Tag};
 use crate::name::DistinguishedName;
 use crate::timestamp::Timestamp;
 
-/// A certificate revocation list of version 2, read and understood whole. Nothing about its signature is known yet:
-/// that is what [`RevocationLists`](super::RevocationLists) finds out.
+/// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
+/// [`RevocationLists`](super::RevocationLists) finds out.
+///
+/// What can be read of a list revokes; only a list that is understood whole clears certificates. See
+/// [`defect`](Self::defect).
 ///
 /// It keeps its DER encoding and eight octets for each entry.
 pub struct RevocationList {
@@ -25,164 +30,111 @@ pub struct RevocationList {
     signature: Range<usize>,
     issuer: DistinguishedName,
     this_update: Timestamp,
-    next_update: Timestamp,
-    number: CrlNumber,
+    next_update: Option<Timestamp>,
+    number: Option<CrlNumber>,
     authority_key_identifier: Option<Box<[u8]>>,
     scope: Scope,
     entries: EntryIndex,
-}
-
-/// Why a CRL cannot be used: which one of a file (counted from 1) and what is wrong with it.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}{problem}", entry.map(|entry| format!("CRL {entry}: ")).unwrap_or_default())]
-pub struct RevocationListError {
-    /// Number of the CRL in its file, from 1, where the problem is with one of several.
-    pub entry: Option<usize>,
-    /// What is wrong.
-    pub problem: RevocationListProblem,
-}
-
-/// What can be wrong with a CRL or a file of them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RevocationListProblem {
-    /// There is no CRL in the file.
-    #[error("there is no CRL in it")]
-    Empty,
-    /// The file is larger, unpacked, than may be read.
-    #[error("is larger than {max_bytes} bytes when unpacked")]
-    TooLarge {
-        /// The limit.
-        max_bytes: usize,
-    },
-    /// The file is compressed and damaged, or its source failed.
-    #[error("cannot be read: {0}")]
-    Unreadable(String),
-    /// The file holds a private key.
-    #[error("holds a private key: replace that key, and publish CRLs only")]
-    PrivateKey,
-    /// A PEM block that is not a CRL.
-    #[error("{0}")]
-    NotPem(String),
-    /// Not DER of a CRL; cut off, perhaps.
-    #[error("is not the DER encoding of a whole CRL")]
-    Malformed,
-    /// Version 1, which has no extensions and so no number and no scope.
-    #[error("is not of version 2")]
-    Version,
-    /// The two places that name the signature algorithm differ.
-    #[error("names two different signature algorithms")]
-    SignatureAlgorithmMismatch,
-    /// No nextUpdate (RFC 5280 §5.1.2.5), so that it could never be known to be stale.
-    #[error("has no nextUpdate")]
-    NextUpdateMissing,
-    /// No CRLNumber (RFC 5280 §5.2.3), so that an older one could not be told from a newer one.
-    #[error("has no CRL number; with OpenSSL, set `crlnumber` in the CA's configuration")]
-    NumberMissing,
-    /// nextUpdate before thisUpdate.
-    #[error("is out of date before it begins")]
-    ValidityInverted,
-    /// An extension occurs twice.
-    #[error("holds the same extension twice")]
-    RepeatedExtension,
-    /// A critical extension that is not understood (RFC 5280 §5.2).
-    #[error("holds the critical extension {0}, which is not understood")]
-    CriticalExtension(String),
-    /// An entry with one, which makes the whole list unusable (RFC 5280 §5.3).
-    #[error("has an entry with the critical extension {0}, which is not understood")]
-    CriticalEntryExtension(String),
-    /// A kind of CRL that is not processed.
-    #[error("{0}")]
-    Unsupported(UnsupportedList),
-}
-
-/// Kinds of CRL that are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UnsupportedList {
-    /// Only the changes since another list (RFC 5280 §5.2.4).
-    #[error("is a delta CRL: publish complete ones")]
-    Delta,
-    /// May hold entries of other issuers (RFC 5280 §5.2.5).
-    #[error("is an indirect CRL: publish one for each issuer")]
-    Indirect,
-    /// Speaks of some reasons only (RFC 5280 §5.2.5).
-    #[error("is for some reasons only: publish CRLs for all of them")]
-    SomeReasons,
-    /// Speaks of attribute certificates (RFC 5280 §5.2.5).
-    #[error("is for attribute certificates, which clients do not present")]
-    AttributeCertificates,
-    /// Names its distribution point relative to the issuer's name.
-    #[error("names its distribution point relative to its issuer: use a full name")]
-    RelativeDistributionPoint,
+    defect: Option<RevocationListProblem>,
 }
 
 impl RevocationList {
     /// Reads one CRL from its DER encoding, which is kept.
     ///
     /// # Errors
-    /// [`RevocationListProblem`] unless every octet of it is understood.
-    pub fn from_der(der: Vec<u8>) -> Result<Self, RevocationListProblem> {
-        let mut cursor = Cursor::new(&der);
-        let mut outer = cursor.enter(SEQUENCE)?;
-        cursor.finish()?;
-        let to_be_signed = outer.expect(SEQUENCE)?;
-        let signature_algorithm = outer.expect(SEQUENCE)?.content;
-        let signature = outer.expect(BIT_STRING)?;
-        let signature = whole_octets(&outer, signature)?;
-        outer.finish()?;
+    /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found. Whatever else is wrong
+    /// with it is a [`defect`](Self::defect).
+    pub fn from_der(der: Vec<u8>) -> Result<Self, RevocationListError> {
+        let mut issuer = None;
+        Self::read(der, &mut issuer).map_err(|problem| RevocationListError {
+            entry: None,
+            issuer: issuer.map(|name| name.to_string()),
+            problem,
+        })
+    }
 
+    /// Reads one CRL; `issuer_found` is its issuer from the moment at which it is known.
+    fn read(
+        der: Vec<u8>,
+        issuer_found: &mut Option<DistinguishedName>,
+    ) -> Result<Self, RevocationListProblem> {
+        let mut cursor = Cursor::new(&der);
+        let mut outer = field(&mut cursor, "the CRL", |cursor| cursor.enter(SEQUENCE))?;
+        field(&mut cursor, "nothing more", |cursor| cursor.finish())?;
+        let to_be_signed = field(&mut outer, "what is signed", |outer| outer.expect(SEQUENCE))?;
+        let algorithm = "the signature algorithm";
+        let signature_algorithm = field(&mut outer, algorithm, |outer| outer.expect(SEQUENCE))?.content;
+        let signature = field(&mut outer, "the signature", |outer| {
+            let place = outer.expect(BIT_STRING)?;
+            whole_octets(outer, place)
+        })?;
+        field(&mut outer, "nothing more", |outer| outer.finish())?;
+
+        let mut defect = None;
         let mut fields = outer.within(to_be_signed.content.clone());
-        match fields.optional(INTEGER)? {
-            Some(version) if *fields.slice(version.content.clone()) == [1] => {}
-            _ => return Err(RevocationListProblem::Version),
-        }
-        let inner_algorithm = fields.content(SEQUENCE)?;
-        if inner_algorithm != outer.slice(signature_algorithm.clone()) {
-            return Err(RevocationListProblem::SignatureAlgorithmMismatch);
-        }
-        let issuer = fields.expect(SEQUENCE)?.encoding();
-        let issuer = DistinguishedName::parse(fields.slice(issuer)).map_err(|_| Malformed)?;
-        let this_update = fields.next_place()?;
-        let this_update = time(&fields, this_update)?;
-        let next_update = match fields.peek() {
-            Some(UTC_TIME | GENERALIZED_TIME) => {
-                let place = fields.next_place()?;
-                time(&fields, place)?
+        let version = field(&mut fields, "the version", |fields| fields.optional(INTEGER))?;
+        match version.map(|version| fields.slice(version.content)) {
+            // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in version 2 as well.
+            None | Some([0 | 1]) => {}
+            Some(other) => {
+                let found = format!("0x{}", base16ct::lower::encode_string(other));
+                defect = Some(RevocationListProblem::Version { found });
             }
-            _ => return Err(RevocationListProblem::NextUpdateMissing),
-        };
-        let entries = match fields.optional(SEQUENCE)? {
-            None => 0..0,
-            Some(entries) => entries.content,
-        };
-        let extensions = match fields.optional(constructed(0))? {
-            None => ListExtensions::default(),
-            Some(explicit) => {
-                let mut explicit = fields.within(explicit.content);
-                let extensions = explicit.expect(SEQUENCE)?.content;
-                explicit.finish()?;
-                ListExtensions::read(&fields, extensions)?
-            }
-        };
-        fields.finish()?;
-        let number = extensions.number.ok_or(RevocationListProblem::NumberMissing)?;
-        if next_update < this_update {
-            return Err(RevocationListProblem::ValidityInverted);
         }
-        let entries = EntryIndex::build(&der, entries)?;
+        let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(SEQUENCE))?;
+        let issuer = field(&mut fields, "the name of the issuer", |fields| {
+            let place = fields.expect(SEQUENCE)?.encoding();
+            DistinguishedName::parse(fields.slice(place)).map_err(|_| Malformed)
+        })?;
+        let issuer = issuer_found.insert(issuer);
+        let outer_algorithm = outer.slice(signature_algorithm.clone());
+        if inner_algorithm != outer_algorithm {
+            return Err(RevocationListProblem::SignatureAlgorithmMismatch {
+                signed: describe_signature_algorithm(inner_algorithm),
+                outer: describe_signature_algorithm(outer_algorithm),
+            });
+        }
+        let this_update = field(&mut fields, "thisUpdate", |fields| {
+            let place = fields.next_place()?;
+            time(fields, place)
+        })?;
+        let next_update = next_update(&mut fields, &mut defect)?;
+        let entries = field(&mut fields, "the entries", |fields| fields.optional(SEQUENCE))?;
+        let entries = entries.map_or(0..0, |entries| entries.content);
+        let extensions = field(&mut fields, "the extensions", |fields| {
+            let Some(explicit) = fields.optional(constructed(0))? else {
+                return Ok(0..0);
+            };
+            let mut explicit = fields.within(explicit.content);
+            let extensions = explicit.expect(SEQUENCE)?.content;
+            explicit.finish()?;
+            Ok(extensions)
+        })?;
+        field(&mut fields, "nothing more", |fields| fields.finish())?;
+        let extensions = ListExtensions::read(&fields, extensions, issuer.der());
+        if let Some(next_update) = next_update
+            && next_update < this_update
+        {
+            defect.get_or_insert(RevocationListProblem::ValidityInverted {
+                this_update,
+                next_update,
+            });
+        }
+        let (entries, defect_of_entries) = EntryIndex::build(&der, entries, issuer.der());
+        let kind = extensions.scope.limit().map(RevocationListProblem::Unsupported);
 
         Ok(Self {
             to_be_signed: to_be_signed.encoding(),
             signature_algorithm,
             signature,
-            issuer,
+            issuer: issuer.clone(),
             this_update,
             next_update,
-            number,
+            number: extensions.number,
             authority_key_identifier: extensions.authority_key_identifier,
             scope: extensions.scope,
             entries,
+            defect: kind.or(defect).or(extensions.defect).or(defect_of_entries),
             der: der.into_boxed_slice(),
         })
     }
@@ -202,14 +154,35 @@ impl RevocationList {
         self.this_update
     }
 
-    /// When there should be a newer one.
-    pub fn next_update(&self) -> Timestamp {
+    /// When there should be a newer one; `None` for a list that does not say so, which is a defect.
+    pub fn next_update(&self) -> Option<Timestamp> {
         self.next_update
     }
 
-    /// Its number, which its issuer raises with every one.
-    pub fn number(&self) -> CrlNumber {
+    /// Its number, which its issuer raises with every one. Many CAs do not number their lists, and those of version 1
+    /// cannot: these are ordered by their dates.
+    pub fn number(&self) -> Option<CrlNumber> {
         self.number
+    }
+
+    /// Returns why the list clears no certificate, if that is so. A list with a defect that its issuer has signed still
+    /// revokes the certificates on it.
+    ///
+    /// A list that is newer than one without a defect keeps that one from clearing too, unless it is of a kind that goes
+    /// beside complete lists: the issuer has spoken, and what it said is not understood.
+    pub fn defect(&self) -> Option<&RevocationListProblem> {
+        self.defect.as_ref()
+    }
+
+    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a list for some reasons
+    /// and the like stand beside complete lists.
+    pub(super) fn is_beside_complete_ones(&self) -> bool {
+        self.scope.limit().is_some()
+    }
+
+    /// Name and object identifier of its signature algorithm, with the parameters that matter.
+    pub fn signature_algorithm_name(&self) -> String {
+        describe_signature_algorithm(self.signature_algorithm())
     }
 
     /// How many certificates it revokes.
@@ -235,7 +208,15 @@ impl RevocationList {
     /// What it says about the certificate of its issuer with this serial number, given as the content of a DER
     /// INTEGER. `None` is not a clean bill: whether the list speaks of the certificate is another question.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
-        self.entries.find(&self.der, serial_number)
+        let mut found = self.entries.find(&self.der, serial_number);
+        match self.scope.limit() {
+            Some(UnsupportedList::AttributeCertificates) => None,
+            // RFC 5280 §5.3.1: in a delta CRL it ends a hold.
+            Some(UnsupportedList::Delta) => {
+                found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl))
+            }
+            _ => found.next(),
+        }
     }
 
     pub(super) fn to_be_signed(&self) -> &[u8] {
@@ -262,7 +243,7 @@ impl RevocationList {
     /// Number and date of the list.
     pub fn version(&self) -> CrlVersion {
         CrlVersion {
-            number: Some(self.number),
+            number: self.number,
             this_update: self.this_update,
         }
     }
@@ -276,11 +257,19 @@ impl RevocationList {
 
 impl fmt::Display for RevocationList {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CRL ")?;
+        if let Some(number) = self.number {
+            write!(formatter, "{number} ")?;
+        }
         write!(
             formatter,
-            "CRL {} of {} for {}, {} to {}",
-            self.number, self.issuer, self.scope, self.this_update, self.next_update
-        )
+            "of {} for {}, {} ",
+            self.issuer, self.scope, self.this_update
+        )?;
+        match self.next_update {
+            Some(next_update) => write!(formatter, "to {next_update}"),
+            None => formatter.write_str("on"),
+        }
     }
 }
 
@@ -290,67 +279,95 @@ impl fmt::Debug for RevocationList {
     }
 }
 
-impl From<Malformed> for RevocationListProblem {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
-}
-
-impl From<ExtensionError> for RevocationListProblem {
-    fn from(error: ExtensionError) -> Self {
-        match error {
-            ExtensionError::Malformed => Self::Malformed,
-            ExtensionError::Repeated => Self::RepeatedExtension,
-            ExtensionError::Critical(oid) => Self::CriticalExtension(oid),
-            ExtensionError::CriticalOfEntry(oid) => Self::CriticalEntryExtension(oid),
-            ExtensionError::Unsupported(kind) => Self::Unsupported(kind),
-        }
-    }
-}
-
 /// The extensions that say something about the list as a whole.
 #[derive(Debug, Default)]
 struct ListExtensions {
     authority_key_identifier: Option<Box<[u8]>>,
     number: Option<CrlNumber>,
     scope: Scope,
+    /// First thing that is wrong with them.
+    defect: Option<RevocationListProblem>,
 }
 
 impl ListExtensions {
-    fn read(cursor: &Cursor<'_>, content: Range<usize>) -> Result<Self, ExtensionError> {
+    fn read(cursor: &Cursor<'_>, content: Range<usize>, issuer: &[u8]) -> Self {
         let mut this = Self::default();
-        read_extensions(cursor, content, |extension| {
-            match extension.oid {
-                identifier::AUTHORITY_KEY_IDENTIFIER => {
-                    this.authority_key_identifier = authority_key_identifier(extension.value)?.map(Box::from);
-                }
-                identifier::CRL_NUMBER => {
-                    let mut value = Cursor::new(extension.value);
-                    this.number = Some(CrlNumber::from_integer(value.content(INTEGER)?)?);
-                    value.finish()?;
-                }
+        let mut is_delta = false;
+        let visited = read_extensions(cursor, content, |extension| {
+            let read = match extension.oid {
+                identifier::AUTHORITY_KEY_IDENTIFIER => authority_key_identifier(extension.value)
+                    .map(|identifier| this.authority_key_identifier = identifier.map(Box::from)),
+                identifier::CRL_NUMBER => number(&extension).map(|number| this.number = number),
                 identifier::DELTA_CRL_INDICATOR => {
-                    return Err(ExtensionError::Unsupported(UnsupportedList::Delta));
+                    is_delta = true;
+                    Ok(())
                 }
-                identifier::ISSUING_DISTRIBUTION_POINT => {
-                    this.scope = Scope::parse(extension.value)?;
+                identifier::ISSUING_DISTRIBUTION_POINT => match Scope::parse(extension.value, issuer) {
+                    Ok(scope) => {
+                        this.scope = scope;
+                        Ok(())
+                    }
+                    Err(Malformed) => {
+                        this.scope = Scope::unreadable();
+                        Err(Malformed)
+                    }
+                },
+                _ if extension.critical => {
+                    let (oid, offset) = (dotted(extension.oid), extension.offset);
+                    this.defect
+                        .get_or_insert(RevocationListProblem::CriticalExtension { oid, offset });
+                    Ok(())
                 }
-                _ if extension.critical => return Err(ExtensionError::critical(extension.oid)),
-                _ => {}
+                _ => Ok(()),
+            };
+            if read == Err(Malformed) {
+                this.defect.get_or_insert(extension.malformed());
             }
-            Ok(())
-        })?;
-        Ok(this)
+        });
+        if let Err(problem) = visited {
+            // The scope may be among those that were not visited.
+            this.scope = Scope::unreadable();
+            this.defect.get_or_insert(problem);
+        }
+        if is_delta {
+            this.scope = this.scope.of_changes();
+        }
+        this
     }
 }
 
-impl From<ScopeError> for ExtensionError {
-    fn from(error: ScopeError) -> Self {
-        match error {
-            ScopeError::Malformed => Self::Malformed,
-            ScopeError::Unsupported(kind) => Self::Unsupported(kind),
-        }
+fn number(extension: &Extension<'_>) -> Result<Option<CrlNumber>, Malformed> {
+    let mut value = Cursor::new(extension.value);
+    let number = CrlNumber::from_integer(value.content(INTEGER)?)?;
+    value.finish()?;
+    Ok(number)
+}
+
+/// Reads a field, and says which one it is and where it should be if that fails.
+fn field<'a, T>(
+    cursor: &mut Cursor<'a>,
+    name: &'static str,
+    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Malformed>,
+) -> Result<T, RevocationListProblem> {
+    let offset = cursor.position();
+    read(cursor).map_err(|Malformed| RevocationListProblem::Malformed { field: name, offset })
+}
+
+fn next_update(
+    fields: &mut Cursor<'_>,
+    defect: &mut Option<RevocationListProblem>,
+) -> Result<Option<Timestamp>, RevocationListProblem> {
+    let (name, offset) = ("nextUpdate", fields.position());
+    if !matches!(fields.peek(), Some(UTC_TIME | GENERALIZED_TIME)) {
+        defect.get_or_insert(RevocationListProblem::NextUpdateMissing);
+        return Ok(None);
     }
+    let place = field(fields, name, |fields| fields.next_place())?;
+    let time = time(fields, place);
+    if time.is_err() {
+        defect.get_or_insert(RevocationListProblem::Malformed { field: name, offset });
+    }
+    Ok(time.ok())
 }
 
 /// The octets of a BIT STRING without unused bits.

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::history::{CrlHistory, CrlHistoryError, Departures, SeenCrl};
+use super::history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
 use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
-use super::scope::distribution_point_uris;
+use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::{Certificate, oid};
+use crate::certificate::Certificate;
 use crate::name::look_up_key;
 use rustls_pki_types::CertificateDer;
 
@@ -87,8 +87,11 @@ impl RevocationLists {
     pub fn history(&self) -> CrlHistory {
         let mut history = self.history.clone();
         for signed in &self.all {
-            if let Some(signer) = signed.signer() {
-                history.see(SeenCrl::of(signed.list(), signer));
+            let seen = signed
+                .signer()
+                .and_then(|signer| SeenCrl::of(signed.list(), signer));
+            if let Some(seen) = seen {
+                history.see(seen);
             }
         }
         history
@@ -109,15 +112,15 @@ impl RevocationLists {
     ) -> Result<Self, CrlHistoryError> {
         let mut history = std::mem::take(&mut self.history);
         for seen in history.iter_mut() {
-            match self.newest(|list, signer| seen.series.contains(list, signer)) {
-                Some(found) if found.version().is_older_than(seen.version) => {
+            match self.newest(&seen.series) {
+                Some(_) if self.reach(&seen.series, seen.version) => {}
+                Some(found) => {
                     return Err(CrlHistoryError::Older {
                         series: seen.series.to_string(),
                         previous: seen.version,
                         found: found.version(),
                     });
                 }
-                Some(_) => {}
                 None if !seen.is_expected || departures.allow(seen) => seen.is_expected = false,
                 None => {
                     return Err(CrlHistoryError::Missing {
@@ -136,24 +139,29 @@ impl RevocationLists {
         Ok(self)
     }
 
-    /// Number and date should be enough to tell two lists of a series apart. Where they are not, because two lists
-    /// were made within one second, only the one that revokes more may follow the other.
+    /// Number and date should be enough to tell two lists of a series apart. Where they are not, because two lists were
+    /// made within one second and at most one of them has a number, only the one that revokes more may follow the other.
     fn check_equal_versions(&self, previous: Option<&Self>) -> Result<(), CrlHistoryError> {
         for before in previous.iter().flat_map(|previous| &previous.all) {
-            let Some(signer) = before.signer() else {
-                continue;
-            };
-            let series = SeenCrl::of(before.list(), signer).series;
-            let Some(after) = self.newest(|list, signer| series.contains(list, signer)) else {
-                continue;
-            };
+            let signer = before.signer();
             let before = before.list();
-            if after.version() == before.version()
-                && after.to_be_signed() != before.to_be_signed()
-                && !after.revokes_all_of(before)
+            let Some(seen) = signer.and_then(|signer| SeenCrl::of(before, signer)) else {
+                continue;
+            };
+            let followers = || {
+                let all = self.of_series(&seen.series);
+                all.filter(|after| !after.version().is_older_than(before.version()))
+            };
+            let is_followed = |after: &Arc<RevocationList>| {
+                before.version().is_older_than(after.version())
+                    || after.to_be_signed() == before.to_be_signed()
+                    || after.revokes_all_of(before)
+            };
+            if let Some(after) = followers().next()
+                && !followers().any(is_followed)
             {
                 return Err(CrlHistoryError::Ambiguous {
-                    series: series.to_string(),
+                    series: seen.series.to_string(),
                     version: after.version(),
                 });
             }
@@ -175,22 +183,32 @@ impl RevocationLists {
             .map(|signed| signed.list())
     }
 
-    fn newest(&self, is_wanted: impl Fn(&RevocationList, &KnownKey) -> bool) -> Option<&Arc<RevocationList>> {
+    /// Verified lists of one series.
+    fn of_series(&self, series: &CrlSeries) -> impl Iterator<Item = &Arc<RevocationList>> {
         self.all
             .iter()
             .filter(|signed| {
                 signed
                     .signer()
-                    .is_some_and(|signer| is_wanted(signed.list(), signer))
+                    .is_some_and(|signer| series.contains(signed.list(), signer))
             })
             .map(|signed| signed.list())
-            .reduce(|newest, list| {
-                if newest.version().is_older_than(list.version()) {
-                    list
-                } else {
-                    newest
-                }
-            })
+    }
+
+    fn newest(&self, series: &CrlSeries) -> Option<&Arc<RevocationList>> {
+        self.of_series(series).reduce(|newest, list| {
+            if newest.version().is_older_than(list.version()) {
+                list
+            } else {
+                newest
+            }
+        })
+    }
+
+    /// Returns true if a list of the series is not older than this version.
+    fn reach(&self, series: &CrlSeries, version: CrlVersion) -> bool {
+        self.of_series(series)
+            .any(|list| !list.version().is_older_than(version))
     }
 
     /// Lists that were in use before these.
@@ -202,17 +220,15 @@ impl RevocationLists {
     ///
     /// For certificates that the operator configured. What stands in a client's certificate is never fetched.
     pub fn distribution_points_of(certificate: &CertificateDer<'_>) -> Vec<String> {
-        let Ok(parsed) = Certificate::parse(certificate) else {
-            return Vec::new();
-        };
-        let extension = parsed.extensions.find(oid::CRL_DISTRIBUTION_POINTS);
-        extension
-            .and_then(|extension| distribution_point_uris(extension.value).ok())
+        let parsed = Certificate::parse(certificate);
+        parsed
+            .ok()
+            .and_then(|parsed| distribution_point_uris(&parsed).ok())
             .unwrap_or_default()
     }
 
     /// The lists whose issuer has this name, the newest first.
-    pub(super) fn of_issuer(&self, name: &[u8]) -> &[Arc<SignedList>] {
+    pub(super) fn of_issuer(&self, name: &[u8]) -> &[ListOfIssuer] {
         self.by_issuer.get(name)
     }
 }
@@ -228,8 +244,8 @@ fn find_signer(
     let list = signed.list();
     let issuer = list.issuer().der();
     let before = previous.map_or(&[][..], |previous| previous.of_issuer(issuer));
-    if let Some(signer) = before
-        .iter()
+    let before = || before.iter().map(|before| &before.signed);
+    if let Some(signer) = before()
         .find(|before| Arc::ptr_eq(before.list(), list))
         .and_then(|before| before.signer())
     {
@@ -242,7 +258,7 @@ fn find_signer(
     let configured = anchors
         .chain(intermediates.named(issuer))
         .filter_map(KnownKey::of);
-    let shown = before.iter().filter_map(|before| before.signer().cloned());
+    let shown = before().filter_map(|before| before.signer().cloned());
     let recorded = history
         .iter()
         .filter(|seen| seen.series.has_issuer(issuer))
@@ -253,10 +269,18 @@ fn find_signer(
     keys.iter().any(|key| signed.is_signed_by(key.as_issuer(list)));
 }
 
+/// A list among those whose issuers have the same name.
+#[derive(Clone, Debug)]
+pub(super) struct ListOfIssuer {
+    pub(super) signed: Arc<SignedList>,
+    /// Number of its scope among theirs, from 0.
+    pub(super) scope: usize,
+}
+
 /// Lists by the name of their issuer, as it is written and by RFC 5280 §7.1.
 #[derive(Clone, Debug, Default)]
 struct ByIssuer {
-    groups: Vec<Vec<Arc<SignedList>>>,
+    groups: Vec<Vec<ListOfIssuer>>,
     exact: HashMap<Box<[u8]>, usize>,
     equal: HashMap<Box<str>, usize>,
 }
@@ -264,6 +288,7 @@ struct ByIssuer {
 impl ByIssuer {
     fn new(lists: &[Arc<SignedList>]) -> Self {
         let mut this = Self::default();
+        let mut scopes: Vec<HashMap<&Scope, usize>> = Vec::new();
         for signed in lists {
             let name = signed.list().issuer().der();
             let group = match look_up_key(name) {
@@ -271,21 +296,30 @@ impl ByIssuer {
                 Some(key) => *this.equal.entry(key).or_insert(this.groups.len()),
             };
             this.exact.insert(name.into(), group);
-            match this.groups.get_mut(group) {
-                Some(group) => group.push(Arc::clone(signed)),
-                None => this.groups.push(vec![Arc::clone(signed)]),
+            if group == this.groups.len() {
+                this.groups.push(Vec::new());
+                scopes.push(HashMap::new());
+            }
+            if let (Some(group), Some(scopes)) = (this.groups.get_mut(group), scopes.get_mut(group)) {
+                let next = scopes.len();
+                let scope = *scopes.entry(signed.list().scope()).or_insert(next);
+                let signed = Arc::clone(signed);
+                group.push(ListOfIssuer { signed, scope });
             }
         }
         for group in &mut this.groups {
             group.sort_by(|left, right| {
-                let order = |signed: &SignedList| (signed.list().number(), signed.list().this_update());
+                let order = |of: &ListOfIssuer| {
+                    let CrlVersion { number, this_update } = of.signed.list().version();
+                    (this_update, number)
+                };
                 order(right).cmp(&order(left))
             });
         }
         this
     }
 
-    fn get(&self, name: &[u8]) -> &[Arc<SignedList>] {
+    fn get(&self, name: &[u8]) -> &[ListOfIssuer] {
         if self.groups.is_empty() {
             return &[];
         }
@@ -305,7 +339,12 @@ impl fmt::Display for ListStanding {
             Self::Verified => "verified",
             Self::IssuerUnknown => "its issuer is not among the anchors and intermediates",
             Self::IssuerMayNotSign => "the key usage of its issuer lacks cRLSign",
-            Self::SignatureInvalid => "its signature does not verify with the key of its issuer",
+            Self::SignatureInvalid => {
+                "its signature does not verify with the key of its issuer: it was altered, or another CA of this name \
+                 signed it, or another key of the CA; if the CA has a second key, put the certificate of that key into \
+                 MTLS_INTERMEDIATES"
+            }
+            Self::SignatureUnsupported(obstacle) => return obstacle.fmt(formatter),
         })
     }
 }

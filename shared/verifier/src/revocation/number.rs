@@ -14,20 +14,24 @@ pub struct CrlNumber([u8; LENGTH]);
 const LENGTH: usize = 20;
 
 impl CrlNumber {
-    /// Takes the content of a DER INTEGER.
-    pub(crate) fn from_integer(content: &[u8]) -> Result<Self, Malformed> {
+    /// Takes the content of a DER INTEGER. Returns `None` for a number that is negative or longer than 20 octets: it is
+    /// not one that RFC 5280 §5.2.3 defines, and its list is ordered by date, like a list without a number.
+    pub(crate) fn from_integer(content: &[u8]) -> Result<Option<Self>, Malformed> {
         let number = shortest(content);
         let magnitude = match number {
-            [] | [0x80..=0xFF, ..] => return Err(Malformed),
+            [] => return Err(Malformed),
+            [0x80..=0xFF, ..] => return Ok(None),
             [0x00, rest @ ..] => rest,
             _ => number,
         };
-        let padding = LENGTH.checked_sub(magnitude.len()).ok_or(Malformed)?;
+        let Some(padding) = LENGTH.checked_sub(magnitude.len()) else {
+            return Ok(None);
+        };
         let mut octets = [0; LENGTH];
         for (to, from) in octets.iter_mut().skip(padding).zip(magnitude) {
             *to = *from;
         }
-        Ok(Self(octets))
+        Ok(Some(Self(octets)))
     }
 }
 
@@ -83,7 +87,7 @@ mod tests {
 
     #[test]
     fn numbers_order_by_value_whatever_their_length() {
-        let number = |content: &[u8]| CrlNumber::from_integer(content).unwrap();
+        let number = |content: &[u8]| CrlNumber::from_integer(content).unwrap().unwrap();
         assert!(number(&[9]) < number(&[10]));
         assert!(number(&[0x7F]) < number(&[0x00, 0x80]));
         assert!(number(&[0x00, 0xFF]) < number(&[0x01, 0x00]));
@@ -99,10 +103,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_negative_and_overlong_numbers() {
+    fn negative_and_overlong_numbers_order_nothing() {
         assert_eq!(CrlNumber::from_integer(&[]), Err(Malformed));
-        assert_eq!(CrlNumber::from_integer(&[0x80]), Err(Malformed));
-        assert_eq!(CrlNumber::from_integer(&[0x01; 21]), Err(Malformed));
-        assert!(CrlNumber::from_integer(&[0x7F; 20]).is_ok());
+        for content in [&[0x80][..], &[0xFF; 3], &[0x01; 21], &[0x7F; 300]] {
+            assert_eq!(CrlNumber::from_integer(content), Ok(None), "{content:x?}");
+        }
+        for content in [&[0x7F; 20][..], &[&[0][..], &[0xFF; 20]].concat(), &[0]] {
+            assert!(
+                matches!(CrlNumber::from_integer(content), Ok(Some(_))),
+                "{content:x?}"
+            );
+        }
     }
 }

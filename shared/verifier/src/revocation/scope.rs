@@ -3,22 +3,29 @@
 use std::fmt;
 use std::ops::Range;
 
+use der::asn1::AnyRef;
+use der::{Encode, Tag};
+
 use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
-use super::list::UnsupportedList;
+use super::problem::UnsupportedList;
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Malformed, boolean};
+use crate::hypothetical::element;
+use crate::name::{DistinguishedName, names_are_equal};
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
-    /// The issuing distribution point's value; empty for a list without one.
+    /// Value of the issuing distribution point; empty for a list without one, and for one that restricts nothing.
     value: Box<[u8]>,
-    /// Where its GeneralNames are, if it is the list of one distribution point.
-    names: Option<Range<usize>>,
+    /// Names of the distribution point, if it is the list of one.
+    names: Option<Box<[PointName]>>,
     subjects: Subjects,
+    limit: Option<UnsupportedList>,
+    is_unreadable: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 enum Subjects {
     #[default]
     All,
@@ -26,38 +33,46 @@ enum Subjects {
     Authorities,
 }
 
-/// Why an issuing distribution point cannot be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ScopeError {
-    Malformed,
-    Unsupported(UnsupportedList),
-}
-
-impl From<Malformed> for ScopeError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
-    }
+/// One name of a distribution point.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum PointName {
+    /// Whole encoding of a Name.
+    Directory(Box<[u8]>),
+    /// Whole encoding of a GeneralName of another kind.
+    Other(Box<[u8]>),
 }
 
 /// `fullName` of a DistributionPointName.
 const FULL_NAME: TagByte = constructed(0);
+/// `nameRelativeToCRLIssuer` of a DistributionPointName.
+const RELATIVE_NAME: TagByte = constructed(1);
+/// `directoryName` of a GeneralName, an explicit tag.
+const DIRECTORY_NAME: TagByte = constructed(4);
+/// Octet of that tag.
+const EXPLICIT_DIRECTORY_NAME: u8 = 0xA4;
 /// `uniformResourceIdentifier` of a GeneralName.
 const URI: TagByte = primitive(6);
 
 impl Scope {
-    /// Reads the value of the extension issuingDistributionPoint.
-    pub(super) fn parse(value: &[u8]) -> Result<Self, ScopeError> {
+    /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole encoding of a Name.
+    ///
+    /// An empty SEQUENCE restricts nothing, and OpenSSL reads it so too, although RFC 5280 §5.2.5 forbids to write it.
+    pub(super) fn parse(value: &[u8], issuer: &[u8]) -> Result<Self, Malformed> {
         let mut outer = Cursor::new(value);
         let mut fields = outer.enter(SEQUENCE)?;
         outer.finish()?;
         if fields.at_end() {
-            return Err(ScopeError::Malformed);
+            return Ok(Self::default());
         }
         let names = match fields.optional(constructed(0))? {
             None => None,
-            Some(place) => Some(full_name(&fields, place.content)?.ok_or(ScopeError::Unsupported(
-                UnsupportedList::RelativeDistributionPoint,
-            ))?),
+            Some(place) => {
+                let mut names = Vec::new();
+                each_name(&fields, place.content, issuer, |name| {
+                    names.push(PointName::from(name))
+                })?;
+                Some(names.into_boxed_slice())
+            }
         };
         let only_end_entities = flag(&mut fields, 1)?;
         let only_authorities = flag(&mut fields, 2)?;
@@ -66,31 +81,70 @@ impl Scope {
         let attribute_certificates = flag(&mut fields, 5)?;
         fields.finish()?;
 
-        if indirect {
-            return Err(ScopeError::Unsupported(UnsupportedList::Indirect));
-        }
-        if some_reasons {
-            return Err(ScopeError::Unsupported(UnsupportedList::SomeReasons));
-        }
-        if attribute_certificates {
-            return Err(ScopeError::Unsupported(UnsupportedList::AttributeCertificates));
-        }
+        let limit = if attribute_certificates {
+            Some(UnsupportedList::AttributeCertificates)
+        } else if indirect {
+            Some(UnsupportedList::Indirect)
+        } else if some_reasons {
+            Some(UnsupportedList::SomeReasons)
+        } else {
+            None
+        };
         let subjects = match (only_end_entities, only_authorities) {
             (false, false) => Subjects::All,
             (true, false) => Subjects::EndEntities,
             (false, true) => Subjects::Authorities,
-            (true, true) => return Err(ScopeError::Malformed),
+            (true, true) => return Err(Malformed),
         };
         Ok(Self {
             value: value.into(),
             names,
             subjects,
+            limit,
+            is_unreadable: false,
         })
+    }
+
+    /// Returns the scope of a list whose extensions cannot be read: it may speak of any certificate.
+    pub(super) fn unreadable() -> Self {
+        Self {
+            is_unreadable: true,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the scope of a delta CRL that would otherwise have this one.
+    pub(super) fn of_changes(self) -> Self {
+        Self {
+            limit: self.limit.or(Some(UnsupportedList::Delta)),
+            ..self
+        }
     }
 
     /// Value of the issuing distribution point, empty for a list without one.
     pub(super) fn der(&self) -> &[u8] {
         &self.value
+    }
+
+    /// Kind of the list, if it is one that clears no certificate.
+    pub(super) fn limit(&self) -> Option<UnsupportedList> {
+        self.limit
+    }
+
+    /// Returns true if lists of this scope can be told from those of others by what [`der`](Self::der) returns.
+    pub(super) fn is_series(&self) -> bool {
+        !self.is_unreadable && self.limit != Some(UnsupportedList::Delta)
+    }
+
+    /// Returns the encodings of the names of its distribution point; `None` for a list without one.
+    pub(super) fn general_names(&self) -> Option<Vec<u8>> {
+        let names = self.names.as_ref()?;
+        Some(names.iter().flat_map(PointName::general_name).collect())
+    }
+
+    /// Returns true for a list that speaks of CA certificates only.
+    pub(super) fn is_for_authorities_only(&self) -> bool {
+        self.subjects == Subjects::Authorities
     }
 
     /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
@@ -101,124 +155,232 @@ impl Scope {
             Subjects::Authorities => certificate.is_authority(),
         };
         subject_is_covered
-            && self.names.as_ref().is_none_or(|names| {
-                let names = Cursor::new(&self.value).within(names.clone());
-                is_named_by(certificate, &names).unwrap_or(false)
-            })
+            && self
+                .names
+                .as_ref()
+                .is_none_or(|names| is_named_by(certificate, names).unwrap_or(false))
     }
 
     /// The URIs among the names of the distribution point.
     pub(super) fn uris(&self) -> Vec<String> {
-        let Some(names) = &self.names else {
-            return Vec::new();
-        };
-        let names = Cursor::new(&self.value).within(names.clone());
-        uris_among(names)
+        self.names().filter_map(PointName::uri).collect()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &PointName> {
+        self.names.iter().flatten()
     }
 }
 
 impl fmt::Display for Scope {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.subjects {
+            _ if self.is_unreadable => "certificates that cannot be told",
             Subjects::All => "all certificates",
             Subjects::EndEntities => "end-entity certificates",
             Subjects::Authorities => "CA certificates",
         })?;
-        match (&self.names, self.uris().as_slice()) {
-            (None, _) => Ok(()),
-            (Some(_), []) => formatter.write_str(" of one distribution point"),
-            (Some(_), uris) => write!(formatter, " of the distribution point {}", uris.join(" or ")),
+        if self.names.is_some() {
+            let names: Vec<String> = self.names().filter_map(PointName::text).collect();
+            match names.as_slice() {
+                [] => formatter.write_str(" of one distribution point")?,
+                names => write!(formatter, " of the distribution point {}", names.join(" or "))?,
+            }
+        }
+        match self.limit {
+            None => Ok(()),
+            Some(UnsupportedList::Delta) => formatter.write_str(", changes only"),
+            Some(UnsupportedList::Indirect) => formatter.write_str(", of several issuers"),
+            Some(UnsupportedList::SomeReasons) => formatter.write_str(", for some reasons only"),
+            Some(UnsupportedList::AttributeCertificates) => {
+                formatter.write_str(", attribute certificates only")
+            }
         }
     }
 }
 
+/// One name of a distribution point, borrowed or put together from the issuer's.
+enum FoundName<'a> {
+    /// Whole encoding of a Name.
+    Directory(&'a [u8]),
+    /// Name of the issuer with one relative name more.
+    Relative(Vec<u8>),
+    /// Whole encoding of a GeneralName of another kind.
+    Other(&'a [u8]),
+}
+
+impl FoundName<'_> {
+    /// Returns true for the same name: directory names by RFC 5280 §7.1, others byte for byte.
+    fn is(&self, other: &PointName) -> bool {
+        match (self, other) {
+            (Self::Directory(name), PointName::Directory(other)) => names_are_equal(name, other),
+            (Self::Relative(name), PointName::Directory(other)) => names_are_equal(name, other),
+            (Self::Other(name), PointName::Other(other)) => **name == **other,
+            _ => false,
+        }
+    }
+
+    fn uri(&self) -> Option<String> {
+        match self {
+            Self::Other(name) => uri(name),
+            Self::Directory(_) | Self::Relative(_) => None,
+        }
+    }
+}
+
+impl From<FoundName<'_>> for PointName {
+    fn from(name: FoundName<'_>) -> Self {
+        match name {
+            FoundName::Directory(name) => Self::Directory(name.into()),
+            FoundName::Relative(name) => Self::Directory(name.into()),
+            FoundName::Other(name) => Self::Other(name.into()),
+        }
+    }
+}
+
+impl PointName {
+    /// Returns the encoding as a GeneralName.
+    fn general_name(&self) -> Vec<u8> {
+        match self {
+            Self::Directory(name) => element(EXPLICIT_DIRECTORY_NAME, &[name]),
+            Self::Other(name) => name.to_vec(),
+        }
+    }
+
+    fn uri(&self) -> Option<String> {
+        match self {
+            Self::Other(name) => uri(name),
+            Self::Directory(_) => None,
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        match self {
+            Self::Other(name) => uri(name),
+            Self::Directory(name) => DistinguishedName::parse(name).ok().map(|name| name.to_string()),
+        }
+    }
+}
+
+/// The text of a GeneralName that is a URI.
+fn uri(name: &[u8]) -> Option<String> {
+    let mut cursor = Cursor::new(name);
+    let content = cursor.content(URI).ok()?;
+    Some(content.escape_ascii().to_string())
+}
+
 /// Whether one of the certificate's distribution points bears one of these names.
-///
-/// Points for some reasons only, and those served by another issuer, say nothing about a list that is neither.
-fn is_named_by(certificate: &Certificate<'_>, names: &Cursor<'_>) -> Result<bool, Malformed> {
+fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
     let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) else {
         return Ok(false);
     };
     let mut named = false;
-    each_distribution_point(extension.value, |point, theirs| {
-        if point != PointKind::Complete {
-            return Ok(());
-        }
-        let mut theirs = theirs;
-        while !theirs.at_end() {
-            let name = theirs.next_place()?.encoding();
-            named |= contains(names.clone(), theirs.slice(name))?;
-        }
-        Ok(())
+    each_distribution_point_name(extension.value, certificate.issuer, |name| {
+        named = named || names.iter().any(|other| name.is(other));
     })?;
     Ok(named)
 }
 
-fn contains(mut names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
-    while !names.at_end() {
-        let name = names.next_place()?.encoding();
-        if names.slice(name) == wanted {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PointKind {
-    /// For every reason, and served by the certificate's issuer itself.
-    Complete,
-    Other,
-}
-
-/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) and hands over the full names of each point that has some.
-fn each_distribution_point<'a>(
+/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes on the names of each
+/// point that is for every reason and served by that issuer.
+///
+/// Points for some reasons only, and those served by another issuer, say nothing about a list that is neither. A
+/// `cRLIssuer` that names the certificate's own issuer makes no difference, although it should not be written then; where
+/// there is no other name, it is the point's name (RFC 5280 §6.3.3 (b) (2) (i)).
+fn each_distribution_point_name<'a>(
     value: &'a [u8],
-    mut visit: impl FnMut(PointKind, Cursor<'a>) -> Result<(), Malformed>,
+    issuer: &[u8],
+    mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
     let mut outer = Cursor::new(value);
     let mut points = outer.enter(SEQUENCE)?;
     outer.finish()?;
     while !points.at_end() {
         let mut fields = points.enter(SEQUENCE)?;
-        let names = match fields.optional(constructed(0))? {
-            None => None,
-            Some(place) => full_name(&fields, place.content)?,
-        };
+        let name = fields.optional(constructed(0))?;
         let reasons = fields.optional(primitive(1))?;
-        let issuer = fields.optional(constructed(2))?;
+        let crl_issuer = fields.optional(constructed(2))?;
         fields.finish()?;
-        let kind = if reasons.is_none() && issuer.is_none() {
-            PointKind::Complete
-        } else {
-            PointKind::Other
+        let is_of_issuer = match &crl_issuer {
+            None => true,
+            Some(place) => any_directory_is(fields.within(place.content.clone()), issuer)?,
         };
-        if let Some(names) = names {
-            visit(kind, fields.within(names))?;
+        if reasons.is_some() || !is_of_issuer {
+            continue;
+        }
+        match (name, crl_issuer) {
+            (Some(name), _) => each_name(&fields, name.content, issuer, &mut visit)?,
+            (None, Some(crl_issuer)) => each_general_name(fields.within(crl_issuer.content), &mut visit)?,
+            (None, None) => {}
         }
     }
     Ok(())
 }
 
-/// Where the GeneralNames of a DistributionPointName are; `None` when it is relative to the issuer's name.
-fn full_name(cursor: &Cursor<'_>, content: Range<usize>) -> Result<Option<Range<usize>>, Malformed> {
+/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name of `issuer`.
+fn each_name<'a>(
+    cursor: &Cursor<'a>,
+    content: Range<usize>,
+    issuer: &[u8],
+    mut visit: impl FnMut(FoundName<'a>),
+) -> Result<(), Malformed> {
     let mut choice = cursor.within(content);
     let place = choice.next_place()?;
     choice.finish()?;
     match place.tag {
-        FULL_NAME => {
-            let mut names = cursor.within(place.content.clone());
-            if names.at_end() {
-                return Err(Malformed);
-            }
-            while !names.at_end() {
-                names.next_place()?;
-            }
-            Ok(Some(place.content))
+        FULL_NAME => each_general_name(cursor.within(place.content), visit),
+        RELATIVE_NAME => {
+            visit(FoundName::Relative(below(issuer, cursor.slice(place.content))?));
+            Ok(())
         }
-        tag if tag == constructed(1) => Ok(None),
         _ => Err(Malformed),
     }
+}
+
+/// Passes on each of at least one GeneralName.
+fn each_general_name<'a>(
+    mut names: Cursor<'a>,
+    mut visit: impl FnMut(FoundName<'a>),
+) -> Result<(), Malformed> {
+    loop {
+        let place = names.next_place()?;
+        visit(match place.tag {
+            DIRECTORY_NAME => FoundName::Directory(names.slice(place.content)),
+            _ => FoundName::Other(names.slice(place.encoding())),
+        });
+        if names.at_end() {
+            return Ok(());
+        }
+    }
+}
+
+/// Whole encoding of the Name with one RelativeDistinguishedName, given by the content of its SET, below `issuer`.
+fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let mut outer = Cursor::new(issuer);
+    let above = outer.content(SEQUENCE)?;
+    outer.finish()?;
+    let relative_name = encode(Tag::Set, relative_name)?;
+    encode(Tag::Sequence, &[above, &relative_name].concat())
+}
+
+fn encode(tag: Tag, content: &[u8]) -> Result<Vec<u8>, Malformed> {
+    let value = AnyRef::new(tag, content).map_err(|_| Malformed)?;
+    value.to_der().map_err(|_| Malformed)
+}
+
+fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
+    let mut found = false;
+    each_general_name(names, |name| {
+        found = found || matches!(name, FoundName::Directory(name) if names_are_equal(name, wanted));
+    })?;
+    Ok(found)
+}
+
+/// Returns true if the GeneralNames of an extension's value have the directoryName `wanted`.
+pub(super) fn names_directory(value: &[u8], wanted: &[u8]) -> Result<bool, Malformed> {
+    let mut outer = Cursor::new(value);
+    let names = outer.enter(SEQUENCE)?;
+    outer.finish()?;
+    any_directory_is(names, wanted)
 }
 
 fn flag(fields: &mut Cursor<'_>, number: u8) -> Result<bool, Malformed> {
@@ -228,24 +390,13 @@ fn flag(fields: &mut Cursor<'_>, number: u8) -> Result<bool, Malformed> {
     }
 }
 
-fn uris_among(mut names: Cursor<'_>) -> Vec<String> {
+/// The URIs of every distribution point of a certificate that its issuer serves for every reason.
+pub(super) fn distribution_point_uris(certificate: &Certificate<'_>) -> Result<Vec<String>, Malformed> {
     let mut uris = Vec::new();
-    while let Ok(place) = names.next_place() {
-        if place.tag == URI {
-            uris.push(names.slice(place.content).escape_ascii().to_string());
-        }
+    if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {
+        each_distribution_point_name(extension.value, certificate.issuer, |name| {
+            uris.extend(name.uri())
+        })?;
     }
-    uris
-}
-
-/// The URIs of every distribution point in an extension `cRLDistributionPoints` that is complete.
-pub(super) fn distribution_point_uris(value: &[u8]) -> Result<Vec<String>, Malformed> {
-    let mut uris = Vec::new();
-    each_distribution_point(value, |kind, names| {
-        if kind == PointKind::Complete {
-            uris.extend(uris_among(names));
-        }
-        Ok(())
-    })?;
     Ok(uris)
 }

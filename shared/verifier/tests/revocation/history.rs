@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, CrlHistory, CrlHistoryError, CrlVersion, Departures, Intermediates, Reason,
-    RevocationLists, SeenCrl, TrustAnchors,
+    CertificateDer, CrlHistory, CrlHistoryError, Departures, Intermediates, Reason, RevocationLists, SeenCrl,
+    TrustAnchors,
 };
 use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
 use time::Duration;
@@ -165,26 +165,6 @@ fn of_equal_versions_the_one_that_revokes_more_follows() {
     for fewer in [&[1][..], &[], &[1, 3]] {
         let error = reader.error(&[&made(fewer)]);
         assert!(error.contains("lacks entries of the one in use"), "{error}");
-    }
-}
-
-#[test]
-fn versions_without_a_number_are_ordered_by_date() {
-    let version = |number: Option<&str>, seconds| CrlVersion {
-        number: number.map(|number| number.parse().unwrap()),
-        this_update: timestamp(NOW).plus_seconds(seconds),
-    };
-    for (left, right, is_older) in [
-        (version(None, 0), version(None, 1), true),
-        (version(None, 1), version(None, 0), false),
-        (version(None, 0), version(None, 0), false),
-        (version(Some("0x9"), 0), version(None, 1), true),
-        (version(None, 0), version(Some("0x9"), 1), true),
-        (version(Some("0x1"), 1), version(None, 0), false),
-        (version(Some("0x1"), 1), version(Some("0x2"), 0), true),
-        (version(Some("0x2"), 0), version(Some("0x1"), 1), false),
-    ] {
-        assert_eq!(left.is_older_than(right), is_older, "{left:?} {right:?}");
     }
 }
 

@@ -5,13 +5,18 @@
     reason = "helpers of tests, where an unexpected error is a failure"
 )]
 
+mod algorithms;
+mod defects;
+mod distribution_points;
 mod entries;
 mod files;
 mod history;
 mod issuers;
+mod openssl;
 mod partitions;
 mod refused_lists;
 
 mod support;
 mod time;
+mod unnumbered;
 mod verdicts;

@@ -140,7 +140,7 @@ pub(crate) fn chain<'c>(certificates: impl IntoIterator<Item = &'c Credential>) 
 }
 
 pub(crate) fn read(crl: &Crl) -> Result<RevocationList, RevocationListProblem> {
-    RevocationList::from_der(crl.der().to_vec())
+    RevocationList::from_der(crl.der().to_vec()).map_err(|error| error.problem)
 }
 
 pub(crate) fn load(crls: &[&Crl], anchors: &TrustAnchors) -> RevocationLists {
@@ -153,5 +153,19 @@ pub(crate) fn standings(lists: &RevocationLists) -> Vec<ListStanding> {
 }
 
 pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
+    let length = match content.len() {
+        short @ 0..=0x7F => vec![u8::try_from(short).unwrap()],
+        long => [&[0x82][..], &u16::try_from(long).unwrap().to_be_bytes()].concat(),
+    };
+    // The shortest form.
+    let length = match length[..] {
+        [0x82, 0, low] => vec![0x81, low],
+        _ => length,
+    };
+    [&[tag][..], &length, content].concat()
+}
+
+/// Whole encoding of the subject.
+pub(crate) fn subject_of(credential: &Credential) -> Vec<u8> {
+    der::Encode::to_der(&credential.certificate().tbs().unwrap().subject).unwrap()
 }

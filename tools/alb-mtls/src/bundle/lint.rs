@@ -1,21 +1,23 @@
 use std::process::ExitCode;
 
 use alb_mtls_trust::{InspectedSources, Inspection, InvalidSources, Loader, Severity, Sources, inspect};
-use alb_mtls_verifier::Timestamp;
+use alb_mtls_verifier::{Timestamp, VerificationPolicy};
 use clap::Args;
 
-use super::crls::StrictVerdict;
-use super::{SourceOrPath, patience, report};
+use super::{SourceOrPath, forecast, paths, patience, report};
 use crate::outcome::finish;
 
 const EXIT_CODES: &str = "\
 Every SOURCE is a file, `ssm:/name`, `ssm:/path/*` or `s3://bucket/key`.
 
-With --crls it says too what MTLS_REVOCATION=strict would make of the certificates of each trust anchor and
-intermediate.
+Each trust anchor and intermediate is put to the rules that a client below it will meet: one below which no client can
+be accepted is an error. For each trust anchor it says which intermediates lead to it.
 
-Exit codes: 0 clean or notices only, 1 errors, warnings, or an issuer without a CRL that counts now, 2 wrong usage or a
-source that cannot be read";
+With --crls it says too what MTLS_REVOCATION=strict will make of the certificates of each CA; a CA is a name and a key,
+however many certificates it has.
+
+Exit codes: 0 no errors, 1 errors, or a CA without a CRL that counts now, 2 wrong usage or a source that cannot be read;
+with --deny-warnings a warning counts as an error";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
@@ -32,6 +34,14 @@ pub(crate) struct LintArguments {
     #[arg(long, value_name = "SOURCE")]
     crls: Vec<SourceOrPath>,
 
+    /// Certificates below the trust anchor, as MTLS_MAX_DEPTH
+    #[arg(long, value_name = "NUMBER", default_value_t = VerificationPolicy::default().max_depth)]
+    max_depth: usize,
+
+    /// End with 1 for warnings too
+    #[arg(long)]
+    deny_warnings: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -43,18 +53,13 @@ pub(crate) async fn run(arguments: &LintArguments) -> ExitCode {
         Ok(inspection) => inspection,
         Err(error) => return finish(Err(error)),
     };
-    let verdicts: Vec<StrictVerdict<'_>> = inspection
-        .issuers
-        .iter()
-        .map(|issuer| StrictVerdict::of(issuer, now))
-        .collect();
     let text = if arguments.json {
-        format!("{:#}\n", report::inspection_json(&inspection, &verdicts))
+        format!("{:#}\n", report::inspection_json(&inspection))
     } else {
-        report::inspection_text(&inspection, &verdicts)
+        report::inspection_text(&inspection)
     };
     match finish(Ok::<_, String>(text)) {
-        ExitCode::SUCCESS => exit_code(&inspection, &verdicts),
+        ExitCode::SUCCESS => exit_code(&inspection, arguments.deny_warnings),
         code => code,
     }
 }
@@ -67,6 +72,10 @@ async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspect
         anchors: anchors.as_ref(),
         intermediates: intermediates.as_ref(),
         crls: crls.as_ref(),
+        policy: VerificationPolicy {
+            max_depth: arguments.max_depth,
+            ..VerificationPolicy::default()
+        },
     };
     Ok(inspect(&Loader::new(), inspected, patience(), now).await)
 }
@@ -78,7 +87,7 @@ fn sources(words: &[SourceOrPath]) -> Result<Option<Sources>, InvalidSources> {
     Sources::new(words.iter().map(|source| source.0.clone())).map(Some)
 }
 
-fn exit_code(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> ExitCode {
+fn exit_code(inspection: &Inspection, deny_warnings: bool) -> ExitCode {
     let unreadable = inspection
         .problems
         .iter()
@@ -87,9 +96,13 @@ fn exit_code(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> ExitCod
         .warnings
         .iter()
         .any(|warning| warning.severity() == Severity::Warning);
+    let refused = !inspection.problems.is_empty()
+        || paths::errors(inspection).next().is_some()
+        || inspection.forecasts.iter().any(forecast::is_refused)
+        || forecast::uncleared(inspection).next().is_some();
     if unreadable {
         ExitCode::from(2)
-    } else if warned || !inspection.problems.is_empty() || verdicts.iter().any(StrictVerdict::refuses) {
+    } else if refused || warned && deny_warnings {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS

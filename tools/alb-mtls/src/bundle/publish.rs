@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::change::Change;
 use super::location::{Location, PointerLocation};
 use super::parameters::{self, Tier};
-use super::{SourceOrPath, objects, patience};
+use super::{SourceOrPath, objects, paths, patience};
 use crate::outcome::finish;
 
 const EXIT_CODES: &str = "\
@@ -117,6 +117,9 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
     let new = inspect_anchors(loader, &sources, patience(), now).await;
     for warning in &new.warnings {
         say(&format!("note: {warning}"));
+    }
+    for (authority, rejection) in paths::errors(&new) {
+        say(&format!("note: {}", paths::error_line(authority, rejection)));
     }
     if new.problems.is_empty() {
         Ok(new)

@@ -2,11 +2,14 @@
 
 use std::fmt::Write;
 
-use alb_mtls_trust::{Inspection, Revision, Role, Severity, SourceError, SourceRecord, Warning};
+use alb_mtls_trust::{
+    Inspection, Revision, Role, Severity, SourceError, SourceProblem, SourceRecord, Warning,
+};
 use alb_mtls_verifier::TrustAnchor;
 use serde_json::{Value, json};
 
-use super::crls::{StrictVerdict, crl_json, crl_line};
+use super::crls::{crl_json, crl_line};
+use super::{forecast, paths};
 
 /// One line on one anchor.
 pub(crate) fn anchor_line(anchor: &TrustAnchor) -> String {
@@ -36,7 +39,7 @@ pub(crate) fn anchor_json(anchor: &TrustAnchor) -> Value {
 }
 
 /// Everything that was found, with the problems last, where one sees them.
-pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> String {
+pub(crate) fn inspection_text(inspection: &Inspection) -> String {
     let mut text = String::new();
     for record in &inspection.sources {
         // Writing to a string does not fail.
@@ -48,13 +51,11 @@ pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict
             let _ = writeln!(text, "  {}", document_line(document));
         }
     }
-    for anchor in &inspection.anchors {
-        let _ = writeln!(text, "anchor: {}", anchor_line(anchor));
-    }
+    write_authorities(&mut text, inspection);
     for crl in &inspection.crls {
         let _ = writeln!(text, "crl: {}", crl_line(crl));
     }
-    for line in verdicts.iter().flat_map(StrictVerdict::lines) {
+    for line in forecast::lines(inspection) {
         let _ = writeln!(text, "strict: {line}");
     }
     for warning in &inspection.warnings {
@@ -62,6 +63,9 @@ pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict
     }
     for problem in &inspection.problems {
         let _ = writeln!(text, "error: {problem}");
+    }
+    for (authority, rejection) in paths::errors(inspection) {
+        let _ = writeln!(text, "error: {}", paths::error_line(authority, rejection));
     }
     let warnings = |severity| {
         let same = |warning: &&Warning| warning.severity() == severity;
@@ -74,7 +78,7 @@ pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict
     let _ = writeln!(
         text,
         "{} errors, {} warnings, {} notices",
-        inspection.problems.len(),
+        inspection.problems.len() + paths::errors(inspection).count(),
         warnings(Severity::Warning),
         warnings(Severity::Notice)
     );
@@ -82,15 +86,60 @@ pub(crate) fn inspection_text(inspection: &Inspection, verdicts: &[StrictVerdict
 }
 
 /// The same for machines.
-pub(crate) fn inspection_json(inspection: &Inspection, verdicts: &[StrictVerdict<'_>]) -> Value {
+pub(crate) fn inspection_json(inspection: &Inspection) -> Value {
+    let uncleared = forecast::uncleared(inspection).map(|(authority, rejection)| {
+        json!({
+            "subject": authority.certificate.subject().to_string(),
+            "sha256": authority.certificate.id(),
+            "refused": rejection.detail(),
+            "explanation": rejection.explanation(),
+        })
+    });
+    let errors = inspection.problems.iter().map(problem_json);
+    let errors = errors.chain(paths::errors(inspection).map(|(authority, rejection)| {
+        json!({
+            "origin": authority.origin,
+            "readable": true,
+            "entry": authority.entry,
+            "subject": authority.certificate.subject().to_string(),
+            "detail": rejection.detail(),
+            "message": paths::error_line(authority, rejection),
+        })
+    }));
     json!({
         "sources": inspection.sources.iter().map(source_json).collect::<Vec<_>>(),
         "anchors": inspection.anchors.iter().map(anchor_json).collect::<Vec<_>>(),
         "crls": inspection.crls.iter().map(crl_json).collect::<Vec<_>>(),
-        "strict": verdicts.iter().map(StrictVerdict::json).collect::<Vec<_>>(),
-        "errors": inspection.problems.iter().map(problem_json).collect::<Vec<_>>(),
+        "authorities": inspection.authorities.iter().map(paths::authority_json).collect::<Vec<_>>(),
+        "strict": inspection.forecasts.iter().map(forecast::issuer_json).collect::<Vec<_>>(),
+        "uncleared": uncleared.collect::<Vec<_>>(),
+        "errors": errors.collect::<Vec<_>>(),
         "warnings": inspection.warnings.iter().map(warning_json).collect::<Vec<_>>(),
     })
+}
+
+/// Trust anchors with the intermediates below them, then the intermediates that lead to one.
+fn write_authorities(text: &mut String, inspection: &Inspection) {
+    let with_intermediates = inspection
+        .authorities
+        .iter()
+        .any(|authority| authority.role == Role::Intermediates);
+    for anchor in &inspection.anchors {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "anchor: {}", anchor_line(anchor));
+        let mut authorities = inspection.authorities.iter();
+        let inspected = authorities
+            .find(|one| one.role == Role::Anchors && one.certificate.id() == anchor.id())
+            .filter(|_| with_intermediates);
+        let Some(inspected) = inspected else { continue };
+        let below = paths::subjects_below(inspection, inspected);
+        if below.is_empty() {
+            let _ = writeln!(text, "  no configured intermediate leads to it");
+        }
+        for subject in below {
+            let _ = writeln!(text, "  from intermediate: {subject}");
+        }
+    }
 }
 
 fn source_json(record: &SourceRecord) -> Value {
@@ -118,8 +167,29 @@ fn problem_json(problem: &SourceError) -> Value {
         "source": problem.source,
         "origin": problem.origin,
         "readable": problem.problem.is_refusal(),
+        "entry": entry_of(&problem.problem),
+        "subject": subject_of(&problem.problem),
         "message": problem.problem.to_string(),
     })
+}
+
+fn entry_of(problem: &SourceProblem) -> Option<usize> {
+    match problem {
+        SourceProblem::Authority { entry, .. } | SourceProblem::RevocationListSignature { entry, .. } => {
+            Some(*entry)
+        }
+        SourceProblem::Bundle(error) => error.entry,
+        SourceProblem::RevocationList(error) => error.entry,
+        _ => None,
+    }
+}
+
+fn subject_of(problem: &SourceProblem) -> Option<&str> {
+    match problem {
+        SourceProblem::Authority { subject, .. } => subject.as_deref(),
+        SourceProblem::RevocationListSignature { issuer, .. } => Some(issuer),
+        _ => None,
+    }
 }
 
 fn warning_json(warning: &Warning) -> Value {

@@ -1,14 +1,19 @@
 //! What the AWS command line says of a deployed stack, each answer in a file.
 
-use super::deployment::{
-    Api, Authorizer, Bucket, Deployment, Forward, Function, FunctionUrl, Grant, Knowledge, Listener,
-    LogGroup, Permission, Place, TargetGroup,
+use super::api::{Protocol, function_in};
+use super::facts::{
+    Api, Authorizer, Bucket, Deployment, Forward, Function, FunctionUrl, Grant, Kind, Knowledge, Listener,
+    LogGroup, Permission, Place, Remark, RemarkKind, TargetGroup,
 };
-use super::node::{Node, NodeError, Value};
-use super::template::{
-    HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE, attribute, blocks_everything, grant, mutual_authentication,
-    timeout,
+use super::iam::grant;
+use super::node::{Node, Value};
+use super::resources::balancing::{
+    HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE, attribute, mutual_authentication,
 };
+use super::resources::blocks_everything;
+use super::resources::compute::timeout;
+use super::text::matches;
+use super::yaml::{self, YamlError};
 
 const LISTENER_ATTRIBUTES: &str = "aws elbv2 describe-listener-attributes";
 const TARGET_GROUP_ATTRIBUTES: &str = "aws elbv2 describe-target-group-attributes";
@@ -18,7 +23,7 @@ pub(super) enum DescribedError {
     #[error("neither a template nor an answer of the AWS command line that is known here")]
     UnknownAnswer,
     #[error("its policy is {0}")]
-    Policy(#[from] NodeError),
+    Policy(#[from] YamlError),
     #[error("an answer that does not say what it is about: put `{0}` into the name of the file")]
     Whose(&'static str),
 }
@@ -38,8 +43,10 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                 mutual_authentication: mutual_authentication(
                     listener.text_at(&["MutualAuthentication", "Mode"]),
                 ),
-                certificate_header: Knowledge::Unknown(LISTENER_ATTRIBUTES),
+                certificate_header: Knowledge::Unknown(save(LISTENER_ATTRIBUTES)),
                 place: place(listener),
+                tls_policy: listener.string_at(&["SslPolicy"]).map(Knowledge::Known),
+                remarks: remarks(&arn, listener, place),
                 name: arn,
             });
         }
@@ -53,7 +60,10 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                 .iter_mut()
                 .find(|known| known.name == listener)
             {
-                Some(known) => known.forwards.extend(forwards),
+                Some(known) => {
+                    known.forwards.extend(forwards);
+                    known.remarks.extend(remarks(&arn, rule, place));
+                }
                 None => {
                     return Err(DescribedError::Whose(
                         "the file of its listener, too: describe-listeners",
@@ -65,10 +75,11 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
         for group in groups {
             deployment.target_groups.push(TargetGroup {
                 name: text(group, "TargetGroupArn"),
+                physical: group.string_at(&["TargetGroupName"]),
                 place: place(group),
                 is_for_lambda: group.text_at(&["TargetType"]) == Some("lambda"),
-                multi_value_headers: Knowledge::Unknown(TARGET_GROUP_ATTRIBUTES),
-                functions: Vec::new(),
+                multi_value_headers: Knowledge::Unknown(save(TARGET_GROUP_ATTRIBUTES)),
+                targets: Vec::new(),
             });
         }
     } else if let Some(attributes) = answer.get("Attributes") {
@@ -86,6 +97,8 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
             let layers = answer.get("Layers").map(Node::elements).unwrap_or_default();
             deployment.functions.push(Function {
                 name: unqualified(arn),
+                physical: answer.string_at(&["FunctionName"]),
+                kind: Kind::Function,
                 place: place(answer),
                 runtime: answer.text_at(&["Runtime"]).map(str::to_owned),
                 variables: variables
@@ -104,7 +117,7 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
             });
         }
     } else if let Some(policy) = answer.text_at(&["Policy"]) {
-        let policy = Node::parse(policy)?;
+        let policy = yaml::parse(policy)?;
         for statement in policy.get("Statement").map(Node::elements).unwrap_or_default() {
             if statement.text_at(&["Effect"]) == Some("Allow") {
                 read_statement(statement, place(answer), deployment);
@@ -114,7 +127,7 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
         for group in groups {
             let name = text(group, "logGroupName");
             deployment.log_groups.push(LogGroup {
-                log_group_name: Some(name.clone()),
+                physical: Some(name.clone()),
                 has_retention: group.get("retentionInDays").is_some(),
                 place: place(group),
                 name,
@@ -142,7 +155,54 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
     Ok(())
 }
 
-/// In which order answers are read, so that what is about others finds them.
+/// Returns whether a document is an answer that is known here.
+pub(super) fn is_answer(document: &Node) -> bool {
+    const NAMES: [&str; 14] = [
+        "Attributes",
+        "DisableExecuteApiEndpoint",
+        "FunctionArn",
+        "Items",
+        "Listeners",
+        "MFADelete",
+        "Policy",
+        "PublicAccessBlockConfiguration",
+        "Rules",
+        "Status",
+        "TargetGroups",
+        "disableExecuteApiEndpoint",
+        "items",
+        "logGroups",
+    ];
+    NAMES.iter().any(|name| document.get(name).is_some())
+}
+
+/// Returns what tells what is missing.
+fn save(command: &str) -> String {
+    format!("save the answer of `{command}` beside")
+}
+
+/// Returns what a listener or a rule does to requests before they are forwarded.
+fn remarks(by: &str, of: &Node, place: impl Fn(&Node) -> Place) -> Vec<Remark> {
+    let remark = |node: &Node, kind: RemarkKind| Remark {
+        by: by.to_owned(),
+        place: place(node),
+        kind,
+    };
+    let rewrites = of.list_at(&["Transforms"]).first();
+    let mut remarks: Vec<Remark> = rewrites
+        .map(|node| remark(node, RemarkKind::RewritesRequest))
+        .into_iter()
+        .collect();
+    let actions = of
+        .list_at(&["Actions"])
+        .iter()
+        .chain(of.list_at(&["DefaultActions"]));
+    let checks = actions.filter(|action| action.text_at(&["Type"]) == Some("jwt-validation"));
+    remarks.extend(checks.map(|action| remark(action, RemarkKind::ChecksTokenItself)));
+    remarks
+}
+
+/// Returns the order in which answers are read, so that what is about others finds them.
 pub(super) fn order(answer: &Node) -> u8 {
     let has = |name: &str| answer.get(name).is_some();
     match () {
@@ -249,14 +309,21 @@ fn read_statement(statement: &Node, place: Place, deployment: &mut Deployment) {
     // Which function a target group has is said nowhere else that is asked for.
     if let Some(arn) = &source_arn {
         let groups = deployment.target_groups.iter_mut();
-        for group in groups.filter(|group| matches_pattern(arn, &group.name)) {
-            group.functions.push(function.clone());
+        for group in groups.filter(|group| matches(arn, &group.name)) {
+            group.targets.push(function.clone());
         }
     }
     deployment.permissions.push(Permission {
         name: statement.text_at(&["Sid"]).unwrap_or("without a name").to_owned(),
         place,
         source_account: condition(statement, "aws:sourceaccount"),
+        action: statement
+            .get("Action")
+            .map(Node::texts)
+            .unwrap_or_default()
+            .join(" "),
+        url_type: condition(statement, "lambda:functionurlauthtype")
+            .or_else(|| condition(statement, "lambda:invokedviafunctionurl")),
         function,
         principal,
         source_arn,
@@ -273,26 +340,6 @@ fn condition(statement: &Node, key: &str) -> Option<String> {
     })
 }
 
-/// `*` stands for any text.
-pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    if !pattern.contains('*') {
-        return rest.is_empty();
-    }
-    let mut last = "";
-    for part in parts {
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-        last = part;
-    }
-    last.is_empty() || text.ends_with(last)
-}
-
 /// Answers about a bucket do not name it either: the file's name has to hold its name, or there is only one.
 fn bucket<'a>(
     file: &str,
@@ -300,14 +347,14 @@ fn bucket<'a>(
     deployment: &'a mut Deployment,
 ) -> Result<&'a mut Bucket, DescribedError> {
     let known = deployment.trust_buckets();
-    let named = known.iter().filter(|name| file.contains(**name));
+    let named = known.iter().filter(|name| file.contains(name.as_str()));
     let name = match known.first() {
         // Nobody reads it.
         None => file.to_owned(),
-        Some(only) if known.len() == 1 => (*only).to_owned(),
+        Some(only) if known.len() == 1 => only.clone(),
         // One name may begin with another.
         Some(_) => match named.max_by_key(|name| name.len()) {
-            Some(name) => (*name).to_owned(),
+            Some(name) => name.clone(),
             None => return Err(DescribedError::Whose("the name of the bucket")),
         },
     };
@@ -316,9 +363,10 @@ fn bucket<'a>(
         None => {
             deployment.buckets.push(Bucket {
                 name,
+                physical: None,
                 place,
-                blocks_public_access: Knowledge::Unknown("aws s3api get-public-access-block"),
-                is_versioned: Knowledge::Unknown("aws s3api get-bucket-versioning"),
+                blocks_public_access: Knowledge::Unknown(save("aws s3api get-public-access-block")),
+                is_versioned: Knowledge::Unknown(save("aws s3api get-bucket-versioning")),
             });
             deployment.buckets.len() - 1
         }
@@ -336,25 +384,22 @@ fn read_api_item(item: &Node, place: Place, deployment: &mut Deployment) {
             .map(str::to_owned)
     };
     if let Some(uri) = any(&["authorizerUri", "AuthorizerUri"]) {
-        let is_rest = item.get("authorizerUri").is_some();
-        let function = uri
-            .split_once("/functions/")
-            .map_or(uri.as_str(), |(_, after)| after);
-        let function = function
-            .split_once("/invocations")
-            .map_or(function, |(before, _)| before);
+        let protocol = match item.get("authorizerUri") {
+            Some(_) => Protocol::Rest,
+            None => Protocol::Http,
+        };
         let kept = any(&["authorizerResultTtlInSeconds", "AuthorizerResultTtlInSeconds"]);
         deployment.authorizers.push(Authorizer {
             name: any(&["name", "Name"]).unwrap_or_default(),
-            seconds: kept.unwrap_or_else(|| if is_rest { "300" } else { "0" }.to_owned()),
-            function: unqualified(function),
+            seconds: kept.unwrap_or_else(|| protocol.seconds_kept().to_owned()),
+            function: unqualified(&function_in(&uri)),
             api: String::new(),
             place,
         });
     } else if let Some(disabled) = any(&["disableExecuteApiEndpoint", "DisableExecuteApiEndpoint"]) {
         deployment.apis.push(Api {
             name: any(&["name", "Name"]).unwrap_or_default(),
-            has_default_endpoint: disabled != "true",
+            has_default_endpoint: Knowledge::Known(disabled != "true"),
             place,
         });
     }
@@ -364,25 +409,5 @@ fn text(node: &Node, name: &str) -> String {
     match node.get(name).map(|node| &node.value) {
         Some(Value::Text(text)) => text.clone(),
         _ => String::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_star_stands_for_any_text() {
-        for (pattern, text, expected) in [
-            ("a", "a", true),
-            ("a", "ab", false),
-            ("a*", "ab", true),
-            ("*b", "ab", true),
-            ("a*c*e", "abcde", true),
-            ("a*c*e", "abcd", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(matches_pattern(pattern, text), expected, "{pattern} {text}");
-        }
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::deployment::{Deployment, TargetGroup};
 use super::described::{self, DescribedError, unqualified};
-use super::node::{Node, NodeError};
+use super::facts::{Deployment, TargetGroup};
+use super::node::Node;
+use super::yaml::{self, YamlError};
 
 /// How many commands run at once: each takes about a second, most of it to start.
 const AT_ONCE: usize = 8;
@@ -25,7 +26,7 @@ pub(super) enum LiveError {
     #[error("`{command}` says nothing")]
     Silent { command: String },
     #[error("what `{command}` says is {error}")]
-    Answer { command: String, error: NodeError },
+    Answer { command: String, error: YamlError },
     #[error("`{command}`: {error}")]
     Described { command: String, error: DescribedError },
     #[error("`{}` is not empty: what another stack left there would be read too", .0.display())]
@@ -153,7 +154,7 @@ impl Question {
                 return Err(LiveError::Failed { command, message });
             }
         };
-        match Node::parse(&text) {
+        match yaml::parse(&text) {
             Ok(node) => Ok(Some(Answer {
                 command,
                 node,
@@ -340,7 +341,7 @@ fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveErro
     }
     for bucket in deployment.trust_buckets() {
         let mut add = |file: &str, command, absence| {
-            questions.push(Question::about(file, ["s3api", command, "--bucket", bucket]).with(absence));
+            questions.push(Question::about(file, ["s3api", command, "--bucket", &bucket]).with(absence));
         };
         let nothing_blocked = "{\"PublicAccessBlockConfiguration\": {}}";
         let no_block = Absence::Error("NoSuchPublicAccessBlockConfiguration", Some(nothing_blocked));

@@ -1,11 +1,8 @@
-//! A YAML or JSON document, with the line of each value and CloudFormation's functions in one form.
+//! A document as a tree of values with their lines, and CloudFormation's functions in one form.
 
-use saphyr::{LoadableYamlNode, MarkedYamlOwned, ScalarOwned, ScanError, YamlDataOwned};
-
-/// A value and where it stands.
+/// A value and the line that it stands in, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    /// From 1.
     pub(super) line: usize,
     pub(super) value: Value,
 }
@@ -21,28 +18,33 @@ pub(super) enum Value {
     Function(String, Box<Node>),
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NodeError {
-    #[error("not YAML or JSON: {0}")]
-    Syntax(#[from] ScanError),
-    #[error("holds {0} documents instead of one")]
-    Documents(usize),
-    #[error("line {line}: {what} cannot be read here")]
-    Unsupported { line: usize, what: &'static str },
-}
-
 impl Node {
-    /// Reads the only document of a text.
-    pub(super) fn parse(text: &str) -> Result<Self, NodeError> {
-        let documents = MarkedYamlOwned::load_from_str(text)?;
-        let count = documents.len();
-        match <[MarkedYamlOwned; 1]>::try_from(documents) {
-            Ok([document]) => Self::read(document),
-            Err(_) => Err(NodeError::Documents(count)),
+    pub(super) fn text_node(line: usize, text: impl Into<String>) -> Self {
+        Self {
+            line,
+            value: Value::Text(text.into()),
         }
     }
 
-    /// A member of a map.
+    pub(super) fn map(line: usize, members: Vec<(String, Self)>) -> Self {
+        Self {
+            line,
+            value: Value::Map(members),
+        }
+    }
+
+    pub(super) fn list(line: usize, elements: Vec<Self>) -> Self {
+        Self {
+            line,
+            value: Value::List(elements),
+        }
+    }
+
+    pub(super) fn empty(line: usize) -> Self {
+        Self::map(line, Vec::new())
+    }
+
+    /// Returns a member of a map.
     pub(super) fn get(&self, name: &str) -> Option<&Self> {
         let members = self.members();
         members
@@ -51,12 +53,12 @@ impl Node {
             .map(|(_, node)| node)
     }
 
-    /// A member of a member, and so on.
+    /// Returns a member of a member, and so on.
     pub(super) fn at(&self, path: &[&str]) -> Option<&Self> {
         path.iter().try_fold(self, |node, name| node.get(name))
     }
 
-    /// Names and values of a map; nothing of anything else.
+    /// Returns the names and values of a map; of anything else, nothing.
     pub(super) fn members(&self) -> &[(String, Self)] {
         match &self.value {
             Value::Map(members) => members,
@@ -64,13 +66,18 @@ impl Node {
         }
     }
 
-    /// The elements of a list; anything else is a list of itself, as in policies.
+    /// Returns the elements of a list; anything else is a list of itself, as in policies.
     pub(super) fn elements(&self) -> &[Self] {
         match &self.value {
             Value::List(elements) => elements,
             Value::Null => &[],
             _ => std::slice::from_ref(self),
         }
+    }
+
+    /// Returns the elements of a member.
+    pub(super) fn list_at(&self, path: &[&str]) -> &[Self] {
+        self.at(path).map(Self::elements).unwrap_or_default()
     }
 
     pub(super) fn text(&self) -> Option<&str> {
@@ -80,12 +87,21 @@ impl Node {
         }
     }
 
-    /// The text of a member.
+    /// Returns the text of a member.
     pub(super) fn text_at(&self, path: &[&str]) -> Option<&str> {
         self.at(path)?.text()
     }
 
-    /// Every text in it, in order.
+    pub(super) fn string_at(&self, path: &[&str]) -> Option<String> {
+        self.text_at(path).map(str::to_owned)
+    }
+
+    /// Returns whether a member is true, in any spelling of YAML 1.1, which CloudFormation reads.
+    pub(super) fn is_true(&self, path: &[&str]) -> bool {
+        self.text_at(path).is_some_and(is_true)
+    }
+
+    /// Returns every text in the value, in order.
     pub(super) fn texts(&self) -> Vec<&str> {
         let mut texts = Vec::new();
         self.collect_texts(&mut texts);
@@ -102,59 +118,100 @@ impl Node {
         }
     }
 
-    fn read(node: MarkedYamlOwned) -> Result<Self, NodeError> {
-        let line = node.span.start.line();
-        let value = match node.data {
-            YamlDataOwned::Value(scalar) => scalar_value(scalar),
-            YamlDataOwned::Representation(text, ..) => Value::Text(text),
-            YamlDataOwned::Sequence(elements) => {
-                Value::List(elements.into_iter().map(Self::read).collect::<Result<_, _>>()?)
-            }
-            YamlDataOwned::Mapping(members) => {
-                let mut read = Vec::new();
-                for (name, member) in members {
-                    let Value::Text(name) = Self::read(name)?.value else {
-                        let what = "a name that is no text";
-                        return Err(NodeError::Unsupported { line, what });
-                    };
-                    read.push((name, Self::read(member)?));
-                }
-                long_form(read)
-            }
-            YamlDataOwned::Tagged(tag, inner) => {
-                Value::Function(tag.suffix.clone(), Box::new(Self::read(*inner)?))
-            }
-            YamlDataOwned::Alias(_) => {
-                let what = "an alias";
-                return Err(NodeError::Unsupported { line, what });
-            }
-            YamlDataOwned::BadValue => {
-                let what = "a value that does not fit its tag";
-                return Err(NodeError::Unsupported { line, what });
-            }
+    /// Calls `visit` with the value and everything in it.
+    pub(super) fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
+        visit(self);
+        match &self.value {
+            Value::Null | Value::Text(_) => {}
+            Value::List(elements) => elements.iter().for_each(|element| element.walk(visit)),
+            Value::Map(members) => members.iter().for_each(|(_, member)| member.walk(visit)),
+            Value::Function(_, argument) => argument.walk(visit),
+        }
+    }
+
+    /// Adds a member, or replaces the one of that name.
+    pub(super) fn set(&mut self, name: &str, member: Self) {
+        let Value::Map(members) = &mut self.value else {
+            *self = Self::map(self.line, vec![(name.to_owned(), member)]);
+            return;
         };
-        Ok(Self { line, value })
+        match members.iter_mut().find(|(known, _)| known == name) {
+            Some((_, known)) => *known = member,
+            None => members.push((name.to_owned(), member)),
+        }
+    }
+
+    /// Returns `self` with what `over` says in its place: maps are merged, lists follow each other, as SAM merges
+    /// `Globals` with a resource.
+    pub(super) fn merged_with(&self, over: &Self) -> Self {
+        match (&self.value, &over.value) {
+            (Value::Map(_), Value::Map(members)) => {
+                let mut merged = self.clone();
+                for (name, member) in members {
+                    let member = match self.get(name) {
+                        Some(own) => own.merged_with(member),
+                        None => member.clone(),
+                    };
+                    merged.set(name, member);
+                }
+                merged.line = over.line;
+                merged
+            }
+            (Value::List(own), Value::List(others)) => {
+                Self::list(over.line, own.iter().chain(others).cloned().collect())
+            }
+            _ => over.clone(),
+        }
+    }
+
+    /// Converts a JSON value, all of it in one line.
+    pub(super) fn from_json(value: &serde_json::Value, line: usize) -> Self {
+        use serde_json::Value as Json;
+        match value {
+            Json::Null => Self {
+                line,
+                value: Value::Null,
+            },
+            Json::Bool(value) => Self::text_node(line, value.to_string()),
+            Json::Number(value) => Self::text_node(line, value.to_string()),
+            Json::String(text) => Self::text_node(line, text.as_str()),
+            Json::Array(elements) => Self::list(
+                line,
+                elements
+                    .iter()
+                    .map(|element| Self::from_json(element, line))
+                    .collect(),
+            ),
+            Json::Object(members) => {
+                let members = members
+                    .iter()
+                    .map(|(name, member)| (name.clone(), Self::from_json(member, line)));
+                Self {
+                    line,
+                    value: long_form(members.collect()),
+                }
+            }
+        }
     }
 }
 
-fn scalar_value(scalar: ScalarOwned) -> Value {
-    match scalar {
-        ScalarOwned::Null => Value::Null,
-        ScalarOwned::Boolean(value) => Value::Text(value.to_string()),
-        ScalarOwned::Integer(value) => Value::Text(value.to_string()),
-        ScalarOwned::FloatingPoint(value) => Value::Text(value.to_string()),
-        ScalarOwned::String(text) => Value::Text(text),
-    }
+/// Returns whether a text is `true` in any spelling of YAML 1.1.
+pub(super) fn is_true(text: &str) -> bool {
+    ["true", "yes", "on", "y"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// `{"Fn::If": […]}`, `{"Ref": …}` and `{"Condition": …}` are what `!If`, `!Ref` and `!Condition` are.
-fn long_form(members: Vec<(String, Node)>) -> Value {
+/// Converts `{"Fn::If": […]}`, `{"Ref": …}` and `{"Condition": …}` to what `!If`, `!Ref` and `!Condition` are.
+pub(super) fn long_form(members: Vec<(String, Node)>) -> Value {
     match <[(String, Node); 1]>::try_from(members) {
         Ok([(name, argument)]) => {
             let function = match name.as_str() {
                 "Ref" => Some("Ref"),
-                // As the only member of a map of text this is a condition; a statement of a policy has more members.
+                // As the only member of a map, and of text, this is a condition; in a policy's statement it is a map.
                 "Condition" if argument.text().is_some() => Some("Condition"),
+                // A loop stands beside the resources that it adds to.
+                _ if name.starts_with("Fn::ForEach") => None,
                 _ => name.strip_prefix("Fn::"),
             };
             match function {
@@ -163,45 +220,5 @@ fn long_form(members: Vec<(String, Node)>) -> Value {
             }
         }
         Err(members) => Value::Map(members),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn short_and_long_forms_of_functions_are_the_same() {
-        let value = |text: &str| {
-            Node::parse(text)
-                .unwrap()
-                .get("a")
-                .cloned()
-                .map(|node| node.texts().join(" "))
-        };
-        assert_eq!(
-            value("a: !GetAtt B.Arn"),
-            value(r#"{"a": {"Fn::GetAtt": "B.Arn"}}"#)
-        );
-        for text in ["a: !Ref B", r#"{"a": {"Ref": "B"}}"#] {
-            let node = Node::parse(text).unwrap();
-            let Some(Value::Function(name, argument)) = node.get("a").map(|node| &node.value) else {
-                panic!("{node:?}");
-            };
-            assert_eq!((name.as_str(), argument.text()), ("Ref", Some("B")));
-        }
-    }
-
-    #[test]
-    fn lines_are_those_of_the_values() {
-        let node = Node::parse("a:\n  b: 1\n  c: [1, 2]\n").unwrap();
-        assert_eq!(node.at(&["a", "c"]).unwrap().line, 3);
-    }
-
-    #[test]
-    fn nothing_that_would_be_lost_is_read() {
-        for text in ["a: 1\na: 2\n", "a: [\n", "---\na: 1\n---\nb: 1\n", "", "[1]: 2\n"] {
-            assert!(Node::parse(text).is_err(), "{text:?}");
-        }
     }
 }

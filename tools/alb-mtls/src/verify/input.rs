@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use alb_mtls_verifier::{
-    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection, read_bundle,
+    BundleProblem, FileKind, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection,
+    read_bundle, without_byte_order_mark,
 };
 use serde_json::Value;
+
+use super::damage::{ApiGatewayEdge, Damage};
 
 /// The presented chain, or what is to be decoded to one.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(super) enum Input {
         certificate: Vec<Vec<u8>>,
         /// Values of `Client-Cert-Chain`.
         chain: Vec<Vec<u8>>,
+        /// What an event without the header has in its place.
+        in_place: Vec<Damage>,
     },
 }
 
@@ -39,21 +44,19 @@ impl Input {
             format,
             certificate: vec![text.to_vec()],
             chain: Vec::new(),
+            in_place: Vec::new(),
         }
     }
 
     pub(super) fn pem(bytes: &[u8], path: &Path) -> Result<Self, InputError> {
-        let certificates = match bytes.first() {
-            Some(0x30) => vec![CertificateDer::from(bytes.to_vec())],
-            _ => read_bundle(bytes).map_err(|error| InputError::Pem {
-                path: path.to_owned(),
-                problem: error.to_string(),
-            })?,
-        };
+        let certificates = read_bundle(bytes).map_err(|error| InputError::Pem {
+            path: path.to_owned(),
+            problem: error.to_string(),
+        })?;
         let chain = PresentedChain::new(certificates);
         chain.map(Self::Chain).ok_or_else(|| InputError::Pem {
             path: path.to_owned(),
-            problem: "there is no certificate in it".to_owned(),
+            problem: BundleProblem::Empty.to_string(),
         })
     }
 
@@ -68,7 +71,11 @@ impl Input {
             path: path.to_owned(),
             problem,
         };
-        let event: Value = serde_json::from_slice(text).map_err(|error| problem(error.to_string()))?;
+        let text = without_byte_order_mark(text);
+        let event: Value = serde_json::from_slice(text).map_err(|error| match FileKind::recognise(text) {
+            None | Some(FileKind::Json | FileKind::Empty) => problem(error.to_string()),
+            Some(kind) => problem(format!("{error}: it {kind}")),
+        })?;
         let gateway = [
             "/requestContext/identity/clientCert",
             "/requestContext/authentication/clientCert",
@@ -77,7 +84,7 @@ impl Input {
             let pem = event
                 .pointer(place)
                 .and_then(|certificate| certificate.get("clientCertPem"));
-            if let Some(pem) = pem.and_then(Value::as_str) {
+            if let Some(pem) = pem.and_then(Value::as_str).filter(|pem| !pem.is_empty()) {
                 return Self::pem(pem.as_bytes(), path);
             }
         }
@@ -90,6 +97,7 @@ impl Input {
             format,
             certificate: values(&event, header_name),
             chain: values(&event, CHAIN_HEADER),
+            in_place: in_place_of_header(&event),
         })
     }
 
@@ -100,6 +108,7 @@ impl Input {
                 format,
                 certificate,
                 chain,
+                ..
             } => {
                 let certificate: Vec<&[u8]> = certificate.iter().map(Vec::as_slice).collect();
                 let chain: Vec<&[u8]> = chain.iter().map(Vec::as_slice).collect();
@@ -124,6 +133,48 @@ impl Input {
             Self::Chain(_) => None,
         }
     }
+
+    /// What stands in place of the header where it is missing.
+    pub(super) fn without_header(&self) -> Vec<Damage> {
+        match self {
+            Self::Header {
+                certificate,
+                in_place,
+                ..
+            } if certificate.is_empty() => in_place.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What an event has in place of the certificate header: an edge that saw no certificate, or other headers with one.
+fn in_place_of_header(event: &Value) -> Vec<Damage> {
+    let context = |name: &str| event.get("requestContext").and_then(|context| context.get(name));
+    let mut found = Vec::new();
+    let domain = context("domainName").and_then(Value::as_str).unwrap_or_default();
+    if context("elb").is_none() && context("apiId").is_some() {
+        let is_function_url = domain.contains(".lambda-url.");
+        found.push(Damage::ApiGateway(match is_function_url {
+            true => ApiGatewayEdge::FunctionUrl,
+            false => ApiGatewayEdge::Api,
+        }));
+    }
+    for headers in ["multiValueHeaders", "headers"] {
+        let Some(Value::Object(headers)) = event.get(headers) else {
+            continue;
+        };
+        for (name, value) in headers {
+            let values = match value {
+                Value::Array(values) => values.iter().filter_map(Value::as_str).collect(),
+                value => value.as_str().into_iter().collect::<Vec<_>>(),
+            };
+            let damage = Damage::OtherHeader(name.clone());
+            if values.iter().any(|value| value.contains("-----BEGIN")) && !found.contains(&damage) {
+                found.push(damage);
+            }
+        }
+    }
+    found
 }
 
 /// Every value of a header, whose name counts whatever its case; `multiValueHeaders` where it is there.

@@ -8,7 +8,7 @@ use alb_mtls_verifier::{
 };
 use serde_json::{Value, json};
 
-use super::damage::{self, Damage};
+use super::damage::{self, Damage, Given};
 use super::input::Input;
 
 #[derive(Debug)]
@@ -27,14 +27,20 @@ struct Explained {
 }
 
 impl Report {
-    pub(super) fn new(verifier: &Verifier, input: Input, limits: HeaderLimits, now: Timestamp) -> Self {
+    pub(super) fn new(
+        verifier: &Verifier,
+        input: Input,
+        limits: HeaderLimits,
+        given: &Given,
+        now: Timestamp,
+    ) -> Self {
         match input.decode(limits) {
             Err(rejection) => Self {
                 now,
-                damages: input
-                    .only_header()
-                    .map(|(format, value)| damage::of_header(value, format, limits))
-                    .unwrap_or_default(),
+                damages: match input.only_header() {
+                    Some((format, value)) => damage::of_header(value, format, limits),
+                    None => input.without_header(),
+                },
                 verdict: Err(rejection),
                 explained: None,
             },
@@ -44,7 +50,7 @@ impl Report {
                     now,
                     damages: match &explanation.verdict {
                         Ok(_) => Vec::new(),
-                        Err(rejection) => damage::of_chain(&chain, rejection),
+                        Err(rejection) => damage::of_chain(&chain, &explanation, rejection, given),
                     },
                     verdict: explanation.verdict.clone(),
                     explained: Some(Explained { chain, explanation }),
@@ -75,6 +81,7 @@ impl Report {
             }),
         };
         let hints: Vec<String> = self.damages.iter().map(ToString::to_string).collect();
+        let kinds: Vec<&str> = self.damages.iter().map(Damage::kind).collect();
         let presented = self.explained.as_ref().map(|explained| {
             let presented = presented(&explained.chain).map(CertificateSummary::read);
             presented
@@ -96,6 +103,7 @@ impl Report {
         if let Value::Object(fields) = &mut report {
             fields.insert("time".to_owned(), json!(self.now));
             fields.insert("hints".to_owned(), json!(hints));
+            fields.insert("hint_kinds".to_owned(), json!(kinds));
             fields.insert("certificates".to_owned(), json!(presented));
             fields.insert("path".to_owned(), json!(path));
             fields.insert(

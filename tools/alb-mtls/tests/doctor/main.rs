@@ -29,19 +29,56 @@ fn doctor(arguments: &[&str], path: &Path) -> Output {
     alb_mtls(&all)
 }
 
+/// Returns errors and warnings, with what they are about.
 fn found(output: &Output) -> Vec<(String, String)> {
-    assert_ne!(output.status.code(), Some(2), "{}", stderr(output));
-    let report: Value = serde_json::from_str(&stdout(output)).unwrap();
-    let findings = report["findings"].as_array().unwrap();
-    assert_eq!(output.status.code(), Some(i32::from(!findings.is_empty())));
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    for finding in findings {
-        for field in ["what", "risk", "fix"] {
-            assert!(text(&finding[field]).len() > 10, "{finding}");
-        }
-    }
+    let report = report(output);
+    let findings = report["findings"].as_array().unwrap().iter();
+    let findings = findings.filter(|finding| finding["severity"] != "advice");
     findings
-        .iter()
         .map(|finding| (text(&finding["check"]), text(&finding["resource"])))
         .collect()
+}
+
+/// Returns what was not looked at, as `kind:subject`.
+fn not_looked_at(output: &Output) -> Vec<String> {
+    let report = report(output);
+    let gaps = report["not_looked_at"].as_array().unwrap().iter();
+    gaps.map(|gap| format!("{}:{}", text(&gap["kind"]), text(&gap["subject"])))
+        .collect()
+}
+
+/// Returns the report, whose parts fit each other and the exit code.
+fn report(output: &Output) -> Value {
+    let report: Value = serde_json::from_str(&stdout(output)).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    for finding in findings {
+        for field in ["what", "risk", "fix"] {
+            assert!(text(&finding[field]).len() > 8, "{finding}");
+        }
+    }
+    let gaps = report["not_looked_at"].as_array().unwrap();
+    for gap in gaps {
+        assert!(
+            text(&gap["what"]).len() > 10 && text(&gap["remedy"]).len() > 10,
+            "{gap}"
+        );
+    }
+    let has_error = findings.iter().any(|finding| finding["severity"] == "error");
+    let expected = match (has_error, gaps.is_empty()) {
+        (true, _) => (1, "findings"),
+        (_, true) => (0, "clean"),
+        _ => (3, "not-looked-at"),
+    };
+    let actual = (output.status.code().unwrap(), text(&report["answer"]));
+    assert_eq!(
+        actual,
+        (expected.0, expected.1.to_owned()),
+        "{report} {}",
+        stderr(output)
+    );
+    report
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
 }

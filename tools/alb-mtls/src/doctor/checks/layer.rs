@@ -1,7 +1,9 @@
 //! Checks for functions in which the layer is left out.
 
-use super::Findings;
-use crate::doctor::deployment::Function;
+use super::{Checks, remedy};
+use crate::doctor::facts::Function;
+use crate::doctor::rules;
+use crate::doctor::text;
 
 const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
 const NEXT_WRAPPER: &str = "LAYER_NEXT_WRAPPER";
@@ -11,22 +13,15 @@ const PROXY: &str = "AWS_LWA_LAMBDA_RUNTIME_API_PROXY";
 /// Names of the gate's wrapper and of its program, in whatever folder.
 const WRAPPERS_OF_THE_GATE: [&str; 2] = ["alb-mtls", "alb-mtls-layer"];
 
-/// Least timeout of a function, in seconds: a look-up of trust material may take 5.
+/// Least timeout of a function, in seconds: a lookup of trust material can take 5.
 const LEAST_TIMEOUT: u32 = 6;
 
-impl Findings<'_> {
+impl Checks<'_> {
     /// Checks a function with a gate, in its own program or in the layer.
     pub(super) fn layer(&mut self, function: &Function) {
         self.wrapper(function);
         if let Some(what) = unrouted_adapter(function) {
-            self.add(
-                &function.place,
-                &function.name,
-                "adapter-unrouted",
-                what,
-                "the adapter is an extension, which no wrapper starts, and fetches requests from Lambda past the gate",
-                "set LAYER_LISTEN and AWS_LWA_LAMBDA_RUNTIME_API_PROXY to one address, such as 127.0.0.1:9009, and LAYER_NEXT_WRAPPER to /opt/bootstrap",
-            );
+            self.find(&rules::ADAPTER_UNROUTED, &function.place, &function.name, &what);
         }
         let after = function.layers.iter().rev().take_while(|layer| !is_gate(layer));
         if let Some(last) = after
@@ -34,24 +29,12 @@ impl Findings<'_> {
             .next()
             .filter(|_| after.count() < function.layers.len())
         {
-            self.add(
-                &function.place,
-                &function.name,
-                "layer-order",
-                format!("the layer of the gate comes before `{last}`"),
-                "a file in a later layer takes the place of one of the same name, /opt/alb-mtls too",
-                "make the layer of the gate the last one in the list",
-            );
+            let what = format!("the layer of the gate comes before `{last}`");
+            self.find(&rules::LAYER_ORDER, &function.place, &function.name, &what);
         }
         if let Some(seconds) = function.timeout.filter(|seconds| *seconds < LEAST_TIMEOUT) {
-            self.add(
-                &function.place,
-                &function.name,
-                "timeout-short",
-                format!("Timeout is {seconds} seconds"),
-                "a look-up of trust material can take 5 seconds: Lambda ends the function meanwhile, and clients get 502",
-                "set Timeout to 6 seconds or more",
-            );
+            let what = format!("Timeout is {seconds} seconds");
+            self.find(&rules::TIMEOUT_SHORT, &function.place, &function.name, &what);
         }
     }
 
@@ -61,28 +44,55 @@ impl Findings<'_> {
             let name = wrapper.rsplit('/').next().unwrap_or(wrapper);
             WRAPPERS_OF_THE_GATE.contains(&name)
         });
-        let (check, what, risk, fix) = match (function.knows_wrappers(), wrapper) {
+        let (rule, what) = match (function.knows_wrappers(), wrapper) {
             (Some(false), Some(_)) => (
-                "wrapper-ignored",
+                &rules::WRAPPER_IGNORED,
                 "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime".to_owned(),
-                "Lambda ignores it there without a word, and the function runs without the gate",
-                "end the function's `bootstrap` with `exec /opt/alb-mtls ./my-function`, and remove the variable",
             ),
             (Some(true), None) => (
-                "wrapper-missing",
+                &rules::WRAPPER_MISSING,
                 "has settings of the gate, and AWS_LAMBDA_EXEC_WRAPPER is not set".to_owned(),
-                "a layer that no wrapper starts does nothing, and the function runs without the gate",
-                "set AWS_LAMBDA_EXEC_WRAPPER to /opt/alb-mtls",
             ),
+            (Some(true), Some(wrapper)) if text::is_unknown(wrapper) => {
+                self.miss(
+                    rules::UNKNOWN_VALUE,
+                    &function.place,
+                    &function.name,
+                    &format!("AWS_LAMBDA_EXEC_WRAPPER is `{wrapper}`, which is not known"),
+                    &remedy(wrapper),
+                );
+                return;
+            }
             (Some(true), Some(wrapper)) if !is_gates => (
-                "wrapper-replaced",
+                &rules::WRAPPER_REPLACED,
                 format!("AWS_LAMBDA_EXEC_WRAPPER is `{wrapper}`"),
-                "Lambda starts one wrapper: that one, and the function runs without the gate",
-                "set AWS_LAMBDA_EXEC_WRAPPER to /opt/alb-mtls, and LAYER_NEXT_WRAPPER to the other wrapper",
             ),
+            (None, _) => {
+                self.runtime(function);
+                return;
+            }
             _ => return,
         };
-        self.add(&function.place, &function.name, check, what, risk, fix);
+        self.find(rule, &function.place, &function.name, &what);
+    }
+
+    /// A runtime that is not known decides whether the wrapper is started.
+    fn runtime(&mut self, function: &Function) {
+        let unknown = function
+            .runtime
+            .as_deref()
+            .filter(|runtime| text::is_unknown(runtime));
+        if let Some(runtime) = unknown {
+            self.miss(
+                rules::UNKNOWN_VALUE,
+                &function.place,
+                &function.name,
+                &format!(
+                    "Runtime is `{runtime}`, which is not known: whether Lambda starts the gate depends on it"
+                ),
+                &remedy(runtime),
+            );
+        }
     }
 }
 

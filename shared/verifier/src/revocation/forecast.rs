@@ -1,0 +1,154 @@
+//! What strict revocation will make of the certificates of a CA, found out by the code that decides about clients.
+
+use super::evidence::CertificateStatus;
+use super::issuers::CrlIssuer;
+use super::lists::RevocationLists;
+use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
+use super::scope::Scope;
+use crate::anchors::TrustAnchor;
+use crate::certificate::{Certificate, oid};
+use crate::fingerprint::Fingerprint;
+use crate::hypothetical::{SEQUENCE, authority, certificate_below, element, extension};
+use crate::name::names_are_equal;
+use crate::rejection::{Reason, Rejection};
+use crate::rules::Path;
+use crate::timestamp::Timestamp;
+
+/// Status that the certificates of one CA will have. Certificates with one name and key are one CA: a client is accepted
+/// if the path through any of them is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct IssuerForecast {
+    /// Name of the CA (RFC 4514).
+    pub issuer: String,
+    /// SHA-256 of each certificate of the CA.
+    pub certificates: Vec<Fingerprint>,
+    /// Status for each scope of the CA's own CRLs, in words.
+    pub scopes: Vec<(String, CertificateStatus)>,
+    /// Status of certificates that name no distribution point.
+    pub others: CertificateStatus,
+}
+
+impl RevocationLists {
+    /// Forecasts the status of certificates that these CAs issued, as far as the CAs do not revoke them.
+    pub fn forecast<'i>(
+        &self,
+        issuers: impl IntoIterator<Item = &'i TrustAnchor>,
+        grace_seconds: u32,
+        now: Timestamp,
+    ) -> Vec<IssuerForecast> {
+        let mut groups: Vec<Vec<&TrustAnchor>> = Vec::new();
+        for issuer in issuers {
+            let is_same = |group: &&mut Vec<&TrustAnchor>| {
+                group.iter().any(|other| {
+                    other.public_key_info() == issuer.public_key_info()
+                        && names_are_equal(other.subject().der(), issuer.subject().der())
+                })
+            };
+            match groups.iter_mut().find(is_same) {
+                Some(group) => group.push(issuer),
+                None => groups.push(vec![issuer]),
+            }
+        }
+        let policy = RevocationPolicy {
+            mode: RevocationMode::Soft,
+            depth: RevocationDepth::EndEntity,
+            grace_seconds,
+        };
+        let inquiry = Inquiry {
+            lists: self,
+            policy,
+            now,
+        };
+        groups
+            .iter()
+            .filter_map(|group| inquiry.forecast(group))
+            .collect()
+    }
+}
+
+struct Inquiry<'l> {
+    lists: &'l RevocationLists,
+    policy: RevocationPolicy,
+    now: Timestamp,
+}
+
+impl Inquiry<'_> {
+    fn forecast(&self, group: &[&TrustAnchor]) -> Option<IssuerForecast> {
+        let first = group.first()?;
+        let issuer = CrlIssuer::of_anchor(first);
+        let mut scopes: Vec<&Scope> = Vec::new();
+        for of_issuer in self.lists.of_issuer(issuer.subject) {
+            let signed = &of_issuer.signed;
+            if signed.is_signed_by(issuer) && !scopes.contains(&signed.list().scope()) {
+                scopes.push(signed.list().scope());
+            }
+        }
+        let scopes: Vec<(String, CertificateStatus)> = scopes
+            .into_iter()
+            .map(|scope| (scope.to_string(), self.status(group, &extensions_within(scope))))
+            .collect();
+        let client = self.status(group, &[]);
+        let issues_authorities = group.iter().any(|issuer| issuer.path_length() != Some(0));
+        let others = match client {
+            CertificateStatus::Good(_) if issues_authorities => self.status(group, &[authority()]),
+            client => client,
+        };
+        Some(IssuerForecast {
+            issuer: first.subject().to_string(),
+            certificates: group.iter().map(|issuer| issuer.id()).collect(),
+            scopes,
+            others,
+        })
+    }
+
+    /// Status of a certificate with these extensions through the certificate of the CA that says the best of it.
+    fn status(&self, group: &[&TrustAnchor], extensions: &[Vec<u8>]) -> CertificateStatus {
+        let mut unknown = None;
+        for issuer in group {
+            match self.status_below(issuer, extensions) {
+                Ok(good @ CertificateStatus::Good(_)) => return good,
+                Ok(CertificateStatus::Unknown(rejection)) | Err(rejection) => {
+                    _ = unknown.get_or_insert(rejection);
+                }
+            }
+        }
+        CertificateStatus::Unknown(unknown.unwrap_or_else(|| Reason::CrlMissing.into()))
+    }
+
+    fn status_below(
+        &self,
+        issuer: &TrustAnchor,
+        extensions: &[Vec<u8>],
+    ) -> Result<CertificateStatus, Rejection> {
+        let unreadable = |_| Rejection::new(Reason::CertificateMalformed);
+        let parsed = Certificate::parse(issuer.certificate()).map_err(unreadable)?;
+        let below = certificate_below(&parsed, extensions);
+        let mut end_entity = Certificate::parse(&below).map_err(unreadable)?;
+        // The rejection shall not speak of a certificate in the settings.
+        end_entity.presented_at = Some(0);
+        let path = Path {
+            end_entity: &end_entity,
+            intermediates: &[],
+            anchor: issuer,
+        };
+        let evidence = self.lists.check(&path, self.policy, self.now)?;
+        let status = evidence.certificates().first().cloned();
+        Ok(status.unwrap_or_else(|| CertificateStatus::Unknown(Reason::CrlMissing.into())))
+    }
+}
+
+/// Extensions of a certificate that a list with this scope speaks of.
+fn extensions_within(scope: &Scope) -> Vec<Vec<u8>> {
+    let mut extensions = Vec::new();
+    if scope.is_for_authorities_only() {
+        extensions.push(authority());
+    }
+    if let Some(names) = scope.general_names() {
+        let full_name = element(0xA0, &[&names]);
+        let point = element(SEQUENCE, &[&element(0xA0, &[&full_name])]);
+        let points = element(SEQUENCE, &[&point]);
+        extensions.push(extension(oid::CRL_DISTRIBUTION_POINTS, &points));
+    }
+    extensions
+}

@@ -1,0 +1,154 @@
+//! Checks of who may invoke the gate past the load balancer.
+
+use super::Checks;
+use crate::doctor::facts::{Grant, Permission};
+use crate::doctor::rules;
+use crate::doctor::text;
+
+impl Checks<'_> {
+    pub(super) fn permissions(&mut self) {
+        let deployment = self.deployment;
+        for permission in &deployment.permissions {
+            let Some(function) = deployment.gate(&permission.function) else {
+                continue;
+            };
+            let allows = |action: &str| text::overlap(&permission.action.to_lowercase(), action);
+            let is_for_url = permission.url_type.is_some();
+            if is_for_url || (allows("lambda:invokefunctionurl") && !permission.action.contains('*')) {
+                self.find(
+                    &rules::FUNCTION_URL,
+                    &permission.place,
+                    &permission.name,
+                    &format!("lets {} call the URL of {}", permission.principal, function.name),
+                );
+            } else if allows("lambda:invokefunction") {
+                self.invocation(permission, &function.name);
+            }
+        }
+    }
+
+    fn invocation(&mut self, permission: &Permission, function: &str) {
+        let missing = if !is_service(&permission.principal) {
+            "a service as principal"
+        } else {
+            match permission.source_arn.as_deref() {
+                None => "SourceArn",
+                Some(arn) if names_no_resource(arn) => "a resource in SourceArn",
+                Some(arn) if permission.source_account.is_none() && names_no_account(arn) => {
+                    "an account in SourceArn"
+                }
+                Some(arn) => {
+                    self.unproven_source(permission, function, arn);
+                    return;
+                }
+            }
+        };
+        self.find(
+            &rules::PERMISSION_TOO_WIDE,
+            &permission.place,
+            &permission.name,
+            &format!(
+                "lets {} invoke {function} without {missing}",
+                permission.principal
+            ),
+        );
+    }
+
+    fn unproven_source(&mut self, permission: &Permission, function: &str, arn: &str) {
+        let principal = &permission.principal;
+        // The ARNs of other services name their account alone.
+        if principal.starts_with("elasticloadbalancing.") && permission.source_account.is_none() {
+            let what = format!("lets {principal} invoke {function} for `{arn}`, without SourceAccount");
+            self.find(&rules::SOURCE_ACCOUNT, &permission.place, &permission.name, &what);
+        }
+    }
+
+    /// Policies of roles and users that allow invoking the gate.
+    pub(super) fn invokers(&mut self) {
+        let deployment = self.deployment;
+        for grant in &deployment.grants {
+            if !allows(grant, &["lambda:invokefunction"]) {
+                continue;
+            }
+            for function in deployment.gates() {
+                let mut resources = grant.resources.iter();
+                let reached = resources.find(|resource| {
+                    deployment.function_id(resource) == function.name
+                        || function.physical.as_deref().is_some_and(|name| {
+                            let name = format!(":function:{name}");
+                            let after = resource.rsplit_once(":function:").map(|(_, after)| after);
+                            after.is_some_and(|after| text::overlap(&format!(":function:{after}"), &name))
+                        })
+                        || resource.chars().all(|character| character == '*')
+                });
+                if let Some(resource) = reached {
+                    let what = format!("may invoke {} (`{resource}`)", function.name);
+                    self.find(&rules::MAY_INVOKE, &grant.place, &grant.to, &what);
+                }
+            }
+        }
+    }
+}
+
+/// Returns whether a grant allows one of some actions, which are in lower case.
+pub(super) fn allows(grant: &Grant, actions: &[&str]) -> bool {
+    let mut allowed = grant.actions.iter().map(|action| action.to_ascii_lowercase());
+    allowed.any(|pattern| actions.iter().any(|action| text::matches(&pattern, action)))
+}
+
+/// Returns whether a principal is a service of AWS alone.
+fn is_service(principal: &str) -> bool {
+    let domains = [".amazonaws.com", ".amazonaws.com.cn", ".${AWS::URLSuffix}"];
+    !principal.contains('*') && domains.iter().any(|domain| principal.ends_with(domain))
+}
+
+/// Returns whether an ARN is `*`, or has nothing but `*` for a resource.
+fn names_no_resource(arn: &str) -> bool {
+    if text::pieces(arn).iter().any(|piece| piece.starts_with("${")) && !arn.contains('*') {
+        return false;
+    }
+    let resource =
+        text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
+    let name = resource.strip_prefix("targetgroup").unwrap_or(&resource);
+    let name = name.strip_prefix("loadbalancer").unwrap_or(name);
+    name.chars().all(|character| matches!(character, '*' | '/' | '?'))
+}
+
+/// Returns whether an ARN leaves the account open.
+fn names_no_account(arn: &str) -> bool {
+    let account = text::account_of_arn(arn).unwrap_or_default();
+    account.contains('*')
+        || (account.is_empty() && arn.starts_with("arn:") && !arn.starts_with("arn:aws:s3:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arn_without_a_resource_is_wide_and_others_are_not() {
+        for arn in [
+            "*",
+            "arn:*",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:*",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*/*",
+            "arn:aws:elasticloadbalancing:*:*:*",
+            "arn:aws:execute-api:eu-west-1:123456789012:*",
+            "arn:aws:execute-api:eu-west-1:123456789012:*/*",
+        ] {
+            assert!(names_no_resource(arn), "{arn}");
+        }
+        for arn in [
+            "${Group}",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/gate/*",
+            "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*",
+        ] {
+            assert!(!names_no_resource(arn), "{arn}");
+        }
+        assert!(names_no_account(
+            "arn:aws:elasticloadbalancing:*:*:targetgroup/gate/*"
+        ));
+        assert!(!names_no_account("${Group}"));
+    }
+}

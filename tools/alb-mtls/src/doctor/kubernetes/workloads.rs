@@ -1,0 +1,139 @@
+//! Containers behind services, with their environment.
+
+use std::collections::BTreeMap;
+
+use super::{Reader, identity, named, namespace, place};
+use crate::doctor::facts::{Function, Kind};
+use crate::doctor::node::Node;
+use crate::doctor::rules;
+use crate::doctor::text::unknown;
+
+impl Reader<'_> {
+    /// Adds every container that is not for a start or a test.
+    pub(super) fn workloads(&mut self) {
+        for (file, object) in self.objects {
+            for container in containers(object) {
+                let variables = self.variables(file, object, container);
+                let own = container.text_at(&["name"]).unwrap_or_default();
+                self.deployment.functions.push(Function {
+                    name: format!("{}/{own}", identity(object)),
+                    physical: None,
+                    kind: Kind::Container,
+                    place: place(file, container),
+                    runtime: None,
+                    variables,
+                    layers: Vec::new(),
+                    timeout: None,
+                    log_group: None,
+                });
+            }
+        }
+    }
+
+    fn variables(&mut self, file: &str, object: &Node, container: &Node) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::new();
+        for source in container.list_at(&["envFrom"]) {
+            let name = source.text_at(&["configMapRef", "name"]);
+            let map = name.and_then(|name| self.object(&named(namespace(object), "ConfigMap", name)));
+            match map.and_then(|map| map.get("data")) {
+                Some(data) => {
+                    let values = data.members().iter();
+                    variables.extend(values.map(|(name, value)| (name.clone(), value.texts().concat())));
+                }
+                None => self.deployment.note(
+                    place(file, source),
+                    rules::SERVICE,
+                    &identity(object),
+                    "variables of a container come from a ConfigMap or Secret that is not among the files",
+                    "name the manifest of the ConfigMap too, or write the gate's variables into env",
+                ),
+            }
+        }
+        for variable in container.list_at(&["env"]) {
+            let Some(name) = variable.text_at(&["name"]) else {
+                continue;
+            };
+            let key = variable.at(&["valueFrom", "configMapKeyRef"]);
+            let from_map = key.and_then(|key| {
+                let map = named(namespace(object), "ConfigMap", key.text_at(&["name"])?);
+                self.object(&map)?.string_at(&["data", key.text_at(&["key"])?])
+            });
+            let value = match variable.get("value") {
+                Some(value) => value.texts().concat(),
+                None if variable.get("valueFrom").is_some() => from_map
+                    .unwrap_or_else(|| unknown(&format!("valueFrom of {name} in {}", identity(object)))),
+                None => String::new(),
+            };
+            variables.insert(name.to_owned(), value);
+        }
+        variables
+    }
+
+    fn object(&self, name: &str) -> Option<&Node> {
+        let mut objects = self.objects.iter().map(|(_, object)| object);
+        objects.find(|object| identity(object) == name)
+    }
+
+    /// Returns the containers that a service sends requests to.
+    pub(super) fn containers_of(&self, service: &str) -> Vec<String> {
+        let Some(service) = self.object(service) else {
+            return Vec::new();
+        };
+        let selector = service
+            .at(&["spec", "selector"])
+            .map(Node::members)
+            .unwrap_or_default();
+        let ports: Vec<String> = service
+            .list_at(&["spec", "ports"])
+            .iter()
+            .filter_map(|port| port.get("targetPort").or_else(|| port.get("port")))
+            .map(|port| port.texts().concat())
+            .collect();
+        let mut found = Vec::new();
+        for (_, object) in self.objects {
+            let is_selected = !selector.is_empty()
+                && namespace(object) == namespace(service)
+                && labels(object).is_some_and(|labels| {
+                    let mut selector = selector.iter();
+                    selector.all(|(name, value)| labels.text_at(&[name]) == value.text())
+                });
+            if !is_selected {
+                continue;
+            }
+            let all: Vec<&Node> = containers(object).collect();
+            let serving: Vec<&Node> = all.iter().copied().filter(|one| listens(one, &ports)).collect();
+            // Without a port that is said, any of them can be meant.
+            let serving = if serving.is_empty() { all } else { serving };
+            let names = serving.into_iter().filter_map(|one| one.text_at(&["name"]));
+            found.extend(names.map(|name| format!("{}/{name}", identity(object))));
+        }
+        found
+    }
+}
+
+fn pod(object: &Node) -> Option<&Node> {
+    match object.text_at(&["kind"])? {
+        "Pod" => Some(object),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Rollout" => {
+            object.at(&["spec", "template"])
+        }
+        _ => None,
+    }
+}
+
+fn labels(object: &Node) -> Option<&Node> {
+    pod(object)?.at(&["metadata", "labels"])
+}
+
+fn containers(object: &Node) -> impl Iterator<Item = &Node> {
+    let pod = pod(object).into_iter();
+    pod.flat_map(|pod| pod.list_at(&["spec", "containers"]))
+}
+
+fn listens(container: &Node, ports: &[String]) -> bool {
+    container.list_at(&["ports"]).iter().any(|port| {
+        let names = ["name", "containerPort"].into_iter();
+        let mut names = names.filter_map(|name| port.text_at(&[name]));
+        names.any(|name| ports.iter().any(|port| port == name))
+    })
+}

@@ -1,0 +1,114 @@
+//! Functions, who may invoke them, and containers.
+
+use super::Facts;
+use crate::doctor::facts::{Function, FunctionUrl, Kind, Permission, Place, identity_of};
+use crate::doctor::node::Node;
+use crate::doctor::text::placeholder;
+
+impl Facts<'_> {
+    pub(in crate::doctor) fn function(&mut self, name: &str, place: Place, properties: &Node) {
+        let variables = properties.at(&["Environment", "Variables"]);
+        let variables = variables.map(Node::members).unwrap_or_default().iter();
+        let layers = properties.get("Layers").map(Node::texts).unwrap_or_default();
+        let physical = properties.string_at(&["FunctionName"]);
+        self.deployment.functions.push(Function {
+            name: name.to_owned(),
+            physical: physical.map(|physical| last_of_arn(&physical)),
+            kind: Kind::Function,
+            place,
+            runtime: properties.string_at(&["Runtime"]),
+            variables: variables
+                .map(|(name, value)| (name.clone(), value.texts().concat()))
+                .collect(),
+            layers: layers.into_iter().map(str::to_owned).collect(),
+            timeout: timeout(properties),
+            log_group: properties.string_at(&["LoggingConfig", "LogGroup"]),
+        });
+    }
+
+    pub(super) fn permission(&mut self, name: &str, place: Place, properties: &Node) {
+        let text = |key: &str| properties.string_at(&[key]);
+        let action = text("Action").unwrap_or_else(|| "lambda:InvokeFunction".to_owned());
+        let url_type = text("FunctionUrlAuthType").or_else(|| {
+            let is_for_url = properties.is_true(&["InvokedViaFunctionUrl"]);
+            is_for_url.then(|| "NONE".to_owned())
+        });
+        self.deployment.permissions.push(Permission {
+            name: name.to_owned(),
+            place,
+            function: text("FunctionName").unwrap_or_default(),
+            action,
+            principal: text("Principal").unwrap_or_default(),
+            source_arn: text("SourceArn"),
+            source_account: text("SourceAccount"),
+            url_type,
+        });
+    }
+
+    pub(in crate::doctor) fn function_url(&mut self, name: &str, place: Place, properties: &Node) {
+        self.deployment.function_urls.push(FunctionUrl {
+            name: name.to_owned(),
+            place,
+            function: properties.string_at(&["TargetFunctionArn"]).unwrap_or_default(),
+        });
+    }
+
+    pub(super) fn alias(&mut self, name: &str, properties: &Node) {
+        let function = properties.string_at(&["FunctionName"]).unwrap_or_default();
+        self.deployment.aliases.insert(name.to_owned(), function);
+    }
+
+    /// Adds each container, which can be the gate or have the gate in it.
+    pub(super) fn task_definition(&mut self, name: &str, place: Place, properties: &Node) {
+        for container in properties.list_at(&["ContainerDefinitions"]) {
+            let variables = container.list_at(&["Environment"]).iter();
+            let variables = variables.filter_map(|variable| {
+                let value = variable.get("Value").map(|value| value.texts().concat());
+                Some((variable.string_at(&["Name"])?, value?))
+            });
+            let own = container.text_at(&["Name"]).unwrap_or_default();
+            self.container(format!("{name}/{own}"), place.clone(), variables.collect());
+        }
+    }
+
+    pub(in crate::doctor) fn container(
+        &mut self,
+        name: String,
+        place: Place,
+        variables: std::collections::BTreeMap<String, String>,
+    ) {
+        self.deployment.functions.push(Function {
+            name,
+            physical: None,
+            kind: Kind::Container,
+            place,
+            runtime: None,
+            variables,
+            layers: Vec::new(),
+            timeout: None,
+            log_group: None,
+        });
+    }
+
+    pub(super) fn service(&mut self, properties: &Node) {
+        let task = properties.text_at(&["TaskDefinition"]).unwrap_or_default();
+        for balancer in properties.list_at(&["LoadBalancers"]) {
+            let group = balancer.text_at(&["TargetGroupArn"]).unwrap_or_default();
+            let container = balancer.text_at(&["ContainerName"]).unwrap_or_default();
+            let container = placeholder(&format!("{}/{container}", identity_of(task)));
+            let pair = (group.to_owned(), container);
+            self.deployment.attachments.push(pair);
+        }
+    }
+}
+
+pub(in crate::doctor) fn timeout(function: &Node) -> Option<u32> {
+    function.text_at(&["Timeout"])?.parse().ok()
+}
+
+fn last_of_arn(name: &str) -> String {
+    match name.split_once(":function:") {
+        Some((_, name)) => name.to_owned(),
+        None => name.to_owned(),
+    }
+}
