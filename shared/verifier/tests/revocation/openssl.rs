@@ -145,7 +145,6 @@ fn lists_clear_and_revoke_with_and_without_numbers_and_extensions() {
     let ca = OpensslCa::new(P256);
     let client = ca.client();
     let serial = base16ct::upper::encode_string(&client.certificate().serial().unwrap());
-    let now = Timestamp::now();
     // Without either, OpenSSL 3 writes version 1.
     for (lines, is_numbered) in [
         ("", false),
@@ -165,7 +164,7 @@ fn lists_clear_and_revoke_with_and_without_numbers_and_extensions() {
             let lists = Arc::new(lists);
             for policy in [SOFT, STRICT] {
                 let verifier = verifier(ca.anchors()).with_revocation(Arc::clone(&lists), policy);
-                let verdict = verifier.verify(&chain([&client]), now);
+                let verdict = verifier.verify(&chain([&client]), Timestamp::now());
                 assert_eq!(
                     verdict.err().map(|rejection| rejection.reason()),
                     expected,
