@@ -90,7 +90,7 @@ async fn refuses_a_certificate_that_is_no_authority_and_names_its_entry() {
     assert!(
         refusal(unsupported.pem())
             .await
-            .contains("has a key that is not supported")
+            .contains("which is not supported: use RSA")
     );
 }
 

@@ -78,10 +78,14 @@ impl Inquiry<'_> {
         let first = group.first()?;
         let issuer = CrlIssuer::of_anchor(first);
         let mut scopes: Vec<&Scope> = Vec::new();
-        for of_issuer in self.lists.of_issuer(issuer.subject) {
-            let signed = &of_issuer.signed;
-            if signed.is_signed_by(issuer) && !scopes.contains(&signed.list().scope()) {
-                scopes.push(signed.list().scope());
+        for listed in self.lists.of_issuer(issuer.subject) {
+            let list = listed.signed.list();
+            // A list beside complete ones, such as a delta, clears nothing.
+            if !list.is_beside_complete_ones()
+                && listed.signed.is_signed_by(issuer)
+                && !scopes.contains(&list.scope())
+            {
+                scopes.push(list.scope());
             }
         }
         let scopes: Vec<(String, CertificateStatus)> = scopes
