@@ -56,7 +56,6 @@ bench-programs:
 
 soak: ## requests of every kind through the load balancer and the built function: make soak REQUESTS=1000000
 	$(CARGO) build --profile quick --package respond
-	$(CARGO) build --profile quick --package empty-function
 	$(CARGO) run --profile quick --package alb-mtls-bench --bin soak -- --requests $(REQUESTS)
 
 instructions: ## holds the instructions of the hot paths against stored counts: UPDATE=1 stores them

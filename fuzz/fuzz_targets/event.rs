@@ -1,6 +1,6 @@
 #![no_main]
 
-use alb_mtls_alb::Event;
+use alb_mtls_lambda::Event;
 use serde_json::Value;
 
 // Any JSON is read, and a request holds everything that the event says.

@@ -21,6 +21,7 @@ mod clients;
 mod corpus;
 mod function;
 mod large_crl;
+mod runtime_api;
 pub mod tokens;
 
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub use clients::{Clients, certificate_headers, client_headers, header_of, sourc
 pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
+pub use runtime_api::{Next, PlannedApi, Sent, Taken};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 
 /// The built binary of a package, in the profile of the tests, as it is today.

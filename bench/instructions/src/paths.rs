@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use alb_mtls_alb::{Event, EventForm, EventHeaders, handle, handle_from, rewrite};
 use alb_mtls_gate::{DecisionRecord, Gate, Ingress, Recorder, Settings, VerifiedClient, to_line};
 use alb_mtls_identity::{IdentityForms, IdentityHeaders};
+use alb_mtls_lambda::{Event, EventForm, EventHeaders, handle, handle_from, rewrite};
 use alb_mtls_verifier::{
     HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors,
     VerificationPolicy, Verifier,

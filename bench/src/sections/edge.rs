@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use alb_mtls_alb::{Answer, Event, HeaderMode, handle};
 use alb_mtls_bench::{Beside, Chain, Effort, Quantity, Row, Subject, Table, at_once, in_turns, progress};
 use alb_mtls_gate::{DecisionRecord, Gate, Recorder, Settings, to_line};
+use alb_mtls_lambda::{Answer, Event, HeaderMode, handle};
 use alb_mtls_tests::{certificate_headers, event};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;

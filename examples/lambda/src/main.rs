@@ -1,4 +1,4 @@
-//! The gate before anybody's own function: `lambda_http::run(service_fn(hello))` becomes `alb_mtls_alb::serve(…)`.
+//! The gate before anybody's own function: `lambda_http::run(service_fn(hello))` becomes `alb_mtls_lambda::serve(…)`.
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ async fn hello(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     Ok(Response::new(Body::from(format!("hello {name}\n"))))
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    alb_mtls_alb::serve(service_fn(hello)).await
+fn main() -> ExitCode {
+    let serve = alb_mtls_lambda::serve(service_fn(hello));
+    alb_mtls_lambda::start("Says hello to the client.", &[&alb_mtls_gate::SETTINGS], serve)
 }

@@ -1,6 +1,7 @@
 //! From an event to an answer.
 
-use alb_mtls_alb::Payload;
+use std::sync::Arc;
+
 use alb_mtls_gate::{Decision, Gate, Ingress, Passage, Refusal};
 use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
 use alb_mtls_verifier::{HeaderFormat, PresentedChain, Reason, Timestamp};
@@ -15,7 +16,7 @@ use crate::settings::{AuthorizerSettings, CertificateSource, ResponseFormat, Set
 /// Asks the gate about what API Gateway asks.
 #[derive(Debug)]
 pub(crate) struct Authorizer {
-    gate: Gate,
+    gate: Arc<Gate>,
     settings: AuthorizerSettings,
 }
 
@@ -36,10 +37,10 @@ impl Authorizer {
     pub(crate) fn new(settings: Settings) -> Self {
         let gate = Gate::new(settings.gate);
         Self {
-            gate: match settings.authorizer.certificate {
+            gate: Arc::new(match settings.authorizer.certificate {
                 CertificateSource::ClientCert => gate.without_certificate_header(),
                 CertificateSource::Header => gate,
-            },
+            }),
             settings: settings.authorizer,
         }
     }
@@ -49,15 +50,16 @@ impl Authorizer {
         self.gate.load().await;
     }
 
+    /// Returns the gate that decides.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
     /// Answers one event, whatever it holds.
     ///
     /// # Errors
     /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not valid.
-    pub(crate) async fn authorize(
-        &self,
-        payload: &Payload,
-        ingress: Ingress,
-    ) -> Result<Answer, Unauthorized> {
+    pub(crate) async fn authorize(&self, payload: &[u8], ingress: Ingress) -> Result<Answer, Unauthorized> {
         let now = Timestamp::now();
         let event = event::parse(payload);
         // What it is that asks cannot be told without an event: a policy is an answer for all of them.

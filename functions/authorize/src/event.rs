@@ -1,6 +1,5 @@
 //! The event that API Gateway sends to an authorizer, read so that no input fails.
 
-use alb_mtls_alb::Payload;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Uri};
@@ -61,11 +60,8 @@ pub(crate) enum Defect {
 ///
 /// # Errors
 /// [`Defect::NotJson`], also for JSON that no request can be, such as half of a surrogate pair.
-pub(crate) fn parse(payload: &Payload) -> Result<Value, Defect> {
-    let text = payload
-        .text()
-        .map_err(|error| Defect::NotJson(error.to_owned()))?;
-    serde_json::from_str(text).map_err(|error| Defect::NotJson(error.to_string()))
+pub(crate) fn parse(payload: &[u8]) -> Result<Value, Defect> {
+    serde_json::from_slice(payload).map_err(|error| Defect::NotJson(error.to_string()))
 }
 
 /// Names of the fields that differ between the payload formats.

@@ -6,11 +6,12 @@ mod event;
 mod method_arn;
 mod settings;
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alb_mtls_alb::Payload;
-use alb_mtls_settings::help_if_asked;
+use alb_mtls_lambda::{Function, Restored, StartError};
+use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::authorizer::Authorizer;
@@ -19,36 +20,22 @@ use crate::settings::Settings;
 const ABOUT: &str = "A Lambda authorizer for API Gateway.";
 
 fn main() -> ExitCode {
-    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS, &alb_mtls_gate::SETTINGS]) {
-        print!("{help}");
-        return ExitCode::SUCCESS;
-    }
-    alb_mtls_alb::block_on(serve())
+    let tables = [&settings::SETTINGS, &alb_mtls_gate::SETTINGS];
+    alb_mtls_lambda::start(ABOUT, &tables, serve())
 }
 
-async fn serve() -> ExitCode {
-    alb_mtls_alb::start_logging();
-    let settings = match Settings::from_environment() {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
-    };
+async fn serve() -> Result<Infallible, StartError> {
+    let settings = Settings::from_environment().map_err(StartError::settings)?;
+    let function = Function::from_environment().map_err(StartError::Settings)?;
     let authorizer = Arc::new(Authorizer::new(settings));
     authorizer.load().await;
-    let handler = service_fn(move |event: LambdaEvent<Payload>| {
+    let function = function.with_snapstart(Arc::new(Restored(authorizer.gate())));
+    let handler = service_fn(move |event: LambdaEvent<Bytes>| {
         let authorizer = Arc::clone(&authorizer);
         async move {
-            let ingress = alb_mtls_alb::ingress_of(&event.context);
+            let ingress = alb_mtls_lambda::ingress_of(&event.context);
             authorizer.authorize(&event.payload, ingress).await
         }
     });
-    match lambda_runtime::run_concurrent(handler).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("the Lambda runtime stopped: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    Ok(function.run_raw(handler).await?)
 }

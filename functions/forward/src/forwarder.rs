@@ -77,11 +77,6 @@ impl Forwarder {
         })
     }
 
-    /// Whether requests need the event that they were read from, as a [`SentEvent`](crate::invoke::SentEvent).
-    pub(crate) fn needs_events(&self) -> bool {
-        self.invoker.is_some()
-    }
-
     /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
     /// tried again.
     pub(crate) async fn load(&self) {

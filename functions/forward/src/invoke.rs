@@ -7,10 +7,9 @@
 mod answer;
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use alb_mtls_alb::{EventForm, rewrite};
+use alb_mtls_lambda::{EventForm, SentEvent, rewrite};
 use alb_mtls_trust::TrustSettings;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -22,17 +21,12 @@ use http::{Method, Request, Response, StatusCode, Uri};
 use lambda_runtime::Context;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 use crate::hop::{Hop, Repeat};
 use crate::secrets::Secrets;
 use crate::settings::TlsSettings;
 use crate::upstream::{Function, Server};
-
-/// The text of the event that a request was read from: an extension of the request.
-#[derive(Clone, Debug)]
-pub(crate) struct SentEvent(pub(crate) Arc<RawValue>);
 
 /// Most bytes that Lambda answers with.
 ///
@@ -146,7 +140,7 @@ impl Invoker {
         }
         let sent = parts.extensions.get::<SentEvent>();
         let sent = sent.ok_or_else(|| Failure::Event("it was not kept".to_owned()))?;
-        let (event, mode) = rewrite(sent.0.get(), &parts.headers, &identity.into(), self.form)
+        let (event, mode) = rewrite(sent.text(), &parts.headers, &identity.into(), self.form)
             .map_err(|error| Failure::Event(error.to_string()))?;
         let trace = context.and_then(|context| context.xray_trace_id.as_deref());
         let request = self

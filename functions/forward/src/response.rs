@@ -225,7 +225,7 @@ const fn base64_length(bytes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use alb_mtls_alb::{Answer, HeaderMode};
+    use alb_mtls_lambda::{Answer, HeaderMode};
 
     use super::*;
 

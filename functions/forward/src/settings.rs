@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use alb_mtls_alb::EventForm;
 use alb_mtls_http::path::PlainPath;
+use alb_mtls_lambda::EventForm;
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_trust::{Source, Sources};
 use rustls_pki_types::ServerName;

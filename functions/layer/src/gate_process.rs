@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_gate::Gate;
+use alb_mtls_lambda::RuntimeApi;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -22,7 +23,6 @@ use tokio::time::{sleep, timeout};
 use crate::judge::Judge;
 use crate::proxy::Proxy;
 use crate::recorder::{AfterTheEvent, UnderWay};
-use crate::runtime_api::RuntimeApi;
 use crate::settings::Settings;
 use crate::watch::watch;
 
@@ -53,7 +53,7 @@ fn stopped(error: &dyn Error) -> ExitCode {
 
 async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::watch(runtime)?;
-    alb_mtls_alb::start_logging();
+    alb_mtls_lambda::start_logging();
     let settings = Settings::from_environment()?;
     let runtime_api = RuntimeApi::from_environment()?;
     let under_way = UnderWay::default();

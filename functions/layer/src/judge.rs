@@ -4,11 +4,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
-use alb_mtls_alb::{
-    Event, EventForm, EventHeaders, RewriteError, handle_from, holds_request_headers, rewrite,
-};
 use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
 use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_lambda::{
+    ErrorReport, Event, EventForm, EventHeaders, RewriteError, handle_from, holds_request_headers, rewrite,
+};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
 use http::request::Parts;
@@ -16,7 +16,7 @@ use http::{Request, Response};
 use lambda_http::Body;
 use tower::service_fn;
 
-use crate::runtime_api::{ErrorReport, Failure};
+use crate::proxy::ProxyError;
 use crate::settings::{LayerSettings, OtherEvents};
 
 /// The type of the error that an invoker gets for an event that is refused and no HTTP request.
@@ -59,11 +59,10 @@ impl Judge {
     ///
     /// # Errors
     /// None that an event can cause.
-    pub(crate) async fn judge(&self, sent: Bytes, ingress: Ingress) -> Result<Verdict, Failure> {
-        let (text, event) = match std::str::from_utf8(&sent) {
-            Ok(text) => (text, Event::from_json(text)),
-            Err(error) => ("", Event::unreadable(&error)),
-        };
+    pub(crate) async fn judge(&self, sent: Bytes, ingress: Ingress) -> Result<Verdict, ProxyError> {
+        // Without a text there is no event to pass on.
+        let text = std::str::from_utf8(&sent).unwrap_or_default();
+        let event = Event::from_bytes(sent.clone());
         if event.is_http() {
             return self.judge_request(text, event, ingress).await;
         }
@@ -86,7 +85,7 @@ impl Judge {
         }
     }
 
-    async fn judge_request(&self, text: &str, event: Event, ingress: Ingress) -> Result<Verdict, Failure> {
+    async fn judge_request(&self, text: &str, event: Event, ingress: Ingress) -> Result<Verdict, ProxyError> {
         let (passed, passes) = sync_channel(1);
         // Stands for the function: what it is asked is what the function may see.
         let function = service_fn(move |request: Request<Body>| {
@@ -96,10 +95,9 @@ impl Judge {
         });
         let answer = handle_from(Arc::clone(&self.gate), function, event, ingress.clone())
             .await
-            .map_err(|error| Failure::Answer(error.to_string()))?;
+            .map_err(ProxyError::Handler)?;
         let Ok(request) = passes.try_recv() else {
-            let answer = serde_json::to_vec(&answer).map_err(|error| Failure::Answer(error.to_string()))?;
-            return Ok(Verdict::Answer(answer));
+            return Ok(Verdict::Answer(serde_json::to_vec(&answer)?));
         };
         match self.with_identity(text, &request) {
             Ok(event) => Ok(Verdict::Pass(event.into())),
@@ -124,7 +122,7 @@ impl Judge {
             .gate
             .refuse_not_servable(explanation, ingress, Timestamp::now());
         Verdict::Error(ErrorReport {
-            error_type: EVENT_REFUSED,
+            error_type: EVENT_REFUSED.to_owned(),
             message: refusal.to_string(),
         })
     }

@@ -10,14 +10,13 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio, id};
 
+use alb_mtls_lambda::{ErrorReport, RUNTIME_API, RuntimeApi};
+
 use crate::extensions;
-use crate::runtime_api::{ErrorReport, RuntimeApi};
 use crate::settings::{LoopbackAddress, Settings};
 
 /// The first argument of the process that is the gate; the second is the id of the runtime's process.
 pub(crate) const GATE: &str = "--gate-of-process";
-
-pub(crate) const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 
 /// Variable by which Lambda starts a wrapper.
 const WRAPPER: &str = "AWS_LAMBDA_EXEC_WRAPPER";
@@ -174,7 +173,7 @@ fn fail(
     code: u8,
 ) -> ExitCode {
     let report = ErrorReport {
-        error_type,
+        error_type: error_type.to_owned(),
         message: error.to_string(),
     };
     eprintln!("{}", report.message);

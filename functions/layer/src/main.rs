@@ -10,7 +10,6 @@ mod judge;
 mod launch;
 mod proxy;
 mod recorder;
-mod runtime_api;
 mod settings;
 mod watch;
 

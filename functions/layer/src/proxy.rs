@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
 
 use alb_mtls_gate::{FunctionFacts, Ingress};
+use alb_mtls_lambda::{
+    ErrorReport, InvocationId, REQUEST_ID, RuntimeApi, RuntimeApiError, deadline, trace_id,
+};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::response::Parts as ResponseParts;
 use http::{Method, Request, Response, StatusCode};
@@ -17,7 +19,6 @@ use tokio::task::JoinHandle;
 
 use crate::judge::{Judge, Verdict};
 use crate::recorder::UnderWay;
-use crate::runtime_api::{ErrorReport, Failure, REQUEST_ID, RuntimeApi};
 
 /// What the runtime gets: what Lambda sent, or what the gate made of it.
 pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
@@ -25,11 +26,8 @@ pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
 /// The path of every version of the API by which a runtime asks for its next event.
 const NEXT: &str = "/runtime/invocation/next";
 
-const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
 /// The path by which one with SnapStart says that it has started.
 const RESTORE: &str = "/runtime/restore/next";
-
-const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
 
 #[derive(Debug)]
 pub(crate) struct Proxy {
@@ -42,12 +40,27 @@ pub(crate) struct Proxy {
     under_way: UnderWay,
 }
 
-/// What the runtime wants.
+/// Reason why the runtime gets no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProxyError {
+    #[error(transparent)]
+    RuntimeApi(#[from] RuntimeApiError),
+    #[error("the Runtime API's answer ended early: {0}")]
+    Interrupted(#[from] hyper::Error),
+    #[error("the answer cannot be made: {0}")]
+    Handler(lambda_http::Error),
+    #[error("the answer cannot be written: {0}")]
+    Answer(#[from] serde_json::Error),
+    #[error("the request's task ended: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Request of the runtime.
 enum Asked {
     /// To know something, for as long as it waits for it.
     Get(Box<Parts>),
     /// To tell Lambda something.
-    Tell(JoinHandle<Result<Response<Incoming>, Failure>>),
+    Tell(JoinHandle<Result<Response<Incoming>, RuntimeApiError>>),
 }
 
 impl Proxy {
@@ -97,7 +110,7 @@ impl Proxy {
     pub(crate) fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
-    ) -> impl Future<Output = Result<Response<ResponseBody>, Failure>> + Send + use<> {
+    ) -> impl Future<Output = Result<Response<ResponseBody>, ProxyError>> + Send + use<> {
         let proxy = Arc::clone(self);
         let asked = if request.method() == Method::GET {
             Asked::Get(Box::new(request.into_parts().0))
@@ -114,7 +127,7 @@ impl Proxy {
 
     /// Begins to tell Lambda what the runtime says. It gets there even when the runtime ends in this moment, with which
     /// hyper gives up the connection and the answer to it.
-    fn tell(&self, request: Request<Incoming>) -> JoinHandle<Result<Response<Incoming>, Failure>> {
+    fn tell(&self, request: Request<Incoming>) -> JoinHandle<Result<Response<Incoming>, RuntimeApiError>> {
         let runtime_api = self.runtime_api.clone();
         // Only when everything has been told is there nobody to read.
         let under_way = Arc::clone(&self.under_way).try_read_owned();
@@ -126,7 +139,7 @@ impl Proxy {
     }
 
     /// Asks Lambda until there is something that the runtime may see.
-    async fn get(&self, request: Parts) -> Result<Response<ResponseBody>, Failure> {
+    async fn get(&self, request: Parts) -> Result<Response<ResponseBody>, ProxyError> {
         let asks_for_event = request.uri.path().ends_with(NEXT);
         if asks_for_event || request.uri.path().ends_with(RESTORE) {
             self.asked.store(true, Ordering::Relaxed);
@@ -140,30 +153,24 @@ impl Proxy {
                 .runtime_api
                 .send(Request::from_parts(request.clone(), body))
                 .await?;
+            let is_event = asks_for_event && response.status() == StatusCode::OK;
             // Whatever is an invocation is judged, whichever way it was asked for.
-            let Some(request_id) = response.headers().get(REQUEST_ID) else {
-                if asks_for_event && response.status() == StatusCode::OK {
-                    return Err(Failure::NoRequestId);
-                }
+            if !(is_event || response.headers().contains_key(REQUEST_ID)) {
                 return Ok(response.map(Either::Left));
-            };
-            let request_id = request_id.to_str().map_err(|_| Failure::NoRequestId)?.to_owned();
+            }
+            let id = InvocationId::from_headers(response.headers()).ok_or(RuntimeApiError::NoRequestId)?;
             let (parts, body) = response.into_parts();
-            let event = body
-                .collect()
-                .await
-                .map_err(|error| Failure::Interrupted(error.to_string()))?
-                .to_bytes();
-            let ingress = self.ingress(&request_id, &parts.headers);
+            let event = body.collect().await?.to_bytes();
+            let ingress = self.ingress(&id, &parts.headers);
             let told = match self.judge.judge(event, ingress).await? {
                 Verdict::Pass(event) => return Ok(with_event(parts, event)),
-                Verdict::Answer(answer) => self.runtime_api.respond(&request_id, answer).await,
-                Verdict::Error(report) => self.runtime_api.report_error(&request_id, &report).await,
+                Verdict::Answer(answer) => self.runtime_api.respond(&id, answer).await,
+                Verdict::Error(report) => self.runtime_api.report_error(&id, &report).await,
             };
             // It came too late or was too long, which is not a reason to end the runtime.
             if let Err(error) = told {
                 tracing::error!(
-                    function_request_id = request_id,
+                    function_request_id = id.request_id(),
                     explanation = %error,
                     "Lambda did not take an answer of the gate's own"
                 );
@@ -171,22 +178,15 @@ impl Proxy {
         }
     }
 
-    fn ingress(&self, request_id: &str, headers: &HeaderMap) -> Ingress {
-        let trace_id = headers.get(TRACE_ID).and_then(|value| value.to_str().ok());
+    fn ingress(&self, id: &InvocationId, headers: &HeaderMap) -> Ingress {
         Ingress {
             target_group: None,
-            function_request_id: Some(request_id.to_owned()),
-            xray_trace_id: trace_id.map(str::to_owned),
+            function_request_id: Some(id.request_id().to_owned()),
+            xray_trace_id: trace_id(headers),
             function: self.function.clone(),
             deadline: deadline(headers),
         }
     }
-}
-
-/// Returns the time at which Lambda ends the invocation.
-fn deadline(headers: &HeaderMap) -> Option<SystemTime> {
-    let milliseconds = headers.get(DEADLINE)?.to_str().ok()?.parse().ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds))
 }
 
 /// Lambda's response with another body.

@@ -6,12 +6,12 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use alb_mtls_lambda::{ErrorReport, RUNTIME_API};
 use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::time::{Instant, sleep};
 
-use crate::launch::{RUNTIME_API, STARTED};
+use crate::launch::STARTED;
 use crate::proxy::Proxy;
-use crate::runtime_api::ErrorReport;
 
 /// Interval at which the runtime's variables are looked at while it starts: sooner than an interpreter is ready.
 const WHILE_IT_STARTS: Duration = Duration::from_millis(5);
@@ -84,7 +84,7 @@ fn value_of<'a>(name: &str, variables: &'a [u8]) -> Option<&'a [u8]> {
 
 fn end(processes: [Pid; 2], found: &str, proxy: &Proxy) {
     let report = ErrorReport {
-        error_type: "AlbMtls.GateBypassed",
+        error_type: "AlbMtls.GateBypassed".to_owned(),
         message: format!(
             "a wrapper has set {RUNTIME_API} to `{}`, so that the runtime would get its events past the gate: leave out the wrapper or its setting that does so (of Datadog's: DD_SERVERLESS_APPSEC_ENABLED and DD_EXPERIMENTAL_ENABLE_PROXY)",
             found.escape_debug()

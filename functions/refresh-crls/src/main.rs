@@ -10,11 +10,12 @@ mod record;
 mod refresh;
 mod settings;
 
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use alb_mtls_settings::help_if_asked;
+use alb_mtls_lambda::{Function, StartError};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
@@ -23,19 +24,13 @@ use crate::settings::Settings;
 
 const ABOUT: &str = "A Lambda function for a schedule that fetches, verifies and publishes CRLs.";
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS]) {
-        print!("{help}");
-        return ExitCode::SUCCESS;
-    }
-    let settings = match Settings::from_environment() {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
-    };
+fn main() -> ExitCode {
+    alb_mtls_lambda::start(ABOUT, &[&settings::SETTINGS], serve())
+}
+
+async fn serve() -> Result<Infallible, StartError> {
+    let settings = Settings::from_environment().map_err(StartError::settings)?;
+    let function = Function::from_environment().map_err(StartError::Settings)?;
     let refresher = Arc::new(Refresher::new(settings));
     let handler = service_fn(move |event: LambdaEvent<Value>| {
         let refresher = Arc::clone(&refresher);
@@ -48,13 +43,7 @@ async fn main() -> ExitCode {
             })
         }
     });
-    match lambda_runtime::run(handler).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("the Lambda runtime stopped: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    Ok(function.run(handler).await?)
 }
 
 /// Time that is kept back for the last records and the answer.

@@ -45,7 +45,7 @@ pub(crate) struct Record {
     /// What is published now.
     pub(crate) lists: Vec<ListRecord>,
     pub(crate) duration_ms: u64,
-    /// Whether the location delivered anything, be it usable or not.
+    /// True if the location delivered anything, usable or not.
     #[serde(skip)]
     pub(crate) is_fetched: bool,
     #[serde(flatten)]
@@ -64,6 +64,9 @@ pub(crate) struct ListRecord {
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
+    /// Why it clears no certificate.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    defect: Option<String>,
 }
 
 impl From<&RevocationList> for ListRecord {
@@ -76,16 +79,17 @@ impl From<&RevocationList> for ListRecord {
             entries: list.entry_count(),
             bytes: list.der().len(),
             distribution_points: list.distribution_points(),
+            defect: list.defect().map(ToString::to_string),
         }
     }
 }
 
-/// How far the refresh of one CRL came.
+/// State of the refresh of one CRL when it ended.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// What is published now.
+    /// CRLs that are published now.
     pub(crate) lists: Vec<ListRecord>,
-    /// Whether the location delivered anything.
+    /// True if the location delivered anything.
     pub(crate) is_fetched: bool,
 }
 

@@ -8,8 +8,8 @@ use alb_mtls_trust::{
     write_crl_state,
 };
 use alb_mtls_verifier::{
-    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationLists, Timestamp,
-    parse_revocation_lists,
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListProblem,
+    RevocationLists, Timestamp, parse_revocation_lists,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -348,7 +348,7 @@ impl Context<'_> {
         let content = self.fetch(location).await?;
         progress.is_fetched = true;
         let lists = self.read(content, now)?;
-        refuse_ended(&lists, place.published.lists(), now)?;
+        refuse_worse(&lists, place.published.lists(), now)?;
         let lists = self.succeed(&lists, location, place, history)?;
         let Place {
             object, published, ..
@@ -499,8 +499,8 @@ impl Context<'_> {
             if standing != ListStanding::Verified {
                 return Err(Failure::Refused(format!("{list}: {standing}")));
             }
-            // In its place, it would keep every client of its issuer out under `strict`.
-            if let Some(defect) = list.defect() {
+            // Neither is what a source of complete CRLs is for.
+            if let Some(defect @ RevocationListProblem::Unsupported(_)) = list.defect() {
                 return Err(Failure::Refused(format!("{list}: it {defect}")));
             }
             if now < list.this_update() {
@@ -509,24 +509,37 @@ impl Context<'_> {
                 )));
             }
         }
+        // Without a scope that can be read, nothing could be compared with it later.
+        if lists.history().is_empty()
+            && let Some((list, _)) = lists.iter().next()
+        {
+            let defect = list.defect().map(ToString::to_string).unwrap_or_default();
+            return Err(Failure::Refused(format!("{list}: it {defect}")));
+        }
         Ok(lists)
     }
 }
 
-/// An ended list does not take the place of a current one: under `strict` it would shut every client out.
-fn refuse_ended(
+/// A list that has ended or has a defect does not take the place of one that clears certificates: under `strict` it would
+/// shut every client out. With nothing else, it is better than none: it still revokes.
+fn refuse_worse(
     lists: &RevocationLists,
     published: Option<&RevocationLists>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let ended = |lists: &RevocationLists| {
-        let mut all = lists.iter().map(|(list, _)| Arc::clone(list));
-        all.find(|list| list.next_update().is_some_and(|end| end < now))
+    let fault = |list: &RevocationList| match (list.defect(), list.next_update()) {
+        (Some(defect), _) => Some(format!("it {defect}, and what is published is without a defect")),
+        (None, Some(end)) if end < now => Some(format!(
+            "it has ended, and what is published has not, it is {now}"
+        )),
+        _ => None,
     };
-    match (ended(lists), published) {
-        (Some(list), Some(published)) if ended(published).is_none() => Err(Failure::Refused(format!(
-            "{list}: it has ended, and what is published has not, it is {now}"
-        ))),
+    let first_fault = |lists: &RevocationLists| {
+        let mut all = lists.iter();
+        all.find_map(|(list, _)| Some(format!("{list}: {}", fault(list)?)))
+    };
+    match (first_fault(lists), published) {
+        (Some(fault), Some(published)) if first_fault(published).is_none() => Err(Failure::Refused(fault)),
         _ => Ok(()),
     }
 }

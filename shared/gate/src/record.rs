@@ -4,7 +4,9 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_verifier::{AlternativeName, DistinguishedName, Fingerprint, ReasonCode, Timestamp};
+use alb_mtls_verifier::{
+    AlternativeName, DistinguishedName, Fingerprint, ReasonCode, RejectionContext, Timestamp,
+};
 use serde::{Serialize, Serializer};
 
 use crate::ShadowDifference;
@@ -55,7 +57,7 @@ pub struct DecisionRecord<'a> {
     pub mode: Mode,
     /// Why it was or would have been refused.
     #[serde(flatten)]
-    pub refusal: Option<RefusalRecord>,
+    pub refusal: Option<RefusalRecord<'a>>,
     /// Ids of the policies that decided.
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "as_texts")]
     pub policies: &'a [Arc<str>],
@@ -113,13 +115,16 @@ pub struct MetricsRecord<'a> {
 
 /// Why a request was refused, in full.
 #[derive(Clone, Debug, Serialize)]
-pub struct RefusalRecord {
+pub struct RefusalRecord<'a> {
     /// The code in the words of the load balancer's connection log.
     pub code: ReasonCode,
     /// The finer reason.
     pub detail: &'static str,
     /// One sentence with the particulars.
     pub explanation: String,
+    /// Facts about the certificate, for a refusal of the verifier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<RejectionContext<'a>>,
     /// The status of the response.
     pub status: u16,
     /// What `WWW-Authenticate` says about a token (RFC 6750 §3), also where the edge has no place for it.
@@ -141,6 +146,9 @@ pub struct ClientRecord<'a> {
     /// Number of subject alternative names that are left out.
     #[serde(skip_serializing_if = "is_zero")]
     pub alternative_names_left_out: usize,
+    /// Extensions that are not critical, cannot be read and decide nothing.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub unreadable_extensions: &'a [String],
     /// SHA-256 of the certificate.
     pub certificate_sha256: Fingerprint,
     /// When the certificate expires.

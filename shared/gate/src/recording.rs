@@ -244,12 +244,16 @@ impl<'a> Account<'a> {
     }
 }
 
-impl RefusalRecord {
-    fn of(refusal: &Refusal) -> Self {
+impl<'a> RefusalRecord<'a> {
+    fn of(refusal: &'a Refusal) -> Self {
         Self {
             code: refusal.code(),
             detail: refusal.detail(),
             explanation: refusal.to_string(),
+            context: match refusal {
+                Refusal::Certificate(rejection) => rejection.context().if_any(),
+                _ => None,
+            },
             status: refusal.status().as_u16(),
             www_authenticate: match refusal {
                 Refusal::Token(_) => refusal.challenge(),
@@ -270,6 +274,7 @@ impl<'a> ClientRecord<'a> {
             serial_number: &identity.serial_number,
             alternative_names: shown,
             alternative_names_left_out: names.len() - shown.len(),
+            unreadable_extensions: &identity.unreadable_extensions,
             certificate_sha256: identity.certificate_fingerprint,
             not_after: identity.validity.not_after,
             anchor_id: identity.anchor.id(),
@@ -282,7 +287,34 @@ impl<'a> ClientRecord<'a> {
 
 #[cfg(test)]
 mod tests {
+    use alb_mtls_verifier::{Reason, Rejection};
+
     use super::*;
+
+    #[test]
+    fn record_of_a_rejection_has_its_facts() {
+        let rejection = Rejection::new(Reason::KeySize)
+            .of_certificate(1)
+            .about("CN=Issuing")
+            .in_field("public key")
+            .found("an RSA key of 1024 bits")
+            .allowed("RSA of 2048 to 8192 bits");
+        let refusal = Refusal::from(rejection);
+        let record = serde_json::to_value(RefusalRecord::of(&refusal)).unwrap();
+        assert_eq!(
+            record["context"],
+            serde_json::json!({
+                "certificate": 1,
+                "subject": "CN=Issuing",
+                "field": "public key",
+                "found": "an RSA key of 1024 bits",
+                "allowed": "RSA of 2048 to 8192 bits",
+            })
+        );
+        let refusal = Refusal::from(Rejection::new(Reason::CertificateMissing));
+        let record = serde_json::to_value(RefusalRecord::of(&refusal)).unwrap();
+        assert!(record.get("context").is_none());
+    }
 
     #[test]
     fn namespaces_and_services_are_those_that_cloudwatch_takes() {

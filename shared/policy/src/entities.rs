@@ -7,7 +7,7 @@ use std::str::FromStr;
 use alb_mtls_http::host::Host;
 use alb_mtls_http::path::PlainPath;
 use alb_mtls_verifier::{
-    ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, Timestamp,
+    ATTRIBUTE_NAMES, AlternativeName, AttributeValue, ClientIdentity, NameAttribute, PAYMENT_ROLES, Timestamp,
 };
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
@@ -137,7 +137,9 @@ impl Vocabulary {
         }
         let entity =
             |kind: &EntityTypeName, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id.to_owned()));
-        let roles = identity.payment_roles.iter();
+        // The schema lists the roles; others, which stand as object identifiers, are for the audit record.
+        let is_listed = |role: &&String| PAYMENT_ROLES.iter().any(|(_, name)| name == role);
+        let roles = identity.payment_roles.iter().filter(is_listed);
         let roles = roles.map(|role| entity(&self.payment_role, role));
         let public_key = identity.public_key_fingerprint.to_string();
         let mut attributes = HashMap::from([

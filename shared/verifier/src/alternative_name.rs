@@ -3,10 +3,12 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use der::asn1::ObjectIdentifier;
-
-use crate::der_reader::{Element, Elements, Tag, context_tag};
+use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
 use crate::name::{DistinguishedName, Unrepresentable, ascii};
+use crate::oid::Oid;
+
+/// Name of the extension in messages.
+pub(crate) const ALTERNATIVE_NAMES: &str = "the subject alternative names";
 
 /// One subject alternative name. Names of different types are never equal, whatever their text.
 ///
@@ -38,21 +40,29 @@ pub enum AlternativeName {
 impl AlternativeName {
     /// Reads the value of a subjectAltName extension.
     pub(crate) fn parse_all(value: &[u8]) -> Result<Vec<Self>, Unrepresentable> {
-        let mut names = Elements::inside(value, Tag::SEQUENCE)?;
+        let of_extension = |error: Unrepresentable| error.inside(ALTERNATIVE_NAMES);
+        let unreadable = |error: Malformed| of_extension(error.into());
+        let mut names = Elements::inside(value, Tag::SEQUENCE).map_err(unreadable)?;
         let mut all = Vec::new();
         while !names.at_end() {
-            all.push(Self::parse(names.next_element()?)?);
+            let name = names.next_element().map_err(unreadable)?;
+            let read = Self::parse(name).map_err(|error| {
+                let kind = kind_name(name.tag);
+                of_extension(error.inside(format!("entry {} ({kind})", all.len() + 1)))
+            });
+            all.push(read?);
         }
         // RFC 5280 §4.2.1.6: the sequence MUST contain at least one entry.
         if all.is_empty() {
-            Err(Unrepresentable)
+            Err(of_extension(Unrepresentable::new("no entry")))
         } else {
             Ok(all)
         }
     }
 
     fn parse(name: Element<'_>) -> Result<Self, Unrepresentable> {
-        match name.tag.context_specific().ok_or(Unrepresentable)? {
+        let unknown = || Unrepresentable::new("a kind of name that is not defined");
+        match name.tag.context_specific().ok_or_else(unknown)? {
             (0, true) => {
                 let mut fields = Elements::new(name.content);
                 let oid = dotted(fields.expect(Tag::OBJECT_IDENTIFIER)?.content)?;
@@ -66,8 +76,9 @@ impl AlternativeName {
             (6, false) => visible(name.content).map(Self::Uri),
             (7, false) => address(name.content).map(Self::Ip),
             (8, false) => dotted(name.content).map(Self::RegisteredId),
-            // x400Address and ediPartyName: nothing reads them, and nothing can show them.
-            _ => Err(Unrepresentable),
+            // Nothing reads them, and nothing can show them.
+            (3 | 5, true) => Err(Unrepresentable::new("a kind of name that is not supported")),
+            _ => Err(unknown()),
         }
     }
 }
@@ -76,10 +87,12 @@ impl AlternativeName {
 /// have made readers see another name than the CA did, are refused here for every type at once.
 fn visible(content: &[u8]) -> Result<String, Unrepresentable> {
     let text = ascii(content)?;
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(text.to_owned())
-    } else {
-        Err(Unrepresentable)
+    match text.bytes().find(|octet| !octet.is_ascii_graphic()) {
+        None if text.is_empty() => Err(Unrepresentable::new("no text")),
+        None => Ok(text.to_owned()),
+        Some(octet) => Err(Unrepresentable::new(format!(
+            "the octet 0x{octet:02X}, a space or control character"
+        ))),
     }
 }
 
@@ -89,14 +102,36 @@ fn address(content: &[u8]) -> Result<IpAddr, Unrepresentable> {
     } else if let Ok(octets) = <[u8; 16]>::try_from(content) {
         Ok(IpAddr::V6(Ipv6Addr::from(octets)))
     } else {
-        Err(Unrepresentable)
+        Err(Unrepresentable::new(format!(
+            "{} octets, where an address has 4 or 16",
+            content.len()
+        )))
     }
 }
 
-fn dotted(oid: &[u8]) -> Result<String, Unrepresentable> {
-    ObjectIdentifier::from_bytes(oid)
-        .map(|oid| oid.to_string())
-        .map_err(|_| Unrepresentable)
+fn dotted(content: &[u8]) -> Result<String, Unrepresentable> {
+    match Oid::parse(content) {
+        Ok(oid) => Ok(oid.to_string()),
+        Err(Malformed) => Err(Unrepresentable::new("an object identifier that cannot be read")),
+    }
+}
+
+/// Returns the name that RFC 5280 §4.2.1.6 has for a kind of GeneralName.
+pub(crate) fn kind_name(tag: Tag) -> &'static str {
+    const KINDS: [&str; 9] = [
+        "otherName",
+        "rfc822Name",
+        "dNSName",
+        "x400Address",
+        "directoryName",
+        "ediPartyName",
+        "uniformResourceIdentifier",
+        "iPAddress",
+        "registeredID",
+    ];
+    let number = tag.context_specific().map(|(number, _)| usize::from(number));
+    let name = number.and_then(|number| KINDS.get(number));
+    name.unwrap_or(&"of an unknown kind")
 }
 
 impl fmt::Display for AlternativeName {

@@ -7,9 +7,11 @@ use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
 use crate::bundle::AuthorityProblem;
 use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
+use crate::der_reader::{Malformed, Tag, single};
 use crate::fingerprint::Fingerprint;
 use crate::name::{DistinguishedName, look_up_key};
 use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
+use crate::signature_budget::units_of_key;
 
 /// One certificate that is trusted because the operator said so.
 #[derive(Debug)]
@@ -50,25 +52,38 @@ impl TrustAnchor {
     /// [`AuthorityProblem`] for what cannot be a CA.
     pub fn new(certificate: CertificateDer<'static>) -> Result<Self, AuthorityProblem> {
         let parsed = parse_authority(&certificate)?;
-        let subject = DistinguishedName::parse(parsed.subject).map_err(|_| AuthorityProblem::Name)?;
+        let subject = DistinguishedName::parse(parsed.subject)
+            .map_err(|error| AuthorityProblem::Name(error.to_string().into()))?;
         let (validity, public_key) = (parsed.validity, parsed.public_key);
         let is_version_3 = parsed.version == Version::V3;
         let extensions = &parsed.extensions;
         let path_length = extensions
             .basic_constraints
             .and_then(|constraints| constraints.path_length);
-        let unreadable = |_| AuthorityProblem::Extension;
-        let allows_clients = allows_client_authentication(&parsed).map_err(unreadable)?;
+        let unreadable = |name: &'static str| move |Malformed| AuthorityProblem::Extension(name.into());
+        let allows_clients =
+            allows_client_authentication(&parsed).map_err(unreadable("extended key usage (2.5.29.37)"))?;
         let name_constraints = extensions.find(oid::NAME_CONSTRAINTS).map(|found| found.value);
         if let Some(value) = name_constraints {
-            NameConstraints::parse(value).map_err(unreadable)?;
+            NameConstraints::parse(value).map_err(unreadable("name constraints (2.5.29.30)"))?;
         }
         let name_constraints = name_constraints.map(Box::from);
-        let policy_extensions = PolicyExtensions::of_anchor(extensions).map_err(unreadable)?;
+        let policy_extensions =
+            PolicyExtensions::of_anchor(extensions).map_err(unreadable("policy constraints (2.5.29.36)"))?;
         let key_info = parsed.public_key_info;
-        let webpki = webpki::anchor_from_trusted_cert(&certificate)
-            .map_err(|_| AuthorityProblem::Malformed)?
-            .to_owned();
+        // webpki reads no certificate with unique identifiers, and of others no more than this.
+        let content = |encoding: &[u8]| -> Result<Vec<u8>, AuthorityProblem> {
+            let content = single(encoding, Tag::SEQUENCE);
+            content.map(<[u8]>::to_vec).map_err(unreadable("a SEQUENCE"))
+        };
+        let webpki = WebpkiAnchor {
+            subject: content(parsed.subject)?.into(),
+            subject_public_key_info: content(key_info.encoding)?.into(),
+            name_constraints: match &name_constraints {
+                None => None,
+                Some(value) => Some(content(value)?.into()),
+            },
+        };
         Ok(Self {
             id: Fingerprint::of(&certificate),
             subject,
@@ -166,6 +181,15 @@ impl TrustAnchor {
 pub struct TrustAnchors {
     all: Vec<Arc<TrustAnchor>>,
     by_subject: BySubject,
+    namesakes: Namesakes,
+}
+
+/// The most anchors that bear one name, and what one signature with the key of each of them costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Namesakes {
+    pub(crate) count: usize,
+    /// Units of [`crate::signature_budget::SignatureBudget`].
+    pub(crate) units: usize,
 }
 
 impl TrustAnchors {
@@ -176,6 +200,7 @@ impl TrustAnchors {
         let mut this = Self {
             all: Vec::new(),
             by_subject: BySubject::default(),
+            namesakes: Namesakes::default(),
         };
         for anchor in anchors {
             let mut known = this.with_subject(anchor.subject.der());
@@ -186,6 +211,7 @@ impl TrustAnchors {
             this.by_subject.insert(anchor.subject.der(), this.all.len());
             this.all.push(Arc::new(anchor));
         }
+        this.namesakes = this.count_namesakes();
         if this.all.is_empty() { None } else { Some(this) }
     }
 
@@ -198,6 +224,25 @@ impl TrustAnchors {
     #[expect(clippy::len_without_is_empty, reason = "there is always at least one")]
     pub fn len(&self) -> usize {
         self.all.len()
+    }
+
+    pub(crate) fn namesakes(&self) -> Namesakes {
+        self.namesakes
+    }
+
+    fn count_namesakes(&self) -> Namesakes {
+        let groups = self
+            .by_subject
+            .exact
+            .values()
+            .chain(self.by_subject.equal.values());
+        groups.fold(Namesakes::default(), |most, group| {
+            let units = self.at(group).map(|anchor| units_of_key(anchor.issuer_key()));
+            Namesakes {
+                count: most.count.max(group.len()),
+                units: most.units.max(units.sum()),
+            }
+        })
     }
 
     /// The anchors with this subject, given by its whole DER encoding.
@@ -298,12 +343,15 @@ impl BySubject {
 fn parse_authority<'a>(
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, AuthorityProblem> {
-    let parsed = Certificate::parse(certificate).map_err(|error| match error {
-        CertificateError::Malformed | CertificateError::SignatureAlgorithmMismatch => {
-            AuthorityProblem::Malformed
-        }
-        CertificateError::RepeatedExtension | CertificateError::TooManyExtensions => {
-            AuthorityProblem::Extension
+    let parsed = Certificate::parse(certificate).map_err(|error| {
+        let particulars = error.to_rejection().context().to_string().into();
+        match error {
+            CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
+                AuthorityProblem::Malformed(particulars)
+            }
+            CertificateError::RepeatedExtension(_) | CertificateError::TooManyExtensions => {
+                AuthorityProblem::Extension(particulars)
+            }
         }
     })?;
     check_authority(&parsed)?;

@@ -33,27 +33,27 @@ pub enum BundleProblem {
 }
 
 /// Why a certificate cannot be a trust anchor or an intermediate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityProblem {
-    /// Not DER of an X.509 certificate.
-    #[error("is not a certificate that can be read")]
-    Malformed,
+    /// Not DER of an X.509 certificate, with particulars.
+    #[error("is not a certificate that can be read: {0}")]
+    Malformed(Box<str>),
     /// No basicConstraints with cA (RFC 5280 §4.2.1.9).
     #[error("is not a CA certificate: basicConstraints with cA is missing")]
     NotAuthority,
     /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
     #[error("may not issue certificates: its key usage lacks keyCertSign")]
     KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with.
-    #[error("has a key that is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
-    UnsupportedKey,
-    /// A name that holds control characters or cannot be represented.
-    #[error("has a subject that cannot be represented")]
-    Name,
-    /// Critical extensions that are not understood or extensions that cannot be read.
-    #[error("has an extension that cannot be processed")]
-    Extension,
+    /// A key that the load balancer's clients cannot have been certified with, with its description.
+    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
+    UnsupportedKey(Box<str>),
+    /// A name that contains control characters or cannot be represented, with particulars.
+    #[error("has a subject that cannot be represented: {0}")]
+    Name(Box<str>),
+    /// Critical extensions that are not understood or extensions that cannot be read, with particulars.
+    #[error("has an extension that cannot be processed: {0}")]
+    Extension(Box<str>),
 }
 
 /// Reads the certificates of a PEM bundle in order; text between the blocks is fine.

@@ -4,10 +4,12 @@ use std::cell::OnceCell;
 
 use der::asn1::ObjectIdentifier;
 
+use crate::algorithm_name::describe_signature_algorithm;
 use crate::der_reader::{
     Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
 };
-use crate::name::{Unrepresentable, names_are_equal};
+use crate::name::{DistinguishedName, Unrepresentable, names_are_equal};
+use crate::oid::dotted;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{NameConstraints, Names};
 use crate::timestamp::Timestamp;
@@ -154,6 +156,33 @@ impl KeyUsage {
     }
 }
 
+impl std::fmt::Display for KeyUsage {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const NAMES: [&str; 9] = [
+            "digitalSignature",
+            "nonRepudiation",
+            "keyEncipherment",
+            "dataEncipherment",
+            "keyAgreement",
+            "keyCertSign",
+            "cRLSign",
+            "encipherOnly",
+            "decipherOnly",
+        ];
+        let mut separator = "";
+        for (bit, name) in NAMES.iter().enumerate() {
+            if self.0 & (1 << bit) != 0 {
+                write!(formatter, "{separator}{name}")?;
+                separator = ", ";
+            }
+        }
+        if separator.is_empty() {
+            formatter.write_str("nothing")?;
+        }
+        Ok(())
+    }
+}
+
 pub(crate) mod oid {
     use der::asn1::ObjectIdentifier;
 
@@ -194,59 +223,102 @@ pub(crate) mod oid {
 /// More extensions than any real certificate has; the cap keeps the search for repeats cheap.
 const MAX_EXTENSIONS: usize = 64;
 
-/// Why a certificate could not be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Reason for which a certificate cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum CertificateError {
-    Malformed,
-    RepeatedExtension,
-    SignatureAlgorithmMismatch,
+    /// Not DER of an X.509 certificate; the field is the one where reading ended.
+    Malformed(&'static str),
+    /// Dotted identifier of the extension.
+    RepeatedExtension(String),
+    /// Names of the algorithm inside of what is signed and of the one outside.
+    SignatureAlgorithmMismatch(String, String),
     TooManyExtensions,
 }
 
-impl From<Malformed> for CertificateError {
-    fn from(_: Malformed) -> Self {
-        Self::Malformed
+impl CertificateError {
+    pub(crate) fn reason(&self) -> Reason {
+        match self {
+            Self::RepeatedExtension(_) => Reason::ExtensionRepeated,
+            Self::Malformed(_) | Self::SignatureAlgorithmMismatch(..) | Self::TooManyExtensions => {
+                Reason::CertificateMalformed
+            }
+        }
     }
+
+    pub(crate) fn to_rejection(&self) -> Rejection {
+        let rejection = Rejection::new(self.reason());
+        match self {
+            Self::Malformed(field) => rejection.in_field(field),
+            Self::RepeatedExtension(oid) => rejection.in_field(&format!("extension {oid}")),
+            Self::SignatureAlgorithmMismatch(inside, outside) => rejection
+                .in_field("signature algorithm")
+                .found(&format!("{inside} in what is signed, {outside} outside of it"))
+                .allowed("the same in both places"),
+            Self::TooManyExtensions => rejection
+                .in_field("extensions")
+                .allowed(&format!("at most {MAX_EXTENSIONS}")),
+        }
+    }
+}
+
+/// Names the field in which something cannot be read.
+fn in_field(field: &'static str) -> impl Fn(Malformed) -> CertificateError + Copy {
+    move |Malformed| CertificateError::Malformed(field)
 }
 
 impl<'a> Certificate<'a> {
     pub(crate) fn parse(der: &'a [u8]) -> Result<Self, CertificateError> {
-        let mut outer = Elements::inside(der, Tag::SEQUENCE)?;
-        let to_be_signed = outer.expect(Tag::SEQUENCE)?;
-        let signature_algorithm = outer.expect(Tag::SEQUENCE)?.content;
-        let signature = whole_octets(outer.expect(Tag::BIT_STRING)?.content)?;
-        outer.finish()?;
+        let frame = in_field("the outermost SEQUENCE and its three parts");
+        let mut outer = Elements::inside(der, Tag::SEQUENCE).map_err(frame)?;
+        let to_be_signed = outer.expect(Tag::SEQUENCE).map_err(frame)?;
+        let in_algorithm = in_field("signature algorithm");
+        let signature_algorithm = outer.expect(Tag::SEQUENCE).map_err(in_algorithm)?.content;
+        let in_signature = in_field("signature");
+        let signature = outer.expect(Tag::BIT_STRING).map_err(in_signature)?.content;
+        let signature = whole_octets(signature).map_err(in_signature)?;
+        outer.finish().map_err(frame)?;
 
         let mut fields = Elements::new(to_be_signed.content);
-        let version = match fields.optional(context_tag(0, true))? {
-            None => Version::V1,
-            Some(explicit) => match single(explicit.content, Tag::INTEGER)? {
-                [1] => Version::V2,
-                [2] => Version::V3,
-                _ => return Err(CertificateError::Malformed),
-            },
-        };
-        let serial_number = fields.expect(Tag::INTEGER)?.content;
-        check_shortest_form(serial_number)?;
-        if fields.expect(Tag::SEQUENCE)?.content != signature_algorithm {
-            return Err(CertificateError::SignatureAlgorithmMismatch);
+        let version = parse_version(&mut fields).map_err(in_field("version"))?;
+        let in_serial_number = in_field("serial number");
+        let serial_number = fields.expect(Tag::INTEGER).map_err(in_serial_number)?.content;
+        check_shortest_form(serial_number).map_err(in_serial_number)?;
+        let inner_algorithm = fields.expect(Tag::SEQUENCE).map_err(in_algorithm)?.content;
+        if inner_algorithm != signature_algorithm {
+            let name = describe_signature_algorithm;
+            return Err(CertificateError::SignatureAlgorithmMismatch(
+                name(inner_algorithm),
+                name(signature_algorithm),
+            ));
         }
-        let issuer = fields.expect(Tag::SEQUENCE)?.encoding;
-        let validity = parse_validity(fields.expect(Tag::SEQUENCE)?.content)?;
-        let subject = fields.expect(Tag::SEQUENCE)?.encoding;
-        let public_key_info = PublicKeyInfo::parse(fields.expect(Tag::SEQUENCE)?)?;
-        let public_key = PublicKey::of(&public_key_info)?;
-        // issuerUniqueID and subjectUniqueID: RFC 5280 §4.1.2.8 wants them read, not interpreted.
-        fields.optional(context_tag(1, false))?;
-        fields.optional(context_tag(2, false))?;
-        let extensions = match fields.optional(context_tag(3, true))? {
+        let issuer = fields.expect(Tag::SEQUENCE).map_err(in_field("issuer"))?.encoding;
+        let in_validity = in_field("validity");
+        let validity = fields.expect(Tag::SEQUENCE).map_err(in_validity)?;
+        let validity = parse_validity(validity.content).map_err(in_validity)?;
+        let subject = fields
+            .expect(Tag::SEQUENCE)
+            .map_err(in_field("subject"))?
+            .encoding;
+        let in_public_key = in_field("public key");
+        let public_key_info = fields.expect(Tag::SEQUENCE).map_err(in_public_key)?;
+        let public_key_info = PublicKeyInfo::parse(public_key_info).map_err(in_public_key)?;
+        let public_key =
+            PublicKey::parse(public_key_info.algorithm, public_key_info.key).map_err(in_public_key)?;
+        // RFC 5280 §4.1.2.8 wants them read, not interpreted.
+        for (number, name) in [(1, "issuer unique identifier"), (2, "subject unique identifier")] {
+            fields
+                .optional(context_tag(number, false))
+                .map_err(in_field(name))?;
+        }
+        let in_extensions = in_field("extensions");
+        let extensions = match fields.optional(context_tag(3, true)).map_err(in_extensions)? {
             None => Extensions::default(),
             Some(explicit) if version == Version::V3 => {
-                parse_extensions(single(explicit.content, Tag::SEQUENCE)?)?
+                parse_extensions(single(explicit.content, Tag::SEQUENCE).map_err(in_extensions)?)?
             }
-            Some(_) => return Err(CertificateError::Malformed),
+            Some(_) => return Err(CertificateError::Malformed("extensions before version 3")),
         };
-        fields.finish()?;
+        fields.finish().map_err(in_field("fields after the extensions"))?;
 
         Ok(Self {
             presented_at: None,
@@ -288,7 +360,7 @@ impl<'a> Certificate<'a> {
     pub(crate) fn names(&self) -> Result<&Names<'a>, Unrepresentable> {
         let parse = || Names::parse(self.subject, self.extensions.find(oid::SUBJECT_ALTERNATIVE_NAME));
         let names = self.derived.names.get_or_init(parse);
-        names.as_ref().map_err(|error| *error)
+        names.as_ref().map_err(Clone::clone)
     }
 
     /// The constraints on names below it, if it has some.
@@ -322,12 +394,29 @@ impl<'a> Certificate<'a> {
         }
     }
 
-    /// A rejection that says that it is about this certificate.
+    /// Returns a rejection that names this certificate.
     pub(crate) fn reject(&self, reason: Reason) -> Rejection {
-        match self.presented_at {
+        let rejection = match self.presented_at {
             Some(index) => Rejection::new(reason).of_certificate(index),
-            None => Rejection::new(reason).because("it is a configured intermediate"),
+            None => Rejection::new(reason),
+        };
+        match DistinguishedName::parse(self.subject) {
+            Ok(subject) if !subject.is_empty() => rejection.about(subject.as_str()),
+            _ => rejection,
         }
+    }
+}
+
+fn parse_version(fields: &mut Elements<'_>) -> Result<Version, Malformed> {
+    let Some(explicit) = fields.optional(context_tag(0, true))? else {
+        return Ok(Version::V1);
+    };
+    match single(explicit.content, Tag::INTEGER)? {
+        // The default, which DER leaves out.
+        [0] => Ok(Version::V1),
+        [1] => Ok(Version::V2),
+        [2] => Ok(Version::V3),
+        _ => Err(Malformed),
     }
 }
 
@@ -390,11 +479,13 @@ impl Validity {
 }
 
 impl PublicKey {
-    fn of(info: &PublicKeyInfo<'_>) -> Result<Self, Malformed> {
-        let mut algorithm = Elements::new(info.algorithm);
-        let kind = algorithm.expect(Tag::OBJECT_IDENTIFIER)?.content;
+    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters that do not decide which key it
+    /// is are not looked at.
+    pub(crate) fn parse(algorithm: &[u8], key: &[u8]) -> Result<Self, Malformed> {
+        let mut fields = Elements::new(algorithm);
+        let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
         if kind == oid::EC_PUBLIC_KEY.as_bytes() {
-            let curve = algorithm.next_element()?;
+            let curve = fields.next_element()?;
             Ok(match curve.content {
                 _ if curve.tag != Tag::OBJECT_IDENTIFIER => Self::Unsupported,
                 curve if curve == oid::P256.as_bytes() => Self::P256,
@@ -403,7 +494,7 @@ impl PublicKey {
                 _ => Self::Unsupported,
             })
         } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
-            let mut numbers = Elements::inside(info.key, Tag::SEQUENCE)?;
+            let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
             let modulus = numbers.expect(Tag::INTEGER)?.content;
             numbers.expect(Tag::INTEGER)?;
             numbers.finish()?;
@@ -412,6 +503,15 @@ impl PublicKey {
             })
         } else {
             Ok(Self::Unsupported)
+        }
+    }
+
+    /// Returns true if a load balancer accepts the kind and size.
+    pub(crate) fn is_supported(self) -> bool {
+        match self {
+            Self::P256 | Self::P384 | Self::P521 => true,
+            Self::Rsa { bits } => (2048..=8192).contains(&bits),
+            Self::Unsupported => false,
         }
     }
 }
@@ -432,18 +532,23 @@ fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> 
         ..Extensions::default()
     };
     while !elements.at_end() {
-        let extension = parse_extension(elements.expect(Tag::SEQUENCE)?.content)?;
+        let in_extensions = in_field("extensions");
+        let extension = elements.expect(Tag::SEQUENCE).map_err(in_extensions)?;
+        let extension = parse_extension(extension.content).map_err(in_extensions)?;
         if extensions.all.len() == MAX_EXTENSIONS {
             return Err(CertificateError::TooManyExtensions);
         }
         // RFC 5280 §4.2: a certificate holds at most one instance of an extension.
         if extensions.all.iter().any(|other| other.oid == extension.oid) {
-            return Err(CertificateError::RepeatedExtension);
+            return Err(CertificateError::RepeatedExtension(dotted(extension.oid)));
         }
         if extension.oid == oid::BASIC_CONSTRAINTS.as_bytes() {
-            extensions.basic_constraints = Some(parse_basic_constraints(extension.value)?);
+            let constraints = parse_basic_constraints(extension.value);
+            extensions.basic_constraints =
+                Some(constraints.map_err(in_field("basic constraints (2.5.29.19)"))?);
         } else if extension.oid == oid::KEY_USAGE.as_bytes() {
-            extensions.key_usage = Some(KeyUsage(named_bits(single(extension.value, Tag::BIT_STRING)?)?));
+            let bits = single(extension.value, Tag::BIT_STRING).and_then(named_bits);
+            extensions.key_usage = Some(KeyUsage(bits.map_err(in_field("key usage (2.5.29.15)"))?));
         }
         extensions.all.push(extension);
     }

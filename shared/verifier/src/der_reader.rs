@@ -13,13 +13,17 @@ impl Tag {
     pub(crate) const INTEGER: Self = Self(0x02);
     pub(crate) const BIT_STRING: Self = Self(0x03);
     pub(crate) const OCTET_STRING: Self = Self(0x04);
+    pub(crate) const NULL: Self = Self(0x05);
     pub(crate) const OBJECT_IDENTIFIER: Self = Self(0x06);
     pub(crate) const UTF8_STRING: Self = Self(0x0C);
     pub(crate) const NUMERIC_STRING: Self = Self(0x12);
     pub(crate) const PRINTABLE_STRING: Self = Self(0x13);
+    pub(crate) const TELETEX_STRING: Self = Self(0x14);
     pub(crate) const IA5_STRING: Self = Self(0x16);
     pub(crate) const UTC_TIME: Self = Self(0x17);
     pub(crate) const GENERALIZED_TIME: Self = Self(0x18);
+    pub(crate) const VISIBLE_STRING: Self = Self(0x1A);
+    pub(crate) const UNIVERSAL_STRING: Self = Self(0x1C);
     pub(crate) const BMP_STRING: Self = Self(0x1E);
     pub(crate) const SEQUENCE: Self = Self(0x30);
     pub(crate) const SET: Self = Self(0x31);

@@ -151,7 +151,7 @@ impl Verifier {
             Some((Progress::Incomplete | Progress::TooComplex, rejection)) => {
                 return Err((Check::PathBuilding, rejection));
             }
-            Some((Progress::Unverified, rejection)) => {
+            Some((Progress::Mismatched | Progress::Unverified, rejection)) => {
                 checks.push((Check::PathBuilding, Outcome::Passed));
                 return Err((Check::Signatures, rejection));
             }

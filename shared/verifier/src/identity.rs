@@ -8,11 +8,12 @@ use rustls_pki_types::CertificateDer;
 use crate::alternative_name::AlternativeName;
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, PublicKey, Validity, oid};
-use crate::der_reader::{Elements, Malformed, Tag};
 use crate::fingerprint::Fingerprint;
 use crate::heap;
-use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER};
+use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable};
+use crate::payment_roles;
 use crate::rejection::{Reason, Rejection};
+use crate::rules::{listed_policies, unreadable_information};
 use crate::timestamp::Timestamp;
 
 /// What the end-entity certificate says of the client, and which trust anchor vouches for it.
@@ -35,10 +36,13 @@ pub struct ClientIdentity {
     pub spiffe_id: Option<String>,
     /// The subject's organizationIdentifier, such as `PSDDE-BAFIN-123456`.
     pub organization_identifier: Option<String>,
-    /// The PSD2 roles of the QC statements (ETSI TS 119 495 §5.1): `PSP_AS`, `PSP_PI`, `PSP_AI`, `PSP_IC`.
+    /// The PSD2 roles of the QC statements (ETSI TS 119 495 §5.1): `PSP_AS`, `PSP_PI`, `PSP_AI`, `PSP_IC`, and others as
+    /// dotted object identifiers.
     pub payment_roles: Vec<String>,
     /// The certificate policies, as dotted object identifiers.
     pub certificate_policies: Vec<String>,
+    /// Extensions that are not critical, cannot be read and decide nothing: what they would say is not here.
+    pub unreadable_extensions: Vec<String>,
     /// Kind and size of the client's key.
     pub public_key: PublicKey,
     /// SHA-256 of the certificate; as base64url it is RFC 8705's `x5t#S256`.
@@ -52,26 +56,31 @@ pub struct ClientIdentity {
 
 impl ClientIdentity {
     pub(crate) fn read(certificate: &Certificate<'_>, anchor: Arc<TrustAnchor>) -> Result<Self, Rejection> {
-        let unrepresentable = |_| Rejection::new(Reason::NameUnrepresentable).of_certificate(0);
-        let malformed = |_| Rejection::new(Reason::ExtensionMalformed).of_certificate(0);
-        let subject = DistinguishedName::parse(certificate.subject).map_err(unrepresentable)?;
-        let issuer = DistinguishedName::parse(certificate.issuer).map_err(unrepresentable)?;
+        let unrepresentable = |error: Unrepresentable| {
+            let rejection = certificate.reject(Reason::NameUnrepresentable);
+            rejection.in_field(&error.place()).found(error.problem())
+        };
+        let name =
+            |der, field| DistinguishedName::parse(der).map_err(|error| unrepresentable(error.inside(field)));
+        let subject = name(certificate.subject, "the subject")?;
+        let issuer = name(certificate.issuer, "the issuer")?;
         let extensions = &certificate.extensions;
         let alternative_names = match extensions.find(oid::SUBJECT_ALTERNATIVE_NAME) {
             None => Vec::new(),
             Some(extension) => AlternativeName::parse_all(extension.value).map_err(unrepresentable)?,
         };
         if says_nothing(&subject) && alternative_names.iter().all(is_nameless) {
-            return Err(Rejection::new(Reason::NameMissing).of_certificate(0));
+            let rejection = certificate.reject(Reason::NameMissing);
+            return Err(rejection.in_field("subject and subject alternative names"));
         }
-        let certificate_policies = match extensions.find(oid::CERTIFICATE_POLICIES) {
-            None => Vec::new(),
-            Some(extension) => read_policies(extension.value).map_err(malformed)?,
-        };
-        let payment_roles = match extensions.find(oid::QC_STATEMENTS) {
-            None => Vec::new(),
-            Some(extension) => read_payment_roles(extension.value).map_err(malformed)?,
-        };
+        // Critical ones were read before.
+        let unreadable_extensions = unreadable_information(certificate);
+        let policies = extensions.find(oid::CERTIFICATE_POLICIES);
+        let policies = policies.and_then(|extension| listed_policies(extension.value).ok());
+        let policies = policies.unwrap_or_default().into_iter();
+        let certificate_policies = policies.map(|policy| policy.to_string()).collect();
+        let statements = extensions.find(oid::QC_STATEMENTS);
+        let payment_roles = statements.and_then(|extension| payment_roles::read(extension.value).ok());
         Ok(Self {
             spiffe_id: spiffe_id(certificate, &alternative_names),
             organization_identifier: only_text(&subject, ORGANIZATION_IDENTIFIER),
@@ -84,8 +93,9 @@ impl ClientIdentity {
             subject,
             issuer,
             alternative_names,
-            payment_roles,
+            payment_roles: payment_roles.unwrap_or_default(),
             certificate_policies,
+            unreadable_extensions,
             anchor,
         })
     }
@@ -123,6 +133,7 @@ impl ClientIdentity {
             + optional(&self.organization_identifier)
             + heap::of_texts(&self.payment_roles)
             + heap::of_texts(&self.certificate_policies)
+            + heap::of_texts(&self.unreadable_extensions)
             + heap::allocation(self.certificate.len())
     }
 
@@ -153,12 +164,31 @@ fn only_text(name: &DistinguishedName, oid: ObjectIdentifier) -> Option<String> 
     }
 }
 
+/// Writes an INTEGER as OpenSSL does: a negative one with a sign, so that -1 and 255 differ.
 fn upper_hexadecimal(serial_number: &[u8]) -> String {
-    let significant = match serial_number {
-        [0, rest @ ..] if !rest.is_empty() => rest,
-        all => all,
-    };
-    base16ct::upper::encode_string(significant)
+    match serial_number {
+        [0, rest @ ..] if !rest.is_empty() => base16ct::upper::encode_string(rest),
+        [first, ..] if first & 0x80 != 0 => {
+            let magnitude = base16ct::upper::encode_string(&negated(serial_number));
+            format!("-{magnitude}")
+        }
+        all => base16ct::upper::encode_string(all),
+    }
+}
+
+/// Returns the magnitude of a negative number in two's complement, in the fewest octets.
+fn negated(number: &[u8]) -> Vec<u8> {
+    let mut magnitude: Vec<u8> = number.iter().map(|octet| !octet).collect();
+    for octet in magnitude.iter_mut().rev() {
+        *octet = octet.wrapping_add(1);
+        if *octet != 0 {
+            break;
+        }
+    }
+    // -128 is 80 in both.
+    let zeros = magnitude.iter().take_while(|octet| **octet == 0).count();
+    magnitude.drain(..zeros.min(magnitude.len().saturating_sub(1)));
+    magnitude
 }
 
 /// The SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the only URI name, not a CA, key
@@ -200,59 +230,10 @@ fn is_spiffe_id(uri: &str) -> bool {
         })
 }
 
-/// RFC 5280 §4.2.1.4; qualifiers are not read.
-pub(crate) fn read_policies(value: &[u8]) -> Result<Vec<String>, Malformed> {
-    let mut policies = Elements::inside(value, Tag::SEQUENCE)?;
-    let mut all = Vec::new();
-    while !policies.at_end() {
-        let mut policy = Elements::new(policies.expect(Tag::SEQUENCE)?.content);
-        let oid = policy.expect(Tag::OBJECT_IDENTIFIER)?.content;
-        all.push(
-            ObjectIdentifier::from_bytes(oid)
-                .map_err(|_| Malformed)?
-                .to_string(),
-        );
-    }
-    Ok(all)
-}
-
-/// id-etsi-psd2-qcStatement.
-const PAYMENT_STATEMENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.19495.2");
-
-/// The roles of payment service providers. Known object identifiers name the role, whatever text stands beside them.
-const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
-    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.1"), "PSP_AS"),
-    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.2"), "PSP_PI"),
-    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.3"), "PSP_AI"),
-    (ObjectIdentifier::new_unwrap("0.4.0.19495.1.4"), "PSP_IC"),
-];
-
-fn read_payment_roles(value: &[u8]) -> Result<Vec<String>, Malformed> {
-    let mut statements = Elements::inside(value, Tag::SEQUENCE)?;
-    let mut roles = Vec::new();
-    while !statements.at_end() {
-        let mut statement = Elements::new(statements.expect(Tag::SEQUENCE)?.content);
-        if statement.expect(Tag::OBJECT_IDENTIFIER)?.content != PAYMENT_STATEMENT.as_bytes() {
-            continue;
-        }
-        let mut information = Elements::new(statement.expect(Tag::SEQUENCE)?.content);
-        let mut listed = Elements::new(information.expect(Tag::SEQUENCE)?.content);
-        while !listed.at_end() {
-            let mut role = Elements::new(listed.expect(Tag::SEQUENCE)?.content);
-            let oid = role.expect(Tag::OBJECT_IDENTIFIER)?.content;
-            let known = PAYMENT_ROLES.iter().find(|(known, _)| known.as_bytes() == oid);
-            if let Some((_, name)) = known {
-                roles.push((*name).to_owned());
-            }
-        }
-    }
-    Ok(roles)
-}
-
 impl serde::Serialize for ClientIdentity {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut object = serializer.serialize_struct("ClientIdentity", 15)?;
+        let mut object = serializer.serialize_struct("ClientIdentity", 16)?;
         object.serialize_field("subject", &self.subject)?;
         object.serialize_field("issuer", &self.issuer)?;
         object.serialize_field("serial_number", &self.serial_number)?;
@@ -263,6 +244,7 @@ impl serde::Serialize for ClientIdentity {
         object.serialize_field("organization_identifier", &self.organization_identifier)?;
         object.serialize_field("payment_roles", &self.payment_roles)?;
         object.serialize_field("certificate_policies", &self.certificate_policies)?;
+        object.serialize_field("unreadable_extensions", &self.unreadable_extensions)?;
         object.serialize_field("public_key", &self.public_key.to_string())?;
         object.serialize_field("certificate_sha256", &self.certificate_fingerprint)?;
         object.serialize_field("public_key_sha256", &self.public_key_fingerprint)?;

@@ -29,7 +29,9 @@ mod header;
 mod heap;
 mod identity;
 mod name;
+mod oid;
 mod path_search;
+mod payment_roles;
 mod pem_blocks;
 mod policy;
 #[cfg(any(fuzzing, test))]
@@ -56,8 +58,10 @@ pub use fingerprint::Fingerprint;
 pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
 pub use identity::ClientIdentity;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use oid::Oid;
+pub use payment_roles::PAYMENT_ROLES;
 pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
-pub use rejection::{Reason, ReasonCode, Rejection};
+pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
     EachRevocationList, InvalidCrlNumber, ListStanding, RevocationDepth, RevocationEvidence, RevocationList,

@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use der::asn1::ObjectIdentifier;
 
 use crate::der_reader::{Element, Elements, Malformed, Tag};
+use crate::oid::Oid;
 
 mod comparison;
 
@@ -30,15 +31,18 @@ pub struct NameAttribute<'a> {
     /// Number of the relative distinguished name that it belongs to, from 0 at the root's end.
     pub relative_name: usize,
     /// The attribute's type.
-    pub oid: ObjectIdentifier,
+    pub oid: Oid<'a>,
     /// The attribute's value.
     pub value: AttributeValue<'a>,
+    /// Whether the text is a TeletexString beyond ASCII, which CAs fill with other character sets than Latin-1 as well.
+    pub(crate) is_approximate: bool,
 }
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttributeValue<'a> {
-    /// A string of a type with a defined meaning: UTF8String, PrintableString, IA5String, NumericString, BMPString.
+    /// A string: UTF8String, PrintableString, IA5String, NumericString, VisibleString, BMPString, UniversalString, and
+    /// TeletexString (T61String) read as Latin-1.
     Text(Cow<'a, str>),
     /// Anything else, as its DER encoding.
     Der(&'a [u8]),
@@ -70,13 +74,53 @@ pub(crate) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2
 /// organizationIdentifier (ETSI EN 319 412-1), the identity of a payment service provider under PSD2.
 pub(crate) const ORGANIZATION_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.97");
 
-/// The name cannot be read, or some text in it cannot be shown without being mistaken for something else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unrepresentable;
+/// Reason for which a name cannot be read, or cannot be shown without being mistaken for something else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unrepresentable {
+    problem: Cow<'static, str>,
+    /// Innermost first.
+    places: Vec<String>,
+}
+
+impl Unrepresentable {
+    /// Takes the problem as what the name contains or is.
+    pub(crate) fn new(problem: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            problem: problem.into(),
+            places: Vec::new(),
+        }
+    }
+
+    /// Adds what the name is a part of.
+    #[must_use]
+    pub(crate) fn inside(mut self, place: impl Into<String>) -> Self {
+        self.places.push(place.into());
+        self
+    }
+
+    /// Returns the places, the innermost first.
+    pub(crate) fn place(&self) -> String {
+        self.places.join(" of ")
+    }
+
+    /// Returns the problem without its place.
+    pub(crate) fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl fmt::Display for Unrepresentable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.places.is_empty() {
+            write!(formatter, "{}: ", self.place())?;
+        }
+        formatter.write_str(&self.problem)
+    }
+}
 
 impl From<Malformed> for Unrepresentable {
     fn from(_: Malformed) -> Self {
-        Self
+        Self::new("DER that cannot be read")
     }
 }
 
@@ -137,13 +181,17 @@ pub(crate) fn walk<'a>(
         loop {
             let mut pair = Elements::new(attributes.expect(Tag::SEQUENCE)?.content);
             let oid = pair.expect(Tag::OBJECT_IDENTIFIER)?.content;
-            let oid = ObjectIdentifier::from_bytes(oid).map_err(|_| Unrepresentable)?;
-            let value = read_value(pair.next_element()?)?;
+            let oid = Oid::parse(oid).map_err(|Malformed| unreadable_type(oid))?;
+            let element = pair.next_element()?;
+            let value =
+                read_value(element).map_err(|error| error.inside(format!("attribute {}", type_name(oid))))?;
             pair.finish()?;
+            let is_approximate = element.tag == Tag::TELETEX_STRING && !element.content.is_ascii();
             visit(NameAttribute {
                 relative_name,
                 oid,
                 value,
+                is_approximate,
             });
             if attributes.at_end() {
                 break;
@@ -154,41 +202,73 @@ pub(crate) fn walk<'a>(
     Ok(())
 }
 
+/// Says that the type of an attribute cannot be read; cold.
+fn unreadable_type(oid: &[u8]) -> Unrepresentable {
+    Unrepresentable::new(format!(
+        "an attribute whose type {} cannot be read",
+        crate::oid::dotted(oid)
+    ))
+}
+
 fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentable> {
+    let content = element.content;
     let text = match element.tag {
-        Tag::UTF8_STRING => Cow::Borrowed(std::str::from_utf8(element.content).map_err(|_| Unrepresentable)?),
+        Tag::UTF8_STRING => Cow::Borrowed(
+            std::str::from_utf8(content)
+                .map_err(|_| Unrepresentable::new("a UTF8String that is not UTF-8"))?,
+        ),
         // PrintableString is read as ASCII: `*`, `@` and `_` in it are against X.680 and common.
-        Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::NUMERIC_STRING => {
-            Cow::Borrowed(ascii(element.content)?)
+        Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::NUMERIC_STRING | Tag::VISIBLE_STRING => {
+            Cow::Borrowed(ascii(content)?)
         }
-        Tag::BMP_STRING => Cow::Owned(basic_multilingual_plane(element.content)?),
+        // T.61 proper went out of use before X.509 came into it: OpenSSL, Go and the CAs mean Latin-1 (RFC 5280 §4.1.2.4).
+        Tag::TELETEX_STRING if content.is_ascii() => Cow::Borrowed(ascii(content)?),
+        Tag::TELETEX_STRING => Cow::Owned(content.iter().copied().map(char::from).collect()),
+        Tag::BMP_STRING => Cow::Owned(basic_multilingual_plane(content)?),
+        Tag::UNIVERSAL_STRING => Cow::Owned(universal(content)?),
         _ => return Ok(AttributeValue::Der(element.encoding)),
     };
-    if text.chars().any(char::is_control) {
-        Err(Unrepresentable)
-    } else {
-        Ok(AttributeValue::Text(text))
+    match text.chars().find(|character| character.is_control()) {
+        Some(control) => Err(Unrepresentable::new(format!(
+            "the control character U+{:04X}",
+            u32::from(control)
+        ))),
+        None => Ok(AttributeValue::Text(text)),
     }
 }
 
 /// The text of an IA5String and its like: seven-bit, or not representable.
 pub(crate) fn ascii(content: &[u8]) -> Result<&str, Unrepresentable> {
-    if content.is_ascii() {
-        std::str::from_utf8(content).map_err(|_| Unrepresentable)
-    } else {
-        Err(Unrepresentable)
+    match content.iter().find(|octet| !octet.is_ascii()) {
+        None => std::str::from_utf8(content).map_err(|_| Unrepresentable::new("text that is not ASCII")),
+        Some(octet) => Err(Unrepresentable::new(format!(
+            "the octet 0x{octet:02X}, which is not ASCII"
+        ))),
     }
 }
 
 fn basic_multilingual_plane(content: &[u8]) -> Result<String, Unrepresentable> {
     let (pairs, rest) = content.as_chunks::<2>();
     if !rest.is_empty() {
-        return Err(Unrepresentable);
+        return Err(Unrepresentable::new("a BMPString of an odd number of octets"));
     }
     let characters = pairs
         .iter()
         .map(|pair| char::from_u32(u32::from(u16::from_be_bytes(*pair))));
-    characters.collect::<Option<String>>().ok_or(Unrepresentable)
+    characters
+        .collect::<Option<String>>()
+        .ok_or_else(|| Unrepresentable::new("a BMPString with a surrogate, which is not a character"))
+}
+
+fn universal(content: &[u8]) -> Result<String, Unrepresentable> {
+    let (quadruples, rest) = content.as_chunks::<4>();
+    let characters = quadruples
+        .iter()
+        .map(|quadruple| char::from_u32(u32::from_be_bytes(*quadruple)));
+    match characters.collect::<Option<String>>() {
+        Some(text) if rest.is_empty() => Ok(text),
+        _ => Err(Unrepresentable::new("a UniversalString that is not UTF-32")),
+    }
 }
 
 impl fmt::Display for DistinguishedName {
@@ -218,11 +298,17 @@ impl DistinguishedName {
     }
 }
 
+fn short_name(oid: Oid<'_>) -> Option<&'static str> {
+    let known = ATTRIBUTE_NAMES.iter().find(|(known, _)| *known == oid);
+    known.map(|(_, name)| *name)
+}
+
+fn type_name(oid: Oid<'_>) -> String {
+    short_name(oid).map_or_else(|| oid.to_string(), str::to_owned)
+}
+
 fn push_attribute(line: &mut String, attribute: &NameAttribute<'_>) {
-    let name = ATTRIBUTE_NAMES
-        .iter()
-        .find(|(oid, _)| *oid == attribute.oid)
-        .map(|(_, name)| *name);
+    let name = short_name(attribute.oid);
     match name {
         Some(name) => line.push_str(name),
         None => line.push_str(&attribute.oid.to_string()),

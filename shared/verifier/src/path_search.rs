@@ -11,17 +11,20 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use crate::algorithm_name::{describe_key, describe_signature_algorithm};
 use crate::anchors::{TrustAnchor, TrustAnchors};
 use crate::certificate::{Certificate, IssuerKey, Validity};
 use crate::name::{DistinguishedName, look_up_key};
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::{Reason, Rejection, abbreviated};
 use crate::rules::{Context, Path};
+use crate::signature::{self, ACCEPTED_ALGORITHMS, SignatureFault};
 use crate::signature_budget::Exceeded;
 use crate::timestamp::Timestamp;
 
 /// How often one search extends a path through signed certificates at most.
 const MAX_STEPS: usize = 2_000;
-/// Paths that one search puts to the rules at most.
+/// Paths that one search puts to the rules at most, besides one for each anchor of one name: a renewed root has the key of
+/// the former one, and verifies the same signatures.
 const MAX_JUDGED: usize = 100;
 
 /// A path that was found and may be used.
@@ -47,6 +50,8 @@ pub(crate) struct Refusal<'s, 'a> {
 pub(crate) enum Progress {
     /// Nobody issued its last certificate.
     Incomplete,
+    /// It leads to an anchor by name, and the keys by which a signature could be made are of another kind.
+    Mismatched,
     /// It leads to an anchor by name, and a signature does not verify.
     Unverified,
     /// It is verified, and is too deep, or its anchor is not valid.
@@ -78,6 +83,7 @@ pub(crate) fn search<'s, 'a>(
         judge,
         steps: 0,
         judged: 0,
+        max_judged: MAX_JUDGED + anchors.namesakes().count,
         best: None,
     };
     let found = match search.run() {
@@ -238,6 +244,7 @@ struct Search<'s, 'a, 'j> {
     candidates: Candidates<'s>,
     steps: usize,
     judged: usize,
+    max_judged: usize,
     best: Option<Refusal<'s, 'a>>,
 }
 
@@ -355,14 +362,10 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             }
         }
         while let Some((position, issuer)) = waiting.next() {
-            let verified = match issuer {
-                Issuer::Anchor(anchor) => self.verify(position, anchor.issuer_key()),
-                Issuer::Intermediate(issuer) => match self.certificates.get(issuer) {
-                    Some(issuer) => self.verify(position, issuer.issuer_key()),
-                    None => continue,
-                },
+            let Some(key) = self.key_of(issuer) else {
+                continue;
             };
-            match verified {
+            match self.verify(position, key) {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => continue,
                 Err(Exceeded) => break,
@@ -425,7 +428,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let mut reached: Vec<Position> = Vec::new();
         for ancestor in ancestors {
             for anchor in self.candidates.anchors_of(ancestor.position).to_vec() {
-                if self.is_signed_by(*ancestor, anchor.issuer_key(), ancestors, Some(anchor)) {
+                if self.is_signed_by(*ancestor, Issuer::Anchor(anchor), ancestors) {
                     add_signer(&mut signers, &mut reached, ancestor.position, |known| {
                         known.anchors.push(anchor);
                     });
@@ -435,14 +438,11 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let mut looked_at = 0;
         while let Some(issuer) = reached.get(looked_at).copied() {
             looked_at += 1;
-            let Some(key) = self.certificates.get(issuer).map(|issuer| issuer.issuer_key()) else {
-                continue;
-            };
             for ancestor in ancestors {
                 let is_named = self.candidates.issuers_of(ancestor.position).contains(&issuer);
                 if is_named
                     && ancestor.position != issuer
-                    && self.is_signed_by(*ancestor, key, ancestors, None)
+                    && self.is_signed_by(*ancestor, Issuer::Intermediate(issuer), ancestors)
                 {
                     add_signer(&mut signers, &mut reached, ancestor.position, |known| {
                         known.issuers.push(issuer);
@@ -454,44 +454,113 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         signers
     }
 
-    /// Notes a signature that does not verify.
-    fn is_signed_by(
-        &mut self,
-        ancestor: Ancestor,
-        issuer: IssuerKey<'_>,
-        ancestors: &[Ancestor],
-        anchor: Option<&'s Arc<TrustAnchor>>,
-    ) -> bool {
-        let Some(certificate) = self.certificates.get(ancestor.position).copied() else {
+    /// Notes a signature that does not count.
+    fn is_signed_by(&mut self, ancestor: Ancestor, issuer: Issuer<'s>, ancestors: &[Ancestor]) -> bool {
+        let certificate = self.certificates.get(ancestor.position).copied();
+        let (Some(certificate), Some(key)) = (certificate, self.key_of(issuer)) else {
             return false;
         };
-        let reason = match self.verify(ancestor.position, issuer) {
+        let fault = match self.verify(ancestor.position, key) {
             Ok(Ok(())) => return true,
-            Ok(Err(reason)) => reason,
+            Ok(Err(fault)) => fault,
             // The caller asks for what was verified before.
             Err(Exceeded) => return false,
         };
+        let progress = match fault {
+            SignatureFault::OtherKind => Progress::Mismatched,
+            SignatureFault::Algorithm | SignatureFault::Invalid | SignatureFault::Key(_) => {
+                Progress::Unverified
+            }
+        };
         let path = path_to(ancestor, ancestors);
         // The nearer to the end-entity certificate, the more of the path above is good.
-        let says_more = self.best.as_ref().is_none_or(|best| {
-            best.progress < Progress::Unverified
-                || (best.progress == Progress::Unverified && path.len() <= best.intermediates.len())
+        let says_more = self.best.as_ref().is_none_or(|best| match best.progress {
+            Progress::Incomplete => true,
+            Progress::Mismatched | Progress::Unverified => {
+                let known = best.intermediates.len() + 1;
+                path.len() < known || (path.len() == known && progress > best.progress)
+            }
+            _ => false,
         });
         if says_more {
             self.best = Some(Refusal {
-                rejection: certificate.reject(reason),
-                progress: Progress::Unverified,
+                rejection: self.reject_signature(certificate, issuer, key, fault),
+                progress,
                 intermediates: self.intermediates(&path),
-                anchor,
+                anchor: match issuer {
+                    Issuer::Anchor(anchor) => Some(anchor),
+                    Issuer::Intermediate(_) => None,
+                },
             });
         }
         false
     }
 
-    fn verify(&self, position: Position, issuer: IssuerKey<'_>) -> Result<Result<(), Reason>, Exceeded> {
+    fn reject_signature(
+        &self,
+        certificate: &Certificate<'_>,
+        issuer: Issuer<'s>,
+        key: IssuerKey<'_>,
+        fault: SignatureFault,
+    ) -> Rejection {
+        let issuer_certificate = match issuer {
+            Issuer::Intermediate(position) => self.certificates.get(position).copied(),
+            Issuer::Anchor(_) => None,
+        };
+        let issuer_name = match (issuer, issuer_certificate) {
+            (Issuer::Anchor(anchor), _) => abbreviated(anchor.subject().as_str()),
+            (_, Some(issuer)) => match DistinguishedName::parse(issuer.subject) {
+                Ok(subject) => abbreviated(subject.as_str()),
+                Err(_) => "the issuer".into(),
+            },
+            (_, None) => "the issuer".into(),
+        };
+        let algorithm = describe_signature_algorithm(certificate.signature_algorithm);
+        match fault {
+            SignatureFault::Algorithm => certificate
+                .reject(Reason::SignatureAlgorithm)
+                .in_field("signature algorithm")
+                .found(&algorithm)
+                .allowed(ACCEPTED_ALGORITHMS),
+            SignatureFault::Key(reason) => {
+                let rejection = match issuer_certificate {
+                    Some(issuer) => issuer.reject(reason),
+                    None => Rejection::new(reason).about(&issuer_name),
+                };
+                signature::with_key_facts(rejection, key)
+            }
+            SignatureFault::Invalid => certificate
+                .reject(Reason::SignatureInvalid)
+                .in_field("signature")
+                .found(&format!("not made with the key of `{issuer_name}`")),
+            SignatureFault::OtherKind => certificate
+                .reject(Reason::IssuerKeyMismatch)
+                .in_field("signature algorithm")
+                .found(&format!(
+                    "{algorithm}, while `{issuer_name}` has {}",
+                    describe_key(key.algorithm, key.key)
+                )),
+        }
+    }
+
+    fn key_of(&self, issuer: Issuer<'s>) -> Option<IssuerKey<'s>> {
+        match issuer {
+            Issuer::Anchor(anchor) => Some(anchor.issuer_key()),
+            Issuer::Intermediate(position) => {
+                let issuer = self.certificates.get(position)?;
+                Some(issuer.issuer_key())
+            }
+        }
+    }
+
+    fn verify(
+        &self,
+        position: Position,
+        issuer: IssuerKey<'_>,
+    ) -> Result<Result<(), SignatureFault>, Exceeded> {
         match self.certificates.get(position) {
             Some(certificate) => self.context.signatures.verify(certificate, issuer),
-            None => Ok(Err(Reason::SignatureInvalid)),
+            None => Ok(Err(SignatureFault::Invalid)),
         }
     }
 
@@ -545,7 +614,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
 
     fn is_accepted(&mut self, path: &[Position], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
         self.judged += 1;
-        if self.judged > MAX_JUDGED {
+        if self.judged > self.max_judged {
             return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
         }
         let Some(end_entity) = self.certificates.first().copied() else {
@@ -597,11 +666,11 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let rejection = if path.len() == 1 && head.is_self_issued() {
             head.reject(Reason::SelfSigned)
         } else {
-            let rejection = head.reject(Reason::IssuerUnknown);
+            let rejection = head.reject(Reason::IssuerUnknown).in_field("issuer");
             match DistinguishedName::parse(head.issuer) {
-                Ok(issuer) => {
-                    rejection.because(format!("the issuer is {}", abbreviated(&issuer.to_string())))
-                }
+                Ok(issuer) => rejection
+                    .because(format!("the issuer is {}", abbreviated(issuer.as_str())))
+                    .found(issuer.as_str()),
                 Err(_) => rejection,
             }
         };
@@ -660,12 +729,4 @@ fn path_to(ancestor: Ancestor, ancestors: &[Ancestor]) -> Vec<Position> {
     }
     path.reverse();
     path
-}
-
-/// A name goes into logs: one line of at most 200 characters.
-fn abbreviated(name: &str) -> String {
-    if name.chars().nth(200).is_none() {
-        return name.to_owned();
-    }
-    name.chars().take(200).chain(['…']).collect()
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
-use crate::anchors::TrustAnchor;
+use crate::anchors::{Namesakes, TrustAnchor};
 use crate::certificate::Certificate;
 use crate::explanation::CertificateSummary;
 use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
@@ -167,7 +167,7 @@ pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
         policy: VerificationPolicy::default(),
         now: Timestamp::from_unix_seconds(1_800_000_000),
         comparisons: Budget::default(),
-        signatures: SignatureBudget::for_depth(VerificationPolicy::default().max_depth),
+        signatures: SignatureBudget::new(VerificationPolicy::default().max_depth, Namesakes::default()),
     };
     for (_, rule) in rules::END_ENTITY_RULES {
         let _ = rule(end_entity, &context);

@@ -13,6 +13,49 @@ pub struct Rejection {
     reason: Reason,
     certificate: Option<usize>,
     explanation: Option<Box<str>>,
+    /// Boxed, so that a verdict is no larger for it.
+    facts: Option<Box<Facts>>,
+}
+
+/// Facts of a rejection, each absent where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Facts {
+    subject: Option<Box<str>>,
+    field: Option<Box<str>>,
+    found: Option<Box<str>>,
+    allowed: Option<Box<str>>,
+}
+
+/// Facts of a [`Rejection`] for programs: which certificate, which field of it, what was found, and what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
+pub struct RejectionContext<'r> {
+    /// Position among the presented certificates (0 is the end-entity certificate); absent for one from the settings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<usize>,
+    /// Subject of that certificate, cut at 200 characters; absent when it cannot be represented.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<&'r str>,
+    /// Field, extension or name of the certificate, with the object identifier where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<&'r str>,
+    /// Value that was found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<&'r str>,
+    /// Values that are allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<&'r str>,
+}
+
+/// Characters of one value that go into a log.
+const MAX_SHOWN: usize = 200;
+
+/// Cuts a value that a client chose to what goes into a log.
+pub(crate) fn abbreviated(text: &str) -> Box<str> {
+    match text.char_indices().nth(MAX_SHOWN) {
+        None => text.into(),
+        Some((end, _)) => [text.get(..end).unwrap_or_default(), "…"].concat().into(),
+    }
 }
 
 impl Rejection {
@@ -22,6 +65,7 @@ impl Rejection {
             reason,
             certificate: None,
             explanation: None,
+            facts: None,
         }
     }
 
@@ -37,6 +81,50 @@ impl Rejection {
     pub fn because(mut self, explanation: impl Into<Box<str>>) -> Self {
         self.explanation = Some(explanation.into());
         self
+    }
+
+    /// Adds the subject of the certificate, in one line.
+    #[must_use]
+    pub fn about(mut self, subject: &str) -> Self {
+        self.facts_mut().subject = Some(abbreviated(subject));
+        self
+    }
+
+    /// Adds the field, extension or name that the rejection is about.
+    #[must_use]
+    pub fn in_field(mut self, field: &str) -> Self {
+        self.facts_mut().field = Some(abbreviated(field));
+        self
+    }
+
+    /// Adds the value that was found.
+    #[must_use]
+    pub fn found(mut self, value: &str) -> Self {
+        self.facts_mut().found = Some(abbreviated(value));
+        self
+    }
+
+    /// Adds the values that are allowed.
+    #[must_use]
+    pub fn allowed(mut self, values: &str) -> Self {
+        self.facts_mut().allowed = Some(abbreviated(values));
+        self
+    }
+
+    fn facts_mut(&mut self) -> &mut Facts {
+        self.facts.get_or_insert_default()
+    }
+
+    /// Returns the facts for programs; [`fmt::Display`] has the same in words.
+    pub fn context(&self) -> RejectionContext<'_> {
+        let facts = self.facts.as_deref();
+        RejectionContext {
+            certificate: self.certificate,
+            subject: facts.and_then(|facts| facts.subject.as_deref()),
+            field: facts.and_then(|facts| facts.field.as_deref()),
+            found: facts.and_then(|facts| facts.found.as_deref()),
+            allowed: facts.and_then(|facts| facts.allowed.as_deref()),
+        }
     }
 
     /// The entry of the table of reasons.
@@ -61,8 +149,20 @@ impl Rejection {
 
     /// Octets that this rejection keeps allocated.
     pub fn heap_bytes(&self) -> usize {
-        let explanation = self.explanation.as_ref();
-        explanation.map_or(0, |explanation| heap::allocation(explanation.len()))
+        let context = self.context();
+        let texts = [
+            self.explanation(),
+            context.subject,
+            context.field,
+            context.found,
+            context.allowed,
+        ];
+        let texts = texts.into_iter().flatten();
+        let boxed = self
+            .facts
+            .as_ref()
+            .map_or(0, |_| heap::allocation(size_of::<Facts>()));
+        boxed + texts.map(|text| heap::allocation(text.len())).sum::<usize>()
     }
 
     /// Particulars, such as the time at which a certificate expired.
@@ -80,17 +180,47 @@ impl From<Reason> for Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.reason.meaning())?;
-        if let Some(explanation) = &self.explanation {
-            write!(formatter, ": {explanation}")?;
+        let context = self.context();
+        match &self.explanation {
+            Some(explanation) => write!(formatter, ": {explanation}")?,
+            None if context.field.or(context.found).is_some() => write!(formatter, ": {context}")?,
+            None => {}
         }
-        if let Some(index) = self.certificate {
-            write!(formatter, " (certificate {index} of the header)")?;
+        match (context.certificate, context.subject) {
+            (None, None) => Ok(()),
+            (Some(index), None) => write!(formatter, " (certificate {index} of the header)"),
+            (Some(index), Some(subject)) => {
+                write!(formatter, " (certificate {index} of the header, `{subject}`)")
+            }
+            (None, Some(subject)) => write!(formatter, " (certificate `{subject}` from the settings)"),
         }
-        Ok(())
     }
 }
 
 impl std::error::Error for Rejection {}
+
+impl RejectionContext<'_> {
+    /// Returns the context if it has a fact.
+    pub fn if_any(self) -> Option<Self> {
+        let texts = [self.subject, self.field, self.found, self.allowed];
+        (self.certificate.is_some() || texts.iter().any(Option::is_some)).then_some(self)
+    }
+}
+
+/// Writes field, value found and values allowed as one clause; the certificate is left out.
+impl fmt::Display for RejectionContext<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.field, self.found) {
+            (None, None) => {}
+            (Some(text), None) | (None, Some(text)) => formatter.write_str(text)?,
+            (Some(field), Some(found)) => write!(formatter, "{field}: {found}")?,
+        }
+        match self.allowed {
+            Some(allowed) => write!(formatter, "; allowed: {allowed}"),
+            None => Ok(()),
+        }
+    }
+}
 
 /// The codes of the load balancer's own connection log, plus CloudFront's for a missing certificate.
 ///
@@ -232,26 +362,26 @@ reasons! {
         "a certificate holds a critical extension that is not understood",
         "reissue the certificate without it, or with the extension not critical";
     SerialNumber, ClientCertInvalid, "serial_number",
-        "the serial number is zero, negative or longer than 20 octets",
-        "reissue the certificate (RFC 5280 section 4.1.2.2)";
+        "the serial number is longer than 64 octets",
+        "reissue the certificate (RFC 5280 section 4.1.2.2 allows 20)";
     NameUnrepresentable, ClientCertInvalid, "name_unrepresentable",
-        "a name in the end-entity certificate holds control characters or cannot be represented",
-        "reissue the certificate; a forged name is a sign of an attack";
+        "a name in the end-entity certificate contains control characters or cannot be represented",
+        "reissue the certificate without it";
     NameMissing, ClientCertInvalid, "name_missing",
         "the end-entity certificate has neither a subject nor a subject alternative name",
         "reissue it with a name: nothing in it says who the client is";
     KeyUnsupported, ClientCertTypeUnsupported, "key_unsupported",
-        "a public key is neither RSA nor on P-256, P-384 or P-521",
-        "reissue the certificate with a key that the load balancer accepts";
+        "a public key is of a kind that is not supported",
+        "reissue the certificate with a key that the load balancer accepts: RSA of 2048 to 8192 bits, P-256, P-384 or P-521";
     KeySize, ClientCertTypeUnsupported, "key_size",
         "an RSA key has fewer than 2048 or more than 8192 bits",
         "reissue the certificate with a key of 2048 to 8192 bits";
     KeyUnsound, ClientCertInvalid, "key_unsound",
-        "the end-entity certificate has a public key that proves nothing, such as RSA with an even exponent or 1",
+        "a public key proves nothing, such as RSA with an even exponent or 1",
         "reissue the certificate with a new key; find out how this one came to be signed";
     SignatureAlgorithm, ClientCertTypeUnsupported, "signature_algorithm",
         "a certificate is signed with an algorithm that is not accepted",
-        "reissue it with SHA-256, SHA-384 or SHA-512 and RSA or ECDSA";
+        "reissue it with SHA-256, SHA-384 or SHA-512 and RSA, RSASSA-PSS or ECDSA";
 
     Expired, ClientCertExpired, "expired",
         "a certificate has expired",
@@ -266,6 +396,9 @@ reasons! {
     IssuerUnknown, ClientCertUntrusted, "issuer_unknown",
         "no path leads from the certificate to a trust anchor",
         "add the client's root to MTLS_ANCHORS, or have the client send its intermediates (or put them into MTLS_INTERMEDIATES)";
+    IssuerKeyMismatch, ClientCertUntrusted, "issuer_key_mismatch",
+        "a certificate is signed with another kind of key than the CA of its issuer's name has",
+        "another CA has that name: add its certificate to MTLS_ANCHORS or MTLS_INTERMEDIATES";
     SelfSigned, ClientCertUntrusted, "self_signed",
         "the client presented a self-signed certificate",
         "issue the client a certificate from a CA among MTLS_ANCHORS; a certificate cannot vouch for itself";
@@ -283,7 +416,7 @@ reasons! {
         "this CA is not for clients: take it out of MTLS_ANCHORS, or reissue its certificate with clientAuth";
     SignatureInvalid, ClientCertInvalid, "signature_invalid",
         "a signature in the path does not verify",
-        "the certificate was altered, or another CA uses the issuer's name";
+        "add the issuer's certificate with the right key: the issuer has another key now, another CA uses its name, or the certificate was altered";
     KeyDistrusted, ClientCertUntrusted, "key_distrusted",
         "a key in the path is known to be compromised",
         "reissue every certificate that uses this key";
@@ -388,5 +521,26 @@ mod tests {
             rejection.to_string(),
             "a certificate has expired: notAfter was 2025-01-01T00:00:00Z (certificate 1 of the header)"
         );
+        let rejection = Rejection::new(Reason::CertificateVersion)
+            .about("CN=a")
+            .in_field("version")
+            .found("1")
+            .allowed("3");
+        assert_eq!(
+            rejection.to_string(),
+            "a certificate is not of X.509 version 3: version: 1; allowed: 3 (certificate `CN=a` from the settings)"
+        );
+    }
+
+    #[test]
+    fn value_in_context_has_200_characters_at_most() {
+        let rejection = Rejection::new(Reason::Expired)
+            .about(&"ü".repeat(201))
+            .found(&"x".repeat(200));
+        let context = rejection.context();
+        assert_eq!(context.subject.map(|subject| subject.chars().count()), Some(201));
+        assert!(context.subject.is_some_and(|subject| subject.ends_with('…')));
+        assert_eq!(context.found, Some("x".repeat(200)).as_deref());
+        assert!(rejection.heap_bytes() >= 600);
     }
 }

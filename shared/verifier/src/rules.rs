@@ -21,7 +21,8 @@ use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
 
 pub(crate) use authority::check_authority;
-pub(crate) use certificate_policies::PolicyExtensions;
+pub(crate) use certificate_policies::{PolicyExtensions, listed_policies};
+pub(crate) use critical_extensions::unreadable_information;
 pub(crate) use extended_key_usage::allows_client_authentication;
 pub(crate) use name_constraints::{Budget, NameConstraints, Names};
 
@@ -100,7 +101,7 @@ checks! {
         "RFC 5280 section 4.1.2.1", None;
     EndEntityKey, "end_entity_key", "its key is a sound one, RSA of 2048 to 8192 bits or on P-256, P-384 or P-521",
         "Elastic Load Balancing user guide, mutual TLS", None;
-    EndEntitySerialNumber, "end_entity_serial_number", "its serial number is positive and of at most 20 octets",
+    EndEntitySerialNumber, "end_entity_serial_number", "its serial number is of at most 64 octets",
         "RFC 5280 section 4.1.2.2", None;
     EndEntityKind, "end_entity_kind", "it is not a CA certificate",
         "RFC 5280 section 4.2.1.9", None;
@@ -206,11 +207,15 @@ fn check_anchor_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), R
     let anchor = path.anchor;
     let validity = anchor.validity();
     if context.now > validity.not_after {
-        let when = format!("{} at {}", anchor.subject(), validity.not_after);
-        Err(Rejection::new(Reason::AnchorExpired).because(when))
+        Err(Rejection::new(Reason::AnchorExpired)
+            .about(anchor.subject().as_str())
+            .in_field("notAfter")
+            .found(&validity.not_after.to_string()))
     } else if context.now < validity.not_before {
-        let when = format!("{} until {}", anchor.subject(), validity.not_before);
-        Err(Rejection::new(Reason::AnchorNotYetValid).because(when))
+        Err(Rejection::new(Reason::AnchorNotYetValid)
+            .about(anchor.subject().as_str())
+            .in_field("notBefore")
+            .found(&validity.not_before.to_string()))
     } else {
         Ok(())
     }
@@ -222,7 +227,10 @@ fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> 
         return Ok(());
     }
     let explanation = format!("{depth} certificates below the anchor, allowed are {allowed}");
-    Err(Rejection::new(Reason::ChainTooDeep).because(explanation))
+    Err(Rejection::new(Reason::ChainTooDeep)
+        .because(explanation)
+        .found(&depth.to_string())
+        .allowed(&allowed.to_string()))
 }
 
 /// A certificate that the operator put among the anchors vouches for others, not for itself: whoever presents it as a
@@ -242,7 +250,10 @@ fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection>
         .certificates()
         .find(|certificate| certificate.issuer == EMPTY_NAME)
     {
-        Some(certificate) => Err(certificate.reject(Reason::IssuerNameEmpty)),
+        Some(certificate) => {
+            let rejection = certificate.reject(Reason::IssuerNameEmpty);
+            Err(rejection.in_field("issuer").found("an empty name"))
+        }
         None => Ok(()),
     }
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::{Certificate, CertificateError};
+use crate::certificate::Certificate;
 use crate::header::PresentedChain;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
-use crate::rejection::{Reason, Rejection};
+use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
@@ -185,7 +185,7 @@ impl Verifier {
             policy: self.policy,
             now,
             comparisons: Budget::default(),
-            signatures: SignatureBudget::for_depth(self.policy.max_depth),
+            signatures: SignatureBudget::new(self.policy.max_depth, self.anchors.namesakes()),
         }
     }
 
@@ -281,18 +281,8 @@ pub(crate) fn parse<'a>(
     index: usize,
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, Rejection> {
-    let mut parsed = Certificate::parse(certificate).map_err(|error| {
-        let rejection = match error {
-            CertificateError::Malformed => Rejection::new(Reason::CertificateMalformed),
-            CertificateError::RepeatedExtension => Rejection::new(Reason::ExtensionRepeated),
-            CertificateError::SignatureAlgorithmMismatch => Rejection::new(Reason::CertificateMalformed)
-                .because("it names two different signature algorithms"),
-            CertificateError::TooManyExtensions => {
-                Rejection::new(Reason::CertificateMalformed).because("it has too many extensions")
-            }
-        };
-        rejection.of_certificate(index)
-    })?;
+    let parsed = Certificate::parse(certificate);
+    let mut parsed = parsed.map_err(|error| error.to_rejection().of_certificate(index))?;
     parsed.presented_at = Some(index);
     Ok(parsed)
 }

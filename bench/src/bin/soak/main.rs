@@ -16,11 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use alb_mtls_bench::{HttpsClient, Series, built, load, machine, resident_memory};
-use alb_mtls_tests::{Clients, event};
+use alb_mtls_tests::Clients;
 use clap::Parser;
 use local_alb::{
-    ClientCertificateHeaderCopies, Environment, FunctionCommand, FunctionOutput, HeaderMode,
-    InvocationOutcome, LocalAlb, Target, TargetGroup,
+    ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, LocalAlb, Target, TargetGroup,
 };
 
 use crate::revocation::Revocation;
@@ -46,7 +45,7 @@ const REMEMBERED: &str = "256";
 /// Times that progress is told.
 const SAMPLES: u64 = 20;
 
-/// Growth of memory that is not worth a word, beside what every function grows by.
+/// Growth of memory in the second half that is no leak, in bytes: the allocator's, by the order of requests.
 const TOLERATED_GROWTH: f64 = 6e6;
 
 #[tokio::main]
@@ -54,10 +53,6 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let clients = Arc::new(Clients::new());
     println!("{}; load {}", machine(), load());
-    let growth = growth_of_an_empty_function(arguments.requests.clamp(1_000, 200_000) / 2).await;
-    println!(
-        "an empty function grows by {growth:.0} bytes an invocation: the runtime library keeps trace ids\n"
-    );
 
     let refresh = Duration::from_secs(arguments.refresh);
     let revocation = Arc::new(Revocation::start(&clients, refresh));
@@ -94,7 +89,7 @@ async fn main() -> ExitCode {
     let samples = soak.watch(pid).await;
     workers.join_all().await;
     let facts = alb.environments("soak");
-    let is_good = soak.conclude(&samples, growth, facts.iter().map(|facts| facts.restarts).sum());
+    let is_good = soak.conclude(&samples, facts.iter().map(|facts| facts.restarts).sum());
     alb.stop().await;
     if is_good {
         ExitCode::SUCCESS
@@ -113,11 +108,6 @@ struct Soak {
     /// Latencies since the last sample.
     window: Mutex<Series>,
     errors: Mutex<Vec<String>>,
-}
-
-struct Sample {
-    sent: u64,
-    memory: u64,
 }
 
 impl Soak {
@@ -149,8 +139,8 @@ impl Soak {
         }
     }
 
-    /// Tells how it goes until the last request was sent.
-    async fn watch(&self, pid: impl Fn() -> u32) -> Vec<Sample> {
+    /// Prints how it goes until the last request was sent. Returns the resident memory at each step, in bytes.
+    async fn watch(&self, pid: impl Fn() -> u32) -> Vec<u64> {
         println!(
             "{:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>6}",
             "requests", "a second", "median", "99th", "memory", "errors"
@@ -174,7 +164,7 @@ impl Soak {
                 memory as f64 / 1e6,
                 locked(&self.errors).len()
             );
-            samples.push(Sample { sent, memory });
+            samples.push(memory);
             if sent >= self.wanted {
                 break;
             }
@@ -183,7 +173,7 @@ impl Soak {
     }
 
     /// The report's last lines, and whether all went well.
-    fn conclude(&self, samples: &[Sample], of_empty: f64, restarts: u64) -> bool {
+    fn conclude(&self, samples: &[u64], restarts: u64) -> bool {
         let errors = locked(&self.errors).len();
         println!(
             "\n{errors} wrong answers, {restarts} restarts, {} changes of CRLs",
@@ -194,44 +184,11 @@ impl Soak {
         let (Some(first), Some(last)) = (half, samples.last()) else {
             return errors == 0;
         };
-        let grown = last.memory as f64 - first.memory as f64;
-        let expected = (last.sent - first.sent) as f64 * of_empty;
-        let own = grown - expected;
-        println!(
-            "memory in the second half: {:+.2} MB, of which an empty function has {:+.2} MB and the gate {:+.2} MB",
-            grown / 1e6,
-            expected / 1e6,
-            own / 1e6
-        );
+        let grown = *last as f64 - *first as f64;
+        println!("memory in the second half: {:+.2} MB", grown / 1e6);
         println!("load at the end: {}", load());
-        errors == 0 && restarts == 0 && own <= TOLERATED_GROWTH
+        errors == 0 && restarts == 0 && grown <= TOLERATED_GROWTH
     }
-}
-
-/// Bytes by which an empty function grows at each invocation.
-async fn growth_of_an_empty_function(invocations: u64) -> f64 {
-    let command = FunctionCommand::new(built("empty-function")).output(FunctionOutput::Discard);
-    let function = Environment::start(command)
-        .await
-        .expect("the empty function starts");
-    let event = event(
-        "GET",
-        "/",
-        &alb_mtls_tests::client_headers(),
-        HeaderMode::MultiValue,
-    );
-    let pid = function.facts().pid;
-    let mut before = 0;
-    for number in 0..invocations {
-        if number == invocations / 10 {
-            before = resident_memory(pid);
-        }
-        let outcome = function.invoke(event.clone()).await;
-        assert!(matches!(outcome, InvocationOutcome::Response(_)), "{outcome:?}");
-    }
-    let grown = resident_memory(pid).saturating_sub(before);
-    function.stop().await;
-    grown as f64 / (invocations - invocations / 10) as f64
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

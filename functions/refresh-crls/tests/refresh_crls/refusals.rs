@@ -1,7 +1,7 @@
 //! What is never published, and what then stays.
 
 use local_alb::InvocationOutcome;
-use pki::{CertificateBuilder, Criticality, CrlBuilder, KeyUsage};
+use pki::{CertificateBuilder, Criticality, CrlBuilder, KeyKind, KeyUsage};
 use time::{Duration, OffsetDateTime};
 
 use crate::deployment::{Deployment, verdict};
@@ -34,6 +34,12 @@ async fn a_bad_file_never_replaces_the_last_good_one() {
         )
         .issued_by(&deployment.root)
         .unwrap();
+    let with_ed25519 = CertificateBuilder::root("CN=Root,O=Example")
+        .key_kind(KeyKind::Ed25519)
+        .self_signed()
+        .unwrap();
+    let endless = CrlBuilder::new().number(6).without_next_update();
+    let endless = endless.issued_by(&deployment.root).unwrap();
     let delta = CrlBuilder::new()
         .number(6)
         .extension("2.5.29.27", Criticality::Critical, &[0x02, 0x01, 0x05])
@@ -74,6 +80,15 @@ async fn a_bad_file_never_replaces_the_last_good_one() {
             "its issuer is not among the anchors and intermediates",
         ),
         (Page::Content(future.der().to_vec()), "it is not yet to be used"),
+        (
+            Page::Content(by(&with_ed25519).der().to_vec()),
+            "its signature algorithm is not supported: Ed25519 (1.3.101.112)",
+        ),
+        (
+            Page::Content(endless.der().to_vec()),
+            "it has no nextUpdate (RFC 5280 section 5.1.2.5), so that it would never end: give CRLs an end, and what is \
+             published is without a defect",
+        ),
         (
             Page::Content(delta.der().to_vec()),
             "is a delta CRL: publish complete ones",
@@ -191,6 +206,40 @@ async fn an_ended_crl_does_not_replace_a_current_one() {
     let published = deployment.object(&key).unwrap();
     assert_eq!(record["lists"][0]["number"], "0x3");
     assert_ne!(published, ended(4).der());
+}
+
+#[tokio::test]
+async fn a_crl_with_a_defect_is_published_only_where_there_is_nothing_better() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let mut function = deployment.function(&[&web.url("/root.crl")], &[]).await;
+    let endless = |number| {
+        let crl = CrlBuilder::new().number(number).without_next_update();
+        crl.issued_by(&deployment.root).unwrap()
+    };
+    let unreadable_scope = CrlBuilder::new()
+        .number(1)
+        .extension("2.5.29.28", Criticality::Critical, &[0x04, 0x00])
+        .issued_by(&deployment.root)
+        .unwrap();
+    for (crl, expected) in [
+        (unreadable_scope, "refused"),
+        (endless(2), "published"),
+        (endless(3), "published"),
+        (endless(2), "refused"),
+        (deployment.root_crl(4), "published"),
+        (endless(5), "refused"),
+    ] {
+        web.put_content("/root.crl", crl.der());
+        let record = function.refresh().await;
+        assert_eq!(record["outcome"], expected, "{record}");
+        let list = &record["lists"][0];
+        let number = list["number"].as_str();
+        let has_defect = list["defect"]
+            .as_str()
+            .is_some_and(|defect| defect.starts_with("has no nextUpdate"));
+        assert_eq!(has_defect, matches!(number, Some("0x2" | "0x3")), "{record}");
+    }
 }
 
 #[tokio::test]

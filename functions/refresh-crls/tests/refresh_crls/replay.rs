@@ -36,11 +36,18 @@ impl Attack {
 
     /// The CRL of the issuing CA; the client is revoked from number 5 on.
     fn issuing(&self, number: u64) -> Crl {
+        self.made(number, CrlBuilder::new().number(number))
+    }
+
+    /// The same CRL as easy-rsa writes it, with nothing but its date to tell it from others.
+    fn unnumbered(&self, number: u64) -> Crl {
+        self.made(number, CrlBuilder::new().without_number())
+    }
+
+    fn made(&self, number: u64, crl: CrlBuilder) -> Crl {
         let now = time::OffsetDateTime::now_utc();
         let made = now - time::Duration::hours(20 - i64::try_from(number).unwrap());
-        let crl = CrlBuilder::new()
-            .number(number)
-            .valid(made, now + time::Duration::DAY);
+        let crl = crl.valid(made, now + time::Duration::DAY);
         let crl = if number < 5 {
             crl
         } else {
@@ -232,6 +239,46 @@ async fn a_cold_gate_knows_by_the_record_what_was_published() {
             "{mode}: nothing else knows of number 5"
         );
         attack.put(&attack.issuing(5));
+        assert_eq!(
+            attack.ask(&attack.gate(mode, &[]).await).await,
+            (401, 200),
+            "{mode}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_old_crl_without_a_number_does_not_come_again() {
+    for mode in ["strict", "soft"] {
+        let attack = Attack::new().await;
+        let mut refresher = attack.refresher().await;
+        let newest = attack.unnumbered(5);
+        assert_eq!(attack.refresh(&mut refresher, &newest).await, "published");
+        let warm = attack.gate(mode, &[("MTLS_CRL_STATE", "ignore")]).await;
+        assert_eq!(attack.ask(&warm).await, (401, 200), "{mode}");
+        // Numbers say nothing beside a CRL without one.
+        for old in [attack.unnumbered(4), attack.issuing(4), attack.issuing(3)] {
+            let outcome = attack.refresh(&mut refresher, &old).await;
+            assert!(
+                outcome.starts_with("refused: ") && outcome.contains("goes back from the one of"),
+                "{mode}: {outcome}"
+            );
+            attack.put(&old);
+            let cold = attack.gate(mode, &[]).await;
+            assert_eq!(attack.ask(&cold).await, (503, 503), "{mode}");
+            let log = cold.log().join("\n");
+            assert!(log.contains("goes back from the one of"), "{mode}: {log}");
+            warm.log();
+            attack.ask_until_logged(&warm, "goes back from the one of").await;
+            attack.put(&newest);
+        }
+        // A CA that begins to number its CRLs.
+        assert_eq!(
+            attack.refresh(&mut refresher, &attack.issuing(6)).await,
+            "published"
+        );
+        let outcome = attack.refresh(&mut refresher, &newest).await;
+        assert!(outcome.contains("goes back from number 0x6"), "{mode}: {outcome}");
         assert_eq!(
             attack.ask(&attack.gate(mode, &[]).await).await,
             (401, 200),

@@ -276,6 +276,14 @@ fn payment_service_providers_do_what_their_roles_say() {
         NOT_PERMITTED
     );
 
+    // A role that the schema does not list is evidence, and takes nothing from the others.
+    let more = ours.identify(provider(&["0.4.0.19495.1.3", "0.4.0.19495.1.99"]));
+    assert_eq!(more.payment_roles, ["PSP_AI", "0.4.0.19495.1.99"]);
+    assert_eq!(
+        Asked::by(&more, "GET", "/accounts/1").decide(&policies),
+        allowed_by("account-information")
+    );
+
     let initiation = ours.identify(provider(&["0.4.0.19495.1.2"]));
     assert_eq!(
         Asked::by(&initiation, "POST", "/payments").decide(&policies),

@@ -293,19 +293,19 @@ fn a_path_of_a_megabyte_is_decided_about() {
 
 #[test]
 fn texts_of_strange_types_are_no_values() {
-    // TeletexString: its meaning is nobody's guess, so it is neither a unit nor the only one.
+    // GeneralString, which has no defined character set: it is neither a unit nor the only one.
     let authority = Authority::new("Root");
-    let teletex = |value: &[u8]| {
+    let general = |value: &[u8]| {
         tagged(
             0x31,
-            &tagged(0x30, &[&[6, 3, 0x55, 4, 11][..], &tagged(0x14, value)].concat()),
+            &tagged(0x30, &[&[6, 3, 0x55, 4, 11][..], &tagged(0x1B, value)].concat()),
         )
     };
     let plain = authority.issue(CertificateBuilder::client("OU=x"));
     let edited = plain
         .certificate()
         .edited(authority.issuing.key(), |tbs| {
-            tbs.subject = pki::raw::any(&tagged(0x30, &teletex(b"Admins")))?;
+            tbs.subject = pki::raw::any(&tagged(0x30, &general(b"Admins")))?;
             Ok(())
         })
         .unwrap();

@@ -12,7 +12,7 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, RevocationList, RevocationLists, RevocationMode,
     RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
 };
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
+use pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope, KeyKind};
 
 use crate::support::{ca_credential, settings, start};
 
@@ -165,6 +165,155 @@ async fn stale_future_and_unknown_crls_are_warned_of() {
     }
 }
 
+/// A CRL of another authority that cannot be used, beside one that revokes a client; whether `strict` refuses both.
+fn unusable_crls(other: &Credential) -> [(String, bool, &'static str); 5] {
+    let named = |kind: KeyKind| {
+        let builder = CertificateBuilder::root("CN=Other,O=Trust Tests").key_kind(kind);
+        builder.self_signed().unwrap()
+    };
+    let crl = |builder: CrlBuilder, credential: &Credential| builder.issued_by(credential).unwrap().pem();
+    let damaged = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    let unknown = CrlBuilder::new().extension("1.3.6.1.4.1.99999.1", Criticality::Critical, &[5, 0]);
+    [
+        (
+            crl(CrlBuilder::new(), &named(KeyKind::P256)),
+            true,
+            "CRL 1, of CN=Other,O=Trust Tests: its signature does not verify",
+        ),
+        (
+            damaged.to_owned(),
+            true,
+            "CRL 1: is not the DER encoding of a whole CRL",
+        ),
+        (
+            crl(CrlBuilder::new(), &named(KeyKind::Ed25519)),
+            false,
+            "CRL 1, of CN=Other,O=Trust Tests: its signature algorithm is not supported: Ed25519 (1.3.101.112)",
+        ),
+        (
+            crl(CrlBuilder::new().without_next_update(), other),
+            false,
+            "CRL 1, of CN=Other,O=Trust Tests: has no nextUpdate",
+        ),
+        (
+            crl(unknown, other),
+            false,
+            "CRL 1, of CN=Other,O=Trust Tests: has the critical extension 1.3.6.1.4.1.99999.1 at octet",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn one_unusable_crl_does_not_take_the_others_down() {
+    let fixture = Fixture::new();
+    let other = ca_credential("Other");
+    let both = fixture.authority.pem() + &other.pem();
+    std::fs::write(fixture.path("anchors.pem"), both).unwrap();
+    let issued = |authority: &Credential, name: &str| {
+        let builder = CertificateBuilder::client(name);
+        builder.issued_by(authority).unwrap()
+    };
+    let (revoked, cleared) = (
+        issued(&fixture.authority, "CN=revoked"),
+        issued(&fixture.authority, "CN=cleared"),
+    );
+    let of_other = issued(&other, "CN=other");
+    let good = CrlBuilder::new()
+        .revoke(&revoked)
+        .issued_by(&fixture.authority)
+        .unwrap();
+    for (unusable, refuses_strict, words) in unusable_crls(&other) {
+        fixture.publish(&(unusable + &good.pem()));
+        for mode in [RevocationMode::Soft, RevocationMode::Strict] {
+            let trust = Trust::new(fixture.settings(mode));
+            let loaded = trust.snapshot(start()).await;
+            if mode == RevocationMode::Strict && refuses_strict {
+                assert!(reason(loaded).contains(words), "{words}");
+                continue;
+            }
+            let snapshot = loaded.unwrap();
+            let warnings = snapshot.warnings().iter();
+            let warnings: Vec<String> = warnings
+                .filter(|warning| warning.kind() == "crl_unusable")
+                .map(ToString::to_string)
+                .collect();
+            assert!(
+                warnings.len() == 1 && warnings[0].contains(words),
+                "{words}: {warnings:?}"
+            );
+            let refused = |client: &Credential| {
+                let chain = PresentedChain::new([CertificateDer::from(client.der().to_vec())]).unwrap();
+                let verdict = snapshot.verifier().verify(&chain, start());
+                verdict.err().map(|rejection| rejection.reason())
+            };
+            assert_eq!(refused(&revoked), Some(Reason::Revoked), "{mode}: {words}");
+            assert_eq!(refused(&cleared), None, "{mode}: {words}");
+            assert_eq!(
+                refused(&of_other).is_some(),
+                mode == RevocationMode::Strict,
+                "{mode}: {words}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unusable_crl_does_not_make_room_under_soft_for_one_in_use() {
+    let fixture = Fixture::new();
+    let other = ca_credential("Other");
+    let both = fixture.authority.pem() + &other.pem();
+    std::fs::write(fixture.path("anchors.pem"), both).unwrap();
+    let of_other = CrlBuilder::new().number(5).issued_by(&other).unwrap().pem();
+    fixture.publish(&(fixture.crl(1) + &of_other));
+    let trust = Trust::new(fixture.settings(RevocationMode::Soft));
+    assert_eq!(numbers(&trust.snapshot(start()).await.unwrap()), ["0x1", "0x5"]);
+    let mut now = start();
+    // Those that the other authority did not sign itself.
+    for (unusable, _, words) in unusable_crls(&other).into_iter().take(3) {
+        now = now.plus_seconds(3_000);
+        fixture.publish(&(unusable + &fixture.crl(2)));
+        let snapshot = trust.snapshot(now).await.unwrap();
+        assert_eq!(numbers(&snapshot), ["0x1", "0x5"], "{words}");
+        let error = trust.status().last_error.unwrap().to_string();
+        assert!(
+            error.contains("the CRL of CN=Other,O=Trust Tests for all certificates is missing"),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_replay_without_numbers_is_refused_in_strict_and_soft() {
+    let day = Duration::from_secs(86_400);
+    for mode in [RevocationMode::Strict, RevocationMode::Soft] {
+        let mut shown = Shown::new(mode).await;
+        let now = time::OffsetDateTime::now_utc();
+        let unnumbered = |hours: u32| {
+            let from = now - Duration::from_secs(3_600) * hours;
+            CrlBuilder::new().without_number().valid(from, now + day)
+        };
+        let revoking = unnumbered(0).revoke(&shown.client);
+        let revoking = revoking.issued_by(&shown.issuing).unwrap();
+        shown.publish(&[&revoking]);
+        // The one before had a number and an earlier date.
+        assert_eq!(shown.next().await, (Some(Reason::Revoked), None));
+        let older = shown.silent(unnumbered(2));
+        let older_with_number = shown.silent(unnumbered(2).number(900));
+        for (crls, words) in [
+            (vec![], "is missing"),
+            (vec![&older], "goes back from"),
+            (vec![&older_with_number], "goes back from the one of"),
+        ] {
+            shown.publish(&crls);
+            let (verdict, error) = shown.next().await;
+            assert_eq!(verdict, Some(Reason::Revoked), "{mode}: {words}");
+            assert!(error.unwrap().contains(words), "{mode}: {words}");
+            shown.publish(&[&revoking]);
+            assert_eq!(shown.next().await, (Some(Reason::Revoked), None));
+        }
+    }
+}
+
 /// A client's authority that is not configured, its CRL beside that of the anchor, and a trust that saw both.
 struct Shown {
     fixture: Fixture,
@@ -294,6 +443,7 @@ fn a_record_reads_as_it_was_written() {
         crl(CrlBuilder::new()
             .number(7)
             .distribution_point("http://crl.example.com/1.crl")),
+        crl(CrlBuilder::new().without_number().without_next_update()),
     ];
     let anchor = TrustAnchor::new(CertificateDer::from(authority.der().to_vec())).unwrap();
     let anchors = TrustAnchors::new([anchor]).unwrap();
@@ -302,10 +452,14 @@ fn a_record_reads_as_it_was_written() {
     let written = write_crl_state(&history).unwrap();
     assert!(written.contains("\"number\": \"0x12C\""), "{written}");
     let read = read_crl_state(written.as_bytes()).unwrap();
-    assert_eq!(read.iter().len(), 2);
+    assert_eq!(
+        read.iter().len(),
+        3,
+        "numbered lists and others of a series apart"
+    );
     assert_eq!(write_crl_state(&read).unwrap(), written);
     history.merge(&read);
-    assert_eq!(history.iter().len(), 2, "they are the same series");
+    assert_eq!(history.iter().len(), 3, "they are the same series");
 
     for damaged in [
         String::new(),

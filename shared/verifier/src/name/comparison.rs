@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::RangeInclusive;
 
-use der::asn1::ObjectIdentifier;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_public_assigned;
 
 use super::{AttributeValue, NameAttribute, Unrepresentable, walk};
+use crate::oid::Oid;
 
 /// A name taken apart for comparison.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub(crate) enum Comparison {
 
 #[derive(Debug)]
 struct ComparableAttribute<'a> {
-    oid: ObjectIdentifier,
+    oid: Oid<'a>,
     value: ComparableValue<'a>,
     /// Text that is not ASCII, and what else it may be the same as, once that is asked.
     beyond_ascii: Option<(Cow<'a, str>, OnceCell<Possible>)>,
@@ -94,7 +94,7 @@ impl<'a> ComparableName<'a> {
         self.relative_names.is_empty()
     }
 
-    fn certain(&self) -> Vec<Vec<(&ObjectIdentifier, &ComparableValue<'a>)>> {
+    fn certain(&self) -> Vec<Vec<(&Oid<'a>, &ComparableValue<'a>)>> {
         let relative_names = self.relative_names.iter();
         relative_names
             .map(|name| name.iter().map(ComparableAttribute::certain).collect())
@@ -125,7 +125,7 @@ fn compare_relative_names(left: &[ComparableAttribute<'_>], right: &[ComparableA
 }
 
 impl<'a> ComparableAttribute<'a> {
-    fn certain(&self) -> (&ObjectIdentifier, &ComparableValue<'a>) {
+    fn certain(&self) -> (&Oid<'a>, &ComparableValue<'a>) {
         (&self.oid, &self.value)
     }
 
@@ -159,7 +159,13 @@ impl<'a> From<NameAttribute<'a>> for ComparableAttribute<'a> {
         let (value, beyond_ascii) = match attribute.value {
             AttributeValue::Text(text) => {
                 let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-                let beyond_ascii = (!text.is_ascii()).then(|| (text, OnceCell::new()));
+                let beyond_ascii = (!text.is_ascii()).then(|| {
+                    let possible = match attribute.is_approximate {
+                        true => OnceCell::from(Possible::Anything),
+                        false => OnceCell::new(),
+                    };
+                    (text, possible)
+                });
                 (ComparableValue::Text(words.join(" ")), beyond_ascii)
             }
             AttributeValue::Der(der) => (ComparableValue::Der(der), None),
@@ -304,11 +310,51 @@ mod tests {
 
     #[test]
     fn text_that_cannot_be_compared_is_undecided() {
-        let teletex = organization(0x14, b"Example");
+        let general = organization(0x1B, b"Example");
         let utf8 = organization(0x0C, b"Example");
-        assert_eq!(within(&teletex, &utf8), Comparison::Undecided);
-        assert_eq!(within(&teletex, &teletex), Comparison::Same);
-        assert!(!names_are_equal(&teletex, &utf8), "only equal bytes chain");
+        assert_eq!(within(&general, &utf8), Comparison::Undecided);
+        assert_eq!(within(&general, &general), Comparison::Same);
+        assert!(!names_are_equal(&general, &utf8), "only equal bytes chain");
+    }
+
+    #[test]
+    fn every_string_type_is_compared_as_text() {
+        let utf8 = organization(0x0C, b"Example");
+        let wide = |width: usize| -> Vec<u8> {
+            let padded = |octet: u8| [vec![0; width - 1], vec![octet]].concat();
+            b"EXAMPLE".iter().copied().flat_map(padded).collect()
+        };
+        for (tag, value) in [
+            (0x13, b"EXAMPLE".to_vec()),
+            (0x14, b"EXAMPLE".to_vec()),
+            (0x16, b"EXAMPLE".to_vec()),
+            (0x1A, b"EXAMPLE".to_vec()),
+            (0x1C, wide(4)),
+            (0x1E, wide(2)),
+        ] {
+            let name = organization(tag, &value);
+            assert!(names_are_equal(&name, &utf8), "{tag:02x}");
+            assert_eq!(look_up_key(&name), look_up_key(&utf8), "{tag:02x}");
+            assert_eq!(within(&name, &utf8), Comparison::Same, "{tag:02x}");
+            assert_eq!(
+                within(&name, &organization(0x0C, b"Exempli")),
+                Comparison::Different
+            );
+        }
+    }
+
+    #[test]
+    fn teletex_beyond_ascii_is_latin_1_and_lies_in_any_excluded_subtree() {
+        let teletex = organization(0x14, b"M\xFCller");
+        assert!(names_are_equal(
+            &teletex,
+            &organization(0x0C, "M\u{FC}ller".as_bytes())
+        ));
+        // The same octets mean something else where T.61 is meant.
+        assert_eq!(
+            within(&teletex, &organization(0x0C, b"Gasse")),
+            Comparison::Undecided
+        );
     }
 
     #[test]

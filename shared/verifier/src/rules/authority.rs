@@ -1,11 +1,13 @@
 //! Who may issue certificates: basic constraints, key usage, path length.
 
-use super::{Context, Path, critical_extensions, single};
+use super::{Context, Path, critical_extensions, extended_key_usage, single};
+use crate::algorithm_name::describe_key;
 use crate::bundle::AuthorityProblem;
-use crate::certificate::{Certificate, PublicKey, Version};
+use crate::certificate::{Certificate, Version};
 use crate::rejection::{Reason, Rejection};
+use crate::signature;
 
-/// Whether a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
+/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
 pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityProblem> {
     // Certificates of version 1 have no extensions that could say so; as an anchor the operator says it.
     if certificate.version == Version::V3 && !certificate.is_authority() {
@@ -15,13 +17,17 @@ pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), Autho
     if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
         return Err(AuthorityProblem::KeyUsage);
     }
-    if critical_extensions::not_understood(certificate).is_some() {
-        return Err(AuthorityProblem::Extension);
+    if let Err(rejection) = critical_extensions::check_all(certificate) {
+        return Err(AuthorityProblem::Extension(
+            rejection.context().to_string().into(),
+        ));
     }
-    match certificate.public_key {
-        PublicKey::Unsupported => Err(AuthorityProblem::UnsupportedKey),
-        PublicKey::Rsa { bits } if !(2048..=8192).contains(&bits) => Err(AuthorityProblem::UnsupportedKey),
-        _ => Ok(()),
+    let key = certificate.issuer_key();
+    match signature::key_fault(key) {
+        None => Ok(()),
+        Some(_) => Err(AuthorityProblem::UnsupportedKey(
+            describe_key(key.algorithm, key.key).into(),
+        )),
     }
 }
 
@@ -30,12 +36,20 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
         single::check_version(authority, context)?;
         // RFC 5280 §6.1.4(k).
         if !authority.is_authority() {
-            return Err(authority.reject(Reason::IssuerNotAuthority));
+            let rejection = authority.reject(Reason::IssuerNotAuthority);
+            return Err(rejection
+                .in_field("basic constraints (2.5.29.19)")
+                .found("not a CA")
+                .allowed("cA"));
         }
         // RFC 5280 §6.1.4(n): if the extension is there, keyCertSign must be set.
         let usage = authority.extensions.key_usage;
-        if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
-            return Err(authority.reject(Reason::IssuerKeyUsage));
+        if let Some(usage) = usage.filter(|usage| !usage.allows_certificate_signing()) {
+            let rejection = authority.reject(Reason::IssuerKeyUsage);
+            return Err(rejection
+                .in_field(single::KEY_USAGE)
+                .found(&usage.to_string())
+                .allowed("keyCertSign"));
         }
         single::check_public_key(authority, context)?;
         single::check_serial_number(authority, context)?;
@@ -47,13 +61,18 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
 /// operator's CA software enforces them when issuing, and RFC 5937 when verifying. Name constraints and policies of
 /// the anchor are processed together with those of the path.
 pub(super) fn check_anchor_constraints(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
-    if exceeds(path.anchor.path_length(), path.intermediates) {
-        return Err(Reason::AnchorPathLength.into());
+    let subject = path.anchor.subject().as_str();
+    if let Some(allowed) = exceeds(path.anchor.path_length(), path.intermediates) {
+        let rejection = Rejection::new(Reason::AnchorPathLength).about(subject);
+        return Err(path_length_facts(rejection, path.intermediates.len(), allowed));
     }
     if path.anchor.allows_clients() {
         Ok(())
     } else {
-        Err(Rejection::new(Reason::AnchorExtendedKeyUsage).because(path.anchor.subject().to_string()))
+        let rejection = Rejection::new(Reason::AnchorExtendedKeyUsage).about(subject);
+        Err(rejection
+            .in_field(extended_key_usage::EXTENDED_KEY_USAGE)
+            .allowed(extended_key_usage::ALLOWED))
     }
 }
 
@@ -61,18 +80,29 @@ pub(super) fn check_path_length(path: &Path<'_, '_>, _: &Context) -> Result<(), 
     for (below, authority) in path.intermediates.iter().enumerate() {
         let constraints = authority.extensions.basic_constraints;
         let allowed = constraints.and_then(|constraints| constraints.path_length);
-        if exceeds(allowed, path.intermediates.get(..below).unwrap_or_default()) {
-            return Err(authority.reject(Reason::PathLength));
+        if let Some(allowed) = exceeds(allowed, path.intermediates.get(..below).unwrap_or_default()) {
+            return Err(path_length_facts(
+                authority.reject(Reason::PathLength),
+                below,
+                allowed,
+            ));
         }
     }
     Ok(())
 }
 
-/// Self-issued certificates do not count (RFC 5280 §4.2.1.9); that names are equal costs more to find out.
-fn exceeds(allowed: Option<u32>, below: &[&Certificate<'_>]) -> bool {
-    let Some(allowed) = allowed.and_then(|allowed| usize::try_from(allowed).ok()) else {
-        return false;
-    };
+fn path_length_facts(rejection: Rejection, below: usize, allowed: usize) -> Rejection {
+    rejection
+        .in_field("path length of basic constraints (2.5.29.19)")
+        .found(&format!("{below} intermediates below"))
+        .allowed(&allowed.to_string())
+}
+
+/// Returns the path length if more intermediates are below. Self-issued certificates do not count (RFC 5280 §4.2.1.9); that
+/// names are equal costs more to find out.
+fn exceeds(allowed: Option<u32>, below: &[&Certificate<'_>]) -> Option<usize> {
+    let allowed = allowed.and_then(|allowed| usize::try_from(allowed).ok())?;
     let counts = |authority: &&&Certificate<'_>| !authority.is_self_issued();
-    below.len() > allowed && below.iter().filter(counts).count() > allowed
+    let is_exceeded = below.len() > allowed && below.iter().filter(counts).count() > allowed;
+    is_exceeded.then_some(allowed)
 }

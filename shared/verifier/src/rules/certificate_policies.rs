@@ -7,10 +7,11 @@
 use super::{Context, Path};
 use crate::certificate::{Certificate, Extensions, oid};
 use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
+use crate::oid::{Oid, dotted};
 use crate::rejection::{Reason, Rejection};
 
 /// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PolicyExtensions<T> {
     policies: Option<T>,
     mappings: Option<T>,
@@ -29,27 +30,25 @@ impl<'a> PolicyExtensions<&'a [u8]> {
         }
     }
 
+    /// Reads what decides whether policies count at all.
+    fn read_constraints(self) -> Result<Constraints, Malformed> {
+        let constraints = self.constraints.map(read_constraints).transpose()?;
+        Ok(constraints.unwrap_or_default())
+    }
+
+    /// Reads the rest, for a path in which policies count.
     fn read(self) -> Result<Statements<'a>, Malformed> {
-        let (require_explicit, inhibit_mapping) = self
-            .constraints
-            .map(read_constraints)
-            .transpose()?
-            .unwrap_or_default();
-        let inhibit_any = self
-            .inhibit_any
-            .map(|value| small_unsigned(single(value, Tag::INTEGER)?));
         Ok(Statements {
             policies: self.policies.map(read_policies).transpose()?,
             mappings: self.mappings.map(read_mappings).transpose()?.unwrap_or_default(),
-            require_explicit,
-            inhibit_mapping,
-            inhibit_any: inhibit_any.transpose()?,
+            constraints: self.read_constraints()?,
+            inhibit_any: self.inhibit_any.map(read_inhibit_any).transpose()?,
         })
     }
 }
 
 impl PolicyExtensions<Box<[u8]>> {
-    /// A trust anchor's, checked to be readable; `None` when it says nothing of policies.
+    /// Takes those of a trust anchor whose constraints can be read; `None` when it says nothing of policies.
     pub(crate) fn of_anchor(extensions: &Extensions<'_>) -> Result<Option<Self>, Malformed> {
         let values = PolicyExtensions::of(extensions);
         let owned = |value: Option<&[u8]>| value.map(Box::from);
@@ -59,7 +58,7 @@ impl PolicyExtensions<Box<[u8]>> {
             constraints: owned(values.constraints),
             inhibit_any: owned(values.inhibit_any),
         };
-        values.read()?;
+        values.read_constraints()?;
         Ok((all != Self::default()).then_some(all))
     }
 
@@ -80,39 +79,70 @@ struct Statements<'a> {
     policies: Option<Vec<&'a [u8]>>,
     /// In order.
     mappings: Vec<Mapping<'a>>,
+    constraints: Constraints,
+    inhibit_any: Option<u32>,
+}
+
+impl Statements<'_> {
+    /// Lists the policies in dotted form, for messages.
+    fn policies_in_words(&self) -> String {
+        match &self.policies {
+            None => "no policies".to_owned(),
+            Some(policies) => {
+                let policies = policies.iter().map(|policy| dotted(policy));
+                policies.collect::<Vec<_>>().join(", ")
+            }
+        }
+    }
+}
+
+/// The extension policyConstraints.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Constraints {
     require_explicit: Option<u32>,
     inhibit_mapping: Option<u32>,
-    inhibit_any: Option<u32>,
 }
 
 /// One line of policyMappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Mapping<'a> {
+pub(super) struct Mapping<'a> {
     issuer_domain: &'a [u8],
     subject_domain: &'a [u8],
 }
 
+/// Reads the policies of certificatePolicies, in order of their octets.
 fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
-    let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
-    let mut policies = Vec::new();
-    while !elements.at_end() {
-        let mut information = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
-        policies.push(information.expect(Tag::OBJECT_IDENTIFIER)?.content);
-        information.optional(Tag::SEQUENCE)?;
-        information.finish()?;
-    }
+    let mut policies: Vec<&[u8]> = listed_policies(value)?.into_iter().map(Oid::as_bytes).collect();
     let named = policies.len();
     policies.sort_unstable();
     policies.dedup();
-    // RFC 5280 §4.2.1.4: at least one, and none twice.
-    if named == 0 || policies.len() < named {
+    // RFC 5280 §4.2.1.4: none twice.
+    if policies.len() < named {
         Err(Malformed)
     } else {
         Ok(policies)
     }
 }
 
-fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
+/// Reads the policies of certificatePolicies, in the order of the certificate.
+pub(crate) fn listed_policies(value: &[u8]) -> Result<Vec<Oid<'_>>, Malformed> {
+    let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
+    let mut policies = Vec::new();
+    while !elements.at_end() {
+        let mut information = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
+        policies.push(Oid::parse(information.expect(Tag::OBJECT_IDENTIFIER)?.content)?);
+        information.optional(Tag::SEQUENCE)?;
+        information.finish()?;
+    }
+    // RFC 5280 §4.2.1.4: at least one.
+    if policies.is_empty() {
+        Err(Malformed)
+    } else {
+        Ok(policies)
+    }
+}
+
+pub(super) fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
     let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut mappings = Vec::new();
     while !elements.at_end() {
@@ -136,8 +166,12 @@ fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
     Ok(mappings)
 }
 
-/// requireExplicitPolicy and inhibitPolicyMapping.
-fn read_constraints(value: &[u8]) -> Result<(Option<u32>, Option<u32>), Malformed> {
+pub(super) fn read_inhibit_any(value: &[u8]) -> Result<u32, Malformed> {
+    small_unsigned(single(value, Tag::INTEGER)?)
+}
+
+/// Reads requireExplicitPolicy and inhibitPolicyMapping.
+pub(super) fn read_constraints(value: &[u8]) -> Result<Constraints, Malformed> {
     let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
     let mut skip_certificates = |tag| match fields.optional(context_tag(tag, false))? {
         None => Ok::<_, Malformed>(None),
@@ -150,27 +184,40 @@ fn read_constraints(value: &[u8]) -> Result<(Option<u32>, Option<u32>), Malforme
     if require_explicit.is_none() && inhibit_mapping.is_none() {
         return Err(Malformed);
     }
-    Ok((require_explicit, inhibit_mapping))
+    Ok(Constraints {
+        require_explicit,
+        inhibit_mapping,
+    })
 }
 
 pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
-    let mut statements = Vec::new();
+    let mut is_required = false;
     for certificate in path.certificates() {
-        statements.push(read(certificate)?);
+        let constraints = read_constraints_of(certificate)?;
+        is_required |= constraints.require_explicit.is_some();
     }
-    let of_anchor = match path.anchor.policy_extensions() {
-        None => None,
-        Some(extensions) => {
-            let read = extensions.as_borrowed().read();
-            Some(read.map_err(|_| Rejection::new(Reason::ExtensionMalformed))?)
-        }
+    let of_anchor = path.anchor.policy_extensions().map(PolicyExtensions::as_borrowed);
+    let unreadable = |Malformed| {
+        let rejection = Rejection::new(Reason::ExtensionMalformed);
+        rejection
+            .about(path.anchor.subject().as_str())
+            .in_field(EXTENSIONS)
     };
-    // Where nobody requires a policy, policies are information for whoever reads the identity.
-    let mut all = statements.iter().chain(&of_anchor);
-    if !all.any(|statements| statements.require_explicit.is_some()) {
+    if let Some(extensions) = of_anchor {
+        let constraints = extensions.read_constraints().map_err(unreadable)?;
+        is_required |= constraints.require_explicit.is_some();
+    }
+    // Where no issuer requires a policy, policies are information for the reader of the identity, and those that are not
+    // critical and cannot be read decide nothing.
+    if !is_required {
         return Ok(());
     }
 
+    let of_anchor = of_anchor
+        .map(PolicyExtensions::read)
+        .transpose()
+        .map_err(unreadable)?;
+    let statements: Vec<Statements<'_>> = path.certificates().map(read).collect::<Result<_, _>>()?;
     let mut state = State::new(path.depth());
     if let Some(statements) = &of_anchor {
         state.start_from(statements);
@@ -186,36 +233,53 @@ pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
             state.prepare_for_next(statements, is_self_issued);
         }
         if state.is_violated() {
-            return Err(certificate.reject(Reason::CertificatePolicies));
+            let rejection = certificate.reject(Reason::CertificatePolicies);
+            return Err(rejection
+                .in_field("certificate policies (2.5.29.32)")
+                .found(&statements.policies_in_words()));
         }
     }
     Ok(())
 }
 
-fn read<'a>(certificate: &Certificate<'a>) -> Result<Statements<'a>, Rejection> {
+/// Names of the extensions in messages.
+const EXTENSIONS: &str = "certificate policies, their mappings or constraints (2.5.29.32, 33, 36 and 54)";
+
+/// Checks the qualifiers of critical policies and reads the constraints.
+fn read_constraints_of(certificate: &Certificate<'_>) -> Result<Constraints, Rejection> {
     let extensions = &certificate.extensions;
-    let malformed = |_| {
+    let malformed = |Malformed| {
         certificate
             .reject(Reason::ExtensionMalformed)
-            .because("certificate policies, their mappings or constraints")
+            .in_field(EXTENSIONS)
     };
-    let values = PolicyExtensions::of(extensions);
-    if values == PolicyExtensions::default() {
-        return Ok(Statements::default());
-    }
-    // RFC 5280 §4.2.1.4: whoever processes a critical extension must know its qualifiers.
+    // RFC 5280 §4.2.1.4: a verifier that processes a critical extension must know its qualifiers.
     if let Some(policies) = extensions.find(oid::CERTIFICATE_POLICIES)
         && policies.critical
-        && !has_known_qualifiers(policies.value).map_err(malformed)?
+        && let Some(qualifier) = unknown_qualifier(policies.value).map_err(malformed)?
     {
         return Err(certificate
             .reject(Reason::CriticalExtension)
-            .because("a policy qualifier"));
+            .in_field("policy qualifier of critical certificate policies (2.5.29.32)")
+            .found(&dotted(qualifier))
+            .allowed("id-qt-cps (1.3.6.1.5.5.7.2.1), id-qt-unotice (1.3.6.1.5.5.7.2.2)"));
     }
-    values.read().map_err(malformed)
+    PolicyExtensions::of(extensions)
+        .read_constraints()
+        .map_err(malformed)
 }
 
-fn has_known_qualifiers(value: &[u8]) -> Result<bool, Malformed> {
+fn read<'a>(certificate: &Certificate<'a>) -> Result<Statements<'a>, Rejection> {
+    let read = PolicyExtensions::of(&certificate.extensions).read();
+    read.map_err(|Malformed| {
+        certificate
+            .reject(Reason::ExtensionMalformed)
+            .in_field(EXTENSIONS)
+    })
+}
+
+/// Returns the first policy qualifier that RFC 5280 does not define.
+fn unknown_qualifier(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     while !elements.at_end() {
         let mut information = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
@@ -230,11 +294,11 @@ fn has_known_qualifiers(value: &[u8]) -> Result<bool, Malformed> {
             if kind != oid::QUALIFIER_CERTIFICATION_PRACTICE.as_bytes()
                 && kind != oid::QUALIFIER_USER_NOTICE.as_bytes()
             {
-                return Ok(false);
+                return Ok(Some(kind));
             }
         }
     }
-    Ok(true)
+    Ok(None)
 }
 
 /// The state variables of RFC 5280 §6.1.2, with the valid policies of one depth in place of a tree.
@@ -307,8 +371,8 @@ impl<'a> State<'a> {
                 *counter = counter.saturating_sub(1);
             }
         }
-        lower(&mut self.explicit_policy, statements.require_explicit);
-        lower(&mut self.policy_mapping, statements.inhibit_mapping);
+        lower(&mut self.explicit_policy, statements.constraints.require_explicit);
+        lower(&mut self.policy_mapping, statements.constraints.inhibit_mapping);
         lower(&mut self.inhibit_any_policy, statements.inhibit_any);
     }
 
@@ -335,7 +399,7 @@ impl<'a> State<'a> {
     /// RFC 5280 §6.1.5(a), (b).
     fn wrap_up(&mut self, statements: &Statements<'a>) {
         self.explicit_policy = self.explicit_policy.saturating_sub(1);
-        if statements.require_explicit == Some(0) {
+        if statements.constraints.require_explicit == Some(0) {
             self.explicit_policy = 0;
         }
     }

@@ -1,52 +1,61 @@
 //! Critical extensions: each is one that is processed, and can be read (RFC 5280 §4.2).
 
+use super::certificate_policies::{listed_policies, read_constraints, read_inhibit_any, read_mappings};
+use super::extended_key_usage::allows_client_authentication;
 use super::name_constraints::check_general_names;
 use super::{Context, Path};
-use crate::certificate::{Certificate, Extension, oid};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, named_bits};
+use crate::certificate::{Certificate, Extension, authority_key_identifier, oid};
+use crate::der_reader::{Elements, Malformed, Tag, context_tag, named_bits, single};
 use crate::name::Unrepresentable;
+use crate::oid::dotted;
 use crate::rejection::{Reason, Rejection};
 
 type Reader = fn(&Certificate<'_>, &Extension<'_>) -> Result<(), Malformed>;
 
-/// The extensions that some rule here, the identity or revocation processes, and how each is read. An authority or
-/// subject key identifier is none of them: RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking it critical.
+/// The extensions that some rule here, the identity or revocation processes, and how each is read.
 const PROCESSED: &[(&[u8], &str, Reader)] = &[
     // These two are read with the certificate.
-    (oid::KEY_USAGE.as_bytes(), "key usage", elsewhere),
-    (oid::BASIC_CONSTRAINTS.as_bytes(), "basic constraints", elsewhere),
-    // A rule reads these in every certificate of a path, whether they are critical or not.
+    (oid::KEY_USAGE.as_bytes(), "key usage", |_, _| Ok(())),
+    (oid::BASIC_CONSTRAINTS.as_bytes(), "basic constraints", |_, _| {
+        Ok(())
+    }),
     (
         oid::EXTENDED_KEY_USAGE.as_bytes(),
         "extended key usage",
-        elsewhere,
+        |certificate, _| allows_client_authentication(certificate).map(|_| ()),
     ),
     (
         oid::CERTIFICATE_POLICIES.as_bytes(),
         "certificate policies",
-        elsewhere,
+        |_, extension| listed_policies(extension.value).map(|_| ()),
     ),
     (
         oid::POLICY_CONSTRAINTS.as_bytes(),
         "policy constraints",
-        elsewhere,
+        |_, extension| read_constraints(extension.value).map(|_| ()),
     ),
-    (oid::POLICY_MAPPINGS.as_bytes(), "policy mappings", elsewhere),
+    (
+        oid::POLICY_MAPPINGS.as_bytes(),
+        "policy mappings",
+        |_, extension| read_mappings(extension.value).map(|_| ()),
+    ),
     (
         oid::INHIBIT_ANY_POLICY.as_bytes(),
         "inhibit any-policy",
-        elsewhere,
+        |_, extension| read_inhibit_any(extension.value).map(|_| ()),
     ),
-    // These are of no use in some certificates, such as name constraints of a client.
     (
         oid::SUBJECT_ALTERNATIVE_NAME.as_bytes(),
         "subject alternative names",
-        alternative_names,
+        |certificate, _| {
+            let names = certificate.names();
+            names.map(|_| ()).map_err(|_: Unrepresentable| Malformed)
+        },
     ),
     (
         oid::NAME_CONSTRAINTS.as_bytes(),
         "name constraints",
-        name_constraints,
+        |certificate, _| certificate.name_constraints().map(|_| ()),
     ),
     (
         oid::CRL_DISTRIBUTION_POINTS.as_bytes(),
@@ -55,22 +64,36 @@ const PROCESSED: &[(&[u8], &str, Reader)] = &[
     ),
 ];
 
-fn elsewhere(_: &Certificate<'_>, _: &Extension<'_>) -> Result<(), Malformed> {
-    Ok(())
-}
+/// The extensions that are read where they are not critical and decide nothing by themselves, so that one that cannot be
+/// read is left out of the evidence and named there. RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking a key identifier
+/// critical.
+const INFORMATION: &[(&[u8], &str, Reader)] = &[
+    (
+        oid::AUTHORITY_KEY_IDENTIFIER.as_bytes(),
+        "authority key identifier",
+        |_, extension| authority_key_identifier(extension.value).map(|_| ()),
+    ),
+    (
+        oid::SUBJECT_KEY_IDENTIFIER.as_bytes(),
+        "subject key identifier",
+        |_, extension| single(extension.value, Tag::OCTET_STRING).map(|_| ()),
+    ),
+    (
+        oid::CERTIFICATE_POLICIES.as_bytes(),
+        "certificate policies",
+        |_, extension| listed_policies(extension.value).map(|_| ()),
+    ),
+    (
+        oid::CRL_DISTRIBUTION_POINTS.as_bytes(),
+        "CRL distribution points",
+        distribution_points,
+    ),
+    (oid::QC_STATEMENTS.as_bytes(), "QC statements", |_, extension| {
+        crate::payment_roles::read(extension.value).map(|_| ())
+    }),
+];
 
-fn alternative_names(certificate: &Certificate<'_>, _: &Extension<'_>) -> Result<(), Malformed> {
-    certificate
-        .names()
-        .map(|_| ())
-        .map_err(|Unrepresentable| Malformed)
-}
-
-fn name_constraints(certificate: &Certificate<'_>, _: &Extension<'_>) -> Result<(), Malformed> {
-    certificate.name_constraints().map(|_| ())
-}
-
-/// RFC 5280 §4.2.1.13.
+/// Reads CRL distribution points (RFC 5280 §4.2.1.13).
 fn distribution_points(_: &Certificate<'_>, extension: &Extension<'_>) -> Result<(), Malformed> {
     let mut points = Elements::inside(extension.value, Tag::SEQUENCE)?;
     loop {
@@ -104,22 +127,27 @@ fn distribution_points(_: &Certificate<'_>, extension: &Extension<'_>) -> Result
 }
 
 pub(super) fn check(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
-    if let Some(extension) = not_understood(certificate) {
-        let rejection = certificate.reject(Reason::CriticalExtension);
-        return Err(match der::asn1::ObjectIdentifier::from_bytes(extension.oid) {
-            Ok(oid) => rejection.because(oid.to_string()),
-            Err(_) => rejection,
-        });
-    }
-    for extension in critical(certificate) {
+    check_all(certificate)
+}
+
+/// Checks that every critical extension of a certificate is understood and can be read.
+pub(super) fn check_all(certificate: &Certificate<'_>) -> Result<(), Rejection> {
+    for extension in certificate
+        .extensions
+        .all
+        .iter()
+        .filter(|extension| extension.critical)
+    {
         let known = PROCESSED.iter().find(|(oid, ..)| *oid == extension.oid);
-        if let Some((_, name, read)) = known
-            && read(certificate, extension).is_err()
-        {
-            let explanation = format!("critical {name}");
+        let Some((oid, name, read)) = known else {
+            return Err(certificate
+                .reject(Reason::CriticalExtension)
+                .in_field(&format!("critical extension {}", dotted(extension.oid))));
+        };
+        if read(certificate, extension).is_err() {
             return Err(certificate
                 .reject(Reason::ExtensionMalformed)
-                .because(explanation));
+                .in_field(&format!("critical {name} ({})", dotted(oid))));
         }
     }
     Ok(())
@@ -130,12 +158,16 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
     authorities.try_for_each(|authority| check(authority, context))
 }
 
-/// The first critical extension that nothing here processes.
-pub(super) fn not_understood<'c, 'a>(certificate: &'c Certificate<'a>) -> Option<&'c Extension<'a>> {
-    critical(certificate).find(|extension| PROCESSED.iter().all(|(oid, ..)| *oid != extension.oid))
-}
-
-fn critical<'c, 'a>(certificate: &'c Certificate<'a>) -> impl Iterator<Item = &'c Extension<'a>> {
-    let extensions = certificate.extensions.all.iter();
-    extensions.filter(|extension| extension.critical)
+/// Returns name and identifier of every extension that is not critical, cannot be read, and decides nothing.
+pub(crate) fn unreadable_information(certificate: &Certificate<'_>) -> Vec<String> {
+    let mut unreadable = Vec::new();
+    for extension in &certificate.extensions.all {
+        let known = INFORMATION.iter().find(|(oid, ..)| *oid == extension.oid);
+        if let Some((oid, name, read)) = known
+            && read(certificate, extension).is_err()
+        {
+            unreadable.push(format!("{name} ({})", dotted(oid)));
+        }
+    }
+    unreadable
 }

@@ -26,15 +26,18 @@ const DISTRUSTED: &[&[u8; 32]] = &[
       \x6a\x47\x70\x86\xca\xf6\x06\xcd\x5c\xf0\x25\x68\x6c\x10\x9c\xf8",
 ];
 
+const FIELD: &str = "public key";
+
 pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     for certificate in path.certificates() {
         if is_distrusted(certificate.public_key, certificate.public_key_info.encoding) {
-            return Err(certificate.reject(Reason::KeyDistrusted));
+            return Err(certificate.reject(Reason::KeyDistrusted).in_field(FIELD));
         }
     }
     let anchor = path.anchor;
     if is_distrusted(anchor.public_key(), anchor.public_key_info()) {
-        return Err(Reason::KeyDistrusted.into());
+        let rejection = Rejection::new(Reason::KeyDistrusted);
+        return Err(rejection.about(anchor.subject().as_str()).in_field(FIELD));
     }
     Ok(())
 }

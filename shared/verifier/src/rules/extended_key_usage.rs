@@ -2,9 +2,14 @@
 
 use super::{Context, Path};
 use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed, Tag};
+use crate::der_reader::{Elements, Malformed, Tag, single};
+use crate::oid::dotted;
 use crate::policy::ExtendedKeyUsagePolicy;
 use crate::rejection::{Reason, Rejection};
+
+/// Name of the extension in messages.
+pub(super) const EXTENDED_KEY_USAGE: &str = "extended key usage (2.5.29.37)";
+pub(super) const ALLOWED: &str = "clientAuth (1.3.6.1.5.5.7.3.2) or anyExtendedKeyUsage (2.5.29.37.0)";
 
 pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
     match (
@@ -12,7 +17,11 @@ pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context)
         context.policy.extended_key_usage,
     ) {
         (Ok(None), ExtendedKeyUsagePolicy::Required) => {
-            Err(certificate.reject(Reason::ExtendedKeyUsageMissing))
+            let rejection = certificate.reject(Reason::ExtendedKeyUsageMissing);
+            Err(rejection
+                .in_field(EXTENDED_KEY_USAGE)
+                .found("no such extension")
+                .allowed(ALLOWED))
         }
         (allowed, _) => check(certificate, allowed),
     }
@@ -27,10 +36,14 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, _: &Context) -> Result<(), 
 fn check(certificate: &Certificate<'_>, allowed: Result<Option<bool>, Malformed>) -> Result<(), Rejection> {
     match allowed {
         Ok(None | Some(true)) => Ok(()),
-        Ok(Some(false)) => Err(certificate.reject(Reason::ExtendedKeyUsage)),
+        Ok(Some(false)) => Err(certificate
+            .reject(Reason::ExtendedKeyUsage)
+            .in_field(EXTENDED_KEY_USAGE)
+            .found(&purposes_of(certificate))
+            .allowed(ALLOWED)),
         Err(Malformed) => Err(certificate
             .reject(Reason::ExtensionMalformed)
-            .because("extended key usage")),
+            .in_field(EXTENDED_KEY_USAGE)),
     }
 }
 
@@ -47,6 +60,19 @@ pub(crate) fn allows_client_authentication(certificate: &Certificate<'_>) -> Res
         allowed |= is_client_purpose(purpose);
     }
     Ok(Some(allowed))
+}
+
+/// Lists the purposes in dotted form, for messages.
+fn purposes_of(certificate: &Certificate<'_>) -> String {
+    let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
+        return String::new();
+    };
+    let mut purposes = Elements::new(single(extension.value, Tag::SEQUENCE).unwrap_or_default());
+    let mut all = Vec::new();
+    while let Ok(purpose) = purposes.expect(Tag::OBJECT_IDENTIFIER) {
+        all.push(dotted(purpose.content));
+    }
+    all.join(", ")
 }
 
 fn is_client_purpose(purpose: &[u8]) -> bool {

@@ -11,11 +11,15 @@ mod subtree;
 use std::cell::Cell;
 
 use super::{Context, Path};
+use crate::alternative_name::{ALTERNATIVE_NAMES, kind_name};
 use crate::certificate::{Certificate, Extension};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag};
+use crate::der_reader::{Elements, Malformed, Tag, context_tag, small_unsigned};
 use crate::name::{self, COMMON_NAME, EMAIL_ADDRESS, Unrepresentable};
 use crate::rejection::{Reason, Rejection};
 use subtree::{Kind, Name, Subtree, Within};
+
+/// Name of the extension in messages.
+const EXTENSION: &str = "name constraints (2.5.29.30)";
 
 /// Comparisons of a short name with a short subtree that one verification costs at most, however many paths it looks
 /// at. A millisecond of a release build; 500 subtrees and 200 names, which no real CA comes near.
@@ -92,7 +96,7 @@ fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u8) -> Result<Option<Vec<S
     while !elements.at_end() {
         let mut subtree = Elements::new(elements.expect(Tag::SEQUENCE)?.content);
         all.push(Subtree::parse(subtree.next_element()?)?);
-        // minimum must be zero, which DER leaves out, and maximum must be absent.
+        read_distances(&mut subtree)?;
         subtree.finish()?;
     }
     all.sort_by_key(|subtree| subtree.kind);
@@ -100,6 +104,15 @@ fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u8) -> Result<Option<Vec<S
         Err(Malformed)
     } else {
         Ok(Some(all))
+    }
+}
+
+/// Reads minimum, which must be zero, and is there in certificates of AD CS although DER leaves a default out (RFC 5280
+/// §4.2.1.10, X.690 §11.5). A maximum is left for the caller to refuse: it must be absent.
+fn read_distances(subtree: &mut Elements<'_>) -> Result<(), Malformed> {
+    match subtree.optional(context_tag(0, false))? {
+        Some(minimum) if small_unsigned(minimum.content)? != 0 => Err(Malformed),
+        _ => Ok(()),
     }
 }
 
@@ -126,20 +139,21 @@ impl<'a> Names<'a> {
         alternative_names: Option<&Extension<'a>>,
     ) -> Result<Self, Unrepresentable> {
         let (mut all, mut hosts) = (Vec::new(), Vec::new());
-        let comparable = name::ComparableName::parse(subject)?;
+        let comparable = name::ComparableName::parse(subject).map_err(|error| error.inside("the subject"))?;
         if !comparable.is_empty() {
             all.push(Name::directory(comparable));
         }
-        name::walk(subject, |attribute| match attribute.oid {
-            EMAIL_ADDRESS => all.push(Name::of_email_attribute(attribute)),
-            COMMON_NAME => hosts.extend(Name::of_common_name(attribute)),
-            _ => {}
+        name::walk(subject, |attribute| {
+            if attribute.oid == EMAIL_ADDRESS {
+                all.push(Name::of_email_attribute(attribute));
+            } else if attribute.oid == COMMON_NAME {
+                hosts.extend(Name::of_common_name(attribute));
+            }
         })?;
         if let Some(extension) = alternative_names {
-            all.append(&mut read_general_names(Elements::inside(
-                extension.value,
-                Tag::SEQUENCE,
-            )?)?);
+            let names = Elements::inside(extension.value, Tag::SEQUENCE)?;
+            let read = read_general_names(names);
+            all.append(&mut read.map_err(|error| error.inside(ALTERNATIVE_NAMES))?);
         }
         if all.iter().any(|name| name.kind == Kind::Dns) {
             hosts.clear();
@@ -151,26 +165,34 @@ impl<'a> Names<'a> {
 /// Checks that the content of a GeneralNames can be read.
 pub(super) fn check_general_names(content: &[u8]) -> Result<(), Malformed> {
     let names = read_general_names(Elements::new(content));
-    names.map(|_| ()).map_err(|Unrepresentable| Malformed)
+    names.map(|_| ()).map_err(|_| Malformed)
 }
 
 /// Reads GeneralNames (RFC 5280 §4.2.1.6).
 fn read_general_names(mut elements: Elements<'_>) -> Result<Vec<Name<'_>>, Unrepresentable> {
     let mut names = Vec::new();
     // Never an empty sequence.
-    loop {
-        Name::push_all(elements.next_element()?, &mut names)?;
+    for entry in 1.. {
+        let element = elements.next_element()?;
+        let pushed = Name::push_all(element, &mut names);
+        pushed.map_err(|error| error.inside(format!("entry {entry} ({})", kind_name(element.tag))))?;
         if elements.at_end() {
-            return Ok(names);
+            break;
         }
     }
+    Ok(names)
 }
 
 pub(super) fn check(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     let of_anchor = match path.anchor.name_constraints() {
         None => None,
         Some(value) => {
-            let constraints = NameConstraints::parse(value).map_err(|_| Reason::ExtensionMalformed)?;
+            let constraints = NameConstraints::parse(value).map_err(|Malformed| {
+                let rejection = Rejection::new(Reason::ExtensionMalformed);
+                rejection
+                    .about(path.anchor.subject().as_str())
+                    .in_field(EXTENSION)
+            })?;
             context.comparisons.spend(constraints.len())?;
             Some(constraints)
         }
@@ -183,9 +205,8 @@ pub(super) fn check(path: &Path<'_, '_>, context: &Context) -> Result<(), Reject
             check_names(authority, &read(authority)?.all, &in_force, context)?;
         }
         let constraints = authority.name_constraints().map_err(|_| {
-            authority
-                .reject(Reason::ExtensionMalformed)
-                .because("name constraints")
+            let rejection = authority.reject(Reason::ExtensionMalformed);
+            rejection.in_field(EXTENSION)
         })?;
         in_force.extend(constraints);
     }
@@ -198,10 +219,9 @@ pub(super) fn check(path: &Path<'_, '_>, context: &Context) -> Result<(), Reject
 }
 
 fn read<'c, 'a>(certificate: &'c Certificate<'a>) -> Result<&'c Names<'a>, Rejection> {
-    certificate.names().map_err(|_| {
-        certificate
-            .reject(Reason::NameConstraints)
-            .because("a name cannot be read")
+    certificate.names().map_err(|error| {
+        let rejection = certificate.reject(Reason::NameConstraints);
+        rejection.in_field(&error.place()).found(error.problem())
     })
 }
 
@@ -213,7 +233,13 @@ fn check_names(
 ) -> Result<(), Rejection> {
     for constraints in in_force {
         for name in names {
-            let refuse = |reason| certificate.reject(reason).because(name.to_string());
+            let refuse = |reason, allowed| {
+                let rejection = certificate.reject(reason).because(name.to_string());
+                rejection
+                    .in_field("a name")
+                    .found(&name.to_string())
+                    .allowed(allowed)
+            };
             let permitted = of_kind(&constraints.permitted, name.kind);
             let excluded = of_kind(&constraints.excluded, name.kind);
             context.comparisons.spend(1)?;
@@ -221,7 +247,10 @@ fn check_names(
                 continue;
             }
             if !name.kind.is_processed() {
-                return Err(refuse(Reason::NameConstraintsUnsupported));
+                return Err(refuse(
+                    Reason::NameConstraintsUnsupported,
+                    "no name of this kind below a constraint of this kind",
+                ));
             }
             // A name of which it cannot be said whether it is within counts as outside of what is permitted, and as
             // within what is excluded.
@@ -234,12 +263,15 @@ fn check_names(
                 }
             }
             if !is_permitted {
-                return Err(refuse(Reason::NameConstraints));
+                return Err(refuse(Reason::NameConstraints, "within a permitted subtree"));
             }
             for subtree in excluded {
                 context.comparisons.spend(subtree.cost)?;
                 if subtree.holds(name) != Within::Not {
-                    return Err(refuse(Reason::NameConstraints));
+                    return Err(refuse(
+                        Reason::NameConstraints,
+                        "outside of every excluded subtree",
+                    ));
                 }
             }
         }

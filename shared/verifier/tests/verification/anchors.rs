@@ -22,7 +22,12 @@ fn an_expired_anchor_anchors_nothing() {
         .unwrap();
     let client = client(&expired);
     let rejection = Scene::trusting([&expired]).refuses([&client], Reason::AnchorExpired);
-    assert_eq!(rejection.explanation(), Some("CN=Root at 2021-01-01T00:00:00Z"));
+    let context = rejection.context();
+    assert_eq!(context.subject, Some("CN=Root"));
+    assert_eq!(
+        (context.field, context.found),
+        (Some("notAfter"), Some("2021-01-01T00:00:00Z"))
+    );
 }
 
 #[test]
@@ -136,38 +141,83 @@ fn two_anchors_with_one_name_are_both_tried() {
 fn what_cannot_be_a_ca_is_not_loaded() {
     let sound = || CertificateBuilder::root("CN=Root");
     for (builder, problem) in [
-        (sound().authority(Authority::No), AuthorityProblem::NotAuthority),
+        (
+            sound().authority(Authority::No),
+            "is not a CA certificate: basicConstraints with cA is missing",
+        ),
         (
             sound().authority(Authority::Unsaid),
-            AuthorityProblem::NotAuthority,
+            "is not a CA certificate: basicConstraints with cA is missing",
         ),
         (
             sound().key_usage(&[KeyUsage::CRLSign]),
-            AuthorityProblem::KeyUsage,
+            "may not issue certificates: its key usage lacks keyCertSign",
         ),
         (
             sound().key_kind(KeyKind::Ed25519),
-            AuthorityProblem::UnsupportedKey,
+            "has a key of Ed25519 (1.3.101.112), which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 \
+             or P-521",
         ),
         (
             sound().extension("1.2.3.4", Criticality::Critical, &[5, 0]),
-            AuthorityProblem::Extension,
+            "has an extension that cannot be processed: critical extension 1.2.3.4",
+        ),
+        (
+            sound().extension("2.5.29.17", Criticality::Critical, &[0xFF]),
+            "has an extension that cannot be processed: critical subject alternative names (2.5.29.17)",
+        ),
+        (
+            sound().extension("2.5.29.31", Criticality::Critical, &[0xFF]),
+            "has an extension that cannot be processed: critical CRL distribution points (2.5.29.31)",
+        ),
+        (
+            sound().extension("2.5.29.32", Criticality::Critical, &[0x30, 0]),
+            "has an extension that cannot be processed: critical certificate policies (2.5.29.32)",
         ),
         (
             sound().extension("2.5.29.30", Criticality::Critical, &[0x30, 0]),
-            AuthorityProblem::Extension,
+            "has an extension that cannot be processed: critical name constraints (2.5.29.30)",
         ),
         (
             sound().extension("2.5.29.36", Criticality::Critical, &[0x30, 0]),
-            AuthorityProblem::Extension,
+            "has an extension that cannot be processed: critical policy constraints (2.5.29.36)",
+        ),
+        (
+            sound().extension("2.5.29.36", Criticality::NotCritical, &[0x30, 0]),
+            "has an extension that cannot be processed: policy constraints (2.5.29.36)",
         ),
         (
             sound().extension("2.5.29.37", Criticality::NotCritical, &[0x31, 0]),
-            AuthorityProblem::Extension,
+            "has an extension that cannot be processed: extended key usage (2.5.29.37)",
+        ),
+        (
+            sound().extension("2.5.29.19", Criticality::Critical, &[0x31, 0]),
+            "is not a certificate that can be read: basic constraints (2.5.29.19)",
         ),
     ] {
         let certificate = builder.self_signed().unwrap();
-        assert_eq!(TrustAnchor::new(der(certificate.certificate())), Err(problem));
+        let refused = TrustAnchor::new(der(certificate.certificate())).unwrap_err();
+        assert_eq!(refused.to_string(), problem);
+    }
+}
+
+#[test]
+fn unreadable_extension_of_an_anchor_that_decides_nothing_is_read_over() {
+    for identifier in [
+        "1.2.3.4",
+        "2.5.29.14",
+        "2.5.29.17",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.33",
+        "2.5.29.35",
+        "2.5.29.54",
+    ] {
+        let root = CertificateBuilder::root("CN=Root")
+            .extension(identifier, Criticality::NotCritical, &[0xFF])
+            .self_signed()
+            .unwrap();
+        Scene::trusting([&root]).accepts([&client(&root)]);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Intermediates: who may issue what.
 
-use alb_mtls_verifier::Reason;
+use alb_mtls_verifier::{Reason, Rejection};
 use pki::{Authority, CertificateBuilder, Criticality, KeyKind, KeyUsage, Purpose};
 
 use crate::support::{Scene, client, root};
@@ -59,8 +59,11 @@ fn refuses_an_issuer_with_an_unknown_critical_extension() {
 }
 
 #[test]
-fn refuses_an_issuer_with_a_serial_number_that_is_none() {
-    refused(sound().serial_bytes(&[0]), Reason::SerialNumber);
+fn issuer_with_any_serial_number_of_64_octets_is_accepted() {
+    for serial in [&[0][..], &[0xFF], &[0x80], &[1; 21], &[1; 64]] {
+        accepted(sound().serial_bytes(serial));
+    }
+    refused(sound().serial_bytes(&[1; 65]), Reason::SerialNumber);
 }
 
 #[test]
@@ -147,39 +150,72 @@ fn unique_identifiers_are_read_and_not_interpreted() {
     Scene::trusting([&root]).accepts([&client, issuing.certificate()]);
 }
 
-#[test]
-fn refuses_extensions_that_cannot_be_read() {
+/// The verdict on a client of an intermediate in which this extension cannot be read.
+fn with_unreadable(identifier: &str, is_critical: bool) -> Result<(), Rejection> {
     let root = root();
+    let issuing = sound().issued_by(&root).unwrap();
+    let broken = issuing
+        .certificate()
+        .edited(root.key(), |tbs| {
+            let extensions = tbs.extensions.as_mut().unwrap();
+            extensions.retain(|extension| extension.extn_id.to_string() != identifier);
+            let mut broken = extensions.first().unwrap().clone();
+            broken.extn_id = der::asn1::ObjectIdentifier::new(identifier).unwrap();
+            broken.extn_value = der::asn1::OctetString::new(&[0x30, 1][..]).unwrap();
+            broken.critical = is_critical;
+            extensions.push(broken);
+            Ok(())
+        })
+        .unwrap();
+    let client = client(&issuing);
+    let result = Scene::trusting([&root]).verify([client.certificate(), &broken]);
+    result.map(|_| ())
+}
+
+#[test]
+fn critical_extension_that_cannot_be_read_is_refused() {
     for identifier in [
         "2.5.29.15",
+        "2.5.29.17",
         "2.5.29.19",
-        "2.5.29.37",
         "2.5.29.30",
+        "2.5.29.31",
         "2.5.29.32",
         "2.5.29.33",
         "2.5.29.36",
+        "2.5.29.37",
         "2.5.29.54",
     ] {
-        let issuing = sound().issued_by(&root).unwrap();
-        let broken = issuing
-            .certificate()
-            .edited(root.key(), |tbs| {
-                let extensions = tbs.extensions.as_mut().unwrap();
-                extensions.retain(|extension| extension.extn_id.to_string() != identifier);
-                let mut broken = extensions.first().unwrap().clone();
-                broken.extn_id = der::asn1::ObjectIdentifier::new(identifier).unwrap();
-                broken.extn_value = der::asn1::OctetString::new(&[0x30, 1][..]).unwrap();
-                extensions.push(broken);
-                Ok(())
-            })
-            .unwrap();
-        let client = client(&issuing);
-        let result = Scene::trusting([&root]).verify([client.certificate(), &broken]);
-        let reason = result.unwrap_err().reason();
+        let rejection = with_unreadable(identifier, true).unwrap_err();
         assert!(
-            [Reason::ExtensionMalformed, Reason::CertificateMalformed].contains(&reason),
-            "{identifier}: {reason:?}"
+            [Reason::ExtensionMalformed, Reason::CertificateMalformed].contains(&rejection.reason()),
+            "{identifier}: {rejection}"
         );
+        let context = rejection.context();
+        assert_eq!(context.certificate, Some(1));
+        assert!(
+            context.field.unwrap().contains(&format!("({identifier})")),
+            "{rejection}"
+        );
+    }
+}
+
+#[test]
+fn unreadable_extension_is_refused_only_where_it_decides() {
+    for identifier in ["2.5.29.15", "2.5.29.19", "2.5.29.30", "2.5.29.36", "2.5.29.37"] {
+        assert!(with_unreadable(identifier, false).is_err(), "{identifier}");
+    }
+    for identifier in [
+        "2.5.29.14",
+        "2.5.29.17",
+        "2.5.29.31",
+        "2.5.29.32",
+        "2.5.29.33",
+        "2.5.29.35",
+        "2.5.29.54",
+        "1.3.6.1.5.5.7.1.3",
+    ] {
+        assert_eq!(with_unreadable(identifier, false), Ok(()), "{identifier}");
     }
 }
 

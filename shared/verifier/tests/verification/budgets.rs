@@ -332,6 +332,63 @@ fn issuer_with_the_right_key_identifier_is_tried_first() {
 }
 
 #[test]
+fn anchors_of_one_name_are_all_tried_in_any_order() {
+    let without_identifier =
+        |builder: CertificateBuilder| builder.without_extension("2.5.29.35".parse().unwrap());
+    let mut roots: Vec<Credential> = (0..120).map(|_| keyed_root(KeyKind::P256)).collect();
+    let wanted = roots[0].clone();
+    let issuing = without_identifier(CertificateBuilder::intermediate("CN=Issuing"));
+    let issuing = issuing.issued_by(&wanted).unwrap();
+    let direct = without_identifier(CertificateBuilder::client("CN=client"));
+    let direct = direct.issued_by(&wanted).unwrap();
+    let stranger = client(&keyed_root(KeyKind::P256));
+    for place in [0, 60, 119] {
+        roots.swap(0, place);
+        let scene = Scene::trusting(&roots);
+        for presented in [
+            vec![direct.clone()],
+            vec![client(&wanted)],
+            vec![client(&issuing), issuing.clone()],
+        ] {
+            let (verdict, units) = counted(&scene, &presented);
+            assert_eq!(verdict, Ok(()), "{place}");
+            // 6 for each certificate of the deepest path, and one for each anchor.
+            assert!(units.iter().all(|units| *units <= 24 + 120), "{units:?}");
+        }
+        let (verdict, units) = counted(&scene, &[stranger.clone()]);
+        assert_eq!(verdict, Err(Reason::SignatureInvalid), "{place}");
+        assert_eq!(units, [120, 120]);
+        roots.swap(0, place);
+    }
+}
+
+#[test]
+fn anchors_of_one_name_do_not_pay_for_a_flood() {
+    let roots: Vec<Credential> = (0..120).map(|_| keyed_root(KeyKind::P256)).collect();
+    let flood = namesakes(7);
+    let presented = [vec![client(&flood[0])], flood].concat();
+    let (verdict, units) = counted(&Scene::trusting(&roots), &presented);
+    assert_eq!(verdict, Err(Reason::PathTooComplex));
+    assert!(units.iter().all(|units| *units <= 24 + 120), "{units:?}");
+}
+
+#[test]
+fn renewed_anchors_with_one_key_are_all_judged() {
+    // All verify the client's signature; only the last one is for clients.
+    let key = Key::random(KeyKind::P256).unwrap();
+    let renewed = |purpose: pki::Purpose| {
+        let root = CertificateBuilder::root("CN=Root,O=Example").key(&key);
+        root.purposes(&[purpose]).self_signed().unwrap()
+    };
+    let mut roots: Vec<Credential> = (0..120).map(|_| renewed(pki::Purpose::ServerAuth)).collect();
+    roots.push(renewed(pki::Purpose::ClientAuth));
+    let presented = [client(&roots[0])];
+    assert_eq!(counted(&Scene::trusting(&roots), &presented), (Ok(()), [1, 1]));
+    roots.reverse();
+    assert_eq!(counted(&Scene::trusting(&roots), &presented), (Ok(()), [1, 1]));
+}
+
+#[test]
 fn issuer_that_has_expired_is_tried_last() {
     let root = root();
     let expired = datetime!(2020-01-01 0:00 UTC);

@@ -201,13 +201,12 @@ fn qualifiers_that_are_not_known_matter_only_where_policies_are_critical() {
 }
 
 #[test]
-fn a_policy_named_twice_is_refused() {
+fn policy_named_twice_is_refused_where_policies_count() {
     let twice = tlv(0x30, &[tlv(0x30, &oid(GOLD)), tlv(0x30, &oid(GOLD))].concat());
-    let verdict = verdict([
-        ca("CN=Root"),
-        client().extension("2.5.29.32", Criticality::NotCritical, &twice),
-    ]);
-    assert_eq!(verdict, Some(Reason::ExtensionMalformed));
+    let named = || client().extension("2.5.29.32", Criticality::NotCritical, &twice);
+    assert_eq!(verdict([ca("CN=Root"), named()]), None);
+    let requiring = ca("CN=Root").constrained(&require_explicit(0), Criticality::Critical);
+    assert_eq!(verdict([requiring, named()]), Some(Reason::ExtensionMalformed));
 }
 
 #[test]

@@ -8,14 +8,17 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod algorithms;
 mod anchors;
 mod authorities;
 mod budgets;
 mod certificate_policies;
+mod encodings;
 mod end_entity;
 mod explanation;
 mod headers;
 mod identity;
 mod name_constraints;
+mod openssl;
 mod paths;
 mod support;

@@ -70,6 +70,7 @@ impl Report {
                 "detail": rejection.detail(),
                 "explanation": rejection.to_string(),
                 "certificate": rejection.certificate(),
+                "context": rejection.context().if_any(),
                 "remedy": rejection.reason().remedy(),
             }),
         };
@@ -297,6 +298,7 @@ fn check_json(check: Check, outcome: &Outcome) -> Value {
         "code": rejection.map(Rejection::code),
         "detail": rejection.map(Rejection::detail),
         "explanation": rejection.map(ToString::to_string),
+        "context": rejection.and_then(|rejection| rejection.context().if_any()),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Which paths exist, and which do not.
 
-use pki::{CertificateBuilder, Credential, KeyKind, SignatureAlgorithm};
+use pki::{Certificate, CertificateBuilder, Credential, KeyKind, SignatureAlgorithm, raw};
 use time::macros::datetime;
 
 use super::{Case, Cases, case, certificates, client, issuing, root};
@@ -160,6 +160,24 @@ fn strangers(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
         )
         .accepted(CLIENT),
     ]);
+    // The issuer of this name has a key on P-256.
+    let mut of_other_kind = good.certificate().tbs()?;
+    of_other_kind.signature = raw::algorithm_identifier(SignatureAlgorithm::RsaPkcs1Sha256)?;
+    let of_other_kind = raw::Signed {
+        to_be_signed: raw::any_of(&of_other_kind)?,
+        algorithm: of_other_kind.signature,
+        signature: good.certificate().signed()?.signature,
+    };
+    let of_other_kind = Certificate::from_der(of_other_kind.to_der()?);
+    cases.push(
+        case(
+            "paths/signature-of-another-kind-of-key",
+            "signed with RSA, while the issuer has a key on P-256",
+            [&root],
+            [&of_other_kind, good_issuer.certificate()],
+        )
+        .refused("issuer_key_mismatch"),
+    );
     let broken = good.certificate().with_broken_signature()?;
     let broken_issuer = good_issuer.certificate().with_broken_signature()?;
     cases.extend([

@@ -13,6 +13,12 @@ const PAST: (time::OffsetDateTime, time::OffsetDateTime) =
 const FUTURE: (time::OffsetDateTime, time::OffsetDateTime) =
     (datetime!(2090-01-01 0:00 UTC), datetime!(2091-01-01 0:00 UTC));
 
+/// A subjectAltName with a registeredID of 2.25 and 2^128 - 1.
+const LARGE_IDENTIFIER: &[u8] = &[
+    0x30, 0x16, 0x88, 0x14, 0x69, 0x83, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+    0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F,
+];
+
 /// Id, why, what is changed in a sound certificate, and the detail of the refusal; empty when it is accepted.
 type Rule = (&'static str, &'static str, Change, &'static str);
 
@@ -76,24 +82,54 @@ const OF_LEAF: &[Rule] = &[
         "leaf/serial-zero",
         "serial number 0",
         |leaf| leaf.serial_bytes(&[0]),
-        "serial_number",
+        "",
     ),
     (
         "leaf/serial-negative",
         "serial number -1",
         |leaf| leaf.serial_bytes(&[0xFF]),
-        "serial_number",
+        "",
     ),
     (
         "leaf/serial-21-octets",
         "a serial number of 21 octets",
         |leaf| leaf.serial_bytes(&[1; 21]),
-        "serial_number",
+        "",
     ),
     (
         "leaf/serial-20-octets",
         "a serial number of 20 octets",
         |leaf| leaf.serial_bytes(&[1; 20]),
+        "",
+    ),
+    (
+        "leaf/serial-65-octets",
+        "a serial number that is longer than every hash",
+        |leaf| leaf.serial_bytes(&[1; 65]),
+        "serial_number",
+    ),
+    (
+        "leaf/policies-unreadable",
+        "certificate policies that cannot be read and that no issuer requires",
+        |leaf| leaf.extension("2.5.29.32", Criticality::NotCritical, &[0x30, 0]),
+        "",
+    ),
+    (
+        "leaf/critical-policies-unreadable",
+        "critical certificate policies that cannot be read",
+        |leaf| leaf.extension("2.5.29.32", Criticality::Critical, &[0x30, 0]),
+        "extension_malformed",
+    ),
+    (
+        "leaf/registered-id-2.40",
+        "a registeredID whose second arc is 40",
+        |leaf| leaf.extension("2.5.29.17", Criticality::NotCritical, &[0x30, 3, 0x88, 1, 0x78]),
+        "",
+    ),
+    (
+        "leaf/registered-id-128-bits",
+        "a registeredID below 2.25 with an arc of 128 bits",
+        |leaf| leaf.extension("2.5.29.17", Criticality::NotCritical, LARGE_IDENTIFIER),
         "",
     ),
     (
@@ -244,7 +280,7 @@ const OF_ISSUER: &[Rule] = &[
         "issuer/serial-zero",
         "serial number 0",
         |issuer| issuer.serial_bytes(&[0]),
-        "serial_number",
+        "",
     ),
     (
         "issuer/path-length-0",

@@ -1,71 +1,74 @@
-//! From the Lambda runtime to the gate and the handler behind it.
+//! From an event through the gate to the handler behind it.
 
-use std::process::ExitCode;
+use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
 use alb_mtls_gate::{FunctionFacts, Gate, GateLayer, Ingress, Settings};
 use alb_mtls_verifier::Timestamp;
+use bytes::Bytes;
 use http::{Request, Response};
 use lambda_http::Body;
-use lambda_runtime::{Context, Error, LambdaEvent};
+use lambda_runtime::{BoxFuture, Context, Error, LambdaEvent, SnapStartResource};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::event::Event;
-use crate::payload::Payload;
+use crate::function::{Function, RunError};
 use crate::response::Answer;
+use crate::start::StartError;
 
-/// Starts a function: settings from the environment, logging, trust material, then the gate before `handler` for every
-/// event until Lambda ends the process.
-///
-/// Wrong settings end the process at once with one line on standard error and exit code 2.
-pub async fn serve<S>(handler: S) -> ExitCode
-where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<Error>,
-{
-    crate::start_logging();
-    let settings = match Settings::from_environment() {
-        Ok(settings) => settings,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::from(2);
-        }
-    };
-    let gate = Arc::new(Gate::new(settings));
-    gate.load().await;
-    match run(gate, handler).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("the Lambda runtime stopped: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-/// Serves events with this gate before `handler`: one after the other, or, in a Lambda Managed Instance, as many at once as
-/// `AWS_LAMBDA_MAX_CONCURRENCY` says.
+/// Serves events with a gate before `handler`: settings from the environment, trust material, then one event after the
+/// other until Lambda ends the process.
 ///
 /// # Errors
-/// When the Lambda Runtime API cannot be reached.
-pub async fn run<S>(gate: Arc<Gate>, handler: S) -> Result<(), Error>
+/// For wrong settings, and when Lambda ends the function.
+pub async fn serve<S>(handler: S) -> Result<Infallible, StartError>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send,
     S::Error: Into<Error>,
 {
-    // The runtime's library follows each field that it reads, for its errors; as one text there is nothing to follow.
-    lambda_runtime::run_concurrent(service_fn(move |event: LambdaEvent<Payload>| {
+    let settings = Settings::from_environment().map_err(StartError::settings)?;
+    let function = Function::from_environment().map_err(StartError::Settings)?;
+    let gate = Arc::new(Gate::new(settings));
+    gate.load().await;
+    Ok(run(function, gate, handler).await?)
+}
+
+/// Serves events with this gate before `handler`, as [`Function::run_raw`] does.
+///
+/// # Errors
+/// Those of [`Function::run_raw`].
+pub async fn run<S>(function: Function, gate: Arc<Gate>, handler: S) -> Result<Infallible, RunError>
+where
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Error>,
+{
+    let function = function.with_snapstart(Arc::new(Restored(Arc::clone(&gate))));
+    let answer = service_fn(move |event: LambdaEvent<Bytes>| {
         let (gate, handler) = (Arc::clone(&gate), handler.clone());
-        async move { handle(gate, handler, event.payload.event(), event.context).await }
-    }))
-    .await
+        async move { handle(gate, handler, Event::from_bytes(event.payload), event.context).await }
+    });
+    function.run_raw(answer).await
+}
+
+/// Looks up the trust material of a gate again after its environment was restored from a snapshot, which may be days old.
+#[derive(Debug)]
+pub struct Restored(pub Arc<Gate>);
+
+impl SnapStartResource for Restored {
+    fn after_restore(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async {
+            self.0.load().await;
+            Ok(())
+        })
+    }
 }
 
 /// Answers one event.
 ///
 /// # Errors
-/// Those of the handler alone: whatever the event holds, the gate's part ends in an answer.
+/// Those of the handler alone: whatever the event contains, the gate's part ends in an answer.
 pub async fn handle<S>(gate: Arc<Gate>, handler: S, event: Event, context: Context) -> Result<Answer, Error>
 where
     S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
@@ -80,8 +83,8 @@ where
     handle_from(gate, handler, event, ingress).await
 }
 
-/// Answers one event of an invocation that did not come through the Lambda runtime's library. The target group is the
-/// event's, whatever `ingress` says.
+/// Answers one event of an invocation that did not come through [`Function`]. The target group is the event's, whatever
+/// `ingress` says.
 ///
 /// # Errors
 /// Those of the handler alone.
@@ -118,7 +121,7 @@ where
     Ok(Answer::new(response, header_mode))
 }
 
-/// What an invocation says of itself, for the decision record.
+/// Returns what an invocation says of itself, for the decision record.
 pub fn ingress_of(context: &Context) -> Ingress {
     static FUNCTION: OnceLock<Arc<FunctionFacts>> = OnceLock::new();
     let function = FUNCTION.get_or_init(|| {

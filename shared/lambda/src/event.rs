@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// An event of an Application Load Balancer, or whatever was sent in its place.
@@ -24,6 +25,7 @@ pub struct Event {
     pub(crate) body_is_base64: bool,
     pub(crate) is_http: bool,
     pub(crate) defect: Option<Defect>,
+    pub(crate) sent: Bytes,
 }
 
 /// Whether repeated headers arrive and leave as lists: the target group's `lambda.multi_value_headers.enabled`.
@@ -102,6 +104,18 @@ impl Event {
     /// Reads what was sent as an event, whatever that is.
     pub fn from_json(sent: &str) -> Self {
         serde_json::from_str(sent).unwrap_or_else(|error| Self::unreadable(&error))
+    }
+
+    /// Reads a payload as an event, whatever it is. Its request has it as the extension
+    /// [`SentEvent`](crate::SentEvent).
+    pub fn from_bytes(sent: Bytes) -> Self {
+        match std::str::from_utf8(&sent) {
+            Ok(text) => Self {
+                sent: sent.clone(),
+                ..Self::from_json(text)
+            },
+            Err(error) => Self::unreadable(&error),
+        }
     }
 
     /// Returns the event that stands for what cannot be read. An HTTP request may have caused it.
