@@ -89,6 +89,7 @@ fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 
 readme: ## writes the tables of the README anew from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test doctor page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)
