@@ -250,12 +250,27 @@ fn security(
         // Not in the document itself: SAM adds those of `Auth`.
         scheme.is_none_or(|(_, scheme)| scheme.at(&[AUTHORIZER, "authorizerUri"]).is_some())
     };
+    // A key is asked for beside the authorizer, and says nothing of the client's certificate.
+    let is_key = |name: &str| {
+        let mut schemes = schemes.iter();
+        let scheme = schemes
+            .find(|(scheme, _)| scheme == name)
+            .map(|(_, scheme)| scheme);
+        scheme.is_some_and(|scheme| {
+            scheme.text_at(&["type"]) == Some("apiKey")
+                && scheme.get(AUTHORIZER).is_none()
+                && scheme.get("x-amazon-apigateway-authtype").is_none()
+        })
+    };
     let mut weakest = Authorization::None;
     for alternative in alternatives {
-        let names: Vec<&String> = alternative.members().iter().map(|(name, _)| name).collect();
+        let all = alternative.members().iter().map(|(name, _)| name);
+        let names: Vec<&String> = all.filter(|name| !is_key(name)).collect();
         let authorizer = names.iter().find(|name| is_authorizer(name));
         match (names.first(), authorizer) {
+            (None, _) if !alternative.members().is_empty() => {}
             (None, _) => return Authorization::None,
+            (Some(name), _) if *name == "NONE" => return Authorization::None,
             (_, Some(name)) if weakest == Authorization::None => {
                 weakest = Authorization::Authorizer((**name).clone());
             }

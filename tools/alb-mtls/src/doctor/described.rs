@@ -1,4 +1,4 @@
-//! What the AWS command line says of a deployed stack, each answer in a file.
+//! Reads what the AWS command line says of a deployed stack, each answer in a file.
 
 use super::api::{Protocol, function_in};
 use super::facts::{
@@ -349,7 +349,7 @@ fn bucket<'a>(
     let known = deployment.trust_buckets();
     let named = known.iter().filter(|name| file.contains(name.as_str()));
     let name = match known.first() {
-        // Nobody reads it.
+        // No function reads it.
         None => file.to_owned(),
         Some(only) if known.len() == 1 => only.clone(),
         // One name may begin with another.

@@ -16,7 +16,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Deepest folder that is looked into.
 const MAX_FOLDERS: usize = 16;
 
-/// Folders of tools, in which copies and other people's files are.
+/// Folders of tools, with copies and with files of other projects.
 const SKIPPED: [&str; 6] = [
     ".git",
     ".terraform",
@@ -79,6 +79,10 @@ impl Input {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
             if path.is_dir() {
+                if path.is_symlink() {
+                    self.other(&path, "name the folder that it links to");
+                    continue;
+                }
                 // CDK puts the code of functions into folders of this name.
                 if !SKIPPED.contains(&name.as_str()) && !name.starts_with("asset.") {
                     self.folder(&path, depth + 1);
@@ -113,7 +117,13 @@ impl Input {
     fn documents(&mut self, path: &Path, documents: Vec<Node>, is_named: bool) {
         let file = path.display().to_string();
         if documents.iter().any(is_manifest) {
-            let objects = documents.into_iter().flat_map(listed);
+            if !documents.iter().all(is_manifest) {
+                self.unreadable(
+                    path,
+                    "contains a document that is not a manifest beside others".to_owned(),
+                );
+            }
+            let objects = documents.into_iter().filter(is_manifest).flat_map(listed);
             self.manifests
                 .extend(objects.map(|object| (file.clone(), object)));
             return;

@@ -97,22 +97,18 @@ impl Reader<'_> {
         let (forwards, remarks) = self.ingress_forwards(file, ingress, &name);
         for (protocol, port) in ports(ingress) {
             let redirects = protocol == "HTTP" && annotation(ingress, "ssl-redirect").is_some();
-            let modes = structured(ingress, "mutual-authentication");
-            let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
-            let mode = modes
-                .iter()
-                .find(|mode| mode.text_at(&["port"]) == Some(port.as_str()));
             let attributes = annotation(ingress, &format!("listener-attributes.{protocol}-{port}"));
             let policy = annotation(ingress, "ssl-policy")
                 .and_then(Node::text)
                 .unwrap_or_default();
+            let mutual_authentication = match protocol.as_str() {
+                "HTTPS" => self.mode(file, ingress, &name, &port),
+                _ => MutualAuthentication::Off,
+            };
             self.deployment.listeners.push(Listener {
                 name: format!("{name} {protocol}:{port}"),
                 place: place(file, ingress),
-                mutual_authentication: match protocol.as_str() {
-                    "HTTPS" => mutual_authentication(mode.and_then(|mode| mode.text_at(&["mode"]))),
-                    _ => MutualAuthentication::Off,
-                },
+                mutual_authentication,
                 forwards: match redirects {
                     true => Vec::new(),
                     false => forwards.clone(),
@@ -122,6 +118,27 @@ impl Reader<'_> {
                 remarks: remarks.clone(),
             });
         }
+    }
+
+    /// Returns the mode of a port; an annotation that is not JSON leaves it open.
+    fn mode(&mut self, file: &str, ingress: &Node, name: &str, port: &str) -> MutualAuthentication {
+        let Some(written) = annotation(ingress, "mutual-authentication") else {
+            return MutualAuthentication::Off;
+        };
+        let modes = structured(ingress, "mutual-authentication");
+        let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
+        if modes.is_empty() || modes.iter().any(|mode| mode.members().is_empty()) {
+            self.deployment.note(
+                place(file, written),
+                rules::UNKNOWN_LISTENER,
+                name,
+                "its annotation mutual-authentication is not a list in JSON: the controller rejects it",
+                "write it as '[{\"port\": 443, \"mode\": \"passthrough\"}]', with one pair of quotes",
+            );
+            return MutualAuthentication::Unknown(name.to_owned());
+        }
+        let mode = modes.iter().find(|mode| mode.text_at(&["port"]) == Some(port));
+        mutual_authentication(mode.and_then(|mode| mode.text_at(&["mode"])))
     }
 
     fn ingress_forwards(&mut self, file: &str, ingress: &Node, name: &str) -> (Vec<Forward>, Vec<Remark>) {

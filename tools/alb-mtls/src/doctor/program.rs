@@ -72,9 +72,7 @@ impl Program {
 
     /// Returns the name of a file without its folder and its end, or with more of it where another has that name.
     fn prefix(&self, file: &str) -> String {
-        let stem = Path::new(file)
-            .file_stem()
-            .map_or(file.into(), |stem| stem.to_string_lossy());
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let short = format!("{}/", stem.replace('.', "-"));
         match self.templates.iter().any(|template| template.prefix == short) {
             true => format!("{}/", file.replace('.', "-")),

@@ -1,4 +1,4 @@
-//! What AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
+//! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
 
 use super::api::{self, Protocol};
 use super::facts::{Authorization, Authorizer, Permission, Route, identity_of};

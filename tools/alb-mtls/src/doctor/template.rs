@@ -115,11 +115,6 @@ fn unread_resource(facts: &mut Facts<'_>, program: &Program, index: usize, resou
             &format!("what the module {kind} makes is not read"),
             "look at the deployed stack with --stack, or at the answer of `aws cloudformation get-template --template-stage Processed`",
         );
-    } else if matches!(
-        kind,
-        "AWS::CloudFormation::CustomResource" | "AWS::CloudFormation::Macro"
-    ) {
-        // Neither makes a resource of these kinds in this stack.
     }
 }
 

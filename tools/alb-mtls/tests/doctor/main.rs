@@ -1,11 +1,19 @@
 //! `alb-mtls doctor`: silent where all is well, and loud on each fault that is planted.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 #[expect(dead_code, clippy::expect_used, reason = "nothing here needs openssl")]
 #[path = "../common/mod.rs"]
 mod common;
+mod elsewhere;
+mod files;
 mod live;
+mod removal;
 mod stack;
 mod template;
 

@@ -1,7 +1,7 @@
 //! Checks of who may invoke the gate past the load balancer.
 
 use super::Checks;
-use crate::doctor::facts::{Grant, Permission};
+use crate::doctor::facts::{Deployment, Function, Grant, Permission};
 use crate::doctor::rules;
 use crate::doctor::text;
 
@@ -72,15 +72,7 @@ impl Checks<'_> {
             }
             for function in deployment.gates() {
                 let mut resources = grant.resources.iter();
-                let reached = resources.find(|resource| {
-                    deployment.function_id(resource) == function.name
-                        || function.physical.as_deref().is_some_and(|name| {
-                            let name = format!(":function:{name}");
-                            let after = resource.rsplit_once(":function:").map(|(_, after)| after);
-                            after.is_some_and(|after| text::overlap(&format!(":function:{after}"), &name))
-                        })
-                        || resource.chars().all(|character| character == '*')
-                });
+                let reached = resources.find(|resource| reaches(deployment, resource, function));
                 if let Some(resource) = reached {
                     let what = format!("may invoke {} (`{resource}`)", function.name);
                     self.find(&rules::MAY_INVOKE, &grant.place, &grant.to, &what);
@@ -88,6 +80,22 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Returns whether the resource of a statement includes a function.
+fn reaches(deployment: &Deployment, resource: &str, function: &Function) -> bool {
+    let mut pieces = text::pieces(resource).into_iter();
+    let names_it = pieces.any(|piece| text::resource_in(piece) == Some(function.name.as_str()));
+    let pattern = match resource.rsplit_once(":function:") {
+        Some((_, name)) => name,
+        None => resource,
+    };
+    let is_wide = pattern.chars().all(|character| character == '*');
+    let fits = |name: &str| text::overlap(pattern, name) || text::overlap(pattern, &format!("{name}:*"));
+    names_it
+        || is_wide
+        || deployment.function_id(resource) == function.name
+        || function.physical.as_deref().is_some_and(fits)
 }
 
 /// Returns whether a grant allows one of some actions, which are in lower case.

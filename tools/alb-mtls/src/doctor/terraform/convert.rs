@@ -8,103 +8,46 @@ use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUT
 use crate::doctor::rules;
 use crate::doctor::text::unknown;
 
-/// Attributes that are only renamed, by kind: those of Terraform, and CloudFormation's.
-const RENAMED: [(&str, &str, &[(&str, &str)]); 15] = [
-    (
-        "aws_lambda_permission",
-        "AWS::Lambda::Permission",
-        &[
-            ("function_name", "FunctionName"),
-            ("action", "Action"),
-            ("principal", "Principal"),
-            ("source_arn", "SourceArn"),
-            ("source_account", "SourceAccount"),
-            ("function_url_auth_type", "FunctionUrlAuthType"),
-        ],
-    ),
-    (
-        "aws_lambda_function_url",
-        "AWS::Lambda::Url",
-        &[("function_name", "TargetFunctionArn")],
-    ),
-    (
-        "aws_lambda_alias",
-        "AWS::Lambda::Alias",
-        &[("function_name", "FunctionName")],
-    ),
-    (
-        "aws_cloudwatch_log_group",
-        "AWS::Logs::LogGroup",
-        &[("name", "LogGroupName")],
-    ),
+/// Attributes of Terraform, and CloudFormation's.
+type Names = &'static [(&'static str, &'static str)];
+
+/// Kinds of which attributes are only renamed.
+#[rustfmt::skip]
+const RENAMED: [(&str, &str, Names); 15] = [
+    ("aws_lambda_permission", "AWS::Lambda::Permission", &[
+        ("function_name", "FunctionName"), ("action", "Action"), ("principal", "Principal"), ("source_arn", "SourceArn"),
+        ("source_account", "SourceAccount"), ("function_url_auth_type", "FunctionUrlAuthType"),
+    ]),
+    ("aws_lambda_function_url", "AWS::Lambda::Url", &[("function_name", "TargetFunctionArn")]),
+    ("aws_lambda_alias", "AWS::Lambda::Alias", &[("function_name", "FunctionName")]),
+    ("aws_cloudwatch_log_group", "AWS::Logs::LogGroup", &[("name", "LogGroupName")]),
     ("aws_s3_bucket", "AWS::S3::Bucket", &[("bucket", "BucketName")]),
     ("aws_ssm_parameter", "AWS::SSM::Parameter", &[("name", "Name")]),
-    (
-        "aws_iam_role_policy_attachment",
-        "AWS::IAM::Role",
-        &[("policy_arn", "ManagedPolicyArns")],
-    ),
-    (
-        "aws_iam_user_policy_attachment",
-        "AWS::IAM::User",
-        &[("policy_arn", "ManagedPolicyArns")],
-    ),
-    (
-        "aws_iam_group_policy_attachment",
-        "AWS::IAM::Group",
-        &[("policy_arn", "ManagedPolicyArns")],
-    ),
-    (
-        "aws_api_gateway_authorizer",
-        "AWS::ApiGateway::Authorizer",
-        &[
-            ("rest_api_id", "RestApiId"),
-            ("authorizer_uri", "AuthorizerUri"),
-            ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
-        ],
-    ),
-    (
-        "aws_apigatewayv2_authorizer",
-        "AWS::ApiGatewayV2::Authorizer",
-        &[
-            ("api_id", "ApiId"),
-            ("authorizer_uri", "AuthorizerUri"),
-            ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
-        ],
-    ),
-    (
-        "aws_api_gateway_method",
-        "AWS::ApiGateway::Method",
-        &[
-            ("rest_api_id", "RestApiId"),
-            ("http_method", "HttpMethod"),
-            ("authorization", "AuthorizationType"),
-            ("authorizer_id", "AuthorizerId"),
-        ],
-    ),
-    (
-        "aws_apigatewayv2_route",
-        "AWS::ApiGatewayV2::Route",
-        &[
-            ("api_id", "ApiId"),
-            ("route_key", "RouteKey"),
-            ("authorization_type", "AuthorizationType"),
-            ("authorizer_id", "AuthorizerId"),
-        ],
-    ),
-    (
-        "aws_api_gateway_rest_api",
-        "AWS::ApiGateway::RestApi",
-        &[("disable_execute_api_endpoint", "DisableExecuteApiEndpoint")],
-    ),
-    (
-        "aws_apigatewayv2_api",
-        "AWS::ApiGatewayV2::Api",
-        &[
-            ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"),
-            ("target", "Target"),
-        ],
-    ),
+    ("aws_iam_role_policy_attachment", "AWS::IAM::Role", &[("policy_arn", "ManagedPolicyArns")]),
+    ("aws_iam_user_policy_attachment", "AWS::IAM::User", &[("policy_arn", "ManagedPolicyArns")]),
+    ("aws_iam_group_policy_attachment", "AWS::IAM::Group", &[("policy_arn", "ManagedPolicyArns")]),
+    ("aws_api_gateway_authorizer", "AWS::ApiGateway::Authorizer", &[
+        ("rest_api_id", "RestApiId"), ("authorizer_uri", "AuthorizerUri"),
+        ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
+    ]),
+    ("aws_apigatewayv2_authorizer", "AWS::ApiGatewayV2::Authorizer", &[
+        ("api_id", "ApiId"), ("authorizer_uri", "AuthorizerUri"),
+        ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
+    ]),
+    ("aws_api_gateway_method", "AWS::ApiGateway::Method", &[
+        ("rest_api_id", "RestApiId"), ("http_method", "HttpMethod"), ("authorization", "AuthorizationType"),
+        ("authorizer_id", "AuthorizerId"),
+    ]),
+    ("aws_apigatewayv2_route", "AWS::ApiGatewayV2::Route", &[
+        ("api_id", "ApiId"), ("route_key", "RouteKey"), ("authorization_type", "AuthorizationType"),
+        ("authorizer_id", "AuthorizerId"),
+    ]),
+    ("aws_api_gateway_rest_api", "AWS::ApiGateway::RestApi", &[
+        ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"),
+    ]),
+    ("aws_apigatewayv2_api", "AWS::ApiGatewayV2::Api", &[
+        ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"), ("target", "Target"),
+    ]),
 ];
 
 /// Policies by kind of resource, and the attributes that contain them.
@@ -188,7 +131,7 @@ fn renamed(block: &Block<'_>, names: &[(&str, &str)]) -> Node {
     properties
 }
 
-/// Sets the retention of a log group; 0 days are for ever.
+/// Sets the retention of a log group; with 0 days records are kept indefinitely.
 fn retention(block: &Block<'_>, properties: &mut Node) {
     let days = block.text("retention_in_days");
     if let Some(days) = days.filter(|days| days != "0") {

@@ -1,4 +1,4 @@
-//! What is free in a program, with the values that make a difference.
+//! Free parameters of a program, with the values that make a difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,15 +24,15 @@ pub(super) struct Atom {
     pub(super) key: Key,
     /// The default comes first.
     pub(super) values: Vec<String>,
-    /// Whether a condition depends on it.
+    /// True where a condition depends on it.
     pub(super) decides: bool,
 }
 
-/// What a parameter is compared with, or looked up by.
+/// Values that a parameter is compared with, or looked up by.
 #[derive(Debug, Default)]
 struct Uses {
     literals: BTreeSet<String>,
-    /// Whether it has no other value than those, as the key of a map.
+    /// True where it has no other value than those, as the key of a map.
     is_closed: bool,
     decides: bool,
 }
@@ -263,8 +263,12 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
                     values.extend(allowed.texts().into_iter().map(str::to_owned));
                 }
                 None => {
-                    values.extend(uses.literals.iter().cloned());
-                    if uses.decides && !uses.is_closed {
+                    // A default that it is not compared with stands for every other value.
+                    let is_compared = values
+                        .first()
+                        .is_some_and(|default| uses.literals.contains(default));
+                    let needs_other = is_compared || uses.literals.is_empty();
+                    if uses.decides && !uses.is_closed && needs_other {
                         // Of one with a default, the operator has chosen another value.
                         let word = match parameter.get("Default") {
                             Some(_) => "another",
@@ -272,6 +276,7 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
                         };
                         values.push(unknown(&format!("{word} {name}")));
                     }
+                    values.extend(uses.literals.iter().cloned());
                 }
             }
         }
