@@ -8,6 +8,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::certificate::bit_length;
 use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
+use crate::oid::dotted;
 
 /// Object identifier and the name that it has in messages.
 type Named = (ObjectIdentifier, &'static str);
@@ -181,14 +182,6 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
     }
 }
 
-/// Dotted form of an identifier, given by its content; hexadecimal if it is not valid.
-pub(crate) fn dotted(oid: &[u8]) -> String {
-    ObjectIdentifier::from_bytes(oid).map_or_else(
-        |_| format!("#{}", base16ct::lower::encode_string(oid)),
-        |oid| oid.to_string(),
-    )
-}
-
 /// NULL, and none at all, are the usual parameters; which of them is right depends on the algorithm.
 fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
@@ -259,7 +252,7 @@ fn integer(fields: &mut Elements<'_>, number: u8) -> Result<Option<String>, Malf
 }
 
 /// Bits of the modulus of an RSAPublicKey (RFC 3279 §2.3.1).
-pub(crate) fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
+fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
     let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
     Ok(bit_length(numbers.expect(Tag::INTEGER)?.content))
 }
