@@ -8,6 +8,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::certificate::bit_length;
 use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
+use crate::oid::dotted;
 
 /// Object identifier and the name that it has in messages.
 type Named = (ObjectIdentifier, &'static str);
@@ -181,22 +182,20 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
     }
 }
 
-/// Dotted form of an identifier, given by its content; hexadecimal if it is not valid.
-pub(crate) fn dotted(oid: &[u8]) -> String {
-    ObjectIdentifier::from_bytes(oid).map_or_else(
-        |_| format!("#{}", base16ct::lower::encode_string(oid)),
-        |oid| oid.to_string(),
-    )
-}
+/// Encoding of NULL (X.690 §8.8).
+const NULL: [u8; 2] = [0x05, 0x00];
 
 /// NULL, and none at all, are the usual parameters; which of them is right depends on the algorithm.
 fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
         None => {}
-        Some(parameters) if parameters.encoding == [0x05, 0x00] => {
-            if text.starts_with("ECDSA") || text.starts_with("Ed") {
-                text.push_str(" with NULL parameters, where it has none");
-            }
+        Some(parameters) if parameters.encoding == NULL => {
+            let has_none = text.starts_with("ECDSA") || text.starts_with("Ed");
+            text.push_str(if has_none {
+                " with NULL parameters, where it has none"
+            } else {
+                ""
+            });
         }
         Some(_) => text.push_str(" with parameters that it does not have"),
     }
@@ -259,7 +258,7 @@ fn integer(fields: &mut Elements<'_>, number: u8) -> Result<Option<String>, Malf
 }
 
 /// Bits of the modulus of an RSAPublicKey (RFC 3279 §2.3.1).
-pub(crate) fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
+fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
     let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
     Ok(bit_length(numbers.expect(Tag::INTEGER)?.content))
 }

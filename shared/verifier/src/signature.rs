@@ -54,7 +54,7 @@ pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
 /// Signature algorithms that are accepted, for messages.
 pub(crate) const ACCEPTED_ALGORITHMS: &str = "RSA, RSASSA-PSS or ECDSA with SHA-256, SHA-384 or SHA-512";
 /// Keys that are accepted, for messages.
-const ACCEPTED_KEYS: &str = "RSA of 2048 to 8192 bits, P-256, P-384 or P-521";
+pub(crate) const ACCEPTED_KEYS: &str = "RSA of 2048 to 8192 bits, P-256, P-384 or P-521";
 
 /// Reason for which a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

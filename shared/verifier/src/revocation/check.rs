@@ -12,6 +12,7 @@ use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
 use crate::certificate::Certificate;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
+use crate::signature::ACCEPTED_ALGORITHMS;
 use crate::timestamp::Timestamp;
 
 impl RevocationLists {
@@ -225,7 +226,11 @@ impl Inquiry<'_, '_> {
             explanation.push_str(&format!(", {reason}"));
         }
         explanation.push_str(&format!(", by {list}"));
-        self.certificate.reject(Reason::Revoked).because(explanation)
+        self.certificate
+            .reject(Reason::Revoked)
+            .in_field("serialNumber")
+            .found(&base16ct::lower::encode_string(self.certificate.serial_number))
+            .because(explanation)
     }
 
     fn unknown(&self, good: Option<&Arc<RevocationList>>, why_not: &WhyNot<'_>) -> Rejection {
@@ -280,9 +285,37 @@ impl Inquiry<'_, '_> {
                     .because(self.issuer_name());
             }
         };
-        self.certificate
-            .reject(reason)
+        self.with_facts(self.certificate.reject(reason), list)
             .because(format!("{list}{particulars}"))
+    }
+
+    /// Adds which field of the list it is about, what is in it, and what would be allowed.
+    fn with_facts(&self, rejection: Rejection, list: &RevocationList) -> Rejection {
+        let of_list = |field: &str| format!("{field} of the CRL of {}", list.issuer());
+        let time = |time: Option<Timestamp>| time.map_or_else(|| "none".to_owned(), |time| time.to_string());
+        match rejection.reason() {
+            Reason::CrlStale => rejection
+                .in_field(&of_list("nextUpdate"))
+                .found(&time(list.next_update()))
+                .allowed(&format!("a time that is not before {}", self.now)),
+            Reason::CrlNotYetValid => rejection
+                .in_field(&of_list("thisUpdate"))
+                .found(&list.this_update().to_string())
+                .allowed(&format!("a time that is not after {}", self.now)),
+            Reason::CrlSignatureUnsupported => rejection
+                .in_field(&of_list("signatureAlgorithm"))
+                .found(&list.signature_algorithm_name())
+                .allowed(ACCEPTED_ALGORITHMS),
+            Reason::CrlUnusable => {
+                let rejection = rejection.in_field(&of_list("defect"));
+                match list.defect() {
+                    Some(defect) => rejection.found(&defect.to_string()),
+                    None => rejection,
+                }
+            }
+            Reason::CrlScope => rejection.in_field(&of_list("scope")).found(&list.coverage()),
+            _ => rejection.in_field(&of_list("signature")),
+        }
     }
 
     fn issuer_name(&self) -> String {

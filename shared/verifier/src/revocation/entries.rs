@@ -7,8 +7,8 @@ use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUEN
 use super::extensions::{Extension, identifier, read_extensions};
 use super::problem::{RevocationListProblem, UnsupportedList};
 use super::scope::names_directory;
-use crate::algorithm_name::dotted;
 use crate::der_reader::{Element, Malformed, Tag};
+use crate::oid::dotted;
 use crate::timestamp::Timestamp;
 
 /// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
@@ -320,7 +320,8 @@ impl<'a> Entry<'a> {
                 },
                 // Only indirect CRLs have entries that name another issuer.
                 identifier::CERTIFICATE_ISSUER => {
-                    notes.is_of_issuer = Some(names_directory(extension.value, issuer).unwrap_or(false));
+                    // One that cannot be read changes nothing: the entry still revokes, as the one before it would.
+                    notes.is_of_issuer = names_directory(extension.value, issuer).ok();
                     let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
                     notes.problem.get_or_insert(indirect);
                 }

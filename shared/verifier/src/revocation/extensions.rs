@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::problem::RevocationListProblem;
-use crate::algorithm_name::dotted;
 use crate::der_reader::{Malformed, boolean};
+use crate::oid::dotted;
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
 pub(super) mod identifier {

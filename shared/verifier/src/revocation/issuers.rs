@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use rustls_pki_types::{CertificateDer, InvalidSignature, alg_id};
+use rustls_pki_types::{CertificateDer, InvalidSignature};
 
 use super::list::RevocationList;
-use crate::algorithm_name::{describe_key, modulus_bits};
+use crate::algorithm_name::describe_key;
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, IssuerKey};
-use crate::signature::SIGNATURE_ALGORITHMS;
+use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
 
 /// The issuer of a certificate that is looked up, as its own certificate in a verified path shows it.
 #[derive(Clone, Copy, Debug)]
@@ -64,18 +64,13 @@ pub enum ListStanding {
 #[non_exhaustive]
 pub enum SignatureObstacle {
     /// The algorithm is not one that a load balancer accepts.
-    #[error(
-        "its signature algorithm is not supported: {algorithm}; sign CRLs with SHA-256, SHA-384 or SHA-512 and ECDSA, \
-         RSA or RSASSA-PSS with MGF1 of the same hash and a salt of its length"
-    )]
+    #[error("its signature algorithm is not supported: {algorithm}; sign CRLs with {ACCEPTED_ALGORITHMS}")]
     Algorithm {
         /// Name, object identifier and parameters.
         algorithm: String,
     },
     /// The issuer's key is not one that a load balancer accepts.
-    #[error(
-        "its issuer has a key that is not supported: {key}; use RSA of 2048 to 8192 bits, P-256, P-384 or P-521"
-    )]
+    #[error("its issuer has a key that is not supported: {key}; use {ACCEPTED_KEYS}")]
     Key {
         /// Kind, size and object identifier.
         key: String,
@@ -274,36 +269,32 @@ enum Verification {
     NotComputed(SignatureObstacle),
 }
 
-/// Sizes of RSA keys that the implementations of [`SIGNATURE_ALGORITHMS`] accept, in bits.
-const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
-
 fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
-    let mut made_with = SIGNATURE_ALGORITHMS
-        .iter()
-        .filter(|algorithm| algorithm.signature_alg_id().as_ref() == list.signature_algorithm())
-        .peekable();
-    if made_with.peek().is_none() {
-        let algorithm = list.signature_algorithm_name();
-        return Verification::NotComputed(SignatureObstacle::Algorithm { algorithm });
-    }
-    let is_supported = match modulus_bits(key.key) {
-        Ok(bits) if key.algorithm == alg_id::RSA_ENCRYPTION.as_ref() => RSA_BITS.contains(&bits),
-        _ => SIGNATURE_ALGORITHMS
-            .iter()
-            .any(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm),
-    };
+    let algorithm = || list.signature_algorithm_name();
     let key_name = || describe_key(key.algorithm, key.key);
-    if !is_supported {
-        return Verification::NotComputed(SignatureObstacle::Key { key: key_name() });
-    }
-    match made_with.find(|algorithm| algorithm.public_key_alg_id().as_ref() == key.algorithm) {
-        None => Verification::NotComputed(SignatureObstacle::OtherKind {
-            algorithm: list.signature_algorithm_name(),
-            key: key_name(),
-        }),
-        Some(algorithm) => match algorithm.verify_signature(key.key, list.to_be_signed(), list.signature()) {
-            Ok(()) => Verification::Verified,
-            Err(InvalidSignature) => Verification::Failed,
+    let fault = match FittingAlgorithm::find(list.signature_algorithm(), key) {
+        Ok(fitting) => {
+            let signature = list.signature();
+            let verified = fitting
+                .as_dyn()
+                .verify_signature(key.key, list.to_be_signed(), signature);
+            match verified {
+                Ok(()) => return Verification::Verified,
+                // AWS-LC computes nothing with a key that it does not take, and says no more than this.
+                Err(InvalidSignature) => key_fault(key).map_or(SignatureFault::Invalid, SignatureFault::Key),
+            }
+        }
+        Err(fault) => fault,
+    };
+    Verification::NotComputed(match fault {
+        SignatureFault::Invalid => return Verification::Failed,
+        SignatureFault::Algorithm => SignatureObstacle::Algorithm {
+            algorithm: algorithm(),
         },
-    }
+        SignatureFault::Key(_) => SignatureObstacle::Key { key: key_name() },
+        SignatureFault::OtherKind => SignatureObstacle::OtherKind {
+            algorithm: algorithm(),
+            key: key_name(),
+        },
+    })
 }

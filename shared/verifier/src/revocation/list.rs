@@ -10,10 +10,11 @@ use super::history::CrlVersion;
 use super::number::CrlNumber;
 use super::problem::{RevocationListError, RevocationListProblem, UnsupportedList};
 use super::scope::Scope;
-use crate::algorithm_name::{describe_signature_algorithm, dotted};
+use crate::algorithm_name::describe_signature_algorithm;
 use crate::certificate::authority_key_identifier;
 use crate::der_reader::{Element, Malformed, Tag};
 use crate::name::DistinguishedName;
+use crate::oid::dotted;
 use crate::timestamp::Timestamp;
 
 /// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what

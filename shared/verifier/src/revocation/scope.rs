@@ -3,9 +3,6 @@
 use std::fmt;
 use std::ops::Range;
 
-use der::asn1::AnyRef;
-use der::{Encode, Tag};
-
 use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::problem::UnsupportedList;
 use crate::certificate::{Certificate, oid};
@@ -48,22 +45,18 @@ const FULL_NAME: TagByte = constructed(0);
 const RELATIVE_NAME: TagByte = constructed(1);
 /// `directoryName` of a GeneralName, an explicit tag.
 const DIRECTORY_NAME: TagByte = constructed(4);
-/// Octet of that tag.
-const EXPLICIT_DIRECTORY_NAME: u8 = 0xA4;
 /// `uniformResourceIdentifier` of a GeneralName.
 const URI: TagByte = primitive(6);
 
 impl Scope {
     /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole encoding of a Name.
     ///
-    /// An empty SEQUENCE restricts nothing, and OpenSSL reads it so too, although RFC 5280 §5.2.5 forbids to write it.
+    /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so too, although RFC 5280
+    /// §5.2.5 forbids to write them.
     pub(super) fn parse(value: &[u8], issuer: &[u8]) -> Result<Self, Malformed> {
         let mut outer = Cursor::new(value);
         let mut fields = outer.enter(SEQUENCE)?;
         outer.finish()?;
-        if fields.at_end() {
-            return Ok(Self::default());
-        }
         let names = match fields.optional(constructed(0))? {
             None => None,
             Some(place) => {
@@ -96,6 +89,9 @@ impl Scope {
             (false, true) => Subjects::Authorities,
             (true, true) => return Err(Malformed),
         };
+        if names.is_none() && subjects == Subjects::All && limit.is_none() {
+            return Ok(Self::default());
+        }
         Ok(Self {
             value: value.into(),
             names,
@@ -138,8 +134,8 @@ impl Scope {
 
     /// Returns the encodings of the names of its distribution point; `None` for a list without one.
     pub(super) fn general_names(&self) -> Option<Vec<u8>> {
-        let names = self.names.as_ref()?;
-        Some(names.iter().flat_map(PointName::general_name).collect())
+        let names = self.names.as_ref()?.iter();
+        Some(names.flat_map(PointName::general_name).collect())
     }
 
     /// Returns true for a list that speaks of CA certificates only.
@@ -238,10 +234,10 @@ impl From<FoundName<'_>> for PointName {
 }
 
 impl PointName {
-    /// Returns the encoding as a GeneralName.
+    /// Whole encoding of the GeneralName.
     fn general_name(&self) -> Vec<u8> {
         match self {
-            Self::Directory(name) => element(EXPLICIT_DIRECTORY_NAME, &[name]),
+            Self::Directory(name) => element(DIRECTORY_NAME, &[name]),
             Self::Other(name) => name.to_vec(),
         }
     }
@@ -268,15 +264,19 @@ fn uri(name: &[u8]) -> Option<String> {
     Some(content.escape_ascii().to_string())
 }
 
-/// Whether one of the certificate's distribution points bears one of these names.
+/// Whether one of the certificate's distribution points bears one of these names, or its issuer does: RFC 5280 §6.3.3
+/// assumes a distribution point with the names of the issuer for CRLs that the certificate does not mention.
 fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
-    let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) else {
-        return Ok(false);
-    };
+    let is_one = |name: &FoundName<'_>| names.iter().any(|other| name.is(other));
+    if is_one(&FoundName::Directory(certificate.issuer)) {
+        return Ok(true);
+    }
     let mut named = false;
-    each_distribution_point_name(extension.value, certificate.issuer, |name| {
-        named = named || names.iter().any(|other| name.is(other));
-    })?;
+    if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {
+        each_distribution_point_name(extension.value, certificate.issuer, |name| {
+            named = named || is_one(&name);
+        })?;
+    }
     Ok(named)
 }
 
@@ -355,16 +355,12 @@ fn each_general_name<'a>(
 
 /// Whole encoding of the Name with one RelativeDistinguishedName, given by the content of its SET, below `issuer`.
 fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
+    const SET: TagByte = 0x31;
+
     let mut outer = Cursor::new(issuer);
     let above = outer.content(SEQUENCE)?;
     outer.finish()?;
-    let relative_name = encode(Tag::Set, relative_name)?;
-    encode(Tag::Sequence, &[above, &relative_name].concat())
-}
-
-fn encode(tag: Tag, content: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let value = AnyRef::new(tag, content).map_err(|_| Malformed)?;
-    value.to_der().map_err(|_| Malformed)
+    Ok(element(SEQUENCE, &[above, &element(SET, &[relative_name])]))
 }
 
 fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed> {

@@ -29,29 +29,45 @@ fn hashes_and_paddings_that_are_not_supported_are_named() {
     let rsa = |digest| obstacle(RSA_2048, &["-md", digest]);
     assert_eq!(rsa("sha1"), "RSA with SHA-1 (1.2.840.113549.1.1.5)");
     assert_eq!(rsa("md5"), "RSA with MD5 (1.2.840.113549.1.1.4)");
-    let pss = |digest, salt| {
-        let salt = format!("rsa_pss_saltlen:{salt}");
-        let options = ["-md", digest, "-sigopt", "rsa_padding_mode:pss", "-sigopt", &salt];
+    let pss = |digest, mask| {
+        let mask = format!("rsa_mgf1_md:{mask}");
+        let options = [
+            "-md",
+            digest,
+            "-sigopt",
+            "rsa_padding_mode:pss",
+            "-sigopt",
+            &mask,
+            "-sigopt",
+            SALT_OF_20,
+        ];
         obstacle(RSA_2048, &options)
     };
     assert_eq!(
-        pss("sha256", "20"),
-        "RSASSA-PSS (1.2.840.113549.1.1.10), SHA-256, MGF1 with SHA-256, a salt of 20 octets"
+        pss("sha256", "sha1"),
+        "RSASSA-PSS (1.2.840.113549.1.1.10), SHA-256, MGF1 with SHA-1 by default, a salt of 20 octets"
     );
     assert_eq!(
-        pss("sha1", "20"),
+        pss("sha1", "sha1"),
         "RSASSA-PSS (1.2.840.113549.1.1.10), SHA-1 by default, MGF1 with SHA-1 by default, a salt of 20 octets"
     );
 }
 
+const SALT_OF_20: &str = "rsa_pss_saltlen:20";
+
 #[test]
-fn pss_with_a_salt_of_the_length_of_its_hash_verifies() {
+fn pss_verifies_with_salts_of_any_length() {
     let ca = OpensslCa::new(RSA_2048);
-    for (digest, salt) in [("sha256", 32), ("sha384", 48), ("sha512", 64)] {
-        let salt = format!("rsa_pss_saltlen:{salt}");
-        let options = ["-md", digest, "-sigopt", "rsa_padding_mode:pss", "-sigopt", &salt];
-        let lists = ca.lists(&ca.crl(NUMBERED, &options));
-        assert_eq!(standings(&lists), [ListStanding::Verified], "{digest}");
+    for (digest, salt) in [
+        ("sha256", "rsa_pss_saltlen:32"),
+        ("sha384", "rsa_pss_saltlen:48"),
+        ("sha512", "rsa_pss_saltlen:64"),
+        ("sha256", SALT_OF_20),
+        ("sha256", "rsa_pss_saltlen:max"),
+    ] {
+        let options = ["-md", digest, "-sigopt", "rsa_padding_mode:pss", "-sigopt", salt];
+        let crl = ca.crl(NUMBERED, &options);
+        assert_eq!(standings(&ca.lists(&crl)), [ListStanding::Verified], "{digest}");
     }
 }
 

@@ -143,14 +143,54 @@ fn scopes_that_contradict_themselves_or_cannot_be_read() {
 }
 
 #[test]
-fn an_empty_issuing_distribution_point_restricts_nothing() {
-    let verdicts = with_extension(Criticality::Critical, "2.5.29.28", &tlv(0x30, &[]));
-    assert_eq!(verdicts.defect, None);
-    assert_eq!(verdicts.listed, Err(Reason::Revoked));
-    assert_eq!(
-        (verdicts.other, verdicts.other_beside_an_older_list),
-        (Ok(()), Ok(()))
-    );
+fn an_issuing_distribution_point_that_says_nothing_restricts_nothing() {
+    let pki = Pki::new();
+    let all_false = [0x81, 0x82, 0x84, 0x85].map(|tag| tlv(tag, &[0]));
+    for fields in [Vec::new(), all_false.concat()] {
+        let verdicts = with_extension(Criticality::Critical, "2.5.29.28", &tlv(0x30, &fields));
+        assert_eq!(verdicts.defect, None);
+        assert_eq!(verdicts.listed, Err(Reason::Revoked));
+        assert_eq!(
+            (verdicts.other, verdicts.other_beside_an_older_list),
+            (Ok(()), Ok(()))
+        );
+        let crl = daily(CrlBuilder::new())
+            .extension("2.5.29.28", Criticality::Critical, &tlv(0x30, &fields))
+            .issued_by(&pki.issuing)
+            .unwrap();
+        assert!(read(&crl).unwrap().is_complete());
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_does_not_hide_those_after_it() {
+    let pki = Pki::new();
+    let extension = |identifier: &str, critical| x509_cert::ext::Extension {
+        extn_id: identifier.parse().unwrap(),
+        critical,
+        extn_value: der::asn1::OctetString::new([0x05, 0x00]).unwrap(),
+    };
+    // A certificate issuer or a reason that cannot be read, then a critical extension that is not understood.
+    for (first, is_indirect) in [("2.5.29.29", true), ("2.5.29.21", false)] {
+        let crl = daily(CrlBuilder::new())
+            .revoke_serial(&[7], None, NOW)
+            .revoke(&pki.client)
+            .issued_by(&pki.issuing)
+            .unwrap();
+        let edited = crl.edited(pki.issuing.key(), |tbs| {
+            let extensions = [extension(first, false), extension("1.3.6.1.4.1.99999.2", true)];
+            for (entry, extension) in tbs.revoked_certificates.iter_mut().flatten().zip(extensions) {
+                entry.extensions = Some(vec![extension]);
+            }
+            Ok(())
+        });
+        let crl = edited.unwrap();
+        let list = read(&crl).unwrap();
+        let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+        assert_eq!(list.defect() == Some(&indirect), is_indirect);
+        assert!(list.defect().is_some() && list.find(&[7]).is_some());
+        assert_eq!(pki.strict(&pki.client, &[&crl]), Err(Reason::Revoked));
+    }
 }
 
 #[test]

@@ -151,10 +151,26 @@ fn a_crl_issuer_that_is_the_ca_itself_makes_no_difference() {
     // For some reasons only, it does not clear.
     let some_reasons = [full(&uri("1.crl")), tlv(0x81, &[0x06, 0x40]), issuer(&own)].concat();
     assert_verdict(&pki, &of_list, &some_reasons, Err(Reason::CrlScope));
-    // Without a name of its own, the point has that of the issuer.
-    assert_verdict(&pki, &full(&own_in_capitals), &issuer(&own), Ok(()));
+    // Without a name of its own, the point has those of the CRL's issuer.
+    let both = issuer(&[uri("1.crl"), own.clone()].concat());
+    assert_verdict(&pki, &of_list, &both, Ok(()));
     assert_verdict(&pki, &of_list, &issuer(&own), Err(Reason::CrlScope));
     assert_verdict(&pki, &full(&other), &issuer(&other), Err(Reason::CrlScope));
+}
+
+#[test]
+fn a_list_that_bears_the_name_of_its_issuer_speaks_of_certificates_without_points() {
+    let pki = Pki::new();
+    for (name, expected) in [
+        (full(&directory_of(&pki.issuing)), Ok(())),
+        (full(&directory_of(&pki.root)), Err(Reason::CrlScope)),
+        (full(&uri("1.crl")), Err(Reason::CrlScope)),
+    ] {
+        let crl = list(&pki, &name, |builder| builder);
+        assert_eq!(pki.strict(&pki.client, &[&crl]), expected);
+        let revoking = list(&pki, &name, |builder| builder.revoke(&pki.client));
+        assert_eq!(pki.strict(&pki.client, &[&revoking]), Err(Reason::Revoked));
+    }
 }
 
 #[test]
