@@ -17,7 +17,7 @@ BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz readme
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme
 
 help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -86,8 +86,16 @@ fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
 
+faults: $(VENV)/installed ## every fault of sources, upstreams, processes, clocks and logs, through the built functions
+	$(CARGO) build --workspace --all-targets
+	FAULTS=all $(CARGO) test --package alb-mtls-tests --test faults -- --nocapture
+
+fault-page: ## writes the tables of docs/faults.md from the suite
+	UPDATE_FAULTS=1 $(CARGO) test --quiet --package alb-mtls-tests --test faults the_page_has
+
 readme: ## writes the tables of the README anew from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test doctor page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

@@ -12,17 +12,21 @@
 //! ```
 
 #![expect(
-    clippy::panic,
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     reason = "a test that cannot be set up has failed"
 )]
 
+pub mod api_events;
 mod clients;
 mod corpus;
 mod function;
 mod large_crl;
 mod runtime_api;
 pub mod tokens;
+pub mod upstream;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alb_mtls_gate::{Gate, GateLayer, Settings, VerifiedClient};
+use alb_mtls_gate::{Gate, GateLayer, Settings, StandardOutput, VerifiedClient};
 use axum::routing::get;
 use axum::{Extension, Router};
 use tokio::net::TcpListener;
@@ -55,8 +55,10 @@ async fn run() -> Result<(), Box<dyn std::error::Error>> {
     let stopped = async move {
         terminate.recv().await;
     };
-    axum::serve(listener, service(gate))
+    axum::serve(listener, service(Arc::clone(&gate)))
         .with_graceful_shutdown(stopped)
         .await?;
+    gate.write_metrics();
+    StandardOutput.finish();
     Ok(())
 }

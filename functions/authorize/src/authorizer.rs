@@ -51,8 +51,8 @@ impl Authorizer {
     }
 
     /// Returns the gate that decides.
-    pub(crate) fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.gate)
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     /// Answers one event, whatever it holds.

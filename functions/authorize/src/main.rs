@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use alb_mtls_lambda::{Function, Restored, StartError};
+use alb_mtls_lambda::{Function, StartError};
 use bytes::Bytes;
 use lambda_runtime::{LambdaEvent, service_fn};
 
@@ -29,7 +29,7 @@ async fn serve() -> Result<Infallible, StartError> {
     let function = Function::from_environment().map_err(StartError::Settings)?;
     let authorizer = Arc::new(Authorizer::new(settings));
     authorizer.load().await;
-    let function = function.with_snapstart(Arc::new(Restored(authorizer.gate())));
+    let function = function.with_gate(authorizer.gate());
     let handler = service_fn(move |event: LambdaEvent<Bytes>| {
         let authorizer = Arc::clone(&authorizer);
         async move {

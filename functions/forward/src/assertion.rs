@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use alb_mtls_gate::{ClientIdentity, VerifiedClient};
 use alb_mtls_trust::{Deadline, FailedLookup, Found, Lookup, Refreshing, Source, Waiting};
-use alb_mtls_verifier::{AlternativeName, Fingerprint, Timestamp};
+use alb_mtls_verifier::{AlternativeName, Fingerprint, Timestamp, read_pem_blocks};
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -19,7 +19,6 @@ use http::header::HeaderName;
 use jsonwebtoken::jwk::{Jwk, JwkSet, KeyOperations, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls_pki_types::PrivatePkcs8KeyDer;
-use rustls_pki_types::pem::PemObject;
 use serde::{Serialize, Serializer};
 
 use crate::failure::Failure;
@@ -241,13 +240,17 @@ impl KeyRing {
     }
 }
 
-/// Every key in a PEM text, in order.
+/// Labels of keys, and of what OpenSSL writes beside them.
+const LABELS: &[&str] = &["CERTIFICATE", "EC PARAMETERS", "PRIVATE KEY", "X509 CERTIFICATE"];
+
+/// Reads every key in a PEM text, in order.
 fn parse_keys(secret: &Secret) -> Result<Vec<(EncodingKey, Jwk)>, String> {
-    let mut keys = Vec::new();
-    for key in PrivatePkcs8KeyDer::pem_slice_iter(secret.0.as_bytes()) {
-        let key = key.map_err(|error| format!("holds no valid PEM: {error}"))?;
-        keys.push(parse_key(&key)?);
-    }
+    let blocks =
+        read_pem_blocks(secret.0.as_bytes(), LABELS).map_err(|error| secrets::pem_problem(&error))?;
+    let pkcs8 = blocks.into_iter().filter(|block| block.label == "PRIVATE KEY");
+    let keys = pkcs8
+        .map(|block| parse_key(&PrivatePkcs8KeyDer::from(block.der)))
+        .collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
         return Err(
             "holds no key in PKCS #8 PEM, such as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes"
@@ -460,6 +463,10 @@ mod tests {
             (p384.as_str(), "P-256"),
             ("", "PKCS #8"),
             ("-----BEGIN PRIVATE KEY-----\n!", "PEM"),
+            (
+                "-----BEGIN EC PRIVATE KEY-----\nMEIT\n-----END EC PRIVATE KEY-----\n",
+                "openssl pkcs8 -topk8",
+            ),
         ] {
             let error = parse_keys(&Secret(pem.to_owned())).unwrap_err();
             assert!(error.contains(problem), "{error}");

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use alb_mtls_trust::{Content, Deadline, FailedLookup, Loader, NoValue, Source};
+use alb_mtls_verifier::PemError;
 
 use crate::failure::Failure;
 
@@ -44,6 +45,24 @@ impl Secrets {
             }
         }
         Ok(Secret(text))
+    }
+}
+
+/// Explains why a secret is not PEM with what is wanted, and nothing of its content.
+pub(crate) fn pem_problem(error: &PemError) -> String {
+    match error {
+        PemError::Label { line, label } if label == "ENCRYPTED PRIVATE KEY" => format!(
+            "holds an encrypted private key, which begins in line {line}: `openssl pkey -in FILE -out key.pem` decrypts it"
+        ),
+        PemError::Label { line, label } if label.ends_with("PRIVATE KEY") => format!(
+            "holds a key that is not in PKCS #8 PEM (`{label}`), which begins in line {line}: \
+             `openssl pkcs8 -topk8 -nocrypt -in FILE -out key.pem` converts it"
+        ),
+        // Their text could be a part of a key.
+        PemError::Marker { line, .. } | PemError::Trailing { line, .. } => {
+            format!("holds no valid PEM: line {line} is neither text nor a whole BEGIN or END line")
+        }
+        _ => format!("holds no valid PEM: {error}"),
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 use alb_mtls_trust::{
     Deadline, FailedLookup, Found, Lookup, Refreshing, Snapshot, Source, Trust, TrustSettings, Waiting,
 };
-use alb_mtls_verifier::Timestamp;
+use alb_mtls_verifier::{Timestamp, read_pem_blocks};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::failure::Failure;
@@ -187,17 +186,36 @@ async fn read_certificate(secrets: &Secrets, source: &Source, deadline: Deadline
     Ok(secret)
 }
 
+/// Labels of what is read, and of the parameters that OpenSSL writes beside a key.
+const LABELS: &[&str] = &[
+    "CERTIFICATE",
+    "DH PARAMETERS",
+    "EC PARAMETERS",
+    "EC PRIVATE KEY",
+    "PRIVATE KEY",
+    "RSA PRIVATE KEY",
+    "X509 CERTIFICATE",
+];
+
 fn parse_certificate(
     secret: &Secret,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
-    let pem = secret.0.as_bytes();
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("holds no valid PEM: {error}"))?;
+    let blocks =
+        read_pem_blocks(secret.0.as_bytes(), LABELS).map_err(|error| secrets::pem_problem(&error))?;
+    let (mut chain, mut key) = (Vec::new(), None);
+    for block in blocks {
+        match block.label.as_str() {
+            "CERTIFICATE" | "X509 CERTIFICATE" => chain.push(CertificateDer::from(block.der)),
+            "PRIVATE KEY" => key = key.or_else(|| Some(PrivateKeyDer::Pkcs8(block.der.into()))),
+            "RSA PRIVATE KEY" => key = key.or_else(|| Some(PrivateKeyDer::Pkcs1(block.der.into()))),
+            "EC PRIVATE KEY" => key = key.or_else(|| Some(PrivateKeyDer::Sec1(block.der.into()))),
+            _ => {}
+        }
+    }
     if chain.is_empty() {
         return Err("holds no certificate".to_owned());
     }
-    let key = PrivateKeyDer::from_pem_slice(pem).map_err(|error| format!("holds no private key: {error}"))?;
+    let key = key.ok_or("holds no private key")?;
     Ok((chain, key))
 }
 
@@ -242,6 +260,13 @@ mod tests {
             (client_pem.clone(), "holds no private key"),
             (client_key.clone(), "holds no certificate"),
             (format!("{client_pem}{root_key}"), "match"),
+            (
+                format!(
+                    "{client_pem}{}",
+                    client_key.replace("PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+                ),
+                "openssl pkey",
+            ),
         ] {
             let path = directory.path().join("client.pem");
             std::fs::write(&path, content).unwrap();
@@ -250,8 +275,14 @@ mod tests {
             assert!(error.to_lowercase().contains(problem), "{error}");
         }
         let path = directory.path().join("client.pem");
-        std::fs::write(&path, format!("{client_key}{client_pem}")).unwrap();
         let source = format!("file:{}", path.display()).parse().unwrap();
-        read_certificate(&secrets, &source, deadline).await.unwrap();
+        for content in [
+            format!("{client_key}{client_pem}"),
+            format!("\u{feff}Bag Attributes\n{client_pem}\u{feff}{client_key}").replace('\n', "\r\n"),
+            format!("{}{}", client_pem.trim_end(), client_key.trim_end()),
+        ] {
+            std::fs::write(&path, content).unwrap();
+            read_certificate(&secrets, &source, deadline).await.unwrap();
+        }
     }
 }

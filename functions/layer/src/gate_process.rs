@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_gate::Gate;
+use alb_mtls_gate::{Gate, StandardOutput};
 use alb_mtls_lambda::RuntimeApi;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -74,7 +74,7 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
         open: JoinSet::new(),
     };
     tokio::select! {
-        ended = runtime.ended() => ended?,
+        ended = runtime.ended(&proxy) => ended?,
         never = connections.serve() => match never {},
         never = watch(process, &address, &proxy) => match never {},
     }
@@ -84,7 +84,10 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
         proxy.all_told().await;
         finished
     });
-    Ok(finished.await.unwrap_or(Ok(()))?)
+    let finished = finished.await.unwrap_or(Ok(()));
+    proxy.write_metrics();
+    StandardOutput.finish();
+    Ok(finished?)
 }
 
 /// The socket that was handed to this process in place of its standard input.
@@ -115,12 +118,15 @@ impl Runtime {
         Ok(runtime)
     }
 
-    async fn ended(mut self) -> io::Result<()> {
-        // It may have ended before it was watched; and others send the same signal.
+    /// Waits until the runtime ends. Metrics are written when Lambda, which sends the same signal, will end the
+    /// environment: the runtime decides what it makes of that, and may not live to end by itself.
+    async fn ended(mut self, proxy: &Proxy) -> io::Result<()> {
+        // It may have ended before it was watched.
         while getppid() == Some(self.id) {
             if self.signals.recv().await.is_none() {
                 return Err(io::Error::other("signals no longer arrive"));
             }
+            proxy.write_metrics();
         }
         Ok(())
     }

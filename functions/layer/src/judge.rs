@@ -55,6 +55,11 @@ impl Judge {
         self.gate.load().await;
     }
 
+    /// Writes the metrics that wait for a line.
+    pub(crate) fn write_metrics(&self) {
+        self.gate.write_metrics();
+    }
+
     /// Judges one event, and records it.
     ///
     /// # Errors

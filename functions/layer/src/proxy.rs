@@ -80,6 +80,11 @@ impl Proxy {
         self.loaded.get_or_init(|| Box::pin(self.judge.load())).await;
     }
 
+    /// Writes the metrics that wait for a line.
+    pub(crate) fn write_metrics(&self) {
+        self.judge.write_metrics();
+    }
+
     /// Returns whether the runtime has asked for an event, or to be restored from a snapshot.
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)

@@ -16,16 +16,16 @@ pub(crate) struct AfterTheEvent(pub(crate) UnderWay);
 
 impl Recorder for AfterTheEvent {
     fn record(&self, record: &DecisionRecord<'_>) {
-        let line = to_line(record);
+        let (line, importance) = (to_line(record), record.importance());
         match (Handle::try_current(), Arc::clone(&self.0).try_read_owned()) {
             (Ok(executor), Ok(under_way)) => {
                 // Its turn comes when the task that judges has written the event, or waits for something itself.
                 executor.spawn(async move {
-                    StandardOutput.write(line);
+                    StandardOutput.write(line, importance);
                     drop(under_way);
                 });
             }
-            _ => StandardOutput.write(line),
+            _ => StandardOutput.write(line, importance),
         }
     }
 

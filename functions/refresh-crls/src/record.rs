@@ -45,7 +45,7 @@ pub(crate) struct Record {
     /// What is published now.
     pub(crate) lists: Vec<ListRecord>,
     pub(crate) duration_ms: u64,
-    /// Whether the location delivered anything, be it usable or not.
+    /// True if the location delivered anything, usable or not.
     #[serde(skip)]
     pub(crate) is_fetched: bool,
     #[serde(flatten)]
@@ -84,12 +84,12 @@ impl From<&RevocationList> for ListRecord {
     }
 }
 
-/// How far the refresh of one CRL came.
+/// State of the refresh of one CRL when it ended.
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
-    /// What is published now.
+    /// CRLs that are published now.
     pub(crate) lists: Vec<ListRecord>,
-    /// Whether the location delivered anything.
+    /// True if the location delivered anything.
     pub(crate) is_fetched: bool,
 }
 

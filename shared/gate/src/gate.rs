@@ -146,6 +146,13 @@ impl Gate {
         HeaderValue::from_str(&not_after.to_string()).ok()
     }
 
+    /// Writes the metrics that were gathered and wait for a line: for the end of the process. Until then they are
+    /// written with the next record, when more than one request in nine or 100 of them wait, and after a minute.
+    pub fn write_metrics(&self) {
+        self.recording
+            .write_waiting_metrics(&self.trust, Timestamp::now());
+    }
+
     /// Returns `true` if policies decide about requests: see `MTLS_POLICY`.
     pub fn asks_policies(&self) -> bool {
         self.authorization.policies.is_some()

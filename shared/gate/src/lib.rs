@@ -34,6 +34,7 @@ mod header_name;
 mod ingress;
 mod layer;
 mod line;
+mod log_writer;
 mod metrics;
 mod mode;
 mod opinion;
@@ -55,6 +56,7 @@ pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use line::escape_to_ascii;
+pub use log_writer::Importance;
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
 pub use mode::Mode;
 pub use record::{

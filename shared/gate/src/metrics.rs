@@ -66,8 +66,13 @@ metrics! {
 /// Values of one metric in one line at most.
 const MAX_VALUES: usize = 100;
 
-/// How long counts wait for a line to stand in, and how often the state of the trust material is told.
+/// Longest time that counts wait for a line, while requests come, and interval of the state of the trust material.
 const INTERVAL: Duration = Duration::from_secs(60);
+
+/// Part of the decisions written so far that may wait for a line: one in eight. A process that Lambda ends without a
+/// signal, or never thaws, loses what waits. So a short life loses little, and a long one writes few lines more:
+/// about 50 until [`MAX_VALUES`] wait.
+const WAITING_PART: usize = 8;
 
 /// One decision, as far as it is counted.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +109,8 @@ struct Pending {
     cache_hits: u64,
     latencies: Vec<u64>,
     client_days_left: Option<i64>,
+    /// Decisions whose counts have been written.
+    written: usize,
     state_told_at: Option<Timestamp>,
     failures_told: u64,
 }
@@ -135,11 +142,16 @@ impl Metrics {
         pending.client_days_left = days.into_iter().flatten().min();
     }
 
-    /// Whether counts have waited long enough for a line of their own.
+    /// Returns whether counts need a line of their own: because of their number, or of the time that they have waited.
     pub(crate) fn are_due(&self, now: Timestamp) -> bool {
         let pending = self.pending();
-        pending.latencies.len() >= MAX_VALUES
-            || pending.since.is_some_and(|since| age(now, since) >= INTERVAL)
+        let may_wait = (pending.written / WAITING_PART).clamp(1, MAX_VALUES);
+        pending.latencies.len() >= may_wait || pending.since.is_some_and(|since| age(now, since) >= INTERVAL)
+    }
+
+    /// Returns whether counts wait for a line.
+    pub(crate) fn are_waiting(&self) -> bool {
+        self.pending().since.is_some()
     }
 
     /// Everything counted so far, for the line that is written now about a request with this outcome. The state of the
@@ -167,6 +179,7 @@ impl Metrics {
             std::mem::take(&mut pending.shadow_differences),
         );
         count(CACHE_HITS, std::mem::take(&mut pending.cache_hits));
+        pending.written = pending.written.saturating_add(pending.latencies.len());
         if !pending.latencies.is_empty() {
             values.push((
                 VERIFY_LATENCY,
@@ -367,26 +380,61 @@ mod tests {
             };
             metrics.count(&counted, NOW);
         }
-        assert!(!metrics.are_due(NOW.plus_seconds(59)));
-        assert!(metrics.are_due(NOW.plus_seconds(60)));
         let line = taken(&metrics, None, NOW);
         assert_eq!(line["Allowed"], 3);
         assert_eq!(line["VerifyLatency"], json!([40, 40, 40]));
         assert_eq!(line["ClientDaysLeft"], 7);
         assert_eq!(line["TrustRefreshFailures"], 0);
         assert_eq!(taken(&metrics, None, NOW), Json::Null);
+        assert!(!metrics.are_waiting());
         assert!(!metrics.are_due(NOW.plus_seconds(3_600)));
+    }
+
+    /// Counts decisions at one moment and takes them whenever they are due; returns the number of lines.
+    fn lines_of(metrics: &Metrics, decisions: usize) -> usize {
+        let mut lines = 0;
+        for _ in 0..decisions {
+            metrics.count(&observation(Counted::Allowed), NOW);
+            if metrics.are_due(NOW) {
+                assert!(taken(metrics, None, NOW)["Allowed"].as_u64().unwrap() >= 1);
+                lines += 1;
+            }
+        }
+        lines
+    }
+
+    #[test]
+    fn at_most_one_decision_in_nine_waits_and_lines_stay_few() {
+        let metrics = Metrics::new("gate".to_owned());
+        for decision in 1..=2_000 {
+            lines_of(&metrics, 1);
+            let waiting = metrics.pending().latencies.len();
+            assert!(
+                waiting < MAX_VALUES && waiting * 9 <= decision,
+                "{waiting} of {decision}"
+            );
+        }
+        let lines = lines_of(&Metrics::new("gate".to_owned()), 10_000);
+        assert!((100..=160).contains(&lines), "{lines}");
+    }
+
+    #[test]
+    fn counts_are_due_after_a_minute_while_few_wait() {
+        let metrics = Metrics::new("gate".to_owned());
+        lines_of(&metrics, 2_000);
+        taken(&metrics, None, NOW);
+        metrics.count(&observation(Counted::Allowed), NOW);
+        assert!(metrics.are_waiting());
+        assert!(!metrics.are_due(NOW.plus_seconds(59)));
+        assert!(metrics.are_due(NOW.plus_seconds(60)));
     }
 
     #[test]
     fn no_line_holds_more_values_than_are_allowed() {
         let metrics = Metrics::new("gate".to_owned());
-        for _ in 0..MAX_VALUES {
-            assert!(!metrics.are_due(NOW));
+        for _ in 0..=MAX_VALUES {
             metrics.count(&observation(Counted::Allowed), NOW);
         }
-        assert!(metrics.are_due(NOW));
-        metrics.count(&observation(Counted::Allowed), NOW);
         let line = taken(&metrics, None, NOW);
         assert_eq!(line["Allowed"], 101);
         assert_eq!(line["VerifyLatency"].as_array().unwrap().len(), MAX_VALUES);

@@ -1,7 +1,7 @@
 //! The decision record: one JSON line a request that says what was decided, about whom, and why.
 
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{Stdout, stdout};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use alb_mtls_verifier::{
@@ -12,6 +12,7 @@ use serde::{Serialize, Serializer};
 use crate::ShadowDifference;
 use crate::ingress::FunctionFacts;
 use crate::line;
+use crate::log_writer::{Importance, LogWriter};
 use crate::metrics::EmbeddedMetrics;
 use crate::mode::Mode;
 
@@ -181,25 +182,48 @@ pub trait Recorder: Send + Sync + std::fmt::Debug {
 }
 
 /// Writes each record as one line to standard output, where Lambda takes its logs from.
+///
+/// A line is written when a call returns, as long as the log is read. When nothing is read, one call waits for 100 ms and
+/// the others not at all: up to 512 KB of lines wait for a thread that writes them. When these are full, records of
+/// requests that passed are lost before other lines, and a line `log lines lost` reports how many. A log that is closed
+/// or broken loses every line at once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StandardOutput;
 
+static STANDARD_OUTPUT: LazyLock<LogWriter<Stdout>> = LazyLock::new(|| LogWriter::new(stdout()));
+
 impl StandardOutput {
-    /// Writes one line: for recorders that choose another moment.
-    pub fn write(self, mut line: String) {
+    /// Writes one line: for recorders that choose another moment, and for what is not a record.
+    pub fn write(self, mut line: String, importance: Importance) {
         line.push('\n');
-        // A log that cannot be written is no reason to refuse a client, and there is nowhere else to say it.
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
+        STANDARD_OUTPUT.write(line.into_bytes(), importance);
+    }
+
+    /// Waits until no line waits, for 100 ms at most: for the end of the process.
+    pub fn finish(self) {
+        STANDARD_OUTPUT.finish();
     }
 }
 
 impl Recorder for StandardOutput {
     fn record(&self, record: &DecisionRecord<'_>) {
-        self.write(to_line(record));
+        self.write(to_line(record), record.importance());
     }
 
     fn metrics(&self, metrics: &MetricsRecord<'_>) {
-        self.write(line::to_line(metrics));
+        self.write(line::to_line(metrics), Importance::Important);
+    }
+}
+
+impl DecisionRecord<'_> {
+    /// Returns how important the record is while the log takes nothing: denials are lost last.
+    pub fn importance(&self) -> Importance {
+        match self.decision {
+            Outcome::Denied | Outcome::WouldDeny => Importance::Important,
+            Outcome::Allowed | Outcome::Anonymous | Outcome::HealthCheck | Outcome::Public => {
+                Importance::Routine
+            }
+        }
     }
 }
 

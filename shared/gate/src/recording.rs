@@ -11,7 +11,7 @@ use alb_mtls_verifier::{Timestamp, VerifiedClient};
 
 use crate::ShadowDifference;
 use crate::ingress::Ingress;
-use crate::metrics::{Counted, Metrics, Observation};
+use crate::metrics::{Counted, EmbeddedMetrics, Metrics, Observation};
 use crate::mode::Mode;
 use crate::record::{ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord};
 use crate::refusal::Refusal;
@@ -154,14 +154,29 @@ impl Recording {
             .filter(|metrics| metrics.are_due(account.now))
             && let Some(metrics) = take(metrics)
         {
-            self.recorder.metrics(&MetricsRecord {
-                timestamp: account.now,
-                level: "INFO",
-                message: "metrics",
-                service: &self.settings.service.0,
-                metrics,
-            });
+            self.write_metrics(metrics, account.now);
         }
+    }
+
+    /// Writes the metrics of decisions that were left out of the records and wait for a line.
+    pub(crate) fn write_waiting_metrics(&self, trust: &Trust, now: Timestamp) {
+        let waiting = self.metrics.as_ref().filter(|metrics| metrics.are_waiting());
+        let snapshot = trust.at_hand(now);
+        if let Some(metrics) =
+            waiting.and_then(|metrics| metrics.take(None, now, || trust.status(), snapshot.as_deref()))
+        {
+            self.write_metrics(metrics, now);
+        }
+    }
+
+    fn write_metrics(&self, metrics: EmbeddedMetrics<'_>, now: Timestamp) {
+        self.recorder.metrics(&MetricsRecord {
+            timestamp: now,
+            level: "INFO",
+            message: "metrics",
+            service: &self.settings.service.0,
+            metrics,
+        });
     }
 
     fn is_written(&self, account: &Account<'_>) -> bool {
@@ -206,7 +221,7 @@ impl<'a> Account<'a> {
         }
     }
 
-    fn take<'m>(&self, metrics: &'m Metrics, trust: &Trust) -> Option<crate::metrics::EmbeddedMetrics<'m>> {
+    fn take<'m>(&self, metrics: &'m Metrics, trust: &Trust) -> Option<EmbeddedMetrics<'m>> {
         metrics.take(self.counted(), self.now, || trust.status(), self.snapshot)
     }
 

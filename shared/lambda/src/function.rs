@@ -153,8 +153,13 @@ impl Function {
         if self.is_snapstart {
             restore(&self.api, &self.resources).await?;
         }
+        let api = if self.workers > 1 {
+            self.api.with_limit()
+        } else {
+            self.api
+        };
         let worker = Worker {
-            api: self.api,
+            api,
             config: self.config,
             handler,
         };

@@ -42,6 +42,7 @@ mod rewrite;
 mod runtime_api;
 mod serve;
 mod start;
+mod termination;
 
 pub use contents::holds_request_headers;
 pub use event::{Defect, Event, HeaderMode};
@@ -52,5 +53,5 @@ pub use request::SentEvent;
 pub use response::Answer;
 pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime_api::{ErrorReport, RUNTIME_API, RequestBody, RuntimeApi, RuntimeApiError};
-pub use serve::{Restored, handle, handle_from, ingress_of, run, serve};
+pub use serve::{handle, handle_from, ingress_of, run, serve};
 pub use start::{StartError, start};

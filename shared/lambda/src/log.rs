@@ -2,8 +2,10 @@
 
 use std::io::{self, Write};
 
-use alb_mtls_gate::escape_to_ascii;
+use alb_mtls_gate::{Importance, StandardOutput, escape_to_ascii};
 use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::fmt::MakeWriter;
 
 /// Sends what the libraries report to standard output, a JSON object a line with `timestamp` (RFC 3339) and `level` at
 /// the top, in ASCII like decision records: messages quote what clients and upstreams sent, and terminals act on some
@@ -19,7 +21,7 @@ pub fn start_logging() {
         .with_current_span(false)
         .with_span_list(false)
         .with_max_level(level)
-        .with_writer(|| InAscii(io::stdout()))
+        .with_writer(Log)
         .finish();
     // A second call in one process keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(subscriber);
@@ -35,24 +37,43 @@ fn level_filter(level: &str) -> LevelFilter {
     }
 }
 
-/// Writes lines of JSON, in which all that is not ASCII stands in strings, with every such character escaped.
-struct InAscii<W>(W);
+/// The log of records, from which these lines are not lost before denials when it takes nothing.
+struct Log;
 
-impl<W: Write> Write for InAscii<W> {
+impl MakeWriter<'_> for Log {
+    type Writer = LineWriter;
+
+    fn make_writer(&self) -> LineWriter {
+        LineWriter(Importance::Routine)
+    }
+
+    fn make_writer_for(&self, event: &Metadata<'_>) -> LineWriter {
+        let is_important = [Level::ERROR, Level::WARN].contains(event.level());
+        LineWriter(if is_important {
+            Importance::Important
+        } else {
+            Importance::Routine
+        })
+    }
+}
+
+struct LineWriter(Importance);
+
+impl Write for LineWriter {
     /// Takes whole lines, as the subscriber writes them.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.write_all(line)?;
+        StandardOutput.write(in_ascii(line), self.0);
         Ok(line.len())
     }
 
-    fn write_all(&mut self, line: &[u8]) -> io::Result<()> {
-        let line = escape_to_ascii(&String::from_utf8_lossy(line));
-        self.0.write_all(line.as_bytes())
-    }
-
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        Ok(())
     }
+}
+
+/// Returns a line of JSON without its end, with every character that is not ASCII escaped: all of these stand in strings.
+fn in_ascii(line: &[u8]) -> String {
+    escape_to_ascii(String::from_utf8_lossy(line).trim_end_matches('\n'))
 }
 
 #[cfg(test)]
@@ -61,12 +82,14 @@ mod tests {
 
     #[test]
     fn log_lines_are_ascii_and_read_back_the_same() {
-        let mut written = Vec::new();
         let message = "\u{202e}evil\u{2066}\u{2028}\u{7f}\u{85}\u{1f600}";
         let line = format!("{}\n", serde_json::json!({ "message": message }));
-        InAscii(&mut written).write_all(line.as_bytes()).unwrap();
-        assert!(written.is_ascii() && !written.contains(&0x7f));
-        let read: serde_json::Value = serde_json::from_slice(&written).unwrap();
+        let written = in_ascii(line.as_bytes());
+        assert!(
+            written.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
+            "{written}"
+        );
+        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
         assert_eq!(read["message"], message);
     }
 }

@@ -50,7 +50,9 @@ const MAXIMUM_STATUS: usize = 64 * 1024;
 const MAXIMUM_EVENT: usize = 16 * 1024 * 1024;
 
 /// Longest time for an exchange whose peer has no reason to wait: the rest of an event that has begun, and the answer to
-/// an answer. The Runtime API is on the same machine; a worker must not hang for longer on one that died.
+/// an answer. The Runtime API is on the same machine; a worker must not hang for longer on one that died. It is for
+/// functions that handle several events at once: Lambda itself ends others with their invocation, and a timer costs a
+/// system call for each event.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Headers of one connection (RFC 9110 §7.6.1), and `Expect`, which is answered on the connection that it arrived on.
@@ -124,6 +126,7 @@ pub struct RuntimeApi {
     host: HeaderValue,
     /// Connections that were used before; some may be in use or have ended.
     connections: Arc<Mutex<Vec<SendRequest<RequestBody>>>>,
+    limit: Option<Duration>,
 }
 
 impl RuntimeApi {
@@ -157,7 +160,17 @@ impl RuntimeApi {
             address: format!("{}:{port}", authority.host()).into(),
             host: HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?,
             connections: Arc::default(),
+            limit: None,
         })
+    }
+
+    /// Gives up an exchange that takes longer than 30 s, other than one that waits for an event.
+    #[must_use]
+    pub fn with_limit(self) -> Self {
+        Self {
+            limit: Some(EXCHANGE_LIMIT),
+            ..self
+        }
     }
 
     /// Waits for the next event.
@@ -168,13 +181,13 @@ impl RuntimeApi {
         let response = self.get(NEXT).await?;
         let (parts, body) = response.into_parts();
         if parts.status != StatusCode::OK {
-            return Err(refused(parts.status, NEXT, body).await);
+            return Err(self.refused(parts.status, NEXT, body).await);
         }
         let id = InvocationId::from_headers(&parts.headers).ok_or(RuntimeApiError::NoRequestId)?;
         Ok(Invocation {
             id,
             headers: parts.headers,
-            event: read(body, MAXIMUM_EVENT).await?,
+            event: self.read(body, MAXIMUM_EVENT).await?,
         })
     }
 
@@ -188,7 +201,7 @@ impl RuntimeApi {
         let (parts, body) = response.into_parts();
         self.connections().clear();
         if !parts.status.is_success() {
-            return Err(refused(parts.status, RESTORE_NEXT, body).await);
+            return Err(self.refused(parts.status, RESTORE_NEXT, body).await);
         }
         Ok(())
     }
@@ -333,46 +346,54 @@ impl RuntimeApi {
             *request.headers_mut() = headers.clone();
             request
         };
-        let response = match self.timely(request()).await {
+        let response = match self.within_limit(self.exchange(request())).await {
             Err(RuntimeApiError::Connection(error)) => {
                 tracing::warn!(
                     explanation = chain(&error),
                     "an answer is sent again: the connection to the Runtime API failed"
                 );
-                self.timely(request()).await?
+                self.within_limit(self.exchange(request())).await?
             }
             other => other?,
         };
         let (parts, body) = response.into_parts();
         if parts.status.is_success() {
             // Read to its end, so that the connection can be used again.
-            read(body, MAXIMUM_STATUS).await.map(drop)
+            self.read(body, MAXIMUM_STATUS).await.map(drop)
         } else {
-            Err(refused(parts.status, &path, body).await)
+            Err(self.refused(parts.status, &path, body).await)
         }
     }
 
-    async fn timely(&self, request: Request<RequestBody>) -> Result<Response<Incoming>, RuntimeApiError> {
-        timeout(EXCHANGE_LIMIT, self.exchange(request))
-            .await
-            .unwrap_or(Err(RuntimeApiError::TimedOut))
+    async fn within_limit<T>(
+        &self,
+        exchange: impl Future<Output = Result<T, RuntimeApiError>>,
+    ) -> Result<T, RuntimeApiError> {
+        match self.limit {
+            None => exchange.await,
+            Some(limit) => timeout(limit, exchange)
+                .await
+                .unwrap_or(Err(RuntimeApiError::TimedOut)),
+        }
     }
-}
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, RuntimeApiError> {
-    match timeout(EXCHANGE_LIMIT, Limited::new(body, limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) => Err(RuntimeApiError::Interrupted(error.to_string())),
-        Err(_) => Err(RuntimeApiError::TimedOut),
+    async fn read(&self, body: Incoming, most: usize) -> Result<Bytes, RuntimeApiError> {
+        self.within_limit(async {
+            match Limited::new(body, most).collect().await {
+                Ok(body) => Ok(body.to_bytes()),
+                Err(error) => Err(RuntimeApiError::Interrupted(error.to_string())),
+            }
+        })
+        .await
     }
-}
 
-async fn refused(status: StatusCode, path: &str, body: Incoming) -> RuntimeApiError {
-    let body = read(body, MAXIMUM_STATUS).await.unwrap_or_default();
-    RuntimeApiError::Refused {
-        status,
-        path: path.to_owned(),
-        body: String::from_utf8_lossy(&body).into_owned(),
+    async fn refused(&self, status: StatusCode, path: &str, body: Incoming) -> RuntimeApiError {
+        let body = self.read(body, MAXIMUM_STATUS).await.unwrap_or_default();
+        RuntimeApiError::Refused {
+            status,
+            path: path.to_owned(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::event::Event;
 use crate::function::{Function, RunError};
 use crate::response::Answer;
 use crate::start::StartError;
+use crate::termination::at_termination;
 
 /// Serves events with a gate before `handler`: settings from the environment, trust material, then one event after the
 /// other until Lambda ends the process.
@@ -44,7 +45,7 @@ where
     S::Future: Send,
     S::Error: Into<Error>,
 {
-    let function = function.with_snapstart(Arc::new(Restored(Arc::clone(&gate))));
+    let function = function.with_gate(&gate);
     let answer = service_fn(move |event: LambdaEvent<Bytes>| {
         let (gate, handler) = (Arc::clone(&gate), handler.clone());
         async move { handle(gate, handler, Event::from_bytes(event.payload), event.context).await }
@@ -52,9 +53,21 @@ where
     function.run_raw(answer).await
 }
 
-/// Looks up the trust material of a gate again after its environment was restored from a snapshot, which may be days old.
+impl Function {
+    /// Looks after a gate: its metrics are written before the process ends, and its trust material is looked up again
+    /// after the environment was restored from a snapshot, which may be days old.
+    #[must_use]
+    pub fn with_gate(self, gate: &Arc<Gate>) -> Self {
+        at_termination({
+            let gate = Arc::clone(gate);
+            move || gate.write_metrics()
+        });
+        self.with_snapstart(Arc::new(Restored(Arc::clone(gate))))
+    }
+}
+
 #[derive(Debug)]
-pub struct Restored(pub Arc<Gate>);
+struct Restored(Arc<Gate>);
 
 impl SnapStartResource for Restored {
     fn after_restore(&self) -> BoxFuture<'_, Result<(), Error>> {

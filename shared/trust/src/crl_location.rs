@@ -1,6 +1,6 @@
-//! Where a CRL is fetched from, and the object that it is published as.
+//! Locations of CRLs, and the objects that they are published as.
 //!
-//! `refresh-crls` publishes by this rule, and `alb-mtls bundle crls` prints by it what `MTLS_CRLS` has to name.
+//! `refresh-crls` publishes according to this rule, and `alb-mtls bundle crls` prints the value of `MTLS_CRLS` with it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -76,7 +76,7 @@ impl InvalidCrlLocation {
 }
 
 impl HttpLocation {
-    /// Whether the server is asked over TLS.
+    /// Returns true for a server that is asked over TLS.
     pub const fn is_tls(&self) -> bool {
         self.is_tls
     }
@@ -101,7 +101,7 @@ impl HttpLocation {
         &self.request_target
     }
 
-    /// First part of the name: host, and the port if it is written. A colon is not used in keys.
+    /// Returns the first part of the name: host, and the port if it is written. A colon is not used in keys.
     fn server(&self) -> String {
         let host = self.host.replace(':', "_");
         match self.uri.port_u16() {
@@ -112,7 +112,7 @@ impl HttpLocation {
 }
 
 impl CrlLocation {
-    /// Name that says where the CRL is from: the URL without its scheme, with its escapes resolved, or `bucket/key`.
+    /// Returns the name after the URL: the URL without its scheme, with its escapes resolved, or `bucket/key`.
     ///
     /// `None` for a URL whose name would not be plain: one that does not stay in its place when a program takes dots for
     /// folders, that cannot be shown, or that is the name of a folder or of a record.
@@ -132,7 +132,7 @@ impl CrlLocation {
         is_plain.then_some(name)
     }
 
-    /// Name for every other URL: its server, and the digest of the URL without its scheme.
+    /// Returns the name for every other URL: its server, and the digest of the URL without its scheme.
     fn digest_name(&self) -> String {
         let (server, rest) = match self {
             Self::Http(location) => (location.server(), location.request_target().to_owned()),
@@ -227,7 +227,7 @@ fn parse_http(text: &str) -> Result<CrlLocation, String> {
 /// Longest name of a host (RFC 1035 §2.3.4, as text). It leaves room for a digest in a key.
 const MAX_HOST_BYTES: usize = 253;
 
-/// Whether the text can be a host: it becomes a folder, so it must not be one that leads elsewhere.
+/// Returns true for a text that can be a host. It becomes a folder in the key, so it must not be one that leads elsewhere.
 fn is_host(host: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
     host.len() <= MAX_HOST_BYTES
@@ -280,7 +280,7 @@ pub struct PublishedAsOne {
 }
 
 impl CrlDestination {
-    /// Object for the CRL of a location: the prefix, then the URL without its scheme and with its escapes resolved.
+    /// Returns the object for the CRL of a location: the prefix, then the URL without its scheme and with its escapes resolved.
     ///
     /// Where that is not a plain name or is longer than keys can be, the digest of the URL takes its place.
     pub fn object_for(&self, location: &CrlLocation) -> S3Object {
@@ -364,15 +364,15 @@ pub struct CrlPlan {
 pub struct SkippedCrl {
     /// URL as the certificate has it.
     pub url: String,
-    /// Why it is not fetched, in words that follow the URL.
+    /// Reason, in words that follow the URL.
     pub reason: String,
-    /// Whether every certificate that names it also names a location that is fetched.
+    /// True if every certificate that names the URL also names a location that is fetched.
     pub is_replaced: bool,
 }
 
 impl CrlPlan {
-    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP alone, because whoever
-    /// issued a certificate does not decide which buckets are read.
+    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP alone, because the
+    /// issuer of a certificate does not decide which buckets are read.
     ///
     /// For certificates that the operator configured. The URLs in a client's certificate are never fetched.
     pub fn new<'a, 'b: 'a>(

@@ -109,7 +109,7 @@ impl FromStr for Source {
         } else if let Some(location) = word.strip_prefix("s3://") {
             parse_object(location).map(Self::Object)
         } else {
-            Err("has no known scheme".into())
+            Err(without_scheme(word))
         };
         parsed.map_err(|reason| InvalidSource {
             word: word.to_owned(),
@@ -268,6 +268,23 @@ pub enum InvalidSources {
 
 /// Why a word is not a source, in words that follow the word itself.
 type Reason = String;
+
+/// Says how a word is written that names the place in another way.
+fn without_scheme(word: &str) -> Reason {
+    let fields: Vec<&str> = word.splitn(6, ':').collect();
+    let remedy = match fields.as_slice() {
+        ["arn", _, "ssm", ..] => format!(": write `ssm:{word}`"),
+        ["arn", _, "s3", _, _, object] => format!(": write `s3://{object}`"),
+        ["arn", ..] => ": it is the ARN of something else, whose content has to be stored".to_owned(),
+        _ if word.starts_with("-----BEGIN") => {
+            ": the setting names where the PEM text is, and does not contain it".to_owned()
+        }
+        _ if word.starts_with('/') => format!(": write `file:{word}`"),
+        ["http" | "https", ..] => ": URLs are not read, store the content in S3, SSM or a file".to_owned(),
+        _ => String::new(),
+    };
+    format!("has no known scheme{remedy}")
+}
 
 fn parse_file(path: &str) -> Result<Source, Reason> {
     // RFC 8089 writes a local file with an empty authority too.
@@ -575,6 +592,18 @@ mod tests {
             ("/etc/anchors.pem", "has no known scheme"),
             ("http://example.com/anchors.pem", "has no known scheme"),
             ("S3://bucket/key", "has no known scheme"),
+            (
+                "arn:aws:ssm:eu-west-1:111122223333:parameter/a",
+                "write `ssm:arn:aws:ssm:eu-west-1:",
+            ),
+            ("arn:aws:s3:::bucket/a/b.pem", "write `s3://bucket/a/b.pem`"),
+            (
+                "arn:aws:acm-pca:eu-west-1:111122223333:certificate-authority/x",
+                "the ARN of something else",
+            ),
+            ("-----BEGIN", "the setting names where the PEM text is"),
+            ("/etc/ssl/ca.pem", "write `file:/etc/ssl/ca.pem`"),
+            ("https://ca.example/root.pem", "URLs are not read"),
             ("s3:/bucket/key", "has no known scheme"),
             ("file:anchors.pem", "needs an absolute path"),
             ("file:", "needs an absolute path"),

@@ -186,12 +186,13 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
 fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
         None => {}
-        Some(parameters) if parameters.encoding == [0x05, 0x00] => {
-            if text.starts_with("ECDSA") || text.starts_with("Ed") {
-                text.push_str(" with NULL parameters, where it has none");
-            }
+        Some(parameters) if parameters.encoding != [0x05, 0x00] => {
+            text.push_str(" with parameters that it does not have");
         }
-        Some(_) => text.push_str(" with parameters that it does not have"),
+        Some(_) if text.starts_with("ECDSA") || text.starts_with("Ed") => {
+            text.push_str(" with NULL parameters, where it has none");
+        }
+        Some(_) => {}
     }
 }
 

@@ -71,7 +71,7 @@ impl TrustAnchor {
         let policy_extensions =
             PolicyExtensions::of_anchor(extensions).map_err(unreadable("policy constraints (2.5.29.36)"))?;
         let key_info = parsed.public_key_info;
-        // webpki reads no certificate with unique identifiers, and of others no more than this.
+        // webpki does not read certificates with unique identifiers, and takes no more than this from others.
         let content = |encoding: &[u8]| -> Result<Vec<u8>, AuthorityProblem> {
             let content = single(encoding, Tag::SEQUENCE);
             content.map(<[u8]>::to_vec).map_err(unreadable("a SEQUENCE"))

@@ -28,10 +28,14 @@ impl Tag {
     pub(crate) const SEQUENCE: Self = Self(0x30);
     pub(crate) const SET: Self = Self(0x31);
 
+    pub(crate) const fn is_constructed(self) -> bool {
+        self.0 & 0x20 != 0
+    }
+
     /// Number and whether it is constructed, for a tag of the context-specific class.
     pub(crate) const fn context_specific(self) -> Option<(u8, bool)> {
         if self.0 & 0xC0 == 0x80 {
-            Some((self.0 & 0x1F, self.0 & 0x20 != 0))
+            Some((self.0 & 0x1F, self.is_constructed()))
         } else {
             None
         }

@@ -417,16 +417,15 @@ fn of_signed(content: &[u8]) -> Result<FileKind, Malformed> {
     if fields.optional(context_tag(0, true))?.is_some() {
         return Ok(FileKind::Certificate);
     }
-    fields.optional(Tag::INTEGER)?;
+    let number = fields.optional(Tag::INTEGER)?.map(|number| number.content);
     fields.expect(Tag::SEQUENCE)?;
     fields.expect(Tag::SEQUENCE)?;
-    if fields.at_end() {
-        return Err(Malformed);
-    }
-    match fields.next_element()?.tag {
-        Tag::UTC_TIME | Tag::GENERALIZED_TIME => Ok(FileKind::Crl),
-        Tag::SEQUENCE => Ok(FileKind::Certificate),
-        _ => Ok(FileKind::CertificateRequest),
+    match (fields.next_element()?.tag, number) {
+        (Tag::UTC_TIME | Tag::GENERALIZED_TIME, _) => Ok(FileKind::Crl),
+        (Tag::SEQUENCE, Some(_)) => Ok(FileKind::Certificate),
+        // RFC 2986 §4.1: the version is 0.
+        (tag, Some([0])) if tag == context_tag(0, true) => Ok(FileKind::CertificateRequest),
+        _ => Err(Malformed),
     }
 }
 

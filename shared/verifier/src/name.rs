@@ -34,7 +34,7 @@ pub struct NameAttribute<'a> {
     pub oid: Oid<'a>,
     /// The attribute's value.
     pub value: AttributeValue<'a>,
-    /// Whether the text is a TeletexString beyond ASCII, which CAs fill with other character sets than Latin-1 as well.
+    /// True for the text of a TeletexString beyond ASCII, for which CAs use other character sets than Latin-1 as well.
     pub(crate) is_approximate: bool,
 }
 

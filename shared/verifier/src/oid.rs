@@ -5,6 +5,7 @@ use std::fmt;
 use der::asn1::ObjectIdentifier;
 
 use crate::der_reader::Malformed;
+use crate::rejection::MAX_SHOWN;
 
 /// Octets of one arc at most: 4096 bits, where OpenSSL stops too since CVE-2023-2650. To write a number in decimal takes
 /// time that grows with the square of its length.
@@ -39,6 +40,22 @@ pub(crate) fn dotted(content: &[u8]) -> String {
         |Malformed| format!("#{}", base16ct::lower::encode_string(content)),
         |oid| oid.to_string(),
     )
+}
+
+/// Lists identifiers in dotted form, for a message: no more of them than a message shows, because a client chooses how
+/// many and how large they are.
+pub(crate) fn dotted_list<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut list = String::new();
+    for content in contents {
+        if list.len() > MAX_SHOWN {
+            break;
+        }
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.push_str(&dotted(content));
+    }
+    list
 }
 
 fn arcs(content: &[u8]) -> impl Iterator<Item = &[u8]> {
@@ -190,6 +207,21 @@ mod tests {
         let arc = |octets: usize| [vec![0x2A], vec![0x81; octets - 1], vec![0x01]].concat();
         assert_eq!(displayed(&arc(586)).len(), 4 + 1233);
         assert_eq!(Oid::parse(&arc(587)), Err(Malformed));
+    }
+
+    #[test]
+    fn list_ends_where_a_message_is_cut() {
+        let long = [vec![0x2A], vec![0x81; 585], vec![0x01]].concat();
+        let identifiers = [&[0x55, 4, 3][..], &long, &[0x55, 4, 6]];
+        let list = dotted_list(identifiers);
+        assert!(
+            list.starts_with("2.5.4.3, 1.2.") && !list.contains("2.5.4.6"),
+            "{list}"
+        );
+        assert_eq!(
+            dotted_list([&[0x55, 4, 3][..], &[0x55, 4, 6]]),
+            "2.5.4.3, 2.5.4.6"
+        );
     }
 
     #[test]

@@ -16,15 +16,15 @@ pub const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
     (ObjectIdentifier::new_unwrap("0.4.0.19495.1.4"), "PSP_IC"),
 ];
 
-/// Levels of SEQUENCEs in a payment statement at most: the statement's information, its roles, one role.
-const LEVELS: usize = 3;
+/// Levels in a payment statement at most: the statement's information, its roles, one role, and one more.
+const LEVELS: usize = 4;
 
 /// Reads the value of a qcStatements extension: each role once, by its name or, where it has none, its identifier in dotted
 /// form.
 ///
 /// The standard has a SEQUENCE for each role in a SEQUENCE of roles. CAs also write the roles of one statement, or a single
-/// role, without the inner or the outer one. Nothing else in the statement is an object identifier, so that every one at
-/// any level is a role.
+/// role, without the inner or the outer one, or with an explicit tag around them. Nothing else in the statement is an
+/// object identifier, so that every one at any level is a role.
 pub(crate) fn read(value: &[u8]) -> Result<Vec<String>, Malformed> {
     let mut statements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut roles = Vec::new();
@@ -47,7 +47,7 @@ fn collect(mut elements: Elements<'_>, levels: usize, roles: &mut Vec<String>) -
                     roles.push(role);
                 }
             }
-            Tag::SEQUENCE | Tag::SET => {
+            tag if tag.is_constructed() => {
                 let levels = levels.checked_sub(1).ok_or(Malformed)?;
                 collect(Elements::new(element.content), levels, roles)?;
             }
@@ -94,12 +94,14 @@ mod tests {
         let flat = sequence(&[role(3), role(2)]);
         let without_list = [sequence(&[role(3)]), sequence(&[role(2)])];
         let as_set = tlv(0x31, &[sequence(&[role(3)]), sequence(&[role(2)])].concat());
+        let tagged = tlv(0xA0, &sequence(&[sequence(&[role(3)]), sequence(&[role(2)])]));
         for roles in [
             &[nested][..],
             &[flat],
             &without_list,
             &[role(3), role(2)],
             &[as_set],
+            &[tagged],
         ] {
             assert_eq!(roles_of(roles).unwrap(), ["PSP_AI", "PSP_PI"], "{roles:02x?}");
         }
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn statement_that_is_too_deep_or_cut_off_is_malformed() {
-        let deep = (0..4).fold(role(1), |inner, _| sequence(&[inner]));
+        let deep = (0..5).fold(role(1), |inner, _| sequence(&[inner]));
         assert_eq!(roles_of(&[deep]), Err(Malformed));
         assert_eq!(roles_of(&[vec![0x30, 9, 6]]), Err(Malformed));
     }

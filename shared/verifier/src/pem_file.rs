@@ -4,6 +4,7 @@
 //! with LF, CRLF or CR, and join files whose last line break is missing. All of that is skipped. A damaged block is
 //! never skipped: what could be the rest of one is an error.
 
+use std::fmt;
 use std::io::{self, BufRead};
 
 use base64::Engine;
@@ -21,8 +22,8 @@ const MAX_LINE: usize = 64 * 1_024;
 /// Characters of base64 that are decoded at once. A multiple of four: only the last group can be padded.
 const PIECE: usize = 16 * 1_024;
 
-/// One block of a PEM file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One block of a PEM file. Its debug form shows nothing of the content, which can be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub struct PemBlock {
     /// Label of its BEGIN and END line, such as `CERTIFICATE`.
     pub label: String,
@@ -30,6 +31,13 @@ pub struct PemBlock {
     pub line: usize,
     /// The decoded content.
     pub der: Vec<u8>,
+}
+
+impl fmt::Debug for PemBlock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { label, line, der } = self;
+        write!(formatter, "PemBlock({label}, line {line}, {} octets)", der.len())
+    }
 }
 
 /// Defect of a PEM file, with the number of the line, from 1.
@@ -182,8 +190,11 @@ impl<R: BufRead> PemReader<R> {
                     self.follows_end = false;
                     text.clear();
                 }
-                Some(b' ') if !is_comment(&text) => {
-                    if let Some(before) = text.strip_suffix(BEGIN) {
+                Some(b' ') => {
+                    // Asked last: it looks at the whole line.
+                    if let Some(before) = text.strip_suffix(BEGIN)
+                        && !is_comment(&text)
+                    {
                         self.check_text(before)?;
                         self.follows_end = false;
                         return Ok(true);
@@ -324,17 +335,24 @@ impl Decoder {
 
     /// Adds characters of one line; white space among them is skipped.
     fn add(&mut self, text: &[u8], line: usize) -> Result<(), PemError> {
-        for part in text.split(|octet| octet.is_ascii_whitespace()) {
-            let mut part = part;
-            while !part.is_empty() {
-                let room = PIECE.saturating_sub(self.pending.len());
-                let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
-                self.lines.push((self.pending.len(), line));
-                self.pending.extend_from_slice(now);
-                part = later;
-                if self.pending.len() == PIECE {
-                    self.decode()?;
-                }
+        let mut rest = text;
+        while let Some(at) = memchr::memchr3(b' ', b'\t', b'\x0C', rest) {
+            let (part, after) = rest.split_at_checked(at).unwrap_or_default();
+            self.add_part(part, line)?;
+            rest = after.get(1..).unwrap_or_default();
+        }
+        self.add_part(rest, line)
+    }
+
+    fn add_part(&mut self, mut part: &[u8], line: usize) -> Result<(), PemError> {
+        while !part.is_empty() {
+            let room = PIECE.saturating_sub(self.pending.len());
+            let (now, later) = part.split_at_checked(room).unwrap_or((part, &[]));
+            self.lines.push((self.pending.len(), line));
+            self.pending.extend_from_slice(now);
+            part = later;
+            if self.pending.len() == PIECE {
+                self.decode()?;
             }
         }
         Ok(())
@@ -406,7 +424,11 @@ fn has_marker(text: &[u8]) -> bool {
         memchr::memmem::find_iter(text, word).any(|at| {
             let before = text.get(..at).unwrap_or_default();
             let after = text.get(at + word.len()..).unwrap_or_default();
-            let label = after.iter().take_while(|octet| is_of_label(**octet)).count();
+            let label = after
+                .iter()
+                .take(MAX_LABEL)
+                .take_while(|octet| is_of_label(**octet));
+            let label = label.count();
             let rest = after.get(label..).unwrap_or_default();
             let is_at_dash = before.last().is_some_and(|octet| is_of_dash(*octet));
             let ends_at_dash = rest.starts_with(b"--") || rest.starts_with(EN_OR_EM_DASH);
@@ -521,6 +543,16 @@ mod tests {
             "line 4 begins a block with the label `PRIVATE KEY`"
         );
         assert!(message("x".repeat(MAX_LINE + 1)).starts_with("line 1 is longer than"));
+    }
+
+    #[test]
+    fn hostile_lines_cost_no_more_than_their_length() {
+        for word in ["-----BEGIN", " ", "BEGIN ", "#-----BEGIN ", "END -"] {
+            let line = word.repeat(MAX_LINE / word.len()) + "\n";
+            let started = std::time::Instant::now();
+            let _ = read(line.repeat(16));
+            assert!(started.elapsed() < std::time::Duration::from_secs(5), "{word}");
+        }
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct RejectionContext<'r> {
 }
 
 /// Characters of one value that go into a log.
-const MAX_SHOWN: usize = 200;
+pub(crate) const MAX_SHOWN: usize = 200;
 
 /// Cuts a value that a client chose to what goes into a log.
 pub(crate) fn abbreviated(text: &str) -> Box<str> {

@@ -1,9 +1,11 @@
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
 
 /// What a client asked.
 #[derive(Clone, Debug)]
@@ -40,8 +42,18 @@ pub enum Fault {
     Drop,
     /// The first half of the true answer, then the connection is closed.
     Truncate,
-    /// The first half of the true answer, then nothing, for ever.
+    /// The first half of the true answer, then the connection is reset.
+    Reset,
+    /// The first half of the true answer, then nothing, for as long as the client waits.
     Stall,
+    /// The true answer, byte by byte, with this pause after each.
+    Drip(Duration),
+    /// An answer of this status whose body does not end.
+    Endless(u16),
+    /// Bytes that are not HTTP, then the connection is closed.
+    Garbage,
+    /// Nothing, for as long as the client waits. A TLS handshake is not answered either.
+    Silence,
     /// Nothing, until the value becomes true; then it passes.
     Hold(watch::Receiver<bool>),
 }
@@ -59,6 +71,9 @@ impl Fault {
         Self::Answer(status, "content-type: application/xml\r\n", body)
     }
 }
+
+/// Time after which a connection that has not been made is taken for one that waits.
+const FULL: Duration = Duration::from_millis(200);
 
 type Decide = Box<dyn FnMut(&ProxiedRequest) -> Fault + Send>;
 
@@ -140,8 +155,32 @@ impl FaultProxy {
         listening.await.unwrap_err();
     }
 
+    /// From now on connections are neither accepted nor refused: the queue of those that wait is full.
+    pub async fn ignore_connections(&self) {
+        self.refuse_connections().await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        let address = ([127, 0, 0, 1], self.port).into();
+        socket.bind(address).unwrap();
+        let listener = socket.listen(1).unwrap();
+        let mut waiting = Vec::new();
+        while let Ok(connected) = timeout(FULL, TcpStream::connect(address)).await {
+            waiting.push(connected.unwrap());
+        }
+        let task = tokio::spawn(async move {
+            let _held = (listener, waiting);
+            std::future::pending().await
+        });
+        *self.shared.listening.lock().unwrap() = Some(task);
+    }
+
     /// From now on connections are accepted again.
     pub async fn accept_connections(&self) {
+        let before = self.shared.listening.lock().unwrap().take();
+        if let Some(before) = before {
+            before.abort();
+            before.await.unwrap_err();
+        }
         self.listen(TcpListener::bind(("127.0.0.1", self.port)).await.unwrap());
     }
 
@@ -197,6 +236,32 @@ impl Shared {
             Fault::Truncate => {
                 let answer = self.ask_upstream(&raw).await?;
                 client.write_all(&answer[..answer.len() / 2]).await?;
+            }
+            Fault::Reset => {
+                let answer = self.ask_upstream(&raw).await?;
+                client.write_all(&answer[..answer.len() / 2]).await?;
+                // What was sent is to arrive before the reset.
+                sleep(FULL).await;
+                client.set_zero_linger()?;
+                return Ok(());
+            }
+            Fault::Drip(pause) => {
+                for byte in self.ask_upstream(&raw).await? {
+                    client.write_all(&[byte]).await?;
+                    sleep(pause).await;
+                }
+            }
+            Fault::Endless(status) => {
+                let head = format!("HTTP/1.1 {status} Fault\r\nconnection: close\r\n\r\n");
+                client.write_all(head.as_bytes()).await?;
+                loop {
+                    client.write_all(&[b'x'; 4_096]).await?;
+                    sleep(Duration::from_millis(1)).await;
+                }
+            }
+            Fault::Garbage => client.write_all(b"\x16\x03garbage\r\n\r\nSSH-2.0-x\r\n").await?,
+            Fault::Silence => {
+                client.read_u8().await?;
             }
             Fault::Stall => {
                 let answer = self.ask_upstream(&raw).await?;

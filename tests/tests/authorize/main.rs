@@ -11,7 +11,6 @@
 mod command_line;
 mod decisions;
 mod emulator;
-mod events;
 mod forgery;
 mod hostile;
 mod policies;
@@ -19,3 +18,5 @@ mod samples;
 mod settings;
 mod support;
 mod tokens;
+
+use alb_mtls_tests::api_events as events;

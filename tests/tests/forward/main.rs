@@ -24,4 +24,5 @@ mod responses;
 mod restated;
 mod settings;
 mod tls;
-mod upstream;
+
+use alb_mtls_tests::upstream;

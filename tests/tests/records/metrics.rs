@@ -170,9 +170,14 @@ async fn records_of_those_who_pass_may_be_left_out_and_their_metrics_are_not() {
     let allowed: i64 = lines.iter().filter_map(|line| line["Allowed"].as_i64()).sum();
     assert_eq!(allowed, 150);
     let metrics_alone: Vec<&Value> = lines.iter().filter(|line| line["message"] == "metrics").collect();
-    assert_eq!(metrics_alone.len(), 1, "one when a hundred values have gathered");
-    defined(metrics_alone[0]);
-    assert_eq!(metrics_alone[0]["VerifyLatency"].as_array().unwrap().len(), 100);
+    let count = metrics_alone.len();
+    assert!(
+        (20..50).contains(&count),
+        "few lines, and more at the beginning: {count}"
+    );
+    for line in metrics_alone {
+        defined(line);
+    }
 }
 
 #[tokio::test]

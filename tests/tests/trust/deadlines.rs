@@ -13,17 +13,9 @@ use local_alb::{
 use pki::{Key, KeyKind};
 use serde_json::Value;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::{proxy, respond};
-
-/// Never answers, and never goes away.
-fn hang() -> Fault {
-    let (sender, never) = watch::channel(false);
-    std::mem::forget(sender);
-    Fault::Hold(never)
-}
 
 fn command(package: &str, variables: Vec<(String, String)>, timeout: u64) -> FunctionCommand {
     let mut command = FunctionCommand::new(binary(package))
@@ -54,7 +46,7 @@ fn status(outcome: &InvocationOutcome) -> u64 {
 async fn requests_denied_by_their_header_cause_no_lookup() {
     let clients = Clients::new();
     let proxy = proxy().await;
-    proxy.always(hang());
+    proxy.always(Fault::Silence);
     let function = respond(&proxy, "ssm:/deadlines/strangers", &[]).await;
     proxy.take_requests();
     let garbage = certificate_headers("-----BEGIN%20CERTIFICATE-----".to_owned());
@@ -81,7 +73,7 @@ async fn a_hanging_source_costs_no_environment_however_short_the_timeout() {
         assert_eq!(status(&environment.invoke(good.clone()).await), 200);
         let process = environment.facts().pid;
         proxy.take_requests();
-        proxy.always(hang());
+        proxy.always(Fault::Silence);
         let mut lookups = 0;
         while lookups < 2 {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -104,7 +96,7 @@ async fn a_hanging_source_costs_no_environment_however_short_the_timeout() {
 async fn a_hanging_source_at_the_start_costs_no_environment() {
     let clients = Clients::new();
     let proxy = proxy().await;
-    proxy.always(hang());
+    proxy.always(Fault::Silence);
     let settings = [("MTLS_ANCHORS", "ssm:/deadlines/never")];
     let environment = Environment::start(command("respond", variables(&proxy, &settings), 3))
         .await
@@ -161,7 +153,7 @@ async fn forward_answers_everything_at_once_while_its_key_hangs_from_the_start()
     let proxy = proxy().await;
     proxy.decide(|request| {
         if asks_for(request, "/deadlines/key") {
-            hang()
+            Fault::Silence
         } else {
             Fault::None
         }
@@ -218,7 +210,7 @@ async fn forward_serves_with_the_last_good_certificate_while_its_source_is_slow(
         .await
         .unwrap();
     proxy.take_requests();
-    proxy.always(hang());
+    proxy.always(Fault::Silence);
     let good = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
     let mut lookups = 0;
     while lookups < 2 {

@@ -2,7 +2,6 @@
 
 use alb_mtls_tests::{Clients, Fault, Function, Moto};
 use alb_mtls_verifier::Fingerprint;
-use tokio::sync::watch;
 
 use super::{NOT_AVAILABLE, ask, ask_until, has_line, proxy, respond, side_by_side, start};
 
@@ -22,9 +21,6 @@ struct Outage {
 
 fn outages() -> Vec<Outage> {
     let (unreachable, slow) = ("cannot be reached", "there was no complete answer within");
-    // Whoever waits for a value that nobody sends any more stops waiting; this one is never sent and never goes away.
-    let (sender, never) = watch::channel(false);
-    std::mem::forget(sender);
     let error = |status| Fault::Answer(status, "", String::new());
     let ssm = [
         (
@@ -46,7 +42,7 @@ fn outages() -> Vec<Outage> {
         ("closing", Fault::Drop, unreachable),
         ("cutting", Fault::Truncate, unreachable),
         ("stalling", Fault::Stall, slow),
-        ("silent", Fault::Hold(never.clone()), slow),
+        ("silent", Fault::Silence, slow),
         (
             "another page",
             Fault::Answer(200, "", "<html>captive portal</html>".into()),
@@ -68,7 +64,7 @@ fn outages() -> Vec<Outage> {
         ("closing", Fault::Drop, unreachable),
         ("cutting", Fault::Truncate, unreachable),
         ("stalling", Fault::Stall, slow),
-        ("silent", Fault::Hold(never), slow),
+        ("silent", Fault::Silence, slow),
     ];
     let of = |service: Service| {
         move |(name, fault, words)| Outage {

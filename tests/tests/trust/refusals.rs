@@ -17,7 +17,7 @@ fn bad_bundles(clients: &Clients) -> Vec<(&'static str, String, &'static str)> {
         (
             "page",
             "<html>Service unavailable</html>".to_owned(),
-            "there is no certificate in it",
+            "is an HTML page",
         ),
         ("malformed", pem.replace("END", "FND"), "END line"),
         ("halved", pem.split_at(pem.len() / 2).0.to_owned(), "END line"),

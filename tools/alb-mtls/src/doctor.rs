@@ -161,7 +161,10 @@ pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
 /// Says why AWS could not be asked, in the form that was wanted too.
 fn failed(arguments: &DoctorArguments, error: &LiveError) -> ExitCode {
     let text = match (arguments.json, arguments.sarif) {
-        (true, _) => format!("{}\n", json!({"answer": Answer::Unreadable, "error": error.to_string()})),
+        (true, _) => format!(
+            "{}\n",
+            json!({"answer": Answer::Unreadable, "error": error.to_string()})
+        ),
         (_, true) => report::error_as_sarif(&error.to_string()),
         _ => return finish(Err::<String, _>(error)),
     };

@@ -239,7 +239,7 @@ fn what_cannot_be_read_is_one_line_and_exit_2() {
             vec!["policy", "check", "/nonexistent/a.cedar"],
             "cannot read `/nonexistent/a.cedar`",
         ),
-        (vec!["policy", "check", latin.as_str()], "is not a text in UTF-8"),
+        (vec!["policy", "check", latin.as_str()], "is not text in UTF-8"),
         (
             vec![
                 "policy",

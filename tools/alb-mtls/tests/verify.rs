@@ -236,7 +236,7 @@ fn recognises_what_is_given_in_place_of_a_header() {
             "envoy",
             "`Chain=`",
         ),
-        (format!("Hash=00ff;Cert=\"{leaf}\""), "envoy", "`Cert=`"),
+        (format!("Hash=00ff;Cert=\"{leaf}\";"), "envoy", "`Cert=`"),
         (
             "By=spiffe://a/b;Hash=00ff;Subject=\"\";URI=spiffe://a/c".to_owned(),
             "envoy",

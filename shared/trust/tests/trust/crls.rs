@@ -270,7 +270,7 @@ async fn an_unusable_crl_does_not_make_room_under_soft_for_one_in_use() {
     let mut now = start();
     // Those that the other authority did not sign itself.
     for (unusable, _, words) in unusable_crls(&other).into_iter().take(3) {
-        now = now.plus_seconds(3_000);
+        now = now.plus_seconds(1_000);
         fixture.publish(&(unusable + &fixture.crl(2)));
         let snapshot = trust.snapshot(now).await.unwrap();
         assert_eq!(numbers(&snapshot), ["0x1", "0x5"], "{words}");

@@ -115,6 +115,36 @@ async fn several_sources_are_one_set() {
 }
 
 #[tokio::test]
+async fn policies_with_a_byte_order_mark_and_other_line_ends_are_the_same() {
+    let files = Files::new();
+    for text in [
+        format!("\u{feff}{READ}"),
+        READ.replace('\n', "\r\n"),
+        format!("\u{feff}// comment\r\n{READ}"),
+    ] {
+        files.write("a.cedar", &text);
+        let trust = files.with_policies(&["a.cedar"]);
+        trust.load(files.now).await.unwrap();
+        let snapshot = trust.snapshot(files.now).await.unwrap();
+        assert_eq!(permitted_by(&snapshot), ["all-read"], "{text:?}");
+    }
+    let utf16: Vec<u8> = format!("\u{feff}{READ}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    std::fs::write(files.path("a.cedar"), utf16).unwrap();
+    let error = files
+        .with_policies(&["a.cedar"])
+        .load(files.now)
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("is text in UTF-16: `iconv "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn refuses_broken_policies_with_source_line_and_column_and_keeps_the_last_good_ones() {
     let files = Files::new();
     files.write("a.cedar", READ);
@@ -128,7 +158,8 @@ async fn refuses_broken_policies_with_source_line_and_column_and_keeps_the_last_
         ),
         (format!("{READ}permit (principal"), "line 3, column 18: "),
         (String::new(), "there is no policy in it"),
-        ("\u{feff}".to_owned(), "line 1, column 1: "),
+        ("\u{feff}".to_owned(), "there is no policy in it"),
+        (format!("{READ}\u{feff}"), "line 3, column 1: "),
     ] {
         files.write("a.cedar", &text);
         now = now.plus_seconds(301);
@@ -148,7 +179,7 @@ async fn refuses_broken_policies_with_source_line_and_column_and_keeps_the_last_
             .last_error
             .unwrap()
             .to_string()
-            .contains("invalid utf-8")
+            .contains("is not text in UTF-8, from octet 8 on")
     );
 }
 

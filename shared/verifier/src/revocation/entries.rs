@@ -314,7 +314,7 @@ impl<'a> Entry<'a> {
                 identifier::REASON_CODE => match reason_code(&extension) {
                     Ok(reason) => notes.reason = reason,
                     Err(Malformed) if extension.critical => {
-                        notes.problem.get_or_insert(critical(&extension));
+                        notes.problem.get_or_insert_with(|| critical(&extension));
                     }
                     Err(Malformed) => {}
                 },
@@ -326,7 +326,7 @@ impl<'a> Entry<'a> {
                     notes.problem.get_or_insert(indirect);
                 }
                 _ if extension.critical => {
-                    notes.problem.get_or_insert(critical(&extension));
+                    notes.problem.get_or_insert_with(|| critical(&extension));
                 }
                 _ => {}
             }

@@ -322,7 +322,7 @@ impl ListExtensions {
                 _ => Ok(()),
             };
             if read == Err(Malformed) {
-                this.defect.get_or_insert(extension.malformed());
+                this.defect.get_or_insert_with(|| extension.malformed());
             }
         });
         if let Err(problem) = visited {

@@ -8,6 +8,7 @@ use flate2::bufread::MultiGzDecoder;
 use super::cursor::SEQUENCE;
 use super::list::RevocationList;
 use super::problem::{RevocationListError, RevocationListProblem};
+use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
 
@@ -119,12 +120,18 @@ fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, Revocatio
 
 const LABEL: &str = "X509 CRL";
 
+/// Another kind of DER is named where it is one for certain: a damaged CRL could look like something else.
 fn read_der(der: Vec<u8>) -> Result<Arc<RevocationList>, RevocationListError> {
-    match FileKind::of_der(&der) {
-        None | Some(FileKind::Crl) => {}
-        Some(kind) => return Err(alone(RevocationListProblem::NotPem(kind.to_string()))),
-    }
-    RevocationList::from_der(der).map(Arc::new)
+    let kind = match FileKind::of_der(&der) {
+        None | Some(FileKind::Crl) => None,
+        Some(FileKind::Certificate) if CertificateSummary::read(&der.as_slice().into()).is_none() => None,
+        Some(kind) => Some(kind.to_string()),
+    };
+    let list = RevocationList::from_der(der).map(Arc::new);
+    list.map_err(|error| match kind {
+        None => error,
+        Some(kind) => alone(RevocationListProblem::NotPem(kind)),
+    })
 }
 
 /// Names the kind of file or block where that says more than the defect of the PEM text.

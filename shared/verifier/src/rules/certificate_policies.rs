@@ -7,7 +7,7 @@
 use super::{Context, Path};
 use crate::certificate::{Certificate, Extensions, oid};
 use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
-use crate::oid::{Oid, dotted};
+use crate::oid::{Oid, dotted, dotted_list};
 use crate::rejection::{Reason, Rejection};
 
 /// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
@@ -88,10 +88,7 @@ impl Statements<'_> {
     fn policies_in_words(&self) -> String {
         match &self.policies {
             None => "no policies".to_owned(),
-            Some(policies) => {
-                let policies = policies.iter().map(|policy| dotted(policy));
-                policies.collect::<Vec<_>>().join(", ")
-            }
+            Some(policies) => dotted_list(policies.iter().copied()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{Context, Path};
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Elements, Malformed, Tag, single};
-use crate::oid::dotted;
+use crate::oid::dotted_list;
 use crate::policy::ExtendedKeyUsagePolicy;
 use crate::rejection::{Reason, Rejection};
 
@@ -68,11 +68,10 @@ fn purposes_of(certificate: &Certificate<'_>) -> String {
         return String::new();
     };
     let mut purposes = Elements::new(single(extension.value, Tag::SEQUENCE).unwrap_or_default());
-    let mut all = Vec::new();
-    while let Ok(purpose) = purposes.expect(Tag::OBJECT_IDENTIFIER) {
-        all.push(dotted(purpose.content));
-    }
-    all.join(", ")
+    dotted_list(std::iter::from_fn(|| {
+        let purpose = purposes.expect(Tag::OBJECT_IDENTIFIER).ok()?;
+        Some(purpose.content)
+    }))
 }
 
 fn is_client_purpose(purpose: &[u8]) -> bool {

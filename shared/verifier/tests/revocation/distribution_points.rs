@@ -40,7 +40,7 @@ fn full(names: &[u8]) -> Vec<u8> {
 /// `distributionPoint` with `CN=<text>` below the name of the CRL's issuer.
 fn relative(string: u8, text: &str) -> Vec<u8> {
     let name = relative_name(3, string, text);
-    tlv(0xA0, &tlv(0xA1, &name[2..]))
+    tlv(0xA0, &tlv(0xA1, name.get(2..).unwrap()))
 }
 
 /// The list of the issuing CA for a distribution point with this name.

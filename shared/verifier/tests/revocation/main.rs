@@ -1,6 +1,7 @@
 //! Revocation as a deployment meets it: whole PKIs, verdicts of the verifier, lists that were tampered with.
 
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests, where an unexpected error is a failure"
 )]

@@ -155,7 +155,6 @@ fn lists_clear_and_revoke_with_and_without_numbers_and_extensions() {
         for (revoked, expected) in [(&["77"][..], None), (&[&serial, "77"], Some(Reason::Revoked))] {
             ca.revoke(revoked);
             let lists = ca.lists(&ca.crl(lines, &[]));
-            let now = Timestamp::now();
             let (list, _) = lists.iter().next().unwrap();
             assert_eq!(
                 (list.number().is_some(), list.defect()),
@@ -165,7 +164,7 @@ fn lists_clear_and_revoke_with_and_without_numbers_and_extensions() {
             let lists = Arc::new(lists);
             for policy in [SOFT, STRICT] {
                 let verifier = verifier(ca.anchors()).with_revocation(Arc::clone(&lists), policy);
-                let verdict = verifier.verify(&chain([&client]), now);
+                let verdict = verifier.verify(&chain([&client]), Timestamp::now());
                 assert_eq!(
                     verdict.err().map(|rejection| rejection.reason()),
                     expected,

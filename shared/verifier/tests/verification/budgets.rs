@@ -355,7 +355,7 @@ fn anchors_of_one_name_are_all_tried_in_any_order() {
             // 6 for each certificate of the deepest path, and one for each anchor.
             assert!(units.iter().all(|units| *units <= 24 + 120), "{units:?}");
         }
-        let (verdict, units) = counted(&scene, &[stranger.clone()]);
+        let (verdict, units) = counted(&scene, std::slice::from_ref(&stranger));
         assert_eq!(verdict, Err(Reason::SignatureInvalid), "{place}");
         assert_eq!(units, [120, 120]);
         roots.swap(0, place);

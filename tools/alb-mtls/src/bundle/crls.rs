@@ -34,8 +34,16 @@ pub(crate) fn crl_json(crl: &InspectedList) -> Value {
 }
 
 /// The number as it is displayed; `None` for a CRL without one.
-fn number(list: &RevocationList) -> Option<String> {
+pub(crate) fn number(list: &RevocationList) -> Option<String> {
     list.number().map(|number| number.to_string())
+}
+
+/// The CRL among the others of its issuer.
+pub(crate) fn name(list: &RevocationList) -> String {
+    match list.number() {
+        Some(number) => format!("CRL {number}"),
+        None => format!("the CRL of {}", list.this_update()),
+    }
 }
 
 fn signature_words(crl: &InspectedList) -> String {

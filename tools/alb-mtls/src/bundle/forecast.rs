@@ -4,6 +4,9 @@ use alb_mtls_trust::{InspectedAuthority, Inspection};
 use alb_mtls_verifier::{CertificateStatus, IssuerForecast, Rejection};
 use serde_json::{Value, json};
 
+use super::crls::{self, number};
+use super::paths::particulars;
+
 /// Returns true if strict revocation would reject some of what the CA issued for want of a CRL that counts now.
 pub(crate) fn is_refused(forecast: &IssuerForecast) -> bool {
     let unknown = |(_, status): &(String, CertificateStatus)| matches!(status, CertificateStatus::Unknown(_));
@@ -60,7 +63,7 @@ pub(crate) fn issuer_json(forecast: &IssuerForecast) -> Value {
 fn status_json(status: &CertificateStatus) -> Value {
     match status {
         CertificateStatus::Good(list) => json!({
-            "number": list.version().number.map(|number| number.to_string()),
+            "number": number(list),
             "cleared_until": list.next_update(),
             "refused": null,
         }),
@@ -85,14 +88,12 @@ fn issuer_lines(forecast: &IssuerForecast) -> Vec<String> {
         let what = format!("{scope} of {name} are");
         match status {
             CertificateStatus::Good(list) => {
-                let until = match list.next_update() {
-                    Some(end) => format!("until {end}"),
-                    None => "without an end".to_owned(),
-                };
-                match list.version().number {
-                    Some(number) => format!("{what} cleared by CRL {number} {until}"),
-                    None => format!("{what} cleared by the CRL of {} {until}", list.this_update()),
-                }
+                let until = list.next_update().map(|until| until.to_string());
+                format!(
+                    "{what} cleared by {} until {}",
+                    crls::name(list),
+                    until.unwrap_or_default()
+                )
             }
             CertificateStatus::Unknown(rejection) => refused(&what, rejection),
         }
@@ -106,11 +107,6 @@ fn refused(what: &str, rejection: &Rejection) -> String {
         rejection.detail(),
         particulars(rejection)
     )
-}
-
-fn particulars(rejection: &Rejection) -> String {
-    let explanation = rejection.explanation();
-    explanation.map_or_else(String::new, |explanation| format!(": {explanation}"))
 }
 
 fn rejection_of(status: &CertificateStatus) -> Option<&Rejection> {

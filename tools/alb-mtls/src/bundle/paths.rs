@@ -34,11 +34,19 @@ pub(crate) fn error_line(authority: &InspectedAuthority, rejection: &Rejection) 
         authority.certificate.subject()
     );
     let (detail, meaning) = (rejection.detail(), rejection.reason().meaning());
-    let explanation = rejection
-        .explanation()
-        .map_or_else(String::new, |explanation| format!(": {explanation}"));
+    let explanation = particulars(rejection);
     let remedy = remedy(authority, rejection);
     format!("{place}: every client below it is refused with {detail}: {meaning}{explanation}; {remedy}")
+}
+
+/// Particulars of a rejection behind a colon, if there are any.
+pub(crate) fn particulars(rejection: &Rejection) -> String {
+    let context = rejection.context();
+    match (rejection.explanation(), context.field.or(context.found)) {
+        (Some(explanation), _) => format!(": {explanation}"),
+        (None, Some(_)) => format!(": {context}"),
+        (None, None) => String::new(),
+    }
 }
 
 /// One authority for machines.
@@ -80,10 +88,12 @@ fn remedy(authority: &InspectedAuthority, rejection: &Rejection) -> String {
             "add the missing CA to the trust anchors if its clients are meant, or take this certificate out"
                 .to_owned()
         }
-        Reason::SignatureInvalid if rejection.certificate() == Some(0) => format!(
-            "it was not issued with the key of the CA named {issuer} here, as after a renewal with a new key: add the \
+        Reason::SignatureInvalid | Reason::IssuerKeyMismatch if rejection.certificate() == Some(0) => {
+            format!(
+                "it was not issued with the key of the CA named {issuer} here, as after a renewal with a new key: add the \
              certificate of that CA with the former key, or issue this one again"
-        ),
+            )
+        }
         Reason::Expired => "renew it, or take it out".to_owned(),
         Reason::ChainTooDeep => {
             "raise MTLS_MAX_DEPTH (--max-depth), or make an intermediate a trust anchor".to_owned()

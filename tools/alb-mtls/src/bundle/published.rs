@@ -1,4 +1,4 @@
-//! Where `refresh-crls` publishes CRLs, for the setting that names them to the gate.
+//! Objects that `refresh-crls` publishes CRLs as, for the setting that names them to the gate.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 none of the URLs is fetched, 2 wrong usage or a source tha
 #[derive(Args, Debug)]
 #[command(after_help = EXIT_CODES)]
 pub(crate) struct CrlsArguments {
-    /// URLs of CRLs, as CRL_SOURCES has them
+    /// URLs of CRLs, as in CRL_SOURCES
     #[arg(value_name = "URL", required_unless_present = "certificates")]
     urls: Vec<String>,
 
@@ -27,7 +27,7 @@ pub(crate) struct CrlsArguments {
     #[arg(long, value_name = "SOURCE")]
     certificates: Vec<SourceOrPath>,
 
-    /// Where CRLs are published, as CRL_DESTINATION has it: `s3://bucket/prefix/`
+    /// Place that CRLs are published to, as in CRL_DESTINATION: `s3://bucket/prefix/`
     #[arg(long, value_name = "LOCATION")]
     destination: String,
 

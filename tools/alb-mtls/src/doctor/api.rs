@@ -139,7 +139,9 @@ pub(super) fn endpoint(facts: &mut Facts<'_>, name: &str, resource: &Node) {
 }
 
 fn body(properties: &Node) -> Option<&Node> {
-    properties.get("Body").or_else(|| properties.get("DefinitionBody"))
+    properties
+        .get("Body")
+        .or_else(|| properties.get("DefinitionBody"))
 }
 
 /// Adds what the OpenAPI document of an API says, in the template or in a file beside it.
@@ -158,7 +160,9 @@ pub(super) fn documents(
     let elsewhere = ["DefinitionUri", "BodyS3Location"];
     for location in elsewhere.iter().filter_map(|name| properties.get(name)) {
         let folder = Path::new(facts.file).parent();
-        let path = location.text().and_then(|path| folder.map(|folder| folder.join(path)));
+        let path = location
+            .text()
+            .and_then(|path| folder.map(|folder| folder.join(path)));
         let text = path.and_then(|path| fs::read_to_string(path).ok());
         match text.and_then(|text| yaml::parse(&text).ok()) {
             Some(node) => document(facts, api, protocol, &node, default),
@@ -246,12 +250,27 @@ fn security(
         // Not in the document itself: SAM adds those of `Auth`.
         scheme.is_none_or(|(_, scheme)| scheme.at(&[AUTHORIZER, "authorizerUri"]).is_some())
     };
+    // A key is asked for beside the authorizer, and says nothing of the client's certificate.
+    let is_key = |name: &str| {
+        let mut schemes = schemes.iter();
+        let scheme = schemes
+            .find(|(scheme, _)| scheme == name)
+            .map(|(_, scheme)| scheme);
+        scheme.is_some_and(|scheme| {
+            scheme.text_at(&["type"]) == Some("apiKey")
+                && scheme.get(AUTHORIZER).is_none()
+                && scheme.get("x-amazon-apigateway-authtype").is_none()
+        })
+    };
     let mut weakest = Authorization::None;
     for alternative in alternatives {
-        let names: Vec<&String> = alternative.members().iter().map(|(name, _)| name).collect();
+        let all = alternative.members().iter().map(|(name, _)| name);
+        let names: Vec<&String> = all.filter(|name| !is_key(name)).collect();
         let authorizer = names.iter().find(|name| is_authorizer(name));
         match (names.first(), authorizer) {
+            (None, _) if !alternative.members().is_empty() => {}
             (None, _) => return Authorization::None,
+            (Some(name), _) if *name == "NONE" => return Authorization::None,
             (_, Some(name)) if weakest == Authorization::None => {
                 weakest = Authorization::Authorizer((**name).clone());
             }

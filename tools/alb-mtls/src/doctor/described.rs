@@ -1,4 +1,4 @@
-//! What the AWS command line says of a deployed stack, each answer in a file.
+//! Reads what the AWS command line says of a deployed stack, each answer in a file.
 
 use super::api::{Protocol, function_in};
 use super::facts::{
@@ -193,7 +193,10 @@ fn remarks(by: &str, of: &Node, place: impl Fn(&Node) -> Place) -> Vec<Remark> {
         .map(|node| remark(node, RemarkKind::RewritesRequest))
         .into_iter()
         .collect();
-    let actions = of.list_at(&["Actions"]).iter().chain(of.list_at(&["DefaultActions"]));
+    let actions = of
+        .list_at(&["Actions"])
+        .iter()
+        .chain(of.list_at(&["DefaultActions"]));
     let checks = actions.filter(|action| action.text_at(&["Type"]) == Some("jwt-validation"));
     remarks.extend(checks.map(|action| remark(action, RemarkKind::ChecksTokenItself)));
     remarks
@@ -314,7 +317,11 @@ fn read_statement(statement: &Node, place: Place, deployment: &mut Deployment) {
         name: statement.text_at(&["Sid"]).unwrap_or("without a name").to_owned(),
         place,
         source_account: condition(statement, "aws:sourceaccount"),
-        action: statement.get("Action").map(Node::texts).unwrap_or_default().join(" "),
+        action: statement
+            .get("Action")
+            .map(Node::texts)
+            .unwrap_or_default()
+            .join(" "),
         url_type: condition(statement, "lambda:functionurlauthtype")
             .or_else(|| condition(statement, "lambda:invokedviafunctionurl")),
         function,
@@ -342,7 +349,7 @@ fn bucket<'a>(
     let known = deployment.trust_buckets();
     let named = known.iter().filter(|name| file.contains(name.as_str()));
     let name = match known.first() {
-        // Nobody reads it.
+        // No function reads it.
         None => file.to_owned(),
         Some(only) if known.len() == 1 => only.clone(),
         // One name may begin with another.

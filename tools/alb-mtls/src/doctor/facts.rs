@@ -1,4 +1,4 @@
-//! What a gate's safety depends on, whether a template promises it or a stack has it.
+//! Facts that a gate's safety depends on, whether a template promises them or a stack has them.
 
 mod identity;
 
@@ -21,7 +21,7 @@ pub(super) struct Deployment {
     pub(super) listeners: Vec<Listener>,
     pub(super) target_groups: Vec<TargetGroup>,
     pub(super) functions: Vec<Function>,
-    /// What an alias, a version or another name of a function refers to.
+    /// Functions by their aliases and versions.
     pub(super) aliases: BTreeMap<String, String>,
     pub(super) permissions: Vec<Permission>,
     pub(super) function_urls: Vec<FunctionUrl>,
@@ -48,7 +48,7 @@ pub(super) struct Unread {
     /// The thing itself, by which an operator accepts it.
     pub(super) subject: String,
     pub(super) what: String,
-    /// What makes it readable.
+    /// Step that makes it readable.
     pub(super) remedy: String,
 }
 

@@ -49,7 +49,12 @@ pub(super) fn of_function(facts: &mut Facts<'_>, name: &str, policies: &[Node], 
     }
 }
 
-pub(super) fn statements(facts: &mut Facts<'_>, to: &str, document: Option<&Node>, destination: Option<&str>) {
+pub(super) fn statements(
+    facts: &mut Facts<'_>,
+    to: &str,
+    document: Option<&Node>,
+    destination: Option<&str>,
+) {
     let Some(document) = document else {
         return;
     };
@@ -80,7 +85,9 @@ fn managed_policy(facts: &mut Facts<'_>, to: &str, policy: &Node, destination: O
             let writes = ["Crud", "Write", "Full"].iter().any(|word| name.contains(word));
             let (actions, argument) = match name.as_str() {
                 _ if name.starts_with("S3") && writes => (vec!["s3:PutObject"], "BucketName"),
-                _ if name.starts_with("SSMParameter") && writes => (vec!["ssm:PutParameter"], "ParameterName"),
+                _ if name.starts_with("SSMParameter") && writes => {
+                    (vec!["ssm:PutParameter"], "ParameterName")
+                }
                 "LambdaInvokePolicy" => (vec!["lambda:InvokeFunction"], "FunctionName"),
                 _ => return,
             };

@@ -16,8 +16,15 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Deepest folder that is looked into.
 const MAX_FOLDERS: usize = 16;
 
-/// Folders of tools, in which copies and other people's files are.
-const SKIPPED: [&str; 6] = [".git", ".terraform", ".venv", "node_modules", "target", "__pycache__"];
+/// Folders of tools, with copies and with files of other projects.
+const SKIPPED: [&str; 6] = [
+    ".git",
+    ".terraform",
+    ".venv",
+    "node_modules",
+    "target",
+    "__pycache__",
+];
 
 /// Everything that was given, sorted by kind.
 #[derive(Debug, Default)]
@@ -72,6 +79,10 @@ impl Input {
             let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
             let name = name.unwrap_or_default();
             if path.is_dir() {
+                if path.is_symlink() {
+                    self.other(&path, "name the folder that it links to");
+                    continue;
+                }
                 // CDK puts the code of functions into folders of this name.
                 if !SKIPPED.contains(&name.as_str()) && !name.starts_with("asset.") {
                     self.folder(&path, depth + 1);
@@ -106,8 +117,15 @@ impl Input {
     fn documents(&mut self, path: &Path, documents: Vec<Node>, is_named: bool) {
         let file = path.display().to_string();
         if documents.iter().any(is_manifest) {
-            let objects = documents.into_iter().flat_map(listed);
-            self.manifests.extend(objects.map(|object| (file.clone(), object)));
+            if !documents.iter().all(is_manifest) {
+                self.unreadable(
+                    path,
+                    "contains a document that is not a manifest beside others".to_owned(),
+                );
+            }
+            let objects = documents.into_iter().filter(is_manifest).flat_map(listed);
+            self.manifests
+                .extend(objects.map(|object| (file.clone(), object)));
             return;
         }
         let count = documents.len();
@@ -214,7 +232,9 @@ fn is_manifest(document: &Node) -> bool {
 
 /// Returns the objects of a manifest; a list, as `kubectl get -o yaml` prints it, contains several.
 fn listed(document: Node) -> Vec<Node> {
-    let is_list = document.text_at(&["kind"]).is_some_and(|kind| kind.ends_with("List"));
+    let is_list = document
+        .text_at(&["kind"])
+        .is_some_and(|kind| kind.ends_with("List"));
     match document.get("items") {
         Some(items) if is_list => items.elements().to_vec(),
         _ => vec![document],

@@ -97,18 +97,18 @@ impl Reader<'_> {
         let (forwards, remarks) = self.ingress_forwards(file, ingress, &name);
         for (protocol, port) in ports(ingress) {
             let redirects = protocol == "HTTP" && annotation(ingress, "ssl-redirect").is_some();
-            let modes = structured(ingress, "mutual-authentication");
-            let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
-            let mode = modes.iter().find(|mode| mode.text_at(&["port"]) == Some(port.as_str()));
             let attributes = annotation(ingress, &format!("listener-attributes.{protocol}-{port}"));
-            let policy = annotation(ingress, "ssl-policy").and_then(Node::text).unwrap_or_default();
+            let policy = annotation(ingress, "ssl-policy")
+                .and_then(Node::text)
+                .unwrap_or_default();
+            let mutual_authentication = match protocol.as_str() {
+                "HTTPS" => self.mode(file, ingress, &name, &port),
+                _ => MutualAuthentication::Off,
+            };
             self.deployment.listeners.push(Listener {
                 name: format!("{name} {protocol}:{port}"),
                 place: place(file, ingress),
-                mutual_authentication: match protocol.as_str() {
-                    "HTTPS" => mutual_authentication(mode.and_then(|mode| mode.text_at(&["mode"]))),
-                    _ => MutualAuthentication::Off,
-                },
+                mutual_authentication,
                 forwards: match redirects {
                     true => Vec::new(),
                     false => forwards.clone(),
@@ -118,6 +118,27 @@ impl Reader<'_> {
                 remarks: remarks.clone(),
             });
         }
+    }
+
+    /// Returns the mode of a port; an annotation that is not JSON leaves it open.
+    fn mode(&mut self, file: &str, ingress: &Node, name: &str, port: &str) -> MutualAuthentication {
+        let Some(written) = annotation(ingress, "mutual-authentication") else {
+            return MutualAuthentication::Off;
+        };
+        let modes = structured(ingress, "mutual-authentication");
+        let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
+        if modes.is_empty() || modes.iter().any(|mode| mode.members().is_empty()) {
+            self.deployment.note(
+                place(file, written),
+                rules::UNKNOWN_LISTENER,
+                name,
+                "its annotation mutual-authentication is not a list in JSON: the controller rejects it",
+                "write it as '[{\"port\": 443, \"mode\": \"passthrough\"}]', with one pair of quotes",
+            );
+            return MutualAuthentication::Unknown(name.to_owned());
+        }
+        let mode = modes.iter().find(|mode| mode.text_at(&["port"]) == Some(port));
+        mutual_authentication(mode.and_then(|mode| mode.text_at(&["mode"])))
     }
 
     fn ingress_forwards(&mut self, file: &str, ingress: &Node, name: &str) -> (Vec<Forward>, Vec<Remark>) {
@@ -142,7 +163,8 @@ impl Reader<'_> {
                 let action = structured(ingress, &format!("actions.{service}"));
                 let groups = action.iter().flat_map(|action| {
                     let one = std::slice::from_ref(action);
-                    one.iter().chain(action.list_at(&["forwardConfig", "targetGroups"]))
+                    one.iter()
+                        .chain(action.list_at(&["forwardConfig", "targetGroups"]))
                 });
                 let targets: Vec<(Option<String>, Option<String>)> = groups
                     .map(|group| {
@@ -255,7 +277,9 @@ impl Reader<'_> {
             let name = identity(route);
             for rule in route.list_at(&["spec", "rules"]) {
                 let filters = rule.list_at(&["filters"]).iter();
-                let rewrites = filters.clone().filter(|filter| filter.text_at(&["type"]) == Some("URLRewrite"));
+                let rewrites = filters
+                    .clone()
+                    .filter(|filter| filter.text_at(&["type"]) == Some("URLRewrite"));
                 remarks.extend(rewrites.map(|filter| Remark {
                     by: name.clone(),
                     place: place(file, filter),
@@ -307,8 +331,10 @@ fn header_in(attributes: Option<&Node>) -> Option<String> {
 /// Returns the name of the header in a list of attributes.
 fn header_of(attributes: Option<&Node>) -> Option<String> {
     let attributes = attributes.map(Node::elements).unwrap_or_default().iter();
-    let mut attributes = attributes.map(|attribute| attribute.members().iter().cloned().collect::<BTreeMap<_, _>>());
-    let attribute = attributes.find(|attribute| attribute.get("key").and_then(Node::text) == Some(HEADER_ATTRIBUTE))?;
+    let mut attributes =
+        attributes.map(|attribute| attribute.members().iter().cloned().collect::<BTreeMap<_, _>>());
+    let attribute =
+        attributes.find(|attribute| attribute.get("key").and_then(Node::text) == Some(HEADER_ATTRIBUTE))?;
     let name = attribute.get("value").and_then(Node::text)?;
     Some(name.to_owned()).filter(|name| !name.is_empty())
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::facts::{Deployment, TargetGroup};
 use super::described::{self, DescribedError, unqualified};
+use super::facts::{Deployment, TargetGroup};
 use super::node::Node;
 use super::yaml::{self, YamlError};
 
-/// How many commands run at once: each takes about a second, most of it to start.
+/// Number of commands that run at once: each takes about a second, most of it to start.
 const AT_ONCE: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +35,7 @@ pub(super) enum LiveError {
     Write { path: PathBuf, error: io::Error },
 }
 
-/// What a command said.
+/// Answer of a command.
 #[derive(Debug)]
 pub(super) struct Answer {
     /// The command itself, which names what the answer is about.
@@ -45,12 +45,12 @@ pub(super) struct Answer {
     text: String,
 }
 
-/// What to look at.
+/// Deployment to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Subject<'a> {
     /// A CloudFormation stack, by its name.
     Stack(&'a str),
-    /// Whatever made it: a load balancer, by its name, and the functions behind it.
+    /// A load balancer, by whatever means it was made: by its name, and the functions behind it.
     LoadBalancer(&'a str),
 }
 
@@ -101,7 +101,7 @@ struct Question {
     absence: Absence,
 }
 
-/// How the command line says that there is no such thing, and the answer that this stands for.
+/// Answer that says that there is no such thing, and the answer that this stands for.
 enum Absence {
     /// There is one: anything else is an error.
     Impossible,
@@ -308,7 +308,7 @@ fn known_so_far(answers: &[Answer]) -> Result<Deployment, LiveError> {
     Ok(deployment)
 }
 
-/// What the answers name: listeners, target groups, log groups, and the buckets that functions have their trust material from.
+/// Asks about what the answers name: listeners, target groups, log groups, and the buckets that functions have their trust material from.
 fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
     let deployment = known_so_far(answers)?;
     let mut questions = Vec::new();

@@ -107,10 +107,27 @@ pub(super) fn markdown() -> String {
     let mut text = format!("{INTRODUCTION}\n## Rules\n");
     for rule in RULES {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n### {}\n\n**{}**: {}.\n", rule.id, rule.severity.word(), rule.what);
-        let _ = writeln!(text, "* Why: {}.\n* Fix: {}.\n* Source: {}.", rule.why, rule.fix, source(rule.source));
+        let _ = writeln!(
+            text,
+            "\n### {}\n\n**{}**: {}.\n",
+            rule.id,
+            rule.severity.word(),
+            rule.what
+        );
+        let _ = writeln!(
+            text,
+            "* Why: {}.\n* Fix: {}.\n* Source: {}.",
+            rule.why,
+            rule.fix,
+            source(rule.source)
+        );
         for sample in SAMPLES.iter().filter(|sample| sample.rule == rule.id) {
-            let _ = write!(text, "\n```diff\n{}{}```\n", marked('-', sample.bad), marked('+', sample.good));
+            let _ = write!(
+                text,
+                "\n```diff\n{}{}```\n",
+                marked('-', sample.bad),
+                marked('+', sample.good)
+            );
         }
     }
     text.push_str("\n## Not looked at\n\n| kind | what it is |\n| --- | --- |\n");
@@ -168,9 +185,16 @@ mod tests {
 
     #[test]
     fn rule_names_are_different_and_in_kebab_case() {
-        let names: Vec<&str> = RULES.iter().map(|rule| rule.id).chain(GAPS.iter().map(|gap| gap.id)).collect();
+        let names: Vec<&str> = RULES
+            .iter()
+            .map(|rule| rule.id)
+            .chain(GAPS.iter().map(|gap| gap.id))
+            .collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
-        let is_kebab = |name: &&str| name.chars().all(|character| character.is_ascii_lowercase() || character == '-');
+        let is_kebab = |name: &&str| {
+            name.chars()
+                .all(|character| character.is_ascii_lowercase() || character == '-')
+        };
         assert!(names.iter().all(is_kebab));
     }
 }

@@ -72,7 +72,7 @@ impl Program {
 
     /// Returns the name of a file without its folder and its end, or with more of it where another has that name.
     fn prefix(&self, file: &str) -> String {
-        let stem = Path::new(file).file_stem().map_or(file.into(), |stem| stem.to_string_lossy());
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let short = format!("{}/", stem.replace('.', "-"));
         match self.templates.iter().any(|template| template.prefix == short) {
             true => format!("{}/", file.replace('.', "-")),
@@ -106,7 +106,13 @@ impl Program {
             };
             self.children.insert((index, name.clone()), self.templates.len());
             let inner = format!("{prefix}{name}/");
-            self.add(path.display().to_string(), inner, node, Some((index, name)), depth + 1);
+            self.add(
+                path.display().to_string(),
+                inner,
+                node,
+                Some((index, name)),
+                depth + 1,
+            );
         }
     }
 

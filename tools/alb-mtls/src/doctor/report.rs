@@ -57,7 +57,7 @@ pub(super) struct Report {
     deny_warnings: bool,
 }
 
-/// What to accept, and what to count as an error.
+/// Exceptions, and the severity that counts as an error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Strictness {
     /// `check:resource` and `kind:subject`.
@@ -65,14 +65,14 @@ pub(super) struct Strictness {
     pub(super) deny_warnings: bool,
 }
 
-/// How many worlds were looked at.
+/// Number of the worlds that were looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
     pub(super) worlds: usize,
     pub(super) is_exhaustive: bool,
 }
 
-/// Whether a person reads it.
+/// Form for a terminal or for a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     Plain,

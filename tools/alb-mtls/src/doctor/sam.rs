@@ -1,4 +1,4 @@
-//! What AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
+//! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
 
 use super::api::{self, Protocol};
 use super::facts::{Authorization, Authorizer, Permission, Route, identity_of};
@@ -51,10 +51,13 @@ pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Optio
         // Made by the first function with an event that names no API.
         let empty = Node::empty(globals.map_or(1, |globals| globals.line));
         apis.push(Api {
-            name: format!("{prefix}Serverless{}", match protocol {
-                Protocol::Rest => "RestApi",
-                Protocol::Http => "HttpApi",
-            }),
+            name: format!(
+                "{prefix}Serverless{}",
+                match protocol {
+                    Protocol::Rest => "RestApi",
+                    Protocol::Http => "HttpApi",
+                }
+            ),
             line: empty.line,
             properties: with_globals(globals, global, &empty),
             protocol,
@@ -84,9 +87,10 @@ pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Optio
         }
     }
     for api in apis {
-        let is_implicit = api.name.strip_prefix(prefix).is_some_and(|name| {
-            matches!(name, "ServerlessRestApi" | "ServerlessHttpApi")
-        });
+        let is_implicit = api
+            .name
+            .strip_prefix(prefix)
+            .is_some_and(|name| matches!(name, "ServerlessRestApi" | "ServerlessHttpApi"));
         if !is_implicit || used.contains(&api.name) {
             read_api(facts, &api);
         }
@@ -180,9 +184,13 @@ fn events(
             Some("HttpApi") => ("ApiId", "ServerlessHttpApi"),
             _ => continue,
         };
-        let given = event.get("Properties").and_then(|properties| properties.get(reference));
+        let given = event
+            .get("Properties")
+            .and_then(|properties| properties.get(reference));
         // The reference can be written as a map, `{Ref: Api}`, which is resolved by now.
-        let api = given.and_then(Node::text).map_or_else(|| format!("{prefix}{implicit}"), identity_of);
+        let api = given
+            .and_then(Node::text)
+            .map_or_else(|| format!("{prefix}{implicit}"), identity_of);
         let settings = apis.iter().find(|known| known.name == api);
         let own = event.text_at(&["Properties", "Auth", "Authorizer"]);
         let authorizer = own.or_else(|| settings.and_then(Api::default_authorizer));
@@ -244,5 +252,11 @@ fn read_api(facts: &mut Facts<'_>, api: &Api) {
     let mut node = Node::empty(api.line);
     node.set("Properties", properties.clone());
     api::endpoint(facts, &api.name, &node);
-    api::documents(facts, &api.name, api.protocol, properties, api.default_authorizer());
+    api::documents(
+        facts,
+        &api.name,
+        api.protocol,
+        properties,
+        api.default_authorizer(),
+    );
 }

@@ -87,7 +87,10 @@ fn unread_resource(facts: &mut Facts<'_>, program: &Program, index: usize, resou
         .name
         .strip_prefix(prefix.unwrap_or_default())
         .unwrap_or(&resource.name);
-    let is_nested = matches!(kind, "AWS::CloudFormation::Stack" | "AWS::Serverless::Application");
+    let is_nested = matches!(
+        kind,
+        "AWS::CloudFormation::Stack" | "AWS::Serverless::Application"
+    );
     if is_nested && !program.children.contains_key(&(index, logical.to_owned())) {
         facts.note(
             &resource.node,
@@ -112,8 +115,6 @@ fn unread_resource(facts: &mut Facts<'_>, program: &Program, index: usize, resou
             &format!("what the module {kind} makes is not read"),
             "look at the deployed stack with --stack, or at the answer of `aws cloudformation get-template --template-stage Processed`",
         );
-    } else if matches!(kind, "AWS::CloudFormation::CustomResource" | "AWS::CloudFormation::Macro") {
-        // Neither makes a resource of these kinds in this stack.
     }
 }
 

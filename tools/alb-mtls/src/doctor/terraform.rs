@@ -39,7 +39,8 @@ pub(super) fn read(file: &str, plan: &Node) -> Deployment {
             });
         }
     }
-    let is_incomplete = plan.text_at(&["complete"]) == Some("false") || plan.get("deferred_changes").is_some();
+    let is_incomplete =
+        plan.text_at(&["complete"]) == Some("false") || plan.get("deferred_changes").is_some();
     if is_incomplete {
         facts.note(
             plan,
@@ -146,7 +147,10 @@ impl<'a> Document<'a> {
                 continue;
             }
             let name = resource.text_at(&["name"]).unwrap_or_default();
-            let path = address.split(&format!("{kind}.{name}")).next().unwrap_or_default();
+            let path = address
+                .split(&format!("{kind}.{name}"))
+                .next()
+                .unwrap_or_default();
             let configuration = self.configuration(path);
             let own = format!("{kind}.{name}");
             let mut described = configuration.map(|module| module.list_at(&["resources"]).iter());
@@ -186,7 +190,11 @@ impl<'a> Document<'a> {
         if depth > MAX_DEPTH {
             return None;
         }
-        let references: Vec<&str> = expression.list_at(&["references"]).iter().filter_map(Node::text).collect();
+        let references: Vec<&str> = expression
+            .list_at(&["references"])
+            .iter()
+            .filter_map(Node::text)
+            .collect();
         for reference in references {
             let parts: Vec<&str> = reference.split('.').collect();
             match parts.as_slice() {
@@ -194,11 +202,15 @@ impl<'a> Document<'a> {
                 ["module", name, output, ..] => {
                     let name = name.split('[').next().unwrap_or(name);
                     let inner = format!("{module}module.{name}.");
-                    let output = self.configuration(&inner)?.at(&["outputs", output, "expression"])?;
+                    let output = self
+                        .configuration(&inner)?
+                        .at(&["outputs", output, "expression"])?;
                     return self.referred(output, &inner, index, depth + 1);
                 }
                 [kind, _, ..] if kind.starts_with("aws_") => {
-                    return self.instance(module, reference, index).map(|one| placeholder(&one.address));
+                    return self
+                        .instance(module, reference, index)
+                        .map(|one| placeholder(&one.address));
                 }
                 _ => {}
             }
@@ -210,7 +222,9 @@ impl<'a> Document<'a> {
         let names = module_names(module);
         let (last, outer) = names.split_last()?;
         let outer: String = outer.iter().map(|name| format!("module.{name}.")).collect();
-        let call = self.configuration(&outer)?.at(&["module_calls", last, "expressions", name])?;
+        let call = self
+            .configuration(&outer)?
+            .at(&["module_calls", last, "expressions", name])?;
         self.referred(call, &outer, None, depth + 1)
     }
 
@@ -227,17 +241,25 @@ impl<'a> Document<'a> {
             .instances
             .iter()
             .filter(|one| {
-                let is_named = one.address.split('[').next().is_some_and(|address| {
-                    address.ends_with(&format!("{kind}.{name}"))
-                }) || one.address.contains(&format!(".{kind}.{name}["));
+                let is_named = one
+                    .address
+                    .split('[')
+                    .next()
+                    .is_some_and(|address| address.ends_with(&format!("{kind}.{name}")))
+                    || one.address.contains(&format!(".{kind}.{name}["));
                 one.kind == kind && module_names(&one.module) == names && is_named
             })
             .collect();
         match named.as_slice() {
             [only] => Some(only),
             several => {
-                let wanted = own.filter(|own| !own.starts_with("each.") && !own.starts_with("count.")).or(index)?;
-                several.iter().find(|one| one.index.as_deref() == Some(wanted)).copied()
+                let wanted = own
+                    .filter(|own| !own.starts_with("each.") && !own.starts_with("count."))
+                    .or(index)?;
+                several
+                    .iter()
+                    .find(|one| one.index.as_deref() == Some(wanted))
+                    .copied()
             }
         }
     }
@@ -270,12 +292,16 @@ impl<'a> Block<'a> {
         }
         let expression = self.expressions.and_then(|expressions| expressions.get(name));
         let index = self.instance.index.as_deref();
-        let referred = expression
-            .and_then(|expression| self.document.referred(expression, &self.instance.module, index, 0));
+        let referred = expression.and_then(|expression| {
+            self.document
+                .referred(expression, &self.instance.module, index, 0)
+        });
         let is_unknown = self.unknown.is_some_and(|unknown| unknown.is_true(&[name]));
-        referred.filter(|_| is_unknown || self.document.plan.get("planned_values").is_some()).or_else(|| {
-            is_unknown.then(|| unknown(&format!("after apply: {}.{name}", self.instance.address)))
-        })
+        referred
+            .filter(|_| is_unknown || self.document.plan.get("planned_values").is_some())
+            .or_else(|| {
+                is_unknown.then(|| unknown(&format!("after apply: {}.{name}", self.instance.address)))
+            })
     }
 
     fn texts(&self, name: &str) -> Vec<String> {

@@ -180,11 +180,15 @@ pub(super) fn overlap(one: &str, other: &str) -> bool {
         for index in 0..=other.len() {
             let before = index.checked_sub(1);
             let last = before.and_then(|before| other.get(before)).copied();
-            let at = |known: &[bool], index: Option<usize>| index.is_some_and(|index| known.get(index) == Some(&true));
+            let at = |known: &[bool], index: Option<usize>| {
+                index.is_some_and(|index| known.get(index) == Some(&true))
+            };
             let fits = match (character, last) {
                 ('*', _) => at(&common, Some(index)) || at(&next, before),
                 (_, Some('*')) => at(&common, Some(index)) || at(&next, before),
-                (_, Some(last)) => (character == last || character == '?' || last == '?') && at(&common, before),
+                (_, Some(last)) => {
+                    (character == last || character == '?' || last == '?') && at(&common, before)
+                }
                 (_, None) => false,
             };
             if let Some(slot) = next.get_mut(index) {

@@ -148,7 +148,10 @@ impl<'a> Scope<'a> {
             let elements = elements.as_ref().map(Node::elements).unwrap_or_default();
             let is_known = |element: &Node| element.text().is_some_and(|text| !text.contains("${"));
             if elements.is_empty() || !elements.iter().all(is_known) || self.depth >= MAX_DEPTH {
-                self.evaluation.loops.borrow_mut().insert((self.index, member.line));
+                self.evaluation
+                    .loops
+                    .borrow_mut()
+                    .insert((self.index, member.line));
                 continue;
             }
             for element in elements {
@@ -160,7 +163,10 @@ impl<'a> Scope<'a> {
                 inner.loops.push(pair);
                 found.extend(inner.looped(body));
                 if found.len() > MAX_LOOPED {
-                    self.evaluation.loops.borrow_mut().insert((self.index, member.line));
+                    self.evaluation
+                        .loops
+                        .borrow_mut()
+                        .insert((self.index, member.line));
                     return found;
                 }
             }
@@ -197,7 +203,8 @@ impl<'a> Scope<'a> {
             }
             Value::Map(_) => {
                 let members = self.looped(node).into_iter();
-                let members = members.filter_map(|(name, member, scope)| Some((name, scope.resolve(member)?)));
+                let members =
+                    members.filter_map(|(name, member, scope)| Some((name, scope.resolve(member)?)));
                 Value::Map(members.collect())
             }
             Value::Function(name, argument) => return self.apply(node.line, name, argument),
@@ -299,7 +306,11 @@ impl<'a> Scope<'a> {
         } else if let Some(given) = self.evaluation.program.given.get(name) {
             return Some(Node::text_node(line, given.as_str()));
         }
-        let chosen = self.evaluation.world.parameters.get(&(self.index, name.to_owned()));
+        let chosen = self
+            .evaluation
+            .world
+            .parameters
+            .get(&(self.index, name.to_owned()));
         let value = chosen.cloned().unwrap_or_else(|| default(name, parameter));
         Some(Node::text_node(line, value))
     }
@@ -391,7 +402,10 @@ impl<'a> Scope<'a> {
             _ => {
                 let list = list.texts().join(",");
                 let index = index.texts().concat();
-                Some(Node::text_node(line, unknown(&format!("Fn::Select({index},{list})"))))
+                Some(Node::text_node(
+                    line,
+                    unknown(&format!("Fn::Select({index},{list})")),
+                ))
             }
         }
     }
@@ -481,7 +495,11 @@ impl<'a> Scope<'a> {
             return condition.text().map(|name| self.condition(name));
         };
         let operands = argument.elements();
-        let texts = |node: &Node| self.resolve(node).map(|node| node.texts().concat()).unwrap_or_default();
+        let texts = |node: &Node| {
+            self.resolve(node)
+                .map(|node| node.texts().concat())
+                .unwrap_or_default()
+        };
         match (function.as_str(), operands) {
             ("Condition", _) => argument.text().map(|name| self.condition(name)),
             ("Not", [operand]) => self.holds(operand).map(|holds| !holds),
@@ -491,7 +509,11 @@ impl<'a> Scope<'a> {
             ("Contains", [list, value]) => {
                 let list = self.resolve(list)?;
                 let value = texts(value);
-                Some(list.texts().into_iter().any(|element| self.equal(element, &value)))
+                Some(
+                    list.texts()
+                        .into_iter()
+                        .any(|element| self.equal(element, &value)),
+                )
             }
             _ => None,
         }
@@ -513,7 +535,8 @@ impl<'a> Scope<'a> {
         // A parameter that has none of the values that it is compared with has another one.
         let is_other = |text: &str| {
             let beginnings = ["?another ", "?parameter ", "AWS::"];
-            text::inner(text).is_some_and(|inner| beginnings.iter().any(|beginning| inner.starts_with(beginning)))
+            text::inner(text)
+                .is_some_and(|inner| beginnings.iter().any(|beginning| inner.starts_with(beginning)))
         };
         let is_literal = |text: &str| !text.contains("${");
         match (is_literal(left), is_literal(right)) {

@@ -1,7 +1,8 @@
-//! Which worlds of a program are looked at, and what is found in them.
+//! Chooses the worlds of a program that are looked at, and collects what is found in them.
 
 mod atoms;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::{self, Finding, Outcome};
@@ -24,7 +25,13 @@ const CANDIDATES: usize = 1_500;
 const MAX_PICKED: usize = 96;
 
 /// Most combinations of the values that one condition, or two, depend on.
-const MAX_DIRECTED: usize = 256;
+const MAX_DIRECTED: usize = 2_048;
+
+/// Combinations that are tried for conditions that no arbitrary one shows: a second or so, however many conditions.
+const MAX_TRIED: usize = 40_000;
+
+/// Arbitrary combinations in a row that show nothing new, after which there are no more.
+const MAX_USELESS: usize = 300;
 
 /// The outcome for a program over all of its worlds.
 #[derive(Debug, Default)]
@@ -34,7 +41,7 @@ pub(super) struct Judgement {
     pub(super) unread: BTreeSet<Unread>,
     pub(super) deployments: Vec<Deployment>,
     pub(super) worlds: usize,
-    /// Whether every combination of values was looked at.
+    /// True where every combination of values was looked at.
     pub(super) is_exhaustive: bool,
 }
 
@@ -50,9 +57,9 @@ pub(super) fn judge(program: &Program) -> Judgement {
         let (deployment, outcome) = judge.look(&choice);
         judgement.worlds += 1;
         for finding in outcome.findings {
-            if !judgement.findings.contains_key(&finding) {
-                let when = judge.reason(&choice, &finding);
-                judgement.findings.insert(finding, when);
+            if let Entry::Vacant(entry) = judgement.findings.entry(finding) {
+                let when = judge.reason(&choice, entry.key());
+                entry.insert(when);
             }
         }
         judgement.unread.extend(outcome.unread);
@@ -144,7 +151,9 @@ impl<'a> Judge<'a> {
         }
         let conditions = self.conditions.iter();
         let truth = |(index, name): &(usize, String)| {
-            evaluation.scope(*index).is_some_and(|scope| scope.condition(name))
+            evaluation
+                .scope(*index)
+                .is_some_and(|scope| scope.condition(name))
         };
         Some(conditions.map(truth).collect())
     }
@@ -181,7 +190,11 @@ impl<'a> Judge<'a> {
         let sizes = self.atoms.iter().map(|atom| atom.values.len());
         let all = sizes.fold(1_usize, |product, size| product.saturating_mul(size));
         let mut choices = match all <= EXHAUSTIVE {
-            true => product(&self.atoms, &(0..self.atoms.len()).collect::<Vec<_>>(), &self.default()),
+            true => product(
+                &self.atoms,
+                &(0..self.atoms.len()).collect::<Vec<_>>(),
+                &self.default(),
+            ),
             false => {
                 self.is_exhaustive = false;
                 self.bounded()
@@ -208,16 +221,19 @@ impl<'a> Judge<'a> {
             self.note(choice, &mut seen);
         }
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut useless = 0;
         for _ in 0..CANDIDATES {
-            if choices.len() >= MAX_WORLDS || seen.len() > MAX_PICKED * 4_096 {
+            if useless > MAX_USELESS || choices.len() >= MAX_WORLDS || seen.len() > MAX_PICKED * 4_096 {
                 break;
             }
             let mut choice = self.default();
             for (position, atom) in self.atoms.iter().enumerate() {
                 set(&mut choice, position, random.below(atom.values.len()));
             }
+            useless += 1;
             if self.note(&choice, &mut seen) {
                 choices.push(choice);
+                useless = 0;
             }
         }
         self.directed(&mut choices, &mut seen);
@@ -227,12 +243,14 @@ impl<'a> Judge<'a> {
     /// Adds what no arbitrary combination shows: a condition of many values that must all be right.
     fn directed(&self, choices: &mut Vec<Choice>, seen: &mut BTreeSet<Seen>) {
         let count = self.conditions.len();
+        let mut tried = 0;
         for first in 0..count {
             for second in first..count {
                 let mut positions = self.atoms_of(first);
                 positions.extend(self.atoms_of(second));
                 let positions: Vec<usize> = positions.into_iter().collect();
-                if choices.len() >= MAX_WORLDS || size(&self.atoms, &positions) > MAX_DIRECTED {
+                let size = size(&self.atoms, &positions);
+                if choices.len() >= MAX_WORLDS || size > MAX_DIRECTED || tried + size > MAX_TRIED {
                     continue;
                 }
                 if [(true, true), (true, false), (false, true), (false, false)]
@@ -241,6 +259,7 @@ impl<'a> Judge<'a> {
                 {
                     continue;
                 }
+                tried += size;
                 for choice in product(&self.atoms, &positions, &self.default()) {
                     let Some(truths) = self.truths(&choice) else {
                         continue;
@@ -286,7 +305,11 @@ impl<'a> Judge<'a> {
         for (first, one) in truths.iter().enumerate() {
             for (second, other) in truths.iter().enumerate().skip(first) {
                 seen.insert(Seen::Pair(first, second, *one, *other));
-                let thirds = truths.iter().enumerate().skip(second + 1).filter(|_| with_triples);
+                let thirds = truths
+                    .iter()
+                    .enumerate()
+                    .skip(second + 1)
+                    .filter(|_| with_triples);
                 for (third, last) in thirds {
                     seen.insert(Seen::Triple([first, second, third], [*one, *other, *last]));
                 }
@@ -316,7 +339,10 @@ impl<'a> Judge<'a> {
         let value = atom.values.get(value).map(String::as_str).unwrap_or_default();
         match &atom.key {
             Key::Parameter(index, name) => {
-                let prefix = self.program.template(*index).map(|template| template.prefix.as_str());
+                let prefix = self
+                    .program
+                    .template(*index)
+                    .map(|template| template.prefix.as_str());
                 let name = format!("{}{name}", prefix.unwrap_or_default());
                 match value.contains("${") {
                     true => format!("another {name}"),
@@ -347,7 +373,9 @@ fn positions(atoms: &[Atom], wanted: impl Fn(&Atom) -> bool) -> Vec<usize> {
 
 fn size(atoms: &[Atom], positions: &[usize]) -> usize {
     let sizes = positions.iter().filter_map(|position| atoms.get(*position));
-    sizes.fold(1, |product: usize, atom| product.saturating_mul(atom.values.len()))
+    sizes.fold(1, |product: usize, atom| {
+        product.saturating_mul(atom.values.len())
+    })
 }
 
 /// Returns every combination of the values of some atoms, with the others as in `base`.
@@ -384,6 +412,84 @@ impl Random {
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         let number = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(number).unwrap_or(0).checked_rem(bound).unwrap_or(0)
+        usize::try_from(number)
+            .unwrap_or(0)
+            .checked_rem(bound)
+            .unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::doctor::rules::{self, Severity};
+    use crate::doctor::yaml;
+
+    /// Combinations of the options of our template that are looked at, of some ten thousand.
+    const COMBINATIONS: usize = 150;
+
+    #[test]
+    fn our_template_is_clean_under_arbitrary_combinations_of_its_options() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let template = yaml::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let programs = Program::all_of(vec![("template.yaml".to_owned(), template)], &BTreeMap::new());
+        let judge = Judge::new(&programs[0]);
+        assert!(judge.atoms.len() > 12, "{:?}", judge.atoms);
+        let mut random = Random(7);
+        let mut looked_at = 0;
+        while looked_at < COMBINATIONS {
+            let sizes = judge.atoms.iter().map(|atom| atom.values.len());
+            let choice: Choice = sizes.map(|size| random.below(size)).collect();
+            if judge.truths(&choice).is_none() {
+                continue;
+            }
+            looked_at += 1;
+            let (_, outcome) = judge.look(&choice);
+            let mut findings = outcome.findings.iter();
+            let is_chosen = |finding: &Finding| finding.rule.id == rules::MODE_REPORT.id;
+            assert!(
+                findings.all(|finding| is_chosen(finding) || finding.rule.severity == Severity::Advice),
+                "{choice:?}: {:?}",
+                outcome.findings
+            );
+            assert!(outcome.unread.is_empty(), "{choice:?}: {:?}", outcome.unread);
+        }
+    }
+
+    #[test]
+    fn condition_of_seven_parameters_is_seen_in_both_ways() {
+        let names = ["A", "B", "C", "D", "E", "F", "G", "H", "I", "J"];
+        let parameters: String = names
+            .iter()
+            .map(|name| format!("  {name}: {{Type: String, Default: \"no\"}}\n"))
+            .collect();
+        let equals: Vec<String> = names
+            .iter()
+            .take(7)
+            .map(|name| format!("!Equals [!Ref {name}, \"yes\"]"))
+            .collect();
+        let rest: String = names
+            .iter()
+            .map(|name| format!("  Only{name}: !Equals [!Ref {name}, \"yes\"]\n"))
+            .collect();
+        let text = format!(
+            "Parameters:\n{parameters}Conditions:\n  All: !And [{}]\n{rest}Resources:\n  L: {{Type: AWS::Lambda::Url, Condition: All}}\n  M: {{Type: AWS::Lambda::Url, Condition: OnlyH}}\n  N: {{Type: AWS::Lambda::Url, Condition: OnlyI}}\n",
+            equals.join(", ")
+        );
+        let node = yaml::parse(&text).unwrap();
+        let programs = Program::all_of(vec![("t.yaml".to_owned(), node)], &BTreeMap::new());
+        let mut judge = Judge::new(&programs[0]);
+        let worlds = judge.worlds();
+        assert!(!judge.is_exhaustive);
+        let all = judge
+            .conditions
+            .iter()
+            .position(|(_, name)| name == "All")
+            .unwrap();
+        let is_all = |choice: &Choice| judge.truths(choice).is_some_and(|truths| truths[all]);
+        assert!(worlds.iter().any(is_all));
+        assert!(!worlds.iter().all(is_all));
     }
 }

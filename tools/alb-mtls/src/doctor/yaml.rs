@@ -18,7 +18,9 @@ const MAX_VALUES: usize = 500_000;
 pub(super) enum YamlError {
     #[error("not YAML or JSON: {0}")]
     Syntax(#[from] ScanError),
-    #[error("line {line}: the key `{key}` is there twice, of which CloudFormation takes one: remove the other")]
+    #[error(
+        "line {line}: the key `{key}` is there twice, of which CloudFormation takes one: remove the other"
+    )]
     DuplicateKey { line: usize, key: String },
     #[error("contains {0} documents instead of one")]
     Documents(usize),

@@ -348,13 +348,14 @@ fn envoy_elements(text: &str) -> Option<Vec<(String, String)>> {
     }
     let pairs: Option<Vec<(String, String)>> = elements
         .iter()
+        .filter(|element| !element.trim().is_empty())
         .map(|element| {
             let (key, value) = element.split_once('=')?;
             let is_known = KEYS.iter().any(|known| known.eq_ignore_ascii_case(key.trim()));
             is_known.then(|| (key.trim().to_owned(), value.trim_matches('"').to_owned()))
         })
         .collect();
-    pairs
+    pairs.filter(|pairs| !pairs.is_empty())
 }
 
 fn is_header_name(name: &str) -> bool {

@@ -1,11 +1,19 @@
 //! `alb-mtls doctor`: silent where all is well, and loud on each fault that is planted.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "helpers of tests"
+)]
 
 #[expect(dead_code, clippy::expect_used, reason = "nothing here needs openssl")]
 #[path = "../common/mod.rs"]
 mod common;
+mod elsewhere;
+mod files;
 mod live;
+mod removal;
 mod stack;
 mod template;
 
@@ -58,7 +66,10 @@ fn report(output: &Output) -> Value {
     }
     let gaps = report["not_looked_at"].as_array().unwrap();
     for gap in gaps {
-        assert!(text(&gap["what"]).len() > 10 && text(&gap["remedy"]).len() > 10, "{gap}");
+        assert!(
+            text(&gap["what"]).len() > 10 && text(&gap["remedy"]).len() > 10,
+            "{gap}"
+        );
     }
     let has_error = findings.iter().any(|finding| finding["severity"] == "error");
     let expected = match (has_error, gaps.is_empty()) {
@@ -67,7 +78,12 @@ fn report(output: &Output) -> Value {
         _ => (3, "not-looked-at"),
     };
     let actual = (output.status.code().unwrap(), text(&report["answer"]));
-    assert_eq!(actual, (expected.0, expected.1.to_owned()), "{report} {}", stderr(output));
+    assert_eq!(
+        actual,
+        (expected.0, expected.1.to_owned()),
+        "{report} {}",
+        stderr(output)
+    );
     report
 }
 

@@ -186,9 +186,15 @@ fn each_fault_of_a_stack_is_found() {
 #[test]
 fn answer_that_is_missing_is_not_looked_at() {
     for (missing, gap) in [
-        ("attributes-of-gate-respond", "aws elbv2 describe-target-group-attributes"),
+        (
+            "attributes-of-gate-respond",
+            "aws elbv2 describe-target-group-attributes",
+        ),
         (LISTENER_ATTRIBUTES, "aws elbv2 describe-listener-attributes"),
-        ("function", "the target `arn:aws:lambda:eu-west-1:123456789012:function:gate-respond`"),
+        (
+            "function",
+            "the target `arn:aws:lambda:eu-west-1:123456789012:function:gate-respond`",
+        ),
         ("policy", "no target of arn:aws:elasticloadbalancing"),
         ("versioning", "aws s3api get-bucket-versioning"),
     ] {

@@ -32,8 +32,14 @@ fn nothing_opens_the_gate_of_our_template() {
         "{text}"
     );
     // An operator can choose the mode in which nothing is rejected, and is told so.
-    assert!(text.contains("advice: mode-report RespondFunction: MTLS_MODE is report (with Mode=report)"), "{text}");
-    assert_eq!(not_looked_at(&doctor(&["--json"], &project().join("template.yaml"))), Vec::<String>::new());
+    assert!(
+        text.contains("advice: mode-report RespondFunction: MTLS_MODE is report (with Mode=report)"),
+        "{text}"
+    );
+    assert_eq!(
+        not_looked_at(&doctor(&["--json"], &project().join("template.yaml"))),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -93,12 +99,19 @@ fn exact_source_arn_without_source_account_is_advice() {
 ";
     let template = template();
     assert!(template.contains(before));
-    let without = template.replacen(before, &before.replace("      SourceAccount: !Ref AWS::AccountId\n", ""), 1);
+    let without = template.replacen(
+        before,
+        &before.replace("      SourceAccount: !Ref AWS::AccountId\n", ""),
+        1,
+    );
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("template.yaml");
     fs::write(&path, without).unwrap();
     let text = stdout(&doctor(&[], &path));
-    assert!(text.contains("advice: source-account RespondPermission"), "{text}");
+    assert!(
+        text.contains("advice: source-account RespondPermission"),
+        "{text}"
+    );
 }
 
 /// A fault, the text that it replaces (which must be there), and what the doctor must say: check and resource.
@@ -496,7 +509,10 @@ fn a_function_that_reads_the_default_header_is_a_finding_where_its_listener_is_n
 fn a_file_that_is_nothing_known_is_said_to_be_so() {
     for (content, words) in [
         ("Resources: {", "not YAML or JSON"),
-        ("Resources: {}\nResources: {}\n", "the key `Resources` is there twice"),
+        (
+            "Resources: {}\nResources: {}\n",
+            "the key `Resources` is there twice",
+        ),
         ("hello: world\n", "neither a template, a plan"),
         (
             "Resources: {A: {Type: AWS::S3::Bucket}}\n",
@@ -513,7 +529,10 @@ fn a_file_that_is_nothing_known_is_said_to_be_so() {
     let output = doctor(&[], &project().join("terraform/main.tf"));
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
-    assert!(text.contains("terraform show -json") && text.contains("--load-balancer NAME"), "{text}");
+    assert!(
+        text.contains("terraform show -json") && text.contains("--load-balancer NAME"),
+        "{text}"
+    );
     let output = doctor(&[], Path::new("/nowhere.yaml"));
     assert_eq!(output.status.code(), Some(2));
 }

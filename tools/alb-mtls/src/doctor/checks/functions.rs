@@ -107,7 +107,10 @@ impl Checks<'_> {
             let wanted = deployment.log_group_name(&wanted);
             let mut groups = deployment.log_groups.iter();
             let group = groups.find(|group| {
-                let physical = group.physical.as_deref().map(|name| deployment.log_group_name(name));
+                let physical = group
+                    .physical
+                    .as_deref()
+                    .map(|name| deployment.log_group_name(name));
                 group.name == resource || physical.as_deref() == Some(&wanted)
             });
             let (place, resource, what) = match group {

@@ -21,12 +21,7 @@ impl Checks<'_> {
     pub(super) fn layer(&mut self, function: &Function) {
         self.wrapper(function);
         if let Some(what) = unrouted_adapter(function) {
-            self.find(
-                &rules::ADAPTER_UNROUTED,
-                &function.place,
-                &function.name,
-                &what,
-            );
+            self.find(&rules::ADAPTER_UNROUTED, &function.place, &function.name, &what);
         }
         let after = function.layers.iter().rev().take_while(|layer| !is_gate(layer));
         if let Some(last) = after
@@ -39,12 +34,7 @@ impl Checks<'_> {
         }
         if let Some(seconds) = function.timeout.filter(|seconds| *seconds < LEAST_TIMEOUT) {
             let what = format!("Timeout is {seconds} seconds");
-            self.find(
-                &rules::TIMEOUT_SHORT,
-                &function.place,
-                &function.name,
-                &what,
-            );
+            self.find(&rules::TIMEOUT_SHORT, &function.place, &function.name, &what);
         }
     }
 
@@ -88,13 +78,18 @@ impl Checks<'_> {
 
     /// A runtime that is not known decides whether the wrapper is started.
     fn runtime(&mut self, function: &Function) {
-        let unknown = function.runtime.as_deref().filter(|runtime| text::is_unknown(runtime));
+        let unknown = function
+            .runtime
+            .as_deref()
+            .filter(|runtime| text::is_unknown(runtime));
         if let Some(runtime) = unknown {
             self.miss(
                 rules::UNKNOWN_VALUE,
                 &function.place,
                 &function.name,
-                &format!("Runtime is `{runtime}`, which is not known: whether Lambda starts the gate depends on it"),
+                &format!(
+                    "Runtime is `{runtime}`, which is not known: whether Lambda starts the gate depends on it"
+                ),
                 &remedy(runtime),
             );
         }

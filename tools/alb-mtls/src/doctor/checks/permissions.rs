@@ -1,7 +1,7 @@
 //! Checks of who may invoke the gate past the load balancer.
 
 use super::Checks;
-use crate::doctor::facts::{Grant, Permission};
+use crate::doctor::facts::{Deployment, Function, Grant, Permission};
 use crate::doctor::rules;
 use crate::doctor::text;
 
@@ -19,10 +19,7 @@ impl Checks<'_> {
                     &rules::FUNCTION_URL,
                     &permission.place,
                     &permission.name,
-                    &format!(
-                        "lets {} call the URL of {}",
-                        permission.principal, function.name
-                    ),
+                    &format!("lets {} call the URL of {}", permission.principal, function.name),
                 );
             } else if allows("lambda:invokefunction") {
                 self.invocation(permission, &function.name);
@@ -62,12 +59,7 @@ impl Checks<'_> {
         // The ARNs of other services name their account alone.
         if principal.starts_with("elasticloadbalancing.") && permission.source_account.is_none() {
             let what = format!("lets {principal} invoke {function} for `{arn}`, without SourceAccount");
-            self.find(
-                &rules::SOURCE_ACCOUNT,
-                &permission.place,
-                &permission.name,
-                &what,
-            );
+            self.find(&rules::SOURCE_ACCOUNT, &permission.place, &permission.name, &what);
         }
     }
 
@@ -80,15 +72,7 @@ impl Checks<'_> {
             }
             for function in deployment.gates() {
                 let mut resources = grant.resources.iter();
-                let reached = resources.find(|resource| {
-                    deployment.function_id(resource) == function.name
-                        || function.physical.as_deref().is_some_and(|name| {
-                            let name = format!(":function:{name}");
-                            let after = resource.rsplit_once(":function:").map(|(_, after)| after);
-                            after.is_some_and(|after| text::overlap(&format!(":function:{after}"), &name))
-                        })
-                        || resource.chars().all(|character| character == '*')
-                });
+                let reached = resources.find(|resource| reaches(deployment, resource, function));
                 if let Some(resource) = reached {
                     let what = format!("may invoke {} (`{resource}`)", function.name);
                     self.find(&rules::MAY_INVOKE, &grant.place, &grant.to, &what);
@@ -96,6 +80,22 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Returns whether the resource of a statement includes a function.
+fn reaches(deployment: &Deployment, resource: &str, function: &Function) -> bool {
+    let mut pieces = text::pieces(resource).into_iter();
+    let names_it = pieces.any(|piece| text::resource_in(piece) == Some(function.name.as_str()));
+    let pattern = match resource.rsplit_once(":function:") {
+        Some((_, name)) => name,
+        None => resource,
+    };
+    let is_wide = pattern.chars().all(|character| character == '*');
+    let fits = |name: &str| text::overlap(pattern, name) || text::overlap(pattern, &format!("{name}:*"));
+    names_it
+        || is_wide
+        || deployment.function_id(resource) == function.name
+        || function.physical.as_deref().is_some_and(fits)
 }
 
 /// Returns whether a grant allows one of some actions, which are in lower case.
@@ -115,17 +115,18 @@ fn names_no_resource(arn: &str) -> bool {
     if text::pieces(arn).iter().any(|piece| piece.starts_with("${")) && !arn.contains('*') {
         return false;
     }
-    let resource = text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
+    let resource =
+        text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
     let name = resource.strip_prefix("targetgroup").unwrap_or(&resource);
     let name = name.strip_prefix("loadbalancer").unwrap_or(name);
-    name.chars()
-        .all(|character| matches!(character, '*' | '/' | '?'))
+    name.chars().all(|character| matches!(character, '*' | '/' | '?'))
 }
 
 /// Returns whether an ARN leaves the account open.
 fn names_no_account(arn: &str) -> bool {
     let account = text::account_of_arn(arn).unwrap_or_default();
-    account.contains('*') || (account.is_empty() && arn.starts_with("arn:") && !arn.starts_with("arn:aws:s3:"))
+    account.contains('*')
+        || (account.is_empty() && arn.starts_with("arn:") && !arn.starts_with("arn:aws:s3:"))
 }
 
 #[cfg(test)]
@@ -153,7 +154,9 @@ mod tests {
         ] {
             assert!(!names_no_resource(arn), "{arn}");
         }
-        assert!(names_no_account("arn:aws:elasticloadbalancing:*:*:targetgroup/gate/*"));
+        assert!(names_no_account(
+            "arn:aws:elasticloadbalancing:*:*:targetgroup/gate/*"
+        ));
         assert!(!names_no_account("${Group}"));
     }
 }

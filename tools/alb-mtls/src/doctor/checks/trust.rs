@@ -108,7 +108,9 @@ impl<'a> TrustSources<'a> {
         let bucket = resources
             .clone()
             .filter(|_| allows(grant, &S3_WRITES))
-            .find(|resource| self.is_in_trust_bucket(resource) && !self.is_below_destination(resource, grant));
+            .find(|resource| {
+                self.is_in_trust_bucket(resource) && !self.is_below_destination(resource, grant)
+            });
         bucket.or_else(|| {
             resources.find(|resource| allows(grant, &SSM_WRITES) && self.is_trust_parameter(resource))
         })
@@ -147,9 +149,12 @@ impl<'a> TrustSources<'a> {
             Some((_, name)) => name,
             None => resource,
         };
-        let pattern = parameter_name(self.deployment, pattern.strip_prefix("/$").map_or(pattern, |_| {
-            pattern.strip_prefix('/').unwrap_or(pattern)
-        }));
+        let pattern = parameter_name(
+            self.deployment,
+            pattern
+                .strip_prefix("/$")
+                .map_or(pattern, |_| pattern.strip_prefix('/').unwrap_or(pattern)),
+        );
         self.parameters
             .iter()
             .any(|name| text::overlap(&pattern, name) || pattern.starts_with(name.trim_end_matches('*')))
@@ -161,7 +166,9 @@ fn parameter_name(deployment: &Deployment, name: &str) -> String {
     let resource = text::resource_in(name);
     let mut parameters = deployment.parameters.iter();
     let parameter = parameters.find(|parameter| resource == Some(parameter.name.as_str()));
-    let name = parameter.and_then(|parameter| parameter.physical.as_deref()).unwrap_or(name);
+    let name = parameter
+        .and_then(|parameter| parameter.physical.as_deref())
+        .unwrap_or(name);
     match name.starts_with(['/', '*', '$']) {
         true => name.to_owned(),
         false => format!("/{name}"),

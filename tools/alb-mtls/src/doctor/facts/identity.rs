@@ -45,7 +45,11 @@ impl Deployment {
     /// Puts rules to their listeners and targets to their groups; one that is not there stands for itself.
     fn join(&mut self) {
         for rule in std::mem::take(&mut self.rules) {
-            match self.listeners.iter_mut().find(|listener| listener.name == rule.name) {
+            match self
+                .listeners
+                .iter_mut()
+                .find(|listener| listener.name == rule.name)
+            {
                 Some(listener) => {
                     listener.forwards.extend(rule.forwards);
                     listener.remarks.extend(rule.remarks);
@@ -83,7 +87,10 @@ impl Deployment {
         self.functions.iter().find(|function| {
             let is_physical = function.physical.as_deref() == Some(base);
             // The name of a function in AWS is the end of its ARN.
-            let is_arn = function.name.rsplit_once(":function:").is_some_and(|(_, name)| name == base);
+            let is_arn = function
+                .name
+                .rsplit_once(":function:")
+                .is_some_and(|(_, name)| name == base);
             resource == Some(function.name.as_str()) || function.name == base || is_physical || is_arn
         })
     }

@@ -60,9 +60,8 @@ impl Reader<'_> {
             });
             let value = match variable.get("value") {
                 Some(value) => value.texts().concat(),
-                None if variable.get("valueFrom").is_some() => {
-                    from_map.unwrap_or_else(|| unknown(&format!("valueFrom of {name} in {}", identity(object))))
-                }
+                None if variable.get("valueFrom").is_some() => from_map
+                    .unwrap_or_else(|| unknown(&format!("valueFrom of {name} in {}", identity(object)))),
                 None => String::new(),
             };
             variables.insert(name.to_owned(), value);
@@ -80,7 +79,10 @@ impl Reader<'_> {
         let Some(service) = self.object(service) else {
             return Vec::new();
         };
-        let selector = service.at(&["spec", "selector"]).map(Node::members).unwrap_or_default();
+        let selector = service
+            .at(&["spec", "selector"])
+            .map(Node::members)
+            .unwrap_or_default();
         let ports: Vec<String> = service
             .list_at(&["spec", "ports"])
             .iter()
@@ -112,7 +114,9 @@ impl Reader<'_> {
 fn pod(object: &Node) -> Option<&Node> {
     match object.text_at(&["kind"])? {
         "Pod" => Some(object),
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Rollout" => object.at(&["spec", "template"]),
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Rollout" => {
+            object.at(&["spec", "template"])
+        }
         _ => None,
     }
 }

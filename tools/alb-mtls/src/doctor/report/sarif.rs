@@ -8,7 +8,8 @@ use super::Entry;
 use crate::doctor::facts::Unread;
 use crate::doctor::rules::{GAPS, RULES, Severity};
 
-const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+const SCHEMA: &str =
+    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 pub(super) fn write(findings: &[Entry], unread: &[Unread]) -> String {
     let mut rules: Vec<Value> = RULES
@@ -47,13 +48,27 @@ pub(super) fn write(findings: &[Entry], unread: &[Unread]) -> String {
         );
         let level = level(finding.severity);
         let identity = format!("{}:{}:{}", finding.check, finding.resource, finding.what);
-        result(finding.check, level, &text, &finding.file, finding.line, &identity)
+        result(
+            finding.check,
+            level,
+            &text,
+            &finding.file,
+            finding.line,
+            &identity,
+        )
     });
     let missed = unread.iter().map(|gap| {
         let rule = format!("not-looked-at/{}", gap.kind);
         let text = format!("{}: {}. To read it: {}", gap.subject, gap.what, gap.remedy);
         let identity = format!("{rule}:{}", gap.subject);
-        result(&rule, "warning", &text, &gap.place.file, gap.place.line, &identity)
+        result(
+            &rule,
+            "warning",
+            &text,
+            &gap.place.file,
+            gap.place.line,
+            &identity,
+        )
     });
     let results: Vec<Value> = found.chain(missed).collect();
     let driver = json!({

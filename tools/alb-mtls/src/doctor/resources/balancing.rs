@@ -99,7 +99,9 @@ impl Facts<'_> {
 
 fn multi_value(value: Option<&str>) -> Knowledge<bool> {
     match value {
-        Some(value) if text::is_unknown(value) => Knowledge::Unknown(format!("give the value of `{}`", text::shown(value))),
+        Some(value) if text::is_unknown(value) => {
+            Knowledge::Unknown(format!("give the value of `{}`", text::shown(value)))
+        }
         value => Knowledge::Known(value.is_some_and(crate::doctor::node::is_true)),
     }
 }

@@ -8,8 +8,12 @@ use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUT
 use crate::doctor::rules;
 use crate::doctor::text::unknown;
 
-/// Attributes that are only renamed, by kind: those of Terraform, and CloudFormation's.
-const RENAMED: [(&str, &str, &[(&str, &str)]); 15] = [
+/// Attributes of Terraform, and CloudFormation's.
+type Names = &'static [(&'static str, &'static str)];
+
+/// Kinds of which attributes are only renamed.
+#[rustfmt::skip]
+const RENAMED: [(&str, &str, Names); 15] = [
     ("aws_lambda_permission", "AWS::Lambda::Permission", &[
         ("function_name", "FunctionName"), ("action", "Action"), ("principal", "Principal"), ("source_arn", "SourceArn"),
         ("source_account", "SourceAccount"), ("function_url_auth_type", "FunctionUrlAuthType"),
@@ -78,14 +82,22 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut Facts<'_>) -> Option<(&'st
             let mut properties = renamed(block, &[("listener_arn", "ListenerArn")]);
             properties.set("Actions", actions(block, "action"));
             if !block.blocks("transform").is_empty() {
-                properties.set("Transforms", Node::list(block.values.line, vec![block.values.clone()]));
+                properties.set(
+                    "Transforms",
+                    Node::list(block.values.line, vec![block.values.clone()]),
+                );
             }
             Some(("AWS::ElasticLoadBalancingV2::ListenerRule", properties))
         }
         "aws_lb_target_group" | "aws_alb_target_group" => {
             let mut properties = renamed(block, &[("name", "Name"), ("target_type", "TargetType")]);
             let value = block.text("lambda_multi_value_headers_enabled");
-            set_attribute(&mut properties, "TargetGroupAttributes", MULTI_VALUE_ATTRIBUTE, value);
+            set_attribute(
+                &mut properties,
+                "TargetGroupAttributes",
+                MULTI_VALUE_ATTRIBUTE,
+                value,
+            );
             Some(("AWS::ElasticLoadBalancingV2::TargetGroup", properties))
         }
         "aws_lb_target_group_attachment" | "aws_alb_target_group_attachment" => {
@@ -119,7 +131,7 @@ fn renamed(block: &Block<'_>, names: &[(&str, &str)]) -> Node {
     properties
 }
 
-/// Sets the retention of a log group; 0 days are for ever.
+/// Sets the retention of a log group; with 0 days records are kept indefinitely.
 fn retention(block: &Block<'_>, properties: &mut Node) {
     let days = block.text("retention_in_days");
     if let Some(days) = days.filter(|days| days != "0") {
@@ -190,7 +202,10 @@ fn set_attribute(properties: &mut Node, list: &str, key: &str, value: Option<Str
 fn actions(block: &Block<'_>, name: &str) -> Node {
     let line = block.values.line;
     let actions = block.blocks(name).into_iter().map(|action| {
-        let mut node = renamed(&action, &[("type", "Type"), ("target_group_arn", "TargetGroupArn")]);
+        let mut node = renamed(
+            &action,
+            &[("type", "Type"), ("target_group_arn", "TargetGroupArn")],
+        );
         let groups = action.blocks("forward").into_iter();
         let groups = groups.flat_map(|forward| forward.blocks("target_group"));
         let groups = groups.map(|group| renamed(&group, &[("arn", "TargetGroupArn")]));
@@ -203,13 +218,21 @@ fn actions(block: &Block<'_>, name: &str) -> Node {
 }
 
 fn function(block: &Block<'_>) -> Node {
-    let names = [("function_name", "FunctionName"), ("runtime", "Runtime"), ("timeout", "Timeout")];
+    let names = [
+        ("function_name", "FunctionName"),
+        ("runtime", "Runtime"),
+        ("timeout", "Timeout"),
+    ];
     let mut properties = renamed(block, &names);
     let line = properties.line;
     let layers = block.texts("layers").into_iter();
     let layers = layers.map(|layer| Node::text_node(line, layer)).collect();
     properties.set("Layers", Node::list(line, layers));
-    if let Some(group) = block.blocks("logging_config").first().and_then(|block| block.text("log_group")) {
+    if let Some(group) = block
+        .blocks("logging_config")
+        .first()
+        .and_then(|block| block.text("log_group"))
+    {
         let members = vec![("LogGroup".to_owned(), Node::text_node(line, group))];
         properties.set("LoggingConfig", Node::map(line, members));
     }

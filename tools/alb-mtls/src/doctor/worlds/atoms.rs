@@ -1,4 +1,4 @@
-//! What is free in a program, with the values that make a difference.
+//! Free parameters of a program, with the values that make a difference.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,15 +24,15 @@ pub(super) struct Atom {
     pub(super) key: Key,
     /// The default comes first.
     pub(super) values: Vec<String>,
-    /// Whether a condition depends on it.
+    /// True where a condition depends on it.
     pub(super) decides: bool,
 }
 
-/// What a parameter is compared with, or looked up by.
+/// Values that a parameter is compared with, or looked up by.
 #[derive(Debug, Default)]
 struct Uses {
     literals: BTreeSet<String>,
-    /// Whether it has no other value than those, as the key of a map.
+    /// True where it has no other value than those, as the key of a map.
     is_closed: bool,
     decides: bool,
 }
@@ -211,7 +211,10 @@ impl Collector<'_> {
     /// Returns the free parameters behind a name: those of the parent, for one of a nested stack.
     fn free(&self, index: usize, name: &str, depth: usize) -> Vec<Key> {
         if name.starts_with("AWS::") {
-            let is_value = matches!(name, "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName");
+            let is_value = matches!(
+                name,
+                "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName"
+            );
             return Vec::from_iter(is_value.then(|| Key::Pseudo(name.to_owned())));
         }
         let Some(template) = self.program.template(index).filter(|_| depth < MAX_DEPTH) else {
@@ -245,7 +248,8 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
     match key {
         Key::Parameter(index, name) => {
             let template = program.template(*index);
-            let Some(parameter) = template.and_then(|template| template.node.at(&["Parameters", name])) else {
+            let Some(parameter) = template.and_then(|template| template.node.at(&["Parameters", name]))
+            else {
                 return Vec::new();
             };
             values.push(world::default(name, parameter));
@@ -259,8 +263,12 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
                     values.extend(allowed.texts().into_iter().map(str::to_owned));
                 }
                 None => {
-                    values.extend(uses.literals.iter().cloned());
-                    if uses.decides && !uses.is_closed {
+                    // A default that it is not compared with stands for every other value.
+                    let is_compared = values
+                        .first()
+                        .is_some_and(|default| uses.literals.contains(default));
+                    let needs_other = is_compared || uses.literals.is_empty();
+                    if uses.decides && !uses.is_closed && needs_other {
                         // Of one with a default, the operator has chosen another value.
                         let word = match parameter.get("Default") {
                             Some(_) => "another",
@@ -268,6 +276,7 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
                         };
                         values.push(unknown(&format!("{word} {name}")));
                     }
+                    values.extend(uses.literals.iter().cloned());
                 }
             }
         }
@@ -297,7 +306,11 @@ fn references(node: &Node) -> BTreeSet<String> {
         match function.as_str() {
             "Ref" => names.extend(argument.text().map(str::to_owned)),
             "Sub" => {
-                let text = argument.elements().first().and_then(Node::text).unwrap_or_default();
+                let text = argument
+                    .elements()
+                    .first()
+                    .and_then(Node::text)
+                    .unwrap_or_default();
                 for part in text.split("${").skip(1) {
                     names.extend(part.split_once('}').map(|(name, _)| name.trim().to_owned()));
                 }

@@ -68,7 +68,9 @@ impl Scanner {
                 '[' | '{' if at_start || self.depth > 0 => (self.depth, at_start) = (self.depth + 1, true),
                 ']' | '}' if self.depth > 0 => (self.depth, at_start) = (self.depth - 1, false),
                 ',' if self.depth > 0 => at_start = true,
-                ':' if self.depth > 0 || rest.peek().is_none_or(|next| next.is_whitespace()) => at_start = true,
+                ':' if self.depth > 0 || rest.peek().is_none_or(|next| next.is_whitespace()) => {
+                    at_start = true
+                }
                 '-' | '?' if at_start && rest.peek().is_none_or(|next| next.is_whitespace()) => {}
                 // A tag or an anchor stands before the value.
                 '!' | '&' if at_start => while rest.next_if(|next| !next.is_whitespace()).is_some() {},

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use local_alb::{Environment, InvocationOutcome};
 use serde_json::json;
@@ -10,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// What happens to the connection once a request is there.
-#[derive(Clone)]
-pub(crate) enum Reply {
+#[derive(Clone, Debug)]
+pub enum Reply {
     /// These bytes; the connection stays.
     Bytes(Vec<u8>),
     /// These bytes, and no more of them.
@@ -22,6 +23,8 @@ pub(crate) enum Reply {
     BytesThenHalfClose(Vec<u8>),
     /// The connection ends abruptly.
     Reset,
+    /// These bytes one by one, with this pause after each.
+    Drip(Vec<u8>, Duration),
     /// Nothing, for as long as the other side waits.
     Silence,
     /// What Lambda's Invoke API answers once this function has had the request's body as its event.
@@ -29,36 +32,37 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    pub(crate) fn text(head_and_body: &str) -> Self {
+    pub fn text(head_and_body: &str) -> Self {
         Self::Bytes(head_and_body.as_bytes().to_vec())
     }
 
-    pub(crate) fn ok() -> Self {
+    pub fn ok() -> Self {
         Self::text("HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-type: text/plain\r\n\r\nok")
     }
 }
 
 /// One request as it arrived.
 #[derive(Debug)]
-pub(crate) struct Recorded {
+pub struct Recorded {
     /// Number of the connection, from 0.
-    pub(crate) connection: usize,
-    pub(crate) head: Vec<u8>,
-    pub(crate) body: Vec<u8>,
+    pub connection: usize,
+    /// Request line and headers, with their ends.
+    pub head: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Recorded {
-    pub(crate) fn head(&self) -> String {
+    pub fn head(&self) -> String {
         String::from_utf8(self.head.clone()).expect("heads here are UTF-8")
     }
 
     /// The first line without its end.
-    pub(crate) fn request_line(&self) -> String {
+    pub fn request_line(&self) -> String {
         self.head().lines().next().unwrap_or_default().to_owned()
     }
 
     /// Every header line in order, without its end.
-    pub(crate) fn headers(&self) -> Vec<String> {
+    pub fn headers(&self) -> Vec<String> {
         let head = self.head();
         head.split("\r\n")
             .skip(1)
@@ -68,7 +72,7 @@ impl Recorded {
     }
 
     /// The values of a header, by its name in lower case.
-    pub(crate) fn values(&self, name: &str) -> Vec<String> {
+    pub fn values(&self, name: &str) -> Vec<String> {
         let start = format!("{name}: ");
         self.headers()
             .iter()
@@ -79,7 +83,8 @@ impl Recorded {
 }
 
 /// Ends with the value.
-pub(crate) struct Recorder {
+#[derive(Debug)]
+pub struct Recorder {
     address: SocketAddr,
     requests: UnboundedReceiver<Recorded>,
     task: tokio::task::JoinHandle<()>,
@@ -87,12 +92,12 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     /// Answers each request by the next of these replies, and all further ones by the last.
-    pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), replies).await
     }
 
     /// The same at this address.
-    pub(crate) async fn start_at(address: SocketAddr, replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub async fn start_at(address: SocketAddr, replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, requests) = unbounded_channel();
@@ -114,27 +119,27 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Ends every connection and waits until that is done.
-    pub(crate) async fn stop(mut self) {
+    pub async fn stop(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;
     }
 
     /// The next request; waits for it.
-    pub(crate) async fn next(&mut self) -> Recorded {
+    pub async fn next(&mut self) -> Recorded {
         self.requests.recv().await.expect("the recorder runs")
     }
 
     /// A request that has arrived already.
-    pub(crate) fn arrived(&mut self) -> Option<Recorded> {
+    pub fn arrived(&mut self) -> Option<Recorded> {
         self.requests.try_recv().ok()
     }
 }
@@ -203,6 +208,14 @@ async fn serve(
             Reply::Reset => {
                 stream.set_zero_linger().unwrap();
                 return;
+            }
+            Reply::Drip(bytes, pause) => {
+                for byte in bytes {
+                    if stream.write_all(&[byte]).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(pause).await;
+                }
             }
             Reply::Invocation(function) => {
                 let _ = stream.write_all(&invoke(&function, event).await).await;

@@ -1,22 +1,22 @@
 //! Events of each kind of API, from the samples in `events/`.
 
-use alb_mtls_tests::project;
+use crate::project;
 use pki::Credential;
 use serde_json::{Value, json};
 
 /// The kinds of API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Api {
+pub enum Api {
     Rest,
     Http1,
     Http2,
 }
 
 impl Api {
-    pub(crate) const ALL: [Self; 3] = [Self::Rest, Self::Http1, Self::Http2];
+    pub const ALL: [Self; 3] = [Self::Rest, Self::Http1, Self::Http2];
 
     /// The name in file names and on the command line's output.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
             Self::Http1 => "http-1.0",
@@ -31,7 +31,8 @@ impl Api {
         }
     }
 
-    pub(crate) fn arn_field(self) -> &'static str {
+    /// The field with the ARN.
+    pub fn arn_field(self) -> &'static str {
         match self {
             Self::Rest | Self::Http1 => "methodArn",
             Self::Http2 => "routeArn",
@@ -40,22 +41,22 @@ impl Api {
 }
 
 /// The resource of every policy about these events.
-pub(crate) const STAGE: &str = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/*";
+pub const STAGE: &str = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3d4e5/prod/*";
 
 /// A sample event.
-pub(crate) fn sample(api: Api, case: &str) -> Value {
+pub fn sample(api: Api, case: &str) -> Value {
     let path = project().join(format!("events/apigw-{}-{case}.json", api.name()));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
 
 /// An event without a certificate.
-pub(crate) fn anonymous(api: Api) -> Value {
+pub fn anonymous(api: Api) -> Value {
     sample(api, "no-certificate")
 }
 
 /// An event whose client presented this text to API Gateway.
-pub(crate) fn with_pem(api: Api, pem: &str) -> Value {
+pub fn with_pem(api: Api, pem: &str) -> Value {
     let mut event = sample(api, "valid");
     let certificate = event.pointer_mut(api.place()).unwrap();
     certificate["clientCert"]["clientCertPem"] = json!(pem);
@@ -63,12 +64,12 @@ pub(crate) fn with_pem(api: Api, pem: &str) -> Value {
 }
 
 /// An event whose client presented this certificate to API Gateway.
-pub(crate) fn with_certificate(api: Api, client: &Credential) -> Value {
+pub fn with_certificate(api: Api, client: &Credential) -> Value {
     with_pem(api, &client.pem())
 }
 
 /// The event with one more header.
-pub(crate) fn with_header(mut event: Value, name: &str, value: &str) -> Value {
+pub fn with_header(mut event: Value, name: &str, value: &str) -> Value {
     event["headers"][name] = json!(value);
     if let Some(headers) = event.get_mut("multiValueHeaders") {
         headers[name] = json!([value]);
