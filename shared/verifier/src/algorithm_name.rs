@@ -182,17 +182,22 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
     }
 }
 
+/// Encoding of NULL (X.690 §8.8).
+const NULL: [u8; 2] = [0x05, 0x00];
+
 /// NULL, and none at all, are the usual parameters; which of them is right depends on the algorithm.
 fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
         None => {}
-        Some(parameters) if parameters.encoding != [0x05, 0x00] => {
-            text.push_str(" with parameters that it does not have");
+        Some(parameters) if parameters.encoding == NULL => {
+            let has_none = text.starts_with("ECDSA") || text.starts_with("Ed");
+            text.push_str(if has_none {
+                " with NULL parameters, where it has none"
+            } else {
+                ""
+            });
         }
-        Some(_) if text.starts_with("ECDSA") || text.starts_with("Ed") => {
-            text.push_str(" with NULL parameters, where it has none");
-        }
-        Some(_) => {}
+        Some(_) => text.push_str(" with parameters that it does not have"),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::evidence::CertificateStatus;
 use super::issuers::CrlIssuer;
-use super::lists::RevocationLists;
+use super::lists::{ListOfIssuer, RevocationLists};
 use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
 use super::scope::Scope;
 use crate::anchors::TrustAnchor;
@@ -78,11 +78,11 @@ impl Inquiry<'_> {
         let first = group.first()?;
         let issuer = CrlIssuer::of_anchor(first);
         let mut scopes: Vec<&Scope> = Vec::new();
-        for listed in self.lists.of_issuer(issuer.subject) {
-            let list = listed.signed.list();
-            // A list beside complete ones, such as a delta, clears nothing.
-            if !list.is_beside_complete_ones()
-                && listed.signed.is_signed_by(issuer)
+        for ListOfIssuer { signed, .. } in self.lists.of_issuer(issuer.subject) {
+            let list = signed.list();
+            // Those that stand beside complete lists clear nothing, and take nothing away from these.
+            if signed.is_signed_by(issuer)
+                && !list.is_beside_complete_ones()
                 && !scopes.contains(&list.scope())
             {
                 scopes.push(list.scope());
