@@ -155,7 +155,6 @@ fn lists_clear_and_revoke_with_and_without_numbers_and_extensions() {
         for (revoked, expected) in [(&["77"][..], None), (&[&serial, "77"], Some(Reason::Revoked))] {
             ca.revoke(revoked);
             let lists = ca.lists(&ca.crl(lines, &[]));
-            let now = Timestamp::now();
             let (list, _) = lists.iter().next().unwrap();
             assert_eq!(
                 (list.number().is_some(), list.defect()),
