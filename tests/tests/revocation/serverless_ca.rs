@@ -221,7 +221,7 @@ async fn a_crl_that_is_rolled_back_or_forged_leaves_the_last_good_one_in_use() {
         ("older", "goes back from number"),
         ("forged", "its signature does not verify"),
         ("of another CA", "its signature does not verify"),
-        ("cut off", "is not the DER encoding of a whole CRL"),
+        ("cut off", "is DER that is cut off"),
         ("empty", "there is no CRL in it"),
     ];
     let cases = cases.map(async |(name, words)| {
