@@ -33,6 +33,9 @@ struct Arguments {
     /// Invocations of each program.
     #[arg(long, default_value_t = 100_000)]
     invocations: u64,
+    /// Share of requests that pass with a record, as in MTLS_RECORD_ALLOWED; records go to /dev/null.
+    #[arg(long, default_value = "0%")]
+    records: String,
     /// Paths of built functions.
     #[arg(required = true)]
     programs: Vec<String>,
@@ -81,7 +84,7 @@ impl Connection {
 }
 
 impl Program {
-    fn start(program: &str, clients: &Clients) -> io::Result<Self> {
+    fn start(program: &str, clients: &Clients, records: &str) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let (path, arguments) = match program
             .strip_prefix("layer=")
@@ -102,7 +105,7 @@ impl Program {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .env("MTLS_ANCHORS", clients.anchors_source())
-            .env("MTLS_RECORD_ALLOWED", "0%")
+            .env("MTLS_RECORD_ALLOWED", records)
             .env("FORWARD_UPSTREAM", "http://127.0.0.1:9")
             .stdout(Stdio::null())
             .spawn()?;
@@ -180,7 +183,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     let clients = Clients::new();
     let mut programs = Vec::new();
     for program in &arguments.programs {
-        programs.push(Program::start(program, &clients)?);
+        programs.push(Program::start(program, &clients, &arguments.records)?);
     }
     let mut number = 0;
     while number < arguments.invocations {
