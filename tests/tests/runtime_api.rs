@@ -89,7 +89,7 @@ impl Drop for Process {
     }
 }
 
-/// What a function is asked and has to say.
+/// A function with an event and the answer that it must give.
 struct Case {
     package: &'static str,
     variables: Vec<(&'static str, String)>,

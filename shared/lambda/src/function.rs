@@ -257,7 +257,7 @@ where
 
     async fn call(&mut self, event: LambdaEvent<Bytes>) -> Result<Vec<u8>, ErrorReport> {
         let handler = self.handler.clone();
-        // The handler is a clone, and nobody else sees what it leaves behind.
+        // The handler is a clone, which is dropped after a panic.
         let called = AssertUnwindSafe(async move { handler.oneshot(event).await }).catch_unwind();
         match called.await {
             Ok(Ok(answer)) => serde_json::to_vec(&answer).map_err(|error| ErrorReport {

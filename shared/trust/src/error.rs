@@ -71,7 +71,7 @@ pub struct SourceError {
     pub source: String,
     /// Which file, parameter or object it was, where a source leads to several or to another one.
     pub origin: Option<String>,
-    /// What is wrong.
+    /// Defect.
     pub problem: SourceProblem,
 }
 
@@ -141,7 +141,7 @@ pub enum SourceProblem {
     RevocationListSignature {
         /// Number of the CRL, from 1.
         entry: usize,
-        /// Who issued it, as it says.
+        /// Issuer that it names.
         issuer: String,
         /// What is wrong, and what to do.
         reason: String,
@@ -151,9 +151,9 @@ pub enum SourceProblem {
     RevocationListDefect {
         /// Number of the CRL, from 1.
         entry: usize,
-        /// Who issued it, as it says.
+        /// Issuer that it names.
         issuer: String,
-        /// What is wrong with it.
+        /// Defect.
         problem: RevocationListProblem,
     },
     /// Not a record of CRLs that can be used.
@@ -176,7 +176,7 @@ pub enum SourceProblem {
         entry: usize,
         /// Subject of the certificate, where it can be read.
         subject: Option<String>,
-        /// What is wrong with it.
+        /// Defect.
         problem: AuthorityProblem,
     },
     /// Policies that cannot be used.

@@ -101,7 +101,7 @@ pub enum Warning {
     /// A shadow set that cannot be used.
     #[error("the shadow set cannot be used, what was tried out before stays: {reason}")]
     ShadowUnusable {
-        /// What is wrong with it.
+        /// Defect.
         reason: String,
     },
     /// Two different trust anchors with one name.

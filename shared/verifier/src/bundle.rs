@@ -12,7 +12,7 @@ use crate::pem_file::{PemError, PemReader};
 pub struct BundleError {
     /// Number of the entry, from 1, where the problem is with one entry.
     pub entry: Option<usize>,
-    /// What is wrong.
+    /// Defect.
     pub problem: BundleProblem,
 }
 
@@ -64,7 +64,7 @@ pub enum BundleProblem {
     /// A certificate that cannot be an anchor or an intermediate.
     #[error("{problem}{}", in_words(subject.as_deref()))]
     Certificate {
-        /// What is wrong with it.
+        /// Defect.
         problem: AuthorityProblem,
         /// Its subject, where it can be read.
         subject: Option<String>,

@@ -262,7 +262,7 @@ impl FileKind {
         .to_owned()
     }
 
-    /// What to do about it, often one command; FILE stands for the file.
+    /// Advice, often one command; FILE stands for the file.
     pub fn advice(&self) -> String {
         match self {
             Self::AttributeCertificate => "use a public key certificate",
@@ -351,7 +351,7 @@ pub fn without_byte_order_mark(file: &[u8]) -> &[u8] {
 /// Reads a text file in UTF-8, without its byte order mark.
 ///
 /// # Errors
-/// What the file is instead, as one clause without a subject.
+/// Description of the file as it is, one clause without a subject.
 pub fn read_text(file: Vec<u8>) -> Result<String, String> {
     let file = match file.strip_prefix(BYTE_ORDER_MARK) {
         None => file,

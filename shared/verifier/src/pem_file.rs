@@ -133,9 +133,9 @@ pub(crate) struct PemReader<R> {
     source: R,
     /// Number of the line that is being read, from 1.
     line: usize,
-    /// Whether an END line was read and no line break since.
+    /// `true` when an END line was read and no line break since.
     follows_end: bool,
-    /// Whether the last line break was a CR, so that an LF directly after it belongs to it.
+    /// `true` when the last line break was a CR, so that an LF directly after it belongs to it.
     after_return: bool,
 }
 
@@ -318,7 +318,7 @@ struct Decoder {
     /// Where in `pending` each line begins, and its number.
     lines: Vec<(usize, usize)>,
     decoded: Vec<u8>,
-    /// Whether the padding was seen, after which nothing may come.
+    /// `true` when the padding was seen, after which nothing may come.
     ended: bool,
 }
 

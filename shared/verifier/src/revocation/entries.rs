@@ -210,7 +210,7 @@ struct Entry<'a> {
     is_whole: bool,
 }
 
-/// What the extensions of an entry say.
+/// Content of the extensions of an entry.
 #[derive(Default)]
 struct EntryNotes {
     reason: Option<RevocationReason>,
@@ -219,7 +219,7 @@ struct EntryNotes {
     problem: Option<RevocationListProblem>,
 }
 
-/// What nearly every entry with extensions holds: reasonCode alone, not critical.
+/// Extensions of nearly every entry that has any: reasonCode alone, not critical.
 const REASON_ALONE: [u8; 13] = [
     0x30, 0x0C, 0x30, 0x0A, 0x06, 0x03, 0x55, 0x1D, 0x15, 0x04, 0x03, 0x0A, 0x01,
 ];

@@ -20,7 +20,7 @@ use crate::timestamp::Timestamp;
 /// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
 /// [`RevocationLists`](super::RevocationLists) finds out.
 ///
-/// What can be read of a list revokes; only a list that is understood whole clears certificates. See
+/// The part of a list that can be read revokes; only a list that is understood whole clears certificates. See
 /// [`defect`](Self::defect).
 ///
 /// It keeps its DER encoding and eight octets for each entry.

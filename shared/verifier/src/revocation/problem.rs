@@ -10,7 +10,7 @@ pub struct RevocationListError {
     pub entry: Option<usize>,
     /// Name of its issuer, as far as the CRL could be read.
     pub issuer: Option<String>,
-    /// What is wrong.
+    /// Defect.
     pub problem: RevocationListProblem,
 }
 

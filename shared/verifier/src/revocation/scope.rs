@@ -264,7 +264,7 @@ fn uri(name: &[u8]) -> Option<String> {
     Some(content.escape_ascii().to_string())
 }
 
-/// Whether one of the certificate's distribution points bears one of these names, or its issuer does: RFC 5280 §6.3.3
+/// Returns true if one of the certificate's distribution points bears one of these names, or its issuer does: RFC 5280 §6.3.3
 /// assumes a distribution point with the names of the issuer for CRLs that the certificate does not mention.
 fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
     let is_one = |name: &FoundName<'_>| names.iter().any(|other| name.is(other));

@@ -6,7 +6,7 @@ use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind, SignatureAlg
 use crate::openssl::{NUMBERED, OpensslCa, P256, RSA_2048};
 use crate::support::{Pki, STRICT, anchors, chain, daily, load, long_lived, standings, timestamp, verifier};
 
-/// What is said of a list that `openssl ca -gencrl` signs like this.
+/// Returns the obstacle in a list that `openssl ca -gencrl` signs like this.
 fn obstacle(key: &[&str], arguments: &[&str]) -> String {
     let ca = OpensslCa::new(key);
     let lists = ca.lists(&ca.crl(NUMBERED, arguments));

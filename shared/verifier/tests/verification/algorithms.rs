@@ -166,7 +166,7 @@ fn pss_salt_of_any_length_is_verified() {
     }
 }
 
-/// The same certificate with this AlgorithmIdentifier in both places, signed as if it meant `algorithm`.
+/// Returns the certificate with this AlgorithmIdentifier in both places, signed as if it meant `algorithm`.
 fn signed_as(
     issuer: &Credential,
     client: &Certificate,

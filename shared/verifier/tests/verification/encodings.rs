@@ -76,7 +76,7 @@ fn name(kind: &[u8], tag: u8, value: &[u8]) -> Vec<u8> {
 
 const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 
-/// The same certificate with another subject.
+/// Returns the certificate with another subject.
 fn named(certificate: &Credential, issuer: &Credential, subject: &[u8]) -> Certificate {
     let change = |tbs: &mut raw::TbsCertificate| {
         tbs.subject = raw::any(subject)?;
@@ -85,7 +85,7 @@ fn named(certificate: &Credential, issuer: &Credential, subject: &[u8]) -> Certi
     certificate.certificate().edited(issuer.key(), change).unwrap()
 }
 
-/// The same certificate with another issuer.
+/// Returns the certificate with another issuer.
 fn issued_as(certificate: &Credential, issuer: &Credential, name: &[u8]) -> Certificate {
     let change = |tbs: &mut raw::TbsCertificate| {
         tbs.issuer = raw::any(name)?;

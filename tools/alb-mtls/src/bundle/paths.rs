@@ -73,7 +73,7 @@ pub(crate) fn authority_json(authority: &InspectedAuthority) -> Value {
     })
 }
 
-/// What an operator can do about it: the remedies of the reasons speak of a client.
+/// Returns advice for the operator: the remedies of the reasons speak of a client.
 fn remedy(authority: &InspectedAuthority, rejection: &Rejection) -> String {
     let summary = CertificateSummary::read(authority.certificate.certificate());
     let issuer = summary
