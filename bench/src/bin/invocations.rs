@@ -2,8 +2,8 @@
 //! as in Lambda.
 //!
 //! `cargo run --profile PROFILE --package alb-mtls-bench --bin invocations -- --invocations 1000000 PROGRAM...`, where a
-//! program is a built function or `layer=PATH,FUNCTION`. The Runtime API is a socket of this process, and the
-//! programs take turns.
+//! program is a built function that asks over one connection. The Runtime API is a socket of this process, and the programs
+//! take turns.
 
 #![expect(
     clippy::indexing_slicing,
@@ -86,19 +86,14 @@ impl Connection {
 impl Program {
     fn start(program: &str, clients: &Clients, records: &str) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let (path, arguments) = match program
-            .strip_prefix("layer=")
-            .and_then(|both| both.split_once(','))
-        {
-            Some((layer, function)) => (layer, vec![function]),
-            None => (program, Vec::new()),
-        };
         let of_alb = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
         let of_api =
             json!({"type": "REQUEST", "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:a/b/GET/c"});
-        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
-        let child = Command::new(path)
-            .args(&arguments)
+        let name = Path::new(program)
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let child = Command::new(program)
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", listener.local_addr()?.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", "function")
@@ -155,17 +150,10 @@ impl Program {
     ///
     /// Source: proc_pid_status(5).
     fn resident(&self) -> io::Result<u64> {
-        let mut total = 0;
-        // A layer's gate is a child of the function.
-        let id = self.child.id();
-        let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        for id in std::iter::once(id.to_string()).chain(children.split_whitespace().map(str::to_owned)) {
-            let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-            let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-            let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-            total += kilobytes.unwrap_or(0);
-        }
-        Ok(total)
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
+        kilobytes.ok_or_else(|| io::Error::other("no VmRSS"))
     }
 }
 
