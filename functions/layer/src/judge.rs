@@ -65,9 +65,10 @@ impl Judge {
     /// # Errors
     /// None that an event can cause.
     pub(crate) async fn judge(&self, sent: Bytes, ingress: Ingress) -> Result<Verdict, ProxyError> {
-        // Without a text there is no event to pass on.
-        let text = std::str::from_utf8(&sent).unwrap_or_default();
-        let event = Event::from_bytes(sent.clone());
+        let (text, event) = match std::str::from_utf8(&sent) {
+            Ok(text) => (text, Event::from_json(text)),
+            Err(error) => ("", Event::unreadable(&error)),
+        };
         if event.is_http() {
             return self.judge_request(text, event, ingress).await;
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::StatusCode;
-use lambda_runtime::{Config, Diagnostic, LambdaEvent, SnapStartResource};
+use lambda_runtime::{Config, Context, Diagnostic, LambdaEvent, SnapStartResource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
@@ -57,7 +57,8 @@ pub enum RunError {
 /// A Lambda function that can be run.
 pub struct Function {
     api: RuntimeApi,
-    config: Arc<Config>,
+    /// Context without an invocation.
+    context: Context,
     workers: u32,
     is_snapstart: bool,
     resources: Vec<Arc<dyn SnapStartResource>>,
@@ -67,7 +68,7 @@ impl fmt::Debug for Function {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Function")
-            .field("name", &self.config.function_name)
+            .field("name", &self.context.env_config.function_name)
             .field("workers", &self.workers)
             .finish_non_exhaustive()
     }
@@ -89,9 +90,11 @@ impl Function {
             log_stream: variable("AWS_LAMBDA_LOG_STREAM_NAME"),
             log_group: variable("AWS_LAMBDA_LOG_GROUP_NAME"),
         };
+        let mut context = Context::default();
+        context.env_config = Arc::new(config);
         Ok(Self {
             api: RuntimeApi::from_environment()?,
-            config: Arc::new(config),
+            context,
             workers: concurrency(),
             is_snapstart: variable(INITIALIZATION_TYPE) == SNAPSTART,
             resources: Vec::new(),
@@ -160,7 +163,7 @@ impl Function {
         };
         let worker = Worker {
             api,
-            config: self.config,
+            context: self.context,
             handler,
         };
         if self.workers <= 1 {
@@ -190,7 +193,7 @@ fn is_final(error: &RuntimeApiError) -> bool {
 #[derive(Clone)]
 struct Worker<S> {
     api: RuntimeApi,
-    config: Arc<Config>,
+    context: Context,
     handler: S,
 }
 
@@ -230,7 +233,7 @@ where
     }
 
     async fn answer(&mut self, invocation: Invocation) {
-        let answer = match invocation.context(&self.config) {
+        let answer = match invocation.context(&self.context) {
             Ok(context) => self.call(LambdaEvent::new(invocation.event, context)).await,
             Err(report) => Err(report),
         };

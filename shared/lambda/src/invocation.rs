@@ -1,11 +1,10 @@
 //! One invocation, as the Runtime API describes it in the headers of an event.
 
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
-use lambda_runtime::{Config, Context};
+use lambda_runtime::Context;
 use serde::de::DeserializeOwned;
 
 use crate::runtime_api::ErrorReport;
@@ -66,12 +65,13 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Returns the context that a handler gets, in a function with this configuration.
+    /// Returns the context that a handler gets: `function`, which has what is the same for each invocation, with what this
+    /// one's headers say.
     ///
     /// # Errors
     /// The answer to the invocation, when a header is missing or cannot be read.
-    pub(crate) fn context(&self, function: &Arc<Config>) -> Result<Context, ErrorReport> {
-        let mut context = Context::default();
+    pub(crate) fn context(&self, function: &Context) -> Result<Context, ErrorReport> {
+        let mut context = function.clone();
         context.request_id.clone_from(&self.id.request_id);
         context.deadline = self.text(&DEADLINE)?.parse().map_err(|_| malformed(&DEADLINE))?;
         if self.headers.contains_key(FUNCTION_ARN) {
@@ -82,7 +82,6 @@ impl Invocation {
         context.tenant_id = lossy(&self.headers, &TENANT_ID);
         context.client_context = self.json(&CLIENT_CONTEXT)?;
         context.identity = self.json(&IDENTITY)?;
-        context.env_config = Arc::clone(function);
         Ok(context)
     }
 
@@ -163,7 +162,7 @@ mod tests {
 
     #[test]
     fn malformed_headers_name_themselves_in_the_answer() {
-        let function = Arc::default();
+        let function = Context::default();
         for (headers, named) in [
             (&[ID][..], "lambda-runtime-deadline-ms"),
             (
@@ -201,7 +200,7 @@ mod tests {
             ("lambda-runtime-invocation-id", "attempt-2"),
         ])
         .unwrap();
-        let context = invocation.context(&Arc::default()).unwrap();
+        let context = invocation.context(&Context::default()).unwrap();
         assert_eq!(context.request_id, ID.1);
         assert_eq!(context.deadline, 1_542_409_706_888);
         assert!(context.invoked_function_arn.ends_with(":function:f"));

@@ -290,27 +290,21 @@ fn critical_false_may_be_written_out() {
 #[test]
 fn version_1_may_be_written_out_in_an_anchor() {
     let root = root();
-    let old = root
-        .certificate()
-        .edited(root.key(), |tbs| {
+    let of_version_1 = |certificate: &Certificate| {
+        let edited = certificate.edited(root.key(), |tbs| {
             tbs.version = Some(raw::integer(&[0])?);
             tbs.extensions = None;
             Ok(())
-        })
-        .unwrap();
+        });
+        edited.unwrap()
+    };
+    let old = of_version_1(root.certificate());
     Scene::trusting([&old]).accepts([&client(&root)]);
     assert!(!TrustAnchor::new(der(&old)).unwrap().is_version_3());
     // A client of that version is refused for it, not as damaged.
     let scene = Scene::trusting([&root]);
     let client = client(&root);
-    let first = client
-        .certificate()
-        .edited(root.key(), |tbs| {
-            tbs.version = Some(raw::integer(&[0])?);
-            tbs.extensions = None;
-            Ok(())
-        })
-        .unwrap();
+    let first = of_version_1(client.certificate());
     scene.refuses([&first], Reason::CertificateVersion);
 }
 
