@@ -23,7 +23,7 @@ help: ## what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
-	@CARGO="$(CARGO)" PORT="$(PORT)" tools/run-locally
+	@CARGO="$(CARGO)" PORT="$(PORT)" dev/run-locally
 
 test: $(VENV)/installed $(VENV)/express/installed ## every test
 	$(CARGO) build --workspace --all-targets
@@ -37,7 +37,7 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	$(SAM) validate --template template.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive terraform; \
+	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; fi
@@ -60,18 +60,18 @@ soak: ## requests of every kind through the load balancer and the built function
 
 instructions: ## holds the instructions of the hot paths against stored counts: UPDATE=1 stores them
 	$(CARGO) run --quiet --profile instructions --package instructions -- \
-	--counts bench/instructions/$(shell uname -m).txt $(if $(UPDATE),--update)
+	--counts dev/bench/instructions/$(shell uname -m).txt $(if $(UPDATE),--update)
 
 sizes: ## holds the functions' sizes against ceilings: make sizes FUNCTIONS=respond
-	@CARGO="$(CARGO)" tools/sizes $(FUNCTIONS)
+	@CARGO="$(CARGO)" dev/sizes $(FUNCTIONS)
 
 bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package respond --package forward --package empty-function
-	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example forward_latency
+	$(CARGO) run --profile $(PROFILE) --package alb-mtls-bench --bin forward_latency
 
 bench-layer: ## what the layer adds to a function, beside the same function without it: make bench-layer PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package layer --package empty-function
-	$(CARGO) run --profile $(PROFILE) --package alb-mtls-tests --example layer_latency
+	$(CARGO) run --profile $(PROFILE) --package alb-mtls-bench --bin layer_latency
 
 layer: ## the Lambda layer in target/layer, to be zipped and published; needs cargo-lambda
 	$(MAKE) --no-print-directory --file functions/layer/Makefile build-GateLayer ARTIFACTS_DIR=target/layer CARGO="$(CARGO)"

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args, ValueEnum};
 use http::Method;
 use local_alb::{Environment, FunctionCommand, FunctionOutput, InvocationOutcome, OutputLine, StartError};
-use pki::Certificate;
 use serde::Serialize;
 use serde_json::Value;
+use test_pki::Certificate;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 

@@ -10,8 +10,8 @@ use std::str::FromStr;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use local_alb::{AlbRequest, EventError, UnreadableCertificateError, health_check_event, passthrough_header};
-use pki::Certificate;
 use rustls_pki_types::CertificateDer;
+use test_pki::Certificate;
 
 use crate::outcome::finish;
 
@@ -175,7 +175,7 @@ pub(crate) enum Failure {
     NoCertificate { path: PathBuf },
 
     #[error(transparent)]
-    Pki(#[from] pki::Error),
+    Pki(#[from] test_pki::Error),
 
     #[error(transparent)]
     UnreadableCertificate(#[from] UnreadableCertificateError),

@@ -22,9 +22,9 @@ use crate::outcome::finish;
 
 const EXAMPLES: &str = "\
 Examples:
-  alb-mtls policy check policies/path-by-role.cedar
-  alb-mtls policy check policies/*.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
-  alb-mtls policy check policies/anonymous-paths.cedar --anonymous --path /status
+  alb-mtls policy check deploy/policies/path-by-role.cedar
+  alb-mtls policy check deploy/policies/*.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
+  alb-mtls policy check deploy/policies/anonymous-paths.cedar --anonymous --path /status
   alb-mtls policy schema > alb-mtls.cedarschema
 
 Exit codes of check: 0 good, and the request passes; 1 the request is refused; 2 the policies or another file cannot be used";

@@ -6,7 +6,7 @@
     dead_code,
     reason = "made for the tests of the library, which need more of it"
 )]
-#[path = "../../../shared/trust/tests/trust/support/moto.rs"]
+#[path = "../../shared/trust/tests/trust/support/moto.rs"]
 mod moto;
 
 use std::fs;
@@ -14,9 +14,9 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use moto::store;
-use pki::{CertificateBuilder, Credential, CrlBuilder, KeyKind};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_pki::{CertificateBuilder, Credential, CrlBuilder, KeyKind};
 use test_servers::Moto;
 
 fn ca(name: &str) -> String {

@@ -10,9 +10,9 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use common::{alb_mtls, alb_mtls_error, alb_mtls_ok};
-use pki::CertificateBuilder;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_pki::CertificateBuilder;
 
 const OLD: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const NEW: &str = "2222222222222222222222222222222222222222222222222222222222222222";

@@ -18,9 +18,9 @@ use aws_lambda_events::apigw::{
 };
 use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok};
 use percent_encoding::percent_decode_str;
-use pki::{CertificateBuilder, chain_pem};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_pki::{CertificateBuilder, chain_pem};
 
 /// A directory with a chain of two in `chain.pem`.
 struct Chain {
@@ -255,7 +255,7 @@ fn unusable_input_is_one_line() {
         path.to_str().unwrap().to_owned()
     };
     let pem = Chain::new().pem;
-    let key = pki::Key::from_seed(pki::KeyKind::P256, "key")
+    let key = test_pki::Key::from_seed(test_pki::KeyKind::P256, "key")
         .unwrap()
         .to_pem()
         .unwrap();
@@ -308,7 +308,7 @@ mod samples {
     use super::*;
 
     fn committed() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events")
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../events")
     }
 
     fn sample(case: &str) -> Value {

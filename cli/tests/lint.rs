@@ -6,12 +6,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pki::{
+use serde_json::Value;
+use tempfile::TempDir;
+use test_pki::{
     CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope, GeneralName, KeyUsage, Purpose,
     chain_pem,
 };
-use serde_json::Value;
-use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// A directory to work in.

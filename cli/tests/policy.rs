@@ -7,9 +7,9 @@ mod common;
 use std::fs;
 
 use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
-use pki::{CertificateBuilder, chain_pem};
 use serde_json::Value;
 use tempfile::TempDir;
+use test_pki::{CertificateBuilder, chain_pem};
 
 /// A directory with a client under an anchor, another anchor, and whatever files a test adds.
 struct Folder(TempDir);
@@ -164,7 +164,7 @@ fn json_says_who_and_by_what() {
     assert_eq!(answer["version"].as_str().unwrap().len(), 64);
 }
 
-/// The command that policies/pinned-keys.cedar tells.
+/// The command that deploy/policies/pinned-keys.cedar tells.
 #[test]
 fn a_pin_made_with_openssl_lets_its_client_pass() {
     let folder = Folder::new();

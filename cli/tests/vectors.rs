@@ -35,7 +35,7 @@ fn alb_mtls_error(arguments: &[&str]) -> String {
 }
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

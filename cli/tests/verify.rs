@@ -5,10 +5,10 @@
 use std::fs;
 use std::process::{Command, Output};
 
-use pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, KeyUsage, chain_pem};
 use rustls_pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, KeyUsage, chain_pem};
 
 /// A directory with `anchors.pem`, and the PKI behind it.
 struct Scene {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use alb_mtls_verifier::{CertificateDer, TrustAnchor, properties};
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 static ANCHOR: LazyLock<Arc<TrustAnchor>> = LazyLock::new(|| {
     let root = CertificateBuilder::root("CN=Root").seed("root").self_signed().unwrap();

@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use alb_mtls_verifier::{CertificateDer, TrustAnchor, properties};
-use pki::{CertificateBuilder, GeneralName};
+use test_pki::{CertificateBuilder, GeneralName};
 
 static ANCHOR: LazyLock<(Arc<TrustAnchor>, CertificateDer<'static>)> = LazyLock::new(|| {
     let root = CertificateBuilder::root("CN=Root").seed("root").permit(&GeneralName::Dns("example.org"));

@@ -1,8 +1,8 @@
 //! Events of each kind of API, from the samples in `events/`.
 
 use crate::project;
-use pki::Credential;
 use serde_json::{Value, json};
+use test_pki::Credential;
 
 /// The kinds of API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

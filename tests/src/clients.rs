@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use local_alb::{ClientCertificateHeaderCopies, Listener, passthrough_header};
-use pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem, write_private};
+use test_pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem, write_private};
 
 /// A root, an issuing CA, and what clients of it and of others present. Everything lives in a folder of its own.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! CRLs as large as a load balancer takes them.
 
-use pki::der::asn1::{AnyRef, BitString};
-use pki::der::{Encode, Tag, TagNumber};
-use pki::{Credential, Crl, CrlBuilder};
+use test_pki::der::asn1::{AnyRef, BitString};
+use test_pki::der::{Encode, Tag, TagNumber};
+use test_pki::{Credential, Crl, CrlBuilder};
 
 /// Octets that an entry of [`large_crl`] takes.
 pub const LARGE_CRL_ENTRY_BYTES: usize = 49;
@@ -11,8 +11,8 @@ pub const LARGE_CRL_ENTRY_BYTES: usize = 49;
 /// certificate that [`pki`] issues. It is put together by hand: a builder holds each entry as a structure of its own.
 pub fn large_crl(entries: usize, issuer: &Credential, builder: CrlBuilder) -> Crl {
     let empty = builder.issued_by(issuer).expect("a CRL without entries");
-    let signed = pki::raw::Signed::from_der(empty.der()).expect("the encoding of a CRL");
-    let fields: pki::raw::TbsCertList = signed.to_be_signed.decode_as().expect("the encoding of a CRL");
+    let signed = test_pki::raw::Signed::from_der(empty.der()).expect("the encoding of a CRL");
+    let fields: test_pki::raw::TbsCertList = signed.to_be_signed.decode_as().expect("the encoding of a CRL");
     let to_be_signed = element(
         Tag::Sequence,
         &[
@@ -30,8 +30,8 @@ pub fn large_crl(entries: usize, issuer: &Credential, builder: CrlBuilder) -> Cr
     let signature = key
         .sign(key.default_algorithm(), &to_be_signed)
         .expect("a signature");
-    let signed = pki::raw::Signed {
-        to_be_signed: pki::raw::any(&to_be_signed).expect("the encoding of a CRL"),
+    let signed = test_pki::raw::Signed {
+        to_be_signed: test_pki::raw::any(&to_be_signed).expect("the encoding of a CRL"),
         signature: BitString::from_bytes(&signature).expect("a signature"),
         ..signed
     };

@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use pki::{Key, KeyKind};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
+use test_pki::{Key, KeyKind};
 
 /// What tokens name as their issuer.
 pub const ISSUER: &str = "https://issuer.tests.example";

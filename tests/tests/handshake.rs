@@ -10,7 +10,7 @@ use alb_mtls_tests::{Clients, binary, certificate_headers};
 use local_alb::{
     ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, LocalAlb, Target, TargetGroup,
 };
-use pki::KeyKind;
+use test_pki::KeyKind;
 
 /// A load balancer on this machine with `respond` behind it.
 struct Gate {

@@ -6,7 +6,7 @@ use alb_mtls_tests::{
     Answer, Clients, Function, TARGET_GROUP, certificate_headers, client_headers, event, header_of,
 };
 use local_alb::{HeaderMode, health_check_event};
-use pki::{CertificateBuilder, KeyKind};
+use test_pki::{CertificateBuilder, KeyKind};
 
 async fn respond(clients: &Clients, variables: &[(&str, &str)]) -> Function {
     let anchors = [("MTLS_ANCHORS".to_owned(), clients.anchors_source())];
@@ -223,7 +223,7 @@ async fn the_other_header_formats_are_read_when_asked_for() {
 }
 
 fn base64(der: &[u8]) -> String {
-    let pem = pki::Certificate::from_der(der).pem();
+    let pem = test_pki::Certificate::from_der(der).pem();
     pem.lines().filter(|line| !line.starts_with("-----")).collect()
 }
 

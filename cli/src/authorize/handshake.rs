@@ -19,7 +19,7 @@ use hyper_util::rt::TokioIo;
 use local_alb::{
     ClientCertificateHeaderCopies, Listener, LocalAlb, LocalAlbError, PemFileError, Target, TargetGroup,
 };
-use pki::Certificate;
+use test_pki::Certificate;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

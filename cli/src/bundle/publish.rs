@@ -7,8 +7,8 @@ use alb_mtls_trust::{
 };
 use alb_mtls_verifier::{Fingerprint, Timestamp, TrustAnchor};
 use clap::Args;
-use pki::Certificate;
 use serde_json::{Value, json};
+use test_pki::Certificate;
 
 use super::change::Change;
 use super::location::{Location, PointerLocation};

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use pki::{Certificate, Credential, Crl, chain_pem, write_private, write_public};
+use test_pki::{Certificate, Credential, Crl, chain_pem, write_private, write_public};
 use time::{Duration, OffsetDateTime};
 
 /// Where the issuing CA lies, which `pki issue` uses again.
@@ -90,7 +90,7 @@ impl FileSet {
         name: &str,
         owner: &Credential,
         chain: impl IntoIterator<Item = T>,
-    ) -> Result<(), pki::Error> {
+    ) -> Result<(), test_pki::Error> {
         let (certificate, key) = file_names(name);
         let content = owner.key().to_pem()?;
         self.rows.push((what.to_owned(), format!("{certificate}, {key}")));
@@ -107,7 +107,7 @@ impl FileSet {
         Ok(())
     }
 
-    pub(super) fn write(&self, directory: &Path) -> Result<(), pki::Error> {
+    pub(super) fn write(&self, directory: &Path) -> Result<(), test_pki::Error> {
         for file in &self.files {
             let path = directory.join(&file.name);
             match file.secrecy {
@@ -139,8 +139,8 @@ pub(super) fn file_names(name: &str) -> (String, String) {
 }
 
 /// Creates the directory, also its parents.
-pub(super) fn create(directory: &Path) -> Result<(), pki::Error> {
-    std::fs::create_dir_all(directory).map_err(|error| pki::Error::File {
+pub(super) fn create(directory: &Path) -> Result<(), test_pki::Error> {
+    std::fs::create_dir_all(directory).map_err(|error| test_pki::Error::File {
         action: "create the directory",
         path: PathBuf::from(directory),
         reason: error.to_string(),

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, GeneralName, KeyKind, Purpose};
+use test_pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, GeneralName, KeyKind, Purpose};
 use time::{Duration, OffsetDateTime};
 
 use super::files::{
@@ -40,7 +40,7 @@ pub(super) enum InitError {
     Incomplete { directory: PathBuf, file: String },
 
     #[error(transparent)]
-    Pki(#[from] pki::Error),
+    Pki(#[from] test_pki::Error),
 }
 
 pub(super) fn run(arguments: &InitArguments) -> Result<String, InitError> {
@@ -130,7 +130,7 @@ impl Client {
         }
     }
 
-    fn make(&self, files: &mut FileSet, issuing: &Credential) -> Result<Credential, pki::Error> {
+    fn make(&self, files: &mut FileSet, issuing: &Credential) -> Result<Credential, test_pki::Error> {
         let now = OffsetDateTime::now_utc();
         let subject = format!("CN={},OU=Clients,O=Example", self.name);
         let builder = CertificateBuilder::client(&subject)
@@ -168,7 +168,7 @@ impl Client {
     }
 }
 
-fn make() -> Result<FileSet, pki::Error> {
+fn make() -> Result<FileSet, test_pki::Error> {
     let mut files = FileSet::default();
 
     let authority = CertificateBuilder::root("CN=Demo Server CA,O=Example")

@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use pki::{CertificateBuilder, Credential, KeyKind};
+use test_pki::{CertificateBuilder, Credential, KeyKind};
 
 use super::files::{FileName, FileSet, ISSUING_CERTIFICATE, ISSUING_KEY, file_names};
 
@@ -74,10 +74,13 @@ impl From<ClientKey> for KeyKind {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum IssueError {
     #[error("{source}; `alb-mtls pki init --dir {}` makes the demo PKI", directory.display())]
-    NoAuthority { directory: PathBuf, source: pki::Error },
+    NoAuthority {
+        directory: PathBuf,
+        source: test_pki::Error,
+    },
 
     #[error(transparent)]
-    Pki(#[from] pki::Error),
+    Pki(#[from] test_pki::Error),
 
     #[error("`{}` is there already: choose another --name", path.display())]
     Taken { path: PathBuf },

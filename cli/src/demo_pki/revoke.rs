@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pki::{Certificate, Credential, Crl, write_public};
+use test_pki::{Certificate, Credential, Crl, write_public};
 use time::OffsetDateTime;
 
 use super::files::{
@@ -22,10 +22,13 @@ pub(super) struct RevokeArguments {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RevokeError {
     #[error("{source}; `alb-mtls pki init --dir {}` makes the demo PKI", directory.display())]
-    NoAuthority { directory: PathBuf, source: pki::Error },
+    NoAuthority {
+        directory: PathBuf,
+        source: test_pki::Error,
+    },
 
     #[error(transparent)]
-    Pki(#[from] pki::Error),
+    Pki(#[from] test_pki::Error),
 
     #[error("`{name}` is revoked already")]
     Revoked { name: String },

@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn our_template_is_clean_under_arbitrary_combinations_of_its_options() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
         let template = yaml::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
         let programs = Program::all_of(vec![("template.yaml".to_owned(), template)], &BTreeMap::new());
         let judge = Judge::new(&programs[0]);

@@ -6,9 +6,9 @@
 use clap::ValueEnum;
 use local_alb::verify_headers;
 use percent_encoding::percent_decode_str;
-use pki::Certificate;
 use rustls_pki_types::CertificateDer;
 use serde::{Serialize, Serializer};
+use test_pki::Certificate;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;

@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use local_alb::HeaderMode::{self, MultiValue, SingleValue};
 use local_alb::{AlbRequest, health_check_event};
-use pki::{Certificate, CertificateBuilder, Credential, Criticality, Purpose, chain_pem, write_public};
+use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, Purpose, chain_pem, write_public};
 use time::macros::datetime;
 
 use super::api_gateway::{ApiEvent, ApiRequest};
@@ -22,7 +22,7 @@ pub(super) struct SamplesArguments {
 /// Writes the same bytes each time: every key is derived from a seed, and none of them is written anywhere.
 pub(super) fn run(arguments: &SamplesArguments) -> Result<String, Failure> {
     let directory = &arguments.dir;
-    std::fs::create_dir_all(directory).map_err(|error| pki::Error::File {
+    std::fs::create_dir_all(directory).map_err(|error| test_pki::Error::File {
         action: "create the directory",
         path: directory.clone(),
         reason: error.to_string(),
@@ -115,7 +115,7 @@ fn client(name: &str) -> CertificateBuilder {
 
 /// A wrong decoder turns `+` into a space; here it cannot go unnoticed. Three bytes that are `++++` in base64 fill an
 /// extension, shifted so that they begin where a group of base64 does.
-fn plus_heavy(issuing: &Credential) -> Result<Credential, pki::Error> {
+fn plus_heavy(issuing: &Credential) -> Result<Credential, test_pki::Error> {
     let candidate = |shift: u8| {
         let octets = [vec![0; shift.into()], [0xfb, 0xef, 0xbe].repeat(32)].concat();
         let octet_string_header = [0x04, 96 + shift];

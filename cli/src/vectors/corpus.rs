@@ -10,14 +10,14 @@ mod rules;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pki::{Certificate, CertificateBuilder, Credential};
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
+use test_pki::{Certificate, CertificateBuilder, Credential};
 
 /// When every case is judged, unless it says otherwise; seeded certificates are valid from 2025 to 2099.
 const NOW: &str = "2026-11-22T00:00:00Z";
 
-type Cases = Result<Vec<Case>, pki::Error>;
+type Cases = Result<Vec<Case>, test_pki::Error>;
 
 type MakeCases = fn() -> Cases;
 
@@ -34,7 +34,10 @@ const FILES: &[(&str, MakeCases)] = &[
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CorpusError {
     #[error("cannot make the certificates of `{file}`: {source}")]
-    Pki { file: &'static str, source: pki::Error },
+    Pki {
+        file: &'static str,
+        source: test_pki::Error,
+    },
     #[error("cannot write the cases of `{file}`: {source}")]
     Json {
         file: &'static str,
@@ -156,19 +159,19 @@ fn certificates<'c>(
     credentials.into_iter().map(Credential::certificate)
 }
 
-fn root() -> Result<Credential, pki::Error> {
+fn root() -> Result<Credential, test_pki::Error> {
     CertificateBuilder::root("CN=Root,O=Example")
         .seed("root")
         .self_signed()
 }
 
-fn issuing(root: &Credential) -> Result<Credential, pki::Error> {
+fn issuing(root: &Credential) -> Result<Credential, test_pki::Error> {
     CertificateBuilder::intermediate("CN=Issuing,O=Example")
         .seed("issuing")
         .issued_by(root)
 }
 
-fn client(issuer: &Credential) -> Result<Credential, pki::Error> {
+fn client(issuer: &Credential) -> Result<Credential, test_pki::Error> {
     CertificateBuilder::client("CN=client,O=Example")
         .seed("client")
         .issued_by(issuer)

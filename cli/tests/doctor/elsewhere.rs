@@ -264,7 +264,7 @@ fn plan_before_the_first_apply_has_relations_and_names_what_is_not_known_yet() {
 }
 
 fn manifest() -> String {
-    fs::read_to_string(project().join("examples/kubernetes/alb-mtls.yaml")).unwrap()
+    fs::read_to_string(project().join("deploy/kubernetes/alb-mtls.yaml")).unwrap()
 }
 
 #[test]

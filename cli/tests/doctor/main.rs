@@ -24,7 +24,7 @@ use common::{alb_mtls, stderr};
 use serde_json::Value;
 
 fn project() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 fn stdout(output: &Output) -> String {

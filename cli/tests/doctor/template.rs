@@ -526,7 +526,7 @@ fn a_file_that_is_nothing_known_is_said_to_be_so() {
         assert_eq!(output.status.code(), Some(2), "{content}");
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
-    let output = doctor(&[], &project().join("terraform/main.tf"));
+    let output = doctor(&[], &project().join("deploy/terraform/main.tf"));
     assert_eq!(output.status.code(), Some(3));
     let text = stdout(&output);
     assert!(

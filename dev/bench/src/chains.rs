@@ -4,8 +4,8 @@ use alb_mtls_gate::Ingress;
 use alb_mtls_tests::{certificate_headers, header_of};
 use http::Request;
 use http::request::Parts;
-use pki::{CertificateBuilder, Credential, KeyKind};
 use rustls_pki_types::CertificateDer;
+use test_pki::{CertificateBuilder, Credential, KeyKind};
 
 /// A trust anchor, the intermediates below it, and a client, all with keys of one kind.
 #[derive(Debug)]

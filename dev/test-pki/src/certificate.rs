@@ -111,7 +111,7 @@ impl Certificate {
     /// When the DER is no certificate, or the change fails, or its result cannot be encoded.
     ///
     /// ```
-    /// use pki::{CertificateBuilder, raw};
+    /// use test_pki::{CertificateBuilder, raw};
     ///
     /// let root = CertificateBuilder::root("CN=Root").self_signed()?;
     /// let client = CertificateBuilder::client("CN=client").issued_by(&root)?;
@@ -120,7 +120,7 @@ impl Certificate {
     ///     Ok(())
     /// })?;
     /// assert_ne!(negative.der(), client.der());
-    /// # Ok::<_, pki::Error>(())
+    /// # Ok::<_, test_pki::Error>(())
     /// ```
     pub fn edited(
         &self,

@@ -1,7 +1,7 @@
 //! Certificates and CRLs made at run time, for the demo, the tests and the vectors.
 //!
 //! ```
-//! use pki::{CertificateBuilder, CrlBuilder, KeyKind, chain_pem};
+//! use test_pki::{CertificateBuilder, CrlBuilder, KeyKind, chain_pem};
 //!
 //! let root = CertificateBuilder::root("CN=Example Root,O=Example").self_signed()?;
 //! let issuing = CertificateBuilder::intermediate("CN=Example Issuing CA,O=Example").path_length(0).issued_by(&root)?;
@@ -16,7 +16,7 @@
 //!
 //! let crl = CrlBuilder::new().number(7).revoke(&client).issued_by(&issuing)?;
 //! assert!(crl.pem().starts_with("-----BEGIN X509 CRL-----"));
-//! # Ok::<_, pki::Error>(())
+//! # Ok::<_, test_pki::Error>(())
 //! ```
 //!
 //! With [`CertificateBuilder::seed`] everything is derived from a text, so that the same certificate comes out each

@@ -5,13 +5,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use pki::der::asn1::{Any, Null};
-use pki::der::oid::db::rfc5280;
-use pki::{
+use tempfile::TempDir;
+use test_pki::der::asn1::{Any, Null};
+use test_pki::der::oid::db::rfc5280;
+use test_pki::{
     Certificate, CertificateBuilder, Credential, Criticality, CrlBuilder, Error, Key, KeyKind, raw,
     write_private, write_public,
 };
-use tempfile::TempDir;
 use time::macros::datetime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
@@ -177,7 +177,7 @@ fn a_broken_signature_is_all_that_is_wrong() {
 fn the_outer_algorithm_can_differ_from_the_inner() {
     let (root, client) = seeded();
     let mut signed = client.certificate().signed().unwrap();
-    signed.algorithm = raw::algorithm_identifier(pki::SignatureAlgorithm::EcdsaSha384).unwrap();
+    signed.algorithm = raw::algorithm_identifier(test_pki::SignatureAlgorithm::EcdsaSha384).unwrap();
     let certificate = Certificate::from_der(signed.to_der().unwrap());
     assert_eq!(
         verify(root.certificate(), &certificate),

@@ -11,12 +11,12 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use pki::x509_cert::ext::pkix::PolicyConstraints;
-use pki::{
+use tempfile::TempDir;
+use test_pki::x509_cert::ext::pkix::PolicyConstraints;
+use test_pki::{
     Authority, CertificateBuilder, Credential, Criticality, CrlBuilder, CrlReason, CrlScope, GeneralName,
     Key, KeyKind, KeyUsage, Purpose, SignatureAlgorithm, chain_pem, write_private, write_public,
 };
-use tempfile::TempDir;
 use time::macros::datetime;
 
 const ALL_KINDS: [KeyKind; 7] = [

@@ -276,8 +276,8 @@ mod tests {
         Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
     use jsonwebtoken::{DecodingKey, Validation};
-    use pki::{CertificateBuilder, Credential, Key, KeyKind};
     use serde_json::Value;
+    use test_pki::{CertificateBuilder, Credential, Key, KeyKind};
 
     use super::*;
 

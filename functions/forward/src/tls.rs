@@ -243,8 +243,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_certificate_without_its_key_is_refused_before_it_is_used() {
-        let root = pki::CertificateBuilder::root("CN=Root").self_signed().unwrap();
-        let client = pki::CertificateBuilder::client("CN=gate")
+        let root = test_pki::CertificateBuilder::root("CN=Root")
+            .self_signed()
+            .unwrap();
+        let client = test_pki::CertificateBuilder::client("CN=gate")
             .issued_by(&root)
             .unwrap();
         let directory = tempfile::tempdir().unwrap();

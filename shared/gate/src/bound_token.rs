@@ -161,10 +161,10 @@ mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use jsonwebtoken::{EncodingKey, Header, encode};
-    use pki::{Key, KeyKind};
     use rustls_pki_types::PrivateKeyDer;
     use rustls_pki_types::pem::PemObject;
     use serde_json::json;
+    use test_pki::{Key, KeyKind};
 
     use super::*;
 

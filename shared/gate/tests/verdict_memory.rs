@@ -7,7 +7,7 @@ use alb_mtls_gate::{Gate, Settings};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use pki::{CertificateBuilder, Credential};
+use test_pki::{CertificateBuilder, Credential};
 
 const PLACES: usize = 256;
 /// A fourth as many refusals come on top.

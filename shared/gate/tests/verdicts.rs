@@ -10,8 +10,8 @@ use alb_mtls_verifier::Timestamp;
 use http::Request;
 use http::request::Parts;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use pki::{CertificateBuilder, Credential, CrlBuilder};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use time::{Duration, OffsetDateTime};
 
 const HOUR: i64 = 3_600;

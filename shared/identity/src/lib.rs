@@ -127,7 +127,7 @@ pub(crate) mod tests {
     use alb_mtls_verifier::{
         Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
-    use pki::{CertificateBuilder, Credential};
+    use test_pki::{CertificateBuilder, Credential};
 
     use super::*;
 

@@ -113,7 +113,7 @@ impl<T> Weighter<Path, Remembered<T>> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
     use crate::tests::verified;

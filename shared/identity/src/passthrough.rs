@@ -17,7 +17,7 @@ pub(crate) fn value(client: &VerifiedClient) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
     use crate::tests::verified;

@@ -32,7 +32,7 @@ pub(crate) fn state(client: &VerifiedClient, headers: &mut HeaderMap) {
 mod tests {
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
     use crate::tests::verified;

@@ -58,7 +58,7 @@ fn ascii(name: &DistinguishedName) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
     use crate::tests::verified;

@@ -68,7 +68,7 @@ fn quoted(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
     use crate::tests::verified;

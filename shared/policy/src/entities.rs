@@ -434,7 +434,7 @@ mod tests {
     use alb_mtls_verifier::{
         Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
     };
-    use pki::CertificateBuilder;
+    use test_pki::CertificateBuilder;
 
     use super::*;
 

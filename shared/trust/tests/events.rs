@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use alb_mtls_trust::{Share, Trust, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerificationPolicy};
-use pki::CertificateBuilder;
 use serde_json::Value;
+use test_pki::CertificateBuilder;
 
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);

@@ -210,8 +210,8 @@ pub fn chain(ders: &[&[u8]], anchor: &CertificateDer<'static>) {
 
 #[cfg(test)]
 mod tests {
-    use pki::{CertificateBuilder, CrlBuilder, CrlReason, GeneralName};
     use proptest::prelude::*;
+    use test_pki::{CertificateBuilder, CrlBuilder, CrlReason, GeneralName};
 
     use super::*;
 
@@ -230,7 +230,11 @@ mod tests {
             .exclude(&GeneralName::Directory("O=Other"))
             .exclude(&GeneralName::Subnet([10, 0, 0, 0].into(), 8))
             .policy("1.2.3.4")
-            .extension("2.5.29.36", pki::Criticality::Critical, &[0x30, 3, 0x80, 1, 0])
+            .extension(
+                "2.5.29.36",
+                test_pki::Criticality::Critical,
+                &[0x30, 3, 0x80, 1, 0],
+            )
             .issued_by(&root)
             .unwrap();
         let client = CertificateBuilder::client("CN=client,OU=Payments,O=Example,C=DE")

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Output, Stdio};
 
 use alb_mtls_tests::{Clients, binary};
-use pki::CertificateBuilder;
 use serde_json::Value;
+use test_pki::CertificateBuilder;
 
 fn authorize(clients: &Clients) -> Command {
     let intermediates = clients.write("intermediates.pem", &clients.issuing.pem());

@@ -1,8 +1,8 @@
 //! Every kind of event with every kind of client.
 
 use alb_mtls_tests::{Clients, header_of};
-use pki::{CertificateBuilder, Credential, CrlBuilder};
 use serde_json::json;
+use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 
 use crate::events::{Api, STAGE, anonymous, with_certificate, with_header, with_pem};
 use crate::support::{Authorizer, Outcome};

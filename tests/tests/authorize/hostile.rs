@@ -138,7 +138,7 @@ async fn events_that_cannot_be_read_are_denied_with_a_record() {
 async fn names_of_any_length_leave_an_answer_that_fits() {
     let clients = Clients::new();
     let authorizer = Authorizer::start(&clients, &[("MTLS_MAX_HEADER", "65536")]).await;
-    let mut builder = pki::CertificateBuilder::client("CN=many names,O=Tests");
+    let mut builder = test_pki::CertificateBuilder::client("CN=many names,O=Tests");
     for index in 0..200 {
         builder = builder.dns(&format!("host-{index}.tests.example"));
     }

@@ -8,8 +8,8 @@ use alb_mtls_verifier::Fingerprint;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use pki::Credential;
 use serde_json::{Value, json};
+use test_pki::Credential;
 
 use crate::events::{Api, anonymous, with_certificate, with_header};
 use crate::support::{Authorizer, Outcome};
@@ -80,7 +80,7 @@ async fn one_call_checks_the_certificate_and_the_token() {
     let issuer = Issuer::new(&clients, &["2026"]);
     let mut source = String::new();
     let authorizer = Authorizer::start(&clients, &issuer.variables("required", &mut source)).await;
-    let other = clients.issue(pki::CertificateBuilder::client("CN=client-2,O=Tests"));
+    let other = clients.issue(test_pki::CertificateBuilder::client("CN=client-2,O=Tests"));
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let good = sign("2026", &claims(&clients.good));
     let (message, signature) = good.rsplit_once('.').unwrap();
@@ -202,7 +202,7 @@ async fn a_token_does_not_replace_a_certificate() {
 async fn a_token_that_is_there_must_be_right_where_none_is_required() {
     let clients = Clients::new();
     let issuer = Issuer::new(&clients, &["2026"]);
-    let other = clients.issue(pki::CertificateBuilder::client("CN=client-2,O=Tests"));
+    let other = clients.issue(test_pki::CertificateBuilder::client("CN=client-2,O=Tests"));
     let mut source = String::new();
     let authorizer = Authorizer::start(&clients, &issuer.variables("if-present", &mut source)).await;
     for api in Api::ALL {
@@ -288,7 +288,7 @@ async fn a_target_of_a_load_balancer_checks_the_same_token() {
         .collect();
     variables.push(("MTLS_ANCHORS", clients.anchors_source()));
     let function = Function::start("respond", variables).await;
-    let other = clients.issue(pki::CertificateBuilder::client("CN=client-2,O=Tests"));
+    let other = clients.issue(test_pki::CertificateBuilder::client("CN=client-2,O=Tests"));
     for (token, status, challenge) in [
         (Some(sign("2026", &claims(&clients.good))), 200, None),
         (

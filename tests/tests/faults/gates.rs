@@ -11,8 +11,8 @@ use alb_mtls_tests::upstream::{Recorder, Reply};
 use alb_mtls_tests::{Clients, Function, Moto, binary, client_headers, event, project};
 use bytes::Bytes;
 use local_alb::{FunctionCommand, HeaderMode, InvocationOutcome};
-use pki::{CertificateBuilder, Credential, Key, KeyKind, chain_pem};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential, Key, KeyKind, chain_pem};
 
 /// A function with the material that comes from a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

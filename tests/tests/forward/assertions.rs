@@ -1,8 +1,8 @@
 //! Assertions, verified by a library that we did not write.
 
 use alb_mtls_tests::{Clients, Function, Moto, client_headers, project};
-use pki::{Key, KeyKind};
 use serde_json::{Value, json};
+use test_pki::{Key, KeyKind};
 
 use crate::backends::{read, sha256};
 use crate::harness::{Event, assert_problem, forward};

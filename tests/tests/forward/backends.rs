@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use alb_mtls_tests::{Clients, certificate_headers, project};
-use pki::CertificateBuilder;
 use serde_json::{Value, json};
+use test_pki::CertificateBuilder;
 
 use crate::harness::{Event, forward};
 use crate::upstream::{Recorded, Recorder, Reply};

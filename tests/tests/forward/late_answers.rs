@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use alb_mtls_tests::{Clients, Function, binary};
 use local_alb::{FunctionCommand, FunctionOutput, InvocationOutcome, ManagedInstance};
-use pki::CertificateBuilder;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::Value;
+use test_pki::CertificateBuilder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{broadcast, mpsc};
@@ -143,7 +143,7 @@ impl Drop for Late {
     }
 }
 
-fn acceptor_of(root: &pki::Credential) -> TlsAcceptor {
+fn acceptor_of(root: &test_pki::Credential) -> TlsAcceptor {
     let server = CertificateBuilder::server("CN=localhost").dns("localhost");
     let server = server.issued_by(root).unwrap();
     let key = PrivateKeyDer::from_pem_slice(server.key().to_pem().unwrap().as_bytes()).unwrap();

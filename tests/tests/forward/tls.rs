@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use alb_mtls_tests::{Clients, project};
-use pki::{CertificateBuilder, Credential, chain_pem};
+use test_pki::{CertificateBuilder, Credential, chain_pem};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

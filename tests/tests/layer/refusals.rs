@@ -5,8 +5,8 @@ use alb_mtls_tests::{
     valid_event,
 };
 use local_alb::{HeaderMode, InvocationOutcome};
-use pki::{Credential, CrlBuilder};
 use serde_json::Value;
+use test_pki::{Credential, CrlBuilder};
 
 use crate::functions::{Language, calls, received_json};
 
@@ -218,7 +218,7 @@ async fn revoked_clients_and_what_policies_forbid_never_reach_the_function() {
         let builder = revoked.into_iter().fold(builder, CrlBuilder::revoke);
         builder.issued_by(issuer).unwrap().pem()
     };
-    let revoked = clients.issue(pki::CertificateBuilder::client("CN=revoked,O=Tests"));
+    let revoked = clients.issue(test_pki::CertificateBuilder::client("CN=revoked,O=Tests"));
     let crls = [
         alb_mtls_tests::source(&clients, "root.crl", crl(&clients.root, None)),
         alb_mtls_tests::source(&clients, "issuing.crl", crl(&clients.issuing, Some(&revoked))),

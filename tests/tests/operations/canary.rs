@@ -1,4 +1,4 @@
-//! `tools/canary`: quiet while the gate refuses whom it must, loud when it does not.
+//! `deploy/canary`: quiet while the gate refuses whom it must, loud when it does not.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::process::Output;
 
 use alb_mtls_tests::{Clients, binary, project};
 use local_alb::{ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, Target};
-use pki::{CertificateBuilder, CrlBuilder};
+use test_pki::{CertificateBuilder, CrlBuilder};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::load_balancer::{LoadBalancer, stdout};
@@ -57,7 +57,7 @@ async fn canary(balancer: &LoadBalancer, folder: &Path) -> Output {
 }
 
 async fn canary_at(url: &str, folder: &Path, server_authority: &Path) -> Output {
-    tokio::process::Command::new(project().join("tools/canary"))
+    tokio::process::Command::new(project().join("deploy/canary"))
         .arg(url)
         .arg(folder)
         .arg("--cacert")
@@ -172,14 +172,14 @@ async fn each_wrong_answer_is_named() {
 #[tokio::test]
 async fn a_missing_file_or_a_wrong_usage_is_no_wrong_answer() {
     let clients = Clients::new();
-    let output = std::process::Command::new(project().join("tools/canary"))
+    let output = std::process::Command::new(project().join("deploy/canary"))
         .args(["https://localhost:1/"])
         .arg(clients.directory())
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("good.pem"));
-    let output = std::process::Command::new(project().join("tools/canary"))
+    let output = std::process::Command::new(project().join("deploy/canary"))
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));

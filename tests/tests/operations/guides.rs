@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use alb_mtls_tests::{Clients, binary, project};
-use pki::chain_pem;
+use test_pki::chain_pem;
 
 fn guides() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(project().join("docs")).unwrap();

@@ -1,4 +1,4 @@
-//! `examples/kubernetes`: what its parts must agree on. No cluster is asked.
+//! `deploy/kubernetes`: what its parts must agree on. No cluster is asked.
 
 use std::ffi::OsStr;
 
@@ -10,7 +10,7 @@ use crate::from_python;
 /// The objects of the manifest.
 fn manifest() -> Vec<Value> {
     let read = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
-    let manifest = project().join("examples/kubernetes/alb-mtls.yaml");
+    let manifest = project().join("deploy/kubernetes/alb-mtls.yaml");
     let objects = from_python([OsStr::new("-c"), read.as_ref(), manifest.as_ref()]);
     serde_json::from_value(objects).unwrap()
 }

@@ -1,4 +1,4 @@
-//! `terraform/`: its graph, read with a parser of HCL. What only the provider knows is not looked at.
+//! `deploy/terraform/`: its graph, read with a parser of HCL. What only the provider knows is not looked at.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn problems(folder: &Path) -> Vec<String> {
 
 #[test]
 fn the_module_and_its_example_hold_together_and_open_nothing() {
-    for folder in ["terraform", "terraform/examples/serverless-ca"] {
+    for folder in ["deploy/terraform", "deploy/terraform/examples/serverless-ca"] {
         assert_eq!(
             problems(&project().join(folder)),
             Vec::<String>::new(),
@@ -31,7 +31,7 @@ fn the_module_and_its_example_hold_together_and_open_nothing() {
 
 #[test]
 fn each_planted_fault_is_found() {
-    let whole = std::fs::read_to_string(project().join("terraform/main.tf")).unwrap();
+    let whole = std::fs::read_to_string(project().join("deploy/terraform/main.tf")).unwrap();
     let others = ["variables.tf", "outputs.tf"];
     for (before, after, problem) in [
         (
@@ -104,7 +104,11 @@ fn each_planted_fault_is_found() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("main.tf"), whole.replacen(before, after, 1)).unwrap();
         for other in others {
-            std::fs::copy(project().join("terraform").join(other), folder.path().join(other)).unwrap();
+            std::fs::copy(
+                project().join("deploy/terraform").join(other),
+                folder.path().join(other),
+            )
+            .unwrap();
         }
         let found = problems(folder.path());
         assert!(found.iter().any(|found| found == problem), "{problem}: {found:?}");

@@ -2,9 +2,9 @@
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of, project};
 use alb_mtls_verifier::Fingerprint;
-use pki::der::Encode;
-use pki::der::asn1::ObjectIdentifier;
-use pki::{CertificateBuilder, Credential, Criticality};
+use test_pki::der::Encode;
+use test_pki::der::asn1::ObjectIdentifier;
+use test_pki::{CertificateBuilder, Credential, Criticality};
 use time::OffsetDateTime;
 
 use crate::support::{EVERYBODY, anchor_id, ask, ask_with, deciding, issue, with_policies};
@@ -15,7 +15,7 @@ const FIRST_KEY: &str = "3333333333333333333333333333333333333333333333333333333
 
 /// The file with real values in place of the examples, which must be there to be replaced.
 fn recipe(file: &str, replacements: &[(&str, &str)]) -> String {
-    let mut text = std::fs::read_to_string(project().join("policies").join(file)).unwrap();
+    let mut text = std::fs::read_to_string(project().join("deploy/policies").join(file)).unwrap();
     for (example, real) in replacements {
         assert!(text.contains(example), "{file}: {example}");
         text = text.replace(example, real);
@@ -54,7 +54,7 @@ async fn denies(function: &Function, clients: &Clients, client: &Credential, lin
 
 #[test]
 fn every_file_is_tested_here() {
-    let folder = std::fs::read_dir(project().join("policies")).unwrap();
+    let folder = std::fs::read_dir(project().join("deploy/policies")).unwrap();
     for entry in folder {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let quoted = format!("\"{name}\"");

@@ -4,8 +4,8 @@ use alb_mtls_tests::{Clients, Function, certificate_headers, client_headers, eve
 pub(crate) use alb_mtls_tests::{respond, source};
 use alb_mtls_verifier::TrustAnchor;
 use local_alb::HeaderMode;
-use pki::{CertificateBuilder, Credential};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential};
 
 /// Permits every verified client everything.
 pub(crate) const EVERYBODY: &str = "@id(\"everybody\")\npermit (principal is Client, action, resource);\n";

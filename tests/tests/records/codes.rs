@@ -9,11 +9,11 @@ use alb_mtls_tests::{
 };
 use alb_mtls_verifier::Reason;
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
-use pki::{
+use serde_json::{Value, json};
+use test_pki::{
     Certificate, CertificateBuilder, Credential, CrlBuilder, CrlScope, Key, KeyKind, KeyUsage,
     SignatureAlgorithm,
 };
-use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 
 use crate::tokens;
@@ -209,7 +209,7 @@ fn with_short_key(clients: &Clients) -> Certificate {
                 &[0xC1; 128],
                 &[0x02, 3, 1, 0, 1],
             ];
-            tbs.subject_public_key_info = pki::raw::any(&info.concat())?;
+            tbs.subject_public_key_info = test_pki::raw::any(&info.concat())?;
             Ok(())
         })
         .unwrap()
@@ -221,7 +221,7 @@ fn header_of_certificate(clients: &Clients, certificate: Certificate) -> String 
 
 fn many_names_under_many_constraints(root: &Credential) -> (Credential, Credential) {
     let constrained = (0..400).fold(CertificateBuilder::intermediate("CN=I"), |builder, number| {
-        builder.exclude(&pki::GeneralName::Dns(&format!("x{number}.example")))
+        builder.exclude(&test_pki::GeneralName::Dns(&format!("x{number}.example")))
     });
     let constrained = constrained.issued_by(root).unwrap();
     let client = (0..1_000).fold(CertificateBuilder::client("CN=x"), |builder, number| {

@@ -2,9 +2,9 @@
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, event, header_of};
 use local_alb::HeaderMode;
-use pki::x509_cert::spki::der::Decode;
-use pki::{Certificate, Credential};
 use serde_json::Value;
+use test_pki::x509_cert::spki::der::Decode;
+use test_pki::{Certificate, Credential};
 
 use alb_mtls_tests::respond;
 
@@ -67,7 +67,7 @@ fn named(clients: &Clients, name: &str) -> Credential {
         .good
         .certificate()
         .edited(clients.issuing.key(), |tbs| {
-            tbs.subject = pki::raw::any(&common_name(name))?;
+            tbs.subject = test_pki::raw::any(&common_name(name))?;
             Ok(())
         })
         .unwrap();
@@ -127,7 +127,7 @@ async fn names_of_issuers_that_nobody_vouches_for_leave_one_line_of_json() {
             .good
             .certificate()
             .edited(clients.issuing.key(), |tbs| {
-                tbs.issuer = pki::raw::any(&common_name(name))?;
+                tbs.issuer = test_pki::raw::any(&common_name(name))?;
                 Ok(())
             })
             .unwrap();
@@ -208,7 +208,7 @@ fn the_names_are_certificates_that_can_be_read() {
     let clients = Clients::new();
     for (what, name) in NAMES {
         let certificate: Certificate = named(&clients, name).certificate().clone();
-        let parsed = pki::x509_cert::Certificate::from_der(certificate.der());
+        let parsed = test_pki::x509_cert::Certificate::from_der(certificate.der());
         assert!(parsed.is_ok(), "{what}: {parsed:?}");
     }
 }

@@ -4,8 +4,8 @@ use std::io::Write;
 use std::process::{Command, Stdio};
 
 use alb_mtls_tests::{Clients, binary, certificate_headers, client_headers};
-use pki::CertificateBuilder;
 use serde_json::Value;
+use test_pki::CertificateBuilder;
 
 use alb_mtls_tests::{respond, source};
 

@@ -3,8 +3,8 @@
 use alb_mtls_gate::METRICS;
 use alb_mtls_tests::{Clients, Function, TARGET_GROUP, certificate_headers, client_headers};
 use local_alb::{HeaderMode, health_check_event};
-use pki::CrlBuilder;
 use serde_json::{Value, json};
+use test_pki::CrlBuilder;
 use time::{Duration, OffsetDateTime};
 
 use alb_mtls_tests::{respond, source};

@@ -1,7 +1,7 @@
 //! Clients are told when it is time to renew their certificate.
 
 use alb_mtls_tests::{Clients, certificate_headers, client_headers};
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 use alb_mtls_tests::respond;
 

@@ -2,8 +2,8 @@
 
 use alb_mtls_tests::{Clients, Function, TARGET_GROUP, certificate_headers, event, header_of, respond};
 use local_alb::HeaderMode;
-use pki::CertificateBuilder;
 use serde_json::{Value, json};
+use test_pki::CertificateBuilder;
 
 /// Largest record of a request without a verified client, in bytes, as docs/limits.md says: five texts of 1,024, what is
 /// always there, and metrics.

@@ -1,7 +1,7 @@
 //! CRLs at the limits of a load balancer: 500,000 entries, 50 MB.
 
 use alb_mtls_tests::{Clients, Function, LARGE_CRL_ENTRY_BYTES, large_crl};
-use pki::CrlBuilder;
+use test_pki::CrlBuilder;
 
 use super::{ask, respond};
 

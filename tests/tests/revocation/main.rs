@@ -8,8 +8,8 @@ mod published;
 mod serverless_ca;
 
 use alb_mtls_tests::{Function, certificate_headers, header_of};
-use pki::Credential;
 use serde_json::Value;
+use test_pki::Credential;
 use time::OffsetDateTime;
 
 /// The function with these anchors and CRLs.

@@ -2,8 +2,8 @@
 //! each CRL says in a critical issuing distribution point which partition it is.
 
 use alb_mtls_tests::{Clients, Function};
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder};
 use time::{Duration, OffsetDateTime};
 
 use super::{ask, now, respond};

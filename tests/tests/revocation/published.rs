@@ -5,7 +5,7 @@ use std::process::Command;
 
 use alb_mtls_tests::{Clients, Function, Moto, binary};
 use local_alb::InvocationOutcome;
-use pki::{CertificateBuilder, CrlBuilder};
+use test_pki::{CertificateBuilder, CrlBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 

@@ -2,8 +2,8 @@
 //! level that lives for one day and ten minutes, made every day.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of};
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use time::{Duration, OffsetDateTime};
 
 use super::{ask, now, respond};

@@ -5,8 +5,8 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use alb_mtls_tests::{Clients, Moto, binary, project};
-use pki::CrlBuilder;
 use serde_json::{Value, json};
+use test_pki::CrlBuilder;
 
 use crate::answers::expected_status;
 use crate::interface_emulator::Emulator;

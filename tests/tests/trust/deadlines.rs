@@ -10,8 +10,8 @@ use alb_mtls_tests::{
 use local_alb::{
     Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome, ManagedInstance,
 };
-use pki::{Key, KeyKind};
 use serde_json::Value;
+use test_pki::{Key, KeyKind};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -192,7 +192,7 @@ async fn forward_answers_everything_at_once_while_its_key_hangs_from_the_start()
 #[tokio::test]
 async fn forward_serves_with_the_last_good_certificate_while_its_source_is_slow() {
     let clients = Clients::new();
-    let client = clients.issue(pki::CertificateBuilder::client("CN=gate"));
+    let client = clients.issue(test_pki::CertificateBuilder::client("CN=gate"));
     let pem = format!("{}{}", client.pem(), client.key().to_pem().unwrap());
     Moto::shared().put_parameter("/deadlines/certificate", &pem);
     let proxy = proxy().await;

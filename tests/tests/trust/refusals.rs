@@ -85,7 +85,7 @@ async fn a_bundle_that_lost_more_anchors_than_allowed_is_refused() {
     let clients = Clients::new();
     let others: Vec<String> = (0..3)
         .map(|number| {
-            let builder = pki::CertificateBuilder::root(&format!("CN=Other {number}"));
+            let builder = test_pki::CertificateBuilder::root(&format!("CN=Other {number}"));
             builder.self_signed().unwrap().pem()
         })
         .collect();

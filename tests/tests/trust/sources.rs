@@ -64,7 +64,7 @@ async fn all_pages_of_a_parameter_path_are_read() {
     let other = Clients::of("Other").root.pem();
     moto.put_parameter("/pages/00", &other);
     for number in 1..24 {
-        let root = pki::CertificateBuilder::root(&format!("CN=Other {number}"))
+        let root = test_pki::CertificateBuilder::root(&format!("CN=Other {number}"))
             .self_signed()
             .unwrap();
         moto.put_parameter(&format!("/pages/{number:02}"), &root.pem());
@@ -85,7 +85,7 @@ async fn a_page_that_fails_is_not_taken_for_the_end() {
     let moto = Moto::shared();
     let clients = Clients::new();
     for number in 0..11 {
-        let root = pki::CertificateBuilder::root(&format!("CN=Other {number}"))
+        let root = test_pki::CertificateBuilder::root(&format!("CN=Other {number}"))
             .self_signed()
             .unwrap();
         moto.put_parameter(&format!("/cut-pages/{number:02}"), &root.pem());

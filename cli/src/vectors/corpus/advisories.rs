@@ -1,6 +1,6 @@
 //! Traps that others fell into, each named for an advisory.
 
-use pki::{Authority, CertificateBuilder, Criticality, GeneralName, Key, KeyKind, Purpose, raw};
+use test_pki::{Authority, CertificateBuilder, Criticality, GeneralName, Key, KeyKind, Purpose, raw};
 
 use super::{Case, Cases, case, certificates, client, issuing, root, tlv};
 
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Cases {
 }
 
 /// CVE-2023-2422 (Keycloak): the identity came from another certificate of the list than the verified one.
-fn stuffing(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn stuffing(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let victim = CertificateBuilder::client("CN=admin,O=Example")
         .seed("victim")
@@ -52,7 +52,7 @@ fn stuffing(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 
 /// CVE-2023-33201 and CVE-2023-28857 (Bouncy Castle, Apereo CAS): URLs of a certificate were followed before it was
 /// trusted.
-fn urls(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn urls(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let metadata = "http://169.254.169.254/latest/meta-data/";
     let access = tlv(
@@ -99,7 +99,7 @@ fn urls(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 /// CVE-2026-27586 (Caddy): trust material that could not be read was as good as none. CVE-2024-2048 and CVE-2025-6037
 /// (Vault): a trusted certificate that is no CA was matched loosely. Keycloak #16193: the chain was not valid, which
 /// was logged.
-fn trust_material(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn trust_material(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;
     for (id, trusted) in [
@@ -168,7 +168,7 @@ fn trust_material(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 
 /// CVE-2022-21657 (Envoy): the purpose was not looked at. CVE-2022-21656: names of different types were taken for each
 /// other. CVE-2026-47778: a NUL cut a name short.
-fn purposes_and_names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn purposes_and_names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let server = CertificateBuilder::server("CN=server,O=Example")
         .seed("server")
@@ -221,7 +221,7 @@ fn purposes_and_names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 
 /// RUSTSEC-2026-0098 and -0099, CVE-2025-61727 (Go): constraints on URIs were ignored, and wildcards slipped past those
 /// on DNS names. CVE-2022-4203 (OpenSSL): an email address in an otherName.
-fn constraints(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn constraints(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let mut add = |id: &str,
                    why,
@@ -237,7 +237,7 @@ fn constraints(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
             certificates([&client, &issuing]),
         );
         cases.push(case.refused("name_constraints"));
-        Ok::<(), pki::Error>(())
+        Ok::<(), test_pki::Error>(())
     };
     add(
         "RUSTSEC-2026-0098",
@@ -271,7 +271,7 @@ fn constraints(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 }
 
 /// CVE-2020-0601 (Windows): a CA's public key with parameters of the attacker's choice.
-fn curves(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn curves(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let attacker = Key::from_seed(KeyKind::P256, "attacker's key")?;
     let explicit = root.certificate().edited(&attacker, |tbs| {
@@ -286,7 +286,7 @@ fn curves(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
         tbs.subject_public_key_info = raw::any(&tlv(0x30, &[&algorithm[..], key].concat()))?;
         Ok(())
     })?;
-    let forged = pki::Credential::new(root.certificate().clone(), attacker);
+    let forged = test_pki::Credential::new(root.certificate().clone(), attacker);
     let forged = CertificateBuilder::client("CN=admin,O=Example")
         .seed("forged")
         .issued_by(&forged)?;
@@ -303,7 +303,7 @@ fn curves(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 }
 
 /// CVE-2018-16875 (Go) and its like: chains that are made to cost time.
-fn costs(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn costs(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let mut namesakes = Vec::new();
     for number in 0..7 {

@@ -1,6 +1,6 @@
 //! Headers of every format: as they should be, damaged on the way, and forged.
 
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 use super::{Case, Cases, case, certificates, client, der, header, issuing, root};
 
@@ -17,7 +17,7 @@ pub(super) fn cases() -> Cases {
     Ok(cases)
 }
 
-fn url_encoded(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn url_encoded(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = issuing(&root)?;
     let leaf = client(&issuing)?;
@@ -169,7 +169,7 @@ fn url_encoded(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn base64_encoded(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn base64_encoded(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = issuing(&root)?;
     let leaf = client(&issuing)?;
@@ -215,7 +215,7 @@ fn base64_encoded(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn rfc9440(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn rfc9440(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = issuing(&root)?;
     let leaf = client(&issuing)?;
@@ -275,7 +275,7 @@ fn rfc9440(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn limits(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn limits(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;
     let one = header([leaf.certificate()]);
@@ -300,7 +300,7 @@ fn limits(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     );
     let large = CertificateBuilder::client("CN=client,O=Example").seed("large");
     let large = large
-        .extension("1.2.3.4", pki::Criticality::NotCritical, &[0; 50_000])
+        .extension("1.2.3.4", test_pki::Criticality::NotCritical, &[0; 50_000])
         .issued_by(&root)?;
     cases.push(
         with(
@@ -313,7 +313,7 @@ fn limits(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn base64(credential: &pki::Credential) -> String {
+fn base64(credential: &test_pki::Credential) -> String {
     let pem = credential.pem();
     debug_assert_eq!(der(credential).as_ref(), credential.der());
     pem.lines().filter(|line| !line.starts_with('-')).collect()

@@ -1,6 +1,6 @@
 //! Name constraints of every kind, and names that cannot be shown.
 
-use pki::{CertificateBuilder, Criticality, GeneralName};
+use test_pki::{CertificateBuilder, Criticality, GeneralName};
 
 use super::{Case, Cases, case, certificates, root, tlv};
 
@@ -320,7 +320,7 @@ fn constrained(
     constrain: impl FnOnce(CertificateBuilder) -> CertificateBuilder,
     name: &GeneralName<'_>,
     refused: &'static str,
-) -> Result<Case, pki::Error> {
+) -> Result<Case, test_pki::Error> {
     let root = root()?;
     let issuing =
         constrain(CertificateBuilder::intermediate("CN=Issuing,O=Example").seed(id)).issued_by(&root)?;
@@ -345,7 +345,7 @@ const LONG_LABEL: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 /// A client is known by its common name, so that it is held against constraints on DNS names when it looks like one and
 /// no dNSName is there.
-fn common_names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn common_names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")
         .seed("DNS names of a partner")
@@ -392,7 +392,7 @@ fn common_names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn unrepresentable(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn unrepresentable(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     for (id, name) in [
         ("nul-in-dns", tlv(0x82, b"admin.example\0.evil.example")),

@@ -1,6 +1,6 @@
 //! Which paths exist, and which do not.
 
-use pki::{Certificate, CertificateBuilder, Credential, KeyKind, SignatureAlgorithm, raw};
+use test_pki::{Certificate, CertificateBuilder, Credential, KeyKind, SignatureAlgorithm, raw};
 use time::macros::datetime;
 
 use super::{Case, Cases, case, certificates, client, issuing, root};
@@ -18,7 +18,7 @@ pub(super) fn cases() -> Cases {
     Ok(cases)
 }
 
-fn ordinary(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn ordinary(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = issuing(&root)?;
     let leaf = client(&issuing)?;
@@ -98,7 +98,7 @@ fn ordinary(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn strangers(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn strangers(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let good_issuer = issuing(&root)?;
     let good = client(&good_issuer)?;
@@ -217,7 +217,7 @@ fn strangers(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn alternatives(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn alternatives(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let good = issuing(&root)?;
     let leaf = client(&good)?;
@@ -310,7 +310,7 @@ fn alternatives(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let spelled = |issuer: &str| {
         CertificateBuilder::client("CN=client,O=Example")
@@ -339,7 +339,7 @@ fn names(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn depths(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn depths(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let mut path: Vec<Credential> = Vec::new();
     for number in 1..=4 {
@@ -376,7 +376,7 @@ fn depths(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn algorithms(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn algorithms(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     // RSA keys cannot be derived from a text; the tests of the verifier have them.
     for kind in [KeyKind::P256, KeyKind::P384, KeyKind::P521] {
         for algorithm in [

@@ -1,6 +1,6 @@
 //! Certificate policies (RFC 5280 section 6.1).
 
-use pki::{CertificateBuilder, Credential, Criticality};
+use test_pki::{CertificateBuilder, Credential, Criticality};
 
 use super::{Cases, case, certificates, tlv};
 

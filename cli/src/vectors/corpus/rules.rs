@@ -1,7 +1,7 @@
 //! Each rule for a single certificate or a path, kept and broken.
 
-use pki::der::oid::db::rfc5280;
-use pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyUsage, Purpose, raw};
+use test_pki::der::oid::db::rfc5280;
+use test_pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyUsage, Purpose, raw};
 use time::macros::datetime;
 
 use super::{Case, Cases, case, certificates, client, issuing, root, tlv};
@@ -396,7 +396,7 @@ pub(super) fn cases() -> Cases {
     Ok(cases)
 }
 
-fn required_purpose(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn required_purpose(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let without = CertificateBuilder::client("CN=client,O=Example")
         .seed("no purpose")
@@ -416,7 +416,7 @@ fn required_purpose(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn path_lengths(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn path_lengths(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let upper = CertificateBuilder::intermediate("CN=Upper,O=Example")
         .seed("length 0")
@@ -452,7 +452,7 @@ fn path_lengths(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
 }
 
 /// Keys of a client that everybody can sign with, or that nobody can.
-fn keys(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn keys(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;
     let mut modulus = [&[0, 0xC5][..], &[0xA5; 254], &[0x5B]].concat();
@@ -510,7 +510,7 @@ fn public_key_info(algorithm: &[u8], parameters: &[u8], key: &[u8]) -> Vec<u8> {
     tlv(0x30, &[algorithm, key].concat())
 }
 
-fn nameless(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn nameless(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     for (id, subject, alternative_name, detail) in [
         ("none", "", None, "name_missing"),
@@ -548,10 +548,10 @@ fn nameless(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
     Ok(())
 }
 
-fn structures(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
+fn structures(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;
-    let edited = |change: fn(&mut raw::TbsCertificate) -> Result<(), pki::Error>| {
+    let edited = |change: fn(&mut raw::TbsCertificate) -> Result<(), test_pki::Error>| {
         leaf.certificate().edited(root.key(), change)
     };
     let version_1 = edited(|tbs| {
@@ -567,11 +567,11 @@ fn structures(cases: &mut Vec<Case>) -> Result<(), pki::Error> {
         Ok(())
     })?;
     let mut signed = leaf.certificate().signed()?;
-    signed.algorithm = raw::algorithm_identifier(pki::SignatureAlgorithm::EcdsaSha512)?;
-    let mismatched = pki::Certificate::from_der(signed.to_der()?);
-    let trailing = pki::Certificate::from_der([leaf.der(), &[0]].concat());
-    let cut = pki::Certificate::from_der(leaf.der().split_last().map_or(&[][..], |(_, rest)| rest));
-    let empty = pki::Certificate::from_der([0x30, 0]);
+    signed.algorithm = raw::algorithm_identifier(test_pki::SignatureAlgorithm::EcdsaSha512)?;
+    let mismatched = test_pki::Certificate::from_der(signed.to_der()?);
+    let trailing = test_pki::Certificate::from_der([leaf.der(), &[0]].concat());
+    let cut = test_pki::Certificate::from_der(leaf.der().split_last().map_or(&[][..], |(_, rest)| rest));
+    let empty = test_pki::Certificate::from_der([0x30, 0]);
     for (id, why, certificate, detail) in [
         (
             "leaf/version-1",

@@ -18,8 +18,8 @@ use alb_mtls_verifier::{
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, Context};
-use pki::{CertificateBuilder, Credential};
 use serde_json::json;
+use test_pki::{CertificateBuilder, Credential};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HotPath {

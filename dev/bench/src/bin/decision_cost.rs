@@ -1,6 +1,6 @@
 //! What policies cost: reading them, and one decision with ten of them.
 //!
-//! `cargo run --release -p alb-mtls-policy --example decision_cost`
+//! `cargo run --release -p alb-mtls-bench --bin decision_cost`
 
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has to say so")]
 
@@ -12,7 +12,7 @@ use alb_mtls_policy::{Facts, Policies, Principal, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
 };
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 const ROUNDS: usize = 2_000;
 

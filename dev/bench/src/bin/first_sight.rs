@@ -1,5 +1,5 @@
 //! What the verdict on a header costs that was never seen before, beside webpki alone on certificates that somebody
-//! has decoded already: `cargo run --release -p alb-mtls-verifier --example first_sight`.
+//! has decoded already: `cargo run --release -p alb-mtls-bench --bin first_sight`.
 
 use std::error::Error;
 use std::hint::black_box;
@@ -9,8 +9,8 @@ use alb_mtls_verifier::{
     CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, PathBuilder, Timestamp,
     TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
 };
-use pki::CertificateBuilder;
 use rustls_pki_types::{SignatureVerificationAlgorithm, UnixTime};
+use test_pki::CertificateBuilder;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 /// Each measurement is the quickest of so many rounds, so that what else runs on the machine counts least; the
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let header: String = format!("{}{}", client.pem(), issuing.pem())
         .replace(' ', "%20")
         .replace('\n', "%0A");
-    let der = |credential: &pki::Credential| CertificateDer::from(credential.der().to_vec());
+    let der = |credential: &test_pki::Credential| CertificateDer::from(credential.der().to_vec());
     let (root, issuing, client) = (der(&root), der(&issuing), der(&client));
 
     let anchors = TrustAnchors::new([TrustAnchor::new(root.clone())?]).ok_or("no anchor")?;

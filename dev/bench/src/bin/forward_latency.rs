@@ -1,7 +1,7 @@
 //! What the way through the forwarder adds to calling an upstream directly, beside nginx as a plain proxy where it is
 //! installed; and whether memory stays flat. One run, in turns, so that the figures can be compared.
 //!
-//! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-tests --example forward_latency [REQUESTS]`
+//! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin forward_latency [REQUESTS]`
 //! (100,000 unless told otherwise) after `cargo build --profile PROFILE --package forward --package respond
 //! --package empty-function`.
 
@@ -14,9 +14,10 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::built;
 use alb_mtls_tests::{Clients, event};
 use local_alb::{Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
-use pki::{Key, KeyKind};
+use test_pki::{Key, KeyKind};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -169,22 +170,6 @@ async fn main() {
         }
     }
     println!("\nat the end: {}", load());
-}
-
-/// A function as it was built in the profile of this program.
-fn built(package: &str) -> std::path::PathBuf {
-    let program = std::env::current_exe().expect("a running program has a path");
-    let examples = program.parent().expect("a program is in a folder");
-    let path = examples
-        .parent()
-        .expect("examples are in `examples`")
-        .join(package);
-    assert!(
-        path.exists(),
-        "{} is missing: `make bench-forward` builds it",
-        path.display()
-    );
-    path
 }
 
 /// Memory that a process has now, in KiB.

@@ -1,5 +1,5 @@
 //! What headers cost that are made to cost time below an anchor, beside one signature on P-256:
-//! `cargo run --profile quick -p alb-mtls-verifier --example hostile_names`.
+//! `cargo run --profile quick -p alb-mtls-bench --bin hostile_names`.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use alb_mtls_verifier::{
     CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor,
     TrustAnchors, VerificationPolicy, Verifier,
 };
-use pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
+use test_pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
 
 /// Each measurement is the quickest of so many.
 const ROUNDS: usize = 20;

@@ -2,7 +2,7 @@
 //! and in memory. One run, in turns with the same function without it and behind a relay that only copies bytes, which is what
 //! no proxy of the Runtime API can do without on the machine that measures.
 //!
-//! `make bench-layer`, or `cargo run --profile PROFILE --package alb-mtls-tests --example layer_latency` after
+//! `make bench-layer`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin layer_latency` after
 //! `cargo build --profile PROFILE --package layer --package empty-function`.
 
 #![expect(
@@ -15,10 +15,10 @@ use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::built;
 use alb_mtls_tests::{Clients, TARGET_GROUP};
 use bytes::Bytes;
 use local_alb::{AlbRequest, Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
@@ -222,19 +222,6 @@ fn processor_time(process: u32) -> Duration {
     let statistics = std::fs::read_to_string(format!("/proc/{process}/schedstat")).expect("the process runs");
     let nanoseconds = statistics.split(' ').next().expect("Linux has figures");
     Duration::from_nanos(nanoseconds.parse().expect("a number"))
-}
-
-/// A program as it was built in the profile of this one.
-fn built(name: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("a running program has a path");
-    let examples = program.parent().expect("a program is in a folder");
-    let path = examples.parent().expect("examples are in `examples`").join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: `make bench-layer` builds it",
-        path.display()
-    );
-    path
 }
 
 /// How busy the machine is, as Linux counts it.

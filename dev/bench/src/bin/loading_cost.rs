@@ -1,4 +1,4 @@
-//! What loading costs: `cargo run --release -p alb-mtls-trust --example loading_cost [CERTIFICATES]`
+//! What loading costs: `cargo run --release -p alb-mtls-bench --bin loading_cost [CERTIFICATES]`
 //!
 //! First, how long a new process takes from `main` to its first snapshot, for each kind of source, and beside it the
 //! AWS SDK in its default set-up doing nothing but reading the same parameter. Then, how long many trust anchors take
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_trust::{Deadlines, Share, Trust, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerificationPolicy};
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 const STARTS: usize = 21;
 const LOADS: usize = 7;

@@ -1,7 +1,7 @@
 //! What revocation costs: webpki's own check against this crate's, with lists of several sizes, in one run.
 //!
 //! ```text
-//! cargo run --release -p alb-mtls-verifier --example revocation_cost [ENTRIES …]
+//! cargo run --release -p alb-mtls-bench --bin revocation_cost [ENTRIES …]
 //! ```
 //!
 //! Without arguments: 100, 10,000, 500,000 (a load balancer's own limit) and 2,000,000 entries. Every measurement is made in
@@ -28,7 +28,7 @@ use alb_mtls_verifier::{
 };
 use der::asn1::{AnyRef, BitString};
 use der::{Encode, Tag, TagNumber};
-use pki::{CertificateBuilder, Credential, CrlBuilder};
+use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use webpki::{
     CertRevocationList, EndEntityCert, KeyUsage, OwnedCertRevocationList, RevocationOptionsBuilder,
     anchor_from_trusted_cert,
@@ -240,10 +240,10 @@ fn make_files(size: usize, folder: &Path) {
 
 /// A list with that many entries of 16 octets of serial number, a date and a reason; put together by hand, because a
 /// builder holds each entry as a structure of its own.
-fn large_list(size: usize, issuer: &Credential) -> pki::Crl {
+fn large_list(size: usize, issuer: &Credential) -> test_pki::Crl {
     let empty = CrlBuilder::new().issued_by(issuer).unwrap();
-    let signed = pki::raw::Signed::from_der(empty.der()).unwrap();
-    let fields: pki::raw::TbsCertList = signed.to_be_signed.decode_as().unwrap();
+    let signed = test_pki::raw::Signed::from_der(empty.der()).unwrap();
+    let fields: test_pki::raw::TbsCertList = signed.to_be_signed.decode_as().unwrap();
 
     let mut entries = Vec::with_capacity(size * 50);
     let mut state = 0x0123_4567_89AB_CDEF_u64;
@@ -272,12 +272,12 @@ fn large_list(size: usize, issuer: &Credential) -> pki::Crl {
     let to_be_signed = element(Tag::Sequence, &list);
     let key = issuer.key();
     let signature = key.sign(key.default_algorithm(), &to_be_signed).unwrap();
-    let signed = pki::raw::Signed {
-        to_be_signed: pki::raw::any(&to_be_signed).unwrap(),
+    let signed = test_pki::raw::Signed {
+        to_be_signed: test_pki::raw::any(&to_be_signed).unwrap(),
         signature: BitString::from_bytes(&signature).unwrap(),
         ..signed
     };
-    pki::Crl::from_der(signed.to_der().unwrap())
+    test_pki::Crl::from_der(signed.to_der().unwrap())
 }
 
 const EXTENSIONS: Tag = Tag::ContextSpecific {

@@ -1,7 +1,7 @@
 //! How long functions take from the start of the process to their first poll, by where their trust anchors are; beside an
 //! empty function, and beside a process that does no more than read the parameter with the AWS SDK as it comes.
 //!
-//! `cargo run --profile PROFILE --package alb-mtls-tests --example start_times` after
+//! `cargo run --profile PROFILE --package alb-mtls-bench --bin start_times` after
 //! `cargo build --profile PROFILE --package respond --package empty-function`. One run, in turns, so that the figures can
 //! be compared; each is a median. The services are a socket of this process that answers at once.
 
@@ -10,13 +10,14 @@
     reason = "a measurement that cannot be made has no result"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::built;
 use alb_mtls_tests::{Clients, Fault, FaultProxy, ProxiedRequest};
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 const ROUNDS: usize = 31;
 const MANY: usize = 10_000;
@@ -159,18 +160,6 @@ fn many_anchors() -> String {
             anchor.expect("a root").pem()
         })
         .collect()
-}
-
-/// A binary of the profile that this program was built with.
-fn built(package: &str) -> PathBuf {
-    let program = std::env::current_exe().expect("this program has a path");
-    let profile = program
-        .parent()
-        .and_then(Path::parent)
-        .expect("`examples` is in a folder");
-    let path = profile.join(package);
-    assert!(path.exists(), "{} is missing: build it first", path.display());
-    path
 }
 
 fn median(mut times: Vec<Duration>) -> f64 {

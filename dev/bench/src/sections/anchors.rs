@@ -2,8 +2,8 @@
 
 use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
 use alb_mtls_verifier::{Intermediates, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier};
-use pki::{CertificateBuilder, KeyKind};
 use rustls_pki_types::CertificateDer;
+use test_pki::{CertificateBuilder, KeyKind};
 
 use super::verify::{decide, verifier};
 use super::webpki_peer;

@@ -6,8 +6,8 @@ use alb_mtls_bench::{
 use alb_mtls_gate::{Decision, DecisionRecord, Gate, Passage, Recorder, Settings, to_line};
 use alb_mtls_verifier::Timestamp;
 use http::request::Parts;
-use pki::KeyKind;
 use rustls_pki_types::CertificateDer;
+use test_pki::KeyKind;
 
 use super::verify::{decide, verifier};
 use super::webpki_peer;

@@ -10,7 +10,7 @@ use alb_mtls_tests::{certificate_headers, event};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, Context};
-use pki::KeyKind;
+use test_pki::KeyKind;
 
 const SECTION: &str = "the Lambda edge, without the Runtime API";
 

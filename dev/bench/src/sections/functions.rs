@@ -10,7 +10,7 @@ use bytes::Bytes;
 use local_alb::{
     Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome, ManagedInstance,
 };
-use pki::CrlBuilder;
+use test_pki::CrlBuilder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

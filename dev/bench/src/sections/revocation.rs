@@ -9,8 +9,8 @@ use alb_mtls_tests::large_crl;
 use alb_mtls_verifier::{
     Intermediates, RevocationLists, RevocationPolicy, TrustAnchor, TrustAnchors, read_revocation_lists,
 };
-use pki::{CrlBuilder, KeyKind};
 use rustls_pki_types::CertificateDer;
+use test_pki::{CrlBuilder, KeyKind};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
 use super::verify::{decide, verifier};

@@ -9,8 +9,8 @@ use alb_mtls_verifier::{
     HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Rejection, Timestamp, TrustAnchor, TrustAnchors,
     VerificationPolicy, VerifiedClient, Verifier,
 };
-use pki::{CertificateBuilder, KeyKind};
 use rustls_pki_types::CertificateDer;
+use test_pki::{CertificateBuilder, KeyKind};
 
 use super::webpki_peer;
 
@@ -162,7 +162,7 @@ pub(crate) fn decide(verifier: &Verifier, header: &str) -> Result<VerifiedClient
     verifier.verify(&chain, Timestamp::now())
 }
 
-fn expired(chain: &Chain) -> pki::Credential {
+fn expired(chain: &Chain) -> test_pki::Credential {
     const DAY: Duration = Duration::from_secs(86_400);
     let now = time::OffsetDateTime::now_utc();
     chain.issue(Chain::client(KeyKind::P256).valid(now - 40 * DAY, now - DAY))

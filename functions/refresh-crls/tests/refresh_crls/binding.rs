@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use local_alb::InvocationOutcome;
-use pki::{Crl, CrlBuilder, CrlScope};
 use serde_json::Value;
+use test_pki::{Crl, CrlBuilder, CrlScope};
 
 use crate::deployment::{BUCKET, Deployment, verdict};
 use crate::web::Web;

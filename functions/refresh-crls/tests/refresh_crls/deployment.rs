@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use alb_mtls_tests::Moto;
 use local_alb::{Environment, FunctionCommand, FunctionOutput, InvocationOutcome, OutputLine};
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder};
 use serde_json::Value;
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 pub(crate) const BUCKET: &str = "trust";

@@ -1,7 +1,7 @@
 //! CRLs as large as a load balancer takes: 50 MB and 500,000 entries.
 
 use alb_mtls_tests::{LARGE_CRL_ENTRY_BYTES, large_crl};
-use pki::CrlBuilder;
+use test_pki::CrlBuilder;
 
 use crate::deployment::{Deployment, verdict};
 use crate::web::{Page, Web};

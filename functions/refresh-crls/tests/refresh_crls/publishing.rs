@@ -55,7 +55,7 @@ async fn crls_without_numbers_follow_each_other_by_date() {
     let mut function = deployment.function(&[&web.url("/root.crl")], &[]).await;
     let now = time::OffsetDateTime::now_utc();
     let made = |hours: i64| {
-        let crl = pki::CrlBuilder::new().without_number();
+        let crl = test_pki::CrlBuilder::new().without_number();
         let this_update = now - time::Duration::hours(hours);
         crl.valid(this_update, now + time::Duration::DAY)
             .issued_by(&deployment.root)
@@ -175,7 +175,7 @@ async fn of_two_runs_that_publish_the_same_at_once_both_succeed() {
 async fn every_record_is_its_own_metrics() {
     let deployment = Deployment::new();
     let web = Web::start().await;
-    let crl = pki::CrlBuilder::new()
+    let crl = test_pki::CrlBuilder::new()
         .revoke_serial(&[1], None, time::OffsetDateTime::now_utc())
         .issued_by(&deployment.root)
         .unwrap();

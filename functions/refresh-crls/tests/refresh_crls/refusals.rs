@@ -1,7 +1,7 @@
 //! What is never published, and what then stays.
 
 use local_alb::InvocationOutcome;
-use pki::{CertificateBuilder, Criticality, CrlBuilder, KeyKind, KeyUsage};
+use test_pki::{CertificateBuilder, Criticality, CrlBuilder, KeyKind, KeyUsage};
 use time::{Duration, OffsetDateTime};
 
 use crate::deployment::{Deployment, verdict};

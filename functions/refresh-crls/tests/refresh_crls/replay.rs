@@ -1,7 +1,7 @@
 //! A revoked client, the gate, and an attacker who serves old CRLs of the CA and those of other CAs.
 
 use alb_mtls_tests::{Function as Gate, certificate_headers, header_of};
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
 
 use crate::deployment::{BUCKET, Deployment, Function, verdict};
 use crate::web::Web;

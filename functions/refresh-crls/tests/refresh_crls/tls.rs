@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pki::CertificateBuilder;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use test_pki::CertificateBuilder;
 use tokio_rustls::TlsAcceptor;
 
 use crate::deployment::{Deployment, verdict};

@@ -8,7 +8,7 @@ use alb_mtls_verifier::{
     ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
     Verifier,
 };
-use pki::{CertificateBuilder, Credential};
+use test_pki::{CertificateBuilder, Credential};
 use time::macros::datetime;
 
 /// A Sunday.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use alb_mtls_policy::{Denial, Policies, PolicyDecision};
 use alb_mtls_verifier::Fingerprint;
-use pki::der::Encode;
-use pki::der::asn1::ObjectIdentifier;
-use pki::{CertificateBuilder, Criticality, Key, KeyKind};
+use test_pki::der::Encode;
+use test_pki::der::asn1::ObjectIdentifier;
+use test_pki::{CertificateBuilder, Criticality, Key, KeyKind};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, forbidden_by};
 
@@ -20,7 +20,7 @@ fn text_of(file: &str) -> String {
 }
 
 fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/policies")
 }
 
 /// The file with the ids of real anchors and keys in place of the examples, which must be there to be replaced.

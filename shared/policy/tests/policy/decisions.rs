@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
-use pki::{CertificateBuilder, GeneralName};
+use test_pki::{CertificateBuilder, GeneralName};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, forbidden_by, permit_when};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use alb_mtls_policy::{Denial, Policies, PolicyDecision, PolicyProblem};
-use pki::{CertificateBuilder, Credential};
+use test_pki::{CertificateBuilder, Credential};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, permit_when};
 
@@ -305,7 +305,7 @@ fn texts_of_strange_types_are_no_values() {
     let edited = plain
         .certificate()
         .edited(authority.issuing.key(), |tbs| {
-            tbs.subject = pki::raw::any(&tagged(0x30, &general(b"Admins")))?;
+            tbs.subject = test_pki::raw::any(&tagged(0x30, &general(b"Admins")))?;
             Ok(())
         })
         .unwrap();

@@ -1,7 +1,7 @@
 //! Clients, addresses and times that were seen before decide as if they were seen for the first time.
 
 use alb_mtls_verifier::Timestamp;
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, dated, now, permit_when};
 

@@ -2,7 +2,7 @@
 
 use alb_mtls_policy::{PolicyDecision, ShadowDifference, Standing};
 use alb_mtls_verifier::{Reason, Rejection};
-use pki::CertificateBuilder;
+use test_pki::CertificateBuilder;
 
 use crate::clients::{Asked, Authority, anybody, permit_when};
 

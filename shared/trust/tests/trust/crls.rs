@@ -12,7 +12,7 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, RevocationList, RevocationLists, RevocationMode,
     RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
 };
-use pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope, KeyKind};
+use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope, KeyKind};
 
 use crate::support::{ca_credential, settings, start};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::support::{ca, ca_credential, names, settings, start};
 use alb_mtls_trust::{LoadError, Loader, Trust, Unavailable, Warning, inspect_anchors};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
-use pki::{CertificateBuilder, KeyKind, KeyUsage};
 use tempfile::TempDir;
+use test_pki::{CertificateBuilder, KeyKind, KeyUsage};
 
 struct Files(TempDir);
 

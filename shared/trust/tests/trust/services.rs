@@ -910,7 +910,7 @@ async fn a_record_that_may_not_be_read_is_an_error_unless_records_are_ignored() 
     let store = store();
     store.make_bucket("records").await;
     let authority = ca_credential("Records");
-    let crl = pki::CrlBuilder::new().issued_by(&authority).unwrap();
+    let crl = test_pki::CrlBuilder::new().issued_by(&authority).unwrap();
     store.put_object("records", "root.crl", &crl.pem()).await;
     let directory = tempfile::tempdir().unwrap();
     let anchors = directory.path().join("anchors.pem");

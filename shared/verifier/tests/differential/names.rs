@@ -5,10 +5,10 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Timestamp, TrustAnchor, TrustAnchors,
     VerificationPolicy, Verifier,
 };
-use pki::{CertificateBuilder, Criticality};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rustls_pki_types::UnixTime;
+use test_pki::{CertificateBuilder, Criticality};
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
 const NOW: i64 = 1_800_000_000;

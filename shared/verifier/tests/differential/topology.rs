@@ -7,10 +7,10 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Rejection, Timestamp, TrustAnchor,
     TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
 };
-use pki::{
+use rustls_pki_types::UnixTime;
+use test_pki::{
     Authority, CertificateBuilder, Credential, Criticality, GeneralName, Key, KeyKind, KeyUsage, Purpose,
 };
-use rustls_pki_types::UnixTime;
 use time::macros::datetime;
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 

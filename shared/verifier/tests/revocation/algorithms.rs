@@ -1,7 +1,7 @@
 //! Signatures that are not supported: named with whose they are, and not taken for altered ones.
 
 use alb_mtls_verifier::{ListStanding, Reason, SignatureObstacle};
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind, SignatureAlgorithm};
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind, SignatureAlgorithm};
 
 use crate::openssl::{NUMBERED, OpensslCa, P256, RSA_2048};
 use crate::support::{Pki, STRICT, anchors, chain, daily, load, long_lived, standings, timestamp, verifier};
@@ -84,12 +84,12 @@ fn in_its_name(kind: KeyKind, change: impl FnOnce(CrlBuilder) -> CrlBuilder) -> 
 
 /// A list with this AlgorithmIdentifier in both places.
 fn with_algorithm(authority: &Credential, content: &[u8]) -> Crl {
-    let identifier = pki::raw::any(&crate::support::tlv(0x30, content)).unwrap();
+    let identifier = test_pki::raw::any(&crate::support::tlv(0x30, content)).unwrap();
     let crl = daily(CrlBuilder::new()).issued_by(authority).unwrap();
-    let mut signed = pki::raw::Signed::from_der(crl.der()).unwrap();
-    let mut tbs: pki::raw::TbsCertList = signed.to_be_signed.decode_as().unwrap();
+    let mut signed = test_pki::raw::Signed::from_der(crl.der()).unwrap();
+    let mut tbs: test_pki::raw::TbsCertList = signed.to_be_signed.decode_as().unwrap();
     tbs.signature = identifier.clone();
-    signed.to_be_signed = pki::raw::any_of(&tbs).unwrap();
+    signed.to_be_signed = test_pki::raw::any_of(&tbs).unwrap();
     signed.algorithm = identifier;
     Crl::from_der(signed.to_der().unwrap())
 }

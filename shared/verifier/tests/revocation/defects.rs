@@ -1,7 +1,7 @@
 //! Defects of lists that their issuer signed: such a list revokes what is on it, clears nothing, and says why.
 
 use alb_mtls_verifier::{Reason, RevocationListProblem, UnsupportedList};
-use pki::{Credential, Criticality, Crl, CrlBuilder};
+use test_pki::{Credential, Criticality, Crl, CrlBuilder};
 use time::Duration;
 
 use crate::support::{NOW, Pki, SOFT, STRICT, daily, read, subject_of, tlv};
@@ -104,7 +104,11 @@ fn a_delta_list_ends_no_hold_and_begins_none_by_removing() {
     let pki = Pki::new();
     let serial = pki.client.certificate().serial().unwrap();
     let delta = daily(CrlBuilder::new().number(9))
-        .revoke_serial(&serial, Some(pki::CrlReason::RemoveFromCRL), NOW - Duration::DAY)
+        .revoke_serial(
+            &serial,
+            Some(test_pki::CrlReason::RemoveFromCRL),
+            NOW - Duration::DAY,
+        )
         .extension("2.5.29.27", Criticality::Critical, &tlv(0x02, &[1]))
         .issued_by(&pki.issuing)
         .unwrap();
@@ -112,7 +116,7 @@ fn a_delta_list_ends_no_hold_and_begins_none_by_removing() {
     let holding = daily(CrlBuilder::new())
         .revoke_serial(
             &serial,
-            Some(pki::CrlReason::CertificateHold),
+            Some(test_pki::CrlReason::CertificateHold),
             NOW - Duration::DAY,
         )
         .issued_by(&pki.issuing)
@@ -271,7 +275,7 @@ fn lists_of_an_unknown_version_or_without_an_end() {
     let third_version = verdicts(&pki, |builder| {
         let crl = builder.issued_by(&pki.issuing).unwrap();
         let edited = crl.edited(pki.issuing.key(), |tbs| {
-            tbs.version = Some(pki::raw::integer(&[2])?);
+            tbs.version = Some(test_pki::raw::integer(&[2])?);
             Ok(())
         });
         edited.unwrap()
@@ -400,7 +404,7 @@ fn a_stale_list_revokes_unless_a_whole_one_replaced_it() {
 #[test]
 fn a_defect_of_another_key_of_the_name_does_not_matter() {
     let pki = Pki::new();
-    let impostor = crate::support::long_lived(pki::CertificateBuilder::intermediate(
+    let impostor = crate::support::long_lived(test_pki::CertificateBuilder::intermediate(
         "CN=Serverless Issuing CA,O=Example",
     ))
     .self_signed()

@@ -1,7 +1,7 @@
 //! Distribution points whose names are not URIs, and `cRLIssuer`.
 
 use alb_mtls_verifier::{CertificateDer, Reason, RevocationLists};
-use pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder};
+use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder};
 
 use crate::support::{BASE, Pki, daily, subject_of, tlv};
 

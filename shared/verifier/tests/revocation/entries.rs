@@ -1,7 +1,7 @@
 //! What stands on a list.
 
 use alb_mtls_verifier::{Reason, RevocationReason};
-use pki::{CrlBuilder, CrlReason};
+use test_pki::{CrlBuilder, CrlReason};
 use time::Duration;
 use time::macros::datetime;
 

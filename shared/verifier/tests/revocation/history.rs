@@ -6,7 +6,7 @@ use alb_mtls_verifier::{
     CertificateDer, CrlHistory, CrlHistoryError, Departures, Intermediates, Reason, RevocationLists, SeenCrl,
     TrustAnchors,
 };
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
 use time::Duration;
 
 use crate::support::{

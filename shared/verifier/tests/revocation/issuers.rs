@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, ListStanding, Reason, RevocationList, RevocationLists,
 };
-use pki::{CertificateBuilder, CrlBuilder, CrlReason, KeyUsage};
+use test_pki::{CertificateBuilder, CrlBuilder, CrlReason, KeyUsage};
 use time::Duration;
 
 use crate::support::{

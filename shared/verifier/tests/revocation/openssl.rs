@@ -8,8 +8,8 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, ListStanding, Reason, RevocationLists, RevocationReason, Timestamp,
     TrustAnchor, TrustAnchors, read_revocation_lists,
 };
-use pki::{CertificateBuilder, Credential};
 use tempfile::TempDir;
+use test_pki::{CertificateBuilder, Credential};
 
 use crate::support::{MAX_BYTES, SOFT, STRICT, chain, standings, verifier};
 
@@ -97,7 +97,7 @@ impl OpensslCa {
 
     pub(crate) fn anchors(&self) -> TrustAnchors {
         let pem = read(&self.path("root"));
-        let root = pki::Certificate::from_pem(&pem).unwrap();
+        let root = test_pki::Certificate::from_pem(&pem).unwrap();
         TrustAnchors::new([TrustAnchor::new(CertificateDer::from(root.der().to_vec())).unwrap()]).unwrap()
     }
 
@@ -108,8 +108,8 @@ impl OpensslCa {
 
     /// A client of the CA, whose key must be one that the builder reads.
     fn client(&self) -> Credential {
-        let certificate = pki::Certificate::from_pem(&read(&self.path("root"))).unwrap();
-        let key = pki::Key::load(&self.path("key")).unwrap();
+        let certificate = test_pki::Certificate::from_pem(&read(&self.path("root"))).unwrap();
+        let key = test_pki::Key::load(&self.path("key")).unwrap();
         let root = Credential::new(certificate, key);
         CertificateBuilder::client("CN=client").issued_by(&root).unwrap()
     }

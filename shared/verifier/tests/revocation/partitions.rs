@@ -2,7 +2,7 @@
 //! critical issuing distribution point that its certificates name.
 
 use alb_mtls_verifier::Reason;
-use pki::{Credential, Criticality, Crl, CrlBuilder, CrlScope};
+use test_pki::{Credential, Criticality, Crl, CrlBuilder, CrlScope};
 use time::Duration;
 
 use crate::support::{BASE, NOW, Pki, SOFT, STRICT, daily, tlv};

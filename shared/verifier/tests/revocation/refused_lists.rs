@@ -1,15 +1,16 @@
 //! What cannot be read as a CRL at all, by the part that cannot be.
 
 use alb_mtls_verifier::{RevocationList, RevocationListProblem};
-use pki::{Crl, CrlBuilder};
+use test_pki::{Crl, CrlBuilder};
 
 use crate::support::{Pki, daily, read};
 
 #[test]
 fn two_signature_algorithms_are_refused_with_both_names() {
     let pki = Pki::new();
-    let mut signed = pki::raw::Signed::from_der(pki.issuing_crl().der()).unwrap();
-    signed.algorithm = pki::raw::algorithm_identifier(pki::SignatureAlgorithm::EcdsaSha512).unwrap();
+    let mut signed = test_pki::raw::Signed::from_der(pki.issuing_crl().der()).unwrap();
+    signed.algorithm =
+        test_pki::raw::algorithm_identifier(test_pki::SignatureAlgorithm::EcdsaSha512).unwrap();
     let crl = Crl::from_der(signed.to_der().unwrap());
     let error = RevocationList::from_der(crl.der().to_vec()).unwrap_err();
     assert_eq!(

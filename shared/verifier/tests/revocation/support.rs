@@ -7,7 +7,7 @@ use alb_mtls_verifier::{
     RevocationList, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy, Timestamp,
     TrustAnchor, TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
 };
-use pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 

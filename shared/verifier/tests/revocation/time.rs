@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{Reason, RevocationMode, RevocationPolicy};
-use pki::CrlBuilder;
+use test_pki::CrlBuilder;
 use time::Duration;
 
 use crate::support::{NOW, Pki, SOFT, STRICT, chain, daily, timestamp, verifier};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alb_mtls_verifier::{
     CertificateDer, CrlHistoryError, CrlVersion, Departures, Intermediates, Reason, RevocationLists,
 };
-use pki::{Credential, Criticality, Crl, CrlBuilder};
+use test_pki::{Credential, Criticality, Crl, CrlBuilder};
 use time::{Duration, OffsetDateTime};
 
 use crate::support::{NOW, Pki, SOFT, chain, daily, read, timestamp, tlv, verifier};
@@ -34,7 +34,7 @@ fn they_clear_and_revoke() {
     let clearing = aged(&pki.issuing, 4, |builder| builder);
     let revoking = aged(&pki.issuing, 4, |builder| builder.revoke(&pki.client));
     let explicit_version_1 = clearing.edited(pki.issuing.key(), |tbs| {
-        tbs.version = Some(pki::raw::integer(&[0])?);
+        tbs.version = Some(test_pki::raw::integer(&[0])?);
         tbs.extensions = None;
         Ok(())
     });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alb_mtls_verifier::{
     CertificateStatus, Reason, ReasonCode, RevocationDepth, RevocationMode, RevocationPolicy,
 };
-use pki::{CertificateBuilder, CrlBuilder, CrlReason};
+use test_pki::{CertificateBuilder, CrlBuilder, CrlReason};
 use time::Duration;
 use time::macros::datetime;
 

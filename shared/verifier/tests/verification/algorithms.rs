@@ -1,7 +1,7 @@
 //! Signatures and keys: those that are accepted, and those that are named instead of called invalid.
 
 use alb_mtls_verifier::{Reason, Rejection};
-use pki::{Certificate, Credential, Key, KeyKind, SignatureAlgorithm, raw};
+use test_pki::{Certificate, Credential, Key, KeyKind, SignatureAlgorithm, raw};
 
 use crate::openssl::Folder;
 use crate::support::{Scene, client, intermediate, root, tlv};
@@ -173,7 +173,7 @@ fn signed_as(
     identifier: &[u8],
     algorithm: SignatureAlgorithm,
 ) -> Certificate {
-    use pki::der::Encode;
+    use test_pki::der::Encode;
     let mut tbs = client.tbs().unwrap();
     tbs.signature = raw::any(&tlv(0x30, identifier)).unwrap();
     let der = tbs.to_der().unwrap();
@@ -214,7 +214,7 @@ fn trailer(number: u8) -> Vec<u8> {
 
 #[test]
 fn pss_defaults_may_be_written_out_and_hashes_have_null_or_nothing() {
-    let root = pki::CertificateBuilder::root("CN=Root")
+    let root = test_pki::CertificateBuilder::root("CN=Root")
         .key(&Key::random(KeyKind::Rsa2048).unwrap())
         .self_signed()
         .unwrap();
@@ -273,13 +273,13 @@ fn parameters_that_do_not_belong_are_named() {
 fn issuer_with_an_rsa_key_without_null_is_named() {
     let root = root();
     let key = Key::random(KeyKind::Rsa2048).unwrap();
-    let issuing = pki::CertificateBuilder::intermediate("CN=Issuing").key(&key);
+    let issuing = test_pki::CertificateBuilder::intermediate("CN=Issuing").key(&key);
     let issuing = issuing.issued_by(&root).unwrap();
     let client = client(&issuing);
     let without_null = issuing
         .certificate()
         .edited(root.key(), |tbs| {
-            use pki::der::Encode;
+            use test_pki::der::Encode;
             let info = tbs.subject_public_key_info.to_der().unwrap();
             // SEQUENCE (4 octets of header) { SEQUENCE { OID, NULL } (15 octets), BIT STRING }.
             let algorithm = tlv(0x30, &info[6..17]);
@@ -295,7 +295,7 @@ fn issuer_with_an_rsa_key_without_null_is_named() {
 #[test]
 fn signature_of_another_kind_of_key_is_by_another_ca() {
     let root = root();
-    let namesake = pki::CertificateBuilder::root("CN=Root,O=Example")
+    let namesake = test_pki::CertificateBuilder::root("CN=Root,O=Example")
         .key(&Key::random(KeyKind::Rsa2048).unwrap())
         .self_signed()
         .unwrap();

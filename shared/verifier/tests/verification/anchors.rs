@@ -1,7 +1,7 @@
 //! Trust anchors: what their own certificates say counts.
 
 use alb_mtls_verifier::{AuthorityProblem, Reason, TrustAnchor, TrustAnchors};
-use pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyKind, KeyUsage, Purpose};
+use test_pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyKind, KeyUsage, Purpose};
 use time::macros::datetime;
 
 use crate::support::{Scene, client, der, intermediate, root};

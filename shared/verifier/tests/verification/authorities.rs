@@ -1,7 +1,7 @@
 //! Intermediates: who may issue what.
 
 use alb_mtls_verifier::{Reason, Rejection};
-use pki::{Authority, CertificateBuilder, Criticality, KeyKind, KeyUsage, Purpose};
+use test_pki::{Authority, CertificateBuilder, Criticality, KeyKind, KeyUsage, Purpose};
 
 use crate::support::{Scene, client, root};
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use alb_mtls_verifier::{PathBuilder, PresentedChain, Reason};
-use pki::{Certificate, CertificateBuilder, Credential, Key, KeyKind};
+use test_pki::{Certificate, CertificateBuilder, Credential, Key, KeyKind};
 use time::macros::datetime;
 
 use crate::support::{Scene, client, der, root};
@@ -99,7 +99,7 @@ fn many_names_under_many_constraints_are_refused_in_time() {
     let constrained = (0..500).fold(
         CertificateBuilder::intermediate("CN=Issuing"),
         |builder, number| {
-            builder.exclude(&pki::GeneralName::Dns(Box::leak(
+            builder.exclude(&test_pki::GeneralName::Dns(Box::leak(
                 format!("x{number}.example").into_boxed_str(),
             )))
         },
@@ -129,9 +129,9 @@ fn many_paths_under_constraints(names: usize, subtrees: usize) -> (Credential, V
                 .map(|subtree| format!("{level}.{number}.{subtree}.example"))
                 .collect();
             let builder = CertificateBuilder::intermediate(&format!("CN=Level {level}")).key(&key);
-            let builder = builder.exclude(&pki::GeneralName::Dns("last.example.org"));
+            let builder = builder.exclude(&test_pki::GeneralName::Dns("last.example.org"));
             bases.iter().fold(builder, |builder, base| {
-                builder.exclude(&pki::GeneralName::Dns(base))
+                builder.exclude(&test_pki::GeneralName::Dns(base))
             })
         };
         let authorities: Vec<Credential> = (0..3)
@@ -205,7 +205,7 @@ fn each_signature_counts_once_for_both_path_builders() {
 
     // webpki verifies every signature before it looks at the names, and the search after it.
     let constrained =
-        CertificateBuilder::intermediate("CN=Issuing").exclude(&pki::GeneralName::Dns("example.org"));
+        CertificateBuilder::intermediate("CN=Issuing").exclude(&test_pki::GeneralName::Dns("example.org"));
     let issuing = constrained.issued_by(&root).unwrap();
     let named = CertificateBuilder::client("CN=client").dns("a.example.org");
     let path = [named.issued_by(&issuing).unwrap(), issuing];
@@ -376,12 +376,12 @@ fn anchors_of_one_name_do_not_pay_for_a_flood() {
 fn renewed_anchors_with_one_key_are_all_judged() {
     // All verify the client's signature; only the last one is for clients.
     let key = Key::random(KeyKind::P256).unwrap();
-    let renewed = |purpose: pki::Purpose| {
+    let renewed = |purpose: test_pki::Purpose| {
         let root = CertificateBuilder::root("CN=Root,O=Example").key(&key);
         root.purposes(&[purpose]).self_signed().unwrap()
     };
-    let mut roots: Vec<Credential> = (0..120).map(|_| renewed(pki::Purpose::ServerAuth)).collect();
-    roots.push(renewed(pki::Purpose::ClientAuth));
+    let mut roots: Vec<Credential> = (0..120).map(|_| renewed(test_pki::Purpose::ServerAuth)).collect();
+    roots.push(renewed(test_pki::Purpose::ClientAuth));
     let presented = [client(&roots[0])];
     assert_eq!(counted(&Scene::trusting(&roots), &presented), (Ok(()), [1, 1]));
     roots.reverse();

@@ -1,7 +1,7 @@
 //! Certificate policies (RFC 5280 section 6.1): asked for only where an issuer asks for them.
 
 use alb_mtls_verifier::Reason;
-use pki::{CertificateBuilder, Credential, Criticality};
+use test_pki::{CertificateBuilder, Credential, Criticality};
 
 use crate::support::{Scene, tlv};
 

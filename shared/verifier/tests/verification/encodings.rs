@@ -1,7 +1,7 @@
 //! Encodings that CAs in use write: large object identifiers, defaults that are written out, old string types.
 
 use alb_mtls_verifier::{Reason, TrustAnchor};
-use pki::{Certificate, CertificateBuilder, Credential, Criticality, raw};
+use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, raw};
 
 use crate::openssl::Folder;
 use crate::support::{Scene, client, der, intermediate, root, tlv};
@@ -149,7 +149,7 @@ fn teletex_string_with_control_characters_is_refused_by_name() {
 fn teletex_string_lies_in_an_excluded_subtree() {
     let root = root();
     let issuing = CertificateBuilder::intermediate("CN=Issuing")
-        .exclude(&pki::GeneralName::Directory("O=Evil"))
+        .exclude(&test_pki::GeneralName::Directory("O=Evil"))
         .issued_by(&root)
         .unwrap();
     let scene = Scene::trusting([&root]);
@@ -253,7 +253,7 @@ fn false_may_be_written_out() {
 
 /// The certificate with its extensions replaced by this DER, signed again.
 fn with_extensions(certificate: &Certificate, issuer: &Credential, from: &[u8], to: &[u8]) -> Certificate {
-    use pki::der::Encode;
+    use test_pki::der::Encode;
     let tbs = certificate.tbs().unwrap().to_der().unwrap();
     let at = tbs.windows(from.len()).position(|window| window == from).unwrap();
     assert_eq!(from.len(), to.len(), "lengths stay");

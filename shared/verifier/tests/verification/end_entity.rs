@@ -1,8 +1,8 @@
 //! The end-entity certificate by itself.
 
 use alb_mtls_verifier::{ExtendedKeyUsagePolicy, Reason};
-use pki::der::oid::db::rfc5280;
-use pki::{Authority, CertificateBuilder, Criticality, Key, KeyKind, KeyUsage, Purpose, raw};
+use test_pki::der::oid::db::rfc5280;
+use test_pki::{Authority, CertificateBuilder, Criticality, Key, KeyKind, KeyUsage, Purpose, raw};
 
 use crate::support::{Scene, client, root};
 
@@ -169,7 +169,7 @@ fn refuses_keys_that_a_load_balancer_does_not_take() {
 
 #[test]
 fn refuses_a_signature_algorithm_that_is_not_taken() {
-    use pki::SignatureAlgorithm::Ed25519;
+    use test_pki::SignatureAlgorithm::Ed25519;
     let root = root();
     let stranger = Key::random(KeyKind::Ed25519).unwrap();
     let signed = client(&root)
@@ -181,11 +181,11 @@ fn refuses_a_signature_algorithm_that_is_not_taken() {
 
 #[test]
 fn refuses_two_different_signature_algorithms() {
-    use pki::SignatureAlgorithm::EcdsaSha512;
+    use test_pki::SignatureAlgorithm::EcdsaSha512;
     let root = root();
     let mut signed = client(&root).certificate().signed().unwrap();
     signed.algorithm = raw::algorithm_identifier(EcdsaSha512).unwrap();
-    let mismatched = pki::Certificate::from_der(signed.to_der().unwrap());
+    let mismatched = test_pki::Certificate::from_der(signed.to_der().unwrap());
     Scene::trusting([&root]).refuses([&mismatched], Reason::CertificateMalformed);
 }
 
@@ -230,11 +230,11 @@ fn refuses_bytes_that_are_no_certificate() {
         &[good.der(), &[0]].concat(),
     ] {
         let rejection = scene.refuses(
-            [&pki::Certificate::from_der(der.to_vec())],
+            [&test_pki::Certificate::from_der(der.to_vec())],
             Reason::CertificateMalformed,
         );
         assert_eq!(rejection.certificate(), Some(0));
-        let junk = pki::Certificate::from_der(der.to_vec());
+        let junk = test_pki::Certificate::from_der(der.to_vec());
         let rejection = scene.refuses([good.certificate(), &junk], Reason::CertificateMalformed);
         assert_eq!(
             rejection.certificate(),

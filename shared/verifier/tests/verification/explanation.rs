@@ -1,7 +1,7 @@
 //! The explanation says the same as the verdict, check by check.
 
 use alb_mtls_verifier::{Check, Explanation, Outcome, PathBuilder, PresentedChain, Reason};
-use pki::{Certificate, CertificateBuilder, GeneralName, KeyUsage};
+use test_pki::{Certificate, CertificateBuilder, GeneralName, KeyUsage};
 
 use crate::support::{Scene, client, der, intermediate, root};
 

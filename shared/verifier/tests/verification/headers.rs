@@ -5,7 +5,7 @@ use alb_mtls_verifier::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pki::chain_pem;
+use test_pki::chain_pem;
 
 use crate::support::{client, der, intermediate, root};
 

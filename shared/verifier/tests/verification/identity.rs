@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{AlternativeName, ClientIdentity, Reason};
-use pki::der::asn1::ObjectIdentifier;
-use pki::{CertificateBuilder, Criticality, GeneralName, KeyUsage, raw};
+use test_pki::der::asn1::ObjectIdentifier;
+use test_pki::{CertificateBuilder, Criticality, GeneralName, KeyUsage, raw};
 
 use crate::support::{Scene, root, tlv};
 

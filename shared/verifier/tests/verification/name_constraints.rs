@@ -1,7 +1,7 @@
 //! Name constraints of every kind (RFC 5280 section 4.2.1.10).
 
 use alb_mtls_verifier::Reason;
-use pki::{CertificateBuilder, Criticality, GeneralName};
+use test_pki::{CertificateBuilder, Criticality, GeneralName};
 
 use crate::support::{Scene, root, tlv};
 
@@ -209,7 +209,7 @@ fn an_excluded_directory_name_is_not_evaded_by_another_string_type() {
         let evading = client
             .certificate()
             .edited(issuing.key(), |tbs| {
-                tbs.subject = pki::raw::any(&subject(tag))?;
+                tbs.subject = test_pki::raw::any(&subject(tag))?;
                 Ok(())
             })
             .unwrap();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use alb_mtls_verifier::Timestamp;
-use pki::Certificate;
+use test_pki::Certificate;
 
 use crate::support::Scene;
 

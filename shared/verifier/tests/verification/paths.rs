@@ -1,7 +1,7 @@
 //! Which path is found, and what is said when there is none.
 
 use alb_mtls_verifier::{Reason, Timestamp};
-use pki::{CertificateBuilder, Credential, Key, KeyKind};
+use test_pki::{CertificateBuilder, Credential, Key, KeyKind};
 use time::macros::datetime;
 
 use crate::support::{Scene, client, intermediate, root};
@@ -131,7 +131,7 @@ fn a_rule_that_refuses_one_path_does_not_hide_another() {
     // The same CA key certified twice: once for other names, once for these.
     let root = root();
     let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")
-        .permit(&pki::GeneralName::Dns("elsewhere.example"))
+        .permit(&test_pki::GeneralName::Dns("elsewhere.example"))
         .issued_by(&root)
         .unwrap();
     let unconstrained = CertificateBuilder::intermediate("CN=Issuing,O=Example")
@@ -347,7 +347,7 @@ fn the_verdict_holds_until_the_first_certificate_of_the_path_expires() {
 
 #[test]
 fn every_key_and_signature_of_a_load_balancer_works() {
-    use pki::SignatureAlgorithm as Algorithm;
+    use test_pki::SignatureAlgorithm as Algorithm;
     let signing = [
         (KeyKind::P256, Algorithm::EcdsaSha256),
         (KeyKind::P256, Algorithm::EcdsaSha384),

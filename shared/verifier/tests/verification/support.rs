@@ -2,7 +2,7 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Reason, Rejection, Timestamp, TrustAnchor,
     TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
 };
-use pki::{Certificate, CertificateBuilder, Credential};
+use test_pki::{Certificate, CertificateBuilder, Credential};
 
 /// Who is trusted, how, and when.
 pub(crate) struct Scene {

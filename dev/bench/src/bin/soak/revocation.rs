@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use alb_mtls_tests::Clients;
-use pki::{CertificateBuilder, Credential, CrlBuilder};
+use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 
 use crate::locked;
 

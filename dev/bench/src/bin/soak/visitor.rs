@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use alb_mtls_tests::Clients;
 use http::StatusCode;
-use pki::{CertificateBuilder, Credential};
+use test_pki::{CertificateBuilder, Credential};
 
 use crate::revocation::{Revocation, Standing};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alb_mtls_trust::{Share, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerificationPolicy};
-use pki::{CertificateBuilder, Credential};
+use test_pki::{CertificateBuilder, Credential};
 
 /// A moment at which the test's certificates are valid.
 pub(crate) fn start() -> Timestamp {
