@@ -9,8 +9,7 @@ mod judge;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alb_mtls_verifier::PathBuilder;
-use clap::{ArgGroup, Args, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Subcommand};
 
 use crate::outcome::finish;
 use case::CaseError;
@@ -52,10 +51,6 @@ pub(crate) struct VectorsArguments {
     /// Print JSON, one object a line
     #[arg(long, conflicts_with = "conformance")]
     json: bool,
-
-    /// Who looks for a path
-    #[arg(long, value_enum, default_value_t = Builder::WebpkiFirst, hide = true)]
-    path_builder: Builder,
 }
 
 #[derive(Debug, Subcommand)]
@@ -71,29 +66,12 @@ struct GenerateArguments {
     dir: PathBuf,
 }
 
-/// The verifier's path builders.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Builder {
-    Own,
-    WebpkiFirst,
-}
-
-impl From<Builder> for PathBuilder {
-    fn from(builder: Builder) -> Self {
-        match builder {
-            Builder::Own => Self::Own,
-            Builder::WebpkiFirst => Self::WebpkiFirst,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: VectorsArguments) -> ExitCode {
     if let Some(VectorsCommand::Generate(arguments)) = &arguments.command {
         return finish(corpus::generate(&arguments.dir));
     }
     let judge = Judge {
         max_depth: arguments.max_depth,
-        path_builder: arguments.path_builder.into(),
     };
     if let Some(folder) = &arguments.conformance {
         return match conformance::run(folder, arguments.exceptions.as_deref(), judge) {
