@@ -41,6 +41,7 @@ mod policy;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod properties;
+mod reason_table;
 mod rejection;
 mod revocation;
 mod rules;
