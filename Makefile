@@ -31,6 +31,8 @@ test: $(VENV)/installed $(VENV)/express/installed ## every test
 
 lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
+	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
+	dev/english.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(VENV)/bin/cfn-lint template.yaml
