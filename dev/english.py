@@ -281,7 +281,9 @@ class Checker:
                 for rule in self.errors:
                     if match := rule.pattern.search(piece.text):
                         yield self.finding(path, piece.line, rule, match.group())
-        for number in sorted({p.line for p in pieces if p.kind in ("doc", "comment")}):
+        prose = unfenced((p.line, p.text) for p in pieces if p.kind == "doc")
+        comments = ((p.line, p.text) for p in pieces if p.kind == "comment")
+        for number in sorted({number for number, _ in (*prose, *comments)}):
             line = lines[number - 1]
             if is_whole_line(line) and len(line) > self.table.width and "://" not in line and "|" not in line:
                 yield Finding(path, number, "width", f"{len(line)} columns",

@@ -79,6 +79,7 @@ class RustTest(unittest.TestCase):
 
     def test_width(self):
         self.assertEqual(findings("// " + "word " * 10 + "\n"), [(1, "width")])
+        self.assertEqual(findings("/// ```\n/// " + "word " * 10 + "\n/// ```\n"), [])
         self.assertEqual(findings("// https://" + "a" * 60 + "\n"), [])
         self.assertEqual(findings('let a = "' + "a" * 60 + '"; // b\n'), [])
 

@@ -263,7 +263,7 @@ pub const GATE_REASONS: &[GateReason] = &[
     ),
     policy(
         "policy_identity_too_large",
-        "the certificate holds more names than policies look through",
+        "the certificate holds more names than policies search",
         "reissue the certificate with fewer names; nobody honest needs two thousand",
     ),
     policy(

@@ -1,4 +1,4 @@
-//! What a decision is made on.
+//! Facts on which a decision is made.
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_verifier::{ClientIdentity, Timestamp};
@@ -8,24 +8,24 @@ use crate::forwarded::SourceAddress;
 /// Everything that a decision is made on.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// Who asks.
+    /// Client that sends the request.
     pub principal: Principal<'a>,
     /// For what.
     pub request: RequestFacts<'a>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
 }
 
-/// Who asks.
+/// Client that sends a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Principal<'a> {
     /// A verified client.
     Client(&'a ClientIdentity),
-    /// Somebody without a certificate, where that is allowed at all.
+    /// A client without a certificate, where `MTLS_MODE` allows it.
     Anonymous,
 }
 
-/// What of a request policies can ask about.
+/// Parts of a request that policies can ask about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
     /// The method as sent; methods are case-sensitive (RFC 9110 §9.1).
