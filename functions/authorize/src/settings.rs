@@ -14,7 +14,7 @@ table! {
     RESPONSE, "AUTHORIZE_RESPONSE", Value("iam"),
         "what an HTTP API with payload format 2.0 is set to take: `iam` (a policy) or `simple`; the event does not say it";
     RESOURCE, "AUTHORIZE_RESOURCE", Value("stage"),
-        "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for, which is the default with MTLS_POLICY";
+        "the resource of a policy: `stage`, so that API Gateway can cache it, or `request`: only the requested method and path, the default with MTLS_POLICY";
     BOUND_TOKEN, "AUTHORIZE_BOUND_TOKEN", Value("off"),
         "another name for MTLS_BOUND_TOKEN";
 }
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) authorizer: AuthorizerSettings,
 }
 
-/// What is the authorizer's own.
+/// Settings of the authorizer alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AuthorizerSettings {
     pub(crate) certificate: CertificateSource,
@@ -34,17 +34,19 @@ pub(crate) struct AuthorizerSettings {
     pub(crate) resource: ResourceScope,
 }
 
-/// Where the client's certificate is. Exactly one place is looked at, and a certificate in the other one is refused.
+/// Place of the client's certificate. Only one place is read, and a certificate in the other one is
+/// denied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum CertificateSource {
-    /// In `clientCert` of the event, where API Gateway puts what it saw in the TLS handshake. No client can write it.
+    /// In `clientCert` of the event, where API Gateway puts what it saw in the TLS handshake. No
+    /// client can write it.
     #[default]
     ClientCert,
     /// In the certificate header of the load balancer that is the only way to the API.
     Header,
 }
 
-/// What an HTTP API with payload format 2.0 takes for an answer.
+/// Answer that an HTTP API with payload format 2.0 expects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ResponseFormat {
     #[default]
@@ -52,10 +54,11 @@ pub(crate) enum ResponseFormat {
     Simple,
 }
 
-/// What a policy speaks of.
+/// Resource of a policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum ResourceScope {
-    /// Everything in the stage of the request: right for every request that gets the same answer from a cache.
+    /// Everything in the stage of the request: right for every request that gets the same answer
+    /// from a cache.
     #[default]
     Stage,
     /// The method and path that were asked for.
