@@ -9,8 +9,8 @@ use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Share, Sources, TrustSettings};
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationPolicy,
-    VerificationPolicy,
+    ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationOptions,
+    VerifyOptions,
 };
 use http::HeaderName;
 
@@ -160,12 +160,12 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerificationPolicy {
+                policy: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
-                        ExtendedKeyUsagePolicy::ALL,
-                        ExtendedKeyUsagePolicy::as_str,
+                        ExtendedKeyUsageOption::ALL,
+                        ExtendedKeyUsageOption::as_str,
                     )?,
                 },
                 revocation: revocation(&values)?,
@@ -240,7 +240,7 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationPolicy {
+    let policy = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),

@@ -440,7 +440,7 @@ mod tests {
 
     use alb_mtls_http::host::RequestHost;
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use test_pki::CertificateBuilder;
 
@@ -451,7 +451,7 @@ mod tests {
         let client = client.issued_by(&root).unwrap();
         let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
         let anchors = TrustAnchors::new([anchor]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
         Arc::clone(verifier.verify(&chain, Timestamp::now()).unwrap().identity())
     }

@@ -2,7 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use alb_mtls_verifier::{
-    AuthorityProblem, BundleError, CrlHistoryError, RevocationListError, RevocationListProblem,
+    AuthorityError, BundleError, CrlHistoryError, RevocationListError, RevocationListErrorKind,
 };
 
 use crate::refreshing::Aborted;
@@ -154,7 +154,7 @@ pub enum SourceProblem {
         /// Issuer that it names.
         issuer: String,
         /// Defect.
-        problem: RevocationListProblem,
+        problem: RevocationListErrorKind,
     },
     /// Not a record of CRLs that can be used.
     #[error("{0}")]
@@ -177,7 +177,7 @@ pub enum SourceProblem {
         /// Subject of the certificate, where it can be read.
         subject: Option<String>,
         /// Defect.
-        problem: AuthorityProblem,
+        problem: AuthorityError,
     },
     /// Policies that cannot be used.
     #[error("{}{message}", in_words(*place))]

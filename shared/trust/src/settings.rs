@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use alb_mtls_verifier::{RevocationMode, RevocationPolicy, VerificationPolicy};
+use alb_mtls_verifier::{RevocationMode, RevocationOptions, VerifyOptions};
 
 use crate::provenance::Role;
 use crate::share::Share;
@@ -14,7 +14,7 @@ pub struct TrustSettings {
     /// Where intermediates are, for clients that send only their own certificate. They are not trusted.
     pub intermediates: Option<Sources>,
     /// What is asked of a client's path.
-    pub policy: VerificationPolicy,
+    pub policy: VerifyOptions,
     /// Where CRLs are and what they decide; without it no certificate is held against one.
     pub revocation: Option<RevocationSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
@@ -62,7 +62,7 @@ pub struct RevocationSettings {
     /// Where the CRLs are.
     pub crls: Sources,
     /// What becomes of clients by them.
-    pub policy: RevocationPolicy,
+    pub policy: RevocationOptions,
     /// Use of the records beside CRLs in S3.
     pub state: CrlState,
 }

@@ -11,8 +11,8 @@ use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Ingress, Settings, 
 use alb_mtls_identity::{IdentityForms, IdentityHeaders};
 use alb_mtls_lambda::{Event, EventForm, EventHeaders, admit, handle, rewrite};
 use alb_mtls_verifier::{
-    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors,
-    VerificationPolicy, Verifier,
+    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    VerifyOptions,
 };
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
@@ -102,7 +102,7 @@ impl Clients {
 fn first_sight(clients: &Clients, times: u64) {
     let anchor = TrustAnchor::new(clients.root.der().to_vec().into()).expect("a trust anchor");
     let anchors = TrustAnchors::new([anchor]).expect("a trust anchor");
-    let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
     let limits = HeaderLimits {
         max_bytes: 16_384,
         max_certificates: 8,

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_trust::{Deadlines, Share, Trust, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::CertificateBuilder;
 
 const STARTS: usize = 21;
@@ -128,7 +128,7 @@ async fn load(anchors: &str) {
     let trust = Trust::new(TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
-        policy: VerificationPolicy::default(),
+        policy: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

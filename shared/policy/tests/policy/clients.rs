@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{Policies, PolicyDenial, PolicyInput, PolicyOutcome, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
-    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
-    Verifier,
+    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential};
 use time::macros::datetime;
@@ -62,7 +62,7 @@ impl Authority {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = [client, &self.issuing].map(|credential| credential.der().to_vec().into());
         let verified = verifier
