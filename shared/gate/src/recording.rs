@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use alb_mtls_trust::{Share, Snapshot, Trust};
+use alb_mtls_trust::{Percent, Snapshot, Trust};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 
 use crate::ShadowDifference;
@@ -23,7 +23,7 @@ pub struct RecordSettings {
     pub service: ServiceName,
     /// The share of the records about requests that pass which is written. Refusals, requests that would have been
     /// refused and differences from the shadow set are written always.
-    pub passing: Share,
+    pub passing: Percent,
     /// The namespace of metrics; without it there are none.
     pub metrics: Option<MetricsNamespace>,
 }
@@ -180,7 +180,7 @@ impl Recording {
     }
 
     fn is_written(&self, account: &Account<'_>) -> bool {
-        match self.settings.passing.percent() {
+        match self.settings.passing.get() {
             _ if account.is_always_written() => true,
             100 => true,
             percent => fastrand::u8(0..100) < percent,
@@ -188,7 +188,7 @@ impl Recording {
     }
 
     fn sampling_rate(&self, account: &Account<'_>) -> Option<f32> {
-        let percent = self.settings.passing.percent();
+        let percent = self.settings.passing.get();
         (percent < 100 && !account.is_always_written()).then(|| f32::from(percent) / 100.0)
     }
 }
