@@ -7,7 +7,7 @@ use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Share, Sources, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
 use alb_mtls_verifier::{
     ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationOptions,
     VerifyOptions,
@@ -171,7 +171,7 @@ impl Settings {
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-                max_anchor_loss: share(&values, MAX_ANCHOR_LOSS)?,
+                max_anchor_loss: values.parsed_required(MAX_ANCHOR_LOSS)?,
             },
             authorization: AuthorizationSettings {
                 policies: policy_sources(&values, POLICY)?,
@@ -196,7 +196,7 @@ impl Settings {
                 },
                 audit: AuditSettings {
                     service: values.parsed_required(SERVICE)?,
-                    allowed: share(&values, RECORD_ALLOWED)?,
+                    allowed: values.parsed_required(RECORD_ALLOWED)?,
                     metrics: match is_off(&values, METRICS) {
                         true => None,
                         false => Some(values.parsed_required(METRICS)?),
@@ -254,11 +254,6 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
 }
 
 const WITHOUT_CRLS: &str = "without MTLS_CRLS";
-
-fn share(values: &Values, name: &'static str) -> Result<Share, SettingsError> {
-    let share = values.required(name)?.parse();
-    share.map_err(|_| values.wrong(name, "a percentage from `0%` to `100%`"))
-}
 
 fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
