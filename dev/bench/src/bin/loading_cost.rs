@@ -19,7 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_trust::{Deadlines, Share, Trust, TrustSettings};
+use alb_mtls_trust::{Deadlines, Percent, Trust, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::CertificateBuilder;
 
@@ -132,7 +132,7 @@ async fn load(anchors: &str) {
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
-        max_anchor_loss: Share::default(),
+        max_anchor_loss: Percent::default(),
     });
     let patient = Deadlines {
         start: Duration::from_secs(60),

@@ -5,7 +5,7 @@ pub(crate) mod moto;
 
 use std::time::Duration;
 
-use alb_mtls_trust::{Share, TrustSettings};
+use alb_mtls_trust::{Percent, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::{CertificateBuilder, Credential};
 
@@ -34,7 +34,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
-        max_anchor_loss: Share::default(),
+        max_anchor_loss: Percent::default(),
     }
 }
 
