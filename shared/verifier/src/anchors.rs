@@ -6,12 +6,12 @@ use std::sync::Arc;
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
 use crate::bundle::{AuthorityError, BundleError, read_bundle};
-use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
-use crate::der_reader::{Malformed, Tag, single};
 use crate::fingerprint::Fingerprint;
-use crate::name::{DistinguishedName, look_up_key};
 use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
 use crate::signature_budget::units_of_key;
+use crate::x509::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
+use crate::x509::der::{Malformed, Tag, single};
+use crate::x509::name::{DistinguishedName, look_up_key};
 
 /// One certificate that is trusted because the operator said so.
 #[derive(Debug)]

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity};
 use crate::fingerprint::Fingerprint;
 use crate::header::PresentedChain;
 use crate::identity::ClientIdentity;
-use crate::name::DistinguishedName;
 use crate::path::{self, Progress, Refusal};
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
-use crate::timestamp::Timestamp;
 use crate::verifier::{VerifiedClient, Verifier, parse};
+use crate::x509::certificate::{Certificate, PublicKey, Validity};
+use crate::x509::name::DistinguishedName;
+use crate::x509::time::Timestamp;
 
 /// What [`Verifier::verify`] says of a chain, and how each of its checks went.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
 use crate::pem_file::BYTE_ORDER_MARK;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
 
 /// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a subject: what the
 /// file is, and what to do.

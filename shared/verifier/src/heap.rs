@@ -1,7 +1,7 @@
 //! What values keep allocated, so that a cache can weigh them.
 
-use crate::alternative_name::AlternativeName;
-use crate::name::DistinguishedName;
+use crate::x509::alternative_name::AlternativeName;
+use crate::x509::name::DistinguishedName;
 
 /// Octets that an allocator takes for an allocation: its own word, in steps of 16, at least 32.
 pub(crate) fn allocation(octets: usize) -> usize {

@@ -5,8 +5,8 @@
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed, Tag};
+use crate::x509::certificate::{Certificate, oid};
+use crate::x509::der::{Elements, Malformed, Tag};
 
 const BOOLEAN: u8 = 0x01;
 const INTEGER: u8 = 0x02;

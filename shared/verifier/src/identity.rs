@@ -5,16 +5,18 @@ use std::sync::Arc;
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::alternative_name::AlternativeName;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity, oid};
 use crate::fingerprint::Fingerprint;
 use crate::heap;
-use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable};
-use crate::payment_roles;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{listed_policies, unreadable_information};
-use crate::timestamp::Timestamp;
+use crate::x509::alternative_name::AlternativeName;
+use crate::x509::certificate::{Certificate, PublicKey, Validity, oid};
+use crate::x509::name::{
+    AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable,
+};
+use crate::x509::payment_roles;
+use crate::x509::time::Timestamp;
 
 /// What the end-entity certificate says of the client, and which trust anchor vouches for it.
 ///

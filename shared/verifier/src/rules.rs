@@ -14,11 +14,11 @@ mod single;
 use std::fmt;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
 use crate::options::VerifyOptions;
 use crate::rejection::{Reason, Rejection};
 use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 pub(crate) use authority::check_authority;
 pub(crate) use certificate_policies::{PolicyExtensions, listed_policies};

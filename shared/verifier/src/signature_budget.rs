@@ -8,9 +8,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
 use crate::anchors::Namesakes;
-use crate::certificate::{Certificate, IssuerKey, bit_length};
-use crate::der_reader::{Elements, Malformed, Tag};
 use crate::signature::{FittingAlgorithm, SIGNATURE_ALGORITHMS, SignatureFault, key_fault};
+use crate::x509::certificate::{Certificate, IssuerKey, bit_length};
+use crate::x509::der::{Elements, Malformed, Tag};
 
 /// Units for each certificate that a path can have. The costliest key that real CAs use takes 6 units, which leaves 4
 /// units a certificate for issuers that do not fit. At the default depth of 4, P-521 keys cost 24 of 40 units, and 40

@@ -4,7 +4,7 @@
 
 use std::ops::Range;
 
-use crate::der_reader::Malformed;
+use crate::x509::der::Malformed;
 
 /// The identifier octet of an element; the high-tag-number form has no place in a CRL.
 pub(crate) type TagByte = u8;

@@ -7,9 +7,9 @@ use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUEN
 use super::error::{RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
 use super::scope::names_directory;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::der::{Element, Malformed, Tag};
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
 /// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
 ///

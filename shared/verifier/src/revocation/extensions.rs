@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::error::RevocationListErrorKind;
-use crate::der_reader::{Malformed, boolean};
-use crate::oid::dotted;
+use crate::x509::der::{Malformed, boolean};
+use crate::x509::oid::dotted;
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
 pub(super) mod identifier {

@@ -6,13 +6,13 @@ use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use super::scope::Scope;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, oid};
 use crate::fingerprint::Fingerprint;
 use crate::hypothetical::{SEQUENCE, authority, certificate_below, element, extension};
-use crate::name::names_are_equal;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::{Certificate, oid};
+use crate::x509::name::names_are_equal;
+use crate::x509::time::Timestamp;
 
 /// Status that the certificates of one CA will have. Certificates with one name and key are one CA: a client is accepted
 /// if the path through any of them is.

@@ -10,9 +10,9 @@ use super::list::RevocationList;
 use super::number::CrlNumber;
 use super::scope::Scope;
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::{Certificate, IssuerKey};
-use crate::name::{DistinguishedName, names_are_equal};
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::{Certificate, IssuerKey};
+use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::time::Timestamp;
 
 /// Number and date of a CRL: its place among the others of its series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,12 +10,12 @@ use super::extensions::{Extension, identifier, read_extensions};
 use super::history::CrlVersion;
 use super::number::CrlNumber;
 use super::scope::Scope;
-use crate::algorithm_name::describe_signature_algorithm;
-use crate::certificate::authority_key_identifier;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::name::DistinguishedName;
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::algorithm_name::describe_signature_algorithm;
+use crate::x509::certificate::authority_key_identifier;
+use crate::x509::der::{Element, Malformed, Tag};
+use crate::x509::name::DistinguishedName;
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
 /// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
 /// [`RevocationLists`](super::RevocationLists) finds out.

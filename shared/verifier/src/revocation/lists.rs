@@ -9,8 +9,8 @@ use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
 use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::Certificate;
-use crate::name::look_up_key;
+use crate::x509::certificate::Certificate;
+use crate::x509::name::look_up_key;
 use rustls_pki_types::CertificateDer;
 
 /// The lists that clients are looked up in, each with what is known about its signature.

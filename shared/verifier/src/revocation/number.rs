@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::cursor::shortest;
-use crate::der_reader::Malformed;
+use crate::x509::der::Malformed;
 
 /// The number of a CRL, which its issuer raises with every one (RFC 5280 §5.2.3): up to 20 octets.
 ///

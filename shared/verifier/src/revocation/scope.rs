@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::error::UnsupportedList;
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Malformed, boolean};
 use crate::hypothetical::element;
-use crate::name::{DistinguishedName, names_are_equal};
+use crate::x509::certificate::{Certificate, oid};
+use crate::x509::der::{Malformed, boolean};
+use crate::x509::name::{DistinguishedName, names_are_equal};
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -1,11 +1,11 @@
 //! Who may issue certificates: basic constraints, key usage, path length.
 
 use super::{Context, Path, critical_extensions, extended_key_usage, single};
-use crate::algorithm_name::describe_key;
 use crate::bundle::AuthorityError;
-use crate::certificate::{Certificate, Version};
 use crate::rejection::{Reason, Rejection};
 use crate::signature;
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::certificate::{Certificate, Version};
 
 /// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
 pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {

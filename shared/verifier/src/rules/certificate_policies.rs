@@ -5,10 +5,10 @@
 //! an issuer in it, or its anchor, requires a policy that it does not have.
 
 use super::{Context, Path};
-use crate::certificate::{Certificate, Extensions, oid};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
-use crate::oid::{Oid, dotted, dotted_list};
 use crate::rejection::{Reason, Rejection};
+use crate::x509::certificate::{Certificate, Extensions, oid};
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
+use crate::x509::oid::{Oid, dotted, dotted_list};
 
 /// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,11 +4,11 @@ use super::certificate_policies::{listed_policies, read_constraints, read_inhibi
 use super::extended_key_usage::allows_client_authentication;
 use super::name_constraints::check_general_names;
 use super::{Context, Path};
-use crate::certificate::{Certificate, Extension, authority_key_identifier, oid};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, named_bits, single};
-use crate::name::Unrepresentable;
-use crate::oid::dotted;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::certificate::{Certificate, Extension, authority_key_identifier, oid};
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, named_bits, single};
+use crate::x509::name::Unrepresentable;
+use crate::x509::oid::dotted;
 
 type Reader = fn(&Certificate<'_>, &Extension<'_>) -> Result<(), Malformed>;
 
@@ -89,7 +89,7 @@ const INFORMATION: &[(&[u8], &str, Reader)] = &[
         distribution_points,
     ),
     (oid::QC_STATEMENTS.as_bytes(), "QC statements", |_, extension| {
-        crate::payment_roles::read(extension.value).map(|_| ())
+        crate::x509::payment_roles::read(extension.value).map(|_| ())
     }),
 ];
 

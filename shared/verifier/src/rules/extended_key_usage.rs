@@ -1,11 +1,11 @@
 //! Extended key usage (RFC 5280 §4.2.1.12).
 
 use super::{Context, Path};
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed, Tag, single};
-use crate::oid::dotted_list;
 use crate::options::ExtendedKeyUsageOption;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::certificate::{Certificate, oid};
+use crate::x509::der::{Elements, Malformed, Tag, single};
+use crate::x509::oid::dotted_list;
 
 /// Name of the extension in messages.
 pub(super) const EXTENDED_KEY_USAGE: &str = "extended key usage (2.5.29.37)";

@@ -11,11 +11,11 @@ mod subtree;
 use std::cell::Cell;
 
 use super::{Context, Path};
-use crate::alternative_name::{ALTERNATIVE_NAMES, kind_name};
-use crate::certificate::{Certificate, Extension};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, small_unsigned};
-use crate::name::{self, COMMON_NAME, EMAIL_ADDRESS, Unrepresentable};
 use crate::rejection::{Reason, Rejection};
+use crate::x509::alternative_name::{ALTERNATIVE_NAMES, kind_name};
+use crate::x509::certificate::{Certificate, Extension};
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, small_unsigned};
+use crate::x509::name::{self, COMMON_NAME, EMAIL_ADDRESS, Unrepresentable};
 use subtree::{Kind, Name, Subtree, Within};
 
 /// Name of the extension in messages.

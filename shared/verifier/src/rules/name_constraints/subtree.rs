@@ -5,9 +5,9 @@ use std::fmt;
 
 use super::domain;
 use super::mailbox::{self, Mailbox};
-use crate::certificate::oid;
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::name::{AttributeValue, ComparableName, Comparison, NameAttribute, Unrepresentable, ascii};
+use crate::x509::certificate::oid;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::name::{AttributeValue, ComparableName, Comparison, NameAttribute, Unrepresentable, ascii};
 
 /// The kinds of GeneralName (RFC 5280 §4.2.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag};
-use crate::oid::Oid;
+use crate::x509::der::{Element, Elements, Malformed, Tag};
+use crate::x509::oid::Oid;
 
 mod comparison;
 
@@ -206,7 +206,7 @@ pub(crate) fn walk<'a>(
 fn unreadable_type(oid: &[u8]) -> Unrepresentable {
     Unrepresentable::new(format!(
         "an attribute whose type {} cannot be read",
-        crate::oid::dotted(oid)
+        crate::x509::oid::dotted(oid)
     ))
 }
 

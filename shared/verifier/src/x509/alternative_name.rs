@@ -3,9 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::name::{DistinguishedName, Unrepresentable, ascii};
-use crate::oid::Oid;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::name::{DistinguishedName, Unrepresentable, ascii};
+use crate::x509::oid::Oid;
 
 /// Name of the extension in messages.
 pub(crate) const ALTERNATIVE_NAMES: &str = "the subject alternative names";

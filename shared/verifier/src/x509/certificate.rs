@@ -4,15 +4,15 @@ use std::cell::OnceCell;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::algorithm_name::describe_signature_algorithm;
-use crate::der_reader::{
-    Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
-};
-use crate::name::{DistinguishedName, Unrepresentable, names_are_equal};
-use crate::oid::dotted;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{NameConstraints, Names};
-use crate::timestamp::Timestamp;
+use crate::x509::algorithm_name::describe_signature_algorithm;
+use crate::x509::der::{
+    Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
+};
+use crate::x509::name::{DistinguishedName, Unrepresentable, names_are_equal};
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
 /// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
 #[derive(Debug)]

@@ -4,8 +4,8 @@ use std::fmt;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::Malformed;
 use crate::rejection::MAX_SHOWN;
+use crate::x509::der::Malformed;
 
 /// Octets of one arc at most: 4096 bits, where OpenSSL stops too since CVE-2023-2650. To write a number in decimal takes
 /// time that grows with the square of its length.
