@@ -5,7 +5,6 @@
 //! verified when it is loaded, and a request costs a look-up among sorted fingerprints of serial numbers.
 
 mod check;
-mod cursor;
 mod entries;
 mod error;
 mod evidence;

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use super::cursor::shortest;
-use crate::x509::der::Malformed;
+use crate::x509::der::{Malformed, shortest};
 
 /// The number of a CRL, which its issuer raises with every one (RFC 5280 §5.2.3): up to 20 octets.
 ///

@@ -8,7 +8,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::rules::{NameConstraints, Names};
 use crate::x509::algorithm_name::describe_signature_algorithm;
 use crate::x509::der::{
-    Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned,
+    Element, Elements, Malformed, Tag, boolean, context_tag, named_bits, single, small_unsigned, whole_octets,
 };
 use crate::x509::name::{DistinguishedName, Unrepresentable, names_are_equal};
 use crate::x509::oid::dotted;
@@ -440,14 +440,6 @@ fn check_shortest_form(integer: &[u8]) -> Result<(), Malformed> {
         [0x00, second, ..] if second & 0x80 == 0 => Err(Malformed),
         [0xFF, second, ..] if second & 0x80 != 0 => Err(Malformed),
         _ => Ok(()),
-    }
-}
-
-/// A BIT STRING that holds whole octets: no unused bits.
-fn whole_octets(content: &[u8]) -> Result<&[u8], Malformed> {
-    match content.split_first() {
-        Some((0, octets)) => Ok(octets),
-        _ => Err(Malformed),
     }
 }
 

@@ -157,6 +157,7 @@ mod tests {
                 tag: Tag::UTC_TIME,
                 content,
                 encoding: &[],
+                offset: 0,
             })
         };
         assert_eq!(
