@@ -5,8 +5,9 @@
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::x509::certificate::{Certificate, oid};
+use crate::x509::certificate::Certificate;
 use crate::x509::der::{Elements, Malformed, Tag, context_tag, encode};
+use crate::x509::oid;
 
 /// Serial number that no CRL lists by chance.
 const SERIAL_NUMBER: &[u8; 20] = b"hypothetical client.";

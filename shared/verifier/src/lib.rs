@@ -18,7 +18,9 @@
 #![warn(missing_docs)]
 
 mod anchors;
+mod authority;
 mod bundle;
+mod excerpt;
 mod explanation;
 mod file_kind;
 mod fingerprint;
@@ -47,8 +49,9 @@ pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
 
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
-pub use bundle::{AuthorityError, BundleError, BundleErrorKind, read_bundle};
-pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
+pub use authority::AuthorityError;
+pub use bundle::{BundleError, BundleErrorKind, read_bundle};
+pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
 pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
@@ -69,8 +72,10 @@ pub use revocation::{
 pub use rules::Check;
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
-pub use x509::certificate::{PublicKey, Validity};
+pub use x509::certificate::Validity;
 pub use x509::name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
 pub use x509::oid::Oid;
 pub use x509::payment_roles::PAYMENT_ROLES;
+pub use x509::public_key::PublicKey;
+pub use x509::summary::CertificateSummary;
 pub use x509::time::{InvalidTimestamp, Timestamp};

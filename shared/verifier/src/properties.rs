@@ -13,14 +13,14 @@ use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
-use crate::anchors::{Namesakes, TrustAnchor};
-use crate::explanation::CertificateSummary;
+use crate::anchors::TrustAnchor;
 use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
 use crate::rules::{self, Budget, Context, Path};
-use crate::signature_budget::SignatureBudget;
+use crate::signature_budget::{Namesakes, SignatureBudget};
 use crate::x509::certificate::Certificate;
+use crate::x509::summary::CertificateSummary;
 use crate::x509::time::Timestamp;
 use crate::{
     Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,

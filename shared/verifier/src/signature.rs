@@ -9,8 +9,8 @@ use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificat
 
 use crate::rejection::{Reason, Rejection};
 use crate::x509::algorithm_name::describe_key;
-use crate::x509::certificate::{IssuerKey, PublicKey};
 use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
+use crate::x509::public_key::{IssuerKey, PublicKey};
 
 /// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
 ///

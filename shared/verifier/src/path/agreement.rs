@@ -12,7 +12,7 @@ use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeI
 use super::gaps::{self, WebpkiGaps};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
-use crate::x509::certificate::oid;
+use crate::x509::oid;
 
 /// Path validators that accepted a client's certificates.
 ///
@@ -151,10 +151,10 @@ mod tests {
     use test_pki::{CertificateBuilder, Credential};
 
     use super::*;
-    use crate::anchors::{Namesakes, TrustAnchor};
+    use crate::anchors::TrustAnchor;
     use crate::options::VerifyOptions;
     use crate::rules::Budget;
-    use crate::signature_budget::SignatureBudget;
+    use crate::signature_budget::{Namesakes, SignatureBudget};
     use crate::x509::certificate::Certificate;
     use crate::x509::time::Timestamp;
 

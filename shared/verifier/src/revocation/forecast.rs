@@ -10,9 +10,10 @@ use crate::fingerprint::Fingerprint;
 use crate::hypothetical::{authority, certificate_below, extension};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::x509::certificate::{Certificate, oid};
+use crate::x509::certificate::Certificate;
 use crate::x509::der::{Tag, context_tag, encode};
 use crate::x509::name::names_are_equal;
+use crate::x509::oid;
 use crate::x509::time::Timestamp;
 
 /// Status that the certificates of one CA will have. Certificates with one name and key are one CA: a client is accepted

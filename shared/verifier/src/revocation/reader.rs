@@ -7,10 +7,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::error::{RevocationListError, RevocationListErrorKind};
 use super::list::RevocationList;
-use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
 use crate::x509::der::{Elements, Tag};
+use crate::x509::summary::CertificateSummary;
 
 /// Each CRL of a file in order, or why it cannot be read.
 pub type EachRevocationList = Vec<Result<Arc<RevocationList>, RevocationListError>>;

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::error::UnsupportedList;
-use crate::x509::certificate::{Certificate, oid};
+use crate::x509::certificate::Certificate;
 use crate::x509::der::{Element, Elements, Malformed, Tag, boolean, context_tag, encode, single};
 use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::oid;
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use super::{Context, Path};
 use crate::fingerprint::Fingerprint;
 use crate::rejection::{Reason, Rejection};
-use crate::x509::certificate::PublicKey;
+use crate::x509::public_key::PublicKey;
 
 /// SHA-256 of the SubjectPublicKeyInfo of the eight intermediates of e-commerce monitoring GmbH that webpki refuses
 /// too. All are on P-384.

@@ -3,7 +3,8 @@
 use super::Context;
 use crate::rejection::{Reason, Rejection};
 use crate::signature;
-use crate::x509::certificate::{Certificate, PublicKey, Version};
+use crate::x509::certificate::{Certificate, Version};
+use crate::x509::public_key::PublicKey;
 
 pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let version = match certificate.version {

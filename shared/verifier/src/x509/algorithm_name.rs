@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::x509::certificate::bit_length;
 use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
 use crate::x509::oid::dotted;
+use crate::x509::public_key::bit_length;
 
 /// Object identifier and the name that it has in messages.
 type Named = (ObjectIdentifier, &'static str);
