@@ -2,12 +2,10 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{alb_mtls, alb_mtls_error, alb_mtls_ok};
+use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
