@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    BundleError, BundleProblem, ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates,
-    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier,
+    BundleError, BundleErrorKind, ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, Intermediates,
+    RevocationLists, RevocationMode, RevocationOptions, Timestamp, TrustAnchors, Verifier, VerifyOptions,
     read_anchors, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
@@ -88,7 +88,7 @@ pub(crate) struct VerifyArguments {
 
     /// Extended key usage, as MTLS_EKU: if-present or required
     #[arg(long, value_name = "POLICY", default_value_t)]
-    eku: ExtendedKeyUsagePolicy,
+    eku: ExtendedKeyUsageOption,
 
     /// Print JSON
     #[arg(long)]
@@ -148,7 +148,7 @@ impl VerifyArguments {
         let bundle = |path: &Path, error: BundleError| unusable(path, error.to_string());
         let anchors = read_anchors(&read(&self.anchors)?).map_err(|error| bundle(&self.anchors, error))?;
         let anchors = TrustAnchors::new(anchors)
-            .ok_or_else(|| unusable(&self.anchors, BundleProblem::Empty.to_string()))?;
+            .ok_or_else(|| unusable(&self.anchors, BundleErrorKind::Empty.to_string()))?;
         let intermediates = match &self.intermediates {
             None => Intermediates::default(),
             Some(path) => read_intermediates(&read(path)?).map_err(|error| bundle(path, error))?,
@@ -166,7 +166,7 @@ impl VerifyArguments {
                 )))
             }
         };
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: self.max_depth,
             extended_key_usage: self.eku,
         };
@@ -178,9 +178,9 @@ impl VerifyArguments {
         let verifier = match lists {
             None => verifier,
             Some(lists) => {
-                let policy = RevocationPolicy {
+                let policy = RevocationOptions {
                     mode: self.revocation,
-                    ..RevocationPolicy::default()
+                    ..RevocationOptions::default()
                 };
                 verifier.with_revocation(lists, policy)
             }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alb_mtls_verifier::{
-    BundleProblem, FileKind, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection,
+    BundleErrorKind, FileKind, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection,
     read_bundle, without_byte_order_mark,
 };
 use serde_json::Value;
@@ -56,7 +56,7 @@ impl Input {
         let chain = PresentedChain::new(certificates);
         chain.map(Self::Chain).ok_or_else(|| InputError::Pem {
             path: path.to_owned(),
-            problem: BundleProblem::Empty.to_string(),
+            problem: BundleErrorKind::Empty.to_string(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alb_mtls_gate::{Refusal, TokenIdentity, VerifiedClient};
+use alb_mtls_gate::{Denial, TokenIdentity, VerifiedClient};
 use serde::Serialize;
 
 /// The most bytes of context, names and quotation marks included. API Gateway writes context into
@@ -36,7 +36,7 @@ pub(crate) enum Verdict<'a> {
     Verified(&'a VerifiedClient, Option<&'a TokenIdentity>),
     /// A client without an identity is allowed by `MTLS_MODE`.
     Anonymous,
-    Denied(&'a Refusal),
+    Denied(&'a Denial),
 }
 
 /// The form of an answer.
@@ -118,11 +118,11 @@ fn context(verdict: Verdict<'_>) -> Context {
     let (client, token) = match verdict {
         Verdict::Verified(client, token) => (client, token),
         Verdict::Anonymous => return [("verified", "false".to_owned())].into(),
-        Verdict::Denied(refusal) => {
+        Verdict::Denied(denial) => {
             return [
                 ("verified", "false".to_owned()),
-                ("code", refusal.code().as_str().to_owned()),
-                ("detail", refusal.detail().to_owned()),
+                ("code", denial.code().as_str().to_owned()),
+                ("detail", denial.detail().to_owned()),
             ]
             .into();
         }
@@ -216,9 +216,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_denies_in_both_forms() {
+    fn a_denial_denies_in_both_forms() {
         let context = json!({"verified": "false", "code": "ClientCertExpired", "detail": "expired"});
-        let [policy, simple] = json_of(Verdict::Denied(&Refusal::from(Reason::Expired)));
+        let [policy, simple] = json_of(Verdict::Denied(&Denial::from(Reason::Expired)));
         assert_eq!(
             policy,
             json!({

@@ -277,7 +277,7 @@ fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String>
 #[cfg(test)]
 mod tests {
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use jsonwebtoken::{DecodingKey, Validation};
     use serde_json::Value;
@@ -293,7 +293,7 @@ mod tests {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = PresentedChain::new([credential.der().to_vec().into()]).unwrap();
         (verifier.verify(&chain, Timestamp::now()).unwrap(), credential)

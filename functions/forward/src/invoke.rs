@@ -10,7 +10,7 @@ mod answer;
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use alb_mtls_lambda::{EventForm, SentEvent, rewrite};
+use alb_mtls_lambda::{EventForm, rewrite};
 use alb_mtls_trust::TrustSettings;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -128,8 +128,7 @@ impl Invoker {
         self.upstream_client.load(secrets).await
     }
 
-    /// Returns the function's answer to a request that the gate allowed, with `identity` among its
-    /// headers.
+    /// Returns the function's answer to the event `sent`, whose request the gate allowed, with `identity` among its headers.
     ///
     /// # Errors
     /// [`ForwardError`] when there is none.
@@ -137,6 +136,7 @@ impl Invoker {
         &self,
         function: &Function,
         parts: &Parts,
+        sent: &[u8],
         identity: HeaderMap,
         secrets: &Secrets,
     ) -> Result<Response<Bytes>, ForwardError> {
@@ -144,9 +144,8 @@ impl Invoker {
         if context.is_some_and(|context| function.is_invoked_as(&context.invoked_function_arn)) {
             return Err(ForwardError::Invoke("it is this function itself".to_owned()));
         }
-        let sent = parts.extensions.get::<SentEvent>();
-        let sent = sent.ok_or_else(|| ForwardError::Event("it was not kept".to_owned()))?;
-        let (event, mode) = rewrite(sent.text(), &parts.headers, &identity.into(), self.form)
+        let sent = std::str::from_utf8(sent).map_err(|error| ForwardError::Event(error.to_string()))?;
+        let (event, mode) = rewrite(sent, &parts.headers, &identity.into(), self.form)
             .map_err(|error| ForwardError::Event(error.to_string()))?;
         let trace = context.and_then(|context| context.xray_trace_id.as_deref());
         let request = self

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use alb_mtls_http::address::AddressClass;
 use alb_mtls_http::climbs;
+use alb_mtls_settings::Arn;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
@@ -177,7 +178,7 @@ impl fmt::Display for Server {
 impl Function {
     /// Returns the region in the function's ARN.
     pub(crate) fn region(&self) -> Option<&str> {
-        self.name.split(':').nth(3)
+        Arn::split(&self.name).map(|arn| arn.region)
     }
 
     /// Returns true if an invocation through this ARN, with or without a qualifier, is an
@@ -195,41 +196,26 @@ impl FromStr for Function {
     ///
     /// Source: Lambda API reference, "Invoke", FunctionName and Qualifier.
     fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
-        let parts: Vec<&str> = text.split(':').collect();
-        let (name, qualifier, is_arn) = match *parts.as_slice() {
-            [name] => (name, None, false),
-            [name, qualifier] => (name, Some(qualifier), false),
-            [
-                "arn",
-                partition,
-                "lambda",
-                region,
-                account,
-                "function",
-                name,
-                ref qualifier @ ..,
-            ] => {
-                let of_domain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-                let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-                if !is_word(partition, of_domain) || !is_word(region, of_domain) || !is_account {
-                    return Err(InvalidUpstream::NotFunction);
-                }
-                match *qualifier {
-                    [] => (name, None, true),
-                    [qualifier] => (name, Some(qualifier), true),
-                    _ => return Err(InvalidUpstream::NotFunction),
-                }
+        let (place, name) = match Arn::split(text) {
+            Some(arn) => {
+                let function = arn.resource.strip_prefix("function:");
+                let function = function.filter(|_| arn.service == "lambda" && arn.is_in_one_account());
+                let name = function.ok_or(InvalidUpstream::NotFunction)?;
+                (text.strip_suffix(name).unwrap_or_default(), name)
             }
-            _ => return Err(InvalidUpstream::NotFunction),
+            None => ("", text),
+        };
+        let (name, qualifier) = match name.split_once(':') {
+            Some((name, qualifier)) => (name, Some(qualifier)),
+            None => (name, None),
         };
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let of_qualifier = |byte| of_name(byte) || b"$.".contains(&byte);
         if !is_word(name, of_name) || qualifier.is_some_and(|qualifier| !is_word(qualifier, of_qualifier)) {
             return Err(InvalidUpstream::NotFunction);
         }
-        let arn = || parts.iter().take(7).copied().collect::<Vec<_>>().join(":");
         Ok(Self {
-            name: if is_arn { arn() } else { name.to_owned() },
+            name: format!("{place}{name}"),
             qualifier: qualifier.map(str::to_owned),
         })
     }

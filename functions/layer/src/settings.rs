@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use alb_mtls_identity::IdentityForms;
-use alb_mtls_settings::{SettingsError, Values, process_environment, table};
+use alb_mtls_settings::{SettingsError, Values, process_environment, table, words};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -72,21 +72,11 @@ impl FromStr for AbsolutePath {
     }
 }
 
-/// Handling of events that are not HTTP requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OtherEvents {
-    Refuse,
-    Pass,
-}
-
-impl OtherEvents {
-    const ALL: &[Self] = &[Self::Refuse, Self::Pass];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
-            Self::Pass => "pass",
-        }
+words! {
+    /// Handling of events that are not HTTP requests.
+    pub(crate) enum OtherEvents {
+        Refuse = "refuse",
+        Pass = "pass",
     }
 }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alb_mtls_verifier::{ClientIdentity, Fingerprint, Rejection};
 use serde::Serialize;
 
-use crate::decision::PolicyDecision;
+use crate::outcome::PolicyOutcome;
 
 /// Outcome of a request with one set of anchors and policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SetOutcome {
     /// The request is allowed.
     Passes {
         /// The trust anchor that vouches for the client; `None` for an anonymous one.
@@ -47,25 +47,22 @@ pub enum ShadowDifference {
     },
 }
 
-impl Standing {
+impl SetOutcome {
     /// Returns the outcome for a client whose certificate was verified, and then for its request by
     /// policies if there are any.
     ///
     /// `client` is `Ok(None)` for an anonymous client that is allowed.
-    pub fn of(
-        client: Result<Option<&ClientIdentity>, &Rejection>,
-        decision: Option<&PolicyDecision>,
-    ) -> Self {
+    pub fn of(client: Result<Option<&ClientIdentity>, &Rejection>, decision: Option<&PolicyOutcome>) -> Self {
         match (client, decision) {
             (Err(rejection), _) => Self::Refused {
                 detail: rejection.detail(),
                 policies: Vec::new(),
             },
-            (Ok(_), Some(decision @ PolicyDecision::Deny(denial))) => Self::Refused {
+            (Ok(_), Some(decision @ PolicyOutcome::Deny(denial))) => Self::Refused {
                 detail: denial.detail(),
                 policies: decision.policies(),
             },
-            (Ok(client), None | Some(PolicyDecision::Allow { .. })) => Self::Passes {
+            (Ok(client), None | Some(PolicyOutcome::Allow { .. })) => Self::Passes {
                 anchor: client.map(|identity| identity.anchor.id()),
             },
         }

@@ -1,28 +1,19 @@
-//! Facts on which a decision is made.
+//! Input of decisions by policies.
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_verifier::{ClientIdentity, Timestamp};
 
 use crate::forwarded::SourceAddress;
 
-/// Everything that a decision is made on.
+/// Input of a decision by policies.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// Client that sends the request.
-    pub principal: Principal<'a>,
-    /// For what.
+pub struct PolicyInput<'a> {
+    /// Verified client; `None` for an anonymous one, where that is allowed at all.
+    pub client: Option<&'a ClientIdentity>,
+    /// Request of the client.
     pub request: RequestFacts<'a>,
     /// Time of the decision.
     pub now: Timestamp,
-}
-
-/// Client that sends a request.
-#[derive(Clone, Copy, Debug)]
-pub enum Principal<'a> {
-    /// A verified client.
-    Client(&'a ClientIdentity),
-    /// A client without a certificate, where `MTLS_MODE` allows it.
-    Anonymous,
 }
 
 /// Parts of a request that policies can ask about.
