@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use crate::reason::{DenialReason, GateReason};
 
-/// Reason why a request is denied, with its particulars. [`std::fmt::Display`] is one sentence for the operator.
+/// Reason why a request is denied, with its particulars. [`std::fmt::Display`] is one sentence for
+/// the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
@@ -32,7 +33,7 @@ pub enum Denial {
     },
 }
 
-/// What a denied client is told.
+/// Content of the response to a denied client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DenialBody {
     /// The status in words.
@@ -107,7 +108,8 @@ impl Denial {
         false
     }
 
-    /// Returns `true` if the request was denied for its token, or for lack of keys to check tokens with.
+    /// Returns `true` if the request was denied for its token, or for lack of keys to check tokens
+    /// with.
     pub(crate) fn is_of_tokens(&self) -> bool {
         matches!(
             self,
@@ -129,14 +131,15 @@ impl Denial {
         self.reason().detail
     }
 
-    /// Returns the status: 401 for a certificate or token that is missing or not valid, 403 for what is not allowed, 503
-    /// when the gate cannot decide, 400 for what is not a servable request.
+    /// Returns the status: 401 for a certificate or token that is missing or not valid, 403 for
+    /// what is not allowed, 503 when the gate cannot decide, 400 for what is not a servable
+    /// request.
     pub fn status(&self) -> StatusCode {
         self.reason().status
     }
 
-    /// Returns what `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a status of 401. No scheme
-    /// is registered for TLS client certificates.
+    /// Returns what `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a
+    /// status of 401. No scheme is registered for TLS client certificates.
     pub fn challenge(&self) -> Option<&'static str> {
         match self {
             Self::Token(rejection) => Some(rejection.reason().challenge().as_str()),
@@ -145,8 +148,8 @@ impl Denial {
         }
     }
 
-    /// Returns the response to the client: problem details (RFC 9457) that do not say why, unless the settings ask for
-    /// the code.
+    /// Returns the response to the client: problem details (RFC 9457) that do not say why, unless
+    /// the settings ask for the code.
     pub fn to_response<B: From<String>>(&self, body: DenialBody) -> Response<B> {
         let reason = self.reason();
         let status = reason.status;

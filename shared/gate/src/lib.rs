@@ -1,7 +1,7 @@
 //! The gate: decides by its client certificate whether a request may pass, in one fixed order.
 //!
-//! It knows `http` requests and nothing of Lambda, so that the same [`GateLayer`] guards a function and a container
-//! behind the same load balancer:
+//! It knows `http` requests and nothing of Lambda, so that the same [`GateLayer`] guards a function
+//! and a container behind the same load balancer:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,7 +22,8 @@
 //!
 //! # Features
 //!
-//! `policy` brings Cedar for `MTLS_POLICY` and the shadow set; without the feature these settings are an error.
+//! `policy` brings Cedar for `MTLS_POLICY` and the shadow set; without the feature these settings
+//! are an error.
 
 #![warn(missing_docs)]
 

@@ -25,38 +25,39 @@ use crate::verdict_cache::VerdictCacheSettings;
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where trust material comes from, how often it is looked up, and what is asked of a path.
+    /// Sources of trust material, their refresh, and the requirements for a path.
     pub trust: TrustSettings,
-    /// Where policies come from, and what is tried out beside them.
+    /// Sources of policies, and of the shadow set.
     pub authorization: AuthorizationSettings,
-    /// How the request is judged before and after the certificate is.
+    /// Checks of the request before and after the certificate.
     pub gate: GateSettings,
 }
 
-/// How the gate judges requests.
+/// Settings of the gate itself.
 #[derive(Clone, Debug)]
 pub struct GateSettings {
     /// The header that holds the certificates.
     pub header: HeaderName,
-    /// How they are written into it.
+    /// Format of the certificate header.
     pub header_format: HeaderFormat,
-    /// How much of it is read.
+    /// Limits of the certificate header.
     pub header_limits: HeaderLimits,
     /// Headers that requests lose before a service sees them.
     pub stripped: StrippedHeaders,
     /// The target groups that are served.
     pub target_groups: TargetGroups,
-    /// Who passes.
+    /// Strictness.
     pub mode: Mode,
-    /// What a refused client is told.
+    /// Content of the response to a denied client.
     pub denial_body: DenialBody,
-    /// What is asked of bearer tokens; without it they are not looked at.
+    /// Requirements for bearer tokens; without them tokens are not read.
     pub bound_token: Option<BoundTokenSettings>,
-    /// How many verdicts are remembered, and for how long.
+    /// Size of the verdict cache, and the life of its entries.
     pub verdict_cache: VerdictCacheSettings,
-    /// What is recorded and measured.
+    /// Records and metrics.
     pub audit: AuditSettings,
-    /// How long before its end a client is told when its certificate expires; without it, nobody is told.
+    /// Time before the end of a certificate from which on its client is told; without it, clients are not
+    /// told.
     pub renewal_hint: Option<Duration>,
 }
 
@@ -80,7 +81,7 @@ table! {
     REFRESH, "MTLS_REFRESH", Value("300s"),
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", Value("24h"),
-        "how long the last good trust material serves while look-ups fail; then requests are answered with 503";
+        "how long the last good trust material serves while lookups fail; then requests are answered with 503";
     MAX_ANCHOR_LOSS, "MTLS_MAX_ANCHOR_LOSS", Value("100%"),
         "share of the anchors that one refresh may remove, from `0%` to `100%`; a bundle that loses more is not taken over";
     HEADER, "MTLS_HEADER", Value("x-amzn-mtls-clientcert"),
@@ -102,7 +103,7 @@ table! {
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
         "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
     MODE, "MTLS_MODE", Value("enforce"),
-        "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, refuse nobody";
+        "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, deny no client";
     POLICY, "MTLS_POLICY", Absent("none"),
         "sources of Cedar policies that a client needs a permission of; without them every verified client may pass";
     SHADOW_ANCHORS, "MTLS_SHADOW_ANCHORS", Absent("none"),
@@ -110,7 +111,7 @@ table! {
     SHADOW_POLICY, "MTLS_SHADOW_POLICY", Absent("none"),
         "sources of policies that are tried out, likewise";
     VERDICT_CACHE, "MTLS_VERDICT_CACHE", Value("1024"),
-        "how many clients' verdicts are remembered, up to 65536; `0`: every request is verified anew";
+        "how many clients' verdicts are remembered, up to 65536; `0`: every request is verified again";
     VERDICT_TTL, "MTLS_VERDICT_TTL", Value("5m"),
         "how long a verdict is remembered at most; new trust material ends it at once, and so does the end of a certificate or CRL that it rests on";
     EXPOSE_CODE, "MTLS_EXPOSE_CODE", Value("false"),
@@ -144,7 +145,7 @@ impl Settings {
         Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
-    /// Reads settings from pairs of name and value; names without the prefix are none of ours.
+    /// Reads settings from pairs of name and value; names without the prefix are ignored.
     ///
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
@@ -211,7 +212,7 @@ impl Settings {
     }
 }
 
-/// `MTLS_BOUND_TOKEN` with the choice that is no requirement.
+/// Words of `MTLS_BOUND_TOKEN`, of which the first does not ask for tokens.
 const TOKEN_REQUIREMENTS: &[Option<TokenRequirement>] = &[
     None,
     Some(TokenRequirement::IfPresent),
@@ -229,7 +230,7 @@ const fn requirement_name(requirement: Option<TokenRequirement>) -> &'static str
 /// A sum of such times never overflows.
 const UP_TO_A_YEAR: RangeInclusive<u64> = 0..=365 * 86_400;
 
-/// Settings about CRLs need CRLs: without them they would do nothing, and somebody meant them.
+/// Reads the settings of revocation. Those about CRLs need CRLs: without them they would do nothing, and the operator meant them.
 fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsError> {
     let mode = values.word(REVOCATION, RevocationMode::ALL, RevocationMode::as_str)?;
     let Some(crls) = values.parsed(CRLS)? else {
@@ -259,7 +260,8 @@ fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
 }
 
-/// Whoever sets it wants clients refused, or wants to know who would be: it must not be passed over.
+/// Reads sources of policies. An operator who sets them wants clients denied, or wants to know which would be: they must not be passed
+/// over.
 fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>, SettingsError> {
     if cfg!(not(feature = "policy")) && values.is_set(name) {
         let takes = "nothing, because this program was built without policies (cargo feature `policy`)";
