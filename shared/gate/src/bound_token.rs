@@ -29,8 +29,8 @@ pub struct BoundTokenSettings {
     pub max_stale: Duration,
 }
 
-/// Clients that must send a token. A token that is sent must be valid and bound to the client's certificate in
-/// either case.
+/// Clients that must send a token. A token that is sent must be valid and bound to the client's
+/// certificate in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenRequirement {
     /// None: a token can be left out.
@@ -238,8 +238,8 @@ mod tests {
         }
     }
 
-    /// Returns the detail of the denial. There is never a certificate, so a token that is good in every
-    /// other way ends with `VERIFIED`.
+    /// Returns the detail of the denial. There is never a certificate, so a token that is good in
+    /// every other way ends with `VERIFIED`.
     async fn outcome(tokens: &BoundTokens, headers: &HeaderMap, seconds: i64) -> &'static str {
         match tokens.check(headers, None, None, NOW.plus_seconds(seconds)).await {
             Ok(None) => "no token",

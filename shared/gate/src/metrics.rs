@@ -157,9 +157,9 @@ impl Metrics {
         self.pending().since.is_some()
     }
 
-    /// Returns everything counted so far, for the line that is written now about a request with this
-    /// outcome. The state of the trust material is asked for once a minute. `None` when there is
-    /// nothing to tell.
+    /// Returns everything counted so far, for the line that is written now about a request with
+    /// this outcome. The state of the trust material is asked for once a minute. `None` when there
+    /// is nothing to tell.
     pub(crate) fn take(
         &self,
         outcome: Option<Counted>,

@@ -56,8 +56,8 @@ pub struct GateSettings {
     pub verdict_cache: VerdictCacheSettings,
     /// Records and metrics.
     pub audit: AuditSettings,
-    /// Time before the end of a certificate from which on its client is told; without it, clients are not
-    /// told.
+    /// Time before the end of a certificate from which on its client is told; without it, clients
+    /// are not told.
     pub renewal_hint: Option<Duration>,
 }
 
@@ -230,7 +230,8 @@ const fn requirement_name(requirement: Option<TokenRequirement>) -> &'static str
 /// A sum of such times never overflows.
 const UP_TO_A_YEAR: RangeInclusive<u64> = 0..=365 * 86_400;
 
-/// Reads the settings of revocation. Those about CRLs need CRLs: without them they would do nothing, and the operator meant them.
+/// Reads the settings of revocation. Those about CRLs need CRLs: without them they would do
+/// nothing, and the operator meant them.
 fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsError> {
     let mode = values.word(REVOCATION, RevocationMode::ALL, RevocationMode::as_str)?;
     let Some(crls) = values.parsed(CRLS)? else {
@@ -260,8 +261,8 @@ fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
 }
 
-/// Reads sources of policies. An operator who sets them wants clients denied, or wants to know which would be: they must not be passed
-/// over.
+/// Reads sources of policies. An operator who sets them wants clients denied, or wants to know
+/// which would be: they must not be passed over.
 fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>, SettingsError> {
     if cfg!(not(feature = "policy")) && values.is_set(name) {
         let takes = "nothing, because this program was built without policies (cargo feature `policy`)";

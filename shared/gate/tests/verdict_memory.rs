@@ -11,8 +11,8 @@ use test_pki::{CertificateBuilder, Credential};
 const PLACES: usize = 256;
 /// A fourth as many refusals come on top.
 const DOCUMENTED: usize = (PLACES + PLACES / 4) * 4_096;
-/// Other memory that the process allocates in the meantime; the cache of verdicts weighed by header took 16
-/// MB more.
+/// Other memory that the process allocates in the meantime; the cache of verdicts weighed by header
+/// took 16 MB more.
 const SLACK: usize = 4 << 20;
 
 fn resident_bytes() -> usize {
