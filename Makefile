@@ -107,7 +107,7 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package alb-mtls -- vectors --conformance "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
@@ -131,7 +131,7 @@ fault-page: ## writes the tables of docs/faults.md from the suite
 
 readme: ## writes the tables of the README anew from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
-	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test doctor page_is_what_the_rules_say
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

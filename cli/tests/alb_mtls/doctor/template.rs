@@ -5,8 +5,8 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::common::stderr;
-use crate::{doctor, found, not_looked_at, project, stdout};
+use super::{doctor, found, not_looked_at, project, stdout};
+use crate::support::stderr;
 
 fn template() -> String {
     fs::read_to_string(project().join("template.yaml")).unwrap()

@@ -1,4 +1,4 @@
-//! `alb-mtls vectors`: the project's own cases, and how suites of others are reported.
+//! The project's own cases, and the report on suites of others.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -9,14 +9,14 @@ use std::process::{Command, Output};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-fn alb_mtls(arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_alb-mtls"));
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     command.args(arguments).output().unwrap()
 }
 
 /// What it wrote, after it ended with 0.
-fn alb_mtls_ok(arguments: &[&str]) -> String {
-    let output = alb_mtls(arguments);
+fn run_ok(arguments: &[&str]) -> String {
+    let output = run(arguments);
     assert!(
         output.status.success(),
         "{arguments:?}: {}",
@@ -26,8 +26,8 @@ fn alb_mtls_ok(arguments: &[&str]) -> String {
 }
 
 /// The one line on stderr, after it ended with 2.
-fn alb_mtls_error(arguments: &[&str]) -> String {
-    let output = alb_mtls(arguments);
+fn run_error(arguments: &[&str]) -> String {
+    let output = run(arguments);
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
     assert_eq!(text.lines().count(), 1, "{text}");
@@ -35,7 +35,7 @@ fn alb_mtls_error(arguments: &[&str]) -> String {
 }
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -57,7 +57,7 @@ fn lines(text: &str) -> Vec<Value> {
 #[test]
 fn the_committed_files_are_what_the_command_makes() {
     let made = TempDir::new().unwrap();
-    alb_mtls_ok(&["vectors", "generate", "--dir", made.path().to_str().unwrap()]);
+    run_ok(&["generate", "--dir", made.path().to_str().unwrap()]);
     let names = |folder: &Path| -> Vec<String> {
         let name = |path: &PathBuf| path.file_name().unwrap().to_string_lossy().into_owned();
         files(folder).iter().map(name).collect()
@@ -67,43 +67,10 @@ fn the_committed_files_are_what_the_command_makes() {
         let committed = corpus().join(path.file_name().unwrap());
         assert!(
             fs::read(&path).unwrap() == fs::read(&committed).unwrap(),
-            "{} is not what `alb-mtls vectors generate` makes",
+            "{} is not what `conformance generate` makes",
             committed.display()
         );
     }
-}
-
-#[test]
-fn every_case_gets_its_verdict_reason_and_subject_from_both_path_builders() {
-    let mut judged = 0;
-    for path in files(&corpus()) {
-        let cases = lines(&fs::read_to_string(&path).unwrap());
-        for path_builder in ["own", "webpki-first"] {
-            let file = path.to_str().unwrap();
-            let verdicts = lines(&alb_mtls_ok(&[
-                "vectors",
-                file,
-                "--json",
-                "--path-builder",
-                path_builder,
-            ]));
-            assert_eq!(verdicts.len(), cases.len());
-            for (case, verdict) in cases.iter().zip(&verdicts) {
-                let empty = json!("");
-                let of_case = |field: &str| case.get(field).unwrap_or(&empty);
-                assert_eq!(verdict["id"], case["id"]);
-                assert_eq!(verdict["verdict"], case["expected"], "{verdict}");
-                assert_eq!(verdict["detail"], *of_case("detail"), "{verdict}");
-                assert_eq!(
-                    verdict.get("subject").unwrap_or(&empty),
-                    of_case("subject"),
-                    "{verdict}"
-                );
-                judged += 1;
-            }
-        }
-    }
-    assert!(judged > 400, "only {judged}");
 }
 
 #[test]
@@ -140,9 +107,8 @@ fn suite(change: impl Fn(&mut Vec<Value>)) -> TempDir {
 fn conformance(folder: &TempDir, exceptions: &Value) -> (Option<i32>, String) {
     let file = folder.path().join("exceptions.json");
     fs::write(&file, exceptions.to_string()).unwrap();
-    let output = alb_mtls(&[
-        "vectors",
-        "--conformance",
+    let output = run(&[
+        "run",
         folder.path().to_str().unwrap(),
         "--exceptions",
         file.to_str().unwrap(),
@@ -207,19 +173,9 @@ fn what_must_be_refused_has_no_exceptions() {
 }
 
 #[test]
-fn wrong_input_is_one_line() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("broken.jsonl");
-    fs::write(&path, "{\"id\": \"x\"}\n").unwrap();
-    let error = alb_mtls_error(&["vectors", path.to_str().unwrap()]);
-    assert!(
-        error.contains("line 1 is not a case: missing field `trusted`"),
-        "{error}"
-    );
-    let error = alb_mtls_error(&["vectors", "/nowhere.jsonl"]);
-    assert!(error.contains("cannot read `/nowhere.jsonl`"), "{error}");
+fn folder_without_cases_is_unusable() {
     let empty = TempDir::new().unwrap();
-    let error = alb_mtls_error(&["vectors", "--conformance", empty.path().to_str().unwrap()]);
-    assert!(error.contains("holds no file of cases"), "{error}");
-    assert_eq!(alb_mtls(&["vectors"]).status.code(), Some(2));
+    let error = run_error(&["run", empty.path().to_str().unwrap()]);
+    assert!(error.contains("does not contain a file of cases"), "{error}");
+    assert_eq!(run(&["run"]).status.code(), Some(2));
 }

@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-#[expect(dead_code, clippy::expect_used, reason = "nothing here needs openssl")]
-mod common;
-
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use common::{alb_mtls, alb_mtls_error, alb_mtls_ok};
+use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_pki::CertificateBuilder;

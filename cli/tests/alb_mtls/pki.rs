@@ -2,15 +2,13 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::LazyLock;
 
-use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
+use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
 use tempfile::TempDir;
 
 /// One demo PKI for all tests that only read it.

@@ -2,11 +2,9 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
-mod common;
-
 use std::fs;
 
-use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
+use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
 use serde_json::Value;
 use tempfile::TempDir;
 use test_pki::{CertificateBuilder, chain_pem};

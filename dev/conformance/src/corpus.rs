@@ -32,7 +32,7 @@ const FILES: &[(&str, MakeCases)] = &[
 ];
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CorpusError {
+pub(crate) enum CorpusError {
     #[error("cannot make the certificates of `{file}`: {source}")]
     Pki {
         file: &'static str,
@@ -108,7 +108,7 @@ impl Case {
 }
 
 /// Writes every file anew.
-pub(super) fn generate(folder: &Path) -> Result<String, CorpusError> {
+pub(crate) fn generate(folder: &Path) -> Result<String, CorpusError> {
     let mut report = String::new();
     for (file, cases) in FILES {
         let cases = cases().map_err(|source| CorpusError::Pki { file, source })?;

@@ -6,7 +6,7 @@
     dead_code,
     reason = "made for the tests of the library, which need more of it"
 )]
-#[path = "../../shared/trust/tests/trust/support/moto.rs"]
+#[path = "../../../shared/trust/tests/trust/support/moto.rs"]
 mod moto;
 
 use std::fs;

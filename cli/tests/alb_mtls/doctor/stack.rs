@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::stderr;
-use crate::{doctor, found, not_looked_at, stdout};
+use super::{doctor, found, not_looked_at, stdout};
+use crate::support::stderr;
 
 /// A deployed stack as the AWS command line describes it.
 struct Stack(TempDir);

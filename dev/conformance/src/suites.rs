@@ -4,20 +4,36 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use alb_mtls::files::{FileError, read_text};
+use alb_mtls::vectors::{Case, CaseError, Expected, Judge, Tier, Verdict, read_cases};
 use serde_json::Value;
 
-use super::case::{self, Case, CaseError, Expected, Tier};
-use super::exceptions::{self, Exception, Side};
-use super::judge::{Judge, Verdict};
+use crate::exceptions::{Exception, Side};
 
 /// What came of a folder.
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(crate) struct Report {
     suites: BTreeMap<String, Counts>,
     disagreements: Vec<Disagreement>,
     /// Exceptions that are none: the case is there and agreed.
     agreed_exceptions: Vec<String>,
     not_cases: Vec<PathBuf>,
+}
+
+/// A folder of suites that cannot be judged.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SuiteError {
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    #[error("`{}` is not a list of exceptions: {source}", path.display())]
+    Exceptions {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("`{}` does not contain a file of cases", folder.display())]
+    NoCases { folder: PathBuf },
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +57,7 @@ struct Disagreement {
 
 impl Report {
     /// Nothing wrongly accepted among what must be refused, and no disagreement but the listed ones.
-    pub(super) fn is_as_expected(&self) -> bool {
+    pub(crate) fn is_as_expected(&self) -> bool {
         self.agreed_exceptions.is_empty() && self.disagreements.iter().all(|one| one.is_expected)
     }
 
@@ -77,8 +93,11 @@ impl Report {
 }
 
 /// Judges every file of cases in `folder`.
-pub(super) fn run(folder: &Path, exceptions: Option<&Path>, judge: Judge) -> Result<Report, CaseError> {
-    let exceptions = exceptions::read(exceptions)?;
+pub(crate) fn run(folder: &Path, exceptions: Option<&Path>, judge: Judge) -> Result<Report, SuiteError> {
+    let exceptions = match exceptions {
+        Some(path) => read_exceptions(path)?,
+        None => Vec::new(),
+    };
     let mut report = Report::default();
     for path in files(folder)? {
         if !holds_cases(&path)? {
@@ -87,27 +106,31 @@ pub(super) fn run(folder: &Path, exceptions: Option<&Path>, judge: Judge) -> Res
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let suite = name.split('.').next().unwrap_or_default();
-        for case in case::read_file(&path)? {
+        for case in read_cases(&path)? {
             let verdict = judge.judge(&case);
             report.add(suite, &case, verdict, &exceptions);
         }
     }
     if report.suites.is_empty() {
-        return Err(CaseError::NoCases {
+        return Err(SuiteError::NoCases {
             folder: folder.to_owned(),
         });
     }
     Ok(report)
 }
 
-fn files(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
-    let unreadable = |source| CaseError::Unreadable {
-        path: folder.to_owned(),
+fn read_exceptions(path: &Path) -> Result<Vec<Exception>, SuiteError> {
+    serde_json::from_str(&read_text(path)?).map_err(|source| SuiteError::Exceptions {
+        path: path.to_owned(),
         source,
-    };
+    })
+}
+
+fn files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let unreadable = FileError::unreadable(folder);
     let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
+    for entry in std::fs::read_dir(folder).map_err(&unreadable)? {
+        let path = entry.map_err(&unreadable)?.path();
         if path.extension().is_some_and(|extension| extension == "jsonl") {
             files.push(path);
         }
@@ -118,8 +141,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
 
 /// A folder may hold other lists as well; a case is known by its trust anchors. A damaged file of cases still counts as
 /// one, so that it is reported.
-fn holds_cases(path: &Path) -> Result<bool, CaseError> {
-    let text = case::read_text(path)?;
+fn holds_cases(path: &Path) -> Result<bool, FileError> {
+    let text = read_text(path)?;
     let first: Option<Value> = text
         .lines()
         .next()

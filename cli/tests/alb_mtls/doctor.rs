@@ -7,9 +7,6 @@
     reason = "helpers of tests"
 )]
 
-#[expect(dead_code, clippy::expect_used, reason = "nothing here needs openssl")]
-#[path = "../common/mod.rs"]
-mod common;
 mod elsewhere;
 mod files;
 mod live;
@@ -20,7 +17,7 @@ mod template;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use common::{alb_mtls, stderr};
+use crate::support::{alb_mtls, stderr};
 use serde_json::Value;
 
 fn project() -> PathBuf {

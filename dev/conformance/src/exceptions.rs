@@ -1,19 +1,15 @@
 //! Disagreements with a suite that are on purpose.
 
-use std::path::Path;
-
 use serde::Deserialize;
-
-use super::case::{CaseError, read_text};
 
 /// One line of the list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Exception {
+pub(crate) struct Exception {
     /// The case's id; a `*` stands for anything.
     id: String,
     /// Who is stricter.
-    pub(super) stricter: Side,
+    pub(crate) stricter: Side,
     /// Why, with the section where RFC 5280 and the suite differ.
     #[expect(dead_code, reason = "for whoever reads the list")]
     why: String,
@@ -21,7 +17,7 @@ pub(super) struct Exception {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Side {
+pub(crate) enum Side {
     /// The verifier refuses what the suite accepts.
     Verifier,
     /// The suite refuses what the verifier accepts.
@@ -29,20 +25,9 @@ pub(super) enum Side {
 }
 
 impl Exception {
-    pub(super) fn covers(&self, id: &str) -> bool {
+    pub(crate) fn covers(&self, id: &str) -> bool {
         matches(&self.id, id)
     }
-}
-
-/// No file, no exceptions.
-pub(super) fn read(path: Option<&Path>) -> Result<Vec<Exception>, CaseError> {
-    let Some(path) = path else {
-        return Ok(Vec::new());
-    };
-    serde_json::from_str(&read_text(path)?).map_err(|source| CaseError::NotExceptions {
-        path: path.to_owned(),
-        source,
-    })
 }
 
 fn matches(pattern: &str, id: &str) -> bool {

@@ -7,8 +7,8 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use test_servers::Moto;
 
-use crate::common::stderr;
-use crate::{found, project, stdout};
+use super::{found, project, stdout};
+use crate::support::stderr;
 
 /// `alb-mtls doctor` where `aws` is our stand-in.
 struct StandIn(TempDir);
@@ -17,7 +17,7 @@ impl StandIn {
     fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let aws = folder.path().join("aws");
-        let script = project().join("cli/tests/doctor/aws.py");
+        let script = project().join("cli/tests/alb_mtls/doctor/aws.py");
         std::fs::copy(script, &aws).unwrap();
         std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self(folder)
@@ -206,7 +206,7 @@ fn our_template_as_a_stack_in_moto_has_what_moto_lacks_and_what_was_planted() {
     let moto = Moto::start();
     let tools = project().join(".venv/bin");
     let deployed = Command::new(tools.join("python"))
-        .arg(project().join("cli/tests/doctor/deploy.py"))
+        .arg(project().join("cli/tests/alb_mtls/doctor/deploy.py"))
         .arg(project().join("template.yaml"))
         .arg("gate")
         .envs(variables(&moto))

@@ -7,16 +7,14 @@
     reason = "helpers of tests"
 )]
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 
+use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok};
 use aws_lambda_events::alb::AlbTargetGroupRequest;
 use aws_lambda_events::apigw::{
     ApiGatewayCustomAuthorizerRequestTypeRequest, ApiGatewayV2CustomAuthorizerV2Request,
 };
-use common::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -368,7 +366,7 @@ mod samples {
         if output.status.success() {
             Ok(())
         } else {
-            Err(common::stderr(&output))
+            Err(crate::support::stderr(&output))
         }
     }
 

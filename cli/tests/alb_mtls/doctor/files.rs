@@ -7,8 +7,8 @@ use std::process::Output;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::common::stderr;
-use crate::{doctor, found, not_looked_at, project, report, stdout};
+use super::{doctor, found, not_looked_at, project, report, stdout};
+use crate::support::stderr;
 
 fn written(name: &str, text: &str) -> (TempDir, Output) {
     let folder = TempDir::new().unwrap();
@@ -383,7 +383,7 @@ fn sarif_has_a_rule_and_a_place_for_each_result_and_says_when_it_failed() {
         );
         assert!(place["region"]["startLine"].as_u64().unwrap() > 1, "{place}");
     }
-    let output = crate::common::alb_mtls(&["doctor", "--sarif", "/nowhere.yaml"]);
+    let output = crate::support::alb_mtls(&["doctor", "--sarif", "/nowhere.yaml"]);
     assert_eq!(output.status.code(), Some(2));
     let log: Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(
@@ -395,7 +395,7 @@ fn sarif_has_a_rule_and_a_place_for_each_result_and_says_when_it_failed() {
 #[test]
 fn page_is_what_the_rules_say() {
     let path = project().join("docs/doctor.md");
-    let output = crate::common::alb_mtls(&["doctor", "--rules"]);
+    let output = crate::support::alb_mtls(&["doctor", "--rules"]);
     assert_eq!(output.status.code(), Some(0));
     if std::env::var_os("UPDATE_README").is_some() {
         fs::write(&path, &output.stdout).unwrap();

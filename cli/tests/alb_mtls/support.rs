@@ -1,5 +1,7 @@
 //! Runs the built command line, and openssl beside it.
 
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use crate::{doctor, project, report};
+use super::{doctor, project, report};
 
 /// A line of the template, how often it keeps the gate closed, and the check that misses it. The others of that line
 /// are of buckets and functions that are no part of the gate.
