@@ -76,3 +76,8 @@ pub use settings::{GateSettings, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroupPattern, TargetGroups};
 pub use token::{BoundTokenSettings, TokenIdentity};
 pub use verdict_cache::VerdictCacheSettings;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -55,3 +55,8 @@ pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime_api::{ErrorReport, RUNTIME_API, RequestBody, RuntimeApi, RuntimeApiError};
 pub use serve::{admit, answer, handle, ingress_of, run, serve};
 pub use start::{StartError, start};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -38,3 +38,8 @@ pub use bearer::BearerToken;
 pub use keys::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 pub use rejection::{Challenge, TokenReason, TokenRejection};
 pub use token::{TokenIdentity, TokenOptions};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -117,3 +117,8 @@ pub use snapshot::Snapshot;
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};
 pub use trust::{Trust, TrustStatus, Unavailable};
 pub use warning::{Named, Severity, Warning};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
