@@ -20,7 +20,7 @@ use std::time::Duration;
 use alb_mtls_trust::{Deadline, FORMS, InvalidSource, LocalFile, Source};
 use clap::{Args, Subcommand};
 
-use crate::outcome::finish;
+use crate::console::block_on;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,12 +52,7 @@ enum BundleCommand {
 }
 
 pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return finish(Err(format!("cannot start: {error}"))),
-    };
-    runtime.block_on(async {
+    block_on(async {
         match arguments.command {
             BundleCommand::Lint(arguments) => lint::run(&arguments).await,
             BundleCommand::Crls(arguments) => published::run(&arguments).await,

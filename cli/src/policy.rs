@@ -1,7 +1,6 @@
 //! `alb-mtls policy`
 
 use std::fmt;
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,16 +8,16 @@ use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{
-    Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA, SourceAddress,
+    Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
-    BundleError, BundleErrorKind, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
-    TrustAnchors, Verifier, VerifyOptions, read_anchors, read_bundle, read_text,
+    ClientIdentity, Intermediates, Rejection, Timestamp, Verifier, VerifyOptions, read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::outcome::finish;
+use crate::console::{Exit, finish, finish_with};
+use crate::files::{self, FileError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,14 +93,11 @@ struct CheckArguments {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("cannot read `{}`: {error}", path.display())]
-    File { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    File(#[from] FileError),
 
     #[error("`{}` {found}", path.display())]
     NotText { path: PathBuf, found: String },
-
-    #[error("`{}`: {error}", path.display())]
-    Bundle { path: PathBuf, error: BundleError },
 
     #[error("{}", each(.0))]
     Policies(PolicyErrors),
@@ -114,24 +110,13 @@ fn each(errors: &PolicyErrors) -> String {
 }
 
 pub(crate) fn run(arguments: PolicyArguments) -> ExitCode {
-    let checked = match arguments.command {
-        PolicyCommand::Schema => return finish(Ok::<_, Failure>(SCHEMA.to_owned())),
-        PolicyCommand::Check(arguments) => check(&arguments),
-    };
-    let refused = matches!(&checked, Ok((_, Verdict::Refused)));
-    match finish(checked.map(|(text, _)| text)) {
-        ExitCode::SUCCESS if refused => ExitCode::FAILURE,
-        code => code,
+    match arguments.command {
+        PolicyCommand::Schema => finish(Ok::<_, Failure>(SCHEMA.to_owned())),
+        PolicyCommand::Check(arguments) => finish_with(check(&arguments)),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Good,
-    Refused,
-}
-
-fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
+fn check(arguments: &CheckArguments) -> Result<(String, Exit), Failure> {
     let policies = read_policies(&arguments.files)?;
     let now = arguments.at.unwrap_or_else(Timestamp::now);
     let client = match (&arguments.pem, &arguments.anchors) {
@@ -140,26 +125,26 @@ fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
     };
     if client.is_none() && !arguments.anonymous {
         let report = describe(&policies, arguments.json);
-        return Ok((report, Verdict::Good));
+        return Ok((report, Exit::Done));
     }
     let answer = match client {
         Some(Err(rejection)) => Answer::CertificateRefused(rejection),
         Some(Ok(identity)) => {
-            let decision = decide(&policies, Principal::Client(&identity), arguments, now);
+            let decision = decide(&policies, Some(&identity), arguments, now);
             Answer::Decided(Some(identity), decision)
         }
-        None => Answer::Decided(None, decide(&policies, Principal::Anonymous, arguments, now)),
+        None => Answer::Decided(None, decide(&policies, None, arguments, now)),
     };
     let report = match arguments.json {
         true => format!("{}\n", answer.to_json()),
         false => format!("{}{answer}\n", warnings(&policies)),
     };
-    Ok((report, answer.verdict()))
+    Ok((report, answer.exit()))
 }
 
 fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
     let texts = files.iter().map(|path| {
-        let text = read_text(read(path)?).map_err(|found| Failure::NotText {
+        let text = read_text(files::read(path)?).map_err(|found| Failure::NotText {
             path: path.clone(),
             found,
         })?;
@@ -175,42 +160,25 @@ fn verify(
     pem: &Path,
     anchors: &Path,
     now: Timestamp,
-) -> Result<Result<Arc<ClientIdentity>, Rejection>, Failure> {
-    let unusable = |path: &Path, error| Failure::Bundle {
-        path: path.to_owned(),
-        error,
-    };
-    let empty = || BundleError {
-        entry: None,
-        problem: BundleErrorKind::Empty,
-    };
-    let trusted = read_anchors(&read(anchors)?).map_err(|error| unusable(anchors, error))?;
-    let trusted = TrustAnchors::new(trusted).ok_or_else(|| unusable(anchors, empty()))?;
-    let presented = read_bundle(&read(pem)?).map_err(|error| unusable(pem, error))?;
-    let chain = PresentedChain::new(presented).ok_or_else(|| unusable(pem, empty()))?;
+) -> Result<Result<Arc<ClientIdentity>, Rejection>, FileError> {
+    let trusted = files::trust_anchors(anchors)?;
+    let chain = files::presented_chain(pem)?;
     let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default());
     Ok(verifier
         .verify(&chain, now)
         .map(|client| Arc::clone(client.identity())))
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::File {
-        path: path.to_owned(),
-        error,
-    })
-}
-
 fn decide(
     policies: &Policies,
-    principal: Principal<'_>,
+    client: Option<&ClientIdentity>,
     arguments: &CheckArguments,
     now: Timestamp,
-) -> PolicyDecision {
+) -> PolicyOutcome {
     let target = arguments.path.as_deref().unwrap_or("/");
     let (path, _) = target.split_once('?').unwrap_or((target, ""));
-    policies.decide(&Facts {
-        principal,
+    policies.decide(&PolicyInput {
+        client,
         request: RequestFacts {
             method: arguments.method.as_deref().unwrap_or("GET"),
             path,
@@ -259,15 +227,12 @@ enum Answer {
     /// Policies are not asked about a client that is not verified.
     CertificateRefused(Rejection),
     /// `None` for an anonymous client.
-    Decided(Option<Arc<ClientIdentity>>, PolicyDecision),
+    Decided(Option<Arc<ClientIdentity>>, PolicyOutcome),
 }
 
 impl Answer {
-    fn verdict(&self) -> Verdict {
-        match self {
-            Self::Decided(_, PolicyDecision::Allow { .. }) => Verdict::Good,
-            Self::Decided(_, PolicyDecision::Deny(_)) | Self::CertificateRefused(_) => Verdict::Refused,
-        }
+    fn exit(&self) -> Exit {
+        Exit::accepted(matches!(self, Self::Decided(_, PolicyOutcome::Allow { .. })))
     }
 
     fn to_json(&self) -> Value {
@@ -282,8 +247,8 @@ impl Answer {
             }),
             Self::Decided(client, decision) => {
                 let (verdict, detail, explanation) = match decision {
-                    PolicyDecision::Allow { .. } => ("pass", "", String::new()),
-                    PolicyDecision::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
+                    PolicyOutcome::Allow { .. } => ("pass", "", String::new()),
+                    PolicyOutcome::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
                 };
                 json!({
                     "verdict": verdict,
@@ -309,10 +274,10 @@ impl fmt::Display for Answer {
                     rejection.detail()
                 )
             }
-            Self::Decided(_, PolicyDecision::Allow { policies }) => {
+            Self::Decided(_, PolicyOutcome::Allow { policies }) => {
                 write!(formatter, "passes: permitted by {}", list(policies))
             }
-            Self::Decided(_, PolicyDecision::Deny(denial)) => {
+            Self::Decided(_, PolicyOutcome::Deny(denial)) => {
                 write!(formatter, "refused: {}: {denial}", denial.detail())
             }
         }

@@ -9,7 +9,8 @@ use crate::settings::ResourceScope;
 /// Source: API Gateway developer guide, "Output from an API Gateway Lambda authorizer".
 const MAX_RESOURCE: usize = 512;
 
-/// `methodArn` or `routeArn` of an event: `arn:aws:execute-api:region:account:api/stage/METHOD/path`.
+/// `methodArn` or `routeArn` of an event:
+/// `arn:aws:execute-api:region:account:api/stage/METHOD/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MethodArn {
     whole: String,
@@ -18,8 +19,8 @@ pub(crate) struct MethodArn {
 }
 
 impl MethodArn {
-    /// Reads an ARN; `None` when it is none of this kind. Up to the stage it holds nothing that a policy takes for a
-    /// wildcard or a variable.
+    /// Reads an ARN; `None` when it is not of this kind. Up to the stage it does not contain
+    /// anything that a policy takes for a wildcard or a variable.
     pub(crate) fn read(text: &str) -> Option<Self> {
         let arn = Arn::split(text)?;
         let mut parts = arn.resource.splitn(3, '/');
@@ -40,8 +41,8 @@ impl MethodArn {
         })
     }
 
-    /// The resource of a policy; `None` when the path cannot be written into one: it is the client's text, and `*`, `?`
-    /// and `${` in it would mean other paths too.
+    /// Returns the resource of a policy; `None` when the path cannot be written into one. The path
+    /// is the client's text, and `*`, `?` and `${` in it would match other paths too.
     pub(crate) fn resource(&self, scope: ResourceScope) -> Option<String> {
         match scope {
             ResourceScope::Stage => Some(format!("{}/*", self.stage)),

@@ -41,6 +41,7 @@ mod pem_file;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod properties;
+mod reason_table;
 mod rejection;
 mod revocation;
 mod rules;
