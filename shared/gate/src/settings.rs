@@ -164,7 +164,7 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerifyOptions {
+                options: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
@@ -229,14 +229,14 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationOptions {
+    let options = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
     };
     let settings = RevocationSettings {
         crls,
-        policy,
+        options,
         state: values.word(CRL_STATE, CrlState::ALL, CrlState::as_str)?,
     };
     Ok((mode != RevocationMode::Off).then_some(settings))
@@ -422,7 +422,7 @@ mod tests {
         assert_eq!(settings.gate.mode, Mode::Enforce);
         assert_eq!(settings.gate.denial_body, DenialBody::Vague);
         assert_eq!(settings.gate.header, "x-amzn-mtls-clientcert");
-        let revocation = settings.trust.revocation.unwrap().policy;
+        let revocation = settings.trust.revocation.unwrap().options;
         assert_eq!(revocation.mode, RevocationMode::Strict);
         assert_eq!(revocation.depth, RevocationDepth::Chain);
         assert_eq!(revocation.grace_seconds, 0);
