@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use alb_mtls_trust::{Deadline, InvalidSource, Source};
+use alb_mtls_trust::{Deadline, FORMS, InvalidSource, LocalFile, Source};
 use clap::{Args, Subcommand};
 
 use crate::console::block_on;
@@ -74,15 +74,14 @@ impl FromStr for SourceOrPath {
     type Err = InvalidSource;
 
     fn from_str(word: &str) -> Result<Self, InvalidSource> {
-        let has_scheme = ["file:", "ssm:", "s3:"]
-            .iter()
-            .any(|scheme| word.starts_with(scheme));
+        let schemes = FORMS.iter().map(|form| form.scheme.trim_end_matches('/'));
+        let has_scheme = schemes.into_iter().any(|scheme| word.starts_with(scheme));
         if has_scheme || word.contains("://") || word.is_empty() {
             return word.parse().map(Self);
         }
         let path = Path::new(word);
         // Without a current directory the path stays as it is, and reading it says what is wrong.
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self(Source::File(absolute)))
+        Ok(Self(LocalFile { path: absolute }.into()))
     }
 }

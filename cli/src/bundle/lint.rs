@@ -66,7 +66,7 @@ async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspect
         anchors: anchors.as_ref(),
         intermediates: intermediates.as_ref(),
         crls: crls.as_ref(),
-        policy: VerifyOptions {
+        options: VerifyOptions {
             max_depth: arguments.max_depth,
             ..VerifyOptions::default()
         },
@@ -82,15 +82,12 @@ fn sources(words: &[SourceOrPath]) -> Result<Option<Sources>, InvalidSources> {
 }
 
 fn exit(inspection: &Inspection, deny_warnings: bool) -> Exit {
-    let unreadable = inspection
-        .problems
-        .iter()
-        .any(|problem| !problem.problem.is_refusal());
+    let unreadable = inspection.errors.iter().any(|error| !error.is_refusal());
     let warned = inspection
         .warnings
         .iter()
         .any(|warning| warning.severity() == Severity::Warning);
-    let refused = !inspection.problems.is_empty()
+    let refused = !inspection.errors.is_empty()
         || paths::errors(inspection).next().is_some()
         || inspection.forecasts.iter().any(forecast::is_refused)
         || forecast::uncleared(inspection).next().is_some();

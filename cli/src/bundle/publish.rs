@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use alb_mtls_trust::{
-    Inspection, Loader, Parameter, S3Object, Source, SourceError, SourceProblem, Sources, inspect_anchors,
+    Inspection, Loader, Parameter, S3Object, Source, SourceError, Sources, inspect_anchors,
 };
 use alb_mtls_verifier::{Fingerprint, Timestamp, TrustAnchor};
 use clap::Args;
@@ -121,12 +121,12 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
     for (authority, rejection) in paths::errors(&new) {
         note(format!("note: {}", paths::error_line(authority, rejection)));
     }
-    if new.problems.is_empty() {
+    if new.errors.is_empty() {
         Ok(new)
-    } else if new.problems.iter().all(|problem| problem.problem.is_refusal()) {
-        Err(Failure::Refused(in_one_line(&new.problems)))
+    } else if new.errors.iter().all(|problem| problem.is_refusal()) {
+        Err(Failure::Refused(in_one_line(&new.errors)))
     } else {
-        Err(Failure::Unusable(in_one_line(&new.problems)))
+        Err(Failure::Unusable(in_one_line(&new.errors)))
     }
 }
 
@@ -134,12 +134,11 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
 async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Inspection, Failure> {
     let sources = Sources::new([source]).map_err(|error| Failure::Unusable(error.to_string()))?;
     let mut old = inspect_anchors(loader, &sources, patience(), now).await;
-    let missing = |problem: &SourceError| matches!(problem.problem, SourceProblem::NotFound(_));
-    old.problems.retain(|problem| !missing(problem));
-    if old.problems.iter().all(|problem| problem.problem.is_refusal()) {
+    old.errors.retain(|error| !error.is_not_found());
+    if old.errors.iter().all(|problem| problem.is_refusal()) {
         Ok(old)
     } else {
-        let reason = in_one_line(&old.problems);
+        let reason = in_one_line(&old.errors);
         Err(Failure::Unusable(format!(
             "what is published now cannot be read: {reason}"
         )))
@@ -148,10 +147,10 @@ async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Ins
 
 /// Removing an anchor shuts clients out: somebody has to want it.
 fn confirm(change: &Change<'_>, old: &Inspection, yes: bool) -> Result<(), Failure> {
-    if !old.problems.is_empty() {
+    if !old.errors.is_empty() {
         note(format!(
             "what is published now cannot be used: {}",
-            in_one_line(&old.problems)
+            in_one_line(&old.errors)
         ));
     } else if change.removed.is_empty() {
         return Ok(());
@@ -279,14 +278,12 @@ fn pointer_in_use(old: &Inspection, object: &S3Object, bundle: &str) -> Option<S
     let mut documents = old.sources.iter().flat_map(|record| &record.documents);
     let document = documents.find(|document| document.sha256 == digest)?;
     match &document.target {
-        Some(target) => match target.parse() {
-            Ok(Source::Object(pointer))
-                if (&pointer.bucket, &pointer.key) == (&object.bucket, &object.key) =>
-            {
-                Some(pointer)
-            }
-            _ => None,
-        },
+        Some(target) => {
+            let target: Source = target.parse().ok()?;
+            let pointer: &S3Object = target.downcast_ref()?;
+            let is_same = (&pointer.bucket, &pointer.key) == (&object.bucket, &object.key);
+            is_same.then(|| pointer.clone())
+        }
         // A parameter or file with the bundle itself holds no pointer to it.
         None if document.origin == object.to_string() => Some(S3Object {
             version_id: document.s3_version_id.clone().filter(|version| version != "null"),

@@ -99,7 +99,7 @@ impl Published {
 
     /// The value for `MTLS_CRLS`; `None` where nothing is published.
     fn setting(&self) -> Option<Sources> {
-        Sources::new(self.objects.iter().cloned().map(Source::Object)).ok()
+        Sources::new(self.objects.iter().cloned().map(Source::from)).ok()
     }
 
     fn json(&self) -> Value {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alb_mtls_http::path::PlainPath;
 use alb_mtls_lambda::EventForm;
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
-use alb_mtls_trust::{Source, Sources};
+use alb_mtls_trust::{KEY_SOURCE_FORMS, Source, SourceUse, Sources};
 use rustls_pki_types::ServerName;
 
 use crate::assertion::AssertionSettings;
@@ -184,8 +184,8 @@ impl FromStr for SecretSource {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse::<Source>() {
-            Ok(source @ (Source::File(_) | Source::Parameter(_))) => Ok(Self(source)),
-            Ok(_) => Err("`ssm:/name` of one parameter or `file:/path`".to_owned()),
+            Ok(source) if source.is_for(SourceUse::Keys) => Ok(Self(source)),
+            Ok(_) => Err(KEY_SOURCE_FORMS.to_owned()),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -301,10 +301,7 @@ impl<'a> DenialRecord<'a> {
                 _ => None,
             },
             status: reason.status.as_u16(),
-            www_authenticate: match denial {
-                Denial::Token(_) => denial.challenge(),
-                _ => None,
-            },
+            www_authenticate: denial.token_challenge(),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! Tokens that are bound to the client's certificate (RFC 8705 §3): the issuer's keys, always
-//! fresh, and the check.
+//! Check of tokens that are bound to the client's certificate (RFC 8705 §3), with the issuer's
+//! keys, which are looked up again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_token::{
-    BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenPolicy, TokenReason, TokenRejection,
+    BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenOptions, TokenReason, TokenRejection,
 };
 use alb_mtls_trust::{Content, Deadline, FailedLookup, Found, Loader, Lookup, Refreshing, Sources, Waiting};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
@@ -22,7 +22,7 @@ pub struct BoundTokenSettings {
     /// Sources of the issuer's JWK sets.
     pub keys: Sources,
     /// Issuer, audiences and algorithms.
-    pub policy: TokenPolicy,
+    pub options: TokenOptions,
     /// Age at which the keys are looked up again.
     pub refresh: Duration,
     /// Age up to which the last good keys serve while lookups fail.
@@ -98,7 +98,7 @@ impl BoundTokens {
         };
         let verify = |keys: &KeySet| {
             let certificate = client.map(|client| client.identity().certificate_fingerprint);
-            keys.verify(&token, &self.settings.policy, certificate, now)
+            keys.verify(&token, &self.settings.options, certificate, now)
         };
         let waiting = Waiting::Request { left };
         match verify(&*self.keys(waiting, now).await?) {
@@ -227,7 +227,7 @@ mod tests {
             BoundTokens::new(BoundTokenSettings {
                 requirement,
                 keys: format!("file:{}", self.file().display()).parse().unwrap(),
-                policy: TokenPolicy {
+                options: TokenOptions {
                     issuer: "issuer".to_owned(),
                     audiences: vec!["here".to_owned()],
                     algorithms: vec![Algorithm::Es256],

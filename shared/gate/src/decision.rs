@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::Snapshot;
 use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
 use http::request::Parts;
@@ -12,6 +11,7 @@ use http::request::Parts;
 use crate::denial::Denial;
 use crate::ingress::Ingress;
 use crate::policy::ShadowDifference;
+use crate::token::TokenIdentity;
 
 /// Decision about one request.
 #[derive(Clone, Debug)]

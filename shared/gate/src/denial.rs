@@ -1,6 +1,5 @@
 //! Denials: exact in the audit record, vague to the client.
 
-use alb_mtls_token::TokenRejection;
 use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
@@ -17,8 +16,9 @@ pub enum Denial {
     #[error("{0}")]
     Certificate(Rejection),
     /// The client's bearer token is missing, not valid or bound to another certificate.
+    #[cfg(feature = "token")]
     #[error("{0}")]
-    Token(TokenRejection),
+    Token(alb_mtls_token::TokenRejection),
     /// Policies deny the request.
     #[cfg(feature = "policy")]
     #[error("{0}")]
@@ -67,8 +67,9 @@ impl From<Reason> for Denial {
     }
 }
 
-impl From<TokenRejection> for Denial {
-    fn from(rejection: TokenRejection) -> Self {
+#[cfg(feature = "token")]
+impl From<alb_mtls_token::TokenRejection> for Denial {
+    fn from(rejection: alb_mtls_token::TokenRejection) -> Self {
         Self::Token(rejection)
     }
 }
@@ -93,6 +94,7 @@ impl Denial {
     pub fn reason(&self) -> DenialReason {
         match self {
             Self::Certificate(rejection) => rejection.reason().into(),
+            #[cfg(feature = "token")]
             Self::Token(rejection) => rejection.reason().into(),
             #[cfg(feature = "policy")]
             Self::Policy(denial) => denial.reason().into(),
@@ -111,14 +113,9 @@ impl Denial {
     /// Returns `true` if the request was denied for its token, or for lack of keys to check tokens
     /// with.
     pub(crate) fn is_of_tokens(&self) -> bool {
-        matches!(
-            self,
-            Self::Token(_)
-                | Self::Gate {
-                    reason: GateReason::NoTokenKeys,
-                    ..
-                }
-        )
+        let reason = GateReason::NoTokenKeys;
+        self.token_challenge().is_some()
+            || matches!(self, Self::Gate { reason: known, .. } if *known == reason)
     }
 
     /// Returns the code in the words of the load balancer's connection log.
@@ -141,9 +138,16 @@ impl Denial {
     /// Returns what `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a
     /// status of 401. No scheme is registered for TLS client certificates.
     pub fn challenge(&self) -> Option<&'static str> {
+        let is_unauthorized = self.status() == StatusCode::UNAUTHORIZED;
+        self.token_challenge()
+            .or_else(|| is_unauthorized.then_some("ClientCertificate"))
+    }
+
+    /// Returns the challenge of RFC 6750 §3, if the token is the reason.
+    pub(crate) fn token_challenge(&self) -> Option<&'static str> {
         match self {
+            #[cfg(feature = "token")]
             Self::Token(rejection) => Some(rejection.reason().challenge().as_str()),
-            _ if self.status() == StatusCode::UNAUTHORIZED => Some("ClientCertificate"),
             _ => None,
         }
     }
@@ -156,9 +160,9 @@ impl Denial {
         let problem = ProblemDetails {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: match self {
-                Self::Token(_) => "an access token for the client certificate is required",
-                _ => public_detail(status),
+            detail: match self.token_challenge() {
+                Some(_) => "an access token for the client certificate is required",
+                None => public_detail(status),
             },
             code: match body {
                 DenialBody::Vague => None,
@@ -199,10 +203,12 @@ const fn public_detail(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use alb_mtls_token::TokenReason;
+    #[cfg(feature = "token")]
+    use alb_mtls_token::{TokenReason, TokenRejection};
 
     use super::*;
 
+    #[cfg(feature = "token")]
     #[test]
     fn challenge_for_token_is_that_of_rfc_6750() {
         for (denial, challenge) in [

@@ -15,7 +15,6 @@ use http::request::Parts;
 use crate::admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 use crate::audit::{AuditLog, AuditedRequest};
 use crate::audit_record::{AuditSink, StandardOutput};
-use crate::bound_token::BoundTokens;
 use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
 use crate::ingress::Ingress;
@@ -24,6 +23,7 @@ use crate::presented::Presented;
 use crate::reason::GateReason;
 use crate::settings::{GateSettings, Settings};
 use crate::target_groups::TargetGroups;
+use crate::token::BoundTokens;
 use crate::verdict_cache::VerdictCache;
 
 /// Decides about requests. One gate serves a process; it is shared, and every decision uses one

@@ -18,8 +18,8 @@ use crate::gate::Gate;
 /// client's request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an
 /// extension, and the [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without
 /// them the client is anonymous, which only happens when `MTLS_MODE` is `optional` or `report`, or
-/// when the request is public. Beside them is the [`TokenIdentity`](alb_mtls_token::TokenIdentity)
-/// of a token that was checked, by `MTLS_BOUND_TOKEN`.
+/// when the request is public. Beside them is the [`TokenIdentity`](crate::TokenIdentity) of a
+/// token that was checked, by `MTLS_BOUND_TOKEN`.
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Arc<Gate>,

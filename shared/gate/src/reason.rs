@@ -1,7 +1,6 @@
 //! The registry of reasons: every row of every table, as the documentation and the metrics show
 //! them.
 
-use alb_mtls_token::TokenReason;
 use alb_mtls_verifier::{Reason, ReasonCode};
 use http::StatusCode;
 
@@ -108,8 +107,9 @@ impl From<Reason> for DenialReason {
     }
 }
 
-impl From<TokenReason> for DenialReason {
-    fn from(reason: TokenReason) -> Self {
+#[cfg(feature = "token")]
+impl From<alb_mtls_token::TokenReason> for DenialReason {
+    fn from(reason: alb_mtls_token::TokenReason) -> Self {
         registry_row!(reason, StatusCode::UNAUTHORIZED, true)
     }
 }
@@ -137,7 +137,10 @@ pub fn denial_reasons() -> Vec<DenialReason> {
     };
     Reason::ALL.iter().for_each(|reason| add((*reason).into()));
     GateReason::ALL.iter().for_each(|reason| add((*reason).into()));
-    TokenReason::ALL.iter().for_each(|reason| add((*reason).into()));
+    #[cfg(feature = "token")]
+    alb_mtls_token::TokenReason::ALL
+        .iter()
+        .for_each(|reason| add((*reason).into()));
     #[cfg(feature = "policy")]
     alb_mtls_policy::PolicyReason::ALL
         .iter()
@@ -159,7 +162,9 @@ mod tests {
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             assert!(is_snake_case, "{}", row.detail);
         }
-        let tables = Reason::ALL.len() + GateReason::ALL.len() + TokenReason::ALL.len();
+        let tables = Reason::ALL.len() + GateReason::ALL.len();
+        #[cfg(feature = "token")]
+        let tables = tables + alb_mtls_token::TokenReason::ALL.len();
         #[cfg(feature = "policy")]
         let tables = tables + alb_mtls_policy::PolicyReason::ALL.len() - 1;
         assert_eq!(rows.len(), tables, "a detail stands in two tables");

@@ -1,4 +1,7 @@
-//! The settings of the gate: environment variables with one prefix, read once, by this one parser.
+//! Settings of the gate: environment variables with one prefix, read once, by this one parser.
+
+#[cfg(feature = "token")]
+mod token;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,7 +9,6 @@ use std::time::Duration;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
-use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
 use alb_mtls_verifier::{
     ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationOptions,
@@ -15,12 +17,14 @@ use alb_mtls_verifier::{
 use http::HeaderName;
 
 use crate::audit::AuditSettings;
-use crate::bound_token::{BoundTokenSettings, TokenRequirement};
 use crate::denial::DenialBody;
 use crate::header_name::{self, CLIENT_CERT};
 use crate::mode::Mode;
 use crate::target_groups::TargetGroups;
+use crate::token::BoundTokenSettings;
 use crate::verdict_cache::VerdictCacheSettings;
+#[cfg(feature = "token")]
+use token::bound_token;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -161,7 +165,7 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerifyOptions {
+                options: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
@@ -212,21 +216,6 @@ impl Settings {
     }
 }
 
-/// Words of `MTLS_BOUND_TOKEN`, of which the first does not ask for tokens.
-const TOKEN_REQUIREMENTS: &[Option<TokenRequirement>] = &[
-    None,
-    Some(TokenRequirement::IfPresent),
-    Some(TokenRequirement::Required),
-];
-
-const fn requirement_name(requirement: Option<TokenRequirement>) -> &'static str {
-    match requirement {
-        None => "off",
-        Some(TokenRequirement::IfPresent) => "if-present",
-        Some(TokenRequirement::Required) => "required",
-    }
-}
-
 /// A sum of such times never overflows.
 const UP_TO_A_YEAR: RangeInclusive<u64> = 0..=365 * 86_400;
 
@@ -242,14 +231,14 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationOptions {
+    let options = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
     };
     let settings = RevocationSettings {
         crls,
-        policy,
+        options,
         state: values.word(CRL_STATE, CrlState::ALL, CrlState::as_str)?,
     };
     Ok((mode != RevocationMode::Off).then_some(settings))
@@ -296,48 +285,27 @@ fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, Set
     }
 }
 
+/// Without the cargo feature `token` no token is ever checked, so that a setting which asks for the
+/// check is an error.
+#[cfg(not(feature = "token"))]
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
-    let Some(requirement) = values.word(BOUND_TOKEN, TOKEN_REQUIREMENTS, requirement_name)? else {
-        let names = [TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
-        values.refuse_set(&names, "without MTLS_BOUND_TOKEN")?;
-        return Ok(None);
-    };
-    Ok(Some(BoundTokenSettings {
-        requirement,
-        keys: values.parsed_required(TOKEN_KEYS)?,
-        policy: TokenPolicy {
-            issuer: values
-                .visible_text(TOKEN_ISSUER)?
-                .ok_or_else(|| values.missing(TOKEN_ISSUER))?
-                .to_owned(),
-            audiences: values.words_required(TOKEN_AUDIENCE)?,
-            algorithms: algorithms(values)?,
-        },
-        refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
-        max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-    }))
+    if !is_off(values, BOUND_TOKEN) {
+        let takes = "`off` alone, because this program was built without tokens (cargo feature `token`)";
+        return Err(values.wrong(BOUND_TOKEN, takes));
+    }
+    values.refuse_set(TOKEN_SETTINGS, WITHOUT_BOUND_TOKEN)?;
+    Ok(None)
 }
 
-fn algorithms(values: &Values) -> Result<Vec<Algorithm>, SettingsError> {
-    let words: Vec<String> = values.words_required(TOKEN_ALGORITHMS)?;
-    let all = || {
-        let names: Vec<&str> = Algorithm::ALL
-            .iter()
-            .map(|algorithm| algorithm.as_str())
-            .collect();
-        format!("one or more of {}", names.join(", "))
-    };
-    words
-        .iter()
-        .map(|word| word.parse().map_err(|_| values.wrong(TOKEN_ALGORITHMS, all())))
-        .collect()
-}
+/// Settings that need `MTLS_BOUND_TOKEN`.
+const TOKEN_SETTINGS: &[&str] = &[TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
+const WITHOUT_BOUND_TOKEN: &str = "without MTLS_BOUND_TOKEN";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let anchors = [(ANCHORS, "file:/anchors.pem")];
         let all = anchors
             .iter()
@@ -421,43 +389,18 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "token"))]
     #[test]
-    fn bound_tokens_need_keys_issuer_audience_and_algorithms() {
-        let all = [
-            ("MTLS_BOUND_TOKEN", "required"),
-            ("MTLS_TOKEN_KEYS", "file:/keys.json"),
-            ("MTLS_TOKEN_ISSUER", "https://issuer.example"),
-            ("MTLS_TOKEN_AUDIENCE", "https://a.example https://b.example"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256 EdDSA"),
-        ];
-        let settings = read(&all).unwrap().gate.bound_token.unwrap();
-        assert_eq!(settings.requirement, TokenRequirement::Required);
-        assert_eq!(settings.policy.issuer, "https://issuer.example");
-        assert_eq!(settings.policy.audiences.len(), 2);
-        assert_eq!(settings.policy.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
-        for index in 1..all.len() {
-            let mut others = all.to_vec();
-            let (name, _) = others.remove(index);
-            let error = read(&others).unwrap_err();
-            assert!(
-                matches!(error, SettingsError::Missing { name: missing, .. } if missing == name),
-                "{error}"
-            );
-        }
-        for (name, value) in [
-            ("MTLS_TOKEN_KEYS", "https://issuer.example/keys"),
-            ("MTLS_TOKEN_ISSUER", "https://a.example https://b.example"),
-            ("MTLS_TOKEN_ISSUER", ""),
-            ("MTLS_TOKEN_AUDIENCE", " "),
-            ("MTLS_TOKEN_ALGORITHMS", ""),
-            ("MTLS_TOKEN_ALGORITHMS", "none"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256 HS256"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256,PS256"),
-        ] {
-            let with = all.map(|(other, before)| (other, if other == name { value } else { before }));
-            let error = read(&with).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{name} holds")), "{error}");
-        }
+    fn bound_token_without_feature_is_an_error() {
+        let error = read(&[(BOUND_TOKEN, "if-present")]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "MTLS_BOUND_TOKEN holds `if-present`: it takes `off` alone, because this program was built without tokens \
+             (cargo feature `token`)"
+        );
+        assert!(read(&[(BOUND_TOKEN, "off")]).unwrap().gate.bound_token.is_none());
+        let error = read(&[(TOKEN_KEYS, "file:/keys.json")]).unwrap_err().to_string();
+        assert!(error.contains("without MTLS_BOUND_TOKEN"), "{error}");
     }
 
     #[test]
@@ -483,7 +426,7 @@ mod tests {
         assert_eq!(settings.gate.mode, Mode::Enforce);
         assert_eq!(settings.gate.denial_body, DenialBody::Vague);
         assert_eq!(settings.gate.header, "x-amzn-mtls-clientcert");
-        let revocation = settings.trust.revocation.unwrap().policy;
+        let revocation = settings.trust.revocation.unwrap().options;
         assert_eq!(revocation.mode, RevocationMode::Strict);
         assert_eq!(revocation.depth, RevocationDepth::Chain);
         assert_eq!(revocation.grace_seconds, 0);

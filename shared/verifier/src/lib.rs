@@ -83,3 +83,8 @@ pub use timestamp::{InvalidTimestamp, Timestamp};
 #[doc(hidden)]
 pub use verifier::PathBuilder;
 pub use verifier::{VerifiedClient, Verifier};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
