@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use alb_mtls_verifier::{
-    BundleProblem, PresentedChain, TrustAnchor, TrustAnchors, read_anchors, read_bundle,
+    BundleErrorKind, PresentedChain, TrustAnchor, TrustAnchors, read_anchors, read_bundle,
 };
 
 /// A file that cannot be read or used.
@@ -68,7 +68,7 @@ pub(crate) fn anchors(path: &Path) -> Result<Vec<TrustAnchor>, FileError> {
 
 /// Reads a PEM file of at least one trust anchor.
 pub(crate) fn trust_anchors(path: &Path) -> Result<TrustAnchors, FileError> {
-    TrustAnchors::new(anchors(path)?).ok_or_else(|| FileError::unusable(path, &BundleProblem::Empty))
+    TrustAnchors::new(anchors(path)?).ok_or_else(|| FileError::unusable(path, &BundleErrorKind::Empty))
 }
 
 /// Reads a client's chain from a file, leaf first.
@@ -79,5 +79,5 @@ pub(crate) fn presented_chain(path: &Path) -> Result<PresentedChain, FileError> 
 /// Parses a client's chain that was read from `path`, leaf first.
 pub(crate) fn chain_from_pem(pem: &[u8], path: &Path) -> Result<PresentedChain, FileError> {
     let certificates = read_bundle(pem).map_err(|error| FileError::unusable(path, &error))?;
-    PresentedChain::new(certificates).ok_or_else(|| FileError::unusable(path, &BundleProblem::Empty))
+    PresentedChain::new(certificates).ok_or_else(|| FileError::unusable(path, &BundleErrorKind::Empty))
 }

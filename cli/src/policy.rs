@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{
-    Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA, SourceAddress,
+    Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
-    ClientIdentity, Intermediates, Rejection, Timestamp, VerificationPolicy, Verifier, read_text,
+    ClientIdentity, Intermediates, Rejection, Timestamp, Verifier, VerifyOptions, read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
@@ -130,10 +130,10 @@ fn check(arguments: &CheckArguments) -> Result<(String, Exit), Failure> {
     let answer = match client {
         Some(Err(rejection)) => Answer::CertificateRefused(rejection),
         Some(Ok(identity)) => {
-            let decision = decide(&policies, Principal::Client(&identity), arguments, now);
+            let decision = decide(&policies, Some(&identity), arguments, now);
             Answer::Decided(Some(identity), decision)
         }
-        None => Answer::Decided(None, decide(&policies, Principal::Anonymous, arguments, now)),
+        None => Answer::Decided(None, decide(&policies, None, arguments, now)),
     };
     let report = match arguments.json {
         true => format!("{}\n", answer.to_json()),
@@ -163,7 +163,7 @@ fn verify(
 ) -> Result<Result<Arc<ClientIdentity>, Rejection>, FileError> {
     let trusted = files::trust_anchors(anchors)?;
     let chain = files::presented_chain(pem)?;
-    let verifier = Verifier::new(trusted, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default());
     Ok(verifier
         .verify(&chain, now)
         .map(|client| Arc::clone(client.identity())))
@@ -171,14 +171,14 @@ fn verify(
 
 fn decide(
     policies: &Policies,
-    principal: Principal<'_>,
+    client: Option<&ClientIdentity>,
     arguments: &CheckArguments,
     now: Timestamp,
-) -> PolicyDecision {
+) -> PolicyOutcome {
     let target = arguments.path.as_deref().unwrap_or("/");
     let (path, _) = target.split_once('?').unwrap_or((target, ""));
-    policies.decide(&Facts {
-        principal,
+    policies.decide(&PolicyInput {
+        client,
         request: RequestFacts {
             method: arguments.method.as_deref().unwrap_or("GET"),
             path,
@@ -227,12 +227,12 @@ enum Answer {
     /// Policies are not asked about a client that is not verified.
     CertificateRefused(Rejection),
     /// `None` for an anonymous client.
-    Decided(Option<Arc<ClientIdentity>>, PolicyDecision),
+    Decided(Option<Arc<ClientIdentity>>, PolicyOutcome),
 }
 
 impl Answer {
     fn exit(&self) -> Exit {
-        Exit::accepted(matches!(self, Self::Decided(_, PolicyDecision::Allow { .. })))
+        Exit::accepted(matches!(self, Self::Decided(_, PolicyOutcome::Allow { .. })))
     }
 
     fn to_json(&self) -> Value {
@@ -247,8 +247,8 @@ impl Answer {
             }),
             Self::Decided(client, decision) => {
                 let (verdict, detail, explanation) = match decision {
-                    PolicyDecision::Allow { .. } => ("pass", "", String::new()),
-                    PolicyDecision::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
+                    PolicyOutcome::Allow { .. } => ("pass", "", String::new()),
+                    PolicyOutcome::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
                 };
                 json!({
                     "verdict": verdict,
@@ -274,10 +274,10 @@ impl fmt::Display for Answer {
                     rejection.detail()
                 )
             }
-            Self::Decided(_, PolicyDecision::Allow { policies }) => {
+            Self::Decided(_, PolicyOutcome::Allow { policies }) => {
                 write!(formatter, "passes: permitted by {}", list(policies))
             }
-            Self::Decided(_, PolicyDecision::Deny(denial)) => {
+            Self::Decided(_, PolicyOutcome::Deny(denial)) => {
                 write!(formatter, "refused: {}: {denial}", denial.detail())
             }
         }

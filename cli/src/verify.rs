@@ -9,8 +9,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
-    RevocationPolicy, Timestamp, VerificationPolicy, Verifier, read_intermediates, read_revocation_lists,
+    ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
+    RevocationOptions, Timestamp, Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -87,7 +87,7 @@ pub(crate) struct VerifyArguments {
 
     /// Extended key usage, as MTLS_EKU: if-present or required
     #[arg(long, value_name = "POLICY", default_value_t)]
-    eku: ExtendedKeyUsagePolicy,
+    eku: ExtendedKeyUsageOption,
 
     /// Print JSON
     #[arg(long)]
@@ -151,7 +151,7 @@ impl VerifyArguments {
                 )))
             }
         };
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: self.max_depth,
             extended_key_usage: self.eku,
         };
@@ -163,9 +163,9 @@ impl VerifyArguments {
         let verifier = match lists {
             None => verifier,
             Some(lists) => {
-                let policy = RevocationPolicy {
+                let policy = RevocationOptions {
                     mode: self.revocation,
-                    ..RevocationPolicy::default()
+                    ..RevocationOptions::default()
                 };
                 verifier.with_revocation(lists, policy)
             }

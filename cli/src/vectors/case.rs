@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use alb_mtls_verifier::{ExtendedKeyUsagePolicy, HeaderFormat};
+use alb_mtls_verifier::{ExtendedKeyUsageOption, HeaderFormat};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -36,7 +36,7 @@ pub struct Case {
     #[serde(default)]
     pub max_depth: Option<usize>,
     #[serde(default, deserialize_with = "extended_key_usage")]
-    pub extended_key_usage: ExtendedKeyUsagePolicy,
+    pub extended_key_usage: ExtendedKeyUsageOption,
     pub expected: Expected,
 }
 
@@ -48,7 +48,7 @@ fn header_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderFor
 
 fn extended_key_usage<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<ExtendedKeyUsagePolicy, D::Error> {
+) -> Result<ExtendedKeyUsageOption, D::Error> {
     String::deserialize(deserializer)?
         .parse()
         .map_err(D::Error::custom)

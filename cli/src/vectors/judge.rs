@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists, RevocationPolicy,
-    Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle, read_revocation_lists,
+    HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists, RevocationOptions,
+    Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
 };
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
@@ -160,7 +160,7 @@ impl Judge {
             certificate: &certificate,
             chain: &chain,
         };
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: case.max_depth.unwrap_or(self.max_depth),
             extended_key_usage: case.extended_key_usage,
         };
@@ -168,7 +168,7 @@ impl Judge {
         let mut verifier =
             Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder.into());
         if let Some(lists) = lists {
-            verifier = verifier.with_revocation(Arc::new(lists), RevocationPolicy::default());
+            verifier = verifier.with_revocation(Arc::new(lists), RevocationOptions::default());
         }
         let verified = case
             .header_format

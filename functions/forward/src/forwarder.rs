@@ -1,11 +1,13 @@
 //! The way of a request from the gate to the upstream and back.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_gate::{AllowedRequest, Gate, Ingress, PublicRequests};
 use alb_mtls_http::host::{RequestHost, UnreadableHost};
 use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_lambda::{Answer, Event};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
@@ -17,21 +19,21 @@ use lambda_http::Body;
 use lambda_runtime::Context;
 
 use crate::assertion::{self, Assertions};
-use crate::failure::Failure;
+use crate::error::ForwardError;
 use crate::headers;
-use crate::hop::{Hop, Repeat, waiting_until};
 use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::upstream::{Function, Server, Upstream};
+use crate::upstream_client::{Retry, UpstreamClient, waiting_until};
 
 /// Sends requests that passed the gate to their upstreams, and hands back what these answer.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     settings: Settings,
-    hop: Hop,
+    upstream_client: UpstreamClient,
     invoker: Option<Invoker>,
     secrets: Secrets,
     identity: IdentityHeaders,
@@ -39,10 +41,12 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up again.
+    /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up
+    /// again.
     ///
     /// # Errors
-    /// When there are no trust anchors to check upstreams with, or it is not known how functions are called.
+    /// When there are no trust anchors to check upstreams with, or it is not known how functions
+    /// are called.
     pub(crate) fn new(settings: Settings, trust: &TrustSettings) -> Result<Self, String> {
         let assertions = settings
             .assertion
@@ -68,7 +72,12 @@ impl Forwarder {
             )?)
         };
         Ok(Self {
-            hop: Hop::new(settings.timeout, &settings.tls, settings.routes.any_tls(), trust)?,
+            upstream_client: UpstreamClient::new(
+                settings.timeout,
+                &settings.tls,
+                settings.routes.any_tls(),
+                trust,
+            )?,
             invoker,
             secrets: Secrets::default(),
             identity: IdentityHeaders::new(settings.identity.forms),
@@ -77,8 +86,8 @@ impl Forwarder {
         })
     }
 
-    /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
-    /// tried again.
+    /// Loads keys and trust anchors now, so that the first request does not wait for them. What
+    /// fails is logged and tried again.
     pub(crate) async fn load(&self) {
         let assertions = async {
             if let Some(assertions) = &self.assertions {
@@ -91,55 +100,77 @@ impl Forwarder {
                 None => Ok(()),
             }
         };
-        let ((), hop, invoker) = tokio::join!(assertions, self.hop.load(&self.secrets), invoker);
-        for loaded in [hop, invoker] {
+        let ((), servers, invoker) =
+            tokio::join!(assertions, self.upstream_client.load(&self.secrets), invoker);
+        for loaded in [servers, invoker] {
             if let Err(failure) = loaded {
                 tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
             }
         }
     }
 
-    /// The answer to a request: the upstream's, or why there is none.
-    pub(crate) async fn forward(&self, request: Request<Body>) -> Response<Body> {
+    /// Answers an event: what the gate lets pass goes to its upstream.
+    pub(crate) async fn answer(&self, gate: &Gate, sent: &[u8], context: Context) -> Answer {
+        let event = Event::from_slice(sent);
+        let answer = alb_mtls_lambda::answer(
+            gate,
+            event,
+            &context,
+            async |mut allowed: AllowedRequest, body| {
+                allowed.parts.extensions.insert(context.clone());
+                let mut response = self.forward(&allowed, body, sent).await;
+                response.headers_mut().extend(allowed.response_headers);
+                Ok::<_, Infallible>(response)
+            },
+        );
+        match answer.await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Returns the answer to a request that the gate allowed: the upstream's, or why there is none.
+    /// `sent` is the event.
+    async fn forward(&self, allowed: &AllowedRequest, body: Body, sent: &[u8]) -> Response<Body> {
         let started = Instant::now();
-        let (parts, body) = request.into_parts();
-        let host = RequestHost::from_parts(&parts);
-        let upstream = self.settings.routes.upstream(&host, parts.uri.path());
-        match self.answer(&parts, &host, body, upstream).await {
+        let path = allowed.parts.uri.path();
+        let upstream = self.settings.routes.upstream(&allowed.host, path);
+        match self.exchange(allowed, body, upstream, sent).await {
             Ok(response) => response,
             Err(failure) => {
-                log(&failure, &parts, upstream, started.elapsed());
+                log(&failure, &allowed.parts, upstream, started.elapsed());
                 failure.to_response()
             }
         }
     }
 
-    async fn answer(
+    async fn exchange(
         &self,
-        parts: &Parts,
-        host: &RequestHost,
+        allowed: &AllowedRequest,
         body: Body,
         upstream: Option<&Upstream>,
-    ) -> Result<Response<Body>, Failure> {
+        sent: &[u8],
+    ) -> Result<Response<Body>, ForwardError> {
+        let parts = &allowed.parts;
         if let Some(assertions) = &self.assertions
             && parts.uri.path() == assertions.jwks_path()
         {
             return self.key_set(assertions, parts).await;
         }
-        if *host == RequestHost::Unreadable(UnreadableHost::Repeated) {
-            return Err(Failure::SeveralHosts);
+        if allowed.host == RequestHost::Unreadable(UnreadableHost::Repeated) {
+            return Err(ForwardError::SeveralHosts);
         }
-        let upstream = upstream.ok_or(Failure::NoRoute)?;
+        let upstream = upstream.ok_or(ForwardError::NoRoute)?;
         let answer = match upstream {
             Upstream::Server(server) => {
                 let mut request = self.request(parts, body, server)?;
-                self.state_identity(parts, upstream, request.headers_mut())
+                self.state_identity(allowed, upstream, request.headers_mut())
                     .await?;
-                let repeat = Repeat::of(&parts.method);
-                self.hop
+                let retry = Retry::for_method(&parts.method);
+                self.upstream_client
                     .exchange(
                         request,
-                        repeat,
+                        retry,
                         response::MAXIMUM_JSON,
                         deadline(parts),
                         &self.secrets,
@@ -148,18 +179,20 @@ impl Forwarder {
             }
             Upstream::Function(function) => {
                 let mut identity = HeaderMap::new();
-                self.state_identity(parts, upstream, &mut identity).await?;
-                let unavailable = || Failure::Invoke("there is no invoker".to_owned());
+                self.state_identity(allowed, upstream, &mut identity).await?;
+                let unavailable = || ForwardError::Invoke("there is no invoker".to_owned());
                 let invoker = self.invoker.as_ref().ok_or_else(unavailable)?;
-                invoker.invoke(function, parts, identity, &self.secrets).await?
+                invoker
+                    .invoke(function, parts, sent, identity, &self.secrets)
+                    .await?
             }
         };
         response::hand_over(answer)
     }
 
-    async fn key_set(&self, assertions: &Assertions, parts: &Parts) -> Result<Response<Body>, Failure> {
+    async fn key_set(&self, assertions: &Assertions, parts: &Parts) -> Result<Response<Body>, ForwardError> {
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return Err(Failure::KeySetMethod);
+            return Err(ForwardError::KeySetMethod);
         }
         let waiting = waiting_until(deadline(parts));
         let mut response = Response::new(Body::Text(assertions.jwks(&self.secrets, waiting).await?));
@@ -169,13 +202,13 @@ impl Forwarder {
         Ok(response)
     }
 
-    /// The request as the server gets it: the client's, but for what is about one connection only.
-    fn request(&self, parts: &Parts, body: Body, server: &Server) -> Result<Request<Bytes>, Failure> {
+    /// Returns the request for the server: the client's, without headers about one connection only.
+    fn request(&self, parts: &Parts, body: Body, server: &Server) -> Result<Request<Bytes>, ForwardError> {
         let root = PathAndQuery::from_static("/");
         let target = parts.uri.path_and_query().unwrap_or(&root);
         let url = server
             .url(target)
-            .map_err(|error| Failure::Target(error.to_string()))?;
+            .map_err(|error| ForwardError::Target(error.to_string()))?;
         let mut request = Request::new(to_bytes(body));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = url;
@@ -191,7 +224,7 @@ impl Forwarder {
             let authority = HeaderValue::from_str(server.authority().as_str());
             headers.insert(
                 HOST,
-                authority.map_err(|error| Failure::Target(error.to_string()))?,
+                authority.map_err(|error| ForwardError::Target(error.to_string()))?,
             );
         }
         Ok(request)
@@ -200,11 +233,12 @@ impl Forwarder {
     /// Sets the headers that state who the client is, if it was verified.
     async fn state_identity(
         &self,
-        parts: &Parts,
+        allowed: &AllowedRequest,
         upstream: &Upstream,
         headers: &mut HeaderMap,
-    ) -> Result<(), Failure> {
-        let Some(client) = parts.extensions.get::<VerifiedClient>() else {
+    ) -> Result<(), ForwardError> {
+        let parts = &allowed.parts;
+        let Some(client) = allowed.principal.client() else {
             return Ok(());
         };
         let identity = self.identity.of(client);
@@ -228,16 +262,12 @@ impl Forwarder {
 }
 
 impl PublicRequests for Forwarder {
-    fn is_public(&self, request: &Parts) -> bool {
+    fn is_public(&self, request: &Parts, host: &RequestHost) -> bool {
         let path = request.uri.path();
         self.assertions
             .as_ref()
             .is_some_and(|assertions| assertions.jwks_path() == path)
-            || self
-                .settings
-                .routes
-                .access(&RequestHost::from_parts(request), path)
-                == Access::Public
+            || self.settings.routes.access(host, path) == Access::Public
     }
 
     fn goes_by_host(&self) -> bool {
@@ -253,13 +283,13 @@ fn to_bytes(body: Body) -> Bytes {
     }
 }
 
-/// When Lambda ends the invocation; none where there is no Lambda.
+/// Returns the time at which Lambda ends the invocation; `None` outside Lambda.
 fn deadline(parts: &Parts) -> Option<SystemTime> {
     parts.extensions.get::<Context>().map(Context::deadline)
 }
 
-/// One line for the operator, found beside the decision by the same ids.
-fn log(failure: &Failure, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
+/// Writes one line for the operator, which has the same ids as the record of the decision.
+fn log(failure: &ForwardError, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
     let upstream = upstream.map(Upstream::to_string);
     let ingress = parts.extensions.get::<Ingress>();
     tracing::error!(

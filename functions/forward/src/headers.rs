@@ -1,4 +1,4 @@
-//! Which headers go on to the next hop.
+//! Selection of the headers that go on to the next hop.
 
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, FORWARDED, HOST,
@@ -20,8 +20,9 @@ const HOP_BY_HOP: [HeaderName; 10] = [
     UPGRADE,
 ];
 
-/// Headers that a client cannot have removed by naming them in `Connection`: those that the gate decided by, those that
-/// say what the request means, and those that the load balancer or a proxy before it added.
+/// Headers that a client cannot have removed by naming them in `Connection`: those that the gate
+/// decided by, those that say what the request means, and those that the load balancer or a proxy
+/// before it added.
 ///
 /// RFC 9110 §7.6.1 forbids senders to name them, so that only an attack loses by it.
 const KEPT: [HeaderName; 9] = [
@@ -58,7 +59,7 @@ fn is_kept(name: &HeaderName) -> bool {
             .any(|prefix| name.as_str().starts_with(prefix))
 }
 
-/// Length of names and values on the wire, with what HTTP/1.1 puts between them.
+/// Returns the length of names and values on the wire, with what HTTP/1.1 puts between them.
 pub(crate) fn wire_length(headers: &HeaderMap) -> usize {
     headers
         .iter()

@@ -7,20 +7,20 @@ use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table};
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Share, Sources, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationPolicy,
-    VerificationPolicy,
+    ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationOptions,
+    VerifyOptions,
 };
 use http::HeaderName;
 
+use crate::audit::AuditSettings;
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
+use crate::denial::DenialBody;
 use crate::header_name::{self, CLIENT_CERT};
 use crate::mode::Mode;
-use crate::recording::RecordSettings;
-use crate::refusal::RefusalBody;
 use crate::target_groups::TargetGroups;
-use crate::verdicts::VerdictCacheSettings;
+use crate::verdict_cache::VerdictCacheSettings;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -49,13 +49,13 @@ pub struct GateSettings {
     /// Who passes.
     pub mode: Mode,
     /// What a refused client is told.
-    pub refusal_body: RefusalBody,
+    pub denial_body: DenialBody,
     /// What is asked of bearer tokens; without it they are not looked at.
     pub bound_token: Option<BoundTokenSettings>,
     /// How many verdicts are remembered, and for how long.
-    pub verdicts: VerdictCacheSettings,
+    pub verdict_cache: VerdictCacheSettings,
     /// What is recorded and measured.
-    pub records: RecordSettings,
+    pub audit: AuditSettings,
     /// How long before its end a client is told when its certificate expires; without it, nobody is told.
     pub renewal_hint: Option<Duration>,
 }
@@ -160,18 +160,18 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerificationPolicy {
+                policy: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
-                        ExtendedKeyUsagePolicy::ALL,
-                        ExtendedKeyUsagePolicy::as_str,
+                        ExtendedKeyUsageOption::ALL,
+                        ExtendedKeyUsageOption::as_str,
                     )?,
                 },
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-                max_anchor_loss: share(&values, MAX_ANCHOR_LOSS)?,
+                max_anchor_loss: values.parsed_required(MAX_ANCHOR_LOSS)?,
             },
             authorization: AuthorizationSettings {
                 policies: policy_sources(&values, POLICY)?,
@@ -188,15 +188,15 @@ impl Settings {
                 },
                 target_groups: values.parsed(TARGET_GROUPS)?.unwrap_or(TargetGroups::Any),
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
-                refusal_body: values.word(EXPOSE_CODE, RefusalBody::ALL, RefusalBody::as_str)?,
+                denial_body: values.word(EXPOSE_CODE, DenialBody::ALL, DenialBody::as_str)?,
                 bound_token: bound_token(&values)?,
-                verdicts: VerdictCacheSettings {
-                    places: values.number(VERDICT_CACHE, 0..=65_536)?,
-                    life: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
+                verdict_cache: VerdictCacheSettings {
+                    capacity: values.number(VERDICT_CACHE, 0..=65_536)?,
+                    time_to_live: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
                 },
-                records: RecordSettings {
+                audit: AuditSettings {
                     service: values.parsed_required(SERVICE)?,
-                    passing: share(&values, RECORD_ALLOWED)?,
+                    allowed: values.parsed_required(RECORD_ALLOWED)?,
                     metrics: match is_off(&values, METRICS) {
                         true => None,
                         false => Some(values.parsed_required(METRICS)?),
@@ -240,7 +240,7 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationPolicy {
+    let policy = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
@@ -254,11 +254,6 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
 }
 
 const WITHOUT_CRLS: &str = "without MTLS_CRLS";
-
-fn share(values: &Values, name: &'static str) -> Result<Share, SettingsError> {
-    let share = values.required(name)?.parse();
-    share.map_err(|_| values.wrong(name, "a percentage from `0%` to `100%`"))
-}
 
 fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
@@ -483,7 +478,7 @@ mod tests {
     fn what_is_not_set_is_strict() {
         let settings = read(&[("MTLS_CRLS", "file:/crls.pem")]).unwrap();
         assert_eq!(settings.gate.mode, Mode::Enforce);
-        assert_eq!(settings.gate.refusal_body, RefusalBody::Vague);
+        assert_eq!(settings.gate.denial_body, DenialBody::Vague);
         assert_eq!(settings.gate.header, "x-amzn-mtls-clientcert");
         let revocation = settings.trust.revocation.unwrap().policy;
         assert_eq!(revocation.mode, RevocationMode::Strict);

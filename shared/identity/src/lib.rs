@@ -125,7 +125,7 @@ pub fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
 #[cfg(test)]
 pub(crate) mod tests {
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use test_pki::{CertificateBuilder, Credential};
 
@@ -142,7 +142,7 @@ pub(crate) mod tests {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = [&credential, &issuing].map(|credential| credential.der().to_vec().into());
         let chain = PresentedChain::new(chain).unwrap();

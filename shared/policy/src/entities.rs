@@ -1,4 +1,4 @@
-//! Facts in Cedar's terms, built without a detour through JSON.
+//! PolicyInput in Cedar's terms, built without a detour through JSON.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -13,14 +13,15 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 
-use crate::decision::Denial;
 use crate::error::one_line;
-use crate::facts::{Facts, Principal, RequestFacts};
 use crate::forwarded::SourceAddress;
+use crate::input::{PolicyInput, RequestFacts};
 use crate::memory::Memory;
 use crate::named::Named;
+use crate::outcome::PolicyDenial;
 
-/// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
+/// Most values in all sets of a client together. A header of 64 KiB can contain several thousand
+/// names; real certificates have a few dozen.
 const MAX_VALUES: usize = 2_000;
 
 /// The names of the schema, read once.
@@ -77,7 +78,7 @@ impl Vocabulary {
             other_method: actions
                 .remove(OTHER_METHOD)
                 .ok_or("there is no action for other methods")?,
-            // Groups are no methods.
+            // Groups are not methods.
             actions: actions
                 .into_iter()
                 .filter(|(method, _)| method.bytes().all(|byte| byte.is_ascii_uppercase()))
@@ -85,26 +86,24 @@ impl Vocabulary {
         })
     }
 
-    /// The request and everything that policies can look up about it.
+    /// Returns the request and everything that policies can look up about it.
     pub(crate) fn describe(
         &self,
-        facts: &Facts<'_>,
+        input: &PolicyInput<'_>,
         named: &Named,
         memory: &Memory,
-    ) -> Result<(Request, Entities), Denial> {
-        let request = &facts.request;
+    ) -> Result<(Request, Entities), PolicyDenial> {
+        let request = &input.request;
         let path = PlainPath::parse(request.path);
         check_readable(request, path.as_ref(), named)?;
         let host = request.host.named();
-        let principal = match facts.principal {
-            Principal::Client(identity) => {
-                memory.client(identity, facts.now, || self.client(identity, facts.now))?
-            }
-            Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
+        let principal = match input.client {
+            Some(identity) => memory.client(identity, input.now, || self.client(identity, input.now))?,
+            None => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
         let endpoint = self.endpoint(path.as_ref(), host, named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path.is_some(), facts.now, memory)?;
+        let context = self.context(request, path.is_some(), input.now, memory)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -112,7 +111,7 @@ impl Vocabulary {
         Ok((described, entities))
     }
 
-    fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, Denial> {
+    fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, PolicyDenial> {
         let id = identity.certificate_fingerprint.to_string();
         let anchor = uid(&self.anchor, identity.anchor.id().to_string());
         Entity::new(
@@ -127,17 +126,18 @@ impl Vocabulary {
         &self,
         identity: &ClientIdentity,
         now: Timestamp,
-    ) -> Result<HashMap<String, RestrictedExpression>, Denial> {
+    ) -> Result<HashMap<String, RestrictedExpression>, PolicyDenial> {
         let subject = identity.subject.attributes();
         let names = AlternativeNames::sort(&identity.alternative_names);
         if subject.len() + names.count() + identity.certificate_policies.len() + identity.payment_roles.len()
             > MAX_VALUES
         {
-            return Err(Denial::IdentityTooLarge);
+            return Err(PolicyDenial::IdentityTooLarge);
         }
         let entity =
             |kind: &EntityTypeName, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id.to_owned()));
-        // The schema lists the roles; others, which stand as object identifiers, are for the audit record.
+        // The schema lists the roles; others, which stand as object identifiers, are for the audit
+        // record.
         let is_listed = |role: &&String| PAYMENT_ROLES.iter().any(|(_, name)| name == role);
         let roles = identity.payment_roles.iter().filter(is_listed);
         let roles = roles.map(|role| entity(&self.payment_role, role));
@@ -186,7 +186,8 @@ impl Vocabulary {
         Ok(attributes)
     }
 
-    /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
+    /// Returns the entity of the endpoint: a member of every host and path that a policy names and
+    /// that it lies in. Policies cannot ask about others.
     fn endpoint(&self, path: Option<&PlainPath>, host: Option<&Host>, named: &Named) -> Entity {
         let hosts = host.map(Host::as_str).filter(|host| named.hosts.contains(*host));
         let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
@@ -201,7 +202,7 @@ impl Vocabulary {
         path_is_plain: bool,
         now: Timestamp,
         memory: &Memory,
-    ) -> Result<Context, Denial> {
+    ) -> Result<Context, PolicyDenial> {
         let weekday = uid(&self.weekday, weekday(now).to_owned());
         let mut pairs = vec![
             ("method".to_owned(), text(request.method.to_owned())),
@@ -236,29 +237,34 @@ impl std::fmt::Debug for Vocabulary {
     }
 }
 
-/// Refuses a request of which policies want to know something that cannot be read for certain. Cedar only knows
-/// attributes that are there or not; if what cannot be read were not there, a client could choose which rules apply.
-fn check_readable(request: &RequestFacts<'_>, path: Option<&PlainPath>, named: &Named) -> Result<(), Denial> {
+/// Denies a request if policies ask for a part of it that cannot be read for certain. For Cedar an
+/// attribute is present or absent. If an unreadable one were absent, a client could choose which
+/// rules apply.
+fn check_readable(
+    request: &RequestFacts<'_>,
+    path: Option<&PlainPath>,
+    named: &Named,
+) -> Result<(), PolicyDenial> {
     match path {
-        None if named.go_by_paths() => return Err(Denial::PathNotPlain),
+        None if named.go_by_paths() => return Err(PolicyDenial::PathNotPlain),
         None => {}
         Some(path) => {
             if let Some(named) = named.look_alike(path) {
                 let named = named.to_owned();
-                return Err(Denial::PathSpelling { named });
+                return Err(PolicyDenial::PathSpelling { named });
             }
         }
     }
     if named.go_by_hosts() && request.host.named().is_none() {
-        return Err(Denial::HostUnclear(request.host.clone()));
+        return Err(PolicyDenial::HostUnclear(request.host.clone()));
     }
     if named.go_by_source_addresses() && request.source_address == SourceAddress::Unreadable {
-        return Err(Denial::SourceAddressUnclear);
+        return Err(PolicyDenial::SourceAddressUnclear);
     }
     Ok(())
 }
 
-/// Alternative names by the attribute that holds their kind.
+/// Alternative names, grouped by the attribute for their kind.
 #[derive(Default)]
 struct AlternativeNames {
     dns_names: Vec<RestrictedExpression>,
@@ -281,7 +287,7 @@ impl AlternativeNames {
                 AlternativeName::Ip(ip) => sorted.ip_addresses.push(address(*ip)),
                 AlternativeName::Directory(name) => sorted.directory_names.push(text(name.to_string())),
                 AlternativeName::RegisteredId(oid) => sorted.registered_ids.push(text(oid.clone())),
-                // Kinds that the verifier may learn of are for policies what they are for it: something else.
+                // Kinds that the verifier may add later are other names for policies too.
                 other => sorted.other_names.push(text(other.to_string())),
             }
         }
@@ -328,7 +334,8 @@ fn time(time: Timestamp) -> RestrictedExpression {
     RestrictedExpression::new_datetime(time.to_string())
 }
 
-/// Cedar reads no IPv4 address within an IPv6 address, which is how the standard library writes mapped ones.
+/// Returns an address for Cedar, which does not read an IPv4 address within an IPv6 address. The
+/// standard library writes mapped addresses that way.
 fn address(address: IpAddr) -> RestrictedExpression {
     RestrictedExpression::new_ip(match address {
         IpAddr::V4(address) => address.to_string(),
@@ -339,7 +346,7 @@ fn address(address: IpAddr) -> RestrictedExpression {
     })
 }
 
-/// All text values of the attribute with this short name.
+/// Returns all text values of the attribute with this short name.
 fn values<'a>(subject: &'a [NameAttribute<'_>], name: &'a str) -> impl Iterator<Item = String> + 'a {
     subject
         .iter()
@@ -350,7 +357,8 @@ fn values<'a>(subject: &'a [NameAttribute<'_>], name: &'a str) -> impl Iterator<
         })
 }
 
-/// The value of an attribute that stands once in the subject, as text: with two, readers differ on which counts.
+/// Returns the value of an attribute that the subject has once, as text. With two values, readers
+/// differ on which counts.
 fn only_value(subject: &[NameAttribute<'_>], name: &str) -> Option<String> {
     let mut found = subject
         .iter()
@@ -364,7 +372,7 @@ fn only_value(subject: &[NameAttribute<'_>], name: &str) -> Option<String> {
     }
 }
 
-fn subject_attributes(subject: &[NameAttribute<'_>]) -> Result<RestrictedExpression, Denial> {
+fn subject_attributes(subject: &[NameAttribute<'_>]) -> Result<RestrictedExpression, PolicyDenial> {
     let mut by_name: HashMap<&'static str, Vec<RestrictedExpression>> = ATTRIBUTE_NAMES
         .iter()
         .map(|(_, name)| (*name, Vec::new()))
@@ -390,7 +398,7 @@ fn short_name(attribute: &NameAttribute<'_>) -> Option<&'static str> {
 }
 
 /// `spiffe://trust-domain/path`, as the verifier has checked it.
-fn spiffe_id(id: &str) -> Result<RestrictedExpression, Denial> {
+fn spiffe_id(id: &str) -> Result<RestrictedExpression, PolicyDenial> {
     let rest = id.strip_prefix("spiffe://").unwrap_or_default();
     let slash = rest.find('/').unwrap_or(rest.len());
     let (trust_domain, path) = rest.split_at_checked(slash).unwrap_or_default();
@@ -403,7 +411,7 @@ fn spiffe_id(id: &str) -> Result<RestrictedExpression, Denial> {
 
 fn record(
     fields: impl IntoIterator<Item = (&'static str, RestrictedExpression)>,
-) -> Result<RestrictedExpression, Denial> {
+) -> Result<RestrictedExpression, PolicyDenial> {
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
     RestrictedExpression::new_record(fields).map_err(|error| unrepresentable("the client", &error))
 }
@@ -417,8 +425,8 @@ fn weekday(at: Timestamp) -> &'static str {
     name.copied().unwrap_or_default()
 }
 
-fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> Denial {
-    Denial::Unrepresentable {
+fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> PolicyDenial {
+    PolicyDenial::Unrepresentable {
         explanation: format!(
             "{what} cannot be put to the policies: {}",
             one_line(&error.to_string())
@@ -432,7 +440,7 @@ mod tests {
 
     use alb_mtls_http::host::RequestHost;
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use test_pki::CertificateBuilder;
 
@@ -443,7 +451,7 @@ mod tests {
         let client = client.issued_by(&root).unwrap();
         let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
         let anchors = TrustAnchors::new([anchor]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
         Arc::clone(verifier.verify(&chain, Timestamp::now()).unwrap().identity())
     }
@@ -465,11 +473,7 @@ mod tests {
             .ip("::ffff:192.0.2.1".parse::<IpAddr>().unwrap())
             .policy("1.2.3");
         let (full, bare) = (identify(full), identify(CertificateBuilder::client("").dns("x")));
-        for principal in [
-            Principal::Client(&full),
-            Principal::Client(&bare),
-            Principal::Anonymous,
-        ] {
+        for client in [Some(&*full), Some(&*bare), None] {
             for (method, target_group, source) in
                 [("GET", None, None), ("x", Some("arn"), Some("2001:db8::1"))]
             {
@@ -481,11 +485,7 @@ mod tests {
                     source_address: SourceAddress::from_forwarded_for(source.map(str::as_bytes)),
                 };
                 let now = Timestamp::now();
-                let facts = Facts {
-                    principal,
-                    request,
-                    now,
-                };
+                let facts = PolicyInput { client, request, now };
                 let (request, entities) = vocabulary.describe(&facts, &named, &memory).unwrap();
                 let endpoint = request.resource().unwrap();
                 assert_eq!(

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
+use alb_mtls_policy::{Policies, PolicyDenial, PolicyInput, PolicyOutcome, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
-    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
-    Verifier,
+    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential};
 use time::macros::datetime;
@@ -41,7 +41,7 @@ impl Authority {
         Self { root, issuing }
     }
 
-    /// The id of the anchor, as policies spell it.
+    /// Returns the id of the anchor, as policies spell it.
     pub(crate) fn id(&self) -> String {
         TrustAnchor::new(self.root.der().to_vec().into())
             .unwrap()
@@ -62,7 +62,7 @@ impl Authority {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = [client, &self.issuing].map(|credential| credential.der().to_vec().into());
         let verified = verifier
@@ -72,7 +72,7 @@ impl Authority {
     }
 }
 
-/// Valid at [`NOW`], whenever the tests run.
+/// Makes a certificate valid at [`NOW`], whenever the tests run.
 pub(crate) fn dated(builder: CertificateBuilder) -> CertificateBuilder {
     builder.valid(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
 }
@@ -82,7 +82,7 @@ pub(crate) fn anybody() -> Arc<ClientIdentity> {
     Authority::new("Root").identify(CertificateBuilder::client("CN=anybody,O=Example"))
 }
 
-/// The host of a request with this Host header; lives as long as the test.
+/// Returns the host of a request with this Host header; lives as long as the test.
 fn host(header: &str) -> &'static RequestHost {
     Box::leak(Box::new(RequestHost::from_header(Some(header))))
 }
@@ -90,7 +90,7 @@ fn host(header: &str) -> &'static RequestHost {
 /// A plain request to decide about.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) principal: Principal<'a>,
+    pub(crate) client: Option<&'a ClientIdentity>,
     pub(crate) request: RequestFacts<'a>,
     pub(crate) now: Timestamp,
 }
@@ -98,14 +98,14 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(crate) fn by(client: &'a ClientIdentity, method: &'a str, path: &'a str) -> Self {
         Self {
-            principal: Principal::Client(client),
+            client: Some(client),
             ..Self::anonymously(method, path)
         }
     }
 
     pub(crate) fn anonymously(method: &'a str, path: &'a str) -> Self {
         Self {
-            principal: Principal::Anonymous,
+            client: None,
             request: RequestFacts {
                 method,
                 path,
@@ -132,28 +132,28 @@ impl<'a> Asked<'a> {
         self
     }
 
-    pub(crate) fn decide(self, policies: &Policies) -> PolicyDecision {
-        policies.decide(&Facts {
-            principal: self.principal,
+    pub(crate) fn decide(self, policies: &Policies) -> PolicyOutcome {
+        policies.decide(&PolicyInput {
+            client: self.client,
             request: self.request,
             now: self.now,
         })
     }
 }
 
-pub(crate) fn allowed_by(id: &str) -> PolicyDecision {
-    PolicyDecision::Allow {
+pub(crate) fn allowed_by(id: &str) -> PolicyOutcome {
+    PolicyOutcome::Allow {
         policies: vec![id.into()],
     }
 }
 
-pub(crate) fn forbidden_by(id: &str) -> PolicyDecision {
-    PolicyDecision::Deny(Denial::Forbidden {
+pub(crate) fn forbidden_by(id: &str) -> PolicyOutcome {
+    PolicyOutcome::Deny(PolicyDenial::Forbidden {
         policies: vec![id.into()],
     })
 }
 
-pub(crate) const NOT_PERMITTED: PolicyDecision = PolicyDecision::Deny(Denial::NotPermitted);
+pub(crate) const NOT_PERMITTED: PolicyOutcome = PolicyOutcome::Deny(PolicyDenial::NotPermitted);
 
 /// A policy for verified clients under one condition.
 pub(crate) fn permit_when(condition: &str) -> Policies {
