@@ -32,9 +32,12 @@ mod duration;
 mod error;
 mod help;
 mod table;
+mod text;
 mod values;
 
 pub use error::SettingsError;
 pub use help::help_if_asked;
 pub use table::{DefaultValue, Table, Variable};
+#[doc(hidden)]
+pub use text::{joined_bytes, joined_length};
 pub use values::{Values, process_environment};

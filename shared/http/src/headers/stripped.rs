@@ -2,9 +2,10 @@
 
 use http::header::{HeaderMap, HeaderName};
 
-use crate::identity_headers;
-use crate::names::{NamePattern, is_same};
-use crate::restated::{self, Restated};
+use super::names::{NamePattern, is_same};
+use super::restated::Restated;
+use super::table::{self, Role};
+use crate::forms::CERTIFICATE_HEADER;
 
 /// Headers that a request loses: those that state an identity, those that restate what was decided, and look-alikes of
 /// the headers that decisions rest on.
@@ -41,7 +42,7 @@ pub enum InvalidPattern {
         /// The pattern.
         pattern: String,
         /// The header that would be removed.
-        needed: HeaderName,
+        needed: &'static str,
     },
     /// The pattern to pass covers a header that the gate reads or sets itself.
     #[error("names of headers that the gate does not set itself, and `{pattern}` covers `{own}`")]
@@ -80,10 +81,10 @@ impl StrippedHeaders {
     /// [`InvalidPattern::Needed`].
     pub fn with_identity_headers(mut self, added: Vec<NamePattern>) -> Result<Self, InvalidPattern> {
         for pattern in &added {
-            if let Some(needed) = restated::genuine().find(|needed| pattern.covers(needed.as_str())) {
+            if let Some(needed) = table::names(Role::Genuine).find(|needed| pattern.covers(needed)) {
                 return Err(InvalidPattern::Needed {
                     pattern: pattern.to_string(),
-                    needed: needed.clone(),
+                    needed,
                 });
             }
         }
@@ -99,7 +100,7 @@ impl StrippedHeaders {
         for pattern in &passed {
             let is_own = |own: &&str| pattern.covers(own) || pattern.overlaps(own) && own.starts_with(FAMILY);
             let own = std::iter::once(self.certificate_header.as_str())
-                .chain(identity_headers::OWN.iter().copied())
+                .chain(table::own())
                 .find(is_own);
             if let Some(own) = own {
                 return Err(InvalidPattern::Own {
@@ -108,12 +109,11 @@ impl StrippedHeaders {
                 });
             }
             let is_listed = || {
-                let mut entries = identity_headers::table()
-                    .chain(restated::table())
-                    .chain(self.added.iter().map(NamePattern::to_string));
+                let added: Vec<String> = self.added.iter().map(NamePattern::to_string).collect();
+                let mut entries = listed().chain(added.iter().map(String::as_str));
                 entries.any(|entry| match entry.strip_suffix('*') {
                     Some(prefix) => pattern.overlaps(prefix),
-                    None => pattern.covers(&entry),
+                    None => pattern.covers(entry),
                 })
             };
             if !is_listed() {
@@ -133,21 +133,21 @@ impl StrippedHeaders {
     pub fn states_identity(&self, name: &HeaderName) -> bool {
         let text = name.as_str();
         let is_listed = is_same(text, self.certificate_header.as_str())
-            || identity_headers::is_listed(text)
+            || table::states_identity(text)
             || self.added.iter().any(|added| added.covers(text));
         is_listed && !self.passes(name)
     }
 
     /// Returns `true` if a service could take this header for the method, path or host of the request.
     pub fn restates(&self, name: &HeaderName) -> bool {
-        self.restated == Restated::Strip && restated::is_listed(name.as_str()) && !self.passes(name)
+        self.restated == Restated::Strip && table::restates(name.as_str()) && !self.passes(name)
     }
 
     /// Removes every header on the lists, so that what is left is the client's and claims nothing.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let listed: Vec<HeaderName> = headers
             .keys()
-            .filter(|name| self.states_identity(name) || self.restates(name) || restated::is_look_alike(name))
+            .filter(|name| self.states_identity(name) || self.restates(name) || is_look_alike(name))
             .cloned()
             .collect();
         for name in listed {
@@ -160,8 +160,24 @@ impl StrippedHeaders {
     }
 }
 
-/// Beginning of the load balancer's headers in verify mode, of which the gate sets several.
-const FAMILY: &str = identity_headers::CERTIFICATE;
+/// Beginning of the names of the load balancer's headers in verify mode, of which the gate sets several.
+const FAMILY: &str = CERTIFICATE_HEADER;
+
+/// Returns the entries of the table that are stripped; families end in `*`.
+fn listed() -> impl Iterator<Item = &'static str> {
+    let roles = [Role::Identity, Role::Method, Role::Target];
+    roles.into_iter().flat_map(table::names)
+}
+
+/// Returns `true` if the name is another spelling of a genuine header, such as `content_length`.
+fn is_look_alike(name: &HeaderName) -> bool {
+    // The genuine names have no other marks than `-`, and a `HeaderName` is in lower case.
+    let has_other_mark = name
+        .as_str()
+        .bytes()
+        .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+    has_other_mark && table::is_genuine(name.as_str())
+}
 
 #[cfg(test)]
 mod tests {
@@ -311,11 +327,11 @@ mod tests {
 
     /// Every name on both lists, families with something behind them.
     fn listed() -> impl Strategy<Value = String> {
-        let entries: Vec<String> = identity_headers::table().chain(restated::table()).collect();
+        let entries: Vec<&str> = super::listed().collect();
         (proptest::sample::select(entries), "[a-z0-9-]{0,6}").prop_map(|(entry, rest)| {
             match entry.strip_suffix('*') {
                 Some(prefix) => format!("{prefix}{rest}"),
-                None => entry,
+                None => entry.to_owned(),
             }
         })
     }

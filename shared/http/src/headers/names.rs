@@ -40,14 +40,17 @@ pub(crate) struct NameTable {
 const MAX_ENTRY: usize = 64;
 
 impl NameTable {
-    pub(crate) fn new<'t>(
-        names: impl IntoIterator<Item = &'t str>,
-        prefixes: impl IntoIterator<Item = &'t str>,
-    ) -> Self {
+    /// Creates a table of entries, of which those that end in `*` stand for all names that begin like them.
+    pub(crate) fn new<'t>(entries: impl IntoIterator<Item = &'t str>) -> Self {
         let folded = |text: &str| -> Box<[u8]> { text.bytes().map(fold).collect() };
-        let mut names: Vec<Box<[u8]>> = names.into_iter().map(folded).collect();
+        let (mut names, mut prefixes) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry.strip_suffix('*') {
+                Some(prefix) => prefixes.push(folded(prefix)),
+                None => names.push(folded(entry)),
+            }
+        }
         names.sort_unstable();
-        let mut prefixes: Vec<Box<[u8]>> = prefixes.into_iter().map(folded).collect();
         prefixes.sort_unstable();
         prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter));
         Self { names, prefixes }
@@ -151,7 +154,8 @@ mod tests {
             ["x-user", "client-dn", "x"],
             ["x-ssl", "x-ssl-client", "$ws", "x-u-"],
         );
-        let table = NameTable::new(names, prefixes);
+        let entries = prefixes.map(|prefix| format!("{prefix}*"));
+        let table = NameTable::new(names.into_iter().chain(entries.iter().map(String::as_str)));
         let long = "x-ssl".repeat(40);
         for name in [
             "x-user",
