@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
+use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    BundleError, BundleProblem, ExtendedKeyUsagePolicy, HeaderFormat, HeaderLimits, Intermediates,
-    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier,
-    read_anchors, read_intermediates, read_revocation_lists,
+    BundleError, BundleProblem, ExtendedKeyUsagePolicy, Intermediates, RevocationLists, RevocationMode,
+    RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier, read_anchors,
+    read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -70,12 +72,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE", group = "client")]
     event: Option<PathBuf>,
 
-    /// How certificates are written into the header: url_encoded, base64_encoded or rfc9440, as MTLS_HEADER_FORMAT
-    #[arg(long, value_name = "FORMAT", default_value_t)]
+    #[arg(long, value_name = "FORMAT", default_value_t, help = format_help())]
     format: HeaderFormat,
 
     /// Name of the header in the event, as MTLS_HEADER
-    #[arg(long, value_name = "NAME", default_value = "x-amzn-mtls-clientcert")]
+    #[arg(long, value_name = "NAME", default_value = CERTIFICATE_HEADER)]
     header_name: String,
 
     /// Bytes of the header, as MTLS_MAX_HEADER
@@ -93,6 +94,13 @@ pub(crate) struct VerifyArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+fn format_help() -> String {
+    format!(
+        "How certificates are written in the header, as MTLS_HEADER_FORMAT: {}",
+        READ.join(", ")
+    )
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use alb_mtls_http::{HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists, RevocationPolicy,
-    Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier, read_bundle, read_revocation_lists,
+    Intermediates, PathBuilder, Rejection, RevocationLists, RevocationPolicy, Timestamp, TrustAnchor,
+    TrustAnchors, VerificationPolicy, Verifier, read_bundle, read_revocation_lists,
 };
 use serde_json::{Value, json};
 

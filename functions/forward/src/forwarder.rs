@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_http::headers::remove_hop_by_hop;
 use alb_mtls_http::host::{RequestHost, UnreadableHost};
-use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_http::{IdentityHeaderCache, forms};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
@@ -18,7 +19,6 @@ use lambda_runtime::Context;
 
 use crate::assertion::{self, Assertions};
 use crate::failure::Failure;
-use crate::headers;
 use crate::hop::{Hop, Repeat, waiting_until};
 use crate::invoke::Invoker;
 use crate::response;
@@ -34,7 +34,7 @@ pub(crate) struct Forwarder {
     hop: Hop,
     invoker: Option<Invoker>,
     secrets: Secrets,
-    identity: IdentityHeaders,
+    identity: IdentityHeaderCache,
     assertions: Option<Assertions>,
 }
 
@@ -71,7 +71,7 @@ impl Forwarder {
             hop: Hop::new(settings.timeout, &settings.tls, settings.routes.any_tls(), trust)?,
             invoker,
             secrets: Secrets::default(),
-            identity: IdentityHeaders::new(settings.identity.forms),
+            identity: IdentityHeaderCache::new(settings.identity.forms),
             assertions,
             settings,
         })
@@ -182,7 +182,7 @@ impl Forwarder {
         *request.headers_mut() = parts.headers.clone();
         let length = request.body().len();
         let headers = request.headers_mut();
-        headers::remove_hop_by_hop(headers);
+        remove_hop_by_hop(headers);
         // What frames the body on this connection is its length here (RFC 9112 §6.3).
         if headers.contains_key(CONTENT_LENGTH) || length > 0 {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -207,7 +207,7 @@ impl Forwarder {
         let Some(client) = parts.extensions.get::<VerifiedClient>() else {
             return Ok(());
         };
-        let identity = self.identity.of(client);
+        let identity = self.identity.headers(client);
         for (name, value) in identity.iter() {
             headers.insert(name.clone(), value.clone());
         }
@@ -221,7 +221,7 @@ impl Forwarder {
             let token = assertions
                 .assert(client, version, &origin, Timestamp::now(), &self.secrets, waiting)
                 .await?;
-            alb_mtls_identity::set(headers, assertion::HEADER, token);
+            forms::set(headers, assertion::HEADER, token);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
-use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_http::IdentityHeaderCache;
 use alb_mtls_lambda::{
     ErrorReport, Event, EventForm, EventHeaders, RewriteError, handle_from, holds_request_headers, rewrite,
 };
@@ -37,7 +37,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Judge {
     gate: Arc<Gate>,
-    identity_headers: IdentityHeaders<EventHeaders>,
+    identity_headers: IdentityHeaderCache<EventHeaders>,
     other_events: OtherEvents,
 }
 
@@ -45,7 +45,7 @@ impl Judge {
     pub(crate) fn new(gate: Gate, settings: LayerSettings) -> Self {
         Self {
             gate: Arc::new(gate),
-            identity_headers: IdentityHeaders::new(settings.identity),
+            identity_headers: IdentityHeaderCache::new(settings.identity),
             other_events: settings.other_events,
         }
     }
@@ -114,7 +114,7 @@ impl Judge {
     /// The event with the client's identity in place of all that the client claimed.
     fn with_identity(&self, text: &str, request: &Parts) -> Result<Vec<u8>, RewriteError> {
         let client = request.extensions.get::<VerifiedClient>();
-        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.of(client));
+        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.headers(client));
         match rewrite(text, &request.headers, &identity, EventForm::AsSent) {
             Ok((event, _)) => Ok(event),
             // Nothing is claimed, and there is nothing to tell.

@@ -30,7 +30,6 @@
 mod authorization;
 mod bound_token;
 mod gate;
-mod header_name;
 mod ingress;
 mod layer;
 mod line;

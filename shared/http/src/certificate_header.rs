@@ -42,7 +42,10 @@ impl HeaderFormat {
 
     /// Returns every format, in the order of the documentation.
     pub fn all() -> impl Iterator<Item = Self> {
-        FORMS.into_iter().filter_map(|form| form.reader.as_ref()).map(Self)
+        FORMS
+            .into_iter()
+            .filter_map(|form| form.reader.as_ref())
+            .map(Self)
     }
 
     /// Returns the name in settings.
@@ -51,8 +54,8 @@ impl HeaderFormat {
     }
 
     /// Returns the name that the certificate header has in this format unless it is set.
-    pub const fn default_header(self) -> HeaderName {
-        HeaderName::from_static(self.0.header)
+    pub const fn default_header(self) -> &'static str {
+        self.0.header
     }
 
     /// Returns the name of the second header, in formats that put the rest of the chain there.
@@ -98,7 +101,10 @@ impl Eq for HeaderFormat {}
 
 impl fmt::Debug for HeaderFormat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_tuple("HeaderFormat").field(&self.as_str()).finish()
+        formatter
+            .debug_tuple("HeaderFormat")
+            .field(&self.as_str())
+            .finish()
     }
 }
 

@@ -7,11 +7,11 @@ use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::Certificate;
-use crate::header::PresentedChain;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::path_search::{self, FoundPath, Refusal};
 use crate::policy::VerificationPolicy;
+use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
 use crate::rules::{self, Budget, Context, Path};

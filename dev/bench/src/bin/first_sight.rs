@@ -5,9 +5,10 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, PathBuilder, Timestamp,
-    TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+    CertificateDer, Intermediates, PathBuilder, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
+    Verifier,
 };
 use rustls_pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use test_pki::CertificateBuilder;
@@ -44,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             certificate: &[black_box(header.as_bytes())],
             chain: &[],
         };
-        HeaderFormat::UrlEncoded.decode(values, limits)
+        HeaderFormat::URL_ENCODED.decode(values, limits)
     };
 
     let webpki_anchors = [anchor_from_trusted_cert(&root)?];

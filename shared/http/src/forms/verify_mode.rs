@@ -11,7 +11,7 @@ use super::pem_text;
 use super::value::set;
 
 /// Name of the header with the end-entity certificate.
-pub(super) const LEAF: &str = "x-amzn-mtls-clientcert-leaf";
+pub(crate) const LEAF: &str = "x-amzn-mtls-clientcert-leaf";
 
 const SERIAL_NUMBER: &str = "x-amzn-mtls-clientcert-serial-number";
 const ISSUER: &str = "x-amzn-mtls-clientcert-issuer";

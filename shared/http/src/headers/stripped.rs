@@ -99,8 +99,9 @@ impl StrippedHeaders {
     pub fn with_passed_headers(mut self, passed: Vec<NamePattern>) -> Result<Self, InvalidPattern> {
         for pattern in &passed {
             let is_own = |own: &&str| pattern.covers(own) || pattern.overlaps(own) && own.starts_with(FAMILY);
-            let own = std::iter::once(self.certificate_header.as_str())
-                .chain(table::own())
+            let own = table::own()
+                .map(|own: &str| own)
+                .chain([self.certificate_header.as_str()])
                 .find(is_own);
             if let Some(own) = own {
                 return Err(InvalidPattern::Own {
@@ -110,7 +111,9 @@ impl StrippedHeaders {
             }
             let is_listed = || {
                 let added: Vec<String> = self.added.iter().map(NamePattern::to_string).collect();
-                let mut entries = listed().chain(added.iter().map(String::as_str));
+                let mut entries = listed()
+                    .map(|entry: &str| entry)
+                    .chain(added.iter().map(String::as_str));
                 entries.any(|entry| match entry.strip_suffix('*') {
                     Some(prefix) => pattern.overlaps(prefix),
                     None => pattern.covers(entry),
