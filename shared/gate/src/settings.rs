@@ -369,7 +369,7 @@ mod tests {
             (
                 "MTLS_HEADER_FORMAT",
                 "pem",
-                "`url_encoded`, `base64_encoded`, `rfc9440`",
+                "`url_encoded`, `rfc9440`, `base64_encoded`",
             ),
             ("MTLS_IDENTITY_HEADERS", "", "at least one word"),
             ("MTLS_IDENTITY_HEADERS", "x-user x*y", "a header name such as"),
