@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{
-    Facts, Policies, PolicyDecision, PolicyErrors, Principal, RequestFacts, SCHEMA, SourceAddress,
+    Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
     BundleError, BundleProblem, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
@@ -145,10 +145,10 @@ fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
     let answer = match client {
         Some(Err(rejection)) => Answer::CertificateRefused(rejection),
         Some(Ok(identity)) => {
-            let decision = decide(&policies, Principal::Client(&identity), arguments, now);
+            let decision = decide(&policies, Some(&identity), arguments, now);
             Answer::Decided(Some(identity), decision)
         }
-        None => Answer::Decided(None, decide(&policies, Principal::Anonymous, arguments, now)),
+        None => Answer::Decided(None, decide(&policies, None, arguments, now)),
     };
     let report = match arguments.json {
         true => format!("{}\n", answer.to_json()),
@@ -203,14 +203,14 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 fn decide(
     policies: &Policies,
-    principal: Principal<'_>,
+    client: Option<&ClientIdentity>,
     arguments: &CheckArguments,
     now: Timestamp,
-) -> PolicyDecision {
+) -> PolicyOutcome {
     let target = arguments.path.as_deref().unwrap_or("/");
     let (path, _) = target.split_once('?').unwrap_or((target, ""));
-    policies.decide(&Facts {
-        principal,
+    policies.decide(&PolicyInput {
+        client,
         request: RequestFacts {
             method: arguments.method.as_deref().unwrap_or("GET"),
             path,
@@ -259,14 +259,14 @@ enum Answer {
     /// Policies are not asked about a client that is not verified.
     CertificateRefused(Rejection),
     /// `None` for an anonymous client.
-    Decided(Option<Arc<ClientIdentity>>, PolicyDecision),
+    Decided(Option<Arc<ClientIdentity>>, PolicyOutcome),
 }
 
 impl Answer {
     fn verdict(&self) -> Verdict {
         match self {
-            Self::Decided(_, PolicyDecision::Allow { .. }) => Verdict::Good,
-            Self::Decided(_, PolicyDecision::Deny(_)) | Self::CertificateRefused(_) => Verdict::Refused,
+            Self::Decided(_, PolicyOutcome::Allow { .. }) => Verdict::Good,
+            Self::Decided(_, PolicyOutcome::Deny(_)) | Self::CertificateRefused(_) => Verdict::Refused,
         }
     }
 
@@ -282,8 +282,8 @@ impl Answer {
             }),
             Self::Decided(client, decision) => {
                 let (verdict, detail, explanation) = match decision {
-                    PolicyDecision::Allow { .. } => ("pass", "", String::new()),
-                    PolicyDecision::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
+                    PolicyOutcome::Allow { .. } => ("pass", "", String::new()),
+                    PolicyOutcome::Deny(denial) => ("refuse", denial.detail(), denial.to_string()),
                 };
                 json!({
                     "verdict": verdict,
@@ -309,10 +309,10 @@ impl fmt::Display for Answer {
                     rejection.detail()
                 )
             }
-            Self::Decided(_, PolicyDecision::Allow { policies }) => {
+            Self::Decided(_, PolicyOutcome::Allow { policies }) => {
                 write!(formatter, "passes: permitted by {}", list(policies))
             }
-            Self::Decided(_, PolicyDecision::Deny(denial)) => {
+            Self::Decided(_, PolicyOutcome::Deny(denial)) => {
                 write!(formatter, "refused: {}: {denial}", denial.detail())
             }
         }

@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::Command;
 
-use alb_mtls_gate::{GATE_REASONS, METRICS, SETTINGS};
+use alb_mtls_gate::{METRICS, SETTINGS, denial_reasons};
 use alb_mtls_tests::{binary, project};
-use alb_mtls_verifier::Reason;
 
 #[test]
 fn the_tables_are_those_of_the_code() {
@@ -106,16 +105,7 @@ fn reasons() -> String {
         )
         .unwrap();
     };
-    for reason in Reason::ALL {
-        row(
-            reason.code().as_str(),
-            reason.detail(),
-            401,
-            reason.meaning(),
-            reason.remedy(),
-        );
-    }
-    for reason in GATE_REASONS {
+    for reason in denial_reasons() {
         row(
             reason.code.as_str(),
             reason.detail,

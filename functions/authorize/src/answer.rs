@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use alb_mtls_gate::{Refusal, TokenIdentity, VerifiedClient};
+use alb_mtls_gate::{Denial, TokenIdentity, VerifiedClient};
 use serde::Serialize;
 
 /// The most bytes of context, names and quotation marks included. API Gateway writes context into headers of 10,240
@@ -36,7 +36,7 @@ pub(crate) enum Verdict<'a> {
     Verified(&'a VerifiedClient, Option<&'a TokenIdentity>),
     /// A client without an identity may pass, by `MTLS_MODE`.
     Anonymous,
-    Denied(&'a Refusal),
+    Denied(&'a Denial),
 }
 
 /// The form of an answer.
@@ -116,11 +116,11 @@ fn context(verdict: Verdict<'_>) -> Context {
     let (client, token) = match verdict {
         Verdict::Verified(client, token) => (client, token),
         Verdict::Anonymous => return [("verified", "false".to_owned())].into(),
-        Verdict::Denied(refusal) => {
+        Verdict::Denied(denial) => {
             return [
                 ("verified", "false".to_owned()),
-                ("code", refusal.code().as_str().to_owned()),
-                ("detail", refusal.detail().to_owned()),
+                ("code", denial.code().as_str().to_owned()),
+                ("detail", denial.detail().to_owned()),
             ]
             .into();
         }
@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_denies_in_both_forms() {
+    fn a_denial_denies_in_both_forms() {
         let context = json!({"verified": "false", "code": "ClientCertExpired", "detail": "expired"});
-        let [policy, simple] = json_of(Verdict::Denied(&Refusal::from(Reason::Expired)));
+        let [policy, simple] = json_of(Verdict::Denied(&Denial::from(Reason::Expired)));
         assert_eq!(
             policy,
             json!({

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use alb_mtls_gate::{Decision, Gate, Ingress, Passage, Refusal};
+use alb_mtls_gate::{Admission, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, TokenIdentity};
 use alb_mtls_http::headers::looks_like_certificate_header;
-use alb_mtls_verifier::{PresentedChain, Reason, Timestamp};
+use alb_mtls_verifier::{PresentedChain, Reason};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
@@ -60,7 +60,6 @@ impl Authorizer {
     /// # Errors
     /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not valid.
     pub(crate) async fn authorize(&self, payload: &[u8], ingress: Ingress) -> Result<Answer, Unauthorized> {
-        let now = Timestamp::now();
         let event = event::parse(payload);
         // What it is that asks cannot be told without an event: a policy is an answer for all of them.
         let api = event.as_ref().map_or(Api::Rest, Api::of);
@@ -73,38 +72,42 @@ impl Authorizer {
         let (mut question, resource) = match read {
             Ok(read) => read,
             Err(defect) => {
-                let refusal = self.gate.refuse_not_servable(&defect.to_string(), &ingress, now);
-                return Ok(Answer::new(
-                    Verdict::Denied(&refusal),
-                    self.form(api, everything()),
-                ));
+                let explanation = defect.to_string();
+                let incoming = Incoming::NotServable { explanation, ingress };
+                return self.answer(self.gate.admit(incoming).await, api, everything());
             }
         };
-        question.request.extensions.insert(ingress);
-        let presented = self.check_headers(&question.request.headers);
-        let presented = presented.and_then(|()| self.presented(&question));
-        let judgement = self
-            .gate
-            .decide_presented(&question.request, presented, now)
-            .await;
+        let presented = self
+            .check_headers(&question.request.headers)
+            .and_then(|()| self.presented(&question));
+        let extensions = &mut question.request.extensions;
+        extensions.insert(ingress);
+        extensions.insert(EdgeCertificate(presented));
+        self.answer(self.gate.admit(question.request).await, api, resource)
+    }
+
+    fn answer(&self, admission: Admission, api: Api, resource: String) -> Result<Answer, Unauthorized> {
         let form = self.form(api, resource);
-        let refusal = match &judgement.decision {
-            Decision::Pass(Passage::Verified(client)) => {
-                return Ok(Answer::new(
-                    Verdict::Verified(client, judgement.token.as_ref()),
-                    form,
-                ));
-            }
-            Decision::Pass(Passage::Anonymous) => return Ok(Answer::new(Verdict::Anonymous, form)),
-            // This gate is open for no requests, and answers no health checks.
-            Decision::Pass(Passage::Public) | Decision::HealthCheck => {
-                &Refusal::NotServable("the gate did not decide about a client".to_owned())
-            }
-            Decision::Refuse(refusal) => refusal,
-        };
-        match (api, refusal.status()) {
-            (Api::Rest, StatusCode::UNAUTHORIZED) => Err(Unauthorized),
-            _ => Ok(Answer::new(Verdict::Denied(refusal), form)),
+        match admission {
+            Admission::Allowed(allowed) => match allowed.principal.client() {
+                Some(client) => {
+                    let token = allowed.parts.extensions.get::<TokenIdentity>();
+                    Ok(Answer::new(Verdict::Verified(client, token), form))
+                }
+                None => Ok(Answer::new(Verdict::Anonymous, form)),
+            },
+            Admission::Answered(answer) => match answer.denial() {
+                Some(denial) if api == Api::Rest && denial.status() == StatusCode::UNAUTHORIZED => {
+                    Err(Unauthorized)
+                }
+                Some(denial) => Ok(Answer::new(Verdict::Denied(denial), form)),
+                // An edge certificate is never a health check: should it come to one, nothing was decided about a client.
+                None => {
+                    let denial =
+                        Denial::new(GateReason::NotServable, "the gate did not decide about a client");
+                    Ok(Answer::new(Verdict::Denied(&denial), form))
+                }
+            },
         }
     }
 
@@ -112,7 +115,7 @@ impl Authorizer {
     /// authorizer cannot remove what reaches the API behind it.
     ///
     /// What stands for the certificate header is left to [`Self::presented`], which knows where certificates come from.
-    fn check_headers(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
         let settings = self.gate.settings();
         let is_certificate = |name: &HeaderName| {
             let continues = self.settings.certificate == CertificateSource::Header
@@ -121,12 +124,18 @@ impl Authorizer {
         };
         for name in headers.keys().filter(|name| !is_certificate(name)) {
             if settings.stripped.states_identity(name) {
-                return Err(Refusal::IdentityHeader(name.to_string()));
+                return Err(Denial::new(
+                    GateReason::IdentityHeader,
+                    format!(
+                        "the request has the header `{name}`, which states an identity and would reach the service behind"
+                    ),
+                ));
             }
-            if self.gate.asks_policies() && settings.stripped.restates(name) {
-                return Err(Refusal::Restated(format!(
-                    "the header `{name}` restates what policies decide by, and would reach the API"
-                )));
+            if self.gate.has_policies() && settings.stripped.restates(name) {
+                return Err(Denial::new(
+                    GateReason::Restated,
+                    format!("the header `{name}` restates what policies decide by, and would reach the API"),
+                ));
             }
         }
         Ok(())
@@ -137,22 +146,25 @@ impl Authorizer {
     /// One in the other place is refused. Beside `clientCert` a header is the client's own, and would reach the API
     /// behind; beside the header, `clientCert` means that the client came to API Gateway directly and not through the
     /// load balancer, so that the header is the client's own too.
-    fn presented(&self, question: &Question) -> Result<PresentedChain, Refusal> {
+    fn presented(&self, question: &Question) -> Result<PresentedChain, Denial> {
         let settings = self.gate.settings();
         let headers = &question.request.headers;
         match (self.settings.certificate, &question.client_certificate) {
             (CertificateSource::ClientCert, client_certificate) => {
                 if let Some(name) = settings.certificate_header_in(headers) {
-                    return Err(Refusal::CertificateSource(format!(
-                        "the client sent the header `{name}`, and certificates come from `clientCert`"
-                    )));
+                    return Err(Denial::new(
+                        GateReason::CertificateSource,
+                        format!(
+                            "the client sent the header `{name}`, and certificates come from `clientCert`"
+                        ),
+                    ));
                 }
                 let pem = client_certificate.as_ref().ok_or(Reason::CertificateMissing)?;
                 Ok(settings.read_pem(pem)?)
             }
-            (CertificateSource::Header, Some(_)) => Err(Refusal::CertificateSource(
-                "the event has a `clientCert`, and certificates come from the header: the client came past the load balancer"
-                    .to_owned(),
+            (CertificateSource::Header, Some(_)) => Err(Denial::new(
+                GateReason::CertificateSource,
+                "the event has a `clientCert`, and certificates come from the header: the client came past the load balancer",
             )),
             (CertificateSource::Header, None) => Ok(settings.read_header(headers)?),
         }

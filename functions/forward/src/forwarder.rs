@@ -1,12 +1,14 @@
 //! The way of a request from the gate to the upstream and back.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use alb_mtls_gate::{Ingress, PublicRequests, VerifiedClient};
+use alb_mtls_gate::{AllowedRequest, Gate, Ingress, PublicRequests};
 use alb_mtls_http::headers::remove_hop_by_hop;
 use alb_mtls_http::host::{RequestHost, UnreadableHost};
 use alb_mtls_http::{IdentityHeaderCache, forms};
+use alb_mtls_lambda::{Answer, Event};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
@@ -99,41 +101,61 @@ impl Forwarder {
         }
     }
 
-    /// The answer to a request: the upstream's, or why there is none.
-    pub(crate) async fn forward(&self, request: Request<Body>) -> Response<Body> {
+    /// Answers an event: what the gate lets pass goes to its upstream.
+    pub(crate) async fn answer(&self, gate: &Gate, sent: &[u8], context: Context) -> Answer {
+        let event = Event::from_slice(sent);
+        let answer = alb_mtls_lambda::answer(
+            gate,
+            event,
+            &context,
+            async |mut allowed: AllowedRequest, body| {
+                allowed.parts.extensions.insert(context.clone());
+                let mut response = self.forward(&allowed, body, sent).await;
+                response.headers_mut().extend(allowed.response_headers);
+                Ok::<_, Infallible>(response)
+            },
+        );
+        match answer.await {
+            Ok(answer) => answer,
+            Err(never) => match never {},
+        }
+    }
+
+    /// Returns the answer to a request that the gate allowed: the upstream's, or why there is none. `sent` is the event.
+    async fn forward(&self, allowed: &AllowedRequest, body: Body, sent: &[u8]) -> Response<Body> {
         let started = Instant::now();
-        let (parts, body) = request.into_parts();
-        let host = RequestHost::from_parts(&parts);
-        let upstream = self.settings.routes.upstream(&host, parts.uri.path());
-        match self.answer(&parts, &host, body, upstream).await {
+        let path = allowed.parts.uri.path();
+        let upstream = self.settings.routes.upstream(&allowed.host, path);
+        match self.exchange(allowed, body, upstream, sent).await {
             Ok(response) => response,
             Err(failure) => {
-                log(&failure, &parts, upstream, started.elapsed());
+                log(&failure, &allowed.parts, upstream, started.elapsed());
                 failure.to_response()
             }
         }
     }
 
-    async fn answer(
+    async fn exchange(
         &self,
-        parts: &Parts,
-        host: &RequestHost,
+        allowed: &AllowedRequest,
         body: Body,
         upstream: Option<&Upstream>,
+        sent: &[u8],
     ) -> Result<Response<Body>, Failure> {
+        let parts = &allowed.parts;
         if let Some(assertions) = &self.assertions
             && parts.uri.path() == assertions.jwks_path()
         {
             return self.key_set(assertions, parts).await;
         }
-        if *host == RequestHost::Unreadable(UnreadableHost::Repeated) {
+        if allowed.host == RequestHost::Unreadable(UnreadableHost::Repeated) {
             return Err(Failure::SeveralHosts);
         }
         let upstream = upstream.ok_or(Failure::NoRoute)?;
         let answer = match upstream {
             Upstream::Server(server) => {
                 let mut request = self.request(parts, body, server)?;
-                self.state_identity(parts, upstream, request.headers_mut())
+                self.state_identity(allowed, upstream, request.headers_mut())
                     .await?;
                 let repeat = Repeat::of(&parts.method);
                 self.hop
@@ -148,10 +170,12 @@ impl Forwarder {
             }
             Upstream::Function(function) => {
                 let mut identity = HeaderMap::new();
-                self.state_identity(parts, upstream, &mut identity).await?;
+                self.state_identity(allowed, upstream, &mut identity).await?;
                 let unavailable = || Failure::Invoke("there is no invoker".to_owned());
                 let invoker = self.invoker.as_ref().ok_or_else(unavailable)?;
-                invoker.invoke(function, parts, identity, &self.secrets).await?
+                invoker
+                    .invoke(function, parts, sent, identity, &self.secrets)
+                    .await?
             }
         };
         response::hand_over(answer)
@@ -200,11 +224,12 @@ impl Forwarder {
     /// Sets the headers that state who the client is, if it was verified.
     async fn state_identity(
         &self,
-        parts: &Parts,
+        allowed: &AllowedRequest,
         upstream: &Upstream,
         headers: &mut HeaderMap,
     ) -> Result<(), Failure> {
-        let Some(client) = parts.extensions.get::<VerifiedClient>() else {
+        let parts = &allowed.parts;
+        let Some(client) = allowed.principal.client() else {
             return Ok(());
         };
         let identity = self.identity.headers(client);
@@ -228,16 +253,12 @@ impl Forwarder {
 }
 
 impl PublicRequests for Forwarder {
-    fn is_public(&self, request: &Parts) -> bool {
+    fn is_public(&self, request: &Parts, host: &RequestHost) -> bool {
         let path = request.uri.path();
         self.assertions
             .as_ref()
             .is_some_and(|assertions| assertions.jwks_path() == path)
-            || self
-                .settings
-                .routes
-                .access(&RequestHost::from_parts(request), path)
-                == Access::Public
+            || self.settings.routes.access(host, path) == Access::Public
     }
 
     fn goes_by_host(&self) -> bool {

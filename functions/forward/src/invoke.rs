@@ -9,7 +9,7 @@ mod answer;
 use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
-use alb_mtls_lambda::{EventForm, SentEvent, rewrite};
+use alb_mtls_lambda::{EventForm, rewrite};
 use alb_mtls_trust::TrustSettings;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -123,7 +123,7 @@ impl Invoker {
         self.hop.load(secrets).await
     }
 
-    /// The function's answer to a request that the gate let pass, with `identity` among its headers.
+    /// Returns the function's answer to the event `sent`, whose request the gate allowed, with `identity` among its headers.
     ///
     /// # Errors
     /// [`Failure`] when there is none.
@@ -131,6 +131,7 @@ impl Invoker {
         &self,
         function: &Function,
         parts: &Parts,
+        sent: &[u8],
         identity: HeaderMap,
         secrets: &Secrets,
     ) -> Result<Response<Bytes>, Failure> {
@@ -138,9 +139,8 @@ impl Invoker {
         if context.is_some_and(|context| function.is_invoked_as(&context.invoked_function_arn)) {
             return Err(Failure::Invoke("it is this function itself".to_owned()));
         }
-        let sent = parts.extensions.get::<SentEvent>();
-        let sent = sent.ok_or_else(|| Failure::Event("it was not kept".to_owned()))?;
-        let (event, mode) = rewrite(sent.text(), &parts.headers, &identity.into(), self.form)
+        let sent = std::str::from_utf8(sent).map_err(|error| Failure::Event(error.to_string()))?;
+        let (event, mode) = rewrite(sent, &parts.headers, &identity.into(), self.form)
             .map_err(|error| Failure::Event(error.to_string()))?;
         let trace = context.and_then(|context| context.xray_trace_id.as_deref());
         let request = self

@@ -24,9 +24,8 @@ use std::sync::Arc;
 
 use alb_mtls_gate::Gate;
 use alb_mtls_lambda::{Function, StartError};
-use http::{Request, Response};
-use lambda_http::Body;
-use tower::{Service, service_fn};
+use bytes::Bytes;
+use lambda_runtime::{LambdaEvent, service_fn};
 
 use crate::forwarder::Forwarder;
 
@@ -44,14 +43,11 @@ async fn serve() -> Result<Infallible, StartError> {
     let function = Function::from_environment().map_err(StartError::Settings)?;
     let gate = Gate::new(gate).with_public_requests(Arc::clone(&forwarder) as _);
     tokio::join!(gate.load(), forwarder.load());
-    Ok(alb_mtls_lambda::run(function, Arc::new(gate), handler(forwarder)).await?)
-}
-
-fn handler(
-    forwarder: Arc<Forwarder>,
-) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send {
-    service_fn(move |request: Request<Body>| {
-        let forwarder = Arc::clone(&forwarder);
-        async move { Ok(forwarder.forward(request).await) }
-    })
+    let gate = Arc::new(gate);
+    let function = function.with_gate(&gate);
+    let handler = service_fn(move |event: LambdaEvent<Bytes>| {
+        let (gate, forwarder) = (Arc::clone(&gate), Arc::clone(&forwarder));
+        async move { Ok::<_, Infallible>(forwarder.answer(&gate, &event.payload, event.context).await) }
+    });
+    Ok(function.run_raw(handler).await?)
 }

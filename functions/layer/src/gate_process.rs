@@ -57,7 +57,7 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     let settings = Settings::from_environment()?;
     let runtime_api = RuntimeApi::from_environment()?;
     let under_way = UnderWay::default();
-    let gate = Gate::new(settings.gate).with_recorder(AfterTheEvent(Arc::clone(&under_way)));
+    let gate = Gate::new(settings.gate).with_audit_sink(AfterTheEvent(Arc::clone(&under_way)));
     let judge = Judge::new(gate, settings.layer);
     let proxy = Arc::new(Proxy::new(runtime_api, judge, under_way));
     let listener = listener()?;

@@ -1,20 +1,13 @@
 //! What becomes of an event: it reaches the function, or an answer goes back in its place.
 
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 
-use alb_mtls_gate::{Gate, Ingress, VerifiedClient};
+use alb_mtls_gate::{Admission, AllowedRequest, Gate, Incoming, Ingress};
 use alb_mtls_http::IdentityHeaderCache;
 use alb_mtls_lambda::{
-    ErrorReport, Event, EventForm, EventHeaders, RewriteError, handle_from, holds_request_headers, rewrite,
+    Answer, ErrorReport, Event, EventForm, EventHeaders, RewriteError, admit, holds_request_headers, rewrite,
 };
-use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
-use http::request::Parts;
-use http::{Request, Response};
-use lambda_http::Body;
-use tower::service_fn;
 
 use crate::proxy::ProxyError;
 use crate::settings::{LayerSettings, OtherEvents};
@@ -36,7 +29,7 @@ pub(crate) enum Verdict {
 /// Judges events with the gate.
 #[derive(Debug)]
 pub(crate) struct Judge {
-    gate: Arc<Gate>,
+    gate: Gate,
     identity_headers: IdentityHeaderCache<EventHeaders>,
     other_events: OtherEvents,
 }
@@ -44,7 +37,7 @@ pub(crate) struct Judge {
 impl Judge {
     pub(crate) fn new(gate: Gate, settings: LayerSettings) -> Self {
         Self {
-            gate: Arc::new(gate),
+            gate,
             identity_headers: IdentityHeaderCache::new(settings.identity),
             other_events: settings.other_events,
         }
@@ -75,8 +68,8 @@ impl Judge {
         match self.other_events {
             OtherEvents::Pass if holds_request_headers(text) => Ok(self.refuse(
                 "the event holds the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
-                &ingress,
-            )),
+                ingress,
+            ).await),
             OtherEvents::Pass => {
                 tracing::info!(
                     function_request_id = ingress.function_request_id,
@@ -86,36 +79,30 @@ impl Judge {
             }
             OtherEvents::Refuse => Ok(self.refuse(
                 "the event does not come from an Application Load Balancer: LAYER_OTHER_EVENTS=pass would pass it on",
-                &ingress,
-            )),
+                ingress,
+            ).await),
         }
     }
 
     async fn judge_request(&self, text: &str, event: Event, ingress: Ingress) -> Result<Verdict, ProxyError> {
-        let (passed, passes) = sync_channel(1);
-        // Stands for the function: what it is asked is what the function may see.
-        let function = service_fn(move |request: Request<Body>| {
-            // There is room for the one request.
-            let _ = passed.try_send(request.into_parts().0);
-            std::future::ready(Ok::<_, Infallible>(Response::new(Body::Empty)))
-        });
-        let answer = handle_from(Arc::clone(&self.gate), function, event, ingress.clone())
-            .await
-            .map_err(ProxyError::Handler)?;
-        let Ok(request) = passes.try_recv() else {
-            return Ok(Verdict::Answer(serde_json::to_vec(&answer)?));
-        };
-        match self.with_identity(text, &request) {
-            Ok(event) => Ok(Verdict::Pass(event.into())),
-            Err(error) => Ok(self.refuse(&error.to_string(), &ingress)),
+        let header_mode = event.header_mode();
+        match admit(&self.gate, event, ingress.clone()).await {
+            (Admission::Answered(answer), _) => {
+                let answer = Answer::new(answer.to_response(), header_mode);
+                Ok(Verdict::Answer(serde_json::to_vec(&answer)?))
+            }
+            (Admission::Allowed(allowed), _) => match self.with_identity(text, &allowed) {
+                Ok(event) => Ok(Verdict::Pass(event.into())),
+                Err(error) => Ok(self.refuse(&error.to_string(), ingress).await),
+            },
         }
     }
 
     /// The event with the client's identity in place of all that the client claimed.
-    fn with_identity(&self, text: &str, request: &Parts) -> Result<Vec<u8>, RewriteError> {
-        let client = request.extensions.get::<VerifiedClient>();
+    fn with_identity(&self, text: &str, allowed: &AllowedRequest) -> Result<Vec<u8>, RewriteError> {
+        let client = allowed.principal.client();
         let identity = client.map_or_else(Arc::default, |client| self.identity_headers.headers(client));
-        match rewrite(text, &request.headers, &identity, EventForm::AsSent) {
+        match rewrite(text, &allowed.parts.headers, &identity, EventForm::AsSent) {
             Ok((event, _)) => Ok(event),
             // Nothing is claimed, and there is nothing to tell.
             Err(RewriteError::NoHeaders) if identity.is_empty() => Ok(text.as_bytes().to_vec()),
@@ -123,13 +110,17 @@ impl Judge {
         }
     }
 
-    fn refuse(&self, explanation: &str, ingress: &Ingress) -> Verdict {
-        let refusal = self
-            .gate
-            .refuse_not_servable(explanation, ingress, Timestamp::now());
+    async fn refuse(&self, explanation: &str, ingress: Ingress) -> Verdict {
+        let explanation = explanation.to_owned();
+        let incoming = Incoming::NotServable {
+            explanation: explanation.clone(),
+            ingress,
+        };
+        // An event that is not a request is denied in every mode; the answer is for clients, and this is none.
+        let _: Admission = self.gate.admit(incoming).await;
         Verdict::Error(ErrorReport {
             error_type: EVENT_REFUSED.to_owned(),
-            message: refusal.to_string(),
+            message: explanation,
         })
     }
 }

@@ -47,8 +47,6 @@ pub(crate) enum ProxyError {
     RuntimeApi(#[from] RuntimeApiError),
     #[error("the Runtime API's answer ended early: {0}")]
     Interrupted(#[from] hyper::Error),
-    #[error("the answer cannot be made: {0}")]
-    Handler(lambda_http::Error),
     #[error("the answer cannot be written: {0}")]
     Answer(#[from] serde_json::Error),
     #[error("the request's task ended: {0}")]

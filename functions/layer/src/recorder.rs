@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_mtls_gate::{DecisionRecord, MetricsRecord, Recorder, StandardOutput, to_line};
+use alb_mtls_gate::{AuditRecord, AuditSink, MetricsRecord, StandardOutput, to_line};
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
@@ -14,22 +14,22 @@ pub(crate) type UnderWay = Arc<RwLock<()>>;
 #[derive(Clone, Debug)]
 pub(crate) struct AfterTheEvent(pub(crate) UnderWay);
 
-impl Recorder for AfterTheEvent {
-    fn record(&self, record: &DecisionRecord<'_>) {
+impl AuditSink for AfterTheEvent {
+    fn write(&self, record: &AuditRecord<'_>) {
         let (line, importance) = (to_line(record), record.importance());
         match (Handle::try_current(), Arc::clone(&self.0).try_read_owned()) {
             (Ok(executor), Ok(under_way)) => {
                 // Its turn comes when the task that judges has written the event, or waits for something itself.
                 executor.spawn(async move {
-                    StandardOutput.write(line, importance);
+                    StandardOutput.write_line(line, importance);
                     drop(under_way);
                 });
             }
-            _ => StandardOutput.write(line, importance),
+            _ => StandardOutput.write_line(line, importance),
         }
     }
 
-    fn metrics(&self, metrics: &MetricsRecord<'_>) {
-        StandardOutput.metrics(metrics);
+    fn write_metrics(&self, metrics: &MetricsRecord<'_>) {
+        StandardOutput.write_metrics(metrics);
     }
 }

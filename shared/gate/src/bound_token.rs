@@ -10,7 +10,8 @@ use alb_mtls_trust::{Content, Deadline, FailedLookup, Found, Loader, Lookup, Ref
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
-use crate::refusal::Refusal;
+use crate::denial::Denial;
+use crate::reason::GateReason;
 
 /// What is asked of bearer tokens, and where the keys are that they are verified with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl BoundTokens {
         client: Option<&VerifiedClient>,
         left: Option<Duration>,
         now: Timestamp,
-    ) -> Result<Option<TokenIdentity>, Refusal> {
+    ) -> Result<Option<TokenIdentity>, Denial> {
         let values: Vec<&[u8]> = headers
             .get_all(AUTHORIZATION)
             .iter()
@@ -107,9 +108,14 @@ impl BoundTokens {
         }
     }
 
-    async fn keys(&self, waiting: Waiting, now: Timestamp) -> Result<Arc<KeySet>, Refusal> {
+    async fn keys(&self, waiting: Waiting, now: Timestamp) -> Result<Arc<KeySet>, Denial> {
         let keys = self.keys.get(&self.source, now, waiting).await;
-        keys.map_err(|unavailable| Refusal::NoTokenKeys(unavailable.to_string()))
+        keys.map_err(|error| {
+            Denial::new(
+                GateReason::NoTokenKeys,
+                format!("there are no keys to check tokens with: {error}"),
+            )
+        })
     }
 }
 
@@ -229,13 +235,13 @@ mod tests {
         }
     }
 
-    /// The detail of the refusal. There is never a certificate, so a token that is good in every other way ends with
+    /// The detail of the denial. There is never a certificate, so a token that is good in every other way ends with
     /// `VERIFIED`.
     async fn outcome(tokens: &BoundTokens, headers: &HeaderMap, seconds: i64) -> &'static str {
         match tokens.check(headers, None, None, NOW.plus_seconds(seconds)).await {
             Ok(None) => "no token",
             Ok(Some(_)) => "bound to nothing",
-            Err(refusal) => refusal.detail(),
+            Err(denial) => denial.detail(),
         }
     }
 
@@ -285,11 +291,11 @@ mod tests {
         std::fs::write(issuer.file(), r#"{"keys": []}"#).unwrap();
         assert_eq!(outcome(&tokens, &request, 3_600).await, VERIFIED);
         assert_eq!(outcome(&tokens, &request, 3_601).await, "no_token_keys");
-        let refusal = tokens
+        let denial = tokens
             .check(&request, None, None, NOW.plus_seconds(3_601))
             .await
             .unwrap_err();
-        assert!(refusal.to_string().contains("holds no key"), "{refusal}");
+        assert!(denial.to_string().contains("holds no key"), "{denial}");
         issuer.publish(&["old"]);
         assert_eq!(
             outcome(&tokens, &request, 3_602).await,

@@ -5,14 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use alb_mtls_verifier::Timestamp;
-use http::{HeaderName, Request, Response};
+use http::{Request, Response};
 use tower::{Layer, Service};
 
-use crate::gate::{Decision, Gate, Passage};
-
-/// Tells a client when its certificate expires, once that is near: see `MTLS_RENEWAL_HINT`.
-const EXPIRES: HeaderName = HeaderName::from_static("client-cert-expires");
+use crate::admission::Admission;
+use crate::gate::Gate;
 
 /// Puts the gate before a service.
 ///
@@ -73,29 +70,12 @@ where
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            let now = Timestamp::now();
-            let judgement = gate.decide_fully(&parts, now).await;
-            match judgement.decision {
-                Decision::Refuse(refusal) => Ok(refusal.to_response(gate.settings().refusal_body)),
-                Decision::HealthCheck => Ok(Response::new("healthy".to_owned().into())),
-                Decision::Pass(passage) => {
-                    gate.settings().stripped.strip(&mut parts.headers);
-                    let mut expires = None;
-                    if let Passage::Verified(client) = passage {
-                        expires = gate.expiry_to_tell(&client, now);
-                        parts.extensions.insert(client);
-                        if let Some(snapshot) = judgement.snapshot {
-                            parts.extensions.insert(snapshot);
-                        }
-                        if let Some(token) = judgement.token {
-                            parts.extensions.insert(token);
-                        }
-                    }
-                    let mut response = inner.call(Request::from_parts(parts, body)).await?;
-                    if let Some(expires) = expires {
-                        response.headers_mut().insert(EXPIRES, expires);
-                    }
+            let (parts, body) = request.into_parts();
+            match gate.admit(parts).await {
+                Admission::Answered(answer) => Ok(answer.to_response()),
+                Admission::Allowed(allowed) => {
+                    let mut response = inner.call(Request::from_parts(allowed.parts, body)).await?;
+                    response.headers_mut().extend(allowed.response_headers);
                     Ok(response)
                 }
             }
@@ -107,6 +87,7 @@ where
 mod tests {
     use std::convert::Infallible;
 
+    use alb_mtls_http::host::RequestHost;
     use http::StatusCode;
     use http::request::Parts;
     use tower::{ServiceExt, service_fn};
@@ -121,7 +102,7 @@ mod tests {
     struct Status;
 
     impl PublicRequests for Status {
-        fn is_public(&self, request: &Parts) -> bool {
+        fn is_public(&self, request: &Parts, _: &RequestHost) -> bool {
             request.uri.path() == "/status"
         }
 

@@ -26,9 +26,12 @@
 
 #![warn(missing_docs)]
 
-#[cfg_attr(not(feature = "policy"), path = "without_policies.rs")]
-mod authorization;
+mod admission;
+mod audit;
+mod audit_record;
 mod bound_token;
+mod decision;
+mod denial;
 mod gate;
 mod ingress;
 mod layer;
@@ -36,33 +39,33 @@ mod line;
 mod log_writer;
 mod metrics;
 mod mode;
-mod opinion;
+mod policy;
 mod presented;
-mod record;
-mod recording;
-mod refusal;
+mod reason;
 mod settings;
 mod target_groups;
-mod verdicts;
+mod verdict_cache;
 
+pub use admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
+pub use alb_mtls_http::StrippedHeaders;
 pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
-pub use authorization::ShadowDifference;
-
-pub use alb_mtls_http::StrippedHeaders;
+pub use audit::{AuditSettings, MetricsNamespace, ServiceName};
+pub use audit_record::{
+    AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome, StandardOutput, to_line,
+};
 pub use bound_token::{BoundTokenSettings, TokenRequirement};
-pub use gate::{Decision, Gate, Judgement, Passage, PublicRequests};
+pub use decision::Principal;
+pub use denial::{Denial, DenialBody};
+pub use gate::{Gate, PublicRequests};
 pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use line::escape_to_ascii;
 pub use log_writer::Importance;
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
 pub use mode::Mode;
-pub use record::{
-    ClientRecord, DecisionRecord, MetricsRecord, Outcome, Recorder, RefusalRecord, StandardOutput, to_line,
-};
-pub use recording::{MetricsNamespace, RecordSettings, ServiceName};
-pub use refusal::{GATE_REASONS, GateReason, Refusal, RefusalBody};
+pub use policy::ShadowDifference;
+pub use reason::{DenialReason, GateReason, denial_reasons};
 pub use settings::{GateSettings, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroupPattern, TargetGroups};
-pub use verdicts::VerdictCacheSettings;
+pub use verdict_cache::VerdictCacheSettings;

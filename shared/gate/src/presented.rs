@@ -1,4 +1,4 @@
-//! What a client presented, from wherever the edge has it.
+//! Certificates that a client presented, in the header of the load balancer or from another edge.
 
 use alb_mtls_http::HeaderValues;
 use alb_mtls_http::forms::CERTIFICATE_HEADER;
@@ -7,7 +7,7 @@ use alb_mtls_verifier::{PresentedChain, Reason, Rejection, read_bundle};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::GateSettings;
-use crate::verdicts::Presentation;
+use crate::verdict_cache::CacheKey;
 
 impl GateSettings {
     /// Returns whether the certificate header has the name that every client knows.
@@ -78,15 +78,15 @@ impl GateSettings {
     }
 }
 
-/// What a client presented, before anybody looked into it.
+/// Certificates that a client presented, not decoded yet.
 pub(crate) enum Presented<'a> {
-    /// To a load balancer, which put it into a header: its values, and those of the header that continues it.
+    /// Header of a load balancer: its values, and those of the header that continues it.
     Header {
         certificate: Vec<&'a [u8]>,
         chain: Vec<&'a [u8]>,
     },
-    /// To another edge, which took it apart.
-    Chain(PresentedChain),
+    /// Chain that another edge decoded.
+    Chain(&'a PresentedChain),
 }
 
 impl Presented<'_> {
@@ -96,13 +96,13 @@ impl Presented<'_> {
                 let values = HeaderValues { certificate, chain };
                 settings.header_format.decode(values, settings.header_limits)
             }
-            Self::Chain(chain) => Ok(chain.clone()),
+            Self::Chain(chain) => Ok((*chain).clone()),
         }
     }
 
-    /// The name of verdicts about it; `None` for what is refused for its size.
-    pub(crate) fn presentation(&self, settings: &GateSettings) -> Option<Presentation> {
-        let presentation = match self {
+    /// Returns the key in the verdict cache; `None` for a header that is rejected for its size.
+    pub(crate) fn cache_key(&self, settings: &GateSettings) -> Option<CacheKey> {
+        let key = match self {
             Self::Header { certificate, chain } => {
                 let [value] = certificate.as_slice() else {
                     return None;
@@ -112,11 +112,11 @@ impl Presented<'_> {
                     return None;
                 }
                 let (end_entity, rest) = settings.header_format.split_end_entity(value);
-                Presentation::of_header(end_entity, std::iter::once(rest).chain(chain.iter().copied()))
+                CacheKey::from_header(end_entity, std::iter::once(rest).chain(chain.iter().copied()))
             }
-            Self::Chain(chain) => Presentation::of_chain(chain),
+            Self::Chain(chain) => CacheKey::from_chain(chain),
         };
-        Some(presentation)
+        Some(key)
     }
 }
 

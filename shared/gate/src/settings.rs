@@ -15,12 +15,12 @@ use alb_mtls_verifier::{
 };
 use http::HeaderName;
 
+use crate::audit::AuditSettings;
 use crate::bound_token::{BoundTokenSettings, TokenRequirement};
+use crate::denial::DenialBody;
 use crate::mode::Mode;
-use crate::recording::RecordSettings;
-use crate::refusal::RefusalBody;
 use crate::target_groups::TargetGroups;
-use crate::verdicts::VerdictCacheSettings;
+use crate::verdict_cache::VerdictCacheSettings;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -49,13 +49,13 @@ pub struct GateSettings {
     /// Who passes.
     pub mode: Mode,
     /// What a refused client is told.
-    pub refusal_body: RefusalBody,
+    pub denial_body: DenialBody,
     /// What is asked of bearer tokens; without it they are not looked at.
     pub bound_token: Option<BoundTokenSettings>,
     /// How many verdicts are remembered, and for how long.
-    pub verdicts: VerdictCacheSettings,
+    pub verdict_cache: VerdictCacheSettings,
     /// What is recorded and measured.
-    pub records: RecordSettings,
+    pub audit: AuditSettings,
     /// How long before its end a client is told when its certificate expires; without it, nobody is told.
     pub renewal_hint: Option<Duration>,
 }
@@ -187,15 +187,15 @@ impl Settings {
                 },
                 target_groups: values.parsed(TARGET_GROUPS)?.unwrap_or(TargetGroups::Any),
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
-                refusal_body: values.word(EXPOSE_CODE, RefusalBody::ALL, RefusalBody::as_str)?,
+                denial_body: values.word(EXPOSE_CODE, DenialBody::ALL, DenialBody::as_str)?,
                 bound_token: bound_token(&values)?,
-                verdicts: VerdictCacheSettings {
-                    places: values.number(VERDICT_CACHE, 0..=65_536)?,
-                    life: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
+                verdict_cache: VerdictCacheSettings {
+                    capacity: values.number(VERDICT_CACHE, 0..=65_536)?,
+                    time_to_live: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
                 },
-                records: RecordSettings {
+                audit: AuditSettings {
                     service: values.parsed_required(SERVICE)?,
-                    passing: share(&values, RECORD_ALLOWED)?,
+                    allowed: share(&values, RECORD_ALLOWED)?,
                     metrics: match is_off(&values, METRICS) {
                         true => None,
                         false => Some(values.parsed_required(METRICS)?),
@@ -483,7 +483,7 @@ mod tests {
     fn what_is_not_set_is_strict() {
         let settings = read(&[("MTLS_CRLS", "file:/crls.pem")]).unwrap();
         assert_eq!(settings.gate.mode, Mode::Enforce);
-        assert_eq!(settings.gate.refusal_body, RefusalBody::Vague);
+        assert_eq!(settings.gate.denial_body, DenialBody::Vague);
         assert_eq!(settings.gate.header, "x-amzn-mtls-clientcert");
         let revocation = settings.trust.revocation.unwrap().policy;
         assert_eq!(revocation.mode, RevocationMode::Strict);

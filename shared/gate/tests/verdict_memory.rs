@@ -4,7 +4,6 @@
 #![cfg(target_os = "linux")]
 
 use alb_mtls_gate::{Gate, Settings};
-use alb_mtls_verifier::Timestamp;
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use test_pki::{CertificateBuilder, Credential};
@@ -30,7 +29,7 @@ fn header(certificates: [&Credential; 2]) -> String {
 async fn ask(gate: &Gate, header: &str) {
     let request = Request::builder().header("x-amzn-mtls-clientcert", header);
     let parts = request.body(()).unwrap().into_parts().0;
-    gate.decide(&parts, Timestamp::now()).await;
+    let _ = gate.admit(parts).await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use alb_mtls_gate::{DecisionRecord, Gate, MetricsRecord, Recorder, Settings};
+use alb_mtls_gate::{AuditRecord, AuditSink, Gate, MetricsRecord, Settings};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use http::request::Parts;
@@ -19,12 +19,12 @@ const HOUR: i64 = 3_600;
 #[derive(Clone, Debug, Default)]
 struct LastRecord(Arc<Mutex<Value>>);
 
-impl Recorder for LastRecord {
-    fn record(&self, record: &DecisionRecord<'_>) {
+impl AuditSink for LastRecord {
+    fn write(&self, record: &AuditRecord<'_>) {
         *self.0.lock().unwrap() = serde_json::to_value(record).unwrap();
     }
 
-    fn metrics(&self, _: &MetricsRecord<'_>) {}
+    fn write_metrics(&self, _: &MetricsRecord<'_>) {}
 }
 
 struct Site {
@@ -72,12 +72,12 @@ impl Site {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         variables.extend(others);
-        Gate::new(Settings::from_variables(variables).unwrap()).with_recorder(self.record.clone())
+        Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(self.record.clone())
     }
 
     /// What was decided about this header, why not, and whether by memory.
     async fn ask(&self, gate: &Gate, header: &str, now: Timestamp) -> (Option<String>, bool) {
-        gate.decide(&request(header), now).await;
+        let _ = gate.admit_at(request(header).into(), now).await;
         let record = self.record.0.lock().unwrap();
         let detail = match &record["decision"] {
             decision if decision == "allowed" => None,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use bytes::Bytes;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// An event of an Application Load Balancer, or whatever was sent in its place.
@@ -25,7 +24,6 @@ pub struct Event {
     pub(crate) body_is_base64: bool,
     pub(crate) is_http: bool,
     pub(crate) defect: Option<Defect>,
-    pub(crate) sent: Bytes,
 }
 
 /// Whether repeated headers arrive and leave as lists: the target group's `lambda.multi_value_headers.enabled`.
@@ -106,16 +104,17 @@ impl Event {
         serde_json::from_str(sent).unwrap_or_else(|error| Self::unreadable(&error))
     }
 
-    /// Reads a payload as an event, whatever it is. Its request has it as the extension
-    /// [`SentEvent`](crate::SentEvent).
-    pub fn from_bytes(sent: Bytes) -> Self {
-        match std::str::from_utf8(&sent) {
-            Ok(text) => Self {
-                sent: sent.clone(),
-                ..Self::from_json(text)
-            },
+    /// Reads a payload as an event, whatever it is.
+    pub fn from_slice(sent: &[u8]) -> Self {
+        match std::str::from_utf8(sent) {
+            Ok(text) => Self::from_json(text),
             Err(error) => Self::unreadable(&error),
         }
+    }
+
+    /// Returns how the answer has to write its headers; `None` where the event does not say.
+    pub fn header_mode(&self) -> Option<HeaderMode> {
+        self.header_mode
     }
 
     /// Returns the event that stands for what cannot be read. An HTTP request may have caused it.

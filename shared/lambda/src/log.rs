@@ -62,7 +62,7 @@ struct LineWriter(Importance);
 impl Write for LineWriter {
     /// Takes whole lines, as the subscriber writes them.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        StandardOutput.write(in_ascii(line), self.0);
+        StandardOutput.write_line(in_ascii(line), self.0);
         Ok(line.len())
     }
 

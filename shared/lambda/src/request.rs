@@ -3,7 +3,6 @@
 use aws_lambda_events::alb::{AlbTargetGroupRequestContext, ElbContext};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Uri};
 use lambda_http::Body;
@@ -28,24 +27,10 @@ impl Event {
         *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| Defect::Method)?;
         *request.uri_mut() = request_target(self.path.as_deref().unwrap_or_default(), &self.query)?;
         *request.headers_mut() = header_map(&self.headers)?;
-        let extensions = request.extensions_mut();
-        extensions.insert(load_balancer_context(self.target_group_arn));
-        if !self.sent.is_empty() {
-            extensions.insert(SentEvent(self.sent));
-        }
+        request
+            .extensions_mut()
+            .insert(load_balancer_context(self.target_group_arn));
         Ok(request)
-    }
-}
-
-/// Event that a request was read from, as Lambda sent it: an extension of the request.
-#[derive(Clone, Debug)]
-pub struct SentEvent(Bytes);
-
-impl SentEvent {
-    /// Returns the event's JSON text.
-    pub fn text(&self) -> &str {
-        // An event that is not UTF-8 has no request.
-        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 

@@ -3,13 +3,12 @@
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
-use alb_mtls_gate::{FunctionFacts, Gate, GateLayer, Ingress, Settings};
-use alb_mtls_verifier::Timestamp;
+use alb_mtls_gate::{Admission, AllowedRequest, FunctionFacts, Gate, Incoming, Ingress, Settings};
 use bytes::Bytes;
 use http::{Request, Response};
 use lambda_http::Body;
 use lambda_runtime::{BoxFuture, Context, Error, LambdaEvent, SnapStartResource};
-use tower::{Layer, Service, ServiceExt, service_fn};
+use tower::{Service, ServiceExt, service_fn};
 
 use crate::event::Event;
 use crate::function::{Function, RunError};
@@ -48,7 +47,12 @@ where
     let function = function.with_gate(&gate);
     let answer = service_fn(move |event: LambdaEvent<Bytes>| {
         let (gate, handler) = (Arc::clone(&gate), handler.clone());
-        async move { handle(gate, handler, Event::from_bytes(event.payload), event.context).await }
+        async move {
+            let read = Event::from_slice(&event.payload);
+            handle(&gate, handler, read, event.context)
+                .await
+                .map_err(Into::into)
+        }
     });
     function.run_raw(answer).await
 }
@@ -78,60 +82,61 @@ impl SnapStartResource for Restored {
     }
 }
 
-/// Answers one event.
+/// Answers one event with a handler behind the gate.
 ///
 /// # Errors
 /// Those of the handler alone: whatever the event contains, the gate's part ends in an answer.
-pub async fn handle<S>(gate: Arc<Gate>, handler: S, event: Event, context: Context) -> Result<Answer, Error>
+pub async fn handle<S>(gate: &Gate, handler: S, event: Event, context: Context) -> Result<Answer, S::Error>
 where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<Error>,
+    S: Service<Request<Body>, Response = Response<Body>>,
 {
-    let ingress = ingress_of(&context);
-    let handler = handler.map_request(move |mut request: Request<Body>| {
+    answer(gate, event, &context, async |allowed: AllowedRequest, body| {
+        let mut request = Request::from_parts(allowed.parts, body);
         request.extensions_mut().insert(context.clone());
-        request
-    });
-    handle_from(gate, handler, event, ingress).await
+        let mut response = handler.oneshot(request).await?;
+        response.headers_mut().extend(allowed.response_headers);
+        Ok(response)
+    })
+    .await
 }
 
-/// Answers one event of an invocation that did not come through [`Function`]. The target group is the event's, whatever
-/// `ingress` says.
+/// Answers one event: with what `serve` makes of the allowed request and its body, else with the gate's own answer.
 ///
 /// # Errors
-/// Those of the handler alone.
-pub async fn handle_from<S>(
-    gate: Arc<Gate>,
-    handler: S,
+/// Those of `serve` alone.
+pub async fn answer<E>(
+    gate: &Gate,
     event: Event,
-    ingress: Ingress,
-) -> Result<Answer, Error>
-where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Into<Error>,
-{
+    context: &Context,
+    serve: impl AsyncFnOnce(AllowedRequest, Body) -> Result<Response<Body>, E>,
+) -> Result<Answer, E> {
     let header_mode = event.header_mode;
+    let response = match admit(gate, event, ingress_of(context)).await {
+        (Admission::Allowed(allowed), body) => serve(allowed, body).await?,
+        (Admission::Answered(answer), _) => answer.to_response(),
+    };
+    Ok(Answer::new(response, header_mode))
+}
+
+/// Puts one event before the gate, and returns the outcome with the body of the request. The target group is the event's,
+/// whatever `ingress` says.
+pub async fn admit(gate: &Gate, event: Event, ingress: Ingress) -> (Admission, Body) {
     let ingress = Ingress {
         target_group: event.target_group_arn.clone(),
         ..ingress
     };
-    let response = match event.into_request() {
+    match event.into_request() {
+        Ok(request) => {
+            let (mut parts, body) = request.into_parts();
+            parts.extensions.insert(ingress);
+            (gate.admit(parts).await, body)
+        }
         Err(defect) => {
-            let refusal = gate.refuse_not_servable(&defect.to_string(), &ingress, Timestamp::now());
-            refusal.to_response(gate.settings().refusal_body)
+            let explanation = defect.to_string();
+            let incoming = Incoming::NotServable { explanation, ingress };
+            (gate.admit(incoming).await, Body::Empty)
         }
-        Ok(mut request) => {
-            request.extensions_mut().insert(ingress);
-            GateLayer::new(gate)
-                .layer(handler)
-                .oneshot(request)
-                .await
-                .map_err(Into::into)?
-        }
-    };
-    Ok(Answer::new(response, header_mode))
+    }
 }
 
 /// Returns what an invocation says of itself, for the decision record.

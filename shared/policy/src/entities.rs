@@ -1,4 +1,4 @@
-//! Facts in Cedar's terms, built without a detour through JSON.
+//! PolicyInput in Cedar's terms, built without a detour through JSON.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
@@ -13,12 +13,12 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 
-use crate::decision::Denial;
 use crate::error::one_line;
-use crate::facts::{Facts, Principal, RequestFacts};
 use crate::forwarded::SourceAddress;
+use crate::input::{PolicyInput, RequestFacts};
 use crate::memory::Memory;
 use crate::named::Named;
+use crate::outcome::PolicyDenial;
 
 /// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
 const MAX_VALUES: usize = 2_000;
@@ -88,23 +88,21 @@ impl Vocabulary {
     /// The request and everything that policies can look up about it.
     pub(crate) fn describe(
         &self,
-        facts: &Facts<'_>,
+        input: &PolicyInput<'_>,
         named: &Named,
         memory: &Memory,
-    ) -> Result<(Request, Entities), Denial> {
-        let request = &facts.request;
+    ) -> Result<(Request, Entities), PolicyDenial> {
+        let request = &input.request;
         let path = PlainPath::parse(request.path);
         check_readable(request, path.as_ref(), named)?;
         let host = request.host.named();
-        let principal = match facts.principal {
-            Principal::Client(identity) => {
-                memory.client(identity, facts.now, || self.client(identity, facts.now))?
-            }
-            Principal::Anonymous => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
+        let principal = match input.client {
+            Some(identity) => memory.client(identity, input.now, || self.client(identity, input.now))?,
+            None => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
         let endpoint = self.endpoint(path.as_ref(), host, named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path.is_some(), facts.now, memory)?;
+        let context = self.context(request, path.is_some(), input.now, memory)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -112,7 +110,7 @@ impl Vocabulary {
         Ok((described, entities))
     }
 
-    fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, Denial> {
+    fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, PolicyDenial> {
         let id = identity.certificate_fingerprint.to_string();
         let anchor = uid(&self.anchor, identity.anchor.id().to_string());
         Entity::new(
@@ -127,13 +125,13 @@ impl Vocabulary {
         &self,
         identity: &ClientIdentity,
         now: Timestamp,
-    ) -> Result<HashMap<String, RestrictedExpression>, Denial> {
+    ) -> Result<HashMap<String, RestrictedExpression>, PolicyDenial> {
         let subject = identity.subject.attributes();
         let names = AlternativeNames::sort(&identity.alternative_names);
         if subject.len() + names.count() + identity.certificate_policies.len() + identity.payment_roles.len()
             > MAX_VALUES
         {
-            return Err(Denial::IdentityTooLarge);
+            return Err(PolicyDenial::IdentityTooLarge);
         }
         let entity =
             |kind: &EntityTypeName, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id.to_owned()));
@@ -201,7 +199,7 @@ impl Vocabulary {
         path_is_plain: bool,
         now: Timestamp,
         memory: &Memory,
-    ) -> Result<Context, Denial> {
+    ) -> Result<Context, PolicyDenial> {
         let weekday = uid(&self.weekday, weekday(now).to_owned());
         let mut pairs = vec![
             ("method".to_owned(), text(request.method.to_owned())),
@@ -238,22 +236,26 @@ impl std::fmt::Debug for Vocabulary {
 
 /// Refuses a request of which policies want to know something that cannot be read for certain. Cedar only knows
 /// attributes that are there or not; if what cannot be read were not there, a client could choose which rules apply.
-fn check_readable(request: &RequestFacts<'_>, path: Option<&PlainPath>, named: &Named) -> Result<(), Denial> {
+fn check_readable(
+    request: &RequestFacts<'_>,
+    path: Option<&PlainPath>,
+    named: &Named,
+) -> Result<(), PolicyDenial> {
     match path {
-        None if named.go_by_paths() => return Err(Denial::PathNotPlain),
+        None if named.go_by_paths() => return Err(PolicyDenial::PathNotPlain),
         None => {}
         Some(path) => {
             if let Some(named) = named.look_alike(path) {
                 let named = named.to_owned();
-                return Err(Denial::PathSpelling { named });
+                return Err(PolicyDenial::PathSpelling { named });
             }
         }
     }
     if named.go_by_hosts() && request.host.named().is_none() {
-        return Err(Denial::HostUnclear(request.host.clone()));
+        return Err(PolicyDenial::HostUnclear(request.host.clone()));
     }
     if named.go_by_source_addresses() && request.source_address == SourceAddress::Unreadable {
-        return Err(Denial::SourceAddressUnclear);
+        return Err(PolicyDenial::SourceAddressUnclear);
     }
     Ok(())
 }
@@ -364,7 +366,7 @@ fn only_value(subject: &[NameAttribute<'_>], name: &str) -> Option<String> {
     }
 }
 
-fn subject_attributes(subject: &[NameAttribute<'_>]) -> Result<RestrictedExpression, Denial> {
+fn subject_attributes(subject: &[NameAttribute<'_>]) -> Result<RestrictedExpression, PolicyDenial> {
     let mut by_name: HashMap<&'static str, Vec<RestrictedExpression>> = ATTRIBUTE_NAMES
         .iter()
         .map(|(_, name)| (*name, Vec::new()))
@@ -390,7 +392,7 @@ fn short_name(attribute: &NameAttribute<'_>) -> Option<&'static str> {
 }
 
 /// `spiffe://trust-domain/path`, as the verifier has checked it.
-fn spiffe_id(id: &str) -> Result<RestrictedExpression, Denial> {
+fn spiffe_id(id: &str) -> Result<RestrictedExpression, PolicyDenial> {
     let rest = id.strip_prefix("spiffe://").unwrap_or_default();
     let slash = rest.find('/').unwrap_or(rest.len());
     let (trust_domain, path) = rest.split_at_checked(slash).unwrap_or_default();
@@ -403,7 +405,7 @@ fn spiffe_id(id: &str) -> Result<RestrictedExpression, Denial> {
 
 fn record(
     fields: impl IntoIterator<Item = (&'static str, RestrictedExpression)>,
-) -> Result<RestrictedExpression, Denial> {
+) -> Result<RestrictedExpression, PolicyDenial> {
     let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
     RestrictedExpression::new_record(fields).map_err(|error| unrepresentable("the client", &error))
 }
@@ -417,8 +419,8 @@ fn weekday(at: Timestamp) -> &'static str {
     name.copied().unwrap_or_default()
 }
 
-fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> Denial {
-    Denial::Unrepresentable {
+fn unrepresentable(what: &str, error: &dyn std::fmt::Display) -> PolicyDenial {
+    PolicyDenial::Unrepresentable {
         explanation: format!(
             "{what} cannot be put to the policies: {}",
             one_line(&error.to_string())
@@ -465,11 +467,7 @@ mod tests {
             .ip("::ffff:192.0.2.1".parse::<IpAddr>().unwrap())
             .policy("1.2.3");
         let (full, bare) = (identify(full), identify(CertificateBuilder::client("").dns("x")));
-        for principal in [
-            Principal::Client(&full),
-            Principal::Client(&bare),
-            Principal::Anonymous,
-        ] {
+        for client in [Some(&*full), Some(&*bare), None] {
             for (method, target_group, source) in
                 [("GET", None, None), ("x", Some("arn"), Some("2001:db8::1"))]
             {
@@ -481,11 +479,7 @@ mod tests {
                     source_address: SourceAddress::from_forwarded_for(source.map(str::as_bytes)),
                 };
                 let now = Timestamp::now();
-                let facts = Facts {
-                    principal,
-                    request,
-                    now,
-                };
+                let facts = PolicyInput { client, request, now };
                 let (request, entities) = vocabulary.describe(&facts, &named, &memory).unwrap();
                 let endpoint = request.resource().unwrap();
                 assert_eq!(

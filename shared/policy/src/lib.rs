@@ -1,12 +1,12 @@
 //! Who may do what: Cedar policies on verified client certificates.
 //!
 //! [`Policies`] are parsed and held against the [`SCHEMA`] once, when they are loaded; what does not fit is refused
-//! with file, line and column. A decision then takes [`Facts`], the client that was verified and the request, and
+//! with file, line and column. A decision then takes [`PolicyInput`], the client that was verified and the request, and
 //! never errs on the side of letting pass: whatever cannot be decided is denied, with its own detail.
 //! There is no input or output here and no clock: the time is an argument.
 //!
 //! ```
-//! use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts};
+//! use alb_mtls_policy::{PolicyDenial, PolicyInput, Policies, PolicyOutcome, RequestFacts};
 //! use alb_mtls_verifier::Timestamp;
 //!
 //! let policies = Policies::parse(
@@ -17,17 +17,17 @@
 //!     "public.cedar",
 //! )?;
 //!
-//! let mut facts = Facts {
-//!     principal: Principal::Anonymous,
+//! let mut facts = PolicyInput {
+//!     client: None,
 //!     request: RequestFacts { method: "GET", path: "/status/queue", ..RequestFacts::default() },
 //!     now: Timestamp::parse_rfc3339("2026-11-22T05:29:00Z").unwrap(),
 //! };
-//! assert_eq!(policies.decide(&facts), PolicyDecision::Allow { policies: vec!["status-is-public".into()] });
+//! assert_eq!(policies.decide(&facts), PolicyOutcome::Allow { policies: vec!["status-is-public".into()] });
 //!
 //! facts.request.path = "/status-of-everything";
-//! assert_eq!(policies.decide(&facts), PolicyDecision::Deny(Denial::NotPermitted));
+//! assert_eq!(policies.decide(&facts), PolicyOutcome::Deny(PolicyDenial::NotPermitted));
 //! facts.request.path = "/status/../admin";
-//! assert_eq!(policies.decide(&facts), PolicyDecision::Deny(Denial::PathNotPlain));
+//! assert_eq!(policies.decide(&facts), PolicyOutcome::Deny(PolicyDenial::PathNotPlain));
 //!
 //! let error = Policies::parse("permit (principal, action, resource) when { principal.cn == \"x\" };", "a.cedar");
 //! assert!(error.unwrap_err().to_string().starts_with("a.cedar:1:45: "));
@@ -36,25 +36,25 @@
 
 #![warn(missing_docs)]
 
-mod decision;
 mod entities;
 mod error;
-mod facts;
 mod forwarded;
+mod input;
 mod literals;
 mod memory;
 mod mentions;
 mod named;
+mod outcome;
 mod policies;
 mod shadow;
 mod statements;
 
-pub use decision::{Denial, PolicyDecision, PolicyFailure};
 pub use error::{Place, PolicyError, PolicyErrors, PolicyProblem};
-pub use facts::{Facts, Principal, RequestFacts};
 pub use forwarded::SourceAddress;
+pub use input::{PolicyInput, RequestFacts};
+pub use outcome::{PolicyDenial, PolicyFailure, PolicyOutcome, PolicyReason};
 pub use policies::{Policies, PolicyWarning};
-pub use shadow::{ShadowDifference, Standing};
+pub use shadow::{SetOutcome, ShadowDifference};
 
 /// The schema that policies are held against, in Cedar's own syntax, with comments for those who write policies.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");

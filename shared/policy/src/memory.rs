@@ -10,7 +10,7 @@ use cedar_policy::{Entity, RestrictedExpression};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use crate::decision::Denial;
+use crate::outcome::PolicyDenial;
 
 /// Certificates of all remembered clients together, in bytes: some three hundred clients. In Cedar's terms they take
 /// about ten times as much.
@@ -61,8 +61,8 @@ impl Memory {
         &self,
         identity: &ClientIdentity,
         now: Timestamp,
-        describe: impl FnOnce() -> Result<Entity, Denial>,
-    ) -> Result<Entity, Denial> {
+        describe: impl FnOnce() -> Result<Entity, PolicyDenial>,
+    ) -> Result<Entity, PolicyDenial> {
         let key = ClientKey {
             certificate: identity.certificate_fingerprint,
             certificate_bytes: identity.certificate().len(),

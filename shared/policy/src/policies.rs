@@ -14,14 +14,14 @@ use cedar_policy::{
 use miette::Diagnostic;
 
 use crate::SCHEMA;
-use crate::decision::{Denial, PolicyDecision, PolicyFailure};
 use crate::entities::Vocabulary;
 use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
-use crate::facts::Facts;
+use crate::input::PolicyInput;
 use crate::literals::misspelling;
 use crate::memory::Memory;
 use crate::mentions::Mentions;
 use crate::named::Named;
+use crate::outcome::{PolicyDenial, PolicyFailure, PolicyOutcome};
 use crate::statements::{Statement, statements};
 
 /// Bytes of policies that are read at most.
@@ -116,10 +116,10 @@ impl Policies {
     }
 
     /// Decides about a request.
-    pub fn decide(&self, facts: &Facts<'_>) -> PolicyDecision {
-        let (request, entities) = match self.vocabulary.describe(facts, &self.named, &self.memory) {
+    pub fn decide(&self, input: &PolicyInput<'_>) -> PolicyOutcome {
+        let (request, entities) = match self.vocabulary.describe(input, &self.named, &self.memory) {
             Ok(described) => described,
-            Err(denial) => return PolicyDecision::Deny(denial),
+            Err(denial) => return PolicyOutcome::Deny(denial),
         };
         let response = stacker::maybe_grow(self.stack, self.stack, || {
             self.authorizer.is_authorized(&request, &self.set, &entities)
@@ -128,14 +128,14 @@ impl Policies {
         let mut failures: Vec<PolicyFailure> = diagnostics.errors().map(failure).collect();
         if !failures.is_empty() {
             failures.sort_by(|left, right| left.policy.cmp(&right.policy));
-            return PolicyDecision::Deny(Denial::Failed { failures });
+            return PolicyOutcome::Deny(PolicyDenial::Failed { failures });
         }
         let mut policies: Vec<Arc<str>> = diagnostics.reason().map(id_of).collect();
         policies.sort();
         match response.decision() {
-            Decision::Allow => PolicyDecision::Allow { policies },
-            Decision::Deny if policies.is_empty() => PolicyDecision::Deny(Denial::NotPermitted),
-            Decision::Deny => PolicyDecision::Deny(Denial::Forbidden { policies }),
+            Decision::Allow => PolicyOutcome::Allow { policies },
+            Decision::Deny if policies.is_empty() => PolicyOutcome::Deny(PolicyDenial::NotPermitted),
+            Decision::Deny => PolicyOutcome::Deny(PolicyDenial::Forbidden { policies }),
         }
     }
 

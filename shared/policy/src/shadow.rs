@@ -5,11 +5,11 @@ use std::sync::Arc;
 use alb_mtls_verifier::{ClientIdentity, Fingerprint, Rejection};
 use serde::Serialize;
 
-use crate::decision::PolicyDecision;
+use crate::outcome::PolicyOutcome;
 
 /// How a request stands with one set of anchors and policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum SetOutcome {
     /// It passes.
     Passes {
         /// The trust anchor that vouches for the client; `None` for an anonymous one.
@@ -47,24 +47,21 @@ pub enum ShadowDifference {
     },
 }
 
-impl Standing {
+impl SetOutcome {
     /// The standing of a client whose certificate was judged, and then its request by policies if there are any.
     ///
     /// `client` is `Ok(None)` for an anonymous one that may be.
-    pub fn of(
-        client: Result<Option<&ClientIdentity>, &Rejection>,
-        decision: Option<&PolicyDecision>,
-    ) -> Self {
+    pub fn of(client: Result<Option<&ClientIdentity>, &Rejection>, decision: Option<&PolicyOutcome>) -> Self {
         match (client, decision) {
             (Err(rejection), _) => Self::Refused {
                 detail: rejection.detail(),
                 policies: Vec::new(),
             },
-            (Ok(_), Some(decision @ PolicyDecision::Deny(denial))) => Self::Refused {
+            (Ok(_), Some(decision @ PolicyOutcome::Deny(denial))) => Self::Refused {
                 detail: denial.detail(),
                 policies: decision.policies(),
             },
-            (Ok(client), None | Some(PolicyDecision::Allow { .. })) => Self::Passes {
+            (Ok(client), None | Some(PolicyOutcome::Allow { .. })) => Self::Passes {
                 anchor: client.map(|identity| identity.anchor.id()),
             },
         }

@@ -74,78 +74,49 @@ impl Challenge {
     }
 }
 
-macro_rules! reasons {
-    ($($variant:ident, $detail:literal, $meaning:literal, $remedy:literal;)+) => {
-        /// A reason for which a token is refused: what happened, and what the operator can do about it.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum TokenReason {
-            $(#[doc = $meaning] $variant,)+
-        }
-
-        impl TokenReason {
-            /// Every reason, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The reason in `snake_case`; stable, for logs, metrics and queries.
-            pub const fn detail(self) -> &'static str {
-                match self { $(Self::$variant => $detail,)+ }
-            }
-
-            /// What happened, as one clause.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning,)+ }
-            }
-
-            /// What the operator can do about it, as one clause.
-            pub const fn remedy(self) -> &'static str {
-                match self { $(Self::$variant => $remedy,)+ }
-            }
-        }
-    };
-}
-
-reasons! {
-    Missing, "token_missing",
+alb_mtls_verifier::reason_table! {
+    /// Reason for which a token is rejected.
+    pub enum TokenReason;
+    Missing, ClientCertRejected, "token_missing",
         "the client sent no bearer token",
         "have the client get a token and send it in the Authorization header, or set MTLS_BOUND_TOKEN=if-present";
-    Repeated, "token_repeated",
+    Repeated, ClientCertRejected, "token_repeated",
         "the Authorization header holds more than one value",
         "an attempt to show two readers two tokens, or a proxy that adds its own: look at what is before the gate";
-    Unreadable, "token_unreadable",
+    Unreadable, ClientCertRejected, "token_unreadable",
         "the Authorization header can be read as a token or as something else",
         "have the client send `Bearer` and the token, or clean credentials of another scheme (RFC 9110 section 11.4) without a JWT in them";
-    Malformed, "token_malformed",
+    Malformed, ClientCertRejected, "token_malformed",
         "the bearer token is not a signed JWT",
         "see that the issuer gives out signed JWTs (RFC 9068): opaque and encrypted tokens cannot be checked here";
-    Algorithm, "token_algorithm",
+    Algorithm, ClientCertRejected, "token_algorithm",
         "the token is signed with an algorithm that is not accepted, or not at all",
         "add the algorithm that the issuer uses to MTLS_TOKEN_ALGORITHMS; `none` and shared secrets are never accepted";
-    KeyUnknown, "token_key_unknown",
+    KeyUnknown, ClientCertRejected, "token_key_unknown",
         "no key of the issuer has the token's key id and fits its algorithm",
         "publish the issuer's new keys to MTLS_TOKEN_KEYS before it signs with them";
-    Signature, "token_signature",
+    Signature, ClientCertRejected, "token_signature",
         "the token's signature does not verify",
         "the token was altered, or MTLS_TOKEN_KEYS holds the keys of another issuer";
-    Claims, "token_claims",
+    Claims, ClientCertRejected, "token_claims",
         "a claim that is needed is missing or of another type than documented",
         "have the issuer put `iss`, `aud` and `exp` into the token (RFC 9068 section 2.2)";
-    Issuer, "token_issuer",
+    Issuer, ClientCertRejected, "token_issuer",
         "the token is of another issuer",
         "compare MTLS_TOKEN_ISSUER with the issuer's metadata: every character counts";
-    Audience, "token_audience",
+    Audience, ClientCertRejected, "token_audience",
         "the token is for somebody else",
         "have the client ask for a token for this service, or add its audience to MTLS_TOKEN_AUDIENCE";
-    Expired, "token_expired",
+    Expired, ClientCertRejected, "token_expired",
         "the token has expired",
         "have the client renew it";
-    NotYetValid, "token_not_yet_valid",
+    NotYetValid, ClientCertRejected, "token_not_yet_valid",
         "the token is not valid yet",
         "check the issuer's clock";
-    NotBound, "token_not_bound",
+    NotBound, ClientCertRejected, "token_not_bound",
         "the token is not bound to a certificate",
         "have the issuer bind tokens to the client's certificate: the claim `cnf` with `x5t#S256` (RFC 8705 section 3.1)";
-    OtherCertificate, "token_other_certificate",
+    OtherCertificate, ClientCertRejected, "token_other_certificate",
         "the token is bound to another certificate than the client's",
         "a stolen token, or a client that renewed its certificate and still has the old token";
 }

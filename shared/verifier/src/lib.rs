@@ -39,6 +39,7 @@ mod presented_chain;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod properties;
+mod reason_table;
 mod rejection;
 mod revocation;
 mod rules;

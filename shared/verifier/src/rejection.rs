@@ -283,43 +283,9 @@ impl fmt::Display for ReasonCode {
     }
 }
 
-macro_rules! reasons {
-    ($($variant:ident, $code:ident, $detail:literal, $meaning:literal, $remedy:literal;)+) => {
-        /// Every reason for which the verifier refuses a client.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum Reason {
-            $(#[doc = concat!("`", $detail, "`: ", $meaning, ".")] $variant,)+
-        }
-
-        impl Reason {
-            /// Every reason, in the order of the table.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The code in the words of the load balancer's connection log.
-            pub const fn code(self) -> ReasonCode {
-                match self { $(Self::$variant => ReasonCode::$code,)+ }
-            }
-
-            /// The finer reason in `snake_case`; stable, for logs, metrics and queries.
-            pub const fn detail(self) -> &'static str {
-                match self { $(Self::$variant => $detail,)+ }
-            }
-
-            /// What happened, as one clause.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning,)+ }
-            }
-
-            /// What the operator can do about it, as one clause.
-            pub const fn remedy(self) -> &'static str {
-                match self { $(Self::$variant => $remedy,)+ }
-            }
-        }
-    };
-}
-
-reasons! {
+crate::reason_table! {
+    /// Reason for which the verifier rejects a client.
+    pub enum Reason;
     CertificateMissing, ClientCertMissing, "certificate_missing",
         "the client presented no certificate",
         "configure the client to send its certificate; check that the listener is in passthrough mode and that MTLS_HEADER names its header";

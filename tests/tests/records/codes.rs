@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use alb_mtls_gate::GATE_REASONS;
+use alb_mtls_gate::denial_reasons;
 use alb_mtls_tests::tokens::key_set;
 use alb_mtls_tests::{
     Clients, Function, TARGET_GROUP, binary, certificate_headers, client_headers, header_of, project,
 };
-use alb_mtls_verifier::Reason;
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
 use test_pki::{
@@ -47,13 +46,10 @@ impl Seen {
 
 /// What the documentation says of a detail.
 fn table() -> BTreeMap<&'static str, (&'static str, u16)> {
-    let of_certificates = Reason::ALL
+    denial_reasons()
         .iter()
-        .map(|reason| (reason.detail(), (reason.code().as_str(), 401)));
-    let of_the_gate = GATE_REASONS
-        .iter()
-        .map(|reason| (reason.detail, (reason.code.as_str(), reason.status.as_u16())));
-    of_certificates.chain(of_the_gate).collect()
+        .map(|reason| (reason.detail, (reason.code.as_str(), reason.status.as_u16())))
+        .collect()
 }
 
 #[tokio::test]

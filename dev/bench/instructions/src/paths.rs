@@ -5,12 +5,11 @@ use std::future::Future;
 use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use alb_mtls_gate::{DecisionRecord, Gate, Ingress, Recorder, Settings, VerifiedClient, to_line};
+use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Ingress, Settings, to_line};
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues, IdentityForms, IdentityHeaderCache};
-use alb_mtls_lambda::{Event, EventForm, EventHeaders, handle, handle_from, rewrite};
+use alb_mtls_lambda::{Event, EventForm, EventHeaders, admit, handle, rewrite};
 use alb_mtls_verifier::{Intermediates, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
@@ -128,7 +127,7 @@ fn events(clients: &Clients, header: Option<&str>, status: u16, times: u64) {
         service_fn(async |_: Request<Body>| Ok::<_, Infallible>(Response::new(Body::from("hello"))));
     for _ in 0..times {
         let event: Event = serde_json::from_slice(black_box(&event)).expect("an event");
-        let answer = at_once(handle(Arc::clone(&gate), handler, event, Context::default()));
+        let answer = at_once(handle(&gate, handler, event, Context::default()));
         let answer = serde_json::to_string(&answer.expect("an answer")).expect("JSON");
         assert!(black_box(&answer).contains(&status), "{answer}");
     }
@@ -142,16 +141,13 @@ fn rewritten(clients: &Clients, times: u64) {
     for _ in 0..times {
         let sent = black_box(event.as_str());
         let read: Event = serde_json::from_str(sent).expect("an event");
-        let (passed, passes) = sync_channel(1);
-        let function = service_fn(move |request: Request<Body>| {
-            let _ = passed.try_send(request.into_parts().0);
-            std::future::ready(Ok::<_, Infallible>(Response::new(Body::Empty)))
-        });
-        let _ = at_once(handle_from(Arc::clone(&gate), function, read, Ingress::default()));
-        let request = passes.try_recv().expect("a request that passed");
-        let client = request.extensions.get::<VerifiedClient>().expect("a client");
-        let identity = headers.headers(client);
-        let (event, _) = rewrite(sent, &request.headers, &identity, EventForm::AsSent).expect("an event");
+        let admission = at_once(admit(&gate, read, Ingress::default()));
+        let (Admission::Allowed(allowed), _) = admission else {
+            panic!("the request is allowed");
+        };
+        let identity = headers.headers(allowed.principal.client().expect("a client"));
+        let (event, _) =
+            rewrite(sent, &allowed.parts.headers, &identity, EventForm::AsSent).expect("an event");
         assert!(black_box(&event).len() > sent.len());
     }
 }
@@ -163,7 +159,7 @@ fn gate(clients: &Clients) -> Arc<Gate> {
     std::fs::write(&anchors, clients.root.pem()).expect("a file in the temporary folder");
     let variable = ("MTLS_ANCHORS".to_owned(), format!("file:{}", anchors.display()));
     let settings = Settings::from_variables([variable]).expect("settings");
-    let gate = Gate::new(settings).with_recorder(ToText);
+    let gate = Gate::new(settings).with_audit_sink(ToText);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(gate.load());
     Arc::new(gate)
@@ -210,8 +206,8 @@ fn at_once<F: Future>(future: F) -> F::Output {
 #[derive(Debug)]
 struct ToText;
 
-impl Recorder for ToText {
-    fn record(&self, record: &DecisionRecord<'_>) {
+impl AuditSink for ToText {
+    fn write(&self, record: &AuditRecord<'_>) {
         black_box(to_line(record));
     }
 }

@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{Facts, Policies, Principal, RequestFacts, SourceAddress};
+use alb_mtls_policy::{Policies, PolicyInput, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
 };
@@ -49,8 +49,8 @@ fn main() {
             )
         })
         .collect();
-    let facts = Facts {
-        principal: Principal::Client(verified.identity()),
+    let facts = PolicyInput {
+        client: Some(verified.identity()),
         request: RequestFacts {
             method: "GET",
             path: "/part-9/orders/7",
@@ -70,8 +70,8 @@ fn main() {
     report("decide with ten policies", || policies.decide(&facts), ROUNDS);
     let single = Policies::parse(one, "one.cedar").unwrap();
     report("decide with one policy", || single.decide(&facts), ROUNDS);
-    let anonymous = Facts {
-        principal: Principal::Anonymous,
+    let anonymous = PolicyInput {
+        client: None,
         ..facts
     };
     report(

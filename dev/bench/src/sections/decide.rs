@@ -3,8 +3,7 @@
 use alb_mtls_bench::{
     Beside, Chain, Effort, Goal, Quantity, Row, Subject, Table, at_once, header_parts, in_turns, progress,
 };
-use alb_mtls_gate::{Decision, DecisionRecord, Gate, Passage, Recorder, Settings, to_line};
-use alb_mtls_verifier::Timestamp;
+use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Settings, to_line};
 use http::request::Parts;
 use rustls_pki_types::CertificateDer;
 use test_pki::KeyKind;
@@ -30,7 +29,7 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
         let pairs = std::iter::once(&anchors).chain(others);
         let settings =
             Settings::from_variables(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let gate = Gate::new(settings.expect("settings")).with_recorder(ToText);
+        let gate = Gate::new(settings.expect("settings")).with_audit_sink(ToText);
         gate.load().await;
         gate
     };
@@ -101,17 +100,21 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
     ));
 }
 
+/// Returns whether the gate allows the request as a verified client. The gate takes requests by value, so that a copy of
+/// it is part of what is measured.
 fn passes(gate: &Gate, request: &Parts) -> bool {
-    let decision = at_once(gate.decide(request, Timestamp::now()));
-    matches!(decision, Decision::Pass(Passage::Verified(_)))
+    match at_once(gate.admit(request.clone())) {
+        Admission::Allowed(allowed) => allowed.principal.client().is_some(),
+        Admission::Answered(_) => false,
+    }
 }
 
 /// Makes the text of each record and leaves it at that.
 #[derive(Debug)]
 struct ToText;
 
-impl Recorder for ToText {
-    fn record(&self, record: &DecisionRecord<'_>) {
+impl AuditSink for ToText {
+    fn write(&self, record: &AuditRecord<'_>) {
         std::hint::black_box(to_line(record));
     }
 }

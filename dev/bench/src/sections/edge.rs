@@ -1,10 +1,9 @@
 //! The Lambda edge: event to request, response to answer, and all that lies between.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use alb_mtls_bench::{Beside, Chain, Effort, Quantity, Row, Subject, Table, at_once, in_turns, progress};
-use alb_mtls_gate::{DecisionRecord, Gate, Recorder, Settings, to_line};
+use alb_mtls_gate::{AuditRecord, AuditSink, Gate, Settings, to_line};
 use alb_mtls_lambda::{Answer, Event, HeaderMode, handle};
 use alb_mtls_tests::{certificate_headers, event};
 use http::{Request, Response};
@@ -21,9 +20,8 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
     let anchors = folder.path().join("anchors.pem");
     std::fs::write(&anchors, chain.root.pem()).expect("a file in the temporary folder");
     let variable = ("MTLS_ANCHORS".to_owned(), format!("file:{}", anchors.display()));
-    let gate = Gate::new(Settings::from_variables([variable]).expect("settings")).with_recorder(ToText);
+    let gate = Gate::new(Settings::from_variables([variable]).expect("settings")).with_audit_sink(ToText);
     gate.load().await;
-    let gate = Arc::new(gate);
 
     let headers = certificate_headers(chain.presented(&chain.client).header);
     let json = event(
@@ -36,8 +34,7 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
     let handler = service_fn(async |_: Request<Body>| Ok::<_, Infallible>(hello()));
     let answer = |json: &[u8]| {
         let event: Event = serde_json::from_slice(json).expect("an event");
-        let answer =
-            at_once(handle(Arc::clone(&gate), handler, event, Context::default())).expect("an answer");
+        let answer = at_once(handle(&gate, handler, event, Context::default())).expect("an answer");
         serde_json::to_vec(&answer).expect("JSON")
     };
     assert!(answer(&json).windows(5).any(|part| part == b"hello"));
@@ -79,8 +76,8 @@ fn hello() -> Response<Body> {
 #[derive(Debug)]
 struct ToText;
 
-impl Recorder for ToText {
-    fn record(&self, record: &DecisionRecord<'_>) {
+impl AuditSink for ToText {
+    fn write(&self, record: &AuditRecord<'_>) {
         std::hint::black_box(to_line(record));
     }
 }

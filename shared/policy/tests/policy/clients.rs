@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
+use alb_mtls_policy::{Policies, PolicyDenial, PolicyInput, PolicyOutcome, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
     ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
     Verifier,
@@ -90,7 +90,7 @@ fn host(header: &str) -> &'static RequestHost {
 /// A plain request to decide about.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) principal: Principal<'a>,
+    pub(crate) client: Option<&'a ClientIdentity>,
     pub(crate) request: RequestFacts<'a>,
     pub(crate) now: Timestamp,
 }
@@ -98,14 +98,14 @@ pub(crate) struct Asked<'a> {
 impl<'a> Asked<'a> {
     pub(crate) fn by(client: &'a ClientIdentity, method: &'a str, path: &'a str) -> Self {
         Self {
-            principal: Principal::Client(client),
+            client: Some(client),
             ..Self::anonymously(method, path)
         }
     }
 
     pub(crate) fn anonymously(method: &'a str, path: &'a str) -> Self {
         Self {
-            principal: Principal::Anonymous,
+            client: None,
             request: RequestFacts {
                 method,
                 path,
@@ -132,28 +132,28 @@ impl<'a> Asked<'a> {
         self
     }
 
-    pub(crate) fn decide(self, policies: &Policies) -> PolicyDecision {
-        policies.decide(&Facts {
-            principal: self.principal,
+    pub(crate) fn decide(self, policies: &Policies) -> PolicyOutcome {
+        policies.decide(&PolicyInput {
+            client: self.client,
             request: self.request,
             now: self.now,
         })
     }
 }
 
-pub(crate) fn allowed_by(id: &str) -> PolicyDecision {
-    PolicyDecision::Allow {
+pub(crate) fn allowed_by(id: &str) -> PolicyOutcome {
+    PolicyOutcome::Allow {
         policies: vec![id.into()],
     }
 }
 
-pub(crate) fn forbidden_by(id: &str) -> PolicyDecision {
-    PolicyDecision::Deny(Denial::Forbidden {
+pub(crate) fn forbidden_by(id: &str) -> PolicyOutcome {
+    PolicyOutcome::Deny(PolicyDenial::Forbidden {
         policies: vec![id.into()],
     })
 }
 
-pub(crate) const NOT_PERMITTED: PolicyDecision = PolicyDecision::Deny(Denial::NotPermitted);
+pub(crate) const NOT_PERMITTED: PolicyOutcome = PolicyOutcome::Deny(PolicyDenial::NotPermitted);
 
 /// A policy for verified clients under one condition.
 pub(crate) fn permit_when(condition: &str) -> Policies {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alb_mtls_policy::{Denial, Policies, PolicyDecision};
+use alb_mtls_policy::{Policies, PolicyDenial, PolicyOutcome};
 use alb_mtls_verifier::Fingerprint;
 use test_pki::der::Encode;
 use test_pki::der::asn1::ObjectIdentifier;
@@ -231,7 +231,7 @@ fn roles_reach_their_part_of_the_api() {
     ] {
         assert_eq!(
             Asked::by(&sales, "GET", detour).decide(&policies),
-            PolicyDecision::Deny(Denial::PathNotPlain),
+            PolicyOutcome::Deny(PolicyDenial::PathNotPlain),
             "{detour}"
         );
     }

@@ -1,9 +1,12 @@
 //! What policies see of a client and a request.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_policy::{Denial, Facts, Policies, PolicyDecision, Principal, RequestFacts, SourceAddress};
+use alb_mtls_policy::{
+    Policies, PolicyDenial, PolicyInput, PolicyOutcome, PolicyReason, RequestFacts, SourceAddress,
+};
 use test_pki::{CertificateBuilder, GeneralName};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, forbidden_by, permit_when};
@@ -162,7 +165,7 @@ fn a_prohibition_wins_and_says_which() {
         @id(\"p\") permit (principal, action, resource);";
     let policies = Policies::parse(text, "t").unwrap();
     let decision = Asked::by(&client, "GET", "/x/y").decide(&policies);
-    let PolicyDecision::Deny(denial) = &decision else {
+    let PolicyOutcome::Deny(denial) = &decision else {
         panic!("{decision:?}")
     };
     assert_eq!(denial.to_string(), "forbidden by `a`, `b`");
@@ -213,7 +216,7 @@ fn an_unclear_path_is_refused_where_policies_name_paths_and_only_there() {
             let decision = Asked::by(&client, "GET", detour).decide(&policies);
             assert_eq!(
                 decision,
-                PolicyDecision::Deny(Denial::PathNotPlain),
+                PolicyOutcome::Deny(PolicyDenial::PathNotPlain),
                 "{detour}: {forbids}"
             );
         }
@@ -261,7 +264,7 @@ fn an_unclear_host_is_refused_where_policies_name_hosts() {
     ] {
         let decision = unclear.decide(&policies);
         assert!(
-            matches!(decision, PolicyDecision::Deny(Denial::HostUnclear(_))),
+            matches!(decision, PolicyOutcome::Deny(PolicyDenial::HostUnclear(_))),
             "{decision:?}"
         );
     }
@@ -291,13 +294,13 @@ fn an_unclear_host_is_refused_where_policies_ask_for_it() {
         for unclear in unclear {
             let decision = unclear.decide(&policies);
             assert!(
-                matches!(decision, PolicyDecision::Deny(Denial::HostUnclear(_))),
+                matches!(decision, PolicyOutcome::Deny(PolicyDenial::HostUnclear(_))),
                 "{prohibition} {decision:?}"
             );
         }
         let decision = asked.host("admin.example.org.:443").decide(&policies);
         assert!(
-            matches!(decision, PolicyDecision::Deny(Denial::Forbidden { .. })),
+            matches!(decision, PolicyOutcome::Deny(PolicyDenial::Forbidden { .. })),
             "{decision:?}"
         );
     }
@@ -316,7 +319,7 @@ fn an_unreadable_source_address_is_refused_where_policies_ask_for_it() {
         (Some(b"\xff, 198.51.100.7"), forbidden_by("f")),
         (
             Some(b"unknown"),
-            PolicyDecision::Deny(Denial::SourceAddressUnclear),
+            PolicyOutcome::Deny(PolicyDenial::SourceAddressUnclear),
         ),
         (None, allowed_by("p")),
     ] {
@@ -348,14 +351,14 @@ fn a_look_alike_of_a_named_path_is_refused() {
             let named = "/admin".to_owned();
             assert_eq!(
                 Asked::by(&client, "GET", path).decide(&policies),
-                PolicyDecision::Deny(Denial::PathSpelling { named }),
+                PolicyOutcome::Deny(PolicyDenial::PathSpelling { named }),
                 "{path}: {text}"
             );
         }
         for path in ["/(S(x))/admin", "/ADMINI~1"] {
             assert_eq!(
                 Asked::by(&client, "GET", path).decide(&policies),
-                PolicyDecision::Deny(Denial::PathNotPlain),
+                PolicyOutcome::Deny(PolicyDenial::PathNotPlain),
                 "{path}: {text}"
             );
         }
@@ -395,7 +398,7 @@ fn spellings_that_policies_name_are_decided_by_name_with_a_warning() {
     }
     let decision = Asked::by(&client, "GET", "/aDMIN").decide(&policies);
     assert!(
-        matches!(decision, PolicyDecision::Deny(Denial::PathSpelling { .. })),
+        matches!(decision, PolicyOutcome::Deny(PolicyDenial::PathSpelling { .. })),
         "{decision:?}"
     );
     let warnings: Vec<String> = policies.warnings().iter().map(ToString::to_string).collect();
@@ -416,8 +419,8 @@ fn a_raw_path_alone_needs_a_plain_one() {
     for (path, decision) in [
         ("/admin/x", forbidden_by("f")),
         ("/x", allowed_by("p")),
-        ("/%61dmin", PolicyDecision::Deny(Denial::PathNotPlain)),
-        ("//admin", PolicyDecision::Deny(Denial::PathNotPlain)),
+        ("/%61dmin", PolicyOutcome::Deny(PolicyDenial::PathNotPlain)),
+        ("//admin", PolicyOutcome::Deny(PolicyDenial::PathNotPlain)),
     ] {
         assert_eq!(
             Asked::by(&client, "GET", path).decide(&policies),
@@ -435,7 +438,7 @@ fn a_policy_that_cannot_be_evaluated_denies_what_another_permits() {
         when { principal.days_left * 9223372036854775807 == 0 };";
     let policies = Policies::parse(text, "t").unwrap();
     let decision = Asked::by(&client, "GET", "/").decide(&policies);
-    let PolicyDecision::Deny(denial @ Denial::Failed { failures }) = &decision else {
+    let PolicyOutcome::Deny(denial @ PolicyDenial::Failed { failures }) = &decision else {
         panic!("{decision:?}")
     };
     assert_eq!(failures[0].policy.as_ref(), "overflow");
@@ -448,8 +451,8 @@ fn a_policy_that_cannot_be_evaluated_denies_what_another_permits() {
 #[test]
 fn a_time_that_cannot_be_told_denies() {
     let client = anybody();
-    let facts = Facts {
-        principal: Principal::Client(&client),
+    let facts = PolicyInput {
+        client: Some(&client),
         request: RequestFacts {
             method: "GET",
             path: "/",
@@ -459,7 +462,10 @@ fn a_time_that_cannot_be_told_denies() {
     };
     let decision = permit_when("true").decide(&facts);
     assert!(
-        matches!(decision, PolicyDecision::Deny(Denial::Unrepresentable { .. })),
+        matches!(
+            decision,
+            PolicyOutcome::Deny(PolicyDenial::Unrepresentable { .. })
+        ),
         "{decision:?}"
     );
 }
@@ -479,18 +485,18 @@ fn one_set_serves_every_thread() {
 #[test]
 fn every_denial_has_its_own_detail() {
     let denials = [
-        Denial::Forbidden { policies: Vec::new() },
-        Denial::NotPermitted,
-        Denial::Failed { failures: Vec::new() },
-        Denial::PathNotPlain,
-        Denial::PathSpelling { named: String::new() },
-        Denial::HostUnclear(RequestHost::Absent),
-        Denial::SourceAddressUnclear,
-        Denial::IdentityTooLarge,
-        Denial::Unrepresentable {
+        PolicyDenial::Forbidden { policies: Vec::new() },
+        PolicyDenial::NotPermitted,
+        PolicyDenial::Failed { failures: Vec::new() },
+        PolicyDenial::PathNotPlain,
+        PolicyDenial::PathSpelling { named: String::new() },
+        PolicyDenial::HostUnclear(RequestHost::Absent),
+        PolicyDenial::SourceAddressUnclear,
+        PolicyDenial::IdentityTooLarge,
+        PolicyDenial::Unrepresentable {
             explanation: String::new(),
         },
     ];
-    let details = denials.map(|denial| denial.detail());
-    assert_eq!(details, Denial::DETAILS);
+    let reasons = BTreeSet::from(denials.map(|denial| denial.reason()));
+    assert_eq!(reasons, BTreeSet::from_iter(PolicyReason::ALL.iter().copied()));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use alb_mtls_policy::{Denial, Policies, PolicyDecision, PolicyProblem};
+use alb_mtls_policy::{Policies, PolicyDenial, PolicyOutcome, PolicyProblem};
 use test_pki::{CertificateBuilder, Credential};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, permit_when};
@@ -213,7 +213,7 @@ fn a_star_in_a_name_is_no_wildcard() {
     }
     assert_eq!(
         asked.decide(&permit_when("resource in Path::\"/admin\"")),
-        PolicyDecision::Deny(Denial::PathNotPlain)
+        PolicyOutcome::Deny(PolicyDenial::PathNotPlain)
     );
 }
 
@@ -260,7 +260,7 @@ fn a_certificate_of_thousands_of_names_is_refused_rather_than_looked_through() {
     let authority = Authority::new("Root");
     let units: Vec<String> = (0..4_000).map(|number| format!("OU={number}")).collect();
     let client = authority.identify(CertificateBuilder::client(&units.join(",")));
-    let too_large = PolicyDecision::Deny(Denial::IdentityTooLarge);
+    let too_large = PolicyOutcome::Deny(PolicyDenial::IdentityTooLarge);
     assert_eq!(
         Asked::by(&client, "GET", "/").decide(&permit_when("true")),
         too_large
@@ -287,7 +287,7 @@ fn a_path_of_a_megabyte_is_decided_about() {
         allowed_by("it")
     );
     let dots = format!("{deep}/..");
-    let denied = PolicyDecision::Deny(Denial::PathNotPlain);
+    let denied = PolicyOutcome::Deny(PolicyDenial::PathNotPlain);
     assert_eq!(Asked::by(&client, "GET", &dots).decide(&policies), denied);
 }
 

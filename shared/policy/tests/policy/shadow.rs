@@ -1,12 +1,12 @@
 //! Differences between the active set and the one that is to follow.
 
-use alb_mtls_policy::{PolicyDecision, ShadowDifference, Standing};
+use alb_mtls_policy::{PolicyOutcome, SetOutcome, ShadowDifference};
 use alb_mtls_verifier::{Reason, Rejection};
 use test_pki::CertificateBuilder;
 
 use crate::clients::{Asked, Authority, anybody, permit_when};
 
-fn decisions(client: &alb_mtls_verifier::ClientIdentity) -> (PolicyDecision, PolicyDecision) {
+fn decisions(client: &alb_mtls_verifier::ClientIdentity) -> (PolicyOutcome, PolicyOutcome) {
     let asked = Asked::by(client, "GET", "/");
     (
         asked.decide(&permit_when("true")),
@@ -19,15 +19,15 @@ fn the_same_verdict_is_no_difference() {
     let client = anybody();
     let (allow, deny) = decisions(&client);
     let rejection = Rejection::new(Reason::CertificateMissing);
-    let passes = Standing::of(Ok(Some(&client)), Some(&allow));
-    assert_eq!(passes.difference(&Standing::of(Ok(Some(&client)), None)), None);
-    let refused = Standing::of(Ok(Some(&client)), Some(&deny));
+    let passes = SetOutcome::of(Ok(Some(&client)), Some(&allow));
+    assert_eq!(passes.difference(&SetOutcome::of(Ok(Some(&client)), None)), None);
+    let refused = SetOutcome::of(Ok(Some(&client)), Some(&deny));
     assert_eq!(
-        refused.difference(&Standing::of(Err(&rejection), None)),
+        refused.difference(&SetOutcome::of(Err(&rejection), None)),
         None,
         "another reason is none"
     );
-    let anonymous = Standing::of(Ok(None), Some(&allow));
+    let anonymous = SetOutcome::of(Ok(None), Some(&allow));
     assert_eq!(anonymous.difference(&anonymous), None);
 }
 
@@ -35,8 +35,8 @@ fn the_same_verdict_is_no_difference() {
 fn a_policy_that_would_refuse_is_told_with_its_reason() {
     let client = anybody();
     let (allow, deny) = decisions(&client);
-    let active = Standing::of(Ok(Some(&client)), Some(&allow));
-    let shadow = Standing::of(Ok(Some(&client)), Some(&deny));
+    let active = SetOutcome::of(Ok(Some(&client)), Some(&allow));
+    let shadow = SetOutcome::of(Ok(Some(&client)), Some(&deny));
     let difference = active.difference(&shadow).unwrap();
     assert_eq!(
         serde_json::to_value(&difference).unwrap(),
@@ -49,8 +49,8 @@ fn a_policy_that_would_refuse_is_told_with_its_reason() {
 fn anchors_that_would_refuse_are_told_with_the_verifiers_reason() {
     let client = anybody();
     let rejection = Rejection::new(Reason::CertificateMissing);
-    let active = Standing::of(Ok(Some(&client)), None);
-    let difference = active.difference(&Standing::of(Err(&rejection), None));
+    let active = SetOutcome::of(Ok(Some(&client)), None);
+    let difference = active.difference(&SetOutcome::of(Err(&rejection), None));
     let expected = ShadowDifference::WouldDeny {
         detail: rejection.detail(),
         policies: Vec::new(),
@@ -63,9 +63,9 @@ fn another_anchor_is_a_difference() {
     let (old, new) = (Authority::new("Old Root"), Authority::new("New Root"));
     let under_old = old.identify(CertificateBuilder::client("CN=x"));
     let under_new = new.identify(CertificateBuilder::client("CN=x"));
-    let active = Standing::of(Ok(Some(&under_old)), None);
+    let active = SetOutcome::of(Ok(Some(&under_old)), None);
     let difference = active
-        .difference(&Standing::of(Ok(Some(&under_new)), None))
+        .difference(&SetOutcome::of(Ok(Some(&under_new)), None))
         .unwrap();
     assert_eq!(
         serde_json::to_value(&difference).unwrap(),

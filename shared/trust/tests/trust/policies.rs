@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use alb_mtls_policy::{Facts, PolicyDecision, Principal, RequestFacts};
+use alb_mtls_policy::{PolicyInput, PolicyOutcome, RequestFacts};
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust, Warning};
 use alb_mtls_verifier::Timestamp;
 use tempfile::TempDir;
@@ -55,8 +55,8 @@ impl Files {
 
 /// Who permits an anonymous GET, or what the refusal is called.
 fn permitted_by(snapshot: &Snapshot) -> Vec<String> {
-    let facts = Facts {
-        principal: Principal::Anonymous,
+    let facts = PolicyInput {
+        client: None,
         request: RequestFacts {
             method: "GET",
             path: "/",
@@ -65,8 +65,8 @@ fn permitted_by(snapshot: &Snapshot) -> Vec<String> {
         now: snapshot.loaded_at(),
     };
     match snapshot.policies().unwrap().decide(&facts) {
-        PolicyDecision::Allow { policies } => policies.iter().map(ToString::to_string).collect(),
-        PolicyDecision::Deny(denial) => vec![denial.detail().to_owned()],
+        PolicyOutcome::Allow { policies } => policies.iter().map(ToString::to_string).collect(),
+        PolicyOutcome::Deny(denial) => vec![denial.detail().to_owned()],
     }
 }
 

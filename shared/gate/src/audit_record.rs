@@ -1,4 +1,4 @@
-//! The decision record: one JSON line a request that says what was decided, about whom, and why.
+//! The audit record: one line of JSON a request that says what was decided, about which client, and why.
 
 use std::io::{Stdout, stdout};
 use std::sync::{Arc, LazyLock};
@@ -9,12 +9,12 @@ use alb_mtls_verifier::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::ShadowDifference;
 use crate::ingress::FunctionFacts;
 use crate::line;
 use crate::log_writer::{Importance, LogWriter};
 use crate::metrics::EmbeddedMetrics;
 use crate::mode::Mode;
+use crate::policy::ShadowDifference;
 
 /// What happened to a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ pub enum Outcome {
 /// One decision, for the operator. Contains no certificate, no key and no token. Texts are as long as the client made
 /// them; [`to_line`] cuts them.
 #[derive(Clone, Debug, Serialize)]
-pub struct DecisionRecord<'a> {
+pub struct AuditRecord<'a> {
     /// When it was decided.
     pub timestamp: Timestamp,
     /// `INFO`, or `WARN` for a refusal: Lambda's log filter reads it.
@@ -58,7 +58,7 @@ pub struct DecisionRecord<'a> {
     pub mode: Mode,
     /// Why it was or would have been refused.
     #[serde(flatten)]
-    pub refusal: Option<RefusalRecord<'a>>,
+    pub denial: Option<DenialRecord<'a>>,
     /// Ids of the policies that decided.
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "as_texts")]
     pub policies: &'a [Arc<str>],
@@ -116,7 +116,7 @@ pub struct MetricsRecord<'a> {
 
 /// Why a request was refused, in full.
 #[derive(Clone, Debug, Serialize)]
-pub struct RefusalRecord<'a> {
+pub struct DenialRecord<'a> {
     /// The code in the words of the load balancer's connection log.
     pub code: ReasonCode,
     /// The finer reason.
@@ -173,12 +173,12 @@ impl ClientRecord<'_> {
 }
 
 /// Where decision records go.
-pub trait Recorder: Send + Sync + std::fmt::Debug {
+pub trait AuditSink: Send + Sync + std::fmt::Debug {
     /// Takes one record. Must not fail: a request is answered whether or not its record could be written.
-    fn record(&self, record: &DecisionRecord<'_>);
+    fn write(&self, record: &AuditRecord<'_>);
 
-    /// Takes metrics of decisions that were not recorded. Left out by default.
-    fn metrics(&self, _metrics: &MetricsRecord<'_>) {}
+    /// Takes metrics of decisions that were not recorded; by default they are dropped.
+    fn write_metrics(&self, _metrics: &MetricsRecord<'_>) {}
 }
 
 /// Writes each record as one line to standard output, where Lambda takes its logs from.
@@ -194,7 +194,7 @@ static STANDARD_OUTPUT: LazyLock<LogWriter<Stdout>> = LazyLock::new(|| LogWriter
 
 impl StandardOutput {
     /// Writes one line: for recorders that choose another moment, and for what is not a record.
-    pub fn write(self, mut line: String, importance: Importance) {
+    pub fn write_line(self, mut line: String, importance: Importance) {
         line.push('\n');
         STANDARD_OUTPUT.write(line.into_bytes(), importance);
     }
@@ -205,17 +205,17 @@ impl StandardOutput {
     }
 }
 
-impl Recorder for StandardOutput {
-    fn record(&self, record: &DecisionRecord<'_>) {
-        self.write(to_line(record), record.importance());
+impl AuditSink for StandardOutput {
+    fn write(&self, record: &AuditRecord<'_>) {
+        self.write_line(to_line(record), record.importance());
     }
 
-    fn metrics(&self, metrics: &MetricsRecord<'_>) {
-        self.write(line::to_line(metrics), Importance::Important);
+    fn write_metrics(&self, metrics: &MetricsRecord<'_>) {
+        self.write_line(line::to_line(metrics), Importance::Important);
     }
 }
 
-impl DecisionRecord<'_> {
+impl AuditRecord<'_> {
     /// Returns how important the record is while the log takes nothing: denials are lost last.
     pub fn importance(&self) -> Importance {
         match self.decision {
@@ -229,7 +229,7 @@ impl DecisionRecord<'_> {
 
 /// Returns the record as one line of JSON in ASCII, with each text cut after 1,024 bytes as written: clients choose what
 /// stands in many of them.
-pub fn to_line(record: &DecisionRecord<'_>) -> String {
+pub fn to_line(record: &AuditRecord<'_>) -> String {
     line::to_line(record)
 }
 
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_record_is_one_ascii_line_that_reads_back_the_same() {
         let path = "/\u{202e}evil\u{7f}\u{1b}[31m\n\u{1f600}\"";
-        let record = DecisionRecord {
+        let record = AuditRecord {
             timestamp: Timestamp::from_unix_seconds(0),
             level: "INFO",
             message: "decision",
@@ -270,7 +270,7 @@ mod tests {
             metrics: None,
             decision: Outcome::Denied,
             mode: Mode::Enforce,
-            refusal: None,
+            denial: None,
             client: None,
             trust_version: None,
             cache_hit: false,

@@ -7,19 +7,19 @@ use alb_mtls_http::host::RequestHost;
 
 /// What policies say about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PolicyDecision {
+pub enum PolicyOutcome {
     /// The request may pass.
     Allow {
         /// Ids of the policies that permit it, in alphabetical order.
         policies: Vec<Arc<str>>,
     },
     /// The request is refused.
-    Deny(Denial),
+    Deny(PolicyDenial),
 }
 
 /// Why policies refuse a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Denial {
+pub enum PolicyDenial {
     /// Policies forbid it, whatever others permit.
     Forbidden {
         /// Their ids, in alphabetical order.
@@ -61,12 +61,12 @@ pub struct PolicyFailure {
     pub message: String,
 }
 
-impl PolicyDecision {
+impl PolicyOutcome {
     /// Ids of the policies that decided, in alphabetical order; empty when none did.
     pub fn policies(&self) -> Vec<Arc<str>> {
         match self {
-            Self::Allow { policies } | Self::Deny(Denial::Forbidden { policies }) => policies.clone(),
-            Self::Deny(Denial::Failed { failures }) => failures
+            Self::Allow { policies } | Self::Deny(PolicyDenial::Forbidden { policies }) => policies.clone(),
+            Self::Deny(PolicyDenial::Failed { failures }) => failures
                 .iter()
                 .map(|failure| Arc::clone(&failure.policy))
                 .collect(),
@@ -75,37 +75,61 @@ impl PolicyDecision {
     }
 }
 
-impl Denial {
-    /// Every [`detail`](Self::detail) there is.
-    pub const DETAILS: &'static [&'static str] = &[
-        "policy_forbids",
-        "policy_does_not_permit",
-        "policy_failed",
-        "policy_path_not_plain",
-        "policy_path_spelling",
-        "host_unclear",
-        "policy_source_address_unclear",
-        "policy_identity_too_large",
-        "policy_fact_unrepresentable",
-    ];
-
-    /// The finer reason, for records and metrics.
-    pub const fn detail(&self) -> &'static str {
+impl PolicyDenial {
+    /// Returns the row of the table of reasons.
+    pub const fn reason(&self) -> PolicyReason {
         match self {
-            Self::Forbidden { .. } => "policy_forbids",
-            Self::NotPermitted => "policy_does_not_permit",
-            Self::Failed { .. } => "policy_failed",
-            Self::PathNotPlain => "policy_path_not_plain",
-            Self::PathSpelling { .. } => "policy_path_spelling",
-            Self::HostUnclear(_) => "host_unclear",
-            Self::SourceAddressUnclear => "policy_source_address_unclear",
-            Self::IdentityTooLarge => "policy_identity_too_large",
-            Self::Unrepresentable { .. } => "policy_fact_unrepresentable",
+            Self::Forbidden { .. } => PolicyReason::Forbidden,
+            Self::NotPermitted => PolicyReason::NotPermitted,
+            Self::Failed { .. } => PolicyReason::Failed,
+            Self::PathNotPlain => PolicyReason::PathNotPlain,
+            Self::PathSpelling { .. } => PolicyReason::PathSpelling,
+            Self::HostUnclear(_) => PolicyReason::HostUnclear,
+            Self::SourceAddressUnclear => PolicyReason::SourceAddressUnclear,
+            Self::IdentityTooLarge => PolicyReason::IdentityTooLarge,
+            Self::Unrepresentable { .. } => PolicyReason::Unrepresentable,
         }
+    }
+
+    /// Returns the finer reason in `snake_case`, for records and metrics.
+    pub const fn detail(&self) -> &'static str {
+        self.reason().detail()
     }
 }
 
-impl fmt::Display for Denial {
+alb_mtls_verifier::reason_table! {
+    /// Reason for which policies deny a request.
+    pub enum PolicyReason;
+    NotPermitted, ClientCertRejected, "policy_does_not_permit",
+        "no policy permits the request",
+        "add a permit to MTLS_POLICY if it should pass; `alb-mtls policy check` shows what a certificate may do";
+    Forbidden, ClientCertRejected, "policy_forbids",
+        "a policy forbids the request, whatever others permit",
+        "the record names the policies: narrow their conditions if the request should pass";
+    Failed, ClientCertRejected, "policy_failed",
+        "a policy could not be evaluated, so that nothing is permitted",
+        "look at the explanation in the record, and ask `has` for optional attributes and bounds before sums";
+    PathNotPlain, ClientCertRejected, "policy_path_not_plain",
+        "a policy goes by paths, and the path of the request can be read in more than one way",
+        "an attempt to get around a rule, or a client that does not normalise its paths: have it send plain ones";
+    PathSpelling, ClientCertRejected, "policy_path_spelling",
+        "some servers take the path of the request for one that a policy names in another spelling",
+        "an attempt to get around a rule, or a client that is to write the path as the policy does";
+    HostUnclear, UnmappedConnectionError, "host_unclear",
+        "routes or policies go by hosts, and the request has no Host header that can be read, or several",
+        "look at the explanation in the record: an attempt to get around a rule, or a malformed client";
+    SourceAddressUnclear, ClientCertRejected, "policy_source_address_unclear",
+        "a policy asks for the source address, and the last entry of X-Forwarded-For is not an address",
+        "set the load balancer's attribute routing.http.xff_header_processing.mode to `append`";
+    IdentityTooLarge, ClientCertRejected, "policy_identity_too_large",
+        "the certificate contains more names than policies look through",
+        "reissue the certificate with fewer names: a client needs a few, and policies look through two thousand";
+    Unrepresentable, ClientCertRejected, "policy_fact_unrepresentable",
+        "a fact about the client or the request cannot be put to the policies",
+        "look at the explanation in the record, and report it: it should not happen";
+}
+
+impl fmt::Display for PolicyDenial {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Forbidden { policies } => {

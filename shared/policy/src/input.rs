@@ -1,28 +1,19 @@
-//! What a decision is made on.
+//! Input of decisions by policies.
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_verifier::{ClientIdentity, Timestamp};
 
 use crate::forwarded::SourceAddress;
 
-/// Everything that a decision is made on.
+/// Input of a decision by policies.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
-    /// Who asks.
-    pub principal: Principal<'a>,
-    /// For what.
+pub struct PolicyInput<'a> {
+    /// Verified client; `None` for an anonymous one, where that is allowed at all.
+    pub client: Option<&'a ClientIdentity>,
+    /// Request of the client.
     pub request: RequestFacts<'a>,
-    /// When.
+    /// Time of the decision.
     pub now: Timestamp,
-}
-
-/// Who asks.
-#[derive(Clone, Copy, Debug)]
-pub enum Principal<'a> {
-    /// A verified client.
-    Client(&'a ClientIdentity),
-    /// Somebody without a certificate, where that is allowed at all.
-    Anonymous,
 }
 
 /// What of a request policies can ask about.
