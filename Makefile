@@ -13,13 +13,16 @@ FUNCTIONS ?= respond authorize forward refresh-crls
 # As they ship, or, with QUICK=1, in minutes less.
 BENCH_PROFILE := $(if $(QUICK),quick,release)
 BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
+# Packages that have cargo features. That of the benchmark needs the headers of OpenSSL.
+FEATURED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WITH_FEATURES)")
+WITH_FEATURES := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if set(p['features']) - {'default', 'openssl'}))
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features msrv advisories packages public-api fuzz-smoke
 
-help: ## what there is
+help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
@@ -31,6 +34,8 @@ test: $(VENV)/installed $(VENV)/express/installed ## every test
 
 lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
+	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
+	dev/english.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(VENV)/bin/cfn-lint template.yaml
@@ -39,8 +44,27 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
-	@if command -v cargo-deny >/dev/null; then $(CARGO) deny --log-level error check bans licenses sources; \
-	else echo "cargo-deny is not installed: dependencies were not checked"; fi
+	@if command -v cargo-deny >/dev/null; then \
+	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
+	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
+	@CARGO="$(CARGO)" dev/msrv
+	@if command -v cargo-hack >/dev/null; then $(MAKE) --no-print-directory lint-features; \
+	else echo "cargo-hack is not installed: cargo features were not checked one by one"; test -z "$$CI"; fi
+
+# Each package alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
+# the manifests, so that a new one is covered.
+lint-features: ## clippy in each state of the cargo features; needs cargo-hack
+	$(CARGO) hack clippy --feature-powerset --ignore-private --all-targets -- -D warnings
+	$(CARGO) hack clippy --feature-powerset $(FEATURED) --all-targets -- -D warnings
+
+test-features: ## tests in each state of the cargo features; needs cargo-hack
+	$(CARGO) hack test --feature-powerset $(FEATURED)
+
+msrv: ## compiles with the oldest supported Rust
+	@CARGO="$(CARGO)" dev/msrv
+
+advisories: ## checks dependencies against the RustSec database, or a copy: make advisories ADVISORY_DB=path
+	@CARGO="$(CARGO)" dev/advisories
 
 bench: bench-programs ## the benchmark table: make bench QUICK=1 shows in seconds that it works, MARKDOWN=1 is for the README, PLOT=file.svg draws
 	@test -n "$(OPENSSL)" || echo "OpenSSL's headers (libssl-dev, pkg-config) are missing: it is not measured"
@@ -85,6 +109,9 @@ conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=pa
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
+
+fuzz-smoke: ## fuzzes each target for 20 seconds: make fuzz-smoke SECONDS_EACH=5
+	@dev/fuzz-smoke $(if $(filter file,$(origin SECONDS_EACH)),20,$(SECONDS_EACH))
 
 faults: $(VENV)/installed ## every fault of sources, upstreams, processes, clocks and logs, through the built functions
 	$(CARGO) build --workspace --all-targets

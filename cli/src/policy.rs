@@ -12,8 +12,8 @@ use alb_mtls_policy::{
     Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
-    BundleError, BundleProblem, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
-    TrustAnchors, VerificationPolicy, Verifier, read_anchors, read_bundle, read_text,
+    BundleError, BundleErrorKind, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
+    TrustAnchors, Verifier, VerifyOptions, read_anchors, read_bundle, read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
@@ -182,13 +182,13 @@ fn verify(
     };
     let empty = || BundleError {
         entry: None,
-        problem: BundleProblem::Empty,
+        problem: BundleErrorKind::Empty,
     };
     let trusted = read_anchors(&read(anchors)?).map_err(|error| unusable(anchors, error))?;
     let trusted = TrustAnchors::new(trusted).ok_or_else(|| unusable(anchors, empty()))?;
     let presented = read_bundle(&read(pem)?).map_err(|error| unusable(pem, error))?;
     let chain = PresentedChain::new(presented).ok_or_else(|| unusable(pem, empty()))?;
-    let verifier = Verifier::new(trusted, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default());
     Ok(verifier
         .verify(&chain, now)
         .map(|client| Arc::clone(client.identity())))

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    BundleError, BundleProblem, ExtendedKeyUsagePolicy, Intermediates, RevocationLists, RevocationMode,
-    RevocationPolicy, Timestamp, TrustAnchors, VerificationPolicy, Verifier, read_anchors,
-    read_intermediates, read_revocation_lists,
+    BundleError, BundleErrorKind, ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode,
+    RevocationOptions, Timestamp, TrustAnchors, Verifier, VerifyOptions, read_anchors, read_intermediates,
+    read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -89,7 +89,7 @@ pub(crate) struct VerifyArguments {
 
     /// Extended key usage, as MTLS_EKU: if-present or required
     #[arg(long, value_name = "POLICY", default_value_t)]
-    eku: ExtendedKeyUsagePolicy,
+    eku: ExtendedKeyUsageOption,
 
     /// Print JSON
     #[arg(long)]
@@ -156,7 +156,7 @@ impl VerifyArguments {
         let bundle = |path: &Path, error: BundleError| unusable(path, error.to_string());
         let anchors = read_anchors(&read(&self.anchors)?).map_err(|error| bundle(&self.anchors, error))?;
         let anchors = TrustAnchors::new(anchors)
-            .ok_or_else(|| unusable(&self.anchors, BundleProblem::Empty.to_string()))?;
+            .ok_or_else(|| unusable(&self.anchors, BundleErrorKind::Empty.to_string()))?;
         let intermediates = match &self.intermediates {
             None => Intermediates::default(),
             Some(path) => read_intermediates(&read(path)?).map_err(|error| bundle(path, error))?,
@@ -174,7 +174,7 @@ impl VerifyArguments {
                 )))
             }
         };
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: self.max_depth,
             extended_key_usage: self.eku,
         };
@@ -186,9 +186,9 @@ impl VerifyArguments {
         let verifier = match lists {
             None => verifier,
             Some(lists) => {
-                let policy = RevocationPolicy {
+                let policy = RevocationOptions {
                     mode: self.revocation,
-                    ..RevocationPolicy::default()
+                    ..RevocationOptions::default()
                 };
                 verifier.with_revocation(lists, policy)
             }

@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use alb_mtls_trust::{InspectedSources, Inspection, InvalidSources, Loader, Severity, Sources, inspect};
-use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use clap::Args;
 
 use super::{SourceOrPath, forecast, paths, patience, report};
@@ -35,7 +35,7 @@ pub(crate) struct LintArguments {
     crls: Vec<SourceOrPath>,
 
     /// Certificates below the trust anchor, as MTLS_MAX_DEPTH
-    #[arg(long, value_name = "NUMBER", default_value_t = VerificationPolicy::default().max_depth)]
+    #[arg(long, value_name = "NUMBER", default_value_t = VerifyOptions::default().max_depth)]
     max_depth: usize,
 
     /// End with 1 for warnings too
@@ -72,9 +72,9 @@ async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspect
         anchors: anchors.as_ref(),
         intermediates: intermediates.as_ref(),
         crls: crls.as_ref(),
-        policy: VerificationPolicy {
+        policy: VerifyOptions {
             max_depth: arguments.max_depth,
-            ..VerificationPolicy::default()
+            ..VerifyOptions::default()
         },
     };
     Ok(inspect(&Loader::new(), inspected, patience(), now).await)

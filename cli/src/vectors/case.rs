@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use alb_mtls_http::HeaderFormat;
-use alb_mtls_verifier::ExtendedKeyUsagePolicy;
+use alb_mtls_verifier::ExtendedKeyUsageOption;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -35,7 +35,7 @@ pub(super) struct Case {
     #[serde(default)]
     pub(super) max_depth: Option<usize>,
     #[serde(default, deserialize_with = "extended_key_usage")]
-    pub(super) extended_key_usage: ExtendedKeyUsagePolicy,
+    pub(super) extended_key_usage: ExtendedKeyUsageOption,
     pub(super) expected: Expected,
 }
 
@@ -47,7 +47,7 @@ fn header_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderFor
 
 fn extended_key_usage<'de, D: Deserializer<'de>>(
     deserializer: D,
-) -> Result<ExtendedKeyUsagePolicy, D::Error> {
+) -> Result<ExtendedKeyUsageOption, D::Error> {
     String::deserialize(deserializer)?
         .parse()
         .map_err(D::Error::custom)

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alb_mtls_http::{HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    Intermediates, PathBuilder, Rejection, RevocationLists, RevocationPolicy, Timestamp, TrustAnchor,
-    TrustAnchors, VerificationPolicy, Verifier, read_bundle, read_revocation_lists,
+    Intermediates, PathBuilder, Rejection, RevocationLists, RevocationOptions, Timestamp, TrustAnchor,
+    TrustAnchors, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
 };
 use serde_json::{Value, json};
 
@@ -139,14 +139,14 @@ impl Judge {
             certificate: &certificate,
             chain: &chain,
         };
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: case.max_depth.unwrap_or(self.max_depth),
             extended_key_usage: case.extended_key_usage,
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
         let mut verifier = Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder);
         if let Some(lists) = lists {
-            verifier = verifier.with_revocation(Arc::new(lists), RevocationPolicy::default());
+            verifier = verifier.with_revocation(Arc::new(lists), RevocationOptions::default());
         }
         let verified = case
             .header_format

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    BundleProblem, FileKind, PresentedChain, Rejection, read_bundle, without_byte_order_mark,
+    BundleErrorKind, FileKind, PresentedChain, Rejection, read_bundle, without_byte_order_mark,
 };
 use serde_json::Value;
 
@@ -54,7 +54,7 @@ impl Input {
         let chain = PresentedChain::new(certificates);
         chain.map(Self::Chain).ok_or_else(|| InputError::Pem {
             path: path.to_owned(),
-            problem: BundleProblem::Empty.to_string(),
+            problem: BundleErrorKind::Empty.to_string(),
         })
     }
 

@@ -1,6 +1,8 @@
-//! The gate before an axum service in a container behind the load balancer: EKS, ECS or EC2, target type `ip`.
+//! The gate before an axum service in a container behind the load balancer: EKS, ECS or EC2, target
+//! type `ip`.
 //!
-//! The port must be reachable from the load balancer alone: the gate takes the header for the load balancer's word.
+//! The port must be reachable from the load balancer alone: the gate takes the header for the load
+//! balancer's word.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;

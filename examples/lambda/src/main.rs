@@ -1,4 +1,5 @@
-//! The gate before anybody's own function: `lambda_http::run(service_fn(hello))` becomes `alb_mtls_lambda::serve(…)`.
+//! The gate in front of a function of your own: `lambda_http::run(service_fn(hello))` becomes
+//! `alb_mtls_lambda::serve(…)`.
 
 use std::convert::Infallible;
 use std::process::ExitCode;

@@ -1,12 +1,12 @@
-//! What API Gateway takes for an answer.
+//! Answers in the forms that API Gateway accepts.
 
 use std::collections::BTreeMap;
 
 use alb_mtls_gate::{Denial, TokenIdentity, VerifiedClient};
 use serde::Serialize;
 
-/// The most bytes of context, names and quotation marks included. API Gateway writes context into headers of 10,240
-/// bytes together, and documents no limit of its own.
+/// The most bytes of context, names and quotation marks included. API Gateway writes context into
+/// headers of 10,240 bytes together, and documents no limit of its own.
 const MAX_CONTEXT: usize = 4_096;
 
 /// The most bytes of one value.
@@ -30,11 +30,11 @@ pub(crate) enum Answer {
     Simple { is_authorized: bool, context: Context },
 }
 
-/// What was decided.
+/// Decision about a client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verdict<'a> {
     Verified(&'a VerifiedClient, Option<&'a TokenIdentity>),
-    /// A client without an identity may pass, by `MTLS_MODE`.
+    /// A client without an identity is allowed by `MTLS_MODE`.
     Anonymous,
     Denied(&'a Denial),
 }
@@ -101,8 +101,9 @@ impl Answer {
     }
 }
 
-/// The SHA-256 fingerprint of the client's public key: no CA can give it to another client, and it stays when the
-/// certificate is renewed with the same key. The two words cannot be taken for one.
+/// Returns the SHA-256 fingerprint of the client's public key: no CA can give it to another client,
+/// and it stays when the certificate is renewed with the same key. The word for an anonymous client
+/// cannot be mistaken for one.
 fn principal_id(verdict: Verdict<'_>) -> String {
     match verdict {
         Verdict::Verified(client, _) => client.identity().public_key_fingerprint.to_string(),
@@ -111,7 +112,8 @@ fn principal_id(verdict: Verdict<'_>) -> String {
     }
 }
 
-/// What the API and its logs get to know. Names are those of the JSON that describes a client elsewhere.
+/// Returns what the API and its logs receive. The names are those of the JSON that describes a
+/// client elsewhere.
 fn context(verdict: Verdict<'_>) -> Context {
     let (client, token) = match verdict {
         Verdict::Verified(client, token) => (client, token),
@@ -175,8 +177,8 @@ fn context(verdict: Verdict<'_>) -> Context {
     context
 }
 
-/// Adds the fields that fit. A name cut short could be another client's, so that one that does not fit is left out as
-/// a whole, and `omitted` says so.
+/// Adds the fields that fit. A name cut short could be another client's, so that one that does not
+/// fit is left out as a whole, and `omitted` says so.
 fn fit<const COUNT: usize>(context: &mut Context, fields: [(&'static str, Option<String>); COUNT]) {
     let mut left = MAX_CONTEXT;
     let mut omitted = Vec::new();

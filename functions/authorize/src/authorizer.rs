@@ -20,7 +20,8 @@ pub(crate) struct Authorizer {
     settings: AuthorizerSettings,
 }
 
-/// The one error of an authorizer that is an answer: a REST API turns exactly this message into 401.
+/// The one error of an authorizer that is an answer: a REST API turns exactly this message into
+/// 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unauthorized;
 
@@ -55,13 +56,15 @@ impl Authorizer {
         &self.gate
     }
 
-    /// Answers one event, whatever it holds.
+    /// Answers one event, whatever it contains.
     ///
     /// # Errors
-    /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not valid.
+    /// [`Unauthorized`] for a REST API when the client's certificate or token is missing or not
+    /// valid.
     pub(crate) async fn authorize(&self, payload: &[u8], ingress: Ingress) -> Result<Answer, Unauthorized> {
         let event = event::parse(payload);
-        // What it is that asks cannot be told without an event: a policy is an answer for all of them.
+        // What it is that asks cannot be told without an event: a policy is an answer for all of
+        // them.
         let api = event.as_ref().map_or(Api::Rest, Api::of);
         let read = event
             .and_then(|event| Question::read(&event, api))
@@ -111,8 +114,8 @@ impl Authorizer {
         }
     }
 
-    /// Refuses headers that state an identity, and, where policies decide, those that restate method, path or host: an
-    /// authorizer cannot remove what reaches the API behind it.
+    /// Denies headers that state an identity, and, where policies decide, those that restate
+    /// method, path or host: an authorizer cannot remove what reaches the API behind it.
     ///
     /// What stands for the certificate header is left to [`Self::presented`], which knows where certificates come from.
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
@@ -141,7 +144,7 @@ impl Authorizer {
         Ok(())
     }
 
-    /// The certificates from the one place that they may come from.
+    /// Returns the certificates from the one place that `AUTHORIZE_CERTIFICATE` names.
     ///
     /// One in the other place is refused. Beside `clientCert` a header is the client's own, and would reach the API
     /// behind; beside the header, `clientCert` means that the client came to API Gateway directly and not through the
@@ -178,7 +181,7 @@ impl Authorizer {
     }
 }
 
-/// What is denied when it is not known what was asked for.
+/// Returns the resource to deny when the requested one is not known.
 fn everything() -> String {
     "*".to_owned()
 }

@@ -19,7 +19,7 @@ pub(crate) enum Api {
     Http2,
 }
 
-/// What API Gateway asks about.
+/// Question of API Gateway.
 #[derive(Debug)]
 pub(crate) struct Question {
     pub(crate) arn: MethodArn,
@@ -29,7 +29,7 @@ pub(crate) struct Question {
     pub(crate) client_certificate: Option<String>,
 }
 
-/// Why an event is not a question that can be answered.
+/// Reason why an event is not a question that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Defect {
     #[error("the event cannot be read as JSON: {0}")]
@@ -46,9 +46,11 @@ pub(crate) enum Defect {
     Field(&'static str),
     #[error("the field `{0}` of the event is not the ARN of a stage of an API")]
     Arn(&'static str),
-    #[error("the path of the request cannot stand in a policy: it is too long, or holds `*`, `?` or `${{`")]
+    #[error(
+        "the path of the request cannot be written in a policy: it is too long, or contains `*`, `?` or `${{`"
+    )]
     Resource,
-    #[error("the event holds two client certificates")]
+    #[error("the event contains two client certificates")]
     TwoCertificates,
     #[error("a header of the request is invalid")]
     Header,
@@ -71,7 +73,8 @@ struct Fields {
 }
 
 impl Api {
-    /// The kind of API that sent an event. HTTP APIs name their payload format, REST APIs have none.
+    /// Returns the kind of API that sent an event. HTTP APIs name their payload format, REST APIs
+    /// do not.
     pub(crate) fn of(event: &Value) -> Self {
         match event.get("version").and_then(Value::as_str) {
             Some("1.0") => Self::Http1,
@@ -124,7 +127,7 @@ impl Question {
     /// Reads an event.
     ///
     /// # Errors
-    /// The first [`Defect`] of an event that is no question.
+    /// The first [`Defect`] of an event that is not a question.
     pub(crate) fn read(event: &Value, api: Api) -> Result<Self, Defect> {
         check_kind(event)?;
         let fields = api.fields();
@@ -162,8 +165,9 @@ fn text<'a>(event: &'a Value, field: &'static str) -> Result<&'a str, Defect> {
         .ok_or(Defect::Field(field))
 }
 
-/// Documented are `identity` for REST APIs and payload format 1.0, and `authentication` for 2.0. Both are API Gateway's
-/// own words, so it does no harm to look at both.
+/// Returns the client certificate. It is documented as `identity` for REST APIs and payload format
+/// 1.0, and as `authentication` for 2.0. API Gateway writes both members itself, so both are read
+/// for each.
 fn client_certificate(event: &Value) -> Result<Option<String>, Defect> {
     let places = [
         "/requestContext/identity/clientCert",
@@ -183,8 +187,8 @@ fn client_certificate(event: &Value) -> Result<Option<String>, Defect> {
     }
 }
 
-/// Every value of every header. Payload format 2.0 joins repeated ones with commas, which whoever reads a header that
-/// must not be repeated has to refuse.
+/// Returns every value of every header. Payload format 2.0 joins repeated values with commas, so
+/// that a reader of a header that must not be repeated has to reject a comma.
 fn headers(event: &Value) -> Result<HeaderMap, Defect> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(event, "multiValueHeaders", "headers")? {
@@ -195,7 +199,8 @@ fn headers(event: &Value) -> Result<HeaderMap, Defect> {
     Ok(headers)
 }
 
-/// The pairs of a multi-value object, and of the single-value object beside it those whose names the former lacks.
+/// Returns the pairs of a multi-value object, and those of the single-value object with it whose
+/// names the former lacks.
 fn pairs<'a>(
     event: &'a Value,
     multi: &'static str,
@@ -231,7 +236,8 @@ fn object<'a>(event: &'a Value, field: &'static str) -> Result<Option<&'a Map<St
     }
 }
 
-/// What cannot stand in a path. API Gateway hands over some paths decoded, and does not say which.
+/// Characters that cannot be in a path. API Gateway passes on some paths decoded, and does not say
+/// which.
 const PATH: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')
@@ -246,7 +252,7 @@ const PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// What cannot stand in a query.
+/// Characters that cannot be in a query.
 const QUERY: &AsciiSet = &PATH.remove(b'?');
 
 fn encode(text: &str, set: &'static AsciiSet) -> String {

@@ -1,5 +1,7 @@
 //! The ARN of what was asked for.
 
+use alb_mtls_settings::Arn;
+
 use crate::settings::ResourceScope;
 
 /// The most characters of a resource in a policy.
@@ -7,7 +9,8 @@ use crate::settings::ResourceScope;
 /// Source: API Gateway developer guide, "Output from an API Gateway Lambda authorizer".
 const MAX_RESOURCE: usize = 512;
 
-/// `methodArn` or `routeArn` of an event: `arn:aws:execute-api:region:account:api/stage/METHOD/path`.
+/// `methodArn` or `routeArn` of an event:
+/// `arn:aws:execute-api:region:account:api/stage/METHOD/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MethodArn {
     whole: String,
@@ -16,26 +19,21 @@ pub(crate) struct MethodArn {
 }
 
 impl MethodArn {
-    /// Reads an ARN; `None` when it is none of this kind. Up to the stage it holds nothing that a policy takes for a
-    /// wildcard or a variable.
+    /// Reads an ARN; `None` when it is not of this kind. Up to the stage it does not contain
+    /// anything that a policy takes for a wildcard or a variable.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let fields: Vec<&str> = text.splitn(6, ':').collect();
-        let [scheme, partition, service, region, account, resource] = fields.as_slice() else {
-            return None;
-        };
-        let mut parts = resource.splitn(3, '/');
+        let arn = Arn::split(text)?;
+        let mut parts = arn.resource.splitn(3, '/');
         let (api, stage) = (parts.next()?, parts.next()?);
         let are = |text: &str, others: &str| {
             let allowed = |character: char| character.is_ascii_alphanumeric() || others.contains(character);
             !text.is_empty() && text.chars().all(allowed)
         };
-        let valid = (*scheme, *service) == ("arn", "execute-api")
-            && are(partition, "-")
-            && are(region, "-")
-            && are(account, "")
+        let valid = arn.service == "execute-api"
+            && arn.is_in_one_account()
             && are(api, "-")
             && (stage == "$default" || are(stage, "_-"));
-        let stage_end = text.len() - resource.len() + api.len() + 1 + stage.len();
+        let stage_end = text.len() - arn.resource.len() + api.len() + 1 + stage.len();
         let stage = text.get(..stage_end)?;
         (valid && stage.len() + "/*".len() <= MAX_RESOURCE).then(|| Self {
             whole: text.to_owned(),
@@ -43,8 +41,8 @@ impl MethodArn {
         })
     }
 
-    /// The resource of a policy; `None` when the path cannot be written into one: it is the client's text, and `*`, `?`
-    /// and `${` in it would mean other paths too.
+    /// Returns the resource of a policy; `None` when the path cannot be written into one. The path
+    /// is the client's text, and `*`, `?` and `${` in it would match other paths too.
     pub(crate) fn resource(&self, scope: ResourceScope) -> Option<String> {
         match scope {
             ResourceScope::Stage => Some(format!("{}/*", self.stage)),

@@ -1,6 +1,6 @@
 //! The settings of the authorizer beside those of the gate.
 
-use alb_mtls_settings::{SettingsError, Values, process_environment, table};
+use alb_mtls_settings::{SettingsError, Values, process_environment, table, words};
 
 /// The gate's variables of the same meaning, and of one that means nothing here.
 const GATE_BOUND_TOKEN: &str = "MTLS_BOUND_TOKEN";
@@ -14,7 +14,7 @@ table! {
     RESPONSE, "AUTHORIZE_RESPONSE", Value("iam"),
         "what an HTTP API with payload format 2.0 is set to take: `iam` (a policy) or `simple`; the event does not say it";
     RESOURCE, "AUTHORIZE_RESOURCE", Value("stage"),
-        "what a policy speaks of: `stage`, so that API Gateway may cache it, or `request`: only the method and path asked for, which is the default with MTLS_POLICY";
+        "the resource of a policy: `stage`, so that API Gateway can cache it, or `request`: only the requested method and path, the default with MTLS_POLICY";
     BOUND_TOKEN, "AUTHORIZE_BOUND_TOKEN", Value("off"),
         "another name for MTLS_BOUND_TOKEN";
 }
@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     pub(crate) authorizer: AuthorizerSettings,
 }
 
-/// What is the authorizer's own.
+/// Settings of the authorizer alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AuthorizerSettings {
     pub(crate) certificate: CertificateSource,
@@ -34,32 +34,41 @@ pub(crate) struct AuthorizerSettings {
     pub(crate) resource: ResourceScope,
 }
 
-/// Where the client's certificate is. Exactly one place is looked at, and a certificate in the other one is refused.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum CertificateSource {
-    /// In `clientCert` of the event, where API Gateway puts what it saw in the TLS handshake. No client can write it.
-    #[default]
-    ClientCert,
-    /// In the certificate header of the load balancer that is the only way to the API.
-    Header,
+words! {
+    /// Place of the client's certificate. Only one place is read, and a certificate in the other
+    /// one is denied.
+    #[derive(Default)]
+    pub(crate) enum CertificateSource {
+        /// In `clientCert` of the event, where API Gateway puts what it saw in the TLS handshake.
+        /// No client can write it.
+        #[default]
+        ClientCert = "client-cert",
+        /// In the certificate header of the load balancer that is the only way to the API.
+        Header = "header",
+    }
 }
 
-/// What an HTTP API with payload format 2.0 takes for an answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ResponseFormat {
-    #[default]
-    Iam,
-    Simple,
+words! {
+    /// Answer that an HTTP API with payload format 2.0 expects.
+    #[derive(Default)]
+    pub(crate) enum ResponseFormat {
+        #[default]
+        Iam = "iam",
+        Simple = "simple",
+    }
 }
 
-/// What a policy speaks of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum ResourceScope {
-    /// Everything in the stage of the request: right for every request that gets the same answer from a cache.
-    #[default]
-    Stage,
-    /// The method and path that were asked for.
-    Request,
+words! {
+    /// Resource of a policy.
+    #[derive(Default)]
+    pub(crate) enum ResourceScope {
+        /// Everything in the stage of the request: right for every request that gets the same
+        /// answer from a cache.
+        #[default]
+        Stage = "stage",
+        /// The method and path that were asked for.
+        Request = "request",
+    }
 }
 
 impl Settings {
@@ -112,39 +121,6 @@ impl Settings {
             ..authorizer
         };
         Ok(Self { gate, authorizer })
-    }
-}
-
-impl CertificateSource {
-    const ALL: &'static [Self] = &[Self::ClientCert, Self::Header];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::ClientCert => "client-cert",
-            Self::Header => "header",
-        }
-    }
-}
-
-impl ResponseFormat {
-    const ALL: &'static [Self] = &[Self::Iam, Self::Simple];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Iam => "iam",
-            Self::Simple => "simple",
-        }
-    }
-}
-
-impl ResourceScope {
-    const ALL: &'static [Self] = &[Self::Stage, Self::Request];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stage => "stage",
-            Self::Request => "request",
-        }
     }
 }
 

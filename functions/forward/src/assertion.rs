@@ -1,10 +1,12 @@
-//! Assertions: short-lived signed tokens (JWT, RFC 7519) by which an upstream can tell that a request passed the gate.
+//! Assertions: short-lived signed tokens (JWT, RFC 7519) that tell an upstream that a request
+//! passed the gate.
 //!
-//! The headers of the other forms are only as good as the network between the gate and the upstream; an assertion is
-//! good wherever the key set is known.
+//! The headers of the other forms are only as good as the network between the gate and the
+//! upstream. An assertion is good wherever the key set is known.
 //!
-//! The key is in the process, not in KMS: there, each signature would be one more signed call over the network, for
-//! every request, under a quota that all elliptic-curve keys of an account and region share. The README has figures.
+//! The key is in the process, not in KMS. With KMS each request would need one more signed call
+//! over the network, under a quota that all elliptic-curve keys of an account and region share.
+//! docs/forwarder.md has figures.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,21 +23,22 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use serde::{Serialize, Serializer};
 
-use crate::failure::Failure;
+use crate::error::ForwardError;
 use crate::secrets::{self, Secret, Secrets, missing};
 
-/// The header that carries the assertion. Its name lies in a family that the gate strips from requests.
+/// The header that carries the assertion. Its name lies in a family that the gate strips from
+/// requests.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static(alb_mtls_http::headers::ASSERTION);
 
 /// The token's `typ` (RFC 8725 §3.11): no token of another kind passes for one, and it for none.
 pub(crate) const TYPE: &str = "client-cert+jwt";
 
-/// How assertions are made.
+/// Settings of assertions.
 #[derive(Clone, Debug)]
 pub(crate) struct AssertionSettings {
     pub(crate) keys: Vec<Source>,
     pub(crate) issuer: String,
-    /// Otherwise the origin of the upstream.
+    /// Audience; defaults to the origin of the upstream.
     pub(crate) audience: Option<String>,
     pub(crate) lifetime: Duration,
     pub(crate) jwks_path: String,
@@ -52,8 +55,8 @@ pub(crate) struct Assertions {
 const NAME: &str = "assertion keys";
 
 impl Assertions {
-    /// Creates it without keys. They are looked up again at the age `refresh`, and sign up to the age `max_stale`
-    /// while lookups fail.
+    /// Creates it without keys. They are looked up again at the age `refresh`, and sign up to the
+    /// age `max_stale` while lookups fail.
     pub(crate) fn new(settings: AssertionSettings, refresh: Duration, max_stale: Duration) -> Self {
         Self {
             settings,
@@ -61,12 +64,13 @@ impl Assertions {
         }
     }
 
-    /// Loads the keys when the process starts. A failure is logged, and the next request tries again.
+    /// Loads the keys when the process starts. A failure is logged, and the next request tries
+    /// again.
     pub(crate) async fn load(&self, secrets: &Secrets) {
         _ = self.key_ring(secrets, Waiting::Start).await;
     }
 
-    /// The path at which the key set is served.
+    /// Returns the path at which the key set is served.
     pub(crate) fn jwks_path(&self) -> &str {
         &self.settings.jwks_path
     }
@@ -74,15 +78,15 @@ impl Assertions {
     /// Returns the key set (RFC 7517 §5) as JSON.
     ///
     /// # Errors
-    /// [`Failure::Material`] when there are no keys.
-    pub(crate) async fn jwks(&self, secrets: &Secrets, waiting: Waiting) -> Result<String, Failure> {
+    /// [`ForwardError::Material`] when there are no keys.
+    pub(crate) async fn jwks(&self, secrets: &Secrets, waiting: Waiting) -> Result<String, ForwardError> {
         Ok(self.key_ring(secrets, waiting).await?.jwks.clone())
     }
 
-    /// An assertion about this client for the upstream with this origin, at the time `now`.
+    /// Returns an assertion about this client for the upstream with this origin, at the time `now`.
     ///
     /// # Errors
-    /// [`Failure::Material`] when there is no key to sign with.
+    /// [`ForwardError::Material`] when there is no key to sign with.
     pub(crate) async fn assert(
         &self,
         client: &VerifiedClient,
@@ -91,7 +95,7 @@ impl Assertions {
         now: Timestamp,
         secrets: &Secrets,
         waiting: Waiting,
-    ) -> Result<String, Failure> {
+    ) -> Result<String, ForwardError> {
         let keys = self.key_ring(secrets, waiting).await?;
         let identity = client.identity();
         let lifetime = i64::try_from(self.settings.lifetime.as_secs()).unwrap_or(0);
@@ -99,7 +103,7 @@ impl Assertions {
             iss: &self.settings.issuer,
             aud: self.settings.audience.as_deref().unwrap_or(origin),
             iat: now.unix_seconds(),
-            // Not beyond the certificates that it speaks of.
+            // Never later than the end of the certificates that the assertion is about.
             exp: now
                 .plus_seconds(lifetime)
                 .min(client.valid_until())
@@ -114,10 +118,10 @@ impl Assertions {
             trust_version,
         };
         keys.sign(&claims)
-            .map_err(|error| Failure::Material(format!("an assertion cannot be signed: {error}")))
+            .map_err(|error| ForwardError::Material(format!("an assertion cannot be signed: {error}")))
     }
 
-    async fn key_ring(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<KeyRing>, Failure> {
+    async fn key_ring(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<KeyRing>, ForwardError> {
         let source = KeySource {
             secrets,
             sources: &self.settings.keys,
@@ -180,8 +184,8 @@ struct Confirmation {
     fingerprint: Fingerprint,
 }
 
-/// The SPIFFE id where there is one, otherwise the subject (RFC 4514), otherwise the first alternative name with its
-/// type in front. None of them can be taken for another: a subject begins with an attribute's type and `=`.
+/// Returns the SPIFFE id, or else the subject (RFC 4514), or else the first alternative name with
+/// its type in front. They cannot be confused: a subject begins with an attribute's type and `=`.
 fn subject(identity: &ClientIdentity) -> String {
     if let Some(id) = &identity.spiffe_id {
         return id.clone();
@@ -196,9 +200,9 @@ fn subject(identity: &ClientIdentity) -> String {
         .unwrap_or_default()
 }
 
-fn token_id() -> Result<String, Failure> {
+fn token_id() -> Result<String, ForwardError> {
     let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| Failure::Material("there are no random numbers".to_owned()))?;
+    rand::fill(&mut bytes).map_err(|_| ForwardError::Material("there are no random numbers".to_owned()))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
@@ -206,8 +210,8 @@ fn as_base64url<S: Serializer>(fingerprint: &Fingerprint, serializer: S) -> Resu
     serializer.serialize_str(&fingerprint.to_base64url())
 }
 
-/// The first key signs; all of them are in the key set, so that a key can be made known before it signs and for as long
-/// as what it signed is valid.
+/// Keys of which the first signs. All of them are in the key set, so that a key can be published
+/// before it signs and as long as its signatures are valid.
 #[derive(Debug)]
 struct KeyRing {
     header: Header,
@@ -240,7 +244,7 @@ impl KeyRing {
     }
 }
 
-/// Labels of keys, and of what OpenSSL writes beside them.
+/// Labels of keys, and of blocks that OpenSSL writes with them.
 const LABELS: &[&str] = &["CERTIFICATE", "EC PARAMETERS", "PRIVATE KEY", "X509 CERTIFICATE"];
 
 /// Reads every key in a PEM text, in order.
@@ -253,7 +257,7 @@ fn parse_keys(secret: &Secret) -> Result<Vec<(EncodingKey, Jwk)>, String> {
         .collect::<Result<Vec<_>, _>>()?;
     if keys.is_empty() {
         return Err(
-            "holds no key in PKCS #8 PEM, such as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes"
+            "contains no key in PKCS #8 PEM, such as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes"
                 .to_owned(),
         );
     }
@@ -262,7 +266,7 @@ fn parse_keys(secret: &Secret) -> Result<Vec<(EncodingKey, Jwk)>, String> {
 
 fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String> {
     let encoding = EncodingKey::from_ec_der(key.secret_pkcs8_der());
-    let not_p256 = |_| "holds a key that is not an ECDSA key on P-256".to_owned();
+    let not_p256 = |_| "contains a key that is not an ECDSA key on P-256".to_owned();
     let mut jwk = Jwk::from_encoding_key(&encoding, Algorithm::ES256).map_err(not_p256)?;
     jwk.common.key_id = Some(jwk.thumbprint(ThumbprintHash::SHA256).map_err(not_p256)?);
     jwk.common.public_key_use = Some(PublicKeyUse::Signature);
@@ -273,7 +277,7 @@ fn parse_key(key: &PrivatePkcs8KeyDer<'_>) -> Result<(EncodingKey, Jwk), String>
 #[cfg(test)]
 mod tests {
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use jsonwebtoken::{DecodingKey, Validation};
     use serde_json::Value;
@@ -289,7 +293,7 @@ mod tests {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = PresentedChain::new([credential.der().to_vec().into()]).unwrap();
         (verifier.verify(&chain, Timestamp::now()).unwrap(), credential)

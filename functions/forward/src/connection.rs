@@ -15,21 +15,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::Service;
 
-/// Says whether something came over a connection while it was not in use.
+/// State of a connection that is not in use: whether anything arrived on it.
 ///
-/// The bytes of an answer that arrives unasked would be taken for the answer to the next request, which is another
-/// client's. Nothing on the wire tells them apart later, so a connection only carries another request if not a byte was
-/// read since it rested, and none waits on its socket at the moment when the first one of the request is written.
+/// The bytes of an unexpected answer would be taken for the answer to the next request, which
+/// belongs to another client. Nothing on the wire distinguishes them later. So a connection carries
+/// another request only if no byte was read since the last answer, and none waits on its socket
+/// when the first byte of the request is written.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch(Arc<AtomicU8>);
 
 const IN_USE: u8 = 0;
 const RESTS: u8 = 1;
-/// For ever: whatever is written to such a connection fails.
+/// Final state: every write to such a connection fails.
 const STALE: u8 = 2;
 
 impl Watch {
-    /// Has an eye on the connection until a request is written to it. Its last answer was received to the end.
+    /// Has an eye on the connection until a request is written to it. Its last answer was received
+    /// to the end.
     pub(crate) fn rest(&self) {
         self.change(IN_USE, RESTS);
     }
@@ -50,7 +52,8 @@ impl Watch {
         }
     }
 
-    /// TLS keeps what it cannot decrypt yet: the beginning of a record, of which nothing waits on the socket any more.
+    /// TLS keeps what it cannot decrypt yet: the beginning of a record, of which nothing waits on
+    /// the socket any more.
     fn after_reading(&self) -> io::Result<()> {
         match self.0.load(Ordering::Acquire) {
             IN_USE => Ok(()),
@@ -74,17 +77,17 @@ impl Watch {
     }
 }
 
-/// Asks the kernel itself: the executor knows only what it was told when it last waited. An end of the connection is
-/// something that came, too.
+/// Asks the kernel itself: the executor knows only what it was told when it last waited. An end of
+/// the connection is something that came, too.
 fn is_quiet(stream: &TcpStream) -> bool {
     let mut byte = [MaybeUninit::uninit(); 1];
     let peeked = SockRef::from(stream).peek(&mut byte);
     peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Acknowledges at once what was read. Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the next small segment back,
-/// on the upstream's side: a late answer would come when the next request brings the acknowledgement, right after the
-/// look that should have found it.
+/// Acknowledges at once what was read. Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the
+/// next small segment back, on the upstream's side: a late answer would come when the next request
+/// brings the acknowledgement, right after the look that should have found it.
 fn acknowledge(stream: &TcpStream) {
     // Where it cannot be asked for, it comes within 0.5 seconds (RFC 9293 §3.8.6.3).
     #[cfg(target_os = "linux")]
@@ -95,7 +98,7 @@ fn acknowledge(stream: &TcpStream) {
 
 /// Makes TCP connections that have a [`Watch`].
 ///
-/// It is below TLS, where a record that nobody has decrypted yet counts as well.
+/// It is below TLS, so that a record that has not been decrypted yet counts too.
 #[derive(Clone, Debug)]
 pub(crate) struct Watching<C>(pub(crate) C);
 
@@ -216,7 +219,7 @@ mod tests {
         (stream, peer)
     }
 
-    /// That nothing but the first request arrives.
+    /// Asserts that nothing except the first request arrives.
     fn assert_unwritten(stream: WatchedStream, mut peer: Peer) {
         assert!(stream.watch.is_stale());
         drop(stream);

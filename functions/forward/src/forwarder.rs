@@ -20,20 +20,20 @@ use lambda_http::Body;
 use lambda_runtime::Context;
 
 use crate::assertion::{self, Assertions};
-use crate::failure::Failure;
-use crate::hop::{Hop, Repeat, waiting_until};
+use crate::error::ForwardError;
 use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader};
 use crate::secrets::Secrets;
 use crate::settings::Settings;
 use crate::upstream::{Function, Server, Upstream};
+use crate::upstream_client::{Retry, UpstreamClient, waiting_until};
 
 /// Sends requests that passed the gate to their upstreams, and hands back what these answer.
 #[derive(Debug)]
 pub(crate) struct Forwarder {
     settings: Settings,
-    hop: Hop,
+    upstream_client: UpstreamClient,
     invoker: Option<Invoker>,
     secrets: Secrets,
     identity: IdentityHeaderCache,
@@ -41,10 +41,12 @@ pub(crate) struct Forwarder {
 }
 
 impl Forwarder {
-    /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up again.
+    /// A forwarder by the settings; `trust` says how often keys and trust anchors are looked up
+    /// again.
     ///
     /// # Errors
-    /// When there are no trust anchors to check upstreams with, or it is not known how functions are called.
+    /// When there are no trust anchors to check upstreams with, or it is not known how functions
+    /// are called.
     pub(crate) fn new(settings: Settings, trust: &TrustSettings) -> Result<Self, String> {
         let assertions = settings
             .assertion
@@ -70,7 +72,12 @@ impl Forwarder {
             )?)
         };
         Ok(Self {
-            hop: Hop::new(settings.timeout, &settings.tls, settings.routes.any_tls(), trust)?,
+            upstream_client: UpstreamClient::new(
+                settings.timeout,
+                &settings.tls,
+                settings.routes.any_tls(),
+                trust,
+            )?,
             invoker,
             secrets: Secrets::default(),
             identity: IdentityHeaderCache::new(settings.identity.forms),
@@ -79,8 +86,8 @@ impl Forwarder {
         })
     }
 
-    /// Loads keys and trust anchors now, so that the first request does not wait for them. What fails is logged and
-    /// tried again.
+    /// Loads keys and trust anchors now, so that the first request does not wait for them. What
+    /// fails is logged and tried again.
     pub(crate) async fn load(&self) {
         let assertions = async {
             if let Some(assertions) = &self.assertions {
@@ -93,8 +100,9 @@ impl Forwarder {
                 None => Ok(()),
             }
         };
-        let ((), hop, invoker) = tokio::join!(assertions, self.hop.load(&self.secrets), invoker);
-        for loaded in [hop, invoker] {
+        let ((), servers, invoker) =
+            tokio::join!(assertions, self.upstream_client.load(&self.secrets), invoker);
+        for loaded in [servers, invoker] {
             if let Err(failure) = loaded {
                 tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
             }
@@ -141,7 +149,7 @@ impl Forwarder {
         body: Body,
         upstream: Option<&Upstream>,
         sent: &[u8],
-    ) -> Result<Response<Body>, Failure> {
+    ) -> Result<Response<Body>, ForwardError> {
         let parts = &allowed.parts;
         if let Some(assertions) = &self.assertions
             && parts.uri.path() == assertions.jwks_path()
@@ -149,19 +157,19 @@ impl Forwarder {
             return self.key_set(assertions, parts).await;
         }
         if allowed.host == RequestHost::Unreadable(UnreadableHost::Repeated) {
-            return Err(Failure::SeveralHosts);
+            return Err(ForwardError::SeveralHosts);
         }
-        let upstream = upstream.ok_or(Failure::NoRoute)?;
+        let upstream = upstream.ok_or(ForwardError::NoRoute)?;
         let answer = match upstream {
             Upstream::Server(server) => {
                 let mut request = self.request(parts, body, server)?;
                 self.state_identity(allowed, upstream, request.headers_mut())
                     .await?;
-                let repeat = Repeat::of(&parts.method);
-                self.hop
+                let retry = Retry::for_method(&parts.method);
+                self.upstream_client
                     .exchange(
                         request,
-                        repeat,
+                        retry,
                         response::MAXIMUM_JSON,
                         deadline(parts),
                         &self.secrets,
@@ -171,7 +179,7 @@ impl Forwarder {
             Upstream::Function(function) => {
                 let mut identity = HeaderMap::new();
                 self.state_identity(allowed, upstream, &mut identity).await?;
-                let unavailable = || Failure::Invoke("there is no invoker".to_owned());
+                let unavailable = || ForwardError::Invoke("there is no invoker".to_owned());
                 let invoker = self.invoker.as_ref().ok_or_else(unavailable)?;
                 invoker
                     .invoke(function, parts, sent, identity, &self.secrets)
@@ -181,9 +189,9 @@ impl Forwarder {
         response::hand_over(answer)
     }
 
-    async fn key_set(&self, assertions: &Assertions, parts: &Parts) -> Result<Response<Body>, Failure> {
+    async fn key_set(&self, assertions: &Assertions, parts: &Parts) -> Result<Response<Body>, ForwardError> {
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return Err(Failure::KeySetMethod);
+            return Err(ForwardError::KeySetMethod);
         }
         let waiting = waiting_until(deadline(parts));
         let mut response = Response::new(Body::Text(assertions.jwks(&self.secrets, waiting).await?));
@@ -193,13 +201,13 @@ impl Forwarder {
         Ok(response)
     }
 
-    /// The request as the server gets it: the client's, but for what is about one connection only.
-    fn request(&self, parts: &Parts, body: Body, server: &Server) -> Result<Request<Bytes>, Failure> {
+    /// Returns the request for the server: the client's, without headers about one connection only.
+    fn request(&self, parts: &Parts, body: Body, server: &Server) -> Result<Request<Bytes>, ForwardError> {
         let root = PathAndQuery::from_static("/");
         let target = parts.uri.path_and_query().unwrap_or(&root);
         let url = server
             .url(target)
-            .map_err(|error| Failure::Target(error.to_string()))?;
+            .map_err(|error| ForwardError::Target(error.to_string()))?;
         let mut request = Request::new(to_bytes(body));
         *request.method_mut() = parts.method.clone();
         *request.uri_mut() = url;
@@ -215,7 +223,7 @@ impl Forwarder {
             let authority = HeaderValue::from_str(server.authority().as_str());
             headers.insert(
                 HOST,
-                authority.map_err(|error| Failure::Target(error.to_string()))?,
+                authority.map_err(|error| ForwardError::Target(error.to_string()))?,
             );
         }
         Ok(request)
@@ -227,7 +235,7 @@ impl Forwarder {
         allowed: &AllowedRequest,
         upstream: &Upstream,
         headers: &mut HeaderMap,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ForwardError> {
         let parts = &allowed.parts;
         let Some(client) = allowed.principal.client() else {
             return Ok(());
@@ -274,13 +282,13 @@ fn to_bytes(body: Body) -> Bytes {
     }
 }
 
-/// When Lambda ends the invocation; none where there is no Lambda.
+/// Returns the time at which Lambda ends the invocation; `None` outside Lambda.
 fn deadline(parts: &Parts) -> Option<SystemTime> {
     parts.extensions.get::<Context>().map(Context::deadline)
 }
 
-/// One line for the operator, found beside the decision by the same ids.
-fn log(failure: &Failure, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
+/// Writes one line for the operator, which has the same ids as the record of the decision.
+fn log(failure: &ForwardError, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
     let upstream = upstream.map(Upstream::to_string);
     let ingress = parts.extensions.get::<Ingress>();
     tracing::error!(

@@ -2,7 +2,7 @@
 
 use http::header::HeaderMap;
 
-/// Length of names and values on the wire, with what HTTP/1.1 puts between them.
+/// Returns the length of names and values on the wire, with what HTTP/1.1 puts between them.
 pub(crate) fn wire_length(headers: &HeaderMap) -> usize {
     headers
         .iter()

@@ -1,4 +1,4 @@
-//! What tells the upstream who the client is: headers, and an assertion, which needs a key.
+//! Identity of the client as the upstream sees it: headers, and an assertion, which needs a key.
 
 use std::str::FromStr;
 
@@ -14,7 +14,7 @@ pub(crate) struct UpstreamIdentity {
     pub(crate) assertion: bool,
 }
 
-/// The text holds no such forms. Displays as what would.
+/// The text does not name forms of identity. Displays as what would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidIdentity {
     #[error("`{}` and `assertion` separated by commas, or `none` alone", WRITTEN.join("`, `"))]

@@ -1,12 +1,11 @@
-//! A Lambda target that sends requests which passed the gate on to an upstream, byte for byte, with headers that say
-//! who the client is.
+//! A Lambda target that sends requests which passed the gate on to an upstream, byte for byte, with
+//! headers that say who the client is.
 
 mod assertion;
 mod connection;
-mod failure;
+mod error;
 mod forwarder;
 mod headers;
-mod hop;
 mod identity;
 mod invoke;
 mod pool;
@@ -17,6 +16,7 @@ mod secrets;
 mod settings;
 mod tls;
 mod upstream;
+mod upstream_client;
 
 use std::convert::Infallible;
 use std::process::ExitCode;

@@ -24,7 +24,7 @@ use crate::tls::IDLE;
 /// Makes connections, over TLS or not.
 pub(crate) type Connector = HttpsConnector<Watching<HttpConnector<CheckingResolver>>>;
 
-/// Why there is no connection.
+/// Reason why there is no connection.
 pub(crate) type ConnectError = Box<dyn Error + Send + Sync>;
 
 /// Connections that were made with one configuration of TLS.
@@ -43,7 +43,7 @@ pub(crate) struct Connection {
     is_reused: bool,
 }
 
-/// Why a connection gave no answer.
+/// Reason why a connection gave no answer.
 #[derive(Debug)]
 pub(crate) struct SendError {
     pub(crate) error: hyper::Error,
@@ -80,8 +80,8 @@ impl Pool {
         self.idle().push((connection, Instant::now()));
     }
 
-    /// The connection to this server that was used last. Those that ended, are too old or are still busy with their last
-    /// request are dropped.
+    /// Returns the connection to this server that was used last. Drops those that ended, are too
+    /// old or are still busy with their last request.
     fn take(&self, origin: &(Scheme, Authority)) -> Option<Connection> {
         let mut idle = self.idle();
         idle.retain(|(connection, since)| since.elapsed() < IDLE && connection.sender.is_ready());

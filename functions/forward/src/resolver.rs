@@ -1,4 +1,4 @@
-//! Names to addresses, none of which may be a metadata service.
+//! Resolution of names to addresses, none of which can be a metadata service.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -11,12 +11,12 @@ use tower::Service;
 
 use crate::upstream;
 
-/// Looks names up with the system's resolver and hands out only addresses that were checked: the connection is made
-/// to one of them, with no second look-up in between.
+/// Resolver that uses the system's and returns only addresses that were checked. The connection is
+/// made to one of them, without a second lookup in between.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CheckingResolver;
 
-/// Why a name leads nowhere.
+/// Reason why a name has no usable address.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolveError {
     #[error("{0}")]
@@ -45,7 +45,7 @@ impl Service<Name> for CheckingResolver {
     }
 }
 
-/// One forbidden address among them condemns the name.
+/// Rejects a name if one of its addresses is forbidden.
 fn checked(addresses: Vec<SocketAddr>) -> Result<std::vec::IntoIter<SocketAddr>, ResolveError> {
     for address in &addresses {
         let address = address.ip();

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use lambda_http::Body;
 
-use crate::failure::Failure;
+use crate::error::ForwardError;
 use crate::headers;
 
 /// Most bytes of JSON that a load balancer takes from a function.
@@ -21,13 +21,14 @@ pub(crate) const MAXIMUM_JSON: usize = 1024 * 1024;
 /// Source: Elastic Load Balancing user guide, "Quotas for your Application Load Balancers".
 const MAXIMUM_HEADERS: usize = 32 * 1024;
 
-/// What the answer's JSON holds besides headers and body, with room to spare.
+/// Most bytes of the answer's JSON in addition to headers and body, with room to spare.
 const FRAME: usize = 256;
 
 /// Reads the whole answer, but no more of its body than this.
 ///
 /// # Errors
-/// [`Failure`] when it breaks off, is not valid or is too large; hyper's own error to be told apart by the caller.
+/// [`ForwardError`] when it breaks off, is not valid or is too large; hyper's own error to be told
+/// apart by the caller.
 pub(crate) async fn receive(
     method: &Method,
     answer: Response<Incoming>,
@@ -36,7 +37,7 @@ pub(crate) async fn receive(
     let (mut parts, body) = answer.into_parts();
     if parts.status.is_informational() {
         let explanation = format!("{} without having been asked to switch protocols", parts.status);
-        return Err(Failure::Protocol(explanation).into());
+        return Err(ForwardError::Protocol(explanation).into());
     }
     check_framing(&parts)?;
     alb_mtls_http::headers::remove_hop_by_hop(&mut parts.headers);
@@ -50,15 +51,16 @@ pub(crate) async fn receive(
 pub(crate) struct DeclaredText;
 
 /// Rejects what a load balancer would turn into an error of its own, or hand over in another form.
-fn check_framing(parts: &Parts) -> Result<(), Failure> {
+fn check_framing(parts: &Parts) -> Result<(), ForwardError> {
     // RFC 9110 §15: a client treats a status beyond 599 as invalid.
     if parts.status.as_u16() >= 600 {
-        return Err(Failure::Protocol(format!(
+        return Err(ForwardError::Protocol(format!(
             "{} is not a status of an answer",
             parts.status.as_u16()
         )));
     }
-    // hyper takes `chunked` off. The body under another coding would lose the header that says so (RFC 9112 §6.1).
+    // hyper takes `chunked` off. The body under another coding would lose the header that says so
+    // (RFC 9112 §6.1).
     let codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
     let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     let is_undone = |coding: &&[u8]| {
@@ -69,22 +71,22 @@ fn check_framing(parts: &Parts) -> Result<(), Failure> {
     };
     match codings.find(|coding| !is_undone(coding)) {
         None => Ok(()),
-        Some(coding) => Err(Failure::Protocol(format!(
+        Some(coding) => Err(ForwardError::Protocol(format!(
             "the transfer coding `{}` is not supported",
             coding.escape_ascii()
         ))),
     }
 }
 
-/// The answer in the form in which it can be handed over.
+/// Returns the answer in the form in which it can be passed on.
 ///
 /// # Errors
-/// [`Failure`] when a load balancer would not take it.
-pub(crate) fn hand_over(answer: Response<Bytes>) -> Result<Response<Body>, Failure> {
+/// [`ForwardError`] when a load balancer would not take it.
+pub(crate) fn hand_over(answer: Response<Bytes>) -> Result<Response<Body>, ForwardError> {
     let (parts, bytes) = answer.into_parts();
     let size = headers::wire_length(&parts.headers);
     if size > MAXIMUM_HEADERS {
-        return Err(Failure::HeadersTooLarge {
+        return Err(ForwardError::HeadersTooLarge {
             limit: MAXIMUM_HEADERS,
             size,
         });
@@ -100,17 +102,17 @@ pub(crate) fn hand_over(answer: Response<Bytes>) -> Result<Response<Body>, Failu
     Ok(Response::from_parts(parts, body))
 }
 
-/// Why an answer could not be received.
+/// Reason why an answer could not be received.
 #[derive(Debug)]
 pub(crate) enum ReceiveError {
-    Failure(Failure),
+    Final(ForwardError),
     /// While the body was read.
     Transport(hyper::Error),
 }
 
-impl From<Failure> for ReceiveError {
-    fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+impl From<ForwardError> for ReceiveError {
+    fn from(failure: ForwardError) -> Self {
+        Self::Final(failure)
     }
 }
 
@@ -136,13 +138,13 @@ async fn collect(
         }
         Err(error) => match error.downcast::<hyper::Error>() {
             Ok(error) => Err(ReceiveError::Transport(*error)),
-            Err(error) => Err(Failure::Protocol(error.to_string()).into()),
+            Err(error) => Err(ForwardError::Protocol(error.to_string()).into()),
         },
     }
 }
 
-fn too_large(size: String) -> Failure {
-    Failure::TooLarge {
+fn too_large(size: String) -> ForwardError {
+    ForwardError::TooLarge {
         limit: MAXIMUM_JSON,
         size,
     }
@@ -157,8 +159,8 @@ fn declared_text(bytes: Bytes) -> Body {
     }
 }
 
-/// Returns the body of a server's answer: text where its type says so and it is UTF-8; base64 otherwise, and where
-/// escapes would make the text longer than base64 does.
+/// Returns the body of a server's answer: text where its type says so and it is UTF-8; base64
+/// otherwise, and where escapes would make the text longer than base64 does.
 fn to_body(headers: &HeaderMap, bytes: Bytes) -> Body {
     if bytes.is_empty() {
         return Body::Empty;
@@ -190,7 +192,8 @@ fn is_textual(headers: &HeaderMap) -> bool {
         || ["application/json", "application/javascript", "application/xml"].contains(&media_type.as_str())
 }
 
-/// An upper bound, close to what it will be, of the answer's JSON in either form of headers.
+/// Returns an upper bound, close to the real value, of the length of the answer's JSON in either
+/// form of headers.
 fn json_length(headers: &HeaderMap, body: &Body) -> usize {
     let headers: usize = headers
         .iter()
@@ -325,7 +328,7 @@ mod tests {
             (200, Some("deflate")),
         ] {
             assert!(
-                matches!(check(status, coding), Err(Failure::Protocol(_))),
+                matches!(check(status, coding), Err(ForwardError::Protocol(_))),
                 "{status} {coding:?}"
             );
         }

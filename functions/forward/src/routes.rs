@@ -1,4 +1,4 @@
-//! Which upstream takes a request, and whether it takes it without a certificate.
+//! Routes: the upstream of a request, and whether the request needs a certificate.
 
 use std::str::FromStr;
 
@@ -8,29 +8,29 @@ use http::uri::PathAndQuery;
 
 use crate::upstream::{InvalidUpstream, Upstream};
 
-/// What the upstream sees as Host.
+/// Value of the Host header for the upstream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum HostHeader {
-    /// What the client sent.
+    /// The client's.
     #[default]
     Keep,
     /// The authority of the upstream's URL.
     Upstream,
 }
 
-/// Whether requests need a certificate.
+/// Need of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// The gate decides.
     Certificate,
-    /// Everybody may pass, as nobody.
+    /// Every client may pass, as anonymous.
     Public,
 }
 
 /// Routes by host and path prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Routes {
-    /// Those for a host first, then the longer prefixes: the first that matches is taken.
+    /// Routes in order of precedence: those for a host first, then the longer prefixes.
     routes: Vec<Route>,
 }
 
@@ -44,10 +44,10 @@ struct Route {
     upstream: Upstream,
 }
 
-/// The text holds no routes. Displays as what would be.
+/// The text is not a list of routes. Displays as what would be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidRoutes {
-    #[error("routes such as `/reports=http://reports.internal` or `public:/status`, and `{0}` is none")]
+    #[error("routes such as `/reports=http://reports.internal` or `public:/status`, and `{0}` is not one")]
     Form(String),
     #[error("in `{0}` behind the `=` {1}")]
     Upstream(String, InvalidUpstream),
@@ -91,7 +91,8 @@ impl FromStr for HostHeader {
 }
 
 impl Routes {
-    /// Reads the routes; `upstream` takes what none of them takes and those that name no upstream of their own.
+    /// Reads the routes; `upstream` takes what none of them takes and those that name no upstream
+    /// of their own.
     ///
     /// # Errors
     /// [`InvalidRoutes`] for the first route that is wrong.
@@ -133,44 +134,47 @@ impl Routes {
         }
     }
 
-    /// Every upstream.
+    /// Returns every upstream.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
         self.routes.iter().map(|route| &route.upstream)
     }
 
-    /// Whether some upstream is a function.
+    /// Returns true if at least one upstream is a function.
     pub(crate) fn any_function(&self) -> bool {
         self.upstreams()
             .any(|upstream| matches!(upstream, Upstream::Function(_)))
     }
 
-    /// Whether some upstream is a server.
+    /// Returns true if at least one upstream is a server.
     pub(crate) fn any_server(&self) -> bool {
         self.upstreams()
             .any(|upstream| matches!(upstream, Upstream::Server(_)))
     }
 
-    /// Whether some server is reached over TLS.
+    /// Returns true if at least one server is reached over TLS.
     pub(crate) fn any_tls(&self) -> bool {
         self.upstreams()
             .any(|upstream| matches!(upstream, Upstream::Server(server) if server.is_tls()))
     }
 
-    /// Whether the host of a request decides which upstream gets it or who may reach it. A public route counts without a
-    /// host too: its upstream may serve several, and a request for none that can be read is one for any of them.
+    /// Returns true if the host of a request decides which upstream gets it or who may reach it. A
+    /// public route counts without a host too: its upstream can serve several hosts, and a request
+    /// whose host cannot be read can be for any of them.
     pub(crate) fn go_by_host(&self) -> bool {
         self.routes
             .iter()
             .any(|route| route.host.is_some() || route.access == Access::Public)
     }
 
-    /// The upstream for a request, by its host and its raw path; none when no route takes it.
+    /// Returns the upstream for a request, according to its host and its raw path; `None` when no
+    /// route matches.
     pub(crate) fn upstream(&self, host: &RequestHost, path: &str) -> Option<&Upstream> {
         Some(&self.route(host, path)?.upstream)
     }
 
-    /// Whether a request needs a certificate. Only a path that all servers read alike can be public, and only if no server
-    /// could take it for one of a route that needs a certificate.
+    /// Returns the need of a certificate for a request. A path can be public only if all servers
+    /// read it alike, and only if no server could take it for the path of a route that needs a
+    /// certificate.
     pub(crate) fn access(&self, host: &RequestHost, path: &str) -> Access {
         let Some(route) = self.route(host, path) else {
             return Access::Certificate;
@@ -193,7 +197,8 @@ impl Routes {
         }
     }
 
-    /// Where hosts decide, a request for none that can be read is one for no route: the gate has refused it before.
+    /// Returns the route of a request. Where hosts decide, a request whose host cannot be read has
+    /// no route: the gate has denied it before.
     fn route(&self, host: &RequestHost, path: &str) -> Option<&Route> {
         if host.named().is_none() && self.go_by_host() {
             return None;
@@ -230,7 +235,8 @@ impl Routes {
         Ok(())
     }
 
-    /// A public route and one that needs a certificate, at least one of them for one host only, with one upstream.
+    /// A public route and one that needs a certificate, at least one of them for one host only,
+    /// with one upstream.
     fn indistinguishable_public_host(&self) -> Option<&Route> {
         self.routes.iter().find(|route| {
             let is_apart = |other: &Route| {
@@ -290,8 +296,9 @@ impl Route {
         })
     }
 
-    /// Whether this route needs a certificate for a part of a public one, or for all of it in another spelling. A public
-    /// route for one host that has the prefix of a route for all hosts is open by the operator's own word.
+    /// Returns true if this route needs a certificate for a part of a public one, or for all of it
+    /// in another spelling. A public route for one host that has the prefix of a route for all
+    /// hosts is open on purpose.
     fn closes(&self, public: &Self) -> bool {
         let is_part = match (&self.plain, &public.plain) {
             (Some(own), Some(public)) => own.may_be_within(public),
@@ -316,7 +323,7 @@ fn sorted(mut routes: Vec<Route>) -> Vec<Route> {
     routes
 }
 
-/// Whether the path is the prefix or continues it at the start of a segment.
+/// Returns true if the path is the prefix or continues it at the start of a segment.
 fn is_below(path: &str, prefix: &str) -> bool {
     match path.strip_prefix(prefix) {
         None => prefix == "/" && path == "*",

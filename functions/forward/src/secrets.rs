@@ -5,9 +5,9 @@ use std::fmt;
 use alb_mtls_trust::{Content, Deadline, FailedLookup, Loader, NoValue, Source};
 use alb_mtls_verifier::PemError;
 
-use crate::failure::Failure;
+use crate::error::ForwardError;
 
-/// Largest secret that is read, in bytes. A parameter holds 8 KB at most.
+/// Largest secret that is read, in bytes. A parameter has 8 KB at most.
 const MAXIMUM: usize = 64 * 1024;
 
 /// A secret's text. Its debug form shows nothing of it.
@@ -52,17 +52,17 @@ impl Secrets {
 pub(crate) fn pem_problem(error: &PemError) -> String {
     match error {
         PemError::Label { line, label } if label == "ENCRYPTED PRIVATE KEY" => format!(
-            "holds an encrypted private key, which begins in line {line}: `openssl pkey -in FILE -out key.pem` decrypts it"
+            "contains an encrypted private key, which begins in line {line}: `openssl pkey -in FILE -out key.pem` decrypts it"
         ),
         PemError::Label { line, label } if label.ends_with("PRIVATE KEY") => format!(
-            "holds a key that is not in PKCS #8 PEM (`{label}`), which begins in line {line}: \
+            "contains a key that is not in PKCS #8 PEM (`{label}`), which begins in line {line}: \
              `openssl pkcs8 -topk8 -nocrypt -in FILE -out key.pem` converts it"
         ),
         // Their text could be a part of a key.
         PemError::Marker { line, .. } | PemError::Trailing { line, .. } => {
-            format!("holds no valid PEM: line {line} is neither text nor a whole BEGIN or END line")
+            format!("is not valid PEM: line {line} is neither text nor a whole BEGIN or END line")
         }
-        _ => format!("holds no valid PEM: {error}"),
+        _ => format!("is not valid PEM: {error}"),
     }
 }
 
@@ -78,9 +78,10 @@ pub(crate) fn report_failure<T>(name: &str, failure: &FailedLookup<'_, T, String
     );
 }
 
-/// Returns the failure of a request that needs something made of secrets while there is none; `name` says what it is.
-pub(crate) fn missing(name: &str, unavailable: &NoValue<String>) -> Failure {
-    Failure::Material(format!("the {name}: {unavailable}"))
+/// Returns the failure of a request that needs something made of secrets while there is none;
+/// `name` says what it is.
+pub(crate) fn missing(name: &str, unavailable: &NoValue<String>) -> ForwardError {
+    ForwardError::Material(format!("the {name}: {unavailable}"))
 }
 
 #[cfg(test)]

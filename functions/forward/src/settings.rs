@@ -1,4 +1,5 @@
-//! The settings of the forwarder: environment variables with one prefix, read once, by this one parser.
+//! The settings of the forwarder: environment variables with one prefix, read once, by this one
+//! parser.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -25,18 +26,19 @@ pub(crate) struct Settings {
     pub(crate) tls: TlsSettings,
     /// In which form a function gets its events.
     pub(crate) function_events: EventForm,
-    /// How assertions are made, when they are asked for.
+    /// Settings of assertions, when the identity contains one.
     pub(crate) assertion: Option<AssertionSettings>,
 }
 
-/// How upstreams prove who they are, and how this function proves it to them.
+/// Settings of TLS to upstreams, in both directions: their trust anchors, and this function's own
+/// certificate.
 #[derive(Clone, Debug)]
 pub(crate) struct TlsSettings {
     /// Trust anchors for upstreams instead of the system's.
     pub(crate) anchors: Option<Sources>,
     /// The name that an upstream's certificate must have, when that is not the host in its URL.
     pub(crate) server_name: Option<ServerName<'static>>,
-    /// Where the certificate chain and the key are with which this function authenticates to upstreams.
+    /// Source of the certificate chain and key with which this function authenticates to upstreams.
     pub(crate) certificate: Option<Source>,
 }
 
@@ -70,7 +72,7 @@ table! {
     ASSERTION_LIFETIME, "FORWARD_ASSERTION_LIFETIME", Value("60s"),
         "time from an assertion's `iat` to its `exp`, from `1s` to `1h`";
     JWKS_PATH, "FORWARD_JWKS_PATH", Value("/.well-known/alb-mtls/jwks.json"),
-        "path at which the key set of the assertions is served, to everybody";
+        "path at which the key set of the assertions is served, to every client";
 }
 
 impl Settings {
@@ -82,7 +84,7 @@ impl Settings {
         Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
-    /// Reads settings from pairs of name and value; names without the prefix are none of ours.
+    /// Reads settings from pairs of name and value; ignores names without the prefix.
     ///
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
@@ -175,7 +177,7 @@ fn assertion(
     }))
 }
 
-/// A place for keys: a file or one parameter; a bucket is none.
+/// Source of keys: a file or one parameter, not a bucket.
 struct SecretSource(Source);
 
 impl FromStr for SecretSource {

@@ -11,11 +11,11 @@ use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::failure::Failure;
+use crate::error::ForwardError;
 use crate::secrets::{self, Secret, Secrets, missing};
 use crate::settings::TlsSettings;
 
-/// What TLS towards upstreams needs, looked up again when it is due.
+/// Material of TLS to upstreams, looked up again when it is due.
 #[derive(Debug)]
 pub(crate) struct TlsMaterial {
     anchors: Anchors,
@@ -26,9 +26,9 @@ pub(crate) struct TlsMaterial {
 enum Anchors {
     /// There is no upstream to check.
     None,
-    /// Those of the system.
+    /// Trust anchors of the system.
     System(Arc<RootCertStore>),
-    /// Those that the operator named.
+    /// Trust anchors that the operator named.
     Named(Box<Trust>),
 }
 
@@ -58,7 +58,8 @@ impl PartialEq for TlsVersion {
 }
 
 impl TlsMaterial {
-    /// Material by the settings; `trust` says how often and how long.
+    /// Creates material according to the settings; `trust` says how often it is looked up and how
+    /// long it counts.
     ///
     /// # Errors
     /// When the system has no trust anchors and no others are named.
@@ -83,15 +84,19 @@ impl TlsMaterial {
     /// Returns the material of now. What it is made of is looked up side by side.
     ///
     /// # Errors
-    /// [`Failure::Material`] when some of it cannot be had.
-    pub(crate) async fn current(&self, secrets: &Secrets, waiting: Waiting) -> Result<TlsVersion, Failure> {
+    /// [`ForwardError::Material`] when some of it cannot be had.
+    pub(crate) async fn current(
+        &self,
+        secrets: &Secrets,
+        waiting: Waiting,
+    ) -> Result<TlsVersion, ForwardError> {
         let now = Timestamp::now();
         let anchors = async {
             Ok(match &self.anchors {
                 Anchors::None => AnchorsVersion::None,
                 Anchors::System(anchors) => AnchorsVersion::System(Arc::clone(anchors)),
                 Anchors::Named(trust) => {
-                    let unavailable = |error| Failure::Material(format!("FORWARD_UPSTREAM_CA: {error}"));
+                    let unavailable = |error| ForwardError::Material(format!("FORWARD_UPSTREAM_CA: {error}"));
                     AnchorsVersion::Named(trust.get(now, waiting).await.map_err(unavailable)?)
                 }
             })
@@ -145,11 +150,11 @@ impl Lookup for CertificateSource<'_> {
 }
 
 impl TlsVersion {
-    /// The configuration of connections that are made with this material.
+    /// Returns the configuration of connections that are made with this material.
     ///
     /// # Errors
-    /// [`Failure::Material`] when the certificate and its key do not fit.
-    pub(crate) fn configuration(&self) -> Result<ClientConfig, Failure> {
+    /// [`ForwardError::Material`] when the certificate and its key do not fit.
+    pub(crate) fn configuration(&self) -> Result<ClientConfig, ForwardError> {
         let anchors = match &self.anchors {
             AnchorsVersion::None => Arc::new(RootCertStore::empty()),
             AnchorsVersion::System(anchors) => Arc::clone(anchors),
@@ -162,21 +167,21 @@ impl TlsVersion {
         };
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::Material(error.to_string()))?
+            .map_err(|error| ForwardError::Material(error.to_string()))?
             .with_root_certificates(anchors);
         match &self.certificate {
             None => Ok(builder.with_no_client_auth()),
             Some(secret) => {
-                let (chain, key) = parse_certificate(secret).map_err(Failure::Material)?;
+                let (chain, key) = parse_certificate(secret).map_err(ForwardError::Material)?;
                 builder
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| Failure::Material(error.to_string()))
+                    .map_err(|error| ForwardError::Material(error.to_string()))
             }
         }
     }
 }
 
-/// Only a certificate that could be used replaces the one in use.
+/// Reads the certificate and checks that it can be used: only then does it replace the one in use.
 async fn read_certificate(secrets: &Secrets, source: &Source, deadline: Deadline) -> Result<Secret, String> {
     let secret = secrets.read(source, deadline).await?;
     let (chain, key) = parse_certificate(&secret).map_err(|error| format!("`{source}`: {error}"))?;
@@ -213,9 +218,9 @@ fn parse_certificate(
         }
     }
     if chain.is_empty() {
-        return Err("holds no certificate".to_owned());
+        return Err("contains no certificate".to_owned());
     }
-    let key = key.ok_or("holds no private key")?;
+    let key = key.ok_or("contains no private key")?;
     Ok((chain, key))
 }
 
@@ -233,8 +238,9 @@ fn system_anchors() -> Result<RootCertStore, String> {
     Ok(anchors)
 }
 
-/// How long an idle connection is kept for the next request. Shorter than the five seconds after which common servers
-/// end idle connections, so that few die here.
+/// Time for which an idle connection is kept for the next request. Common servers end idle
+/// connections after five seconds; a shorter time avoids most of the failures that this would
+/// cause.
 pub(crate) const IDLE: Duration = Duration::from_secs(4);
 
 #[cfg(test)]
@@ -258,9 +264,9 @@ mod tests {
             client.key().to_pem().unwrap(),
         );
         for (content, problem) in [
-            (String::new(), "holds no certificate"),
-            (client_pem.clone(), "holds no private key"),
-            (client_key.clone(), "holds no certificate"),
+            (String::new(), "contains no certificate"),
+            (client_pem.clone(), "contains no private key"),
+            (client_key.clone(), "contains no certificate"),
             (format!("{client_pem}{root_key}"), "match"),
             (
                 format!(

@@ -1,4 +1,4 @@
-//! Upstreams, as settings name them, and the addresses that none may have.
+//! Upstreams in settings, and the addresses that are forbidden for them.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use alb_mtls_http::address::AddressClass;
 use alb_mtls_http::climbs;
+use alb_mtls_settings::Arn;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
-/// Where requests are sent on to.
+/// Destination of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Upstream {
     /// An HTTP server.
@@ -23,20 +24,20 @@ pub(crate) enum Upstream {
 pub(crate) struct Server {
     scheme: Scheme,
     authority: Authority,
-    /// What every path gets in front; without a slash at its end.
+    /// Prefix of every path, without a slash at its end.
     base: String,
 }
 
 /// A Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Function {
-    /// Its name, or its ARN without the qualifier.
+    /// Name of the function, or its ARN without the qualifier.
     pub(crate) name: String,
     /// A version or an alias.
     pub(crate) qualifier: Option<String>,
 }
 
-/// The text is no upstream. Displays as what would be one.
+/// The text is not an upstream. Displays as what would be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidUpstream {
     #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`, or `lambda:function`")]
@@ -51,7 +52,7 @@ pub(crate) enum InvalidUpstream {
     NotFunction,
 }
 
-/// Why a target cannot be sent to an upstream.
+/// Reason why a target cannot be sent to an upstream.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InvalidTarget {
     #[error("some server would find it outside of the upstream's base path")]
@@ -62,7 +63,8 @@ pub(crate) enum InvalidTarget {
 }
 
 impl Upstream {
-    /// What distinguishes one upstream from another, whatever the path: the audience of assertions for it.
+    /// Returns what distinguishes one upstream from another, whatever the path: the audience of
+    /// assertions for it.
     pub(crate) fn origin(&self) -> String {
         match self {
             Self::Server(server) => server.origin(),
@@ -92,22 +94,23 @@ impl fmt::Display for Upstream {
 }
 
 impl Server {
-    /// Scheme and authority.
+    /// Returns scheme and authority.
     fn origin(&self) -> String {
         format!("{}://{}", self.scheme, self.authority)
     }
 
-    /// The value of the Host header for it.
+    /// Returns the value of the Host header for this upstream.
     pub(crate) fn authority(&self) -> &Authority {
         &self.authority
     }
 
-    /// Whether it is reached over TLS.
+    /// Returns true if this upstream is reached over TLS.
     pub(crate) fn is_tls(&self) -> bool {
         self.scheme == Scheme::HTTPS
     }
 
-    /// The URL of a request's target there: the client's bytes behind the base, which they cannot leave.
+    /// Returns the URL of a request's target at this upstream: the client's bytes after the base,
+    /// which they cannot leave.
     ///
     /// # Errors
     /// [`InvalidTarget`].
@@ -173,12 +176,13 @@ impl fmt::Display for Server {
 }
 
 impl Function {
-    /// The region in its ARN.
+    /// Returns the region in the function's ARN.
     pub(crate) fn region(&self) -> Option<&str> {
-        self.name.split(':').nth(3)
+        Arn::split(&self.name).map(|arn| arn.region)
     }
 
-    /// Whether an invocation through this ARN, with or without a qualifier, is one of it.
+    /// Returns true if an invocation through this ARN, with or without a qualifier, is an
+    /// invocation of this function.
     pub(crate) fn is_invoked_as(&self, arn: &str) -> bool {
         arn.strip_prefix(&self.name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
@@ -192,41 +196,26 @@ impl FromStr for Function {
     ///
     /// Source: Lambda API reference, "Invoke", FunctionName and Qualifier.
     fn from_str(text: &str) -> Result<Self, InvalidUpstream> {
-        let parts: Vec<&str> = text.split(':').collect();
-        let (name, qualifier, is_arn) = match *parts.as_slice() {
-            [name] => (name, None, false),
-            [name, qualifier] => (name, Some(qualifier), false),
-            [
-                "arn",
-                partition,
-                "lambda",
-                region,
-                account,
-                "function",
-                name,
-                ref qualifier @ ..,
-            ] => {
-                let of_domain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-                let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-                if !is_word(partition, of_domain) || !is_word(region, of_domain) || !is_account {
-                    return Err(InvalidUpstream::NotFunction);
-                }
-                match *qualifier {
-                    [] => (name, None, true),
-                    [qualifier] => (name, Some(qualifier), true),
-                    _ => return Err(InvalidUpstream::NotFunction),
-                }
+        let (place, name) = match Arn::split(text) {
+            Some(arn) => {
+                let function = arn.resource.strip_prefix("function:");
+                let function = function.filter(|_| arn.service == "lambda" && arn.is_in_one_account());
+                let name = function.ok_or(InvalidUpstream::NotFunction)?;
+                (text.strip_suffix(name).unwrap_or_default(), name)
             }
-            _ => return Err(InvalidUpstream::NotFunction),
+            None => ("", text),
+        };
+        let (name, qualifier) = match name.split_once(':') {
+            Some((name, qualifier)) => (name, Some(qualifier)),
+            None => (name, None),
         };
         let of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
         let of_qualifier = |byte| of_name(byte) || b"$.".contains(&byte);
         if !is_word(name, of_name) || qualifier.is_some_and(|qualifier| !is_word(qualifier, of_qualifier)) {
             return Err(InvalidUpstream::NotFunction);
         }
-        let arn = || parts.iter().take(7).copied().collect::<Vec<_>>().join(":");
         Ok(Self {
-            name: if is_arn { arn() } else { name.to_owned() },
+            name: format!("{place}{name}"),
             qualifier: qualifier.map(str::to_owned),
         })
     }
@@ -246,13 +235,13 @@ impl fmt::Display for Function {
     }
 }
 
-/// The address that a URL's host is written as.
+/// Returns the address that is written as a URL's host.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
-/// Checks an address for an upstream: private ones are the normal case, but a name that leads to the metadata services
-/// would hand their credentials to any client.
+/// Checks an address for an upstream: private ones are the normal case, but a name that leads to
+/// the metadata services would hand their credentials to any client.
 ///
 /// # Errors
 /// The class of an address at which no upstream is.

@@ -1,11 +1,12 @@
 //! Extensions that fetch events from Lambda themselves, past the gate.
 //!
-//! Lambda starts every program in `/opt/extensions` before the runtime and beside it, with the function's variables and not
-//! with what a wrapper sets. One that asks the Runtime API for events gets requests that no gate has seen: AWS Lambda Web
-//! Adapter does. Nothing tells from outside what a program will ask for, but it holds the path by which it does.
+//! Lambda starts every program in `/opt/extensions` before the runtime and beside it, with the
+//! function's variables and not with those that a wrapper sets. A program there that asks the
+//! Runtime API for events gets requests that no gate has seen: AWS Lambda Web Adapter does. It
+//! cannot be seen from outside what a program will ask for, but it contains the path that it asks.
 //!
-//! Sources: Lambda developer guide, "Using the Lambda Extensions API" (order of the init phase); AWS Lambda Web Adapter
-//! 0.9.1 and later, `AWS_LWA_LAMBDA_RUNTIME_API_PROXY`.
+//! Sources: Lambda developer guide, "Using the Lambda Extensions API" (order of the init phase);
+//! AWS Lambda Web Adapter 0.9.1 and later, `AWS_LWA_LAMBDA_RUNTIME_API_PROXY`.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -17,13 +18,14 @@ use crate::settings::{LayerSettings, LoopbackAddress};
 /// Folder in which Lambda looks for extensions, also in a container image.
 const EXTENSIONS: &str = "/opt/extensions";
 
-/// Text in every program that asks for events: the end of the path of `GET /2018-06-01/runtime/invocation/next`.
+/// Text in every program that asks for events: the end of the path of `GET
+/// /2018-06-01/runtime/invocation/next`.
 const ASKS: &str = "/runtime/invocation/next";
 
 /// Variable by which Lambda Web Adapter asks elsewhere. Older versions do not know the name.
 pub(crate) const PROXY: &str = "AWS_LWA_LAMBDA_RUNTIME_API_PROXY";
 
-/// Prefix of the variables of Lambda Web Adapter, but for some older ones.
+/// Prefix of the variables of Lambda Web Adapter, except some older ones.
 const ADAPTER: &str = "AWS_LWA_";
 
 /// An extension that would fetch events past the gate. Displays as one line with the remedy.
@@ -40,7 +42,7 @@ pub(crate) enum ExtensionError {
     )]
     NotRoutable(PathBuf),
     #[error(
-        "`{}` cannot be read ({error}), and may fetch events past the gate: make it readable, or name it in LAYER_EXTENSIONS if it does not",
+        "`{}` cannot be read ({error}), and might fetch events past the gate: make it readable, or name it in LAYER_EXTENSIONS if it does not",
         path.display()
     )]
     Unreadable { path: PathBuf, error: io::Error },
@@ -65,7 +67,8 @@ pub(crate) fn check(settings: &LayerSettings) -> Result<(), ExtensionError> {
     check_folders(&folders(), &settings.extensions, is_routed)
 }
 
-/// Returns the folders of extensions: Lambda's, and that of the layer in which this program lies, which is the same in Lambda.
+/// Returns the folders of extensions: Lambda's, and that of the layer in which this program lies,
+/// which is the same in Lambda.
 fn folders() -> Vec<PathBuf> {
     let of_layer = std::env::current_exe()
         .ok()
@@ -99,7 +102,8 @@ fn check_variables(
     }
 }
 
-/// Returns whether a value of the adapter's variable leads to the gate: an authority, with or without `http://`.
+/// Returns whether a value of the adapter's variable leads to the gate: an authority, with or
+/// without `http://`.
 fn leads_to(value: &str, listen: Option<LoopbackAddress>) -> bool {
     let address = value.strip_prefix("http://").unwrap_or(value);
     let address = address.strip_suffix('/').unwrap_or(address);
@@ -144,7 +148,8 @@ fn check_program(path: PathBuf, is_routed: bool) -> Result<(), ExtensionError> {
     }
 }
 
-/// Returns which of these texts stand in a file. It is read in parts: extensions have tens of megabytes.
+/// Returns which of these texts stand in a file. It is read in parts: extensions have tens of
+/// megabytes.
 fn holds<const TEXTS: usize>(mut file: impl Read, texts: [&str; TEXTS]) -> io::Result<[bool; TEXTS]> {
     const PART: usize = 256 * 1024;
     let finders = texts.map(memchr::memmem::Finder::new);

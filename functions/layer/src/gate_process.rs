@@ -26,11 +26,12 @@ use crate::recorder::{AfterTheEvent, UnderWay};
 use crate::settings::Settings;
 use crate::watch::watch;
 
-/// How long what the runtime said last may take to get to Lambda. Processes that the runtime started may hold its
-/// connections open for ever.
+/// Longest time for the runtime's last messages to reach Lambda. Processes that the runtime started
+/// can keep its connections open indefinitely.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// Pause after a connection could not be accepted: long enough not to fill the log, short enough for a client.
+/// Pause after a connection could not be accepted: long enough not to fill the log, short enough
+/// for a client.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves the runtime, whose process id this is, until it ends.
@@ -40,7 +41,7 @@ pub(crate) fn run(runtime: &OsStr) -> ExitCode {
         Err(error) => return stopped(&error),
     };
     match executor.block_on(serve(runtime)) {
-        // Whatever is still under way is for a runtime that is no more, and needs no word of farewell.
+        // Everything that is still under way is for a runtime that has ended.
         Ok(()) => std::process::exit(0),
         Err(error) => stopped(&*error),
     }
@@ -78,7 +79,7 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
         never = connections.serve() => match never {},
         never = watch(process, &address, &proxy) => match never {},
     }
-    // When the time is over, whoever holds a connection open is not the runtime.
+    // After this time an open connection belongs to another process than the runtime.
     let finished = timeout(LAST_WORDS, async {
         let finished = connections.finish().await;
         proxy.all_told().await;
@@ -90,7 +91,7 @@ async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     Ok(finished?)
 }
 
-/// The socket that was handed to this process in place of its standard input.
+/// Returns the socket that was passed to this process as its standard input.
 fn listener() -> io::Result<TcpListener> {
     let listener = std::net::TcpListener::from(io::stdin().as_fd().try_clone_to_owned()?);
     listener.set_nonblocking(true)?;
@@ -111,17 +112,19 @@ impl Runtime {
             id: id.ok_or("this is for the layer's own use: it needs the id of a process")?,
             signals: signal(SignalKind::terminate())?,
         };
-        // Meant for the runtime, which decides what it makes of them: the gate ends with it and not before.
+        // Meant for the runtime, which decides what it makes of them: the gate ends with it and not
+        // before.
         drop(signal(SignalKind::interrupt())?);
         drop(signal(SignalKind::hangup())?);
         set_parent_process_death_signal(Some(Signal::TERM))?;
         Ok(runtime)
     }
 
-    /// Waits until the runtime ends. Metrics are written when Lambda, which sends the same signal, will end the
-    /// environment: the runtime decides what it makes of that, and may not live to end by itself.
+    /// Waits until the runtime ends. Metrics are written when Lambda, which sends the same signal,
+    /// will end the environment: the runtime decides how it reacts, and might be killed before it
+    /// ends.
     async fn ended(mut self, proxy: &Proxy) -> io::Result<()> {
-        // It may have ended before it was watched.
+        // It can have ended before it was watched.
         while getppid() == Some(self.id) {
             if self.signals.recv().await.is_none() {
                 return Err(io::Error::other("signals no longer arrive"));
@@ -145,7 +148,8 @@ impl Connections {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => open(&mut self.open, &self.proxy, stream),
-                    // A connection that was ended meanwhile, or no descriptors: those that are open may free some.
+                    // A connection that has ended, or no free descriptors: open connections can
+                    // free some.
                     Err(error) => {
                         tracing::error!(explanation = %error, "a connection of the runtime could not be accepted");
                         sleep(ACCEPT_PAUSE).await;
@@ -158,7 +162,7 @@ impl Connections {
 
     /// Serves those that are open, and those that wait to be accepted, to their end.
     async fn finish(mut self) -> io::Result<()> {
-        // Without the executor, which would first have to find out that somebody waits.
+        // Without the executor, which would first have to notice the wait.
         let listener = self.listener.into_std()?;
         while let Ok((stream, _)) = listener.accept() {
             stream.set_nonblocking(true)?;
@@ -182,7 +186,8 @@ fn open(connections: &mut JoinSet<()>, proxy: &Arc<Proxy>, stream: TcpStream) {
         }
     });
     connections.spawn(async move {
-        // A connection fails when the runtime ends it, and when there is no answer for it, which is in the log.
+        // A connection fails when the runtime ends it, and when there is no answer for it, which is
+        // in the log.
         let _ = http1::Builder::new()
             .preserve_header_case(true)
             .auto_date_header(false)

@@ -15,7 +15,8 @@ use alb_mtls_lambda::{ErrorReport, RUNTIME_API, RuntimeApi};
 use crate::extensions;
 use crate::settings::{LoopbackAddress, Settings};
 
-/// The first argument of the process that is the gate; the second is the id of the runtime's process.
+/// The first argument of the process that is the gate; the second is the id of the runtime's
+/// process.
 pub(crate) const GATE: &str = "--gate-of-process";
 
 /// Variable by which Lambda starts a wrapper.
@@ -26,9 +27,10 @@ const NEXT_WRAPPER: &str = "LAYER_NEXT_WRAPPER";
 /// Variable that tells a second gate of the first one, with its address.
 pub(crate) const STARTED: &str = "ALB_MTLS_GATE";
 
-/// What has the gate's allocator (glibc's) keep memory for the next event, in bytes: a megabyte is a load balancer's largest body,
-/// and is held in a few copies. Otherwise it would be given back to the kernel and asked for anew with each large event,
-/// which takes longer than everything else. What an operator set stays.
+/// Variables that make the gate's allocator (glibc's) keep memory for the next event, in bytes. A
+/// load balancer's largest body is a megabyte, of which a few copies are in memory. Without them
+/// the memory would be returned to the kernel and requested again with each large event, which
+/// takes longer than everything else. Values that an operator set stay.
 ///
 /// Source: mallopt(3).
 const MEMORY: [(&str, &str); 2] = [
@@ -56,7 +58,8 @@ pub(crate) fn launch(program: &OsStr, arguments: impl Iterator<Item = OsString>)
         Ok(settings) => settings.layer,
         Err(error) => return wrong(&error),
     };
-    // A wrapper may start what started it. The second gate would refuse everything, as the first takes the certificate away.
+    // A wrapper can start the program that started it. The second gate would deny everything, as
+    // the first removes the certificate.
     if let Some(address) = std::env::var_os(STARTED) {
         return wrong(&format!(
             "the gate was started already, at {}: start it once, by {WRAPPER} or in the command line, and not by {NEXT_WRAPPER}",
@@ -83,7 +86,8 @@ pub(crate) fn launch(program: &OsStr, arguments: impl Iterator<Item = OsString>)
     fail(&runtime_api, "Runtime.InvalidEntrypoint", &error, NOT_RUN)
 }
 
-/// Returns the runtime's command line, or the wrapper with it as arguments and as the one that Lambda started.
+/// Returns the runtime's command line, or the wrapper with it as arguments and as the one that
+/// Lambda started.
 fn command(
     program: &OsStr,
     arguments: impl Iterator<Item = OsString>,
@@ -136,8 +140,8 @@ fn check_wrapper(wrapper: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts this program as the gate of this process, listening where it says. The socket listens already, so that the
-/// runtime need not wait.
+/// Starts this program as the gate of this process, listening where it says. The socket listens
+/// already, so that the runtime need not wait.
 fn start_gate(listen: Option<LoopbackAddress>) -> Result<SocketAddr, String> {
     let listener = match listen {
         None => TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(not_started)?,
@@ -165,7 +169,7 @@ fn not_started(error: io::Error) -> String {
     format!("the gate cannot be started: {error}")
 }
 
-/// Tells Lambda and the log why there will be no runtime.
+/// Reports to Lambda and the log why the runtime is not started.
 fn fail(
     runtime_api: &RuntimeApi,
     error_type: &'static str,

@@ -1,8 +1,9 @@
 //! The gate in front of a function in any language, as a Lambda layer.
 //!
-//! Lambda starts this program with the runtime's command line (`AWS_LAMBDA_EXEC_WRAPPER`). It starts itself once more, as
-//! a proxy of the Runtime API on this machine's loopback address, and then becomes the runtime, which asks that proxy for its
-//! events. So the exit code, the signals and the output of the runtime are what they would be without the layer.
+//! Lambda starts this program with the runtime's command line (`AWS_LAMBDA_EXEC_WRAPPER`). The
+//! program starts itself once more, as a proxy of the Runtime API on this machine's loopback
+//! address. Then it becomes the runtime, which asks that proxy for its events. So the exit code,
+//! the signals and the output of the runtime are the same as without the layer.
 
 mod extensions;
 mod gate_process;

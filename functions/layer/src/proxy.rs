@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use crate::judge::{Judge, Verdict};
 use crate::recorder::UnderWay;
 
-/// What the runtime gets: what Lambda sent, or what the gate made of it.
+/// Body for the runtime: Lambda's, or the gate's.
 pub(crate) type ResponseBody = Either<Incoming, Full<Bytes>>;
 
 /// The path of every version of the API by which a runtime asks for its next event.
@@ -36,7 +36,7 @@ pub(crate) struct Proxy {
     function: Option<Arc<FunctionFacts>>,
     loaded: OnceCell<()>,
     asked: AtomicBool,
-    /// Held by everything that the runtime tells Lambda.
+    /// Locked for reading by every message of the runtime to Lambda.
     under_way: UnderWay,
 }
 
@@ -88,7 +88,8 @@ impl Proxy {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Begins to tell Lambda that there will be no runtime. It gets there although the runtime ends in this moment.
+    /// Begins to report to Lambda that the runtime is not started. The report arrives even if the
+    /// runtime ends at this moment.
     pub(crate) fn report_init_error(&self, report: ErrorReport) {
         let runtime_api = self.runtime_api.clone();
         let under_way = Arc::clone(&self.under_way).try_read_owned();
@@ -108,8 +109,8 @@ impl Proxy {
     /// Answers a request of the runtime.
     ///
     /// # Errors
-    /// When Lambda does not answer, or says what cannot be understood: the connection to the runtime is to be closed, as
-    /// Lambda's would be.
+    /// When Lambda does not answer, or says what cannot be understood: the connection to the
+    /// runtime is to be closed, as Lambda's would be.
     pub(crate) fn answer(
         self: &Arc<Self>,
         request: Request<Incoming>,
@@ -128,11 +129,11 @@ impl Proxy {
         }
     }
 
-    /// Begins to tell Lambda what the runtime says. It gets there even when the runtime ends in this moment, with which
-    /// hyper gives up the connection and the answer to it.
+    /// Begins to send Lambda a message of the runtime. The message arrives even if the runtime ends
+    /// at this moment, when hyper gives up the connection and the answer to it.
     fn tell(&self, request: Request<Incoming>) -> JoinHandle<Result<Response<Incoming>, RuntimeApiError>> {
         let runtime_api = self.runtime_api.clone();
-        // Only when everything has been told is there nobody to read.
+        // Only when every message is sent, there is no reader.
         let under_way = Arc::clone(&self.under_way).try_read_owned();
         tokio::spawn(async move {
             let response = runtime_api.send(request.map(Either::Left)).await;
@@ -141,7 +142,7 @@ impl Proxy {
         })
     }
 
-    /// Asks Lambda until there is something that the runtime may see.
+    /// Asks Lambda until there is something that the runtime is allowed to see.
     async fn get(&self, request: Parts) -> Result<Response<ResponseBody>, ProxyError> {
         let asks_for_event = request.uri.path().ends_with(NEXT);
         if asks_for_event || request.uri.path().ends_with(RESTORE) {
@@ -192,14 +193,14 @@ impl Proxy {
     }
 }
 
-/// Lambda's response with another body.
+/// Returns Lambda's response with another body.
 fn with_event(mut parts: ResponseParts, event: Bytes) -> Response<ResponseBody> {
     parts.headers.remove(TRANSFER_ENCODING);
     parts.headers.insert(CONTENT_LENGTH, event.len().into());
     Response::from_parts(parts, Either::Right(Full::new(event)))
 }
 
-/// The function, as Lambda names it to every process of its environment.
+/// Returns the function as Lambda names it to every process of its environment.
 fn function() -> Option<Arc<FunctionFacts>> {
     let name = std::env::var("AWS_LAMBDA_FUNCTION_NAME").ok()?;
     let version = std::env::var("AWS_LAMBDA_FUNCTION_VERSION").ok()?;

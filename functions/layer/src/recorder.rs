@@ -6,11 +6,11 @@ use alb_mtls_gate::{AuditRecord, AuditSink, MetricsRecord, StandardOutput, to_li
 use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 
-/// Held for reading by all that is to be finished before the gate may end.
+/// Lock that everything which has to finish before the gate ends keeps for reading.
 pub(crate) type UnderWay = Arc<RwLock<()>>;
 
-/// Writes each record as soon as the event that it is about is on its way to the function, which runs meanwhile: whoever
-/// reads the log is woken by it, and would have the processor first.
+/// Sink that writes each record as soon as its event is on its way to the function. The function
+/// runs meanwhile: the reader of the log, woken by a record, would take the processor first.
 #[derive(Clone, Debug)]
 pub(crate) struct AfterTheEvent(pub(crate) UnderWay);
 
@@ -19,7 +19,8 @@ impl AuditSink for AfterTheEvent {
         let (line, importance) = (to_line(record), record.importance());
         match (Handle::try_current(), Arc::clone(&self.0).try_read_owned()) {
             (Ok(executor), Ok(under_way)) => {
-                // Its turn comes when the task that judges has written the event, or waits for something itself.
+                // Its turn comes when the task that judges has written the event, or waits for
+                // something itself.
                 executor.spawn(async move {
                     StandardOutput.write_line(line, importance);
                     drop(under_way);

@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use alb_mtls_http::IdentityForms;
 use alb_mtls_http::forms::WRITTEN;
-use alb_mtls_settings::{SettingsError, Values, joined, process_environment, table, text};
+use alb_mtls_settings::{SettingsError, Values, joined, process_environment, table, text, words};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -73,21 +73,11 @@ impl FromStr for AbsolutePath {
     }
 }
 
-/// What becomes of events that are no HTTP request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OtherEvents {
-    Refuse,
-    Pass,
-}
-
-impl OtherEvents {
-    const ALL: &[Self] = &[Self::Refuse, Self::Pass];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Refuse => "refuse",
-            Self::Pass => "pass",
-        }
+words! {
+    /// Handling of events that are not HTTP requests.
+    pub(crate) enum OtherEvents {
+        Refuse = "refuse",
+        Pass = "pass",
     }
 }
 
@@ -97,7 +87,7 @@ table! {
     IDENTITY, "LAYER_IDENTITY", Value("verify-mode,rfc9440"),
         text!("what tells the function who the client is, separated by commas: `", joined!(WRITTEN, "`, `"), "`, or `none`");
     OTHER_EVENTS, "LAYER_OTHER_EVENTS", Value("refuse"),
-        "`refuse`: events that are not a load balancer's never reach the function; `pass`: those of schedules, queues and other sources that are no HTTP request do";
+        "`refuse`: events that are not a load balancer's never reach the function; `pass`: those of schedules, queues and other sources that are not HTTP requests do";
     LISTEN, "LAYER_LISTEN", Absent("a free port of 127.0.0.1"),
         "loopback address and port where the gate stands in for the Runtime API, such as `127.0.0.1:9009`, for what asks there by its own settings: AWS_LWA_LAMBDA_RUNTIME_API_PROXY";
     NEXT_WRAPPER, "LAYER_NEXT_WRAPPER", Absent("none"),
@@ -149,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_passes_and_everything_is_told_unless_somebody_says_otherwise() {
+    fn other_events_are_refused_and_decisions_told_by_default() {
         let expected = LayerSettings {
             identity: IdentityForms::default(),
             other_events: OtherEvents::Refuse,

@@ -1,7 +1,8 @@
 //! Check that the runtime asks the gate for its events, and not another proxy.
 //!
-//! A wrapper that the gate or the runtime's own script starts may set `AWS_LAMBDA_RUNTIME_API` to another proxy, as
-//! Datadog's does when its application security is on. That one asks Lambda, and the function gets what no gate has seen.
+//! A wrapper that the gate or the runtime's own script starts can set `AWS_LAMBDA_RUNTIME_API` to
+//! another proxy, as Datadog's does when its application security is on. That proxy asks Lambda,
+//! and the function gets events that no gate has seen.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use tokio::time::{Instant, sleep};
 use crate::launch::STARTED;
 use crate::proxy::Proxy;
 
-/// Interval at which the runtime's variables are looked at while it starts: sooner than an interpreter is ready.
+/// Interval at which the runtime's variables are looked at while it starts: sooner than an
+/// interpreter is ready.
 const WHILE_IT_STARTS: Duration = Duration::from_millis(5);
 
 /// Interval at which they are looked at after that.
@@ -42,9 +44,10 @@ pub(crate) async fn watch(runtime: Pid, address: &str, proxy: &Proxy) -> Infalli
     std::future::pending().await
 }
 
-/// Returns the first of the runtime's processes that will look elsewhere for the Runtime API, and where.
+/// Returns the first of the runtime's processes that will look elsewhere for the Runtime API, and
+/// where.
 fn led_elsewhere(runtime: Pid, address: &str) -> Option<(Pid, String)> {
-    // A wrapper may start the runtime as its child.
+    // A wrapper can start the runtime as its child.
     let mut processes = vec![runtime];
     while let Some(process) = processes.pop() {
         if let Some(found) = runtime_api_of(process).filter(|found| found != address.as_bytes()) {
@@ -67,8 +70,9 @@ fn children(process: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// Returns the address at which a process will look for the Runtime API, according to the variables of the program that it last became. None
-/// before it has become what the gate starts, and when it has ended.
+/// Returns the address at which a process will look for the Runtime API, according to the variables
+/// of the program that it last became. None before it has become what the gate starts, and when it
+/// has ended.
 ///
 /// Source: proc_pid_environ(5).
 fn runtime_api_of(process: Pid) -> Option<Vec<u8>> {

@@ -8,7 +8,7 @@ use alb_mtls_trust::{
     write_crl_state,
 };
 use alb_mtls_verifier::{
-    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListProblem,
+    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListErrorKind,
     RevocationLists, Timestamp, parse_revocation_lists,
 };
 use rustls::crypto::aws_lc_rs;
@@ -500,7 +500,7 @@ impl Context<'_> {
                 return Err(Failure::Refused(format!("{list}: {standing}")));
             }
             // Neither is what a source of complete CRLs is for.
-            if let Some(defect @ RevocationListProblem::Unsupported(_)) = list.defect() {
+            if let Some(defect @ RevocationListErrorKind::Unsupported(_)) = list.defect() {
                 return Err(Failure::Refused(format!("{list}: it {defect}")));
             }
             if now < list.this_update() {

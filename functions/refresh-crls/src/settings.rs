@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use alb_mtls_settings::{SettingsError, Values, process_environment, table};
+use alb_mtls_settings::{SettingsError, Values, process_environment, table, words};
 use alb_mtls_trust::{CrlDestination, CrlLocation, Sources};
 use ipnet::IpNet;
 
@@ -23,12 +23,14 @@ pub(crate) struct Settings {
     pub(crate) max_bytes: usize,
 }
 
-/// Whether CRLs are fetched from where the operator's own certificates say.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum DistributionPoints {
-    #[default]
-    Ignore,
-    Fetch,
+words! {
+    /// Whether CRLs are fetched from where the operator's own certificates say.
+    #[derive(Default)]
+    pub(crate) enum DistributionPoints {
+        #[default]
+        Ignore = "ignore",
+        Fetch = "fetch",
+    }
 }
 
 table! {
@@ -89,17 +91,6 @@ impl Settings {
             timeout: values.duration(TIMEOUT, 1..=300)?,
             max_bytes: values.number(MAX_BYTES, 1..=256 * 1024 * 1024)?,
         })
-    }
-}
-
-impl DistributionPoints {
-    const ALL: &'static [Self] = &[Self::Ignore, Self::Fetch];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::Fetch => "fetch",
-        }
     }
 }
 

@@ -61,8 +61,8 @@ fn to_json(request: &Request<Body>, client: Option<&ClientIdentity>) -> String {
     serde_json::to_string_pretty(&answer).unwrap_or_default() + "\n"
 }
 
-/// Whether `text/html` is asked for by name and at least as much as JSON (RFC 9110 §12.5.1). `*/*` alone, which curl
-/// sends, is no preference.
+/// Returns true if the client asks for `text/html` by name and at least as much as for JSON (RFC
+/// 9110 §12.5.1). `*/*` alone, which curl sends, does not ask for it by name.
 fn prefers_html(headers: &HeaderMap) -> bool {
     let (mut html, mut json) = (0.0, 0.0);
     for value in headers

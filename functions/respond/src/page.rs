@@ -1,4 +1,4 @@
-//! The same answer as a page for a browser.
+//! The answer as a page for a browser.
 
 use alb_mtls_gate::ClientIdentity;
 
@@ -68,7 +68,7 @@ fn code(text: &str) -> String {
     format!("<code>{}</code>", escape(text))
 }
 
-/// A certificate's names are its CA's choice and may hold markup.
+/// Escapes text for HTML: a CA chooses the names in a certificate, which can contain markup.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alb_mtls_http::host::Host;
-use alb_mtls_trust::{Share, Trust};
+use alb_mtls_trust::{Percent, Trust};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 use http::request::Parts;
 
@@ -24,7 +24,7 @@ pub struct AuditSettings {
     pub service: ServiceName,
     /// Share of the records about requests that pass which is written. Denials, requests that `enforce` would have
     /// denied and differences from the shadow set are always written.
-    pub allowed: Share,
+    pub allowed: Percent,
     /// Namespace of metrics; without it there are none.
     pub metrics: Option<MetricsNamespace>,
 }
@@ -168,7 +168,7 @@ impl AuditLog {
     }
 
     fn is_written(&self, audited: &AuditedRequest<'_>, outcome: Outcome) -> bool {
-        match self.settings.allowed.percent() {
+        match self.settings.allowed.get() {
             _ if audited.is_always_written(outcome) => true,
             100 => true,
             percent => fastrand::u8(0..100) < percent,
@@ -176,7 +176,7 @@ impl AuditLog {
     }
 
     fn sampling_rate(&self, audited: &AuditedRequest<'_>, outcome: Outcome) -> Option<f32> {
-        let percent = self.settings.allowed.percent();
+        let percent = self.settings.allowed.get();
         (percent < 100 && !audited.is_always_written(outcome)).then(|| f32::from(percent) / 100.0)
     }
 

@@ -9,9 +9,9 @@ use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, joined, process_environment, table, text};
 use alb_mtls_token::{Algorithm, TokenPolicy};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Share, Sources, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
 use alb_mtls_verifier::{
-    ExtendedKeyUsagePolicy, RevocationDepth, RevocationMode, RevocationPolicy, VerificationPolicy,
+    ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, VerifyOptions,
 };
 use http::HeaderName;
 
@@ -159,18 +159,18 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerificationPolicy {
+                policy: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
-                        ExtendedKeyUsagePolicy::ALL,
-                        ExtendedKeyUsagePolicy::as_str,
+                        ExtendedKeyUsageOption::ALL,
+                        ExtendedKeyUsageOption::as_str,
                     )?,
                 },
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-                max_anchor_loss: share(&values, MAX_ANCHOR_LOSS)?,
+                max_anchor_loss: values.parsed_required(MAX_ANCHOR_LOSS)?,
             },
             authorization: AuthorizationSettings {
                 policies: policy_sources(&values, POLICY)?,
@@ -195,7 +195,7 @@ impl Settings {
                 },
                 audit: AuditSettings {
                     service: values.parsed_required(SERVICE)?,
-                    allowed: share(&values, RECORD_ALLOWED)?,
+                    allowed: values.parsed_required(RECORD_ALLOWED)?,
                     metrics: match is_off(&values, METRICS) {
                         true => None,
                         false => Some(values.parsed_required(METRICS)?),
@@ -239,7 +239,7 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationPolicy {
+    let policy = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
@@ -253,11 +253,6 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
 }
 
 const WITHOUT_CRLS: &str = "without MTLS_CRLS";
-
-fn share(values: &Values, name: &'static str) -> Result<Share, SettingsError> {
-    let share = values.required(name)?.parse();
-    share.map_err(|_| values.wrong(name, "a percentage from `0%` to `100%`"))
-}
 
 fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")

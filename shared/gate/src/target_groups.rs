@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use alb_mtls_settings::Arn;
+
 /// The target groups whose requests are served. A second target group with the same function, behind a listener
 /// without mTLS, would otherwise let clients write the certificate header themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,55 +60,47 @@ impl FromStr for TargetGroupPattern {
     type Err = InvalidTargetGroups;
 
     fn from_str(text: &str) -> Result<Self, InvalidTargetGroups> {
-        let parts: Vec<&str> = text.split(':').collect();
-        // Whoever writes a `*` for several parts at once means every account and Region.
-        if let Some(("arn", rest)) = text.split_once(':')
-            && rest.contains('*')
-            && parts.len() < 6
-        {
-            return Err(InvalidTargetGroups::Wildcard("account or Region"));
-        }
-        let &[arn, partition, service, region, account, resource] = parts.as_slice() else {
-            return Err(InvalidTargetGroups::NotAnArn);
+        let Some(arn) = Arn::split(text) else {
+            // A `*` in place of several parts would match every account and Region.
+            return Err(match text.strip_prefix("arn:") {
+                Some(rest) if rest.contains('*') => InvalidTargetGroups::Wildcard("account or Region"),
+                _ => InvalidTargetGroups::NotAnArn,
+            });
         };
         for (part, word) in [
-            (partition, "partition"),
-            (service, "service"),
-            (region, "Region"),
-            (account, "account"),
+            (arn.partition, "partition"),
+            (arn.service, "service"),
+            (arn.region, "Region"),
+            (arn.account, "account"),
         ] {
             if part.contains('*') {
                 return Err(InvalidTargetGroups::Wildcard(word));
             }
         }
-        let Some(resource) = resource.strip_prefix("targetgroup/") else {
+        let Some(resource) = arn.resource.strip_prefix("targetgroup/") else {
             return Err(InvalidTargetGroups::NotAnArn);
         };
         let (name, id) = resource.split_once('/').unwrap_or((resource, ""));
         if !name.is_empty() && name.bytes().all(|byte| byte == b'*') {
             return Err(InvalidTargetGroups::EveryName);
         }
-        let is_label = |part: &str| {
-            let is_part = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-            !part.is_empty() && part.bytes().all(is_part)
-        };
         let is_pattern = |part: &str| {
             let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'*';
             !part.is_empty() && part.bytes().all(is_part)
         };
-        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-        let is_arn = arn == "arn"
-            && service == "elasticloadbalancing"
-            && is_label(partition)
-            && is_label(region)
-            && is_account
+        let is_arn = arn.service == "elasticloadbalancing"
+            && arn.is_in_one_account()
             && is_pattern(name)
             && is_pattern(id);
         if !is_arn {
             return Err(InvalidTargetGroups::NotAnArn);
         }
         Ok(Self {
-            place: format!("arn:{partition}:{service}:{region}:{account}:targetgroup/"),
+            place: Arn {
+                resource: "targetgroup/",
+                ..arn
+            }
+            .to_string(),
             name: name.to_owned(),
             id: id.to_owned(),
         })

@@ -1,8 +1,8 @@
 //! Verified clients for the tests of this crate.
 
 use alb_mtls_verifier::{
-    Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, VerifiedClient,
-    Verifier,
+    Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerifiedClient, Verifier,
+    VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential};
 
@@ -17,7 +17,7 @@ pub(crate) fn verified(client: CertificateBuilder) -> (VerifiedClient, Credentia
     let verifier = Verifier::new(
         TrustAnchors::new([anchor]).unwrap(),
         Intermediates::default(),
-        VerificationPolicy::default(),
+        VerifyOptions::default(),
     );
     let chain = [&credential, &issuing].map(|credential| credential.der().to_vec().into());
     let chain = PresentedChain::new(chain).unwrap();

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use alb_mtls_settings::words;
 use http::header::{HeaderMap, HeaderName};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -12,13 +13,14 @@ use serde_json::value::RawValue;
 
 use crate::event::HeaderMode;
 
-/// In which form a function takes headers and parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventForm {
-    /// In the one in which the load balancer sent them.
-    AsSent,
-    /// With one value each, the last one.
-    SingleValue,
+words! {
+    /// In which form a function takes headers and parameters.
+    pub enum EventForm {
+        /// In the one in which the load balancer sent them.
+        AsSent = "as-sent",
+        /// With one value each, the last one.
+        SingleValue = "single-value",
+    }
 }
 
 /// An event that has no one place for the client's identity. The gate takes none of these, but for one without headers
@@ -35,19 +37,6 @@ pub enum RewriteError {
     /// Neither `headers` nor `multiValueHeaders`.
     #[error("the event has no headers")]
     NoHeaders,
-}
-
-impl EventForm {
-    /// Every form.
-    pub const ALL: &[Self] = &[Self::AsSent, Self::SingleValue];
-
-    /// Its name in settings.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::AsSent => "as-sent",
-            Self::SingleValue => "single-value",
-        }
-    }
 }
 
 /// Headers to be put into events, in the text that they have there in both modes.

@@ -20,7 +20,8 @@ use crate::memory::Memory;
 use crate::named::Named;
 use crate::outcome::PolicyDenial;
 
-/// Values in all sets of a client together. A header of 64 KiB can hold several thousand names; nobody honest does.
+/// Most values in all sets of a client together. A header of 64 KiB can contain several thousand
+/// names; real certificates have a few dozen.
 const MAX_VALUES: usize = 2_000;
 
 /// The names of the schema, read once.
@@ -77,7 +78,7 @@ impl Vocabulary {
             other_method: actions
                 .remove(OTHER_METHOD)
                 .ok_or("there is no action for other methods")?,
-            // Groups are no methods.
+            // Groups are not methods.
             actions: actions
                 .into_iter()
                 .filter(|(method, _)| method.bytes().all(|byte| byte.is_ascii_uppercase()))
@@ -85,7 +86,7 @@ impl Vocabulary {
         })
     }
 
-    /// The request and everything that policies can look up about it.
+    /// Returns the request and everything that policies can look up about it.
     pub(crate) fn describe(
         &self,
         input: &PolicyInput<'_>,
@@ -135,7 +136,8 @@ impl Vocabulary {
         }
         let entity =
             |kind: &EntityTypeName, id: &str| RestrictedExpression::new_entity_uid(uid(kind, id.to_owned()));
-        // The schema lists the roles; others, which stand as object identifiers, are for the audit record.
+        // The schema lists the roles; others, which stand as object identifiers, are for the audit
+        // record.
         let is_listed = |role: &&String| PAYMENT_ROLES.iter().any(|(_, name)| name == role);
         let roles = identity.payment_roles.iter().filter(is_listed);
         let roles = roles.map(|role| entity(&self.payment_role, role));
@@ -184,7 +186,8 @@ impl Vocabulary {
         Ok(attributes)
     }
 
-    /// In every host and path that a policy names and that it lies in; what no policy names, no policy can ask about.
+    /// Returns the entity of the endpoint: a member of every host and path that a policy names and
+    /// that it lies in. Policies cannot ask about others.
     fn endpoint(&self, path: Option<&PlainPath>, host: Option<&Host>, named: &Named) -> Entity {
         let hosts = host.map(Host::as_str).filter(|host| named.hosts.contains(*host));
         let hosts = hosts.map(|host| uid(&self.host, host.to_owned()));
@@ -234,8 +237,9 @@ impl std::fmt::Debug for Vocabulary {
     }
 }
 
-/// Refuses a request of which policies want to know something that cannot be read for certain. Cedar only knows
-/// attributes that are there or not; if what cannot be read were not there, a client could choose which rules apply.
+/// Denies a request if policies ask for a part of it that cannot be read for certain. For Cedar an
+/// attribute is present or absent. If an unreadable one were absent, a client could choose which
+/// rules apply.
 fn check_readable(
     request: &RequestFacts<'_>,
     path: Option<&PlainPath>,
@@ -260,7 +264,7 @@ fn check_readable(
     Ok(())
 }
 
-/// Alternative names by the attribute that holds their kind.
+/// Alternative names, grouped by the attribute for their kind.
 #[derive(Default)]
 struct AlternativeNames {
     dns_names: Vec<RestrictedExpression>,
@@ -283,7 +287,7 @@ impl AlternativeNames {
                 AlternativeName::Ip(ip) => sorted.ip_addresses.push(address(*ip)),
                 AlternativeName::Directory(name) => sorted.directory_names.push(text(name.to_string())),
                 AlternativeName::RegisteredId(oid) => sorted.registered_ids.push(text(oid.clone())),
-                // Kinds that the verifier may learn of are for policies what they are for it: something else.
+                // Kinds that the verifier may add later are other names for policies too.
                 other => sorted.other_names.push(text(other.to_string())),
             }
         }
@@ -330,7 +334,8 @@ fn time(time: Timestamp) -> RestrictedExpression {
     RestrictedExpression::new_datetime(time.to_string())
 }
 
-/// Cedar reads no IPv4 address within an IPv6 address, which is how the standard library writes mapped ones.
+/// Returns an address for Cedar, which does not read an IPv4 address within an IPv6 address. The
+/// standard library writes mapped addresses that way.
 fn address(address: IpAddr) -> RestrictedExpression {
     RestrictedExpression::new_ip(match address {
         IpAddr::V4(address) => address.to_string(),
@@ -341,7 +346,7 @@ fn address(address: IpAddr) -> RestrictedExpression {
     })
 }
 
-/// All text values of the attribute with this short name.
+/// Returns all text values of the attribute with this short name.
 fn values<'a>(subject: &'a [NameAttribute<'_>], name: &'a str) -> impl Iterator<Item = String> + 'a {
     subject
         .iter()
@@ -352,7 +357,8 @@ fn values<'a>(subject: &'a [NameAttribute<'_>], name: &'a str) -> impl Iterator<
         })
 }
 
-/// The value of an attribute that stands once in the subject, as text: with two, readers differ on which counts.
+/// Returns the value of an attribute that the subject has once, as text. With two values, readers
+/// differ on which counts.
 fn only_value(subject: &[NameAttribute<'_>], name: &str) -> Option<String> {
     let mut found = subject
         .iter()
@@ -434,7 +440,7 @@ mod tests {
 
     use alb_mtls_http::host::RequestHost;
     use alb_mtls_verifier::{
-        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+        Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
     use test_pki::CertificateBuilder;
 
@@ -445,7 +451,7 @@ mod tests {
         let client = client.issued_by(&root).unwrap();
         let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
         let anchors = TrustAnchors::new([anchor]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
         Arc::clone(verifier.verify(&chain, Timestamp::now()).unwrap().identity())
     }

@@ -1,8 +1,8 @@
-//! Why policies cannot be used.
+//! Errors of policies.
 
 use std::fmt;
 
-/// Where in a source something is, both counted from 1.
+/// Place in a source, line and column counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Line.
@@ -12,7 +12,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place of a byte of the text; the end of the text for one beyond it.
+    /// Returns the place of a byte of the text; the end of the text for an offset beyond it.
     pub(crate) fn of(text: &str, offset: usize) -> Self {
         let before: Vec<&str> = text.get(..offset).unwrap_or(text).split('\n').collect();
         let column = before.last().map_or(0, |line| line.chars().count());
@@ -51,7 +51,7 @@ impl PolicyErrors {
         }
     }
 
-    /// Each error, in the order of the sources and of the places in them.
+    /// Returns each error, in the order of the sources and of the places in them.
     pub fn iter(&self) -> impl Iterator<Item = &PolicyError> {
         std::iter::once(&*self.first).chain(&self.rest)
     }
@@ -73,24 +73,24 @@ fn more(count: usize) -> String {
     }
 }
 
-/// One thing that is wrong. Displays as `source:line:column: what`.
+/// Error of a policy. Displays as `source:line:column: what`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{source_name}{}: {problem}", place.map(|place| format!(":{place}")).unwrap_or_default())]
 pub struct PolicyError {
     /// The source as it was named to the parser.
     pub source_name: String,
-    /// Where in it.
+    /// Place in the source.
     pub place: Option<Place>,
-    /// What is wrong.
+    /// Problem at that place.
     pub problem: PolicyProblem,
 }
 
-/// What can be wrong with policies. Texts from Cedar are one line each, of bounded length.
+/// Problem with policies. Texts from Cedar are one line each, of bounded length.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PolicyProblem {
     /// Text or names that look like something else to a reader.
-    #[error("{0}: whoever reads this policy sees something else than it says")]
+    #[error("{0}: a reader of this policy sees something else than it says")]
     Deceptive(String),
     /// Two policies of one id.
     #[error("the id `{id}` is that of the policy at {first} already")]
@@ -109,7 +109,7 @@ pub enum PolicyProblem {
         first: String,
     },
     /// No policy at all.
-    #[error("there is no policy in it, and without a policy nobody may pass")]
+    #[error("there is no policy in it, and without a policy every request is denied")]
     Empty,
     /// An id that cannot stand in a record.
     #[error("an @id has 1 to 128 bytes and no control characters")]
@@ -125,7 +125,7 @@ pub enum PolicyProblem {
     Spelling {
         /// As the policy spells it.
         literal: String,
-        /// How it is spelt.
+        /// Spelling that matches.
         wanted: &'static str,
     },
     /// Not Cedar.
@@ -156,7 +156,8 @@ pub enum PolicyProblem {
     },
 }
 
-/// Messages from Cedar quote policies and facts: one line of theirs, of at most 400 characters, nothing invisible.
+/// Messages from Cedar quote policies and facts: one line of theirs, of at most 400 characters,
+/// nothing invisible.
 pub(crate) fn one_line(message: &str) -> String {
     const MAX_CHARACTERS: usize = 400;
     let words: Vec<&str> = message.split_whitespace().collect();

@@ -15,10 +15,12 @@ pub enum SourceAddress {
 }
 
 impl SourceAddress {
-    /// Reads the last `X-Forwarded-For` value: its last entry is what the load balancer appended, with or without a port.
+    /// Reads the last `X-Forwarded-For` value: its last entry is what the load balancer appended,
+    /// with or without a port.
     ///
-    /// Entries before it are whatever the client sent, bytes beyond ASCII too. When the load balancer's attribute
-    /// `routing.http.xff_header_processing.mode` is `preserve`, the last one is the client's word too.
+    /// Entries before it are whatever the client sent, bytes beyond ASCII too. When the load
+    /// balancer's attribute `routing.http.xff_header_processing.mode` is `preserve`, the last one
+    /// is the client's word too.
     ///
     /// Source: Elastic Load Balancing user guide, "HTTP headers and Application Load Balancers".
     pub fn from_forwarded_for(last_value: Option<&[u8]>) -> Self {
@@ -28,7 +30,7 @@ impl SourceAddress {
         }
     }
 
-    /// The address, if there is one.
+    /// Returns the address, if there is one.
     pub fn known(self) -> Option<IpAddr> {
         match self {
             Self::Known(address) => Some(address),

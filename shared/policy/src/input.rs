@@ -16,7 +16,7 @@ pub struct PolicyInput<'a> {
     pub now: Timestamp,
 }
 
-/// What of a request policies can ask about.
+/// Parts of a request that policies can ask about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestFacts<'a> {
     /// The method as sent; methods are case-sensitive (RFC 9110 §9.1).

@@ -1,9 +1,9 @@
-//! Who may do what: Cedar policies on verified client certificates.
+//! Authorization by Cedar policies on verified client certificates.
 //!
-//! [`Policies`] are parsed and held against the [`SCHEMA`] once, when they are loaded; what does not fit is refused
-//! with file, line and column. A decision then takes [`PolicyInput`], the client that was verified and the request, and
-//! never errs on the side of letting pass: whatever cannot be decided is denied, with its own detail.
-//! There is no input or output here and no clock: the time is an argument.
+//! [`Policies`] are parsed and checked against the [`SCHEMA`] once, when they are loaded. Policies
+//! that do not fit are rejected with file, line and column. A decision then takes [`PolicyInput`],
+//! the verified client and the request. It fails closed: what cannot be decided is denied, with its
+//! own detail. There is no input or output here and no clock: the time is an argument.
 //!
 //! ```
 //! use alb_mtls_policy::{PolicyDenial, PolicyInput, Policies, PolicyOutcome, RequestFacts};
@@ -56,5 +56,6 @@ pub use outcome::{PolicyDenial, PolicyFailure, PolicyOutcome, PolicyReason};
 pub use policies::{Policies, PolicyWarning};
 pub use shadow::{SetOutcome, ShadowDifference};
 
-/// The schema that policies are held against, in Cedar's own syntax, with comments for those who write policies.
+/// Schema that policies are checked against, in Cedar's own syntax, with comments for the authors
+/// of policies.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");

@@ -1,11 +1,11 @@
-//! The one spelling of each entity that a policy may name.
+//! Spelling of entities: each has exactly one that policies can use.
 
 use alb_mtls_http::host::Host;
 use alb_mtls_http::path::PlainPath;
 use cedar_policy::EntityUid;
 
-/// Says how an entity is spelt when this is no spelling that a request could match. A permission that never applies is
-/// a nuisance; a prohibition that never applies is a hole.
+/// Returns the right spelling of an entity that no request could match. A permission that never
+/// applies is a nuisance; a prohibition that never applies is a security hole.
 pub(crate) fn misspelling(literal: &EntityUid) -> Option<&'static str> {
     let id: &str = literal.id().unescaped();
     let (is_right, wanted) = match literal.type_name().to_string().as_str() {

@@ -1,5 +1,5 @@
-//! What was put into Cedar's terms before: a client that comes again is the same entity, and Cedar parses the names of
-//! its own functions each time that an address or a time is made.
+//! Cache of values in Cedar's terms. A client that comes again is the same entity, and Cedar parses
+//! the names of its own functions each time that an address or a time is made.
 
 use std::fmt;
 use std::hash::Hash;
@@ -12,8 +12,8 @@ use quick_cache::sync::Cache;
 
 use crate::outcome::PolicyDenial;
 
-/// Certificates of all remembered clients together, in bytes: some three hundred clients. In Cedar's terms they take
-/// about ten times as much.
+/// Certificates of all remembered clients together, in bytes: some three hundred clients. In
+/// Cedar's terms they take about ten times as much.
 const MAX_CERTIFICATES: u64 = 256 * 1024;
 const USUAL_CERTIFICATE: u64 = 768;
 const MAX_ADDRESSES: usize = 1_024;
@@ -27,8 +27,8 @@ pub(crate) struct Memory {
     times: Cache<Timestamp, RestrictedExpression>,
 }
 
-/// All of an identity is read from the end-entity certificate and the trust anchor; only the days that it has left
-/// change.
+/// All of an identity is read from the end-entity certificate and the trust anchor; only the days
+/// that it has left change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct ClientKey {
     certificate: Fingerprint,
@@ -56,7 +56,7 @@ impl Memory {
         }
     }
 
-    /// The client as an entity; that one cannot be put to policies is not remembered.
+    /// Returns the client as an entity. A client that cannot become an entity is not cached.
     pub(crate) fn client(
         &self,
         identity: &ClientIdentity,

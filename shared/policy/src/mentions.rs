@@ -1,4 +1,4 @@
-//! What policies ask about a request, read from the parsed policy and not from its text.
+//! Parts of a request that policies mention, read from the parsed policy and not from its text.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,14 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Mentions {
     attributes: BTreeSet<String>,
-    /// Whether `context` is used as a whole, such as in a comparison, so that every attribute counts.
+    /// True if `context` is used as a whole, such as in a comparison, so that every attribute
+    /// counts.
     whole: bool,
 }
 
 impl Mentions {
-    /// Walks the conditions of a policy in Cedar's JSON format. A policy that has no such form mentions everything.
+    /// Walks the conditions of a policy in Cedar's JSON format. A policy that has no such form
+    /// mentions everything.
     pub(crate) fn from_policy(policy: &Policy) -> Self {
         let mut mentions = Self::default();
         match policy.to_json() {
@@ -37,6 +39,8 @@ impl Mentions {
         self.attributes.contains(attribute)
     }
 
+    /// Collects the attributes of an expression and its parts.
+    ///
     /// Source: Cedar documentation, "JSON policy format", the expressions `Var`, `.` and `has`.
     fn walk(&mut self, expression: &Value) {
         match expression {
@@ -57,7 +61,7 @@ impl Mentions {
     }
 }
 
-/// The attribute in the operand of `context.attribute` or `context has attribute`.
+/// Returns the attribute in the operand of `context.attribute` or `context has attribute`.
 fn attribute_of_context(operand: &Value) -> Option<&str> {
     let left = operand.get("left")?.as_object()?;
     let is_context = left.len() == 1 && left.get("Var").is_some_and(|variable| variable == "context");

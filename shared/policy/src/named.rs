@@ -1,4 +1,4 @@
-//! What policies go by, of all that a request could be in.
+//! Hosts, paths and attributes that policies name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,17 +6,17 @@ use alb_mtls_http::path::PlainPath;
 
 use crate::mentions::Mentions;
 
-/// The hosts and paths that policies name, all that an endpoint has to be looked up in, and the facts that they cannot
-/// do without.
+/// The hosts and paths that policies name, all that an endpoint has to be looked up in, and the
+/// facts that they cannot do without.
 #[derive(Debug, Default)]
 pub(crate) struct Named {
     pub(crate) hosts: BTreeSet<String>,
     pub(crate) paths: BTreeMap<String, PlainPath>,
-    /// Whether some policy asks for `context.host`.
+    /// True if a policy asks for `context.host`.
     asks_for_host: bool,
-    /// Whether some policy asks for `context.source_address`.
+    /// True if a policy asks for `context.source_address`.
     asks_for_source_address: bool,
-    /// Whether some policy asks for `context.raw_path` without asking whether the path is plain.
+    /// True if a policy asks for `context.raw_path` without asking whether the path is plain.
     asks_for_path: bool,
 }
 
@@ -42,14 +42,15 @@ impl Named {
         self.asks_for_path || !self.paths.is_empty()
     }
 
-    /// The paths among those that policies name in which this path lies, as policies spell them.
+    /// Returns the paths among those that policies name in which this path lies, as policies spell
+    /// them.
     pub(crate) fn paths_around<'a>(&'a self, of: &'a PlainPath) -> impl Iterator<Item = &'a str> {
         let around = self.paths.iter().filter(|(_, path)| of.is_within(path));
         around.map(|(id, _)| id.as_str())
     }
 
-    /// A path that policies name and in which some servers see this path, although it is not spelt so. Where policies
-    /// name that spelling too, they have decided about it.
+    /// A path that policies name and in which some servers see this path, although it is not spelt
+    /// so. Where policies name that spelling too, they have decided about it.
     pub(crate) fn look_alike(&self, of: &PlainPath) -> Option<&str> {
         let is_spelt = |named: &PlainPath| {
             of.is_within(named)

@@ -1,40 +1,42 @@
-//! What policies decide.
+//! Decisions of policies.
 
 use std::fmt;
 use std::sync::Arc;
 
 use alb_mtls_http::host::RequestHost;
 
-/// What policies say about a request.
+/// Decision of policies about a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyOutcome {
-    /// The request may pass.
+    /// The request is allowed.
     Allow {
         /// Ids of the policies that permit it, in alphabetical order.
         policies: Vec<Arc<str>>,
     },
-    /// The request is refused.
+    /// The request is denied.
     Deny(PolicyDenial),
 }
 
-/// Why policies refuse a request.
+/// Reason why policies deny a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicyDenial {
     /// Policies forbid it, whatever others permit.
     Forbidden {
-        /// Their ids, in alphabetical order.
+        /// Ids of the policies, in alphabetical order.
         policies: Vec<Arc<str>>,
     },
     /// No policy permits it.
     NotPermitted,
-    /// Policies could not be evaluated. What they would have forbidden is unknown, so nothing is permitted.
+    /// Policies could not be evaluated. What they would have forbidden is unknown, so nothing is
+    /// permitted.
     Failed {
         /// Each with its failure, in alphabetical order of the ids.
         failures: Vec<PolicyFailure>,
     },
     /// Policies go by paths, and the path of the request can be read in more than one way.
     PathNotPlain,
-    /// The path of the request is spelt differently from a path that a policy names, in a way that some servers ignore.
+    /// The path of the request is spelt differently from a path that a policy names, in a way that
+    /// some servers ignore.
     PathSpelling {
         /// The path in the policy.
         named: String,
@@ -47,7 +49,7 @@ pub enum PolicyDenial {
     IdentityTooLarge,
     /// A fact cannot be put to the policies.
     Unrepresentable {
-        /// Which one, and why.
+        /// Name of the part, and the reason.
         explanation: String,
     },
 }
@@ -57,7 +59,7 @@ pub enum PolicyDenial {
 pub struct PolicyFailure {
     /// Id of the policy.
     pub policy: Arc<str>,
-    /// What went wrong, in one line of bounded length.
+    /// Error in one line of bounded length.
     pub message: String,
 }
 
@@ -157,7 +159,7 @@ impl fmt::Display for PolicyDenial {
                 "the last entry of X-Forwarded-For is not an address, and policies go by source addresses",
             ),
             Self::IdentityTooLarge => {
-                formatter.write_str("the certificate holds more names than policies look through")
+                formatter.write_str("the certificate has more names than policies search")
             }
             Self::Unrepresentable { explanation } => formatter.write_str(explanation),
         }

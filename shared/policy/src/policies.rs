@@ -28,17 +28,19 @@ use crate::statements::{Statement, statements};
 const MAX_BYTES: usize = 1024 * 1024;
 /// Levels of brackets and conditional expressions in one policy.
 const MAX_DEPTH: usize = 32;
-/// Operators in one policy; the elements of a set are none.
+/// Most operators in one policy. The elements of a set do not count.
 const MAX_OPERATORS: usize = 250;
-/// Stack that loading may take: a level of brackets takes some 60 KiB in an unoptimised build.
+/// Stack for loading: a level of brackets takes some 60 KiB in an unoptimised build.
 const LOADING_STACK: usize = 16 * 1024 * 1024;
-/// Stack that a decision may take, and what each level of the longest policy adds in an unoptimised build. With less,
-/// Cedar gives up on the policy, and everybody would be denied on one thread and not on another.
+/// Stack for a decision, and the part that each level of the longest policy adds in an unoptimised
+/// build. With less, Cedar gives up on the policy, and every client would be denied on one thread
+/// and not on another.
 const DECISION_STACK: usize = 512 * 1024;
 const DECISION_STACK_OF_LEVEL: usize = 64 * 1024;
 const MAX_ID_BYTES: usize = 128;
 
-/// A set of policies that fits the schema. It never decides differently: changed policies are another set.
+/// A set of policies that fits the schema. It never decides differently: changed policies are
+/// another set.
 pub struct Policies {
     set: PolicySet,
     authorizer: Authorizer,
@@ -57,9 +59,9 @@ pub struct Policies {
 pub struct PolicyWarning {
     /// The source as it was named to the parser.
     pub source_name: String,
-    /// Where in it.
+    /// Place in the source.
     pub place: Option<Place>,
-    /// What to look at, in one line of bounded length.
+    /// Advice in one line of bounded length.
     pub message: String,
 }
 
@@ -71,11 +73,10 @@ impl fmt::Display for PolicyWarning {
 }
 
 impl Policies {
-    /// Reads the policies of one source and holds them against the schema.
+    /// Reads the policies of one source and checks them against the schema.
     ///
     /// # Errors
-    /// Everything that is wrong with them; see [`PolicyProblem`]. There is no half of a set: it is used whole or not at
-    /// all.
+    /// All problems; see [`PolicyProblem`]. A set is used whole or not at all.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, PolicyErrors> {
         Self::parse_all([(source_name, text)])
     }
@@ -83,7 +84,8 @@ impl Policies {
     /// Reads the policies of several sources, given as name and text, into one set.
     ///
     /// # Errors
-    /// As [`Policies::parse`]; an id may stand in one source only, and there must be a policy in each of them.
+    /// As [`Policies::parse`]; an id can be in one source only, and there must be a policy in each
+    /// of them.
     pub fn parse_all<'a>(
         sources: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<Self, PolicyErrors> {
@@ -139,12 +141,13 @@ impl Policies {
         }
     }
 
-    /// The ids of the policies in the order of the sources: the `@id` where there is one, else `source:line`.
+    /// Returns the ids of the policies in the order of the sources: the `@id` where there is one,
+    /// else `source:line`.
     pub fn ids(&self) -> &[Arc<str>] {
         &self.ids
     }
 
-    /// What the authors should look at.
+    /// Returns warnings for the authors of the policies.
     pub fn warnings(&self) -> &[PolicyWarning] {
         &self.warnings
     }
@@ -188,7 +191,8 @@ impl Source<'_> {
     }
 }
 
-/// What every set is read with. Reading the schema takes longer than reading most policies, so it is read once.
+/// Schema and parser with which every set is read. Reading the schema takes longer than reading
+/// most policies, so it is read once.
 struct Language {
     validator: Validator,
     vocabulary: Vocabulary,
@@ -394,7 +398,8 @@ impl Loading {
             self.warnings.push(PolicyWarning {
                 source_name: "policies".to_owned(),
                 place: None,
-                message: "there are prohibitions only, and what no policy permits is refused".to_owned(),
+                message: "there are prohibitions only, and a request that no policy permits is denied"
+                    .to_owned(),
             });
         }
     }
@@ -447,7 +452,8 @@ fn hazard(statement: &Statement) -> Option<PolicyProblem> {
     }
 }
 
-/// Cedar numbers the policies and templates of a text: `policy0`, `policy1`, …
+/// Finds the statement of a policy: Cedar numbers the policies and templates of a text as
+/// `policy0`, `policy1`, …
 fn position<'a>(id: &PolicyId, statements: &'a [Statement]) -> Option<&'a Statement> {
     let id: &str = id.as_ref();
     let number: usize = id.strip_prefix("policy")?.parse().ok()?;
@@ -462,7 +468,7 @@ fn offset_of(error: &impl Diagnostic) -> Option<usize> {
     error.labels()?.next().map(|label| label.offset())
 }
 
-/// The message with Cedar's advice, and without the number that Cedar gave the policy.
+/// Returns the message with Cedar's advice, and without the number that Cedar gave the policy.
 fn message_of(error: &impl Diagnostic) -> String {
     let message = error.to_string();
     let numbered = message

@@ -1,4 +1,4 @@
-//! What a change of anchors or policies would change, seen on live traffic before it is made.
+//! Effect of a change of anchors or policies, seen on live traffic before the change is made.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use serde::Serialize;
 
 use crate::outcome::PolicyOutcome;
 
-/// How a request stands with one set of anchors and policies.
+/// Outcome of a request with one set of anchors and policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SetOutcome {
-    /// It passes.
+    /// The request is allowed.
     Passes {
         /// The trust anchor that vouches for the client; `None` for an anonymous one.
         anchor: Option<Fingerprint>,
     },
-    /// It is refused.
+    /// The request is denied.
     Refused {
         /// The finer reason, as in records.
         detail: &'static str,
-        /// Ids of the policies that refuse it, if policies do.
+        /// Ids of the policies that deny it, if policies do.
         policies: Vec<Arc<str>>,
     },
 }
 
-/// What the shadow set would do otherwise. Two refusals are no difference, whatever their reasons.
+/// Different outcome with the shadow set. Two denials are not a difference, whatever their reasons.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "shadow", rename_all = "snake_case")]
 pub enum ShadowDifference {
-    /// The active set refuses, the shadow set would not.
+    /// The active set denies, the shadow set would not.
     WouldAllow,
     /// The active set lets pass, the shadow set would not.
     WouldDeny {
-        /// Why, as in records.
+        /// Reason, as in records.
         #[serde(rename = "shadow_detail")]
         detail: &'static str,
         /// By which policies, if by policies.
@@ -48,9 +48,10 @@ pub enum ShadowDifference {
 }
 
 impl SetOutcome {
-    /// The standing of a client whose certificate was judged, and then its request by policies if there are any.
+    /// Returns the outcome for a client whose certificate was verified, and then for its request by
+    /// policies if there are any.
     ///
-    /// `client` is `Ok(None)` for an anonymous one that may be.
+    /// `client` is `Ok(None)` for an anonymous client that is allowed.
     pub fn of(client: Result<Option<&ClientIdentity>, &Rejection>, decision: Option<&PolicyOutcome>) -> Self {
         match (client, decision) {
             (Err(rejection), _) => Self::Refused {
@@ -67,7 +68,8 @@ impl SetOutcome {
         }
     }
 
-    /// What is different when `shadow` is the standing with the shadow set and this one with the active set.
+    /// Returns the difference when `shadow` is the outcome with the shadow set and this one with
+    /// the active set.
     pub fn difference(&self, shadow: &Self) -> Option<ShadowDifference> {
         match (self, shadow) {
             (Self::Refused { .. }, Self::Refused { .. }) => None,

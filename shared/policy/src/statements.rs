@@ -1,20 +1,21 @@
 //! A look at the text before Cedar's parser gets it.
 
-/// One policy as the text shows it.
+/// Policy as its text shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Statement {
-    /// Where it begins: its first annotation, or its effect.
+    /// Offset at which it begins: its first annotation, or its effect.
     pub(crate) offset: usize,
-    /// How deep brackets and conditional expressions are nested at most.
+    /// Deepest nesting of brackets and conditional expressions.
     pub(crate) depth: usize,
-    /// How many operators and conditions there are at most.
+    /// Most operators and conditions.
     pub(crate) operators: usize,
 }
 
 /// Takes a text apart into policies, as far as strings, comments, brackets and semicolons tell.
 ///
-/// Cedar's parser and validator call themselves for each level of an expression. Beyond a depth they end the process
-/// (seen with 40 brackets on a stack of 2 MiB in an unoptimised build), which nothing can catch.
+/// Cedar's parser and validator call themselves for each level of an expression. Beyond a depth
+/// they end the process (seen with 40 brackets on a stack of 2 MiB in an unoptimised build), which
+/// nothing can catch.
 pub(crate) fn statements(text: &str) -> Vec<Statement> {
     let mut all = Vec::new();
     let mut current: Option<Statement> = None;

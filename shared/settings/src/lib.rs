@@ -28,16 +28,21 @@
 
 #![warn(missing_docs)]
 
+mod arn;
 mod duration;
 mod error;
 mod help;
+mod percent;
 mod table;
 mod text;
 mod values;
+mod words;
 
+pub use arn::{Arn, is_account, is_partition, is_region};
 pub use error::SettingsError;
 pub use help::help_if_asked;
+pub use percent::{InvalidPercent, Percent};
 pub use table::{DefaultValue, Table, Variable};
 #[doc(hidden)]
-pub use text::{joined_bytes, joined_length};
+pub use text::{text_bytes, text_length, text_of};
 pub use values::{Values, process_environment};

@@ -3,9 +3,10 @@ use std::str::FromStr;
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve};
 
-/// An algorithm that tokens may be signed with (RFC 7518 §3.1, RFC 8037).
+/// Algorithm that tokens can be signed with (RFC 7518 §3.1, RFC 8037).
 ///
-/// Only those with a public key: whoever can check an HMAC can also make one. `none` is not among them.
+/// Only algorithms with a public key: a service that can check an HMAC can also make one. `none` is
+/// not among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
@@ -42,7 +43,7 @@ impl Algorithm {
         Self::Rs512,
     ];
 
-    /// The name in settings and in the header of a token.
+    /// Returns the name in settings and in the header of a token.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -57,7 +58,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether this kind of key can be used with it.
+    /// Returns true if this kind of key can be used with the algorithm.
     pub(crate) fn fits(self, key: &AlgorithmParameters) -> bool {
         match self {
             Self::Es256 => is_on(key, &EllipticCurve::P256),

@@ -7,15 +7,15 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_
 
 use crate::rejection::{TokenReason, TokenRejection};
 
-/// Longest token that is read, in bytes. API Gateway allows 10,240 for all headers together, a load balancer 16 K for
-/// one.
+/// Longest token that is read, in bytes. API Gateway allows 10,240 for all headers together, a load
+/// balancer 16 K for one.
 const MAX_TOKEN_BYTES: usize = 8_192;
 
 /// Scheme of RFC 6750 §2.1; schemes have no case (RFC 9110 §11.1).
 const BEARER: &str = "Bearer";
 
-/// Schemes that access tokens come in: RFC 6750's, and RFC 9449's, whose token is bound to a key of its own and has to
-/// be bound to the certificate too.
+/// Schemes that access tokens come in: RFC 6750's, and RFC 9449's, whose token is bound to a key of
+/// its own and has to be bound to the certificate too.
 const TOKEN_SCHEMES: [&str; 2] = [BEARER, "DPoP"];
 
 /// A token as a client sent it. Nothing is known of it yet.
@@ -23,16 +23,17 @@ const TOKEN_SCHEMES: [&str; 2] = [BEARER, "DPoP"];
 pub struct BearerToken<'a>(&'a str);
 
 impl<'a> BearerToken<'a> {
-    /// Reads every value that a request contains of the `Authorization` header. `None` when there is no value, or one
-    /// of another scheme in the grammar of RFC 9110 §11.4 that contains no JWT.
+    /// Reads every value of the `Authorization` header of a request. `None` when there is no value,
+    /// or one of another scheme in the grammar of RFC 9110 §11.4 without a JWT.
     ///
-    /// Servers read this header leniently: some split it at any white space, take a token without a scheme, or search
-    /// for one. A value that this function could not read is not absent to them, so it is an error and never `None`.
+    /// Servers read this header leniently: some split it at any white space, take a token without a
+    /// scheme, or search for one. A value that this function could not read is not absent to them,
+    /// so it is an error and never `None`.
     ///
     /// # Errors
-    /// A [`TokenRejection`] when the header is repeated, names a token's scheme without one token after it, or can be
-    /// read in more than one way. Two values, even equal ones, would let this function and a later one read different
-    /// tokens.
+    /// A [`TokenRejection`] when the header is repeated, names a token's scheme without one token
+    /// after it, or can be read in more than one way. Two values, even equal ones, would let this
+    /// function and a later one read different tokens.
     pub fn read(authorization: &[&'a [u8]]) -> Result<Option<Self>, TokenRejection> {
         let value = match authorization {
             [] => return Ok(None),
@@ -69,8 +70,8 @@ impl<'a> BearerToken<'a> {
         Ok(None)
     }
 
-    /// Reads what stands behind the scheme: base64url and the dots of the compact form (RFC 7515 §3.1), less than the
-    /// `b64token` of RFC 6750.
+    /// Reads what stands behind the scheme: base64url and the dots of the compact form (RFC 7515
+    /// §3.1), less than the `b64token` of RFC 6750.
     fn parse(token: &'a str) -> Result<Self, TokenRejection> {
         let malformed =
             |explanation: String| TokenRejection::new(TokenReason::Malformed).because(explanation);
@@ -99,7 +100,8 @@ impl fmt::Debug for BearerToken<'_> {
     }
 }
 
-/// A value of one word: a token that its sender put no scheme before, or something that cannot be told.
+/// A value of one word: a token that its sender put no scheme before, or something that cannot be
+/// told.
 fn without_scheme(value: &str) -> Result<Option<BearerToken<'_>>, TokenRejection> {
     if TOKEN_SCHEMES
         .iter()
@@ -141,9 +143,10 @@ fn is_jwt_alone(text: &str) -> bool {
     contains_jwt(text.as_bytes()) && text.bytes().all(|byte| is_base64url(byte) || byte == b'.')
 }
 
-/// Returns `true` if the text contains something that some server could take for a JWT in compact form (RFC 7519 §3.1):
-/// base64 that decodes to the beginning of a JSON object, with two more parts behind dots. JSON is not parsed; few
-/// credentials begin so by chance, and none of a registered scheme.
+/// Returns `true` if the text contains something that some server could take for a JWT in compact
+/// form (RFC 7519 §3.1): base64 that decodes to the beginning of a JSON object, with two more parts
+/// behind dots. JSON is not parsed; few credentials begin so by chance, and none of a registered
+/// scheme.
 fn contains_jwt(text: &[u8]) -> bool {
     let is_part = |byte: &u8| is_base64url(*byte) || matches!(byte, b'+' | b'/' | b'=');
     let mut dotted = text.split(|byte| !is_part(byte) && *byte != b'.');
@@ -155,7 +158,8 @@ fn contains_jwt(text: &[u8]) -> bool {
     })
 }
 
-/// Returns `true` for base64 of an object's beginning: a brace, then white space, a quotation mark or another brace.
+/// Returns `true` for base64 of an object's beginning: a brace, then white space, a quotation mark
+/// or another brace.
 fn begins_object(quantum: &[u8]) -> bool {
     matches!(
         URL_SAFE_NO_PAD.decode(quantum).as_deref(),
@@ -171,7 +175,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The text in the standard alphabet without what lenient decoders skip.
+/// Returns the text in the standard alphabet, without the characters that lenient decoders skip.
 fn to_base64(text: &str) -> String {
     text.chars()
         .filter_map(|character| match character {
@@ -215,7 +219,7 @@ fn are_parameters(text: &str) -> bool {
     }
 }
 
-/// What follows a quoted string or a word.
+/// Returns the text after a quoted string or a word.
 fn skip_value(text: &str) -> Option<&str> {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text

@@ -24,29 +24,32 @@ pub struct KeySet {
     keys: Vec<Key>,
 }
 
-/// Why a JWK set cannot be used.
+/// Reason why a JWK set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeySetError {
     /// Not JSON of a JWK set.
     #[error("is not a JWK set: {0}")]
     NotKeySet(String),
-    /// A private or symmetric key is a secret in the wrong place, and a sign that the wrong file was published.
+    /// A private or symmetric key is a secret in the wrong place, and a sign that the wrong file
+    /// was published.
     #[error("key {number} is a private or shared key: replace that key, and publish public keys only")]
     Secret {
         /// Number of the key, from 1.
         number: usize,
     },
     /// None of the keys can verify signatures of tokens.
-    #[error("holds no key that tokens can be verified with ({keys} keys of other kinds or for other uses)")]
+    #[error(
+        "contains no key that tokens can be verified with ({keys} keys of other kinds or for other uses)"
+    )]
     NoUsableKey {
-        /// How many keys it holds.
+        /// Number of keys in it.
         keys: usize,
     },
-    /// More keys than a set may have.
-    #[error("holds {keys} keys, more than {MAX_KEYS}")]
+    /// More keys than [`MAX_KEYS`].
+    #[error("contains {keys} keys, more than {MAX_KEYS}")]
     TooManyKeys {
-        /// How many keys it holds.
+        /// Number of keys in it.
         keys: usize,
     },
 }
@@ -59,10 +62,12 @@ pub(crate) struct Key {
 }
 
 impl KeySet {
-    /// Reads a JWK set. Keys for other uses, and of kinds that are not known, are left out, as RFC 7517 §5 asks.
+    /// Reads a JWK set. Keys for other uses, and of kinds that are not known, are left out, as RFC
+    /// 7517 §5 asks.
     ///
     /// # Errors
-    /// [`KeySetError`] when it is no JWK set, when no key of it can be used, and when it holds a secret.
+    /// [`KeySetError`] when it is not a JWK set, when none of its keys can be used, and when it
+    /// contains a secret.
     pub fn parse(json: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Document {
@@ -88,7 +93,7 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The keys of several sets together.
+    /// Returns the keys of several sets together.
     #[must_use]
     pub fn join(sets: impl IntoIterator<Item = Self>) -> Self {
         Self {
@@ -96,18 +101,18 @@ impl KeySet {
         }
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Whether there is none, as in the set made by `default`.
+    /// Returns true if there are no keys, as in the set made by `default`.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
-    /// The keys that a token with this key id and algorithm may be signed with. A token that names a key is not tried
-    /// with another one.
+    /// Returns the keys that a token with this key id and algorithm can be signed with. A token
+    /// that names a key is not tried with another one.
     pub(crate) fn candidates(&self, id: Option<&str>, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
         self.keys
             .iter()

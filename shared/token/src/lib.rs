@@ -1,8 +1,9 @@
-//! Access tokens that are bound to the certificate of the client that may use them (RFC 8705 §3).
+//! Access tokens that are bound to the certificate of their client (RFC 8705 §3).
 //!
-//! A stolen bearer token is worth nothing without the private key of that certificate. One call checks the token's
-//! signature, issuer, audience and time, and that its `cnf` claim names the certificate that was verified. The crate
-//! does no input or output and has no clock: keys, the time and the certificate's fingerprint are arguments.
+//! A stolen bearer token is worth nothing without the private key of that certificate. One call
+//! checks the token's signature, issuer, audience and time, and that its `cnf` claim names the
+//! certificate that was verified. The crate does no input or output and has no clock: keys, the
+//! time and the certificate's fingerprint are arguments.
 //!
 //! ```
 //! use alb_mtls_token::{Algorithm, BearerToken, KeySet, TokenPolicy, TokenReason};

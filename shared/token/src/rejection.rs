@@ -1,8 +1,8 @@
-//! Why a token was refused: one table, from which the documentation is made too.
+//! Reasons to reject a token: one table, from which the documentation is made too.
 
 use std::fmt;
 
-/// Why a token is refused. Compares by value, so that a test can name the exact outcome.
+/// Rejection of a token. Compares by value, so that a test can name the exact outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRejection {
     reason: TokenReason,
@@ -18,15 +18,15 @@ impl TokenRejection {
         }
     }
 
-    /// The same with particulars for the operator, one clause without a full stop. Never the token, nor a part of it
-    /// from which it could be used.
+    /// Adds particulars for the operator, one clause without a full stop. Never the token, nor a
+    /// part of it from which it could be used.
     #[must_use]
     pub fn because(mut self, explanation: impl Into<Box<str>>) -> Self {
         self.explanation = Some(explanation.into());
         self
     }
 
-    /// The entry of the table of reasons.
+    /// Returns the entry of the table of reasons.
     pub const fn reason(&self) -> TokenReason {
         self.reason
     }
@@ -55,17 +55,18 @@ impl fmt::Display for TokenRejection {
 
 impl std::error::Error for TokenRejection {}
 
-/// What a `WWW-Authenticate` header says to a client whose token was refused (RFC 6750 §3).
+/// Challenge of a `WWW-Authenticate` header to a client whose token was rejected (RFC 6750 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Challenge {
     /// There was no token: no error is named.
     Bearer,
-    /// The token is not valid, which it also is when it is bound to another certificate (RFC 8705 §3).
+    /// The token is not valid, which it also is when it is bound to another certificate (RFC 8705
+    /// §3).
     InvalidToken,
 }
 
 impl Challenge {
-    /// The value of the header.
+    /// Returns the value of the header.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bearer => "Bearer",
@@ -81,7 +82,7 @@ alb_mtls_verifier::reason_table! {
         "the client sent no bearer token",
         "have the client get a token and send it in the Authorization header, or set MTLS_BOUND_TOKEN=if-present";
     Repeated, ClientCertRejected, "token_repeated",
-        "the Authorization header holds more than one value",
+        "the Authorization header has more than one value",
         "an attempt to show two readers two tokens, or a proxy that adds its own: look at what is before the gate";
     Unreadable, ClientCertRejected, "token_unreadable",
         "the Authorization header can be read as a token or as something else",
@@ -97,7 +98,7 @@ alb_mtls_verifier::reason_table! {
         "publish the issuer's new keys to MTLS_TOKEN_KEYS before it signs with them";
     Signature, ClientCertRejected, "token_signature",
         "the token's signature does not verify",
-        "the token was altered, or MTLS_TOKEN_KEYS holds the keys of another issuer";
+        "the token was altered, or MTLS_TOKEN_KEYS contains the keys of another issuer";
     Claims, ClientCertRejected, "token_claims",
         "a claim that is needed is missing or of another type than documented",
         "have the issuer put `iss`, `aud` and `exp` into the token (RFC 9068 section 2.2)";
@@ -105,7 +106,7 @@ alb_mtls_verifier::reason_table! {
         "the token is of another issuer",
         "compare MTLS_TOKEN_ISSUER with the issuer's metadata: every character counts";
     Audience, ClientCertRejected, "token_audience",
-        "the token is for somebody else",
+        "the token is for another service",
         "have the client ask for a token for this service, or add its audience to MTLS_TOKEN_AUDIENCE";
     Expired, ClientCertRejected, "token_expired",
         "the token has expired",
@@ -122,7 +123,7 @@ alb_mtls_verifier::reason_table! {
 }
 
 impl TokenReason {
-    /// What the client is told in `WWW-Authenticate`.
+    /// Returns the challenge to the client in `WWW-Authenticate`.
     pub const fn challenge(self) -> Challenge {
         match self {
             Self::Missing => Challenge::Bearer,

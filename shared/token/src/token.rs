@@ -1,4 +1,4 @@
-//! One token, from its text to the certificate that it is bound to.
+//! Verification of a token, from its text to the certificate that it is bound to.
 
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -13,10 +13,11 @@ use crate::bearer::BearerToken;
 use crate::keys::KeySet;
 use crate::rejection::{TokenReason, TokenRejection};
 
-/// How far the issuer's clock may be ahead, in seconds: an access token is used right after it was made.
+/// Longest time that the issuer's clock can be ahead, in seconds: an access token is used right
+/// after it was made.
 const CLOCK_SKEW: i64 = 60;
 
-/// What is asked of a token. Nothing of it is taken from the token itself.
+/// Requirements on a token. None of them is taken from the token itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenPolicy {
     /// The issuer, character for character.
@@ -27,11 +28,11 @@ pub struct TokenPolicy {
     pub algorithms: Vec<Algorithm>,
 }
 
-/// What a verified token says. There is no way to get one but to verify a token and its binding.
+/// Contents of a verified token. The only way to get one is to verify a token and its binding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TokenIdentity {
-    /// `sub`: whom the token is about.
+    /// `sub`: the subject of the token.
     pub subject: Option<String>,
     /// `client_id` (RFC 9068 §2.2): who asked for it.
     pub client_id: Option<String>,
@@ -71,12 +72,13 @@ struct Confirmation {
 }
 
 impl KeySet {
-    /// Verifies a token, and that it is bound to the certificate with this fingerprint, at the time `now`. Without a
-    /// certificate no token is accepted: there is nothing that it could be bound to.
+    /// Verifies a token, and that it is bound to the certificate with this fingerprint, at the time
+    /// `now`. Without a certificate no token is accepted: there is nothing that it could be bound
+    /// to.
     ///
     /// # Errors
-    /// The [`TokenRejection`] for the first check that fails: algorithm, key, signature, claims, issuer, audience,
-    /// time, binding.
+    /// The [`TokenRejection`] for the first check that fails: algorithm, key, signature, claims,
+    /// issuer, audience, time, binding.
     pub fn verify(
         &self,
         token: &BearerToken<'_>,
@@ -119,7 +121,8 @@ impl KeySet {
     }
 }
 
-/// The library reads the header too, but says only that it cannot, and does not know `crit`.
+/// Reads the header. The library reads it too, but only reports that it cannot, and does not know
+/// `crit`.
 fn read_header(token: &BearerToken<'_>) -> Result<Header, TokenRejection> {
     let malformed = |explanation: &str| TokenRejection::new(TokenReason::Malformed).because(explanation);
     let parts: Vec<&str> = token.as_str().split('.').collect();
@@ -135,7 +138,8 @@ fn read_header(token: &BearerToken<'_>) -> Result<Header, TokenRejection> {
     let header: Header =
         serde_json::from_slice(&json).map_err(|_| malformed("its header is not that of a signed JWT"))?;
     if header.crit.is_some() {
-        // RFC 7515 §4.1.11: whoever does not understand what is listed there must refuse. Nothing is understood here.
+        // RFC 7515 §4.1.11: a recipient that does not understand what is listed there must reject
+        // the token. This crate does not understand any extension.
         return Err(malformed("its header has critical extensions"));
     }
     match &header.typ {
@@ -144,8 +148,8 @@ fn read_header(token: &BearerToken<'_>) -> Result<Header, TokenRejection> {
     }
 }
 
-/// `at+jwt` (RFC 9068 §2.1), or what issuers wrote before there was an RFC. Other types are tokens for other purposes
-/// (RFC 8725 §3.11).
+/// `at+jwt` (RFC 9068 §2.1), or what issuers wrote before there was an RFC. Other types are tokens
+/// for other purposes (RFC 8725 §3.11).
 fn is_access_token(kind: &str) -> bool {
     let kind = kind.to_ascii_lowercase();
     let kind = kind.strip_prefix("application/").unwrap_or(&kind);
@@ -175,7 +179,7 @@ fn key_unknown(header: &Header) -> TokenRejection {
     }
 }
 
-/// Time is left out: the library has its own clock.
+/// Returns the library's options, without time: the library has its own clock.
 fn validation(algorithm: Algorithm, policy: &TokenPolicy) -> Validation {
     let mut validation = Validation::new(algorithm.to_library());
     validation.validate_exp = false;
@@ -196,14 +200,14 @@ fn explain(error: &ErrorKind) -> TokenRejection {
         ErrorKind::InvalidClaimFormat(claim) => {
             TokenRejection::new(TokenReason::Claims).because(format!("`{claim}` is of another type"))
         }
-        // Its message may quote the token.
+        // Its message can quote the token.
         ErrorKind::Json(_) => TokenRejection::new(TokenReason::Claims).because("they cannot be read"),
         // A key of the set that the library cannot use, or a signature that is not base64url.
         _ => TokenReason::Signature.into(),
     }
 }
 
-/// When the token expires, if it is valid now.
+/// Returns the time at which the token expires, if it is valid now.
 fn check_time(claims: &Claims, now: Timestamp) -> Result<Timestamp, TokenRejection> {
     let expires = claims.exp.map(timestamp);
     let expires =
@@ -236,8 +240,8 @@ fn check_binding(claims: &Claims, certificate: Option<Fingerprint>) -> Result<()
         .map_err(|_| TokenReason::OtherCertificate.into())
 }
 
-/// A NumericDate (RFC 7519 §2) may have a fraction; it is cut off, which ends a token early rather than late. What is not
-/// a number of seconds of our time is the nearest that is.
+/// Converts a NumericDate (RFC 7519 §2). A fraction is cut off, which ends a token early rather
+/// than late. A value that is not a number of seconds of our time becomes the nearest that is.
 #[expect(clippy::cast_possible_truncation, reason = "the conversion saturates")]
 fn timestamp(seconds: f64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds.floor() as i64)

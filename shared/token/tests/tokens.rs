@@ -82,7 +82,7 @@ fn claims() -> Value {
     })
 }
 
-/// The good claims with one of them replaced, or left out for null.
+/// Returns the good claims with one of them replaced, or left out for null.
 fn claims_with(name: &str, value: Value) -> Value {
     let mut claims = claims();
     match value {
@@ -359,7 +359,8 @@ fn what_is_no_signed_jwt_is_refused() {
     }
 }
 
-/// RFC 7515 appendix A.3: a key and a signature that neither this crate nor its library made. It has no audience.
+/// RFC 7515 appendix A.3: a key and a signature that neither this crate nor its library made. It
+/// has no audience.
 #[test]
 fn the_signature_of_the_rfcs_example_verifies() {
     let jwk = json!({"kty": "EC", "crv": "P-256",

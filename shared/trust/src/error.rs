@@ -1,12 +1,12 @@
 use std::fmt;
 use std::time::Duration;
 
+use alb_mtls_settings::Percent;
 use alb_mtls_verifier::{
-    AuthorityProblem, BundleError, CrlHistoryError, RevocationListError, RevocationListProblem,
+    AuthorityError, BundleError, CrlHistoryError, RevocationListError, RevocationListErrorKind,
 };
 
 use crate::refreshing::Aborted;
-use crate::share::Share;
 
 /// Why material could not be loaded. Nothing of it is used then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum LoadError {
         /// How many of them the new material lacks.
         lost: usize,
         /// The part of them that may go at once.
-        allowed: Share,
+        allowed: Percent,
     },
     /// A CRL is older than the one that was in use, or it is missing.
     #[error("{problem}{}", remedy(.problem))]
@@ -154,7 +154,7 @@ pub enum SourceProblem {
         /// Issuer that it names.
         issuer: String,
         /// Defect.
-        problem: RevocationListProblem,
+        problem: RevocationListErrorKind,
     },
     /// Not a record of CRLs that can be used.
     #[error("{0}")]
@@ -177,7 +177,7 @@ pub enum SourceProblem {
         /// Subject of the certificate, where it can be read.
         subject: Option<String>,
         /// Defect.
-        problem: AuthorityProblem,
+        problem: AuthorityError,
     },
     /// Policies that cannot be used.
     #[error("{}{message}", in_words(*place))]

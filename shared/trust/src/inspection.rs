@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, IssuerForecast, IssuingPath, ListStanding, Reason, Rejection,
-    RevocationList, RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
-    VerificationPolicy, Verifier,
+    RevocationList, RevocationLists, RevocationMode, RevocationOptions, Timestamp, TrustAnchor, TrustAnchors,
+    Verifier, VerifyOptions,
 };
 
 use crate::error::SourceError;
@@ -27,7 +27,7 @@ pub struct InspectedSources<'a> {
     /// CRLs.
     pub crls: Option<&'a Sources>,
     /// Rules that clients will be verified with.
-    pub policy: VerificationPolicy,
+    pub policy: VerifyOptions,
 }
 
 /// Everything that sources hold and everything that is wrong or notable about it.
@@ -180,15 +180,15 @@ impl KnownAuthorities {
     }
 
     /// Decides as the functions do, save that clients of unknown status pass; `None` without a trust anchor.
-    fn verifier(&self, policy: VerificationPolicy, lists: Option<RevocationLists>) -> Option<Verifier> {
+    fn verifier(&self, policy: VerifyOptions, lists: Option<RevocationLists>) -> Option<Verifier> {
         let anchors = TrustAnchors::new(self.anchors.iter().filter_map(again))?;
         let intermediates = Intermediates::new(self.intermediates.iter().cloned()).ok()?;
         let verifier = Verifier::new(anchors, intermediates, policy);
         Some(match lists {
             Some(lists) if !lists.is_empty() => {
-                let policy = RevocationPolicy {
+                let policy = RevocationOptions {
                     mode: RevocationMode::Soft,
-                    ..RevocationPolicy::default()
+                    ..RevocationOptions::default()
                 };
                 verifier.with_revocation(Arc::new(lists), policy)
             }

@@ -7,18 +7,18 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use alb_mtls_trust::{Share, Trust, TrustSettings};
-//! use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+//! use alb_mtls_trust::{Percent, Trust, TrustSettings};
+//! use alb_mtls_verifier::{Timestamp, VerifyOptions};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! let trust = Trust::new(TrustSettings {
 //!     anchors: "file:/etc/alb-mtls/no-such-file.pem".parse().unwrap(),
 //!     intermediates: None,
-//!     policy: VerificationPolicy::default(),
+//!     policy: VerifyOptions::default(),
 //!     revocation: None,
 //!     refresh: Duration::from_secs(300),
 //!     max_stale: Duration::from_secs(24 * 3_600),
-//!     max_anchor_loss: Share::default(),
+//!     max_anchor_loss: Percent::default(),
 //! });
 //! let unavailable = trust.snapshot(Timestamp::now()).await.unwrap_err();
 //! assert_eq!(
@@ -85,12 +85,12 @@ mod provenance;
 mod refreshing;
 mod schedule;
 mod settings;
-mod share;
 mod snapshot;
 mod source;
 mod trust;
 mod warning;
 
+pub use alb_mtls_settings::Percent;
 pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
@@ -113,7 +113,6 @@ pub use refreshing::{
     Aborted, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting,
 };
 pub use settings::{CrlState, RevocationSettings, TrustSettings};
-pub use share::{InvalidShare, Share};
 pub use snapshot::Snapshot;
 pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};
 pub use trust::{Trust, TrustStatus, Unavailable};

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use alb_mtls_verifier::{RevocationMode, RevocationPolicy, VerificationPolicy};
+use alb_mtls_settings::{Percent, words};
+use alb_mtls_verifier::{RevocationMode, RevocationOptions, VerifyOptions};
 
 use crate::provenance::Role;
-use crate::share::Share;
 use crate::source::Sources;
 
 /// What is trusted, where it comes from and how fresh it has to be.
@@ -14,7 +14,7 @@ pub struct TrustSettings {
     /// Where intermediates are, for clients that send only their own certificate. They are not trusted.
     pub intermediates: Option<Sources>,
     /// What is asked of a client's path.
-    pub policy: VerificationPolicy,
+    pub policy: VerifyOptions,
     /// Where CRLs are and what they decide; without it no certificate is held against one.
     pub revocation: Option<RevocationSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
@@ -23,7 +23,7 @@ pub struct TrustSettings {
     /// Age up to which the last good snapshot serves while look-ups fail.
     pub max_stale: Duration,
     /// The part of the trust anchors in use that new material may lack. With the whole, all may be replaced at once.
-    pub max_anchor_loss: Share,
+    pub max_anchor_loss: Percent,
 }
 
 impl TrustSettings {
@@ -62,31 +62,20 @@ pub struct RevocationSettings {
     /// Where the CRLs are.
     pub crls: Sources,
     /// What becomes of clients by them.
-    pub policy: RevocationPolicy,
+    pub policy: RevocationOptions,
     /// Use of the records beside CRLs in S3.
     pub state: CrlState,
 }
 
-/// Use of the records that `refresh-crls` writes beside the CRLs that it publishes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CrlState {
-    /// A record that is there is read, and one that cannot be read is an error.
-    #[default]
-    Read,
-    /// No record is looked for. An old CRL is then noticed only by a process that had a newer one in use.
-    Ignore,
-}
-
-impl CrlState {
-    /// Every choice, in the order in which they are documented.
-    pub const ALL: &'static [Self] = &[Self::Read, Self::Ignore];
-
-    /// The name in settings.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Ignore => "ignore",
-        }
+words! {
+    /// Use of the records that `refresh-crls` writes beside the CRLs that it publishes.
+    #[derive(Default)]
+    pub enum CrlState {
+        /// A record that is there is read, and one that cannot be read is an error.
+        #[default]
+        Read = "read",
+        /// No record is looked for. An old CRL is then noticed only by a process that had a newer one in use.
+        Ignore = "ignore",
     }
 }
 

@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use alb_mtls_trust::{Share, Trust, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+use alb_mtls_trust::{Percent, Trust, TrustSettings};
+use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use serde_json::Value;
 use test_pki::CertificateBuilder;
 
@@ -67,11 +67,11 @@ async fn look_ups_are_events_with_fields() {
     let trust = Trust::new(TrustSettings {
         anchors: source.parse().unwrap(),
         intermediates: None,
-        policy: VerificationPolicy::default(),
+        policy: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
-        max_anchor_loss: Share::default(),
+        max_anchor_loss: Percent::default(),
     });
     let now = Timestamp::now();
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::bundle::{AuthorityProblem, BundleError, read_bundle};
+use crate::bundle::{AuthorityError, BundleError, read_bundle};
 use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
 use crate::der_reader::{Malformed, Tag, single};
 use crate::fingerprint::Fingerprint;
@@ -49,18 +49,18 @@ impl TrustAnchor {
     /// do is decided when a client is verified.
     ///
     /// # Errors
-    /// [`AuthorityProblem`] for what cannot be a CA.
-    pub fn new(certificate: CertificateDer<'static>) -> Result<Self, AuthorityProblem> {
+    /// [`AuthorityError`] for what cannot be a CA.
+    pub fn new(certificate: CertificateDer<'static>) -> Result<Self, AuthorityError> {
         let parsed = parse_authority(&certificate)?;
         let subject = DistinguishedName::parse(parsed.subject)
-            .map_err(|error| AuthorityProblem::Name(error.to_string().into()))?;
+            .map_err(|error| AuthorityError::Name(error.to_string().into()))?;
         let (validity, public_key) = (parsed.validity, parsed.public_key);
         let is_version_3 = parsed.version == Version::V3;
         let extensions = &parsed.extensions;
         let path_length = extensions
             .basic_constraints
             .and_then(|constraints| constraints.path_length);
-        let unreadable = |name: &'static str| move |Malformed| AuthorityProblem::Extension(name.into());
+        let unreadable = |name: &'static str| move |Malformed| AuthorityError::Extension(name.into());
         let allows_clients =
             allows_client_authentication(&parsed).map_err(unreadable("extended key usage (2.5.29.37)"))?;
         let name_constraints = extensions.find(oid::NAME_CONSTRAINTS).map(|found| found.value);
@@ -72,7 +72,7 @@ impl TrustAnchor {
             PolicyExtensions::of_anchor(extensions).map_err(unreadable("policy constraints (2.5.29.36)"))?;
         let key_info = parsed.public_key_info;
         // webpki does not read certificates with unique identifiers, and takes no more than this from others.
-        let content = |encoding: &[u8]| -> Result<Vec<u8>, AuthorityProblem> {
+        let content = |encoding: &[u8]| -> Result<Vec<u8>, AuthorityError> {
             let content = single(encoding, Tag::SEQUENCE);
             content.map(<[u8]>::to_vec).map_err(unreadable("a SEQUENCE"))
         };
@@ -276,7 +276,7 @@ impl Intermediates {
     /// The position, from 0, of the first that cannot be a CA, and why.
     pub fn new(
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
-    ) -> Result<Self, (usize, AuthorityProblem)> {
+    ) -> Result<Self, (usize, AuthorityError)> {
         let mut this = Self::default();
         for (position, certificate) in certificates.into_iter().enumerate() {
             let subject: Box<[u8]> = match parse_authority(&certificate) {
@@ -368,17 +368,15 @@ impl BySubject {
     }
 }
 
-fn parse_authority<'a>(
-    certificate: &'a CertificateDer<'static>,
-) -> Result<Certificate<'a>, AuthorityProblem> {
+fn parse_authority<'a>(certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, AuthorityError> {
     let parsed = Certificate::parse(certificate).map_err(|error| {
         let particulars = error.to_rejection().context().to_string().into();
         match error {
             CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
-                AuthorityProblem::Malformed(particulars)
+                AuthorityError::Malformed(particulars)
             }
             CertificateError::RepeatedExtension(_) | CertificateError::TooManyExtensions => {
-                AuthorityProblem::Extension(particulars)
+                AuthorityError::Extension(particulars)
             }
         }
     })?;

@@ -13,11 +13,11 @@ pub struct BundleError {
     /// Number of the entry, from 1, where the problem is with one entry.
     pub entry: Option<usize>,
     /// Defect.
-    pub problem: BundleProblem,
+    pub problem: BundleErrorKind,
 }
 
 impl BundleError {
-    fn new(entry: Option<usize>, problem: BundleProblem) -> Self {
+    fn new(entry: Option<usize>, problem: BundleErrorKind) -> Self {
         Self { entry, problem }
     }
 
@@ -25,17 +25,17 @@ impl BundleError {
     pub(crate) fn of_certificate(
         entry: usize,
         certificate: &CertificateDer<'_>,
-        problem: AuthorityProblem,
+        problem: AuthorityError,
     ) -> Self {
         let subject = subject_of(certificate);
-        Self::new(Some(entry), BundleProblem::Certificate { problem, subject })
+        Self::new(Some(entry), BundleErrorKind::Certificate { problem, subject })
     }
 }
 
 /// What can be wrong with a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum BundleProblem {
+pub enum BundleErrorKind {
     /// There is no certificate in it.
     #[error("there is no certificate in it")]
     Empty,
@@ -65,7 +65,7 @@ pub enum BundleProblem {
     #[error("{problem}{}", in_words(subject.as_deref()))]
     Certificate {
         /// Defect.
-        problem: AuthorityProblem,
+        problem: AuthorityError,
         /// Its subject, where it can be read.
         subject: Option<String>,
     },
@@ -74,7 +74,7 @@ pub enum BundleProblem {
 /// Why a certificate cannot be a trust anchor or an intermediate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuthorityProblem {
+pub enum AuthorityError {
     /// Not DER of an X.509 certificate, with particulars.
     #[error("is not a certificate that can be read: {0}")]
     Malformed(Box<str>),
@@ -125,7 +125,7 @@ pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleEr
         match reader.next_block(LABELS) {
             Ok(Some(block)) => match FileKind::of_block_content(&block.der) {
                 None => certificates.push(CertificateDer::from(block.der)),
-                Some(kind) => return Err(BundleError::new(Some(entry), BundleProblem::Kind(kind))),
+                Some(kind) => return Err(BundleError::new(Some(entry), BundleErrorKind::Kind(kind))),
             },
             Ok(None) => break,
             Err(error) => return Err(error_of(file, entry, error)),
@@ -133,8 +133,8 @@ pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleEr
     }
     if certificates.is_empty() {
         let problem = match FileKind::recognise(file) {
-            None | Some(FileKind::Empty | FileKind::Pem) => BundleProblem::Empty,
-            Some(kind) => BundleProblem::Kind(kind),
+            None | Some(FileKind::Empty | FileKind::Pem) => BundleErrorKind::Empty,
+            Some(kind) => BundleErrorKind::Kind(kind),
         };
         return Err(BundleError::new(None, problem));
     }
@@ -145,21 +145,21 @@ pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleEr
 fn error_of(file: &[u8], entry: usize, error: PemError) -> BundleError {
     if let PemError::Label { line, label } = &error {
         let problem = match FileKind::of_label(label) {
-            Some(FileKind::PrivateKey) => BundleProblem::PrivateKey { line: *line },
-            Some(kind) => BundleProblem::Block {
+            Some(FileKind::PrivateKey) => BundleErrorKind::PrivateKey { line: *line },
+            Some(kind) => BundleErrorKind::Block {
                 kind,
                 line: *line,
                 label: label.clone(),
             },
-            None => BundleProblem::NotPem(error),
+            None => BundleErrorKind::NotPem(error),
         };
         return BundleError::new(Some(entry), problem);
     }
     match FileKind::recognise(file) {
         None | Some(FileKind::Empty | FileKind::Pem) => {
-            BundleError::new(Some(entry), BundleProblem::NotPem(error))
+            BundleError::new(Some(entry), BundleErrorKind::NotPem(error))
         }
-        Some(kind) => BundleError::new(None, BundleProblem::Kind(kind)),
+        Some(kind) => BundleError::new(None, BundleErrorKind::Kind(kind)),
     }
 }
 
@@ -186,7 +186,7 @@ mod tests {
         ] {
             let error = read_bundle(format!("{BLOCK}{rest}").as_bytes()).unwrap_err();
             assert!(
-                matches!(error.problem, BundleProblem::NotPem(_)),
+                matches!(error.problem, BundleErrorKind::NotPem(_)),
                 "{rest}: {error}"
             );
         }

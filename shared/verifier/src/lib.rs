@@ -31,10 +31,10 @@ mod identity;
 mod issuing_path;
 mod name;
 mod oid;
+mod options;
 mod path_search;
 mod payment_roles;
 mod pem_file;
-mod policy;
 mod presented_chain;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -54,7 +54,7 @@ pub use rustls_pki_types::CertificateDer;
 
 pub use alternative_name::AlternativeName;
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
-pub use bundle::{AuthorityProblem, BundleError, BundleProblem, read_bundle};
+pub use bundle::{AuthorityError, BundleError, BundleErrorKind, read_bundle};
 pub use certificate::{PublicKey, Validity};
 pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
@@ -63,18 +63,18 @@ pub use identity::ClientIdentity;
 pub use issuing_path::IssuingPath;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
 pub use oid::Oid;
+pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
-pub use policy::{ExtendedKeyUsagePolicy, UnknownExtendedKeyUsagePolicy, VerificationPolicy};
 pub use presented_chain::PresentedChain;
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListStanding, RevocationDepth, RevocationEvidence,
-    RevocationList, RevocationListError, RevocationListProblem, RevocationLists, RevocationMode,
-    RevocationPolicy, RevocationReason, RevokedCertificate, SeenCrl, SignatureObstacle,
-    UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList, parse_each_revocation_list,
-    parse_revocation_lists, read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListSignatureError, ListStanding, RevocationDepth,
+    RevocationEvidence, RevocationList, RevocationListError, RevocationListErrorKind, RevocationLists,
+    RevocationMode, RevocationOptions, RevocationReason, RevokedCertificate, SeenCrl, UnknownRevocationDepth,
+    UnknownRevocationMode, UnsupportedList, parse_each_revocation_list, parse_revocation_lists,
+    read_revocation_lists,
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};

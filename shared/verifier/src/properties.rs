@@ -15,7 +15,7 @@ use crate::anchors::{Namesakes, TrustAnchor};
 use crate::certificate::Certificate;
 use crate::explanation::CertificateSummary;
 use crate::identity::ClientIdentity;
-use crate::policy::VerificationPolicy;
+use crate::options::VerifyOptions;
 use crate::presented_chain::PresentedChain;
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
@@ -129,10 +129,10 @@ pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
         return;
     };
     let context = Context {
-        policy: VerificationPolicy::default(),
+        options: VerifyOptions::default(),
         now: Timestamp::from_unix_seconds(1_800_000_000),
         comparisons: Budget::default(),
-        signatures: SignatureBudget::new(VerificationPolicy::default().max_depth, Namesakes::default()),
+        signatures: SignatureBudget::new(VerifyOptions::default().max_depth, Namesakes::default()),
     };
     for (_, rule) in rules::END_ENTITY_RULES {
         let _ = rule(end_entity, &context);
@@ -155,7 +155,7 @@ pub fn chain(ders: &[&[u8]], anchor: &CertificateDer<'static>) {
     };
     let anchor = TrustAnchor::new(anchor.clone()).expect("the anchor is sound");
     let anchors = TrustAnchors::new([anchor]).expect("there is one");
-    let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
     let explanation = verifier.explain(&chain, Timestamp::from_unix_seconds(1_800_000_000));
     let failed = explanation
         .checks
@@ -303,7 +303,7 @@ mod tests {
         };
         let certificates = [client, issuing].map(|der| CertificateDer::from(der.clone()));
         let anchors = TrustAnchors::new([TrustAnchor::new(own).unwrap()]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new(certificates).unwrap();
         verifier
             .verify(&chain, Timestamp::from_unix_seconds(1_800_000_000))

@@ -7,6 +7,7 @@
 mod check;
 mod cursor;
 mod entries;
+mod error;
 mod evidence;
 mod extensions;
 mod forecast;
@@ -15,23 +16,22 @@ mod issuers;
 mod list;
 mod lists;
 mod number;
-mod policy;
-mod problem;
+mod options;
 mod reader;
 mod scope;
 
 pub use entries::{RevocationReason, RevokedCertificate};
+pub use error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 pub use evidence::{CertificateStatus, RevocationEvidence};
 pub use forecast::IssuerForecast;
 pub use history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
-pub use issuers::{ListStanding, SignatureObstacle};
+pub use issuers::{ListSignatureError, ListStanding};
 pub use list::RevocationList;
 pub use lists::RevocationLists;
 pub use number::{CrlNumber, InvalidCrlNumber};
-pub use policy::{
-    RevocationDepth, RevocationMode, RevocationPolicy, UnknownRevocationDepth, UnknownRevocationMode,
+pub use options::{
+    RevocationDepth, RevocationMode, RevocationOptions, UnknownRevocationDepth, UnknownRevocationMode,
 };
-pub use problem::{RevocationListError, RevocationListProblem, UnsupportedList};
 pub use reader::{
     EachRevocationList, parse_each_revocation_list, parse_revocation_lists, read_revocation_lists,
 };

@@ -15,7 +15,7 @@ use std::fmt;
 
 use crate::anchors::TrustAnchor;
 use crate::certificate::Certificate;
-use crate::policy::VerificationPolicy;
+use crate::options::VerifyOptions;
 use crate::rejection::{Reason, Rejection};
 use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
@@ -50,7 +50,7 @@ impl<'p, 'a> Path<'p, 'a> {
 /// What the rules are applied with.
 #[derive(Debug)]
 pub(crate) struct Context {
-    pub(crate) policy: VerificationPolicy,
+    pub(crate) options: VerifyOptions,
     pub(crate) now: Timestamp,
     /// Shared by all paths of one verification.
     pub(crate) comparisons: Budget,
@@ -222,7 +222,7 @@ fn check_anchor_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), R
 }
 
 fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
-    let (depth, allowed) = (path.depth(), context.policy.max_depth);
+    let (depth, allowed) = (path.depth(), context.options.max_depth);
     if depth <= allowed {
         return Ok(());
     }

@@ -9,11 +9,11 @@ use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::Certificate;
 use crate::heap;
 use crate::identity::ClientIdentity;
+use crate::options::VerifyOptions;
 use crate::path_search::{self, FoundPath, Refusal};
-use crate::policy::VerificationPolicy;
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
-use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationPolicy};
+use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
@@ -27,7 +27,7 @@ const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
 pub struct Verifier {
     anchors: TrustAnchors,
     intermediates: Intermediates,
-    policy: VerificationPolicy,
+    options: VerifyOptions,
     path_builder: PathBuilder,
     revocation: Option<Revocation>,
 }
@@ -36,7 +36,7 @@ pub struct Verifier {
 #[derive(Clone, Debug)]
 struct Revocation {
     lists: Arc<RevocationLists>,
-    policy: RevocationPolicy,
+    options: RevocationOptions,
 }
 
 /// Who looks for a path. Both come to the same verdict, which tests rely on.
@@ -95,11 +95,11 @@ impl VerifiedClient {
 
 impl Verifier {
     /// A verifier for clients that chain to one of `anchors`, perhaps through one of `intermediates`.
-    pub fn new(anchors: TrustAnchors, intermediates: Intermediates, policy: VerificationPolicy) -> Self {
+    pub fn new(anchors: TrustAnchors, intermediates: Intermediates, options: VerifyOptions) -> Self {
         Self {
             anchors,
             intermediates,
-            policy,
+            options,
             path_builder: PathBuilder::default(),
             revocation: None,
         }
@@ -107,10 +107,10 @@ impl Verifier {
 
     /// The same, holding every path against these lists too.
     #[must_use]
-    pub fn with_revocation(mut self, lists: Arc<RevocationLists>, policy: RevocationPolicy) -> Self {
-        self.revocation = match policy.mode {
+    pub fn with_revocation(mut self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
+        self.revocation = match options.mode {
             RevocationMode::Off => None,
-            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, policy }),
+            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, options }),
         };
         self
     }
@@ -129,8 +129,8 @@ impl Verifier {
     }
 
     /// The rules beyond RFC 5280.
-    pub fn policy(&self) -> VerificationPolicy {
-        self.policy
+    pub fn options(&self) -> VerifyOptions {
+        self.options
     }
 
     /// Decides whether the presented chain identifies a client at the time `now`.
@@ -182,10 +182,10 @@ impl Verifier {
 
     pub(crate) fn context(&self, now: Timestamp) -> Context {
         Context {
-            policy: self.policy,
+            options: self.options,
             now,
             comparisons: Budget::default(),
-            signatures: SignatureBudget::new(self.policy.max_depth, self.anchors.namesakes()),
+            signatures: SignatureBudget::new(self.options.max_depth, self.anchors.namesakes()),
         }
     }
 
@@ -248,7 +248,7 @@ impl Verifier {
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => revocation.lists.check(path, revocation.policy, context.now),
+            Some(revocation) => revocation.lists.check(path, revocation.options, context.now),
         }
     }
 

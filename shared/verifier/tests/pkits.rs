@@ -18,8 +18,8 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{
     CertificateDer, CertificateSummary, Intermediates, PathBuilder, PresentedChain, Rejection,
-    RevocationLists, RevocationMode, RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
-    VerificationPolicy, VerifiedClient, Verifier, read_revocation_lists,
+    RevocationLists, RevocationMode, RevocationOptions, Timestamp, TrustAnchor, TrustAnchors, VerifiedClient,
+    Verifier, VerifyOptions, read_revocation_lists,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,13 +202,13 @@ impl Suite {
         let presented = std::iter::once(end_entity).chain(&self.authorities).cloned();
         let chain = PresentedChain::new(presented).unwrap();
         let now = Timestamp::parse_rfc3339(NOW).unwrap();
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: 10,
-            ..VerificationPolicy::default()
+            ..VerifyOptions::default()
         };
-        let revocation = RevocationPolicy {
+        let revocation = RevocationOptions {
             mode: revocation,
-            ..RevocationPolicy::default()
+            ..RevocationOptions::default()
         };
         let [own, webpki_first] = [PathBuilder::Own, PathBuilder::WebpkiFirst].map(|path_builder| {
             Verifier::new(self.anchors.clone(), Intermediates::default(), policy)

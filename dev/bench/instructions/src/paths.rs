@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Ingress, Settings, to_line};
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues, IdentityForms, IdentityHeaderCache};
 use alb_mtls_lambda::{Event, EventForm, EventHeaders, admit, handle, rewrite};
-use alb_mtls_verifier::{Intermediates, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier};
+use alb_mtls_verifier::{Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, Context};
@@ -99,7 +99,7 @@ impl Clients {
 fn first_sight(clients: &Clients, times: u64) {
     let anchor = TrustAnchor::new(clients.root.der().to_vec().into()).expect("a trust anchor");
     let anchors = TrustAnchors::new([anchor]).expect("a trust anchor");
-    let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
     let limits = HeaderLimits {
         max_bytes: 16_384,
         max_certificates: 8,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{Policies, PolicyInput, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
-    Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+    Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 use test_pki::CertificateBuilder;
 
@@ -30,7 +30,7 @@ fn main() {
     let verifier = Verifier::new(
         TrustAnchors::new([anchor]).unwrap(),
         Intermediates::default(),
-        VerificationPolicy::default(),
+        VerifyOptions::default(),
     );
     let now = Timestamp::now();
     let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();

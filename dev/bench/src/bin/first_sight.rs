@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, PathBuilder, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
-    Verifier,
+    CertificateDer, Intermediates, PathBuilder, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 use rustls_pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use test_pki::CertificateBuilder;
@@ -33,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (root, issuing, client) = (der(&root), der(&issuing), der(&client));
 
     let anchors = TrustAnchors::new([TrustAnchor::new(root.clone())?]).ok_or("no anchor")?;
-    let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+    let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
     let own = verifier.clone().with_path_builder(PathBuilder::Own);
     let now = Timestamp::now();
     let limits = HeaderLimits {

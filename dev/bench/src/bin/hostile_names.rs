@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier,
+    CertificateDer, Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
 
@@ -293,9 +293,9 @@ fn cost(
     limits: Limits,
 ) -> Result<(Duration, Verdict), Box<dyn Error>> {
     let anchor = TrustAnchor::new(CertificateDer::from(root.der().to_vec()))?;
-    let policy = VerificationPolicy {
+    let policy = VerifyOptions {
         max_depth: limits.max_depth,
-        ..VerificationPolicy::default()
+        ..VerifyOptions::default()
     };
     let anchors = TrustAnchors::new([anchor]).ok_or("no anchor")?;
     let verifier = Verifier::new(anchors, Intermediates::default(), policy);

@@ -19,8 +19,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_trust::{Deadlines, Share, Trust, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+use alb_mtls_trust::{Deadlines, Percent, Trust, TrustSettings};
+use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::CertificateBuilder;
 
 const STARTS: usize = 21;
@@ -128,11 +128,11 @@ async fn load(anchors: &str) {
     let trust = Trust::new(TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
-        policy: VerificationPolicy::default(),
+        policy: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
-        max_anchor_loss: Share::default(),
+        max_anchor_loss: Percent::default(),
     });
     let patient = Deadlines {
         start: Duration::from_secs(60),

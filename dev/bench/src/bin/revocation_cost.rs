@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, PresentedChain, RevocationLists, RevocationPolicy, Timestamp, TrustAnchor,
-    TrustAnchors, VerificationPolicy, Verifier, read_revocation_lists,
+    CertificateDer, Intermediates, PresentedChain, RevocationLists, RevocationOptions, Timestamp,
+    TrustAnchor, TrustAnchors, Verifier, VerifyOptions, read_revocation_lists,
 };
 use der::asn1::{AnyRef, BitString};
 use der::{Encode, Tag, TagNumber};
@@ -117,7 +117,7 @@ fn measure_ours(folder: &Path, file: &str) -> (Load, Duration, Duration) {
     let clean = Verifier::new(
         anchors.clone(),
         Intermediates::default(),
-        VerificationPolicy::default(),
+        VerifyOptions::default(),
     );
     let intermediates = Intermediates::new([certificate(folder, "issuing")]).unwrap();
 
@@ -127,7 +127,7 @@ fn measure_ours(folder: &Path, file: &str) -> (Load, Duration, Duration) {
     let lists = RevocationLists::new(lists, &anchors, &intermediates, None);
     let held = clean
         .clone()
-        .with_revocation(Arc::new(lists), RevocationPolicy::default());
+        .with_revocation(Arc::new(lists), RevocationOptions::default());
     let load = Load::since(start);
 
     let (clean, held) = in_turns(

@@ -1,7 +1,7 @@
 //! What the number of trust anchors costs.
 
 use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
-use alb_mtls_verifier::{Intermediates, TrustAnchor, TrustAnchors, VerificationPolicy, Verifier};
+use alb_mtls_verifier::{Intermediates, TrustAnchor, TrustAnchors, Verifier, VerifyOptions};
 use rustls_pki_types::CertificateDer;
 use test_pki::{CertificateBuilder, KeyKind};
 
@@ -27,7 +27,7 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) -> Plot {
         let many = Verifier::new(
             TrustAnchors::new(anchors).expect("trust anchors"),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let webpki_anchors: Vec<_> = certificates.iter().map(webpki_peer::anchor).collect();
         let [own, of_one, webpki] = in_turns(

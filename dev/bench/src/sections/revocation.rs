@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
 use alb_mtls_tests::large_crl;
 use alb_mtls_verifier::{
-    Intermediates, RevocationLists, RevocationPolicy, TrustAnchor, TrustAnchors, read_revocation_lists,
+    Intermediates, RevocationLists, RevocationOptions, TrustAnchor, TrustAnchors, read_revocation_lists,
 };
 use rustls_pki_types::CertificateDer;
 use test_pki::{CrlBuilder, KeyKind};
@@ -48,7 +48,7 @@ pub(crate) fn measure(effort: Effort, table: &mut Table) -> Plot {
         });
         let held = clean
             .clone()
-            .with_revocation(Arc::new(own_load.result), RevocationPolicy::default());
+            .with_revocation(Arc::new(own_load.result), RevocationOptions::default());
         let webpki_lists: Vec<_> = webpki_load.result.iter().collect();
         let [own, without, webpki] = in_turns(
             effort,

@@ -7,8 +7,7 @@ use alb_mtls_bench::{
 };
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    Intermediates, Rejection, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy, VerifiedClient,
-    Verifier,
+    Intermediates, Rejection, Timestamp, TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use rustls_pki_types::CertificateDer;
 use test_pki::{CertificateBuilder, KeyKind};
@@ -146,7 +145,7 @@ fn openssl(chain: &Chain, presented: &Presented) -> impl Fn() -> bool {
 pub(crate) fn verifier(chain: &Chain) -> Verifier {
     let anchor = TrustAnchor::new(chain.root.der().to_vec().into()).expect("a trust anchor");
     let anchors = TrustAnchors::new([anchor]).expect("a trust anchor");
-    Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default())
+    Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
 }
 
 /// The verdict about a header.

@@ -1,4 +1,4 @@
-//! The function's answer, held to what a load balancer takes from a function.
+//! The function's answer, checked against what a load balancer accepts from a function.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -11,10 +11,10 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::failure::Failure;
+use crate::error::ForwardError;
 use crate::response::DeclaredText;
 
-/// What a function answers a load balancer.
+/// Answer of a function to a load balancer.
 ///
 /// Source: Elastic Load Balancing user guide, "Lambda functions as targets", response events.
 #[derive(Deserialize)]
@@ -31,17 +31,17 @@ struct FunctionAnswer {
     is_base64_encoded: Option<bool>,
 }
 
-/// The HTTP response in the answer to an event that had its headers in this form.
+/// Returns the HTTP response in the answer to an event that had its headers in this form.
 ///
 /// # Errors
-/// [`Failure::FunctionAnswer`] when there is none that a client could be given.
-pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, Failure> {
+/// [`ForwardError::FunctionAnswer`] when there is no response for a client.
+pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, ForwardError> {
     let answer: FunctionAnswer = serde_json::from_slice(payload).map_err(invalid)?;
     let text = answer.body.unwrap_or_default();
     let is_base64 = answer.is_base64_encoded.unwrap_or_default();
     let body = if is_base64 {
         let binary = STANDARD.decode(text);
-        Bytes::from(binary.map_err(|error| invalid(format!("the body is no base64: {error}")))?)
+        Bytes::from(binary.map_err(|error| invalid(format!("the body is not base64: {error}")))?)
     } else {
         Bytes::from(text)
     };
@@ -56,7 +56,8 @@ pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, 
         .into_iter()
         .map(|(name, value)| (name, vec![value]));
     let multi = answer.multi_value_headers.unwrap_or_default();
-    // The load balancer reads the form that it is configured for. Who answers in the other one alone is understood too.
+    // The load balancer reads the form that it is configured for. Who answers in the other one
+    // alone is understood too.
     let headers: Vec<(String, Vec<String>)> = match mode {
         HeaderMode::MultiValue if !multi.is_empty() => multi.into_iter().collect(),
         HeaderMode::SingleValue if single.len() == 0 => multi.into_iter().collect(),
@@ -64,10 +65,10 @@ pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, 
     };
     for (name, values) in headers {
         let header = HeaderName::try_from(&name)
-            .map_err(|_| invalid(format!("`{}` is no header name", name.escape_debug())))?;
+            .map_err(|_| invalid(format!("`{}` is not a header name", name.escape_debug())))?;
         for value in values {
             let value = HeaderValue::try_from(value)
-                .map_err(|_| invalid(format!("the value of `{header}` is no header value")))?;
+                .map_err(|_| invalid(format!("the value of `{header}` is not a header value")))?;
             let appended = response.headers_mut().try_append(header.clone(), value);
             appended.map_err(|_| invalid("there are too many headers"))?;
         }
@@ -76,15 +77,15 @@ pub(super) fn read(payload: &[u8], mode: HeaderMode) -> Result<Response<Bytes>, 
 }
 
 /// A status that ends an exchange (RFC 9110 §15).
-fn final_status(code: u16) -> Result<StatusCode, Failure> {
+fn final_status(code: u16) -> Result<StatusCode, ForwardError> {
     StatusCode::from_u16(code)
         .ok()
         .filter(|_| (200..600).contains(&code))
-        .ok_or_else(|| invalid(format!("{code} is no status of an answer")))
+        .ok_or_else(|| invalid(format!("{code} is not a status of an answer")))
 }
 
-fn invalid(error: impl Display) -> Failure {
-    Failure::FunctionAnswer(error.to_string())
+fn invalid(error: impl Display) -> ForwardError {
+    ForwardError::FunctionAnswer(error.to_string())
 }
 
 #[cfg(test)]
@@ -151,7 +152,10 @@ mod tests {
             r#"{"statusCode": 200, "body": "", "isBase64Encoded": "true"}"#,
         ] {
             let answer = read(payload.as_bytes(), HeaderMode::MultiValue);
-            assert!(matches!(answer, Err(Failure::FunctionAnswer(_))), "{payload}");
+            assert!(
+                matches!(answer, Err(ForwardError::FunctionAnswer(_))),
+                "{payload}"
+            );
         }
     }
 }

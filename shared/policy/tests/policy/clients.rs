@@ -5,8 +5,8 @@ use std::sync::Arc;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{Policies, PolicyDenial, PolicyInput, PolicyOutcome, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
-    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, VerificationPolicy,
-    Verifier,
+    ClientIdentity, Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential};
 use time::macros::datetime;
@@ -41,7 +41,7 @@ impl Authority {
         Self { root, issuing }
     }
 
-    /// The id of the anchor, as policies spell it.
+    /// Returns the id of the anchor, as policies spell it.
     pub(crate) fn id(&self) -> String {
         TrustAnchor::new(self.root.der().to_vec().into())
             .unwrap()
@@ -62,7 +62,7 @@ impl Authority {
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
-            VerificationPolicy::default(),
+            VerifyOptions::default(),
         );
         let chain = [client, &self.issuing].map(|credential| credential.der().to_vec().into());
         let verified = verifier
@@ -72,7 +72,7 @@ impl Authority {
     }
 }
 
-/// Valid at [`NOW`], whenever the tests run.
+/// Makes a certificate valid at [`NOW`], whenever the tests run.
 pub(crate) fn dated(builder: CertificateBuilder) -> CertificateBuilder {
     builder.valid(datetime!(2026-01-01 0:00 UTC), datetime!(2027-01-01 0:00 UTC))
 }
@@ -82,7 +82,7 @@ pub(crate) fn anybody() -> Arc<ClientIdentity> {
     Authority::new("Root").identify(CertificateBuilder::client("CN=anybody,O=Example"))
 }
 
-/// The host of a request with this Host header; lives as long as the test.
+/// Returns the host of a request with this Host header; lives as long as the test.
 fn host(header: &str) -> &'static RequestHost {
     Box::leak(Box::new(RequestHost::from_header(Some(header))))
 }

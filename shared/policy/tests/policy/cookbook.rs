@@ -13,7 +13,7 @@ use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, forbidden_by};
 const FIRST_ANCHOR: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const SECOND_ANCHOR: &str = "2222222222222222222222222222222222222222222222222222222222222222";
 const FIRST_KEY: &str = "3333333333333333333333333333333333333333333333333333333333333333";
-const EVERYBODY: &str = "@id(\"everybody\") permit (principal is Client, action, resource);";
+const EVERY_CLIENT: &str = "@id(\"every-client\") permit (principal is Client, action, resource);";
 
 fn text_of(file: &str) -> String {
     std::fs::read_to_string(folder().join(file)).unwrap()
@@ -23,7 +23,8 @@ fn folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/policies")
 }
 
-/// The file with the ids of real anchors and keys in place of the examples, which must be there to be replaced.
+/// Returns the file with the ids of real anchors and keys in place of the examples, which must be
+/// there to be replaced.
 fn recipe(file: &str, replacements: &[(&str, &str)]) -> String {
     let mut text = text_of(file);
     for (example, real) in replacements {
@@ -118,8 +119,11 @@ fn anonymous_requests_read_one_path() {
 fn a_withdrawn_serial_number_is_refused_for_its_issuer_only() {
     let (ours, theirs) = (Authority::new("Root"), Authority::new("Other Root"));
     let text = recipe("deny-by-serial.cedar", &[(FIRST_ANCHOR, &ours.id())]);
-    let policies =
-        Policies::parse_all([("deny-by-serial.cedar", text.as_str()), ("all.cedar", EVERYBODY)]).unwrap();
+    let policies = Policies::parse_all([
+        ("deny-by-serial.cedar", text.as_str()),
+        ("all.cedar", EVERY_CLIENT),
+    ])
+    .unwrap();
     let client = |serial: [u8; 3]| CertificateBuilder::client("CN=x").serial_bytes(&serial);
 
     let withdrawn = ours.identify(client([0x0A, 0x1B, 0x2C]));
@@ -130,12 +134,12 @@ fn a_withdrawn_serial_number_is_refused_for_its_issuer_only() {
     let other = ours.identify(client([0x0A, 0x1B, 0x2D]));
     assert_eq!(
         Asked::by(&other, "GET", "/").decide(&policies),
-        allowed_by("everybody")
+        allowed_by("every-client")
     );
     let of_another_issuer = theirs.identify(client([0x0A, 0x1B, 0x2C]));
     assert_eq!(
         Asked::by(&of_another_issuer, "GET", "/").decide(&policies),
-        allowed_by("everybody")
+        allowed_by("every-client")
     );
 }
 
@@ -144,7 +148,7 @@ fn nothing_is_written_while_maintenance_lasts() {
     let text = text_of("maintenance-window.cedar");
     let policies = Policies::parse_all([
         ("maintenance-window.cedar", text.as_str()),
-        ("all.cedar", EVERYBODY),
+        ("all.cedar", EVERY_CLIENT),
     ])
     .unwrap();
     let authority = Authority::new("Root");
@@ -155,7 +159,7 @@ fn nothing_is_written_while_maintenance_lasts() {
         assert_eq!(write(within), forbidden_by("sunday-maintenance"), "{within}");
         assert_eq!(
             Asked::by(&client, "GET", "/").at(within).decide(&policies),
-            allowed_by("everybody")
+            allowed_by("every-client")
         );
         let unknown_method = Asked::by(&client, "post", "/").at(within).decide(&policies);
         assert_eq!(unknown_method, forbidden_by("sunday-maintenance"));
@@ -166,7 +170,7 @@ fn nothing_is_written_while_maintenance_lasts() {
         "2026-11-23T03:00:00Z",
         "2026-11-21T03:00:00Z",
     ] {
-        assert_eq!(write(outside), allowed_by("everybody"), "{outside}");
+        assert_eq!(write(outside), allowed_by("every-client"), "{outside}");
     }
 
     let migration = "2026-12-05T23:00:00Z";
@@ -174,7 +178,7 @@ fn nothing_is_written_while_maintenance_lasts() {
     assert_eq!(read, forbidden_by("migration-of-december"));
     let operator = authority.identify(CertificateBuilder::client("CN=x,OU=Operations"));
     let read = Asked::by(&operator, "GET", "/").at(migration).decide(&policies);
-    assert_eq!(read, allowed_by("everybody"));
+    assert_eq!(read, allowed_by("every-client"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What policies see of a client and a request.
+//! Tests of what policies see of a client and a request.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -190,16 +190,16 @@ fn an_unclear_path_is_refused_where_policies_name_paths_and_only_there() {
         "",
         "*",
     ];
-    let everybody = "@id(\"it\") permit (principal, action, resource)";
+    let every_client = "@id(\"it\") permit (principal, action, resource)";
     for forbids in [
-        format!("{everybody}; forbid (principal, action, resource in Path::\"/x\");"),
+        format!("{every_client}; forbid (principal, action, resource in Path::\"/x\");"),
         format!(
-            "{everybody}; forbid (principal, action, resource)
+            "{every_client}; forbid (principal, action, resource)
             when {{ resource in [Path::\"/y\", Path::\"/x\"] }};"
         ),
-        format!("{everybody} unless {{ resource in Path::\"/x\" }};"),
-        format!("{everybody} when {{ !(resource in Path::\"/x\") }};"),
-        format!("{everybody} when {{ if resource in Path::\"/x\" then false else true }};"),
+        format!("{every_client} unless {{ resource in Path::\"/x\" }};"),
+        format!("{every_client} when {{ !(resource in Path::\"/x\") }};"),
+        format!("{every_client} when {{ if resource in Path::\"/x\" then false else true }};"),
     ] {
         let policies = Policies::parse(&forbids, "t").unwrap();
         assert_eq!(
@@ -221,7 +221,7 @@ fn an_unclear_path_is_refused_where_policies_name_paths_and_only_there() {
             );
         }
     }
-    let indifferent = Policies::parse(&format!("{everybody};"), "t").unwrap();
+    let indifferent = Policies::parse(&format!("{every_client};"), "t").unwrap();
     for detour in detours {
         assert_eq!(
             Asked::by(&client, "GET", detour).decide(&indifferent),
@@ -334,10 +334,10 @@ fn an_unreadable_source_address_is_refused_where_policies_ask_for_it() {
 #[test]
 fn a_look_alike_of_a_named_path_is_refused() {
     let client = anybody();
-    let everybody = "@id(\"p\") permit (principal, action, resource)";
+    let every_client = "@id(\"p\") permit (principal, action, resource)";
     for text in [
-        format!("{everybody}; @id(\"f\") forbid (principal, action, resource in Path::\"/admin\");"),
-        format!("{everybody} unless {{ resource in Path::\"/admin\" }};"),
+        format!("{every_client}; @id(\"f\") forbid (principal, action, resource in Path::\"/admin\");"),
+        format!("{every_client} unless {{ resource in Path::\"/admin\" }};"),
     ] {
         let policies = Policies::parse(&text, "t").unwrap();
         for path in [

@@ -1,4 +1,4 @@
-//! Texts and certificates that somebody made to do harm.
+//! Texts and certificates that an attacker made.
 
 use std::time::Duration;
 

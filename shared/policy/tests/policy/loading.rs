@@ -1,4 +1,4 @@
-//! What is refused when policies are loaded, and where the error points.
+//! Policies that are rejected when they are loaded, and where the error points.
 
 use alb_mtls_policy::{Policies, PolicyErrors, PolicyProblem, SCHEMA};
 

@@ -1,4 +1,5 @@
-//! Clients, addresses and times that were seen before decide as if they were seen for the first time.
+//! Clients, addresses and times that were seen before decide as if they were seen for the first
+//! time.
 
 use alb_mtls_verifier::Timestamp;
 use test_pki::CertificateBuilder;

@@ -25,7 +25,7 @@ fn the_same_verdict_is_no_difference() {
     assert_eq!(
         refused.difference(&SetOutcome::of(Err(&rejection), None)),
         None,
-        "another reason is none"
+        "another reason is not a difference"
     );
     let anonymous = SetOutcome::of(Ok(None), Some(&allow));
     assert_eq!(anonymous.difference(&anonymous), None);

@@ -10,7 +10,7 @@ use alb_mtls_trust::{
 };
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, RevocationList, RevocationLists, RevocationMode,
-    RevocationPolicy, Timestamp, TrustAnchor, TrustAnchors,
+    RevocationOptions, Timestamp, TrustAnchor, TrustAnchors,
 };
 use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope, KeyKind};
 
@@ -38,9 +38,9 @@ impl Fixture {
         TrustSettings {
             revocation: Some(RevocationSettings {
                 crls: source(&self.path("crls.pem")).parse().unwrap(),
-                policy: RevocationPolicy {
+                policy: RevocationOptions {
                     mode,
-                    ..RevocationPolicy::default()
+                    ..RevocationOptions::default()
                 },
                 state: CrlState::Read,
             }),

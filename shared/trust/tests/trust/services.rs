@@ -8,7 +8,7 @@ use crate::support::{ca, ca_credential, names, settings, start};
 use alb_mtls_trust::{
     CrlState, Deadlines, Loader, RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable,
 };
-use alb_mtls_verifier::{Fingerprint, RevocationPolicy};
+use alb_mtls_verifier::{Fingerprint, RevocationOptions};
 use aws_sdk_ssm::types::ParameterType;
 use test_servers::{Fault, FaultProxy, Moto};
 use tokio::sync::watch;
@@ -918,7 +918,7 @@ async fn a_record_that_may_not_be_read_is_an_error_unless_records_are_ignored() 
     let with = |state: CrlState| TrustSettings {
         revocation: Some(RevocationSettings {
             crls: "s3://records/root.crl".parse().unwrap(),
-            policy: RevocationPolicy::default(),
+            policy: RevocationOptions::default(),
             state,
         }),
         ..settings(&format!("file:{}", anchors.display()))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
 use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, SignatureObstacle};
+use super::issuers::{CrlIssuer, ListSignatureError};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
-use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
+use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use crate::certificate::Certificate;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
@@ -16,17 +16,17 @@ use crate::signature::ACCEPTED_ALGORITHMS;
 use crate::timestamp::Timestamp;
 
 impl RevocationLists {
-    /// Decides about every certificate of a path whose signatures verify, as far down as the policy asks.
+    /// Decides about every certificate of a path whose signatures verify, as far down as the options ask.
     ///
     /// # Errors
     /// A certificate that is revoked, in every mode but `off`; one that no list clears, in mode `strict`.
     pub(crate) fn check(
         &self,
         path: &Path<'_, '_>,
-        policy: RevocationPolicy,
+        options: RevocationOptions,
         now: Timestamp,
     ) -> Result<RevocationEvidence, Rejection> {
-        let depth = match (policy.mode, policy.depth) {
+        let depth = match (options.mode, options.depth) {
             (RevocationMode::Off, _) => 0,
             (_, RevocationDepth::EndEntity) => 1,
             (_, RevocationDepth::Chain) => usize::MAX,
@@ -43,7 +43,7 @@ impl RevocationLists {
             let inquiry = Inquiry {
                 certificate,
                 issuer,
-                grace_seconds: policy.grace_seconds.into(),
+                grace_seconds: options.grace_seconds.into(),
                 now,
                 history: self.seen(),
             };
@@ -54,7 +54,7 @@ impl RevocationLists {
                 (left, right) => left.or(right),
             };
         }
-        match (policy.mode, evidence.unknown()) {
+        match (options.mode, evidence.unknown()) {
             (RevocationMode::Strict, Some(rejection)) => Err(rejection.clone()),
             _ => Ok(evidence),
         }
@@ -272,7 +272,7 @@ impl Inquiry<'_, '_> {
                 other_key: Some((list, obstacle)),
                 ..
             } => match obstacle {
-                Some(obstacle @ (SignatureObstacle::Algorithm { .. } | SignatureObstacle::Key { .. })) => {
+                Some(obstacle @ (ListSignatureError::Algorithm { .. } | ListSignatureError::Key { .. })) => {
                     (Reason::CrlSignatureUnsupported, *list, format!(": {obstacle}"))
                 }
                 Some(obstacle) => (Reason::CrlSignature, *list, format!(": {obstacle}")),
@@ -329,7 +329,7 @@ impl Inquiry<'_, '_> {
 /// The first list that does not clear the certificate for each reason.
 #[derive(Default)]
 struct WhyNot<'l> {
-    other_key: Option<(&'l Arc<RevocationList>, Option<SignatureObstacle>)>,
+    other_key: Option<(&'l Arc<RevocationList>, Option<ListSignatureError>)>,
     scope: Option<&'l Arc<RevocationList>>,
     stale: Option<&'l Arc<RevocationList>>,
     /// A newer one that was in use before, if that is why.

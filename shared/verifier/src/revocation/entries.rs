@@ -4,8 +4,8 @@ use std::fmt;
 use std::ops::Range;
 
 use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, shortest};
+use super::error::{RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
-use super::problem::{RevocationListProblem, UnsupportedList};
 use super::scope::names_directory;
 use crate::der_reader::{Element, Malformed, Tag};
 use crate::oid::dotted;
@@ -113,7 +113,7 @@ impl EntryIndex {
         der: &[u8],
         entries: Range<usize>,
         issuer: &[u8],
-    ) -> (Self, Option<RevocationListProblem>) {
+    ) -> (Self, Option<RevocationListErrorKind>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
 
@@ -123,7 +123,7 @@ impl EntryIndex {
         let mut is_of_issuer = true;
         while !cursor.at_end() {
             let offset = cursor.position();
-            let malformed = || RevocationListProblem::Malformed {
+            let malformed = || RevocationListErrorKind::Malformed {
                 field: "an entry",
                 offset,
             };
@@ -216,7 +216,7 @@ struct EntryNotes {
     reason: Option<RevocationReason>,
     /// Set by a certificateIssuer (RFC 5280 §5.3.3): whether it is the list's own.
     is_of_issuer: Option<bool>,
-    problem: Option<RevocationListProblem>,
+    problem: Option<RevocationListErrorKind>,
 }
 
 /// Extensions of nearly every entry that has any: reasonCode alone, not critical.
@@ -322,7 +322,7 @@ impl<'a> Entry<'a> {
                 identifier::CERTIFICATE_ISSUER => {
                     // One that cannot be read changes nothing: the entry still revokes, as the one before it would.
                     notes.is_of_issuer = names_directory(extension.value, issuer).ok();
-                    let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+                    let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
                     notes.problem.get_or_insert(indirect);
                 }
                 _ if extension.critical => {
@@ -345,8 +345,8 @@ fn reason_code(extension: &Extension<'_>) -> Result<Option<RevocationReason>, Ma
     Ok(RevocationReason::from_code(code))
 }
 
-fn critical(extension: &Extension<'_>) -> RevocationListProblem {
-    RevocationListProblem::CriticalEntryExtension {
+fn critical(extension: &Extension<'_>) -> RevocationListErrorKind {
+    RevocationListErrorKind::CriticalEntryExtension {
         oid: dotted(extension.oid),
         offset: extension.offset,
     }
@@ -388,7 +388,7 @@ mod tests {
         0x30, 0x0C, 0x31, 0x0A, 0x30, 0x08, 0x06, 0x03, 0x55, 4, 3, 0x0C, 1, b'a',
     ];
 
-    fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListProblem>) {
+    fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListErrorKind>) {
         EntryIndex::build(der, 0..der.len(), ISSUER)
     }
 
@@ -505,7 +505,7 @@ mod tests {
             let (field, offset) = ("an entry", 0);
             assert_eq!(
                 defect,
-                Some(RevocationListProblem::Malformed { field, offset }),
+                Some(RevocationListErrorKind::Malformed { field, offset }),
                 "{der:x?}"
             );
             assert!(find(&index, &der, &[1]).is_some() && find(&index, &der, &[9]).is_some());
@@ -555,7 +555,7 @@ mod tests {
         ]
         .concat();
         let (index, defect) = build(&der);
-        let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+        let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
         assert_eq!(defect, Some(indirect));
         let found = [1, 2, 3, 4, 5].map(|serial| find(&index, &der, &[serial]).is_some());
         assert_eq!(
@@ -579,7 +579,7 @@ mod tests {
             let (oid, offset) = (oid.to_owned(), 22);
             assert_eq!(
                 defect,
-                Some(RevocationListProblem::CriticalEntryExtension { oid, offset })
+                Some(RevocationListErrorKind::CriticalEntryExtension { oid, offset })
             );
             assert!(find(&index, &der, &[1]).is_some(), "its issuer revokes it");
         }

@@ -19,7 +19,7 @@ pub struct RevocationEvidence {
 pub enum CertificateStatus {
     /// This list speaks of the certificate, is current and does not revoke it.
     Good(Arc<RevocationList>),
-    /// No list clears it, and the policy lets it through all the same; this is what it would be refused with.
+    /// No list clears it, and the options let it pass; this is the rejection that mode strict would give.
     Unknown(Rejection),
 }
 
@@ -40,7 +40,7 @@ impl RevocationEvidence {
         statuses + self.certificates.iter().map(of_one).sum::<usize>()
     }
 
-    /// The first certificate whose status is not known: what a stricter policy would refuse.
+    /// The first certificate whose status is not known: what mode strict would reject.
     pub fn unknown(&self) -> Option<&Rejection> {
         self.certificates.iter().find_map(|status| match status {
             CertificateStatus::Good(_) => None,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
-use super::problem::RevocationListProblem;
+use super::error::RevocationListErrorKind;
 use crate::der_reader::{Malformed, boolean};
 use crate::oid::dotted;
 
@@ -33,8 +33,8 @@ pub(super) struct Extension<'a> {
 
 impl Extension<'_> {
     /// Problem of an extension that is processed and whose value cannot be read.
-    pub(super) fn malformed(&self) -> RevocationListProblem {
-        RevocationListProblem::MalformedExtension {
+    pub(super) fn malformed(&self) -> RevocationListErrorKind {
+        RevocationListErrorKind::MalformedExtension {
             oid: dotted(self.oid),
             offset: self.offset,
         }
@@ -50,23 +50,23 @@ pub(super) fn read_extensions<'a>(
     cursor: &Cursor<'a>,
     content: Range<usize>,
     mut visit: impl FnMut(Extension<'a>),
-) -> Result<(), RevocationListProblem> {
+) -> Result<(), RevocationListErrorKind> {
     let mut extensions = cursor.within(content);
     let mut seen: [&[u8]; MAX_EXTENSIONS] = [&[]; MAX_EXTENSIONS];
     let mut count = 0;
     while !extensions.at_end() {
         let offset = extensions.position();
         let extension = read_extension(&mut extensions, offset);
-        let extension = extension.map_err(|Malformed| RevocationListProblem::Malformed {
+        let extension = extension.map_err(|Malformed| RevocationListErrorKind::Malformed {
             field: "an extension",
             offset,
         })?;
         if seen.iter().take(count).any(|other| *other == extension.oid) {
             let oid = dotted(extension.oid);
-            return Err(RevocationListProblem::RepeatedExtension { oid, offset });
+            return Err(RevocationListErrorKind::RepeatedExtension { oid, offset });
         }
         let Some(place) = seen.get_mut(count) else {
-            return Err(RevocationListProblem::TooManyExtensions { max: MAX_EXTENSIONS });
+            return Err(RevocationListErrorKind::TooManyExtensions { max: MAX_EXTENSIONS });
         };
         *place = extension.oid;
         count += 1;

@@ -3,7 +3,7 @@
 use super::evidence::CertificateStatus;
 use super::issuers::CrlIssuer;
 use super::lists::{ListOfIssuer, RevocationLists};
-use super::policy::{RevocationDepth, RevocationMode, RevocationPolicy};
+use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use super::scope::Scope;
 use crate::anchors::TrustAnchor;
 use crate::certificate::{Certificate, oid};
@@ -50,14 +50,14 @@ impl RevocationLists {
                 None => groups.push(vec![issuer]),
             }
         }
-        let policy = RevocationPolicy {
+        let options = RevocationOptions {
             mode: RevocationMode::Soft,
             depth: RevocationDepth::EndEntity,
             grace_seconds,
         };
         let inquiry = Inquiry {
             lists: self,
-            policy,
+            options,
             now,
         };
         groups
@@ -69,7 +69,7 @@ impl RevocationLists {
 
 struct Inquiry<'l> {
     lists: &'l RevocationLists,
-    policy: RevocationPolicy,
+    options: RevocationOptions,
     now: Timestamp,
 }
 
@@ -136,7 +136,7 @@ impl Inquiry<'_> {
             intermediates: &[],
             anchor: issuer,
         };
-        let evidence = self.lists.check(&path, self.policy, self.now)?;
+        let evidence = self.lists.check(&path, self.options, self.now)?;
         let status = evidence.certificates().first().cloned();
         Ok(status.unwrap_or_else(|| CertificateStatus::Unknown(Reason::CrlMissing.into())))
     }

@@ -54,7 +54,7 @@ pub enum ListStanding {
     SignatureInvalid,
     /// There is an issuer of this name, and the signature was not computed: the algorithm or the issuer's key is not
     /// supported, or the key is of another kind than the signature. Nothing says that the list was changed.
-    SignatureUnsupported(SignatureObstacle),
+    SignatureUnsupported(ListSignatureError),
     /// Its issuer signed it, and the key usage of the issuer's certificate lacks cRLSign: it clears nobody.
     IssuerMayNotSign,
 }
@@ -62,7 +62,7 @@ pub enum ListStanding {
 /// Reason for which a signature cannot be verified with a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
-pub enum SignatureObstacle {
+pub enum ListSignatureError {
     /// The algorithm is not one that a load balancer accepts.
     #[error("its signature algorithm is not supported: {algorithm}; sign CRLs with {ACCEPTED_ALGORITHMS}")]
     Algorithm {
@@ -168,7 +168,7 @@ const MAX_OTHER_KEYS: usize = 8;
 struct OtherKey {
     key: KnownKey,
     /// Why the signature was not computed; `None` if it was, and did not verify.
-    obstacle: Option<SignatureObstacle>,
+    obstacle: Option<ListSignatureError>,
 }
 
 /// A list with what is known about its signature.
@@ -233,7 +233,7 @@ impl SignedList {
 
     /// Returns why the signature was not computed with this key, of which [`is_signed_by`](Self::is_signed_by) says that
     /// it did not sign.
-    pub(super) fn obstacle(&self, key: IssuerKey<'_>) -> Option<SignatureObstacle> {
+    pub(super) fn obstacle(&self, key: IssuerKey<'_>) -> Option<ListSignatureError> {
         let others = self.others();
         let other = others.iter().find(|other| other.key.is(key));
         other.and_then(|other| other.obstacle.clone())
@@ -266,7 +266,7 @@ impl SignedList {
 enum Verification {
     Verified,
     Failed,
-    NotComputed(SignatureObstacle),
+    NotComputed(ListSignatureError),
 }
 
 fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
@@ -288,11 +288,11 @@ fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
     };
     Verification::NotComputed(match fault {
         SignatureFault::Invalid => return Verification::Failed,
-        SignatureFault::Algorithm => SignatureObstacle::Algorithm {
+        SignatureFault::Algorithm => ListSignatureError::Algorithm {
             algorithm: algorithm(),
         },
-        SignatureFault::Key(_) => SignatureObstacle::Key { key: key_name() },
-        SignatureFault::OtherKind => SignatureObstacle::OtherKind {
+        SignatureFault::Key(_) => ListSignatureError::Key { key: key_name() },
+        SignatureFault::OtherKind => ListSignatureError::OtherKind {
             algorithm: algorithm(),
             key: key_name(),
         },

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
 use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
+use super::error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
 use super::history::CrlVersion;
 use super::number::CrlNumber;
-use super::problem::{RevocationListError, RevocationListProblem, UnsupportedList};
 use super::scope::Scope;
 use crate::algorithm_name::describe_signature_algorithm;
 use crate::certificate::authority_key_identifier;
@@ -36,7 +36,7 @@ pub struct RevocationList {
     authority_key_identifier: Option<Box<[u8]>>,
     scope: Scope,
     entries: EntryIndex,
-    defect: Option<RevocationListProblem>,
+    defect: Option<RevocationListErrorKind>,
 }
 
 impl RevocationList {
@@ -58,7 +58,7 @@ impl RevocationList {
     fn read(
         der: Vec<u8>,
         issuer_found: &mut Option<DistinguishedName>,
-    ) -> Result<Self, RevocationListProblem> {
+    ) -> Result<Self, RevocationListErrorKind> {
         let mut cursor = Cursor::new(&der);
         let mut outer = field(&mut cursor, "the CRL", |cursor| cursor.enter(SEQUENCE))?;
         field(&mut cursor, "nothing more", |cursor| cursor.finish())?;
@@ -79,7 +79,7 @@ impl RevocationList {
             None | Some([0 | 1]) => {}
             Some(other) => {
                 let found = format!("0x{}", base16ct::lower::encode_string(other));
-                defect = Some(RevocationListProblem::Version { found });
+                defect = Some(RevocationListErrorKind::Version { found });
             }
         }
         let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(SEQUENCE))?;
@@ -90,7 +90,7 @@ impl RevocationList {
         let issuer = issuer_found.insert(issuer);
         let outer_algorithm = outer.slice(signature_algorithm.clone());
         if inner_algorithm != outer_algorithm {
-            return Err(RevocationListProblem::SignatureAlgorithmMismatch {
+            return Err(RevocationListErrorKind::SignatureAlgorithmMismatch {
                 signed: describe_signature_algorithm(inner_algorithm),
                 outer: describe_signature_algorithm(outer_algorithm),
             });
@@ -116,13 +116,13 @@ impl RevocationList {
         if let Some(next_update) = next_update
             && next_update < this_update
         {
-            defect.get_or_insert(RevocationListProblem::ValidityInverted {
+            defect.get_or_insert(RevocationListErrorKind::ValidityInverted {
                 this_update,
                 next_update,
             });
         }
         let (entries, defect_of_entries) = EntryIndex::build(&der, entries, issuer.der());
-        let kind = extensions.scope.limit().map(RevocationListProblem::Unsupported);
+        let kind = extensions.scope.limit().map(RevocationListErrorKind::Unsupported);
 
         Ok(Self {
             to_be_signed: to_be_signed.encoding(),
@@ -171,7 +171,7 @@ impl RevocationList {
     ///
     /// A list that is newer than one without a defect keeps that one from clearing too, unless it is of a kind that goes
     /// beside complete lists: the issuer has spoken, and what it said is not understood.
-    pub fn defect(&self) -> Option<&RevocationListProblem> {
+    pub fn defect(&self) -> Option<&RevocationListErrorKind> {
         self.defect.as_ref()
     }
 
@@ -287,7 +287,7 @@ struct ListExtensions {
     number: Option<CrlNumber>,
     scope: Scope,
     /// First thing that is wrong with them.
-    defect: Option<RevocationListProblem>,
+    defect: Option<RevocationListErrorKind>,
 }
 
 impl ListExtensions {
@@ -316,7 +316,7 @@ impl ListExtensions {
                 _ if extension.critical => {
                     let (oid, offset) = (dotted(extension.oid), extension.offset);
                     this.defect
-                        .get_or_insert(RevocationListProblem::CriticalExtension { oid, offset });
+                        .get_or_insert(RevocationListErrorKind::CriticalExtension { oid, offset });
                     Ok(())
                 }
                 _ => Ok(()),
@@ -349,24 +349,24 @@ fn field<'a, T>(
     cursor: &mut Cursor<'a>,
     name: &'static str,
     read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Malformed>,
-) -> Result<T, RevocationListProblem> {
+) -> Result<T, RevocationListErrorKind> {
     let offset = cursor.position();
-    read(cursor).map_err(|Malformed| RevocationListProblem::Malformed { field: name, offset })
+    read(cursor).map_err(|Malformed| RevocationListErrorKind::Malformed { field: name, offset })
 }
 
 fn next_update(
     fields: &mut Cursor<'_>,
-    defect: &mut Option<RevocationListProblem>,
-) -> Result<Option<Timestamp>, RevocationListProblem> {
+    defect: &mut Option<RevocationListErrorKind>,
+) -> Result<Option<Timestamp>, RevocationListErrorKind> {
     let (name, offset) = ("nextUpdate", fields.position());
     if !matches!(fields.peek(), Some(UTC_TIME | GENERALIZED_TIME)) {
-        defect.get_or_insert(RevocationListProblem::NextUpdateMissing);
+        defect.get_or_insert(RevocationListErrorKind::NextUpdateMissing);
         return Ok(None);
     }
     let place = field(fields, name, |fields| fields.next_place())?;
     let time = time(fields, place);
     if time.is_err() {
-        defect.get_or_insert(RevocationListProblem::Malformed { field: name, offset });
+        defect.get_or_insert(RevocationListErrorKind::Malformed { field: name, offset });
     }
     Ok(time.ok())
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::cursor::SEQUENCE;
+use super::error::{RevocationListError, RevocationListErrorKind};
 use super::list::RevocationList;
-use super::problem::{RevocationListError, RevocationListProblem};
 use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
@@ -54,7 +54,7 @@ pub fn parse_each_revocation_list(
         return read_each_revocation_list(file.as_slice(), max_bytes);
     }
     if file.len() > max_bytes {
-        return Err(alone(RevocationListProblem::TooLarge { max_bytes }));
+        return Err(alone(RevocationListErrorKind::TooLarge { max_bytes }));
     }
     Ok(vec![read_der(file)])
 }
@@ -83,7 +83,7 @@ fn read_unpacked(source: impl BufRead, max_bytes: usize) -> Result<EachRevocatio
     let outcome = read_lists(&mut source);
     // Whatever else is wrong with it then: it was cut off.
     if source.limit() == 0 {
-        return Err(alone(RevocationListProblem::TooLarge { max_bytes }));
+        return Err(alone(RevocationListErrorKind::TooLarge { max_bytes }));
     }
     outcome
 }
@@ -113,7 +113,7 @@ fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, Revocatio
         lists.push(list.map(Arc::new));
     }
     if lists.is_empty() {
-        return Err(alone(kind_of(&head).unwrap_or(RevocationListProblem::Empty)));
+        return Err(alone(kind_of(&head).unwrap_or(RevocationListErrorKind::Empty)));
     }
     Ok(lists)
 }
@@ -130,43 +130,43 @@ fn read_der(der: Vec<u8>) -> Result<Arc<RevocationList>, RevocationListError> {
     let list = RevocationList::from_der(der).map(Arc::new);
     list.map_err(|error| match kind {
         None => error,
-        Some(kind) => alone(RevocationListProblem::NotPem(kind)),
+        Some(kind) => alone(RevocationListErrorKind::NotPem(kind)),
     })
 }
 
 /// Names the kind of file or block where that says more than the defect of the PEM text.
 fn error_of(head: &[u8], read: usize, error: PemError) -> RevocationListError {
     let problem = match &error {
-        PemError::Unreadable(reason) => RevocationListProblem::Unreadable(reason.clone()),
+        PemError::Unreadable(reason) => RevocationListErrorKind::Unreadable(reason.clone()),
         PemError::Label { line, label } => match FileKind::of_label(label) {
-            Some(FileKind::PrivateKey) => RevocationListProblem::PrivateKey,
-            Some(kind) => RevocationListProblem::NotPem(describe_block(&kind, *line, label)),
-            None => RevocationListProblem::NotPem(error.to_string()),
+            Some(FileKind::PrivateKey) => RevocationListErrorKind::PrivateKey,
+            Some(kind) => RevocationListErrorKind::NotPem(describe_block(&kind, *line, label)),
+            None => RevocationListErrorKind::NotPem(error.to_string()),
         },
         _ => match kind_of(head) {
             Some(kind) => return alone(kind),
-            None => RevocationListProblem::NotPem(error.to_string()),
+            None => RevocationListErrorKind::NotPem(error.to_string()),
         },
     };
     nth(read, problem)
 }
 
-fn kind_of(head: &[u8]) -> Option<RevocationListProblem> {
+fn kind_of(head: &[u8]) -> Option<RevocationListErrorKind> {
     match FileKind::recognise(head)? {
         FileKind::Empty | FileKind::Pem => None,
-        kind => Some(RevocationListProblem::NotPem(kind.to_string())),
+        kind => Some(RevocationListErrorKind::NotPem(kind.to_string())),
     }
 }
 
-fn problem(error: io::Error) -> RevocationListProblem {
-    RevocationListProblem::Unreadable(error.to_string())
+fn problem(error: io::Error) -> RevocationListErrorKind {
+    RevocationListErrorKind::Unreadable(error.to_string())
 }
 
 fn unreadable(error: io::Error) -> RevocationListError {
     alone(problem(error))
 }
 
-fn alone(problem: RevocationListProblem) -> RevocationListError {
+fn alone(problem: RevocationListErrorKind) -> RevocationListError {
     RevocationListError {
         entry: None,
         issuer: None,
@@ -174,7 +174,7 @@ fn alone(problem: RevocationListProblem) -> RevocationListError {
     }
 }
 
-fn nth(read: usize, problem: RevocationListProblem) -> RevocationListError {
+fn nth(read: usize, problem: RevocationListErrorKind) -> RevocationListError {
     RevocationListError {
         entry: Some(read + 1),
         issuer: None,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
-use super::problem::UnsupportedList;
+use super::error::UnsupportedList;
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Malformed, boolean};
 use crate::hypothetical::element;

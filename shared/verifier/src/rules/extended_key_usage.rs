@@ -4,7 +4,7 @@ use super::{Context, Path};
 use crate::certificate::{Certificate, oid};
 use crate::der_reader::{Elements, Malformed, Tag, single};
 use crate::oid::dotted_list;
-use crate::policy::ExtendedKeyUsagePolicy;
+use crate::options::ExtendedKeyUsageOption;
 use crate::rejection::{Reason, Rejection};
 
 /// Name of the extension in messages.
@@ -14,9 +14,9 @@ pub(super) const ALLOWED: &str = "clientAuth (1.3.6.1.5.5.7.3.2) or anyExtendedK
 pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
     match (
         allows_client_authentication(certificate),
-        context.policy.extended_key_usage,
+        context.options.extended_key_usage,
     ) {
-        (Ok(None), ExtendedKeyUsagePolicy::Required) => {
+        (Ok(None), ExtendedKeyUsageOption::Required) => {
             let rejection = certificate.reject(Reason::ExtendedKeyUsageMissing);
             Err(rejection
                 .in_field(EXTENDED_KEY_USAGE)

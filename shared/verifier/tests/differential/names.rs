@@ -3,7 +3,7 @@
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Timestamp, TrustAnchor, TrustAnchors,
-    VerificationPolicy, Verifier,
+    Verifier, VerifyOptions,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -161,7 +161,7 @@ impl Scene {
     fn judge(&self) -> (bool, bool) {
         let [root, issuing, client] = self.chain();
         let anchors = TrustAnchors::new([TrustAnchor::new(root.clone()).unwrap()]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new([client.clone(), issuing.clone()]).unwrap();
         let verdict = |path_builder| {
             let verifier = verifier.clone().with_path_builder(path_builder);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Rejection, Timestamp, TrustAnchor,
-    TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
+    TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use rustls_pki_types::UnixTime;
 use test_pki::{
@@ -188,9 +188,9 @@ impl Topology {
             .iter()
             .filter_map(|anchor| TrustAnchor::new(anchor.clone()).ok());
         let anchors = TrustAnchors::new(anchors).ok_or(None)?;
-        let policy = VerificationPolicy {
+        let policy = VerifyOptions {
             max_depth: self.max_depth,
-            ..VerificationPolicy::default()
+            ..VerifyOptions::default()
         };
         let verifier =
             Verifier::new(anchors, Intermediates::default(), policy).with_path_builder(path_builder);

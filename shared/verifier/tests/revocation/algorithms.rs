@@ -1,6 +1,6 @@
 //! Signatures that are not supported: named with whose they are, and not taken for altered ones.
 
-use alb_mtls_verifier::{ListStanding, Reason, SignatureObstacle};
+use alb_mtls_verifier::{ListSignatureError, ListStanding, Reason};
 use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind, SignatureAlgorithm};
 
 use crate::openssl::{NUMBERED, OpensslCa, P256, RSA_2048};
@@ -11,7 +11,9 @@ fn obstacle(key: &[&str], arguments: &[&str]) -> String {
     let ca = OpensslCa::new(key);
     let lists = ca.lists(&ca.crl(NUMBERED, arguments));
     match &standings(&lists)[..] {
-        [ListStanding::SignatureUnsupported(SignatureObstacle::Algorithm { algorithm })] => algorithm.clone(),
+        [ListStanding::SignatureUnsupported(ListSignatureError::Algorithm { algorithm })] => {
+            algorithm.clone()
+        }
         other => panic!("{arguments:?}: {other:?}"),
     }
 }

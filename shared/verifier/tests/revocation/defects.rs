@@ -1,6 +1,6 @@
 //! Defects of lists that their issuer signed: such a list revokes what is on it, clears nothing, and says why.
 
-use alb_mtls_verifier::{Reason, RevocationListProblem, UnsupportedList};
+use alb_mtls_verifier::{Reason, RevocationListErrorKind, UnsupportedList};
 use test_pki::{Credential, Criticality, Crl, CrlBuilder};
 use time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{NOW, Pki, SOFT, STRICT, daily, read, subject_of, tlv};
 /// What becomes of a client that is on a list with this change and of one that is not, beside an older list that clears
 /// both.
 struct Verdicts {
-    defect: Option<RevocationListProblem>,
+    defect: Option<RevocationListErrorKind>,
     listed: Result<(), Reason>,
     other: Result<(), Reason>,
     other_beside_an_older_list: Result<(), Reason>,
@@ -76,7 +76,7 @@ fn kinds_beside_complete_lists_revoke_and_do_not_replace_these() {
     }
     for (identifier, value, kind) in kinds {
         let verdicts = with_extension(Criticality::Critical, identifier, &value);
-        assert_eq!(verdicts.defect, Some(RevocationListProblem::Unsupported(kind)));
+        assert_eq!(verdicts.defect, Some(RevocationListErrorKind::Unsupported(kind)));
         assert_eq!(verdicts.listed, Err(Reason::Revoked), "{kind:?}");
         assert_eq!(verdicts.other, Err(Reason::CrlUnusable), "{kind:?}");
         assert_eq!(verdicts.other_beside_an_older_list, Ok(()), "{kind:?}");
@@ -190,7 +190,7 @@ fn an_entry_that_cannot_be_read_does_not_hide_those_after_it() {
         });
         let crl = edited.unwrap();
         let list = read(&crl).unwrap();
-        let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+        let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
         assert_eq!(list.defect() == Some(&indirect), is_indirect);
         assert!(list.defect().is_some() && list.find(&[7]).is_some());
         assert_eq!(pki.strict(&pki.client, &[&crl]), Err(Reason::Revoked));
@@ -235,7 +235,7 @@ fn known_extensions_that_cannot_be_read_are_named_with_their_place() {
         assert_revokes_and_clears_nothing(&verdicts);
         let defect = verdicts.defect.unwrap();
         assert!(
-            matches!(&defect, RevocationListProblem::MalformedExtension { oid, .. } if oid == identifier),
+            matches!(&defect, RevocationListErrorKind::MalformedExtension { oid, .. } if oid == identifier),
             "{defect}"
         );
     }
@@ -265,7 +265,7 @@ fn more_extensions_than_a_ca_writes() {
     assert_revokes_and_clears_nothing(&verdicts);
     assert_eq!(
         verdicts.defect,
-        Some(RevocationListProblem::TooManyExtensions { max: 32 })
+        Some(RevocationListErrorKind::TooManyExtensions { max: 32 })
     );
 }
 
@@ -284,7 +284,7 @@ fn lists_of_an_unknown_version_or_without_an_end() {
     let found = "0x02".to_owned();
     assert_eq!(
         third_version.defect,
-        Some(RevocationListProblem::Version { found })
+        Some(RevocationListErrorKind::Version { found })
     );
     let endless = verdicts(&pki, |builder| {
         let crl = builder.issued_by(&pki.issuing).unwrap();
@@ -295,7 +295,7 @@ fn lists_of_an_unknown_version_or_without_an_end() {
         edited.unwrap()
     });
     assert_revokes_and_clears_nothing(&endless);
-    assert_eq!(endless.defect, Some(RevocationListProblem::NextUpdateMissing));
+    assert_eq!(endless.defect, Some(RevocationListErrorKind::NextUpdateMissing));
     let inverted = verdicts(&pki, |builder| {
         builder
             .valid(NOW - Duration::hours(4), NOW - Duration::hours(5))
@@ -305,7 +305,7 @@ fn lists_of_an_unknown_version_or_without_an_end() {
     assert_revokes_and_clears_nothing(&inverted);
     assert!(matches!(
         inverted.defect,
-        Some(RevocationListProblem::ValidityInverted { .. })
+        Some(RevocationListErrorKind::ValidityInverted { .. })
     ));
 }
 
@@ -371,7 +371,7 @@ fn entries_of_another_issuer_do_not_revoke_and_spoil_the_rest() {
             edited.unwrap()
         };
         let (other, own) = (of(&subject_of(&pki.root)), of(&subject_of(&pki.issuing)));
-        let indirect = RevocationListProblem::Unsupported(UnsupportedList::Indirect);
+        let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
         assert_eq!(read(&other).unwrap().defect(), Some(&indirect));
         assert_eq!(pki.strict(&pki.client, &[&other]), Err(Reason::CrlUnusable));
         assert_eq!(pki.strict(&pki.client, &[&own]), Err(Reason::Revoked));

@@ -2,13 +2,13 @@
 
 use std::io::Write;
 
-use alb_mtls_verifier::{RevocationListProblem, read_revocation_lists};
+use alb_mtls_verifier::{RevocationListErrorKind, read_revocation_lists};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use crate::support::{MAX_BYTES, Pki};
 
-fn problem(text: &[u8]) -> RevocationListProblem {
+fn problem(text: &[u8]) -> RevocationListErrorKind {
     read_revocation_lists(text, MAX_BYTES).unwrap_err().problem
 }
 
@@ -57,7 +57,7 @@ fn are_read_the_same_in_pieces_of_any_size() {
 #[test]
 fn without_a_list_are_an_error() {
     for text in ["", "\n", "no list here\n"] {
-        assert_eq!(problem(text.as_bytes()), RevocationListProblem::Empty);
+        assert_eq!(problem(text.as_bytes()), RevocationListErrorKind::Empty);
     }
 }
 
@@ -68,10 +68,10 @@ fn with_anything_else_in_them_are_refused_whole() {
     let certificate = [good.as_str(), &pki.root.certificate().pem()].concat();
     assert!(matches!(
         problem(certificate.as_bytes()),
-        RevocationListProblem::NotPem(_)
+        RevocationListErrorKind::NotPem(_)
     ));
     let key = [good.as_str(), &pki.root.key().to_pem().unwrap()].concat();
-    assert_eq!(problem(key.as_bytes()), RevocationListProblem::PrivateKey);
+    assert_eq!(problem(key.as_bytes()), RevocationListErrorKind::PrivateKey);
     for damaged in [
         good.replace("-----END X509 CRL-----", ""),
         good.replace("END X509", "END X508"),
@@ -81,7 +81,7 @@ fn with_anything_else_in_them_are_refused_whole() {
         good.replace("X509 CRL-----\n", ""),
     ] {
         assert!(
-            matches!(problem(damaged.as_bytes()), RevocationListProblem::NotPem(_)),
+            matches!(problem(damaged.as_bytes()), RevocationListErrorKind::NotPem(_)),
             "{damaged}"
         );
     }
@@ -102,7 +102,7 @@ fn that_are_too_large_are_refused_before_they_are_unpacked_whole() {
     assert!(bomb.len() < MAX_BYTES / 4);
     assert_eq!(
         problem(&bomb),
-        RevocationListProblem::TooLarge { max_bytes: MAX_BYTES }
+        RevocationListErrorKind::TooLarge { max_bytes: MAX_BYTES }
     );
     let pem = Pki::new().root_crl().pem();
     assert!(read_revocation_lists(pem.as_bytes(), pem.len()).is_ok());
@@ -118,11 +118,14 @@ fn that_are_damaged_in_their_compressed_form_are_refused() {
     let whole = gzip(Pki::new().root_crl().der());
     for length in [3, 10, whole.len() / 2, whole.len() - 1] {
         assert!(
-            matches!(problem(&whole[..length]), RevocationListProblem::Unreadable(_)),
+            matches!(problem(&whole[..length]), RevocationListErrorKind::Unreadable(_)),
             "{length}"
         );
     }
     let mut flipped = whole.clone();
     *flipped.last_mut().unwrap() ^= 1;
-    assert!(matches!(problem(&flipped), RevocationListProblem::Unreadable(_)));
+    assert!(matches!(
+        problem(&flipped),
+        RevocationListErrorKind::Unreadable(_)
+    ));
 }

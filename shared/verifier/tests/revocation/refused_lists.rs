@@ -1,6 +1,6 @@
 //! What cannot be read as a CRL at all, by the part that cannot be.
 
-use alb_mtls_verifier::{RevocationList, RevocationListProblem};
+use alb_mtls_verifier::{RevocationList, RevocationListErrorKind};
 use test_pki::{Crl, CrlBuilder};
 
 use crate::support::{Pki, daily, read};
@@ -31,7 +31,7 @@ fn a_list_that_is_cut_off_anywhere_is_refused() {
         let error = RevocationList::from_der(crl.der()[..length].to_vec()).unwrap_err();
         assert_eq!(
             error.problem,
-            RevocationListProblem::Malformed {
+            RevocationListErrorKind::Malformed {
                 field: "the CRL",
                 offset: 0
             },
@@ -41,7 +41,7 @@ fn a_list_that_is_cut_off_anywhere_is_refused() {
     let trailing = [crl.der(), &[0]].concat();
     assert_eq!(
         RevocationList::from_der(trailing).unwrap_err().problem,
-        RevocationListProblem::Malformed {
+        RevocationListErrorKind::Malformed {
             field: "nothing more",
             offset: crl.der().len()
         }
@@ -59,7 +59,7 @@ fn a_part_that_cannot_be_read_is_named_with_its_place() {
     let error = RevocationList::from_der(der).unwrap_err();
     assert_eq!(
         error.problem,
-        RevocationListProblem::Malformed {
+        RevocationListErrorKind::Malformed {
             field: "thisUpdate",
             offset: place
         }
@@ -73,7 +73,7 @@ fn a_part_that_cannot_be_read_is_named_with_its_place() {
     );
     assert_eq!(
         read(&Crl::from_der(vec![0x30, 0x00])).unwrap_err(),
-        RevocationListProblem::Malformed {
+        RevocationListErrorKind::Malformed {
             field: "what is signed",
             offset: 2
         }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, ListStanding, PresentedChain, Reason, Rejection, RevocationDepth,
-    RevocationList, RevocationListProblem, RevocationLists, RevocationMode, RevocationPolicy, Timestamp,
-    TrustAnchor, TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
+    RevocationList, RevocationListErrorKind, RevocationLists, RevocationMode, RevocationOptions, Timestamp,
+    TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use time::macros::datetime;
@@ -73,7 +73,7 @@ impl Pki {
     pub(crate) fn verify(
         &self,
         crls: &[&Crl],
-        policy: RevocationPolicy,
+        policy: RevocationOptions,
     ) -> Result<VerifiedClient, Rejection> {
         self.verify_client(&self.client, crls, policy)
     }
@@ -82,7 +82,7 @@ impl Pki {
         &self,
         client: &Credential,
         crls: &[&Crl],
-        policy: RevocationPolicy,
+        policy: RevocationOptions,
     ) -> Result<VerifiedClient, Rejection> {
         let verifier = verifier(self.anchors()).with_revocation(Arc::new(self.lists(crls)), policy);
         verifier.verify(&chain([client, &self.issuing]), timestamp(NOW))
@@ -98,13 +98,13 @@ impl Pki {
     }
 }
 
-pub(crate) const STRICT: RevocationPolicy = RevocationPolicy {
+pub(crate) const STRICT: RevocationOptions = RevocationOptions {
     mode: RevocationMode::Strict,
     depth: RevocationDepth::Chain,
     grace_seconds: 0,
 };
 
-pub(crate) const SOFT: RevocationPolicy = RevocationPolicy {
+pub(crate) const SOFT: RevocationOptions = RevocationOptions {
     mode: RevocationMode::Soft,
     ..STRICT
 };
@@ -130,7 +130,7 @@ pub(crate) fn anchors<'c>(roots: impl IntoIterator<Item = &'c Credential>) -> Tr
 }
 
 pub(crate) fn verifier(anchors: TrustAnchors) -> Verifier {
-    Verifier::new(anchors, Intermediates::default(), VerificationPolicy::default())
+    Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
 }
 
 pub(crate) fn chain<'c>(certificates: impl IntoIterator<Item = &'c Credential>) -> PresentedChain {
@@ -139,7 +139,7 @@ pub(crate) fn chain<'c>(certificates: impl IntoIterator<Item = &'c Credential>) 
         .unwrap()
 }
 
-pub(crate) fn read(crl: &Crl) -> Result<RevocationList, RevocationListProblem> {
+pub(crate) fn read(crl: &Crl) -> Result<RevocationList, RevocationListErrorKind> {
     RevocationList::from_der(crl.der().to_vec()).map_err(|error| error.problem)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_mtls_verifier::{Reason, RevocationMode, RevocationPolicy};
+use alb_mtls_verifier::{Reason, RevocationMode, RevocationOptions};
 use test_pki::CrlBuilder;
 use time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::{NOW, Pki, SOFT, STRICT, chain, daily, timestamp, verifier};
 fn a_list_counts_until_its_next_update_and_the_grace_after_it() {
     let pki = Pki::new();
     let verdict = |age: Duration, grace_seconds: u32, mode: RevocationMode| {
-        let policy = RevocationPolicy {
+        let policy = RevocationOptions {
             mode,
             grace_seconds,
             ..STRICT

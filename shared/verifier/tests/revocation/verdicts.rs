@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateStatus, Reason, ReasonCode, RevocationDepth, RevocationMode, RevocationPolicy,
+    CertificateStatus, Reason, ReasonCode, RevocationDepth, RevocationMode, RevocationOptions,
 };
 use test_pki::{CertificateBuilder, CrlBuilder, CrlReason};
 use time::Duration;
@@ -56,7 +56,7 @@ fn a_revoked_client_is_refused_with_reason_and_date() {
         .unwrap();
     for mode in [RevocationMode::Strict, RevocationMode::Soft] {
         for depth in [RevocationDepth::Chain, RevocationDepth::EndEntity] {
-            let policy = RevocationPolicy {
+            let policy = RevocationOptions {
                 mode,
                 depth,
                 grace_seconds: 0,
@@ -84,7 +84,7 @@ fn a_revoked_issuing_authority_takes_its_clients_with_it() {
         (rejection.reason(), rejection.certificate()),
         (Reason::Revoked, Some(1))
     );
-    let leaf_only = RevocationPolicy {
+    let leaf_only = RevocationOptions {
         depth: RevocationDepth::EndEntity,
         ..STRICT
     };
@@ -118,7 +118,7 @@ fn off_looks_at_no_list() {
         .revoke(&pki.client)
         .issued_by(&pki.issuing)
         .unwrap();
-    let off = RevocationPolicy {
+    let off = RevocationOptions {
         mode: RevocationMode::Off,
         ..STRICT
     };
@@ -144,7 +144,7 @@ fn a_missing_level_is_refused_by_strict_and_recorded_by_soft() {
             (Reason::CrlMissing, Some(index))
         );
     }
-    let leaf_only = RevocationPolicy {
+    let leaf_only = RevocationOptions {
         depth: RevocationDepth::EndEntity,
         ..STRICT
     };

@@ -1,6 +1,6 @@
 //! Trust anchors: what their own certificates say counts.
 
-use alb_mtls_verifier::{AuthorityProblem, Reason, TrustAnchor, TrustAnchors};
+use alb_mtls_verifier::{AuthorityError, Reason, TrustAnchor, TrustAnchors};
 use test_pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyKind, KeyUsage, Purpose};
 use time::macros::datetime;
 
@@ -116,7 +116,7 @@ fn a_self_signed_client_among_the_anchors_does_not_vouch_for_itself() {
     let own = CertificateBuilder::client("CN=client").self_signed().unwrap();
     assert_eq!(
         TrustAnchor::new(der(own.certificate())),
-        Err(AuthorityProblem::NotAuthority)
+        Err(AuthorityError::NotAuthority)
     );
     // A CA without key usage that presents itself.
     let own = CertificateBuilder::root("CN=client")

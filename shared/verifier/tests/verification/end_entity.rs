@@ -1,6 +1,6 @@
 //! The end-entity certificate by itself.
 
-use alb_mtls_verifier::{ExtendedKeyUsagePolicy, Reason};
+use alb_mtls_verifier::{ExtendedKeyUsageOption, Reason};
 use test_pki::der::oid::db::rfc5280;
 use test_pki::{Authority, CertificateBuilder, Criticality, Key, KeyKind, KeyUsage, Purpose, raw};
 
@@ -65,7 +65,7 @@ fn refuses_an_empty_list_of_purposes() {
 fn can_require_a_purpose() {
     let root = root();
     let scene = Scene::trusting([&root])
-        .with_policy(|policy| policy.extended_key_usage = ExtendedKeyUsagePolicy::Required);
+        .with_policy(|policy| policy.extended_key_usage = ExtendedKeyUsageOption::Required);
     let without = sound().purposes(&[]).issued_by(&root).unwrap();
     scene.refuses([&without], Reason::ExtendedKeyUsageMissing);
     scene.accepts([&client(&root)]);

@@ -1,6 +1,6 @@
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PathBuilder, PresentedChain, Reason, Rejection, Timestamp, TrustAnchor,
-    TrustAnchors, VerificationPolicy, VerifiedClient, Verifier,
+    TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use test_pki::{Certificate, CertificateBuilder, Credential};
 
@@ -8,7 +8,7 @@ use test_pki::{Certificate, CertificateBuilder, Credential};
 pub(crate) struct Scene {
     anchors: Vec<Certificate>,
     configured: Vec<Certificate>,
-    pub(crate) policy: VerificationPolicy,
+    pub(crate) policy: VerifyOptions,
     pub(crate) now: Timestamp,
 }
 
@@ -20,7 +20,7 @@ impl Scene {
                 .map(|anchor| anchor.as_ref().clone())
                 .collect(),
             configured: Vec::new(),
-            policy: VerificationPolicy::default(),
+            policy: VerifyOptions::default(),
             now: Timestamp::now(),
         }
     }
@@ -41,7 +41,7 @@ impl Scene {
         self
     }
 
-    pub(crate) fn with_policy(mut self, change: impl FnOnce(&mut VerificationPolicy)) -> Self {
+    pub(crate) fn with_policy(mut self, change: impl FnOnce(&mut VerifyOptions)) -> Self {
         change(&mut self.policy);
         self
     }

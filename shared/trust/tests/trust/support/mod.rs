@@ -5,8 +5,8 @@ pub(crate) mod moto;
 
 use std::time::Duration;
 
-use alb_mtls_trust::{Share, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerificationPolicy};
+use alb_mtls_trust::{Percent, TrustSettings};
+use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::{CertificateBuilder, Credential};
 
 /// A moment at which the test's certificates are valid.
@@ -30,11 +30,11 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
     TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
-        policy: VerificationPolicy::default(),
+        policy: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
-        max_anchor_loss: Share::default(),
+        max_anchor_loss: Percent::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// Whether and how revocation decides. The default is the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RevocationPolicy {
+pub struct RevocationOptions {
     /// What becomes of a client whose status is not known.
     pub mode: RevocationMode,
     /// Which certificates of a path are looked up.

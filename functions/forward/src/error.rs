@@ -1,4 +1,4 @@
-//! Why a request could not be forwarded: exact in the log, a problem that says which kind to the client.
+//! Errors of forwarding: exact in the log, a problem that only names its kind to the client.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
 
-/// Why there is no answer of the upstream to hand back.
+/// Reason why there is no answer from the upstream that can be passed on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ForwardError {
     /// No route takes the path, and there is no upstream for the rest.
     #[error("no route takes the request, and FORWARD_UPSTREAM is not set")]
     NoRoute,
@@ -29,7 +29,7 @@ pub(crate) enum Failure {
     /// The upstream's name has no address.
     #[error("the upstream's name cannot be resolved: {0}")]
     Name(String),
-    /// The upstream's name leads to an address that no upstream may have.
+    /// The upstream's name resolves to an address that upstreams are not allowed to have.
     #[error("the upstream's name leads to {address}, {class}")]
     Address {
         /// The address.
@@ -37,7 +37,7 @@ pub(crate) enum Failure {
         /// Class that it is forbidden for.
         class: AddressClass,
     },
-    /// Nothing listens there.
+    /// The upstream does not listen at its port.
     #[error("the upstream refused the connection: {0}")]
     Refused(String),
     /// No way there.
@@ -61,21 +61,21 @@ pub(crate) enum Failure {
     /// Lambda did not run the function.
     #[error("Lambda did not run the function: {0}")]
     Invoke(String),
-    /// Lambda runs too many already.
-    #[error("Lambda runs as many as it may already: {0}")]
+    /// Lambda already runs as many invocations as its limits allow.
+    #[error("Lambda already runs as many invocations as its limits allow: {0}")]
     Throttled(String),
     /// The function failed.
     #[error("the function failed: {0}")]
     Function(String),
-    /// The function answered something else than a response.
-    #[error("the function's answer is none that a load balancer takes: {0}")]
+    /// The function's answer is not a response.
+    #[error("the function's answer is not a response that a load balancer accepts: {0}")]
     FunctionAnswer(String),
     /// No complete answer in time.
     #[error("the upstream gave no complete answer within {} ms, {limit}", .elapsed.as_millis())]
     Timeout {
-        /// How long it had.
+        /// Time that it had.
         elapsed: Duration,
-        /// Which limit that is.
+        /// Limit that ended it.
         limit: TimeLimit,
     },
     /// The answer is larger than the load balancer takes.
@@ -85,7 +85,7 @@ pub(crate) enum Failure {
     TooLarge {
         /// Most bytes that are taken.
         limit: usize,
-        /// What is known of its size.
+        /// Known part of its size.
         size: String,
     },
     /// The answer's headers are larger than the load balancer takes.
@@ -98,7 +98,7 @@ pub(crate) enum Failure {
     },
 }
 
-/// What ended the wait for an answer.
+/// Limit that ended the wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TimeLimit {
     #[error("which is FORWARD_TIMEOUT")]
@@ -107,8 +107,8 @@ pub(crate) enum TimeLimit {
     Invocation,
 }
 
-impl Failure {
-    /// The kind of failure in `snake_case`: what to search records for.
+impl ForwardError {
+    /// Returns the kind of failure in `snake_case`, to search records for.
     pub(crate) fn detail(&self) -> &'static str {
         match self {
             Self::NoRoute => "no_route",
@@ -158,7 +158,8 @@ impl Failure {
         }
     }
 
-    /// What the client is told: which kind, and nothing about names, addresses and certificates behind the gate.
+    /// Returns the text for the client: the kind of failure, without names, addresses and
+    /// certificates behind the gate.
     fn public_detail(&self) -> &'static str {
         match self {
             Self::NoRoute => "nothing is served at this path",
@@ -181,7 +182,7 @@ impl Failure {
         }
     }
 
-    /// The response to the client: problem details (RFC 9457).
+    /// Returns the response to the client: problem details (RFC 9457).
     pub(crate) fn to_response(&self) -> Response<Body> {
         let status = self.status();
         let problem = Problem {
@@ -216,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_client_learns_the_kind_and_no_particulars() {
-        let failure = Failure::Refused("10.0.0.7:8080: connection refused".to_owned());
+        let failure = ForwardError::Refused("10.0.0.7:8080: connection refused".to_owned());
         let response = failure.to_response();
         assert_eq!(response.status(), 502);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");

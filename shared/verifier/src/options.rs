@@ -5,20 +5,20 @@ use std::str::FromStr;
 
 /// The rules that a deployment can set. The default is what an Application Load Balancer in verify mode asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VerificationPolicy {
+pub struct VerifyOptions {
     /// Certificates below the trust anchor, the end-entity certificate included; ALB's own limit is 4.
     ///
     /// The path builder itself stops at 7 (six intermediates).
     pub max_depth: usize,
     /// What is asked of the end-entity certificate's extended key usage.
-    pub extended_key_usage: ExtendedKeyUsagePolicy,
+    pub extended_key_usage: ExtendedKeyUsageOption,
 }
 
-impl Default for VerificationPolicy {
+impl Default for VerifyOptions {
     fn default() -> Self {
         Self {
             max_depth: 4,
-            extended_key_usage: ExtendedKeyUsagePolicy::IfPresent,
+            extended_key_usage: ExtendedKeyUsageOption::IfPresent,
         }
     }
 }
@@ -27,7 +27,7 @@ impl Default for VerificationPolicy {
 ///
 /// An extension that is there must name `clientAuth` or `anyExtendedKeyUsage` in either case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum ExtendedKeyUsagePolicy {
+pub enum ExtendedKeyUsageOption {
     /// A certificate without the extension is for every purpose.
     #[default]
     IfPresent,
@@ -35,7 +35,7 @@ pub enum ExtendedKeyUsagePolicy {
     Required,
 }
 
-impl ExtendedKeyUsagePolicy {
+impl ExtendedKeyUsageOption {
     /// Every choice, in the order in which they are documented.
     pub const ALL: &'static [Self] = &[Self::IfPresent, Self::Required];
 
@@ -48,7 +48,7 @@ impl ExtendedKeyUsagePolicy {
     }
 }
 
-impl fmt::Display for ExtendedKeyUsagePolicy {
+impl fmt::Display for ExtendedKeyUsageOption {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.as_str())
     }
@@ -57,16 +57,16 @@ impl fmt::Display for ExtendedKeyUsagePolicy {
 /// The text names no policy for extended key usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a policy for extended key usage")]
-pub struct UnknownExtendedKeyUsagePolicy;
+pub struct UnknownExtendedKeyUsageOption;
 
-impl FromStr for ExtendedKeyUsagePolicy {
-    type Err = UnknownExtendedKeyUsagePolicy;
+impl FromStr for ExtendedKeyUsageOption {
+    type Err = UnknownExtendedKeyUsageOption;
 
-    fn from_str(text: &str) -> Result<Self, UnknownExtendedKeyUsagePolicy> {
+    fn from_str(text: &str) -> Result<Self, UnknownExtendedKeyUsageOption> {
         Self::ALL
             .iter()
             .copied()
             .find(|policy| policy.as_str() == text)
-            .ok_or(UnknownExtendedKeyUsagePolicy)
+            .ok_or(UnknownExtendedKeyUsageOption)
     }
 }

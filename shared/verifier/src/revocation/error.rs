@@ -11,7 +11,7 @@ pub struct RevocationListError {
     /// Name of its issuer, as far as the CRL could be read.
     pub issuer: Option<String>,
     /// Defect.
-    pub problem: RevocationListProblem,
+    pub problem: RevocationListErrorKind,
 }
 
 fn place(entry: Option<usize>, issuer: Option<&str>) -> String {
@@ -26,7 +26,7 @@ fn place(entry: Option<usize>, issuer: Option<&str>) -> String {
 /// Problem of a CRL or of a file of them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RevocationListProblem {
+pub enum RevocationListErrorKind {
     /// There is no CRL in the file.
     #[error("there is no CRL in it")]
     Empty,

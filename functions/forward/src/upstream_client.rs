@@ -1,4 +1,4 @@
-//! One exchange with an upstream.
+//! Exchange with an upstream.
 
 use std::error::Error;
 use std::io;
@@ -14,7 +14,7 @@ use rustls_pki_types::ServerName;
 use tokio::sync::Mutex;
 
 use crate::connection::Watching;
-use crate::failure::{Failure, TimeLimit};
+use crate::error::{ForwardError, TimeLimit};
 use crate::pool::Pool;
 use crate::resolver::{CheckingResolver, ResolveError};
 use crate::response::{self, ReceiveError};
@@ -28,18 +28,19 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// Part of the invocation's time that is kept to answer in.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// Sends requests to upstreams over pooled connections. HTTP/1.1 only, no redirects, no decompression, no proxies.
+/// Sends requests to upstreams over pooled connections. HTTP/1.1 only, no redirects, no
+/// decompression, no proxies.
 #[derive(Debug)]
-pub(crate) struct Hop {
+pub(crate) struct UpstreamClient {
     timeout: Duration,
     server_name: Option<ServerName<'static>>,
     material: TlsMaterial,
     client: Mutex<Option<(TlsVersion, Arc<Pool>)>>,
 }
 
-impl Hop {
-    /// A hop to servers, some of which may be reached over TLS; `trust` says how often trust anchors and keys are
-    /// looked up again.
+impl UpstreamClient {
+    /// Creates a client for servers, some of which can be reached over TLS; `trust` says how often
+    /// trust anchors and keys are looked up again.
     ///
     /// # Errors
     /// When there are no trust anchors to check upstreams with.
@@ -60,44 +61,45 @@ impl Hop {
     /// Makes the client now, so that the first request does not wait for what it needs.
     ///
     /// # Errors
-    /// [`Failure::Material`] when some of it cannot be had; the next request tries again.
-    pub(crate) async fn load(&self, secrets: &Secrets) -> Result<(), Failure> {
+    /// [`ForwardError::Material`] when some of it cannot be had; the next request tries again.
+    pub(crate) async fn load(&self, secrets: &Secrets) -> Result<(), ForwardError> {
         self.client(secrets, Waiting::Start).await.map(drop)
     }
 
-    /// The answer to a request whose URL is the upstream's, with a body of at most so many bytes; in time for the
-    /// invocation that ends at `deadline`.
+    /// Sends a request whose URL is the upstream's, and returns its answer with a body of at most
+    /// `maximum_body` bytes, in time for the invocation that ends at `deadline`.
     ///
     /// # Errors
-    /// [`Failure`] when there is none that could be handed over.
+    /// [`ForwardError`] when there is no answer that can be passed on.
     pub(crate) async fn exchange(
         &self,
         request: Request<Bytes>,
-        repeat: Repeat,
+        retry: Retry,
         maximum_body: usize,
         deadline: Option<SystemTime>,
         secrets: &Secrets,
-    ) -> Result<Response<Bytes>, Failure> {
-        // A lookup has limits of its own. Inside the exchange's, a slow one would fail every request although the last
-        // good material is there.
+    ) -> Result<Response<Bytes>, ForwardError> {
+        // A lookup has limits of its own. Inside the exchange's, a slow one would fail every
+        // request although the last good material is there.
         let client = self.client(secrets, waiting_until(deadline)).await?;
         let started = Instant::now();
         let (time, limit) = self.time_left(deadline);
         let exchange = async {
-            // Connections that ended while the process was frozen are told so before one of them is taken.
+            // Connections that ended while the process was frozen are told so before one of them is
+            // taken.
             tokio::task::yield_now().await;
             match attempt(&client, &request, maximum_body).await {
-                Err(AttemptError::DiedInPool(_)) if repeat == Repeat::Allowed => {
+                Err(AttemptError::DiedInPool(_)) if retry == Retry::Allowed => {
                     attempt(&client, &request, maximum_body)
                         .await
-                        .map_err(AttemptError::into_failure)
+                        .map_err(AttemptError::into_error)
                 }
-                answered => answered.map_err(AttemptError::into_failure),
+                answered => answered.map_err(AttemptError::into_error),
             }
         };
         match tokio::time::timeout(time, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Err(Failure::Timeout {
+            Err(_) => Err(ForwardError::Timeout {
                 elapsed: started.elapsed(),
                 limit,
             }),
@@ -117,8 +119,8 @@ impl Hop {
         }
     }
 
-    /// The client, made anew when trust anchors or keys have changed.
-    async fn client(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<Pool>, Failure> {
+    /// Returns the client, which is made again when trust anchors or keys have changed.
+    async fn client(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<Pool>, ForwardError> {
         let version = self.material.current(secrets, waiting).await?;
         let mut current = self.client.lock().await;
         match &*current {
@@ -131,7 +133,7 @@ impl Hop {
         }
     }
 
-    fn connecting(&self, version: &TlsVersion) -> Result<Pool, Failure> {
+    fn connecting(&self, version: &TlsVersion) -> Result<Pool, ForwardError> {
         let mut tcp = HttpConnector::new_with_resolver(CheckingResolver);
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -154,16 +156,16 @@ pub(crate) fn waiting_until(deadline: Option<SystemTime>) -> Waiting {
     Waiting::Request { left }
 }
 
-/// Whether a request may be sent a second time when nobody knows what became of the first.
+/// Permission to send a request a second time when the fate of the first is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Repeat {
+pub(crate) enum Retry {
     Allowed,
     Forbidden,
 }
 
-impl Repeat {
-    /// What the client's method says about it (RFC 9110 §9.2.2).
-    pub(crate) fn of(method: &Method) -> Self {
+impl Retry {
+    /// Returns the permission that the method gives (RFC 9110 §9.2.2).
+    pub(crate) fn for_method(method: &Method) -> Self {
         if method.is_idempotent() {
             Self::Allowed
         } else {
@@ -173,15 +175,15 @@ impl Repeat {
 }
 
 enum AttemptError {
-    Failure(Failure),
+    Final(ForwardError),
     /// A connection that had carried an answer before ended without a word of this one.
-    DiedInPool(Failure),
+    DiedInPool(ForwardError),
 }
 
 impl AttemptError {
-    fn into_failure(self) -> Failure {
+    fn into_error(self) -> ForwardError {
         match self {
-            Self::Failure(failure) | Self::DiedInPool(failure) => failure,
+            Self::Final(failure) | Self::DiedInPool(failure) => failure,
         }
     }
 }
@@ -195,7 +197,7 @@ async fn attempt(
         let mut connection = pool
             .connection(request.uri())
             .await
-            .map_err(|error| AttemptError::Failure(classify(&*error, Phase::Connecting)))?;
+            .map_err(|error| AttemptError::Final(classify(&*error, Phase::Connecting)))?;
         match connection.send(request).await {
             Ok(answer) => break (connection, answer),
             // Ends with the last connection that was kept: a new one carries the request, or fails.
@@ -203,8 +205,8 @@ async fn attempt(
             Err(error) => {
                 let failure = classify(&error.error, Phase::Exchange);
                 return Err(match failure {
-                    Failure::Closed(_) if connection.is_reused() => AttemptError::DiedInPool(failure),
-                    _ => AttemptError::Failure(failure),
+                    ForwardError::Closed(_) if connection.is_reused() => AttemptError::DiedInPool(failure),
+                    _ => AttemptError::Final(failure),
                 });
             }
         }
@@ -214,39 +216,39 @@ async fn attempt(
             pool.keep(connection);
             Ok(answer)
         }
-        Err(ReceiveError::Failure(failure)) => Err(AttemptError::Failure(failure)),
-        Err(ReceiveError::Transport(error)) => Err(AttemptError::Failure(classify(&error, Phase::Exchange))),
+        Err(ReceiveError::Final(failure)) => Err(AttemptError::Final(failure)),
+        Err(ReceiveError::Transport(error)) => Err(AttemptError::Final(classify(&error, Phase::Exchange))),
     }
 }
 
-/// How far an exchange was when it failed.
+/// Progress of an exchange when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Connecting,
     Exchange,
 }
 
-/// The kind of failure, from the causes behind an error.
-fn classify(error: &(dyn Error + 'static), phase: Phase) -> Failure {
+/// Returns the kind of failure, from the causes of an error.
+fn classify(error: &(dyn Error + 'static), phase: Phase) -> ForwardError {
     let explanation = innermost(error).to_string();
     let connecting = phase == Phase::Connecting;
     for cause in causes(error) {
         if let Some(error) = cause.downcast_ref::<ResolveError>() {
             return match error {
-                ResolveError::LookUp(error) => Failure::Name(error.to_string()),
-                ResolveError::Forbidden { address, class } => Failure::Address {
+                ResolveError::LookUp(error) => ForwardError::Name(error.to_string()),
+                ResolveError::Forbidden { address, class } => ForwardError::Address {
                     address: *address,
                     class: *class,
                 },
             };
         } else if cause.is::<rustls::Error>() {
-            return Failure::Tls(explanation);
+            return ForwardError::Tls(explanation);
         } else if let Some(error) = cause.downcast_ref::<hyper::Error>() {
             if error.is_parse() || error.is_parse_too_large() || error.is_parse_status() {
-                return Failure::Protocol(error.to_string());
+                return ForwardError::Protocol(error.to_string());
             }
             if error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
-                return Failure::Closed(error.to_string());
+                return ForwardError::Closed(error.to_string());
             }
         } else if let Some(error) = cause.downcast_ref::<io::Error>()
             && !wraps_an_error(error)
@@ -255,29 +257,29 @@ fn classify(error: &(dyn Error + 'static), phase: Phase) -> Failure {
         }
     }
     if connecting {
-        Failure::Unreachable(explanation)
+        ForwardError::Unreachable(explanation)
     } else {
-        Failure::Protocol(explanation)
+        ForwardError::Protocol(explanation)
     }
 }
 
-fn of_io(error: &io::Error, connecting: bool) -> Failure {
+fn of_io(error: &io::Error, connecting: bool) -> ForwardError {
     let explanation = error.to_string();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Failure::Refused(explanation),
-        io::ErrorKind::TimedOut if connecting => Failure::ConnectTimeout(CONNECT),
+        io::ErrorKind::ConnectionRefused => ForwardError::Refused(explanation),
+        io::ErrorKind::TimedOut if connecting => ForwardError::ConnectTimeout(CONNECT),
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::NotConnected
-        | io::ErrorKind::UnexpectedEof => Failure::Closed(explanation),
-        _ if connecting => Failure::Unreachable(explanation),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => Failure::Protocol(explanation),
-        _ => Failure::Closed(explanation),
+        | io::ErrorKind::UnexpectedEof => ForwardError::Closed(explanation),
+        _ if connecting => ForwardError::Unreachable(explanation),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => ForwardError::Protocol(explanation),
+        _ => ForwardError::Closed(explanation),
     }
 }
 
-/// Whether a more telling error stands behind it.
+/// Returns true if a more specific error is the cause of this one.
 fn wraps_an_error(error: &io::Error) -> bool {
     error
         .get_ref()
