@@ -16,6 +16,8 @@ BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
 # Packages that have cargo features. That of the benchmark needs the headers of OpenSSL.
 FEATURED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WITH_FEATURES)")
 WITH_FEATURES := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if set(p['features']) - {'default', 'openssl'}))
+PUBLISHED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WHICH_ARE_PUBLISHED)")
+WHICH_ARE_PUBLISHED := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if p['publish'] is None))
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
@@ -48,17 +50,18 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
 	@CARGO="$(CARGO)" dev/msrv
+	@$(MAKE) --no-print-directory packages
 	@if command -v cargo-hack >/dev/null; then $(MAKE) --no-print-directory lint-features; \
 	else echo "cargo-hack is not installed: cargo features were not checked one by one"; test -z "$$CI"; fi
 
 # Each package alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
 # the manifests, so that a new one is covered.
 lint-features: ## clippy in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack clippy --feature-powerset --ignore-private --all-targets -- -D warnings
-	$(CARGO) hack clippy --feature-powerset $(FEATURED) --all-targets -- -D warnings
+	$(CARGO) hack clippy --each-feature --exclude-features default --ignore-private --all-targets -- -D warnings
+	$(CARGO) hack clippy --each-feature --exclude-features default $(FEATURED) --all-targets -- -D warnings
 
 test-features: ## tests in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack test --feature-powerset $(FEATURED)
+	$(CARGO) hack test --each-feature --exclude-features default $(FEATURED)
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -104,11 +107,17 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package alb-mtls -- vectors --conformance "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
+
+public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
+	@dev/public-api $(if $(UPDATE),--update)
+
+packages: ## packs each published crate, to see what it would publish
+	$(CARGO) package --no-verify --allow-dirty --quiet $(PUBLISHED)
 
 fuzz-smoke: ## fuzzes each target for 20 seconds: make fuzz-smoke SECONDS_EACH=5
 	@dev/fuzz-smoke $(if $(filter file,$(origin SECONDS_EACH)),20,$(SECONDS_EACH))
@@ -122,7 +131,7 @@ fault-page: ## writes the tables of docs/faults.md from the suite
 
 readme: ## writes the tables of the README anew from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
-	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test doctor page_is_what_the_rules_say
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

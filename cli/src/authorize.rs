@@ -3,7 +3,7 @@
 mod handshake;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,9 +19,9 @@ use test_pki::Certificate;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::console::{Exit, finish, finish_with, note};
 use crate::event::api_gateway::{ApiEvent, ApiRequest};
 use crate::event::{self, Header, RequestTarget, certificate_header, headers_with};
-use crate::outcome::finish;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,20 +149,12 @@ pub(crate) fn run(arguments: AuthorizeArguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(Failure::Runtime(error))),
     };
-    match runtime.block_on(authorize(&arguments)) {
-        Ok(decisions) => {
-            let allowed = decisions
-                .iter()
-                .all(|decision| decision.verdict == Verdict::Allow);
-            let printed = finish(Ok::<_, Failure>(arguments.print(&decisions)));
-            if printed == ExitCode::SUCCESS && !allowed {
-                ExitCode::from(1)
-            } else {
-                printed
-            }
-        }
-        Err(error) => finish(Err(error)),
-    }
+    finish_with(runtime.block_on(authorize(&arguments)).map(|decisions| {
+        let is_allowed = decisions
+            .iter()
+            .all(|decision| decision.verdict == Verdict::Allow);
+        (arguments.print(&decisions), Exit::accepted(is_allowed))
+    }))
 }
 
 async fn authorize(arguments: &AuthorizeArguments) -> Result<Vec<Decision>, Failure> {
@@ -193,8 +185,7 @@ async fn authorize(arguments: &AuthorizeArguments) -> Result<Vec<Decision>, Fail
 async fn print_log(mut lines: UnboundedReceiver<OutputLine>, wanted: bool) {
     while let Some(line) = lines.recv().await {
         if wanted {
-            // A terminal that is gone is no reason to stop.
-            let _ = writeln!(io::stderr(), "{} | {}", line.function, line.text);
+            note(format!("{} | {}", line.function, line.text));
         }
     }
 }

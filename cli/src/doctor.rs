@@ -23,21 +23,20 @@ mod worlds;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::outcome::finish;
+use crate::console::{Colours, Exit, finish, finish_with, note};
 use checks::Outcome;
 use facts::{Deployment, Place, Unread};
 use input::Input;
 use live::{LiveError, Subject};
 use node::Node;
 use program::Program;
-use report::{Answer, Colour, Extent, Report, Strictness};
+use report::{Answer, Extent, Report, Strictness};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,8 +69,6 @@ Exit codes: 0 nothing opens the gate, and everything was looked at; 1 something 
 or there is no gate in it; 3 nothing was found, and something was not looked at";
 
 /// Something was not looked at.
-const NOT_LOOKED_AT: u8 = 3;
-const UNREADABLE: u8 = 2;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -135,27 +132,23 @@ pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
         Ok(report) => report,
         Err(error) => return failed(&arguments, &error),
     };
-    let answer = report.answer();
     let text = match (arguments.json, arguments.sarif) {
         (true, _) => report.to_json(),
         (_, true) => report.to_sarif(),
         _ if report.is_empty() => String::new(),
-        _ => report.to_text(Colour::of_terminal()),
+        _ => report.to_text(Colours::of_stdout()),
     };
-    let printed = finish(Ok::<_, LiveError>(text));
-    if printed != ExitCode::SUCCESS {
-        return printed;
-    }
+    let exit = match report.answer() {
+        Answer::Clean => Exit::Done,
+        Answer::Findings => Exit::Rejected,
+        Answer::NotLookedAt => Exit::Incomplete,
+        Answer::Unreadable => Exit::Unusable,
+    };
+    let code = finish_with(Ok::<_, LiveError>((text, exit)));
     for error in report.errors() {
-        // With no stderr nothing can be told; the exit code says it.
-        let _ = writeln!(io::stderr(), "error: {error}");
+        note(format!("error: {error}"));
     }
-    match answer {
-        Answer::Clean => ExitCode::SUCCESS,
-        Answer::Findings => ExitCode::FAILURE,
-        Answer::NotLookedAt => ExitCode::from(NOT_LOOKED_AT),
-        Answer::Unreadable => ExitCode::from(UNREADABLE),
-    }
+    code
 }
 
 /// Says why AWS could not be asked, in the form that was wanted too.

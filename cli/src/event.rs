@@ -14,7 +14,7 @@ use local_alb::{AlbRequest, EventError, UnreadableCertificateError, health_check
 use rustls_pki_types::CertificateDer;
 use test_pki::Certificate;
 
-use crate::outcome::finish;
+use crate::console::finish;
 
 const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/alb-mtls/50dc6c495c0c9188";

@@ -5,16 +5,16 @@ mod sarif;
 pub(super) use sarif::write_error as error_as_sarif;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
 
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 use serde_json::json;
 
 use super::checks::Finding;
 use super::facts::{Deployment, Unread};
 use super::rules::{self, Severity};
+use crate::console::Colours;
 
 /// The answer as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -70,24 +70,6 @@ pub(super) struct Strictness {
 pub(super) struct Extent {
     pub(super) worlds: usize,
     pub(super) is_exhaustive: bool,
-}
-
-/// Form for a terminal or for a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
-    Plain,
-    Coloured,
-}
-
-impl Colour {
-    /// Coloured on a terminal, unless `NO_COLOR` is set (no-color.org).
-    pub(super) fn of_terminal() -> Self {
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        match io::stdout().is_terminal() && !unwanted {
-            true => Self::Coloured,
-            false => Self::Plain,
-        }
-    }
 }
 
 impl Report {
@@ -199,11 +181,7 @@ impl Report {
         sarif::write(&self.findings, &self.unread)
     }
 
-    pub(super) fn to_text(&self, colour: Colour) -> String {
-        let paint = |code: &str, text: &str| match colour {
-            Colour::Plain => text.to_owned(),
-            Colour::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        };
+    pub(super) fn to_text(&self, paint: Colours) -> String {
         let mut text = String::new();
         for finding in &self.findings {
             let when = match finding.when.as_slice() {
@@ -217,11 +195,11 @@ impl Report {
                 finding.file,
                 finding.line,
                 finding.severity.word(),
-                paint("1;31", finding.check),
-                paint("1", &format!("{}: {}{when}", finding.resource, finding.what)),
-                paint("33", "risk:"),
+                paint.bad(finding.check),
+                paint.strong(&format!("{}: {}{when}", finding.resource, finding.what)),
+                paint.notable("risk:"),
                 finding.risk,
-                paint("32", "fix:"),
+                paint.good("fix:"),
                 finding.fix,
             );
         }
@@ -231,9 +209,9 @@ impl Report {
                 "{}:{}: not looked at: {} {}\n  {} {}\n",
                 gap.place.file,
                 gap.place.line,
-                paint("1;35", gap.kind),
-                paint("1", &format!("{}: {}", gap.subject, gap.what)),
-                paint("32", "to read it:"),
+                paint.paint(AnsiColor::Magenta.on_default().bold(), gap.kind),
+                paint.strong(&format!("{}: {}", gap.subject, gap.what)),
+                paint.good("to read it:"),
                 gap.remedy,
             );
         }
@@ -359,15 +337,15 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_the_colour() {
         let (plain, coloured) = (
-            report().to_text(Colour::Plain),
-            report().to_text(Colour::Coloured),
+            report().to_text(Colours::Never),
+            report().to_text(Colours::Always),
         );
         assert!(!plain.contains('\u{1b}'));
         assert!(
-            coloured.contains("\u{1b}[1;31mlistener-without-mutual-tls\u{1b}[0m"),
+            coloured.contains("\u{1b}[1m\u{1b}[31mlistener-without-mutual-tls\u{1b}[0m"),
             "{coloured}"
         );
-        let codes = ["1;31", "1;35", "1", "33", "32", "0"];
+        let codes = ["1", "31", "32", "33", "35", "0"];
         let stripped = codes.iter().fold(coloured, |text, code| {
             text.replace(&format!("\u{1b}[{code}m"), "")
         });

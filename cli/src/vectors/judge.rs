@@ -8,15 +8,37 @@ use alb_mtls_verifier::{
     Intermediates, PathBuilder, Rejection, RevocationLists, RevocationOptions, Timestamp, TrustAnchor,
     TrustAnchors, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
 };
+use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::case::{Case, Expected};
 
-/// How cases are judged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Judge {
-    pub(super) max_depth: usize,
-    pub(super) path_builder: PathBuilder,
+/// Options with which cases are judged.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Judge {
+    /// Number of certificates below the trust anchor; chains of test suites are longer than a load balancer's
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    max_depth: usize,
+
+    /// Path builder
+    #[arg(long, value_enum, default_value_t = Builder::WebpkiFirst, hide = true)]
+    path_builder: Builder,
+}
+
+/// Path builder of the verifier.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Builder {
+    Own,
+    WebpkiFirst,
+}
+
+impl From<Builder> for PathBuilder {
+    fn from(builder: Builder) -> Self {
+        match builder {
+            Builder::Own => Self::Own,
+            Builder::WebpkiFirst => Self::WebpkiFirst,
+        }
+    }
 }
 
 /// The cap of `MTLS_MAX_HEADER`.
@@ -25,7 +47,7 @@ const MAX_CERTIFICATES: usize = 128;
 const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// The client's subject.
     Accept(String),
     Reject(Rejection),
@@ -37,12 +59,12 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
-    pub(super) fn is(&self, expected: Expected) -> bool {
+    pub fn is(&self, expected: Expected) -> bool {
         (expected == Expected::Accept) == matches!(self, Self::Accept(_))
     }
 
     /// The finer reason of a refusal.
-    pub(super) fn detail(&self) -> &str {
+    pub fn detail(&self) -> &str {
         match self {
             Self::Accept(_) => "",
             Self::Reject(rejection) => rejection.detail(),
@@ -50,7 +72,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn to_json(&self, id: &str) -> Value {
+    pub fn to_json(&self, id: &str) -> Value {
         match self {
             Self::Accept(subject) => {
                 json!({"id": id, "verdict": "accept", "code": "", "detail": "", "subject": subject})
@@ -91,7 +113,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Judge {
-    pub(super) fn judge(self, case: &Case) -> Verdict {
+    pub fn judge(self, case: &Case) -> Verdict {
         // A bundle is used whole or not at all; a suite's trusted certificates are each for itself.
         let (anchors, problems): (Vec<_>, Vec<_>) = case
             .trusted
@@ -144,7 +166,8 @@ impl Judge {
             extended_key_usage: case.extended_key_usage,
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
-        let mut verifier = Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder);
+        let mut verifier =
+            Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder.into());
         if let Some(lists) = lists {
             verifier = verifier.with_revocation(Arc::new(lists), RevocationOptions::default());
         }

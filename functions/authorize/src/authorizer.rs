@@ -104,7 +104,8 @@ impl Authorizer {
                     Err(Unauthorized)
                 }
                 Some(denial) => Ok(Answer::new(Verdict::Denied(denial), form)),
-                // An edge certificate is never a health check: should it come to one, nothing was decided about a client.
+                // An edge certificate is never a health check: should it come to one, nothing was
+                // decided about a client.
                 None => {
                     let denial =
                         Denial::new(GateReason::NotServable, "the gate did not decide about a client");
@@ -117,7 +118,8 @@ impl Authorizer {
     /// Denies headers that state an identity, and, where policies decide, those that restate
     /// method, path or host: an authorizer cannot remove what reaches the API behind it.
     ///
-    /// What stands for the certificate header is left to [`Self::presented`], which knows where certificates come from.
+    /// What stands for the certificate header is left to [`Self::presented`], which knows where
+    /// certificates come from.
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
         let settings = self.gate.settings();
         let is_certificate = |name: &HeaderName| {
@@ -146,9 +148,10 @@ impl Authorizer {
 
     /// Returns the certificates from the one place that `AUTHORIZE_CERTIFICATE` names.
     ///
-    /// One in the other place is refused. Beside `clientCert` a header is the client's own, and would reach the API
-    /// behind; beside the header, `clientCert` means that the client came to API Gateway directly and not through the
-    /// load balancer, so that the header is the client's own too.
+    /// One in the other place is refused. Beside `clientCert` a header is the client's own, and
+    /// would reach the API behind; beside the header, `clientCert` means that the client came to
+    /// API Gateway directly and not through the load balancer, so that the header is the client's
+    /// own too.
     fn presented(&self, question: &Question) -> Result<PresentedChain, Denial> {
         let settings = self.gate.settings();
         let headers = &question.request.headers;

@@ -129,7 +129,8 @@ impl Forwarder {
         }
     }
 
-    /// Returns the answer to a request that the gate allowed: the upstream's, or why there is none. `sent` is the event.
+    /// Returns the answer to a request that the gate allowed: the upstream's, or why there is none.
+    /// `sent` is the event.
     async fn forward(&self, allowed: &AllowedRequest, body: Body, sent: &[u8]) -> Response<Body> {
         let started = Instant::now();
         let path = allowed.parts.uri.path();

@@ -7,7 +7,7 @@ use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
-use alb_mtls_settings::{SettingsError, Values, joined, process_environment, table, text};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
 use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
 use alb_mtls_verifier::{
@@ -86,7 +86,7 @@ table! {
     HEADER, "MTLS_HEADER", Value(CERTIFICATE_HEADER),
         "name of the certificate header, which a listener attribute renames to one that only you know (`client-cert` with `rfc9440`)";
     HEADER_FORMAT, "MTLS_HEADER_FORMAT", Value(HeaderFormat::URL_ENCODED.as_str()),
-        text!("how certificates are written in the header: `", joined!(READ, "`, `"), "`; the load balancer sends `url_encoded`");
+        text!("how certificates are written in the header: ", list!(READ), "; a load balancer sends `url_encoded`");
     MAX_HEADER, "MTLS_MAX_HEADER", Value("16384"),
         "bytes of the certificate header that are read, up to 65536";
     MAX_DEPTH, "MTLS_MAX_DEPTH", Value("4"),
@@ -159,7 +159,7 @@ impl Settings {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
                 intermediates: values.parsed(INTERMEDIATES)?,
-                policy: VerifyOptions {
+                options: VerifyOptions {
                     max_depth,
                     extended_key_usage: values.word(
                         EKU,
@@ -239,14 +239,14 @@ fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsErr
         return Ok(None);
     };
     let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let policy = RevocationOptions {
+    let options = RevocationOptions {
         mode,
         depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
         grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
     };
     let settings = RevocationSettings {
         crls,
-        policy,
+        options,
         state: values.word(CRL_STATE, CrlState::ALL, CrlState::as_str)?,
     };
     Ok((mode != RevocationMode::Off).then_some(settings))
@@ -480,7 +480,7 @@ mod tests {
         assert_eq!(settings.gate.mode, Mode::Enforce);
         assert_eq!(settings.gate.denial_body, DenialBody::Vague);
         assert_eq!(settings.gate.header, "x-amzn-mtls-clientcert");
-        let revocation = settings.trust.revocation.unwrap().policy;
+        let revocation = settings.trust.revocation.unwrap().options;
         assert_eq!(revocation.mode, RevocationMode::Strict);
         assert_eq!(revocation.depth, RevocationDepth::Chain);
         assert_eq!(revocation.grace_seconds, 0);

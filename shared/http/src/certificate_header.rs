@@ -63,8 +63,8 @@ impl HeaderFormat {
         self.0.chain_header.map(HeaderName::from_static)
     }
 
-    /// Splits the value of the certificate header after the end-entity certificate, without decoding it: all chains of
-    /// one client begin alike. A damaged value can be split anywhere.
+    /// Splits the value of the certificate header after the end-entity certificate, without
+    /// decoding it: all chains of one client begin alike. A damaged value can be split anywhere.
     pub fn split_end_entity(self, value: &[u8]) -> (&[u8], &[u8]) {
         let end = (self.0.end_of_end_entity)(value);
         value
@@ -72,11 +72,12 @@ impl HeaderFormat {
             .unwrap_or((value, &[]))
     }
 
-    /// Decodes the presented chain. The certificates themselves are parsed by the verification that follows.
+    /// Decodes the presented chain. The certificates themselves are parsed by the verification that
+    /// follows.
     ///
     /// # Errors
-    /// A [`Rejection`] when the header is missing, repeated, over a limit or damaged. The limits are checked before
-    /// anything is decoded.
+    /// A [`Rejection`] when the header is missing, repeated, over a limit or damaged. The limits
+    /// are checked before anything is decoded.
     pub fn decode(self, values: HeaderValues<'_>, limits: HeaderLimits) -> Result<PresentedChain, Rejection> {
         let certificate = only_value(values.certificate)?;
         limits.check_bytes(values.len())?;
@@ -146,8 +147,8 @@ impl HeaderValues<'_> {
     }
 }
 
-/// Returns the value of a header that occurs once. Several values, even equal ones, mean that a client or a proxy writes
-/// this header too.
+/// Returns the value of a header that occurs once. Several values, even equal ones, mean that a
+/// client or a proxy writes this header too.
 fn only_value<'a>(values: &[&'a [u8]]) -> Result<&'a [u8], Rejection> {
     match values {
         [] => Err(Reason::CertificateMissing.into()),

@@ -1,7 +1,8 @@
 //! Forms in which headers carry client certificates: one table of what is read and what is written.
 //!
-//! A new form is a file of its own in this module and a row in [`FORMS`]. The settings' words and help, the headers that
-//! are stripped from requests, the pattern in `template.yaml` and the tables in the documentation come from the rows.
+//! A new form is a file of its own in this module and a row in [`FORMS`]. The settings' words and
+//! help, the headers that are stripped from requests, the pattern in `template.yaml` and the tables
+//! in the documentation come from the rows.
 
 mod base64_der;
 mod limits;
@@ -48,7 +49,8 @@ pub(crate) struct Reader {
     pub(crate) chain_header: Option<&'static str>,
     /// Finds the end of the end-entity certificate in the value, without decoding it.
     pub(crate) end_of_end_entity: fn(&[u8]) -> Option<usize>,
-    /// Decodes the value of the certificate header and the values of the second one, end-entity certificate first.
+    /// Decodes the value of the certificate header and the values of the second one, end-entity
+    /// certificate first.
     pub(crate) decode: Decode,
 }
 
@@ -140,11 +142,11 @@ pub(crate) static BASE64: Form = Form {
 };
 
 /// Words of the forms that are read, in the order of [`FORMS`]: the values of `MTLS_HEADER_FORMAT`.
-pub const READ: &[&str] = &words::<{ count(false) }>(false);
+pub const READ: [&str; count(false)] = words(false);
 
-/// Words of the forms that are written, in the order of [`FORMS`]: the values of `FORWARD_IDENTITY` and
-/// `LAYER_IDENTITY`.
-pub const WRITTEN: &[&str] = &words::<{ count(true) }>(true);
+/// Words of the forms that are written, in the order of [`FORMS`]: the values of `FORWARD_IDENTITY`
+/// and `LAYER_IDENTITY`.
+pub const WRITTEN: [&str; count(true)] = words(true);
 
 const fn word(form: &Form, is_written: bool) -> Option<&'static str> {
     match (is_written, &form.reader, &form.writer) {
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn words_are_unique_and_every_form_has_one() {
-        for words in [READ, WRITTEN] {
+        for words in [&READ[..], &WRITTEN] {
             let mut unique = words.to_vec();
             unique.sort_unstable();
             unique.dedup();

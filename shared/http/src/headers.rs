@@ -1,5 +1,5 @@
-//! Headers of a request by name: those that state an identity, those that restate what was decided, those that concern one
-//! connection.
+//! Headers of a request by name: those that state an identity, those that restate what was decided,
+//! those that concern one connection.
 
 mod certificate_name;
 mod hop_by_hop;

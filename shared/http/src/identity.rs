@@ -1,6 +1,7 @@
 //! Identity headers: what tells a service behind the gate who the client is.
 //!
-//! The gate removes every header of this kind from what a client sends. These headers are set afterwards.
+//! The gate removes every header of this kind from what a client sends. These headers are set
+//! afterwards.
 
 mod cache;
 

@@ -1,9 +1,11 @@
-//! What an HTTP message can claim, read and written in one way by every program of the project.
+//! Claims of an HTTP message: readers and writers that every program of the project shares.
 //!
-//! - [`forms`]: the table of forms in which headers carry client certificates. [`HeaderFormat`] reads them, and
-//!   [`IdentityForms`] chooses those that are written.
-//! - [`headers`]: names of headers by role, and [`StrippedHeaders`], which a request loses before a service sees it.
-//! - [`path`], [`host`], [`address`]: paths that every server reads alike, hosts, and classes of network addresses.
+//! - [`forms`]: the table of forms in which headers carry client certificates. [`HeaderFormat`]
+//!   reads them, and [`IdentityForms`] chooses those that are written.
+//! - [`headers`]: names of headers by role, and [`StrippedHeaders`], which a request loses before a
+//!   service sees it.
+//! - [`path`], [`host`], [`address`]: paths that every server reads alike, hosts, and classes of
+//!   network addresses.
 //!
 //! This crate does not depend on trust material, policies or Lambda.
 //!

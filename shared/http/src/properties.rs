@@ -1,5 +1,5 @@
-//! Properties of the readers of headers for any bytes. The tests check them for random bytes and damaged certificates, the
-//! fuzzers for the bytes that they find.
+//! Properties of the readers of headers for any bytes. The tests check them for random bytes and
+//! damaged certificates, the fuzzers for the bytes that they find.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,8 @@ const LIMITS: HeaderLimits = HeaderLimits {
     max_certificates: 8,
 };
 
-/// Checks that a decoded chain is neither empty nor over the limits, and that it can be written and decoded again.
+/// Checks that a decoded chain is neither empty nor over the limits, and that it can be written and
+/// decoded again.
 pub fn header(format: HeaderFormat, value: &[u8], chain: &[&[u8]]) {
     let values = HeaderValues {
         certificate: &[value],

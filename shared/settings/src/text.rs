@@ -1,4 +1,4 @@
-//! Texts that are put together when the program is compiled, so that a table's help can name the rows of another table.
+//! Texts that are put together when the program is compiled, so that the help in one table can name the rows of another.
 
 /// Joins constant texts into one `&'static str`.
 ///
@@ -11,61 +11,73 @@
 /// ```
 #[macro_export]
 macro_rules! text {
-    ($($part:expr),+ $(,)?) => { $crate::joined!(&[$($part),+], "") };
+    ($($part:expr),+ $(,)?) => { $crate::joined!(&[$($part),+]) };
 }
 
-/// Joins the texts of a constant slice into one `&'static str`, with a separator between two of them.
+/// Lists constant words in prose.
 ///
 /// ```
-/// const FORMS: &[&str] = &["file", "ssm", "s3"];
-/// const HELP: &str = alb_mtls_settings::joined!(FORMS, ", ");
-/// assert_eq!(HELP, "file, ssm, s3");
+/// use alb_mtls_settings::list;
+///
+/// const FORMS: [&str; 3] = ["file:/path", "ssm:/name", "s3://bucket/key"];
+/// assert_eq!(list!(FORMS), "`file:/path`, `ssm:/name` or `s3://bucket/key`");
 /// ```
 #[macro_export]
+macro_rules! list {
+    ($words:expr) => {
+        $crate::joined!(&$crate::list_parts::<{ 4 * $words.len() }>(&$words))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
 macro_rules! joined {
-    ($parts:expr, $separator:expr) => {{
+    ($parts:expr) => {{
         const PARTS: &[&str] = $parts;
-        const LENGTH: usize = $crate::text_length(PARTS, $separator);
-        const BYTES: &[u8] = &$crate::text_bytes::<LENGTH>(PARTS, $separator);
+        const BYTES: &[u8] = &$crate::text_bytes::<{ $crate::text_length(PARTS) }>(PARTS);
         $crate::text_of(BYTES)
     }};
 }
 
-/// Returns the length of texts and of the separators between them, in bytes.
+/// Returns the parts of a list in prose: for each word what separates it, and the word between two backticks.
 #[doc(hidden)]
-pub const fn text_length(mut parts: &[&str], separator: &str) -> usize {
+pub const fn list_parts<const LENGTH: usize>(mut words: &[&'static str]) -> [&'static str; LENGTH] {
+    let mut parts = [""; LENGTH];
+    let mut free = parts.as_mut_slice();
+    let mut separator = "";
+    while let ([word, other_words @ ..], [first, second, third, fourth, rest @ ..]) = (words, free) {
+        (*first, *second, *third, *fourth) = (separator, "`", *word, "`");
+        separator = if other_words.len() == 1 { " or " } else { ", " };
+        words = other_words;
+        free = rest;
+    }
+    parts
+}
+
+/// Returns the length of texts together, in bytes.
+#[doc(hidden)]
+pub const fn text_length(mut parts: &[&str]) -> usize {
     let mut length = 0;
     while let [first, rest @ ..] = parts {
         length += first.len();
-        if !rest.is_empty() {
-            length += separator.len();
-        }
         parts = rest;
     }
     length
 }
 
-/// Returns the bytes of texts, one after the other, with a separator between two of them.
+/// Returns the bytes of texts, one after the other.
 #[doc(hidden)]
-pub const fn text_bytes<const LENGTH: usize>(mut parts: &[&str], separator: &str) -> [u8; LENGTH] {
+pub const fn text_bytes<const LENGTH: usize>(mut parts: &[&str]) -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     let mut free = bytes.as_mut_slice();
     while let [first, rest @ ..] = parts {
-        free = copy(free, first);
-        if !rest.is_empty() {
-            free = copy(free, separator);
-        }
+        // Both lengths come from `text_length` of the same parts; others would end compilation here.
+        let (begin, after) = free.split_at_mut(first.len());
+        begin.copy_from_slice(first.as_bytes());
+        free = after;
         parts = rest;
     }
     bytes
-}
-
-/// Copies a text to the begin of a space and returns what is left of the space.
-const fn copy<'s>(space: &'s mut [u8], text: &str) -> &'s mut [u8] {
-    // The space has the length that `text_length` returns for the same texts; less would end compilation here.
-    let (begin, after) = space.split_at_mut(text.len());
-    begin.copy_from_slice(text.as_bytes());
-    after
 }
 
 /// Returns the text of bytes that were one.

@@ -128,7 +128,7 @@ async fn load(anchors: &str) {
     let trust = Trust::new(TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
-        policy: VerifyOptions::default(),
+        options: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

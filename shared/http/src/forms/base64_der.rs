@@ -1,4 +1,5 @@
-//! Base64 of DER without PEM lines, several certificates separated by commas: Kong's `base64_encoded`, Traefik.
+//! Base64 of DER without PEM lines, several certificates separated by commas: Kong's
+//! `base64_encoded`, Traefik.
 
 use alb_mtls_verifier::{CertificateDer, Reason, Rejection};
 use base64::Engine;

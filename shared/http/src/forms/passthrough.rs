@@ -1,8 +1,9 @@
-//! Percent-encoded PEM of the chain, end-entity certificate first: the header of a load balancer in passthrough mode.
+//! Percent-encoded PEM of the chain, end-entity certificate first: the header of a load balancer in
+//! passthrough mode.
 //!
-//! nginx and Kong (`url_encoded`) send the same form. So does a load balancer in verify mode in its `-Leaf` header, which
-//! has the end-entity certificate alone and needs configured intermediates. `+`, `=` and `/` can be literal or encoded,
-//! and `+` is never a space.
+//! nginx and Kong (`url_encoded`) send the same form. So does a load balancer in verify mode in its
+//! `-Leaf` header, which has the end-entity certificate alone and needs configured intermediates.
+//! `+`, `=` and `/` can be literal or encoded, and `+` is never a space.
 
 use alb_mtls_verifier::{CertificateDer, Reason, Rejection, VerifiedClient};
 use http::header::{HeaderMap, HeaderName};
@@ -13,10 +14,12 @@ use super::pem_blocks::{CertificateBlocks, count_blocks};
 use super::pem_text;
 use super::value::set;
 
-/// Name of the header that a load balancer in passthrough mode sets, unless a listener attribute renames it.
+/// Name of the header that a load balancer in passthrough mode sets, unless a listener attribute
+/// renames it.
 pub const CERTIFICATE_HEADER: &str = "x-amzn-mtls-clientcert";
 
-/// Writes the end-entity certificate and the intermediates of the verified path, and nothing that was not verified.
+/// Writes the end-entity certificate and the intermediates of the verified path, and nothing that
+/// was not verified.
 pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
     let value = std::iter::once(client.identity().certificate())
         .chain(client.intermediates().iter())
@@ -25,7 +28,8 @@ pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
     set(headers, HeaderName::from_static(CERTIFICATE_HEADER), value);
 }
 
-/// Finds the END line of the first block. The hyphens before `END` can be escaped; base64 has no space.
+/// Finds the END line of the first block. The hyphens before `END` can be escaped; base64 has no
+/// space.
 pub(super) fn end_of_end_entity(value: &[u8]) -> Option<usize> {
     memmem::find(value, b"END%20CERTIFICATE")
 }
@@ -35,7 +39,8 @@ pub(super) fn decode(
     _chain: &[&[u8]],
     limits: HeaderLimits,
 ) -> Result<Vec<CertificateDer<'static>>, Rejection> {
-    // HTTP joins repeated headers with a comma (RFC 9110 §5.3), and neither PEM nor percent-encoding contains one.
+    // HTTP joins repeated headers with a comma (RFC 9110 §5.3), and neither PEM nor
+    // percent-encoding contains one.
     if memchr(b',', value).is_some() {
         return Err(Reason::HeaderJoined.into());
     }
@@ -47,9 +52,11 @@ pub(super) fn decode(
         .map_err(|error| Rejection::new(Reason::HeaderNotPem).because(error.to_string()))
 }
 
-/// Decodes a value of visible ASCII in which two hexadecimal digits follow every `%` (RFC 3986 §2.1).
+/// Decodes a value of visible ASCII in which two hexadecimal digits follow every `%` (RFC 3986
+/// §2.1).
 ///
-/// Written here because libraries leave a broken escape as it is, and the header is accepted exactly or not at all.
+/// Written here because libraries leave a broken escape as it is, and the header is accepted
+/// exactly or not at all.
 fn percent_decoded(value: &[u8]) -> Result<Vec<u8>, Rejection> {
     let damaged = |explanation: &str| Rejection::new(Reason::HeaderEncoding).because(explanation);
     if !value

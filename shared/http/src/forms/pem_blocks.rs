@@ -1,7 +1,8 @@
-//! Strict reader of the PEM blocks in a certificate header (RFC 7468): nothing is skipped, nothing is repaired.
+//! Strict reader of the PEM blocks in a certificate header (RFC 7468): nothing is skipped, nothing
+//! is repaired.
 //!
-//! The verifier's reader of files ([`read_bundle`](alb_mtls_verifier::read_bundle)) allows comments around blocks, because
-//! people edit files. A header comes from a program.
+//! The verifier's reader of files ([`read_bundle`](alb_mtls_verifier::read_bundle)) allows comments
+//! around blocks, because people edit files. A header comes from a program.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,8 +29,8 @@ pub(super) enum PemError {
 
 /// Iterator over the blocks of a text, up to the first error.
 ///
-/// Only line breaks can be around the blocks and between the lines of base64. A space is an error: a form decoder on the
-/// way may have made it from a `+`.
+/// Only line breaks can be around the blocks and between the lines of base64. A space is an error:
+/// a form decoder on the way may have made it from a `+`.
 pub(super) struct CertificateBlocks<'a> {
     rest: &'a [u8],
 }
@@ -61,7 +62,8 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
 
-        // Encapsulated headers (RFC 1421 §4.4) are an error here, because a colon is not base64 (RFC 7468 §2).
+        // Encapsulated headers (RFC 1421 §4.4) are an error here, because a colon is not base64
+        // (RFC 7468 §2).
         match STANDARD.decode(joined_lines(content)) {
             Ok(der) if !der.is_empty() => Ok(Some(der)),
             _ => Err(PemError::Base64),
@@ -110,7 +112,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(haystack, needle)
 }
 
-/// Returns at most 40 characters of a label, with everything but visible ASCII escaped, for the log.
+/// Returns at most 40 characters of a label, with everything but visible ASCII escaped, for the
+/// log.
 fn printable(label: &[u8]) -> String {
     label.escape_ascii().to_string().chars().take(40).collect()
 }

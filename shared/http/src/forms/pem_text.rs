@@ -28,7 +28,8 @@ pub(super) fn encoded(der: &[u8], escaped: &'static AsciiSet) -> String {
         pem.push('\n');
     }
     pem.push_str("-----END CERTIFICATE-----\n");
-    // Room for the escapes of `+`, `/` and line breaks: a formatter would allocate again with each run of characters.
+    // Room for the escapes of `+`, `/` and line breaks: a formatter would allocate again with each
+    // run of characters.
     let mut text = String::with_capacity(pem.len() * 5 / 4);
     text.extend(utf8_percent_encode(&pem, escaped));
     text

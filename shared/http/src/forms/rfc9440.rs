@@ -1,4 +1,5 @@
-//! RFC 9440: `Client-Cert` and `Client-Cert-Chain`, structured fields of byte sequences (RFC 8941 §3.3.5).
+//! RFC 9440: `Client-Cert` and `Client-Cert-Chain`, structured fields of byte sequences (RFC 8941
+//! §3.3.5).
 
 use alb_mtls_verifier::{CertificateDer, Reason, Rejection, VerifiedClient};
 use http::header::{HeaderMap, HeaderName};
@@ -13,7 +14,8 @@ pub const CLIENT_CERT: &str = "client-cert";
 /// Name of the header with the rest of the chain (RFC 9440 §2.3).
 pub const CLIENT_CERT_CHAIN: &str = "client-cert-chain";
 
-/// Writes the end-entity certificate, and the intermediates of the verified path. Like TLS, §2.3 leaves the anchor out.
+/// Writes the end-entity certificate, and the intermediates of the verified path. Like TLS, §2.3
+/// leaves the anchor out.
 pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
     let certificate: &[u8] = client.identity().certificate();
     set(
@@ -37,7 +39,8 @@ pub(super) fn decode(
     chain: &[&[u8]],
     limits: HeaderLimits,
 ) -> Result<Vec<CertificateDer<'static>>, Rejection> {
-    // Two colons enclose each certificate, so counting colons bounds the certificates before anything is decoded.
+    // Two colons enclose each certificate, so counting colons bounds the certificates before
+    // anything is decoded.
     let colons = chain
         .iter()
         .flat_map(|value| value.iter())

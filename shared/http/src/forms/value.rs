@@ -6,7 +6,8 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 pub fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
     match HeaderValue::try_from(value) {
         Ok(value) => headers.insert(name, value),
-        // Unreachable with visible ASCII. A service without the header sees a client without an identity.
+        // Unreachable with visible ASCII. A service without the header sees a client without an
+        // identity.
         Err(_) => headers.remove(name),
     };
 }

@@ -33,7 +33,8 @@ pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
     write(LEAF, leaf);
 }
 
-/// Writes a name in the form of RFC 2253. Characters beyond ASCII become escaped UTF-8 (§2.4), as in OpenSSL.
+/// Writes a name in the form of RFC 2253. Characters beyond ASCII become escaped UTF-8 (§2.4), as
+/// in OpenSSL.
 fn ascii(name: &DistinguishedName) -> String {
     let text = name.to_string();
     if text.is_ascii() {

@@ -13,22 +13,24 @@ pub enum InvalidCertificateHeader {
     /// Text that is not a header name.
     #[error("a header name")]
     NotAName,
-    /// Header that means something else. The gate reads nothing else from the certificate header and removes it from every
-    /// request: the header would be lost, or every client could send it.
-    #[error("no header that has a meaning of its own: write {ADVICE}")]
+    /// Header that means something else. The gate reads nothing else from the certificate header
+    /// and removes it from every request: the header would be lost, or every client could send it.
+    #[error("a header without another meaning: write {ADVICE}")]
     HasMeaning,
     /// Header that states an identity for some service.
-    #[error("no header that servers take for an identity, which every client can name: write {ADVICE}")]
+    #[error("a header that servers do not take for an identity: write {ADVICE}")]
     StatesIdentity,
 }
 
 /// Advice on a name in place of one that is rejected.
 const ADVICE: &str = "a name that only you know, such as `x-` and the output of `uuidgen`";
 
-/// Parses the name of the certificate header: one that a load balancer sets, or one without a meaning.
+/// Parses the name of the certificate header: one that a load balancer sets, or one without a
+/// meaning.
 ///
 /// # Errors
-/// [`InvalidCertificateHeader`] when the text is not a header name or names a header that means something else.
+/// [`InvalidCertificateHeader`] when the text is not a header name or names a header that means
+/// something else.
 pub fn parse_certificate_header(
     text: &str,
     format: HeaderFormat,
@@ -46,8 +48,8 @@ pub fn parse_certificate_header(
     Ok(name)
 }
 
-/// Returns `true` if `name` can be taken for the certificate header and is not it: another spelling of it, or the load
-/// balancer's own name for it when the operator chose a different one.
+/// Returns `true` if `name` can be taken for the certificate header and is not it: another spelling
+/// of it, or the load balancer's own name for it when the operator chose a different one.
 pub fn looks_like_certificate_header(name: &HeaderName, certificate_header: &HeaderName) -> bool {
     if name == certificate_header {
         return false;

@@ -6,8 +6,8 @@ use http::header::{CONNECTION, HeaderMap, HeaderName};
 
 use super::table::{self, Role};
 
-/// Removes the headers that concern the connection over which the message came (RFC 9110 §7.6.1): the usual ones, and
-/// those that `Connection` names unless they are [end-to-end](Role::EndToEnd).
+/// Removes the headers that concern the connection over which the message came (RFC 9110 §7.6.1):
+/// the usual ones, and those that `Connection` names unless they are [end-to-end](Role::EndToEnd).
 pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     static USUAL: LazyLock<Vec<HeaderName>> = LazyLock::new(|| {
         table::names(Role::HopByHop)

@@ -1,23 +1,25 @@
-//! Fields by which a request restates its method, path or host after a gate has decided by them.
+//! Fields in which a request restates its method, path or host, by which a gate has already
+//! decided.
 //!
-//! Frameworks and servers read them in place of the request line and the Host header: method-override, Rails, Symfony,
-//! IIS, Spring and every "trust proxy" option.
+//! Frameworks and servers read these fields in place of the request line and the Host header:
+//! method-override, Rails, Symfony, IIS, Spring and every "trust proxy" option.
 
 use percent_encoding::percent_decode;
 
 use super::names::is_same;
 use super::table::{Role, names};
 
-/// Query parameter that Rails, Symfony, Laravel and method-override read as the method.
+/// Name of the query parameter that Rails, Symfony, Laravel and method-override read as the method.
 const METHOD_PARAMETER: &str = "_method";
 
-/// Fate of the fields that restate method, path or host.
+/// Treatment of fields that restate method, path or host.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Restated {
-    /// Headers are removed, and the query parameter is refused where a decision was made.
+    /// Removes the headers, and rejects the query parameter on requests about which a decision was
+    /// made.
     #[default]
     Strip,
-    /// They stay: the service behind does not read them, or wants to.
+    /// Keeps the fields: the service does not read them, or reads them on purpose.
     Keep,
 }
 
@@ -34,8 +36,9 @@ impl Restated {
     }
 }
 
-/// Returns `true` if the query has a parameter that restates the method, in any spelling that some server reads as one:
-/// percent-encoded, also twice; `_method[]`; `.method`, which PHP reads as `_method`; behind a `;`.
+/// Returns `true` if the query has a parameter that restates the method, in any spelling that some
+/// server reads as one: percent-encoded, also twice; `_method[]`; `.method`, which PHP reads as
+/// `_method`; behind a `;`.
 pub fn query_restates_method(query: &str) -> bool {
     query.split(['&', ';']).any(|pair| {
         let name = pair.split('=').next().unwrap_or_default().replace('+', " ");
@@ -47,7 +50,7 @@ pub fn query_restates_method(query: &str) -> bool {
 
 fn restates_method(name: &[u8]) -> bool {
     let name = name.trim_ascii();
-    // PHP and Rack take what stands before a bracket; a zero byte ends a name in PHP.
+    // PHP and Rack take the text before a bracket; a zero byte ends a name in PHP.
     let bracket = name
         .iter()
         .skip(1)

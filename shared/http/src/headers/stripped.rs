@@ -1,4 +1,4 @@
-//! Headers that a request loses before the service behind a gate sees it.
+//! Removal of headers before the service behind a gate sees a request.
 
 use http::header::{HeaderMap, HeaderName};
 
@@ -7,8 +7,8 @@ use super::restated::Restated;
 use super::table::{self, Role};
 use crate::forms::CERTIFICATE_HEADER;
 
-/// Headers that a request loses: those that state an identity, those that restate what was decided, and look-alikes of
-/// the headers that decisions rest on.
+/// List of headers that a request loses: those that state an identity, those that restate the
+/// request, and look-alikes of genuine headers.
 ///
 /// ```
 /// use alb_mtls_http::StrippedHeaders;
@@ -31,29 +31,29 @@ pub struct StrippedHeaders {
     restated: Restated,
 }
 
-/// Why a pattern cannot be added to the list of identity headers, or let pass.
+/// Pattern that can neither be added to the list of identity headers nor excepted from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// The pattern to add covers a header that requests need.
+    /// Added pattern that covers a header that requests need.
     #[error(
         "names of headers that state an identity, and `{pattern}` covers `{needed}`, which requests need"
     )]
     Needed {
-        /// The pattern.
+        /// Pattern of the setting.
         pattern: String,
-        /// The header that would be removed.
+        /// Header that would be removed.
         needed: &'static str,
     },
-    /// The pattern to pass covers a header that the gate reads or sets itself.
+    /// Excepted pattern that covers a header that the gate reads or sets itself.
     #[error("names of headers that the gate does not set itself, and `{pattern}` covers `{own}`")]
     Own {
-        /// The pattern.
+        /// Pattern of the setting.
         pattern: String,
-        /// The header that a client could forge.
+        /// Header that a client could forge.
         own: String,
     },
-    /// Nothing that the pattern covers would be removed.
-    #[error("names of headers that are removed otherwise, and `{0}` is none of them")]
+    /// Excepted pattern that covers no header on the list.
+    #[error("names of headers that are removed otherwise, and `{0}` is not one of them")]
     NotListed(String),
 }
 
@@ -68,7 +68,8 @@ impl StrippedHeaders {
         }
     }
 
-    /// Sets the fate of headers that restate method, path or host; defaults to [`Restated::Strip`].
+    /// Sets the treatment of headers that restate method, path or host; defaults to
+    /// [`Restated::Strip`].
     #[must_use]
     pub fn with_restated(mut self, restated: Restated) -> Self {
         self.restated = restated;
@@ -92,7 +93,7 @@ impl StrippedHeaders {
         Ok(self)
     }
 
-    /// Lets headers pass although they are listed, in exactly this spelling.
+    /// Excepts headers from the list, in exactly this spelling.
     ///
     /// # Errors
     /// [`InvalidPattern::Own`] and [`InvalidPattern::NotListed`].
@@ -127,12 +128,13 @@ impl StrippedHeaders {
         Ok(self)
     }
 
-    /// Returns the fate of fields that restate method, path or host.
+    /// Returns the treatment of fields that restate method, path or host.
     pub const fn restated(&self) -> Restated {
         self.restated
     }
 
-    /// Returns `true` if a service could take this header for a statement of who the client is.
+    /// Returns `true` if a service could take this header for a statement about the client's
+    /// identity.
     pub fn states_identity(&self, name: &HeaderName) -> bool {
         let text = name.as_str();
         let is_listed = is_same(text, self.certificate_header.as_str())
@@ -141,12 +143,14 @@ impl StrippedHeaders {
         is_listed && !self.passes(name)
     }
 
-    /// Returns `true` if a service could take this header for the method, path or host of the request.
+    /// Returns `true` if a service could take this header for the method, path or host of the
+    /// request.
     pub fn restates(&self, name: &HeaderName) -> bool {
         self.restated == Restated::Strip && table::restates(name.as_str()) && !self.passes(name)
     }
 
-    /// Removes every header on the lists, so that what is left is the client's and claims nothing.
+    /// Removes every listed header. The headers that are left do not claim anything about the
+    /// client.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let listed: Vec<HeaderName> = headers
             .keys()
@@ -163,7 +167,8 @@ impl StrippedHeaders {
     }
 }
 
-/// Beginning of the names of the load balancer's headers in verify mode, of which the gate sets several.
+/// Beginning of the names of the load balancer's headers in verify mode, of which the gate sets
+/// several.
 const FAMILY: &str = CERTIFICATE_HEADER;
 
 /// Returns the entries of the table that are stripped; families end in `*`.
@@ -328,7 +333,7 @@ mod tests {
         }
     }
 
-    /// Every name on both lists, families with something behind them.
+    /// Generates every listed name, families with something after them.
     fn listed() -> impl Strategy<Value = String> {
         let entries: Vec<&str> = super::listed().collect();
         (proptest::sample::select(entries), "[a-z0-9-]{0,6}").prop_map(|(entry, rest)| {

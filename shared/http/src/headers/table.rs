@@ -1,14 +1,16 @@
-//! Table of header names by role: one list for everything that removes, rejects or forwards headers by name.
+//! Table of header names by role: one list for everything that removes, rejects or forwards headers
+//! by name.
 //!
-//! No list is complete: a service can believe any name. [`StrippedHeaders`](super::StrippedHeaders) takes further names
-//! from the operator. A service that must not depend on the list verifies a signed assertion instead.
+//! No list is complete: a service can believe any name. [`StrippedHeaders`](super::StrippedHeaders)
+//! takes further names from the operator. A service that must not depend on the list verifies a
+//! signed assertion instead.
 
 use std::sync::LazyLock;
 
 use super::names::NameTable;
 use crate::forms::FORMS;
 
-/// Role of a header.
+/// Role of a header name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// States who the client is, for some service.
@@ -17,19 +19,22 @@ pub enum Role {
     Method,
     /// Restates the path or the host of the request.
     Target,
-    /// Frames, routes, traces or authenticates the request, so that another spelling of the name takes its place in a
-    /// server that turns headers into variables.
+    /// Frames, routes, traces or authenticates the request, so that another spelling of the name
+    /// takes its place in a server that turns headers into variables.
     Genuine,
     /// Concerns one connection, whether or not `Connection` names it (RFC 9110 §7.6.1).
     HopByHop,
-    /// Stays although `Connection` names it: the gate decided by it, it says what the request means, or a load balancer or
-    /// proxy added it. RFC 9110 §7.6.1 forbids senders to name such headers.
+    /// Stays although `Connection` names it: the gate decided by it, it says what the request
+    /// means, or a load balancer or proxy added it. RFC 9110 §7.6.1 forbids senders to name such
+    /// headers.
     EndToEnd,
-    /// Has another meaning in HTTP, proxies or frameworks: RFC 9110 to RFC 9113, the Fetch standard, credentials.
+    /// Has another meaning in HTTP, proxies or frameworks: RFC 9110 to RFC 9113, the Fetch
+    /// standard, credentials.
     Standard,
 }
 
-/// Header of signed assertions, which the forwarder writes. It is not a [form](crate::forms), because it needs a key.
+/// Header of signed assertions, which the forwarder writes. It is not a [form](crate::forms),
+/// because it needs a key.
 pub const ASSERTION: &str = "x-client-cert-assertion";
 
 /// Names by their roles. A name that ends in `*` stands for all names that begin like it.
@@ -88,7 +93,8 @@ static TABLE: &[(&[Role], &[&str])] = &[
             "x-forwarded-*",
         ],
     ),
-    // Method-override, Rails, Symfony and others read these in place of the request line and the Host header.
+    // Method-override, Rails, Symfony and others read these in place of the request line and the
+    // Host header.
     (
         &[Role::Method],
         &[
@@ -365,8 +371,8 @@ pub fn names(role: Role) -> impl Iterator<Item = &'static str> {
     rows.flat_map(|(_, names)| names.iter().copied()).chain(own)
 }
 
-/// Returns the headers that programs of this project set for the service behind them. Nothing that a client sends can
-/// take their place, whatever the operator lets pass.
+/// Returns the headers that programs of this project set for the service behind them. Nothing that
+/// a client sends can take their place, whatever the operator lets pass.
 pub(crate) fn own() -> impl Iterator<Item = &'static str> {
     let written = FORMS.into_iter().flat_map(|form| form.headers).copied();
     written.chain([ASSERTION])

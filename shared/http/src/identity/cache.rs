@@ -1,7 +1,8 @@
 //! Cache of encoded identity headers.
 //!
-//! Encoding the certificates and names of a client again for each request took 100,000 of the 375,000 instructions of an
-//! invocation behind the layer, more than a quarter, when the client's verdict was cached (commit cf3de29).
+//! Encoding the certificates and names of a client again for each request took 100,000 of the
+//! 375,000 instructions of an invocation behind the layer, more than a quarter, when the client's
+//! verdict was cached (commit cf3de29).
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -14,16 +15,18 @@ use quick_cache::sync::Cache;
 
 use super::IdentityForms;
 
-/// Largest size of all cached values together, in bytes: room for some 130 clients, and 0.4 % of the smallest memory that
-/// a function can have (128 MB).
+/// Largest size of all cached values together, in bytes: room for some 130 clients, and 0.4 % of
+/// the smallest memory that a function can have (128 MB).
 const MAX_BYTES: u64 = 512 * 1024;
 
 /// Expected size of an entry, in bytes: a client with one intermediate, in the two default forms.
 const USUAL_BYTES: u64 = 4 * 1024;
 
-/// Identity headers in the chosen forms, as the type `T` in which they are needed, with a cache of those of recent clients.
+/// Identity headers in the chosen forms, as the type `T` in which they are needed, with a cache of
+/// those of recent clients.
 ///
-/// The values take half a megabyte at most. Only verified clients have entries, so that other clients cannot evict them.
+/// The values take half a megabyte at most. Only verified clients have entries, so that other
+/// clients cannot evict them.
 pub struct IdentityHeaderCache<T = HeaderMap> {
     forms: IdentityForms,
     cache: Cache<Path, Entry<T>, Bytes>,
@@ -76,7 +79,8 @@ struct Path {
 
 impl Hash for Path {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Hashing the intermediates would read kilobytes, and few certificates come with more than one path.
+        // Hashing the intermediates would read kilobytes, and few certificates come with more than
+        // one path.
         self.certificate.hash(state);
     }
 }

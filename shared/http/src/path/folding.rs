@@ -3,8 +3,8 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Folds a segment for comparison: at least as coarse as Unicode's NFKC_Casefold, and marks on letters are left out too,
-/// as in collations of databases (`utf8mb4_0900_ai_ci`) and best-fit code pages.
+/// Folds a segment for comparison: at least as coarse as Unicode's NFKC_Casefold. Marks on letters
+/// are left out too, as in collations of databases (`utf8mb4_0900_ai_ci`) and best-fit code pages.
 pub(super) fn fold(segment: &str) -> String {
     if segment.is_ascii() {
         let folded = segment.to_ascii_lowercase();
@@ -13,7 +13,8 @@ pub(super) fn fold(segment: &str) -> String {
             false => folded,
         };
     }
-    // A lower-case letter of which the upper-case one has another lower-case form (ſ, ς, ß) takes all three steps.
+    // Three steps, because the upper-case form of some lower-case letters (ſ, ς, ß) has another
+    // lower-case form.
     let folded = segment
         .nfkd()
         .flat_map(char::to_lowercase)
@@ -29,8 +30,8 @@ fn trimmed(text: String) -> String {
     text.trim_matches(' ').to_owned()
 }
 
-/// Returns whether a character is more than a mark on the one before it or an invisible one (Default_Ignorable_Code_Point
-/// of Unicode 16, without what is a mark).
+/// Returns `true` for a character that is neither a mark on the one before it nor invisible
+/// (Default_Ignorable_Code_Point of Unicode 16, without marks).
 fn counts(character: char) -> bool {
     let is_ignorable = matches!(
         character,
