@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_mtls_http::HeaderFormat;
 
-use super::text;
+use crate::doctor::text;
 
 /// A file and a line in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

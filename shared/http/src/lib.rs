@@ -41,3 +41,8 @@ pub use headers::restated;
 pub use headers::{InvalidNamePattern, InvalidPattern, NamePattern, StrippedHeaders};
 pub use identity::{IdentityForms, IdentityHeaderCache, InvalidIdentityForms};
 pub use path::climbs;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

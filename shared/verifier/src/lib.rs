@@ -32,7 +32,7 @@ mod issuing_path;
 mod name;
 mod oid;
 mod options;
-mod path_search;
+mod path;
 mod payment_roles;
 mod pem_file;
 mod presented_chain;
@@ -47,7 +47,6 @@ mod signature;
 mod signature_budget;
 mod timestamp;
 mod verifier;
-mod webpki_path;
 
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
@@ -64,6 +63,7 @@ pub use issuing_path::IssuingPath;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
 pub use oid::Oid;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
+pub use path::{Validators, WebpkiGap, WebpkiGaps};
 pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
 pub use presented_chain::PresentedChain;
@@ -78,6 +78,9 @@ pub use revocation::{
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};
-#[doc(hidden)]
-pub use verifier::PathBuilder;
 pub use verifier::{VerifiedClient, Verifier};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
