@@ -347,7 +347,7 @@ mod tests {
                 "x-amzn-mtls-*",
                 "the gate does not set itself",
             ),
-            ("MTLS_PASS_HEADERS", "accept", "`accept` is none of them"),
+            ("MTLS_PASS_HEADERS", "accept", "`accept` is not one of them"),
             ("MTLS_RESTATED", "remove", "`strip`, `keep`"),
             ("MTLS_MAX_HEADER", "65537", "a number from 1 to 65536"),
             ("MTLS_MAX_DEPTH", "0", "a number from 1 to 10"),
