@@ -5,9 +5,9 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor,
-    TrustAnchors, Verifier, VerifyOptions,
+    CertificateDer, Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 use rustls_pki_types::{SignatureVerificationAlgorithm, UnixTime};
 use test_pki::CertificateBuilder;
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             certificate: &[black_box(header.as_bytes())],
             chain: &[],
         };
-        HeaderFormat::UrlEncoded.decode(values, limits)
+        HeaderFormat::URL_ENCODED.decode(values, limits)
     };
 
     let webpki_anchors = [anchor_from_trusted_cert(&root)?];
