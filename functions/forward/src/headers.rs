@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_about_the_connection_goes_and_the_rest_stays() {
+    fn headers_about_the_connection_are_removed() {
         let mut headers = HeaderMap::new();
         for (name, value) in [
             ("connection", "close, X-Private , x-forwarded-for"),
