@@ -285,8 +285,8 @@ fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, Set
     }
 }
 
-/// Without the cargo feature `token` no token is ever checked, so that a setting which asks for the
-/// check is an error.
+/// Rejects settings of tokens: without the cargo feature `token` no token is checked, so that a
+/// setting which asks for the check is an error.
 #[cfg(not(feature = "token"))]
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
     if !is_off(values, BOUND_TOKEN) {

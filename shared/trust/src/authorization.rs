@@ -177,6 +177,7 @@ mod policies {
     use crate::material::Material;
     use crate::provenance::Role;
     use crate::snapshot::Policies;
+    use crate::source::FetchError;
     use crate::warning::Warning;
 
     pub(super) fn read(
@@ -188,9 +189,9 @@ mod policies {
         Err(vec![SourceError {
             source: source.map(|source| source.source.to_string()).unwrap_or_default(),
             origin: None,
-            kind: SourceErrorKind::Setup(
+            kind: SourceErrorKind::Fetch(FetchError::Setup(
                 "this program was built without policies (cargo feature `policy`)".into(),
-            ),
+            )),
         }])
     }
 }
