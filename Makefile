@@ -1,4 +1,4 @@
-# `make` alone lists what there is.
+# `make` alone lists the targets.
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -13,9 +13,11 @@ FUNCTIONS ?= respond authorize forward refresh-crls
 # As they ship, or, with QUICK=1, in minutes less.
 BENCH_PROFILE := $(if $(QUICK),quick,release)
 BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
-# Packages that have cargo features. That of the benchmark needs the headers of OpenSSL.
-FEATURED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WITH_FEATURES)")
-WITH_FEATURES := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if set(p['features']) - {'default', 'openssl'}))
+# Packages by what the manifests say, as arguments of cargo. The benchmark's feature needs the headers of OpenSSL.
+SELECT = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c \
+	"import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if $(1)))")
+IS_PUBLISHED := p['publish'] is None
+HAS_FEATURES := set(p['features']) - {'default', 'openssl'}
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
@@ -32,7 +34,7 @@ test: $(VENV)/installed $(VENV)/express/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
@@ -48,17 +50,20 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: for
 	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
 	@CARGO="$(CARGO)" dev/msrv
+	@$(MAKE) --no-print-directory packages
 	@if command -v cargo-hack >/dev/null; then $(MAKE) --no-print-directory lint-features; \
 	else echo "cargo-hack is not installed: cargo features were not checked one by one"; test -z "$$CI"; fi
 
 # Each package alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
 # the manifests, so that a new one is covered.
 lint-features: ## clippy in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack clippy --feature-powerset --ignore-private --all-targets -- -D warnings
-	$(CARGO) hack clippy --feature-powerset $(FEATURED) --all-targets -- -D warnings
+	$(CARGO) hack clippy --each-feature --exclude-features default --ignore-private --all-targets -- -D warnings
+	$(CARGO) hack clippy --each-feature --exclude-features default $(call SELECT,$(HAS_FEATURES)) --all-targets -- -D warnings
 
-test-features: ## tests in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack test --feature-powerset $(FEATURED)
+# With all features they are a part of `make test`.
+test-features: ## tests of published crates in each state of the cargo features; needs cargo-hack
+	$(CARGO) hack test --each-feature --exclude-features default --exclude-all-features \
+	$(call SELECT,$(IS_PUBLISHED) and $(HAS_FEATURES))
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -104,11 +109,17 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package alb-mtls -- vectors --conformance "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
+
+public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
+	@dev/public-api $(if $(UPDATE),--update)
+
+packages: ## packs each published crate, to see what it would publish
+	$(CARGO) package --no-verify --allow-dirty --quiet $(call SELECT,$(IS_PUBLISHED))
 
 fuzz-smoke: ## fuzzes each target for 20 seconds: make fuzz-smoke SECONDS_EACH=5
 	@dev/fuzz-smoke $(if $(filter file,$(origin SECONDS_EACH)),20,$(SECONDS_EACH))
@@ -120,9 +131,9 @@ faults: $(VENV)/installed ## every fault of sources, upstreams, processes, clock
 fault-page: ## writes the tables of docs/faults.md from the suite
 	UPDATE_FAULTS=1 $(CARGO) test --quiet --package alb-mtls-tests --test faults the_page_has
 
-readme: ## writes the tables of the README anew from the code
+readme: ## writes the tables of the README again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
-	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test doctor page_is_what_the_rules_say
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

@@ -3,12 +3,13 @@
 mod handshake;
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
 use clap::{ArgGroup, Args, ValueEnum};
 use http::Method;
 use local_alb::{Environment, FunctionCommand, FunctionOutput, InvocationOutcome, OutputLine, StartError};
@@ -18,9 +19,9 @@ use test_pki::Certificate;
 use tokio::runtime;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
+use crate::console::{Exit, finish, finish_with, note};
 use crate::event::api_gateway::{ApiEvent, ApiRequest};
-use crate::event::{self, CERTIFICATE_HEADER, Header, RequestTarget, certificate_header, headers_with};
-use crate::outcome::finish;
+use crate::event::{self, Header, RequestTarget, certificate_header, headers_with};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -148,20 +149,12 @@ pub(crate) fn run(arguments: AuthorizeArguments) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(Failure::Runtime(error))),
     };
-    match runtime.block_on(authorize(&arguments)) {
-        Ok(decisions) => {
-            let allowed = decisions
-                .iter()
-                .all(|decision| decision.verdict == Verdict::Allow);
-            let printed = finish(Ok::<_, Failure>(arguments.print(&decisions)));
-            if printed == ExitCode::SUCCESS && !allowed {
-                ExitCode::from(1)
-            } else {
-                printed
-            }
-        }
-        Err(error) => finish(Err(error)),
-    }
+    finish_with(runtime.block_on(authorize(&arguments)).map(|decisions| {
+        let is_allowed = decisions
+            .iter()
+            .all(|decision| decision.verdict == Verdict::Allow);
+        (arguments.print(&decisions), Exit::accepted(is_allowed))
+    }))
 }
 
 async fn authorize(arguments: &AuthorizeArguments) -> Result<Vec<Decision>, Failure> {
@@ -192,8 +185,7 @@ async fn authorize(arguments: &AuthorizeArguments) -> Result<Vec<Decision>, Fail
 async fn print_log(mut lines: UnboundedReceiver<OutputLine>, wanted: bool) {
     while let Some(line) = lines.recv().await {
         if wanted {
-            // A terminal that is gone is no reason to stop.
-            let _ = writeln!(io::stderr(), "{} | {}", line.function, line.text);
+            note(format!("{} | {}", line.function, line.text));
         }
     }
 }

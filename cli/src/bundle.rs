@@ -17,10 +17,10 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use alb_mtls_trust::{Deadline, InvalidSource, Source};
+use alb_mtls_trust::{Deadline, FORMS, InvalidSource, LocalFile, Source};
 use clap::{Args, Subcommand};
 
-use crate::outcome::finish;
+use crate::console::block_on;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -52,12 +52,7 @@ enum BundleCommand {
 }
 
 pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => return finish(Err(format!("cannot start: {error}"))),
-    };
-    runtime.block_on(async {
+    block_on(async {
         match arguments.command {
             BundleCommand::Lint(arguments) => lint::run(&arguments).await,
             BundleCommand::Crls(arguments) => published::run(&arguments).await,
@@ -79,15 +74,14 @@ impl FromStr for SourceOrPath {
     type Err = InvalidSource;
 
     fn from_str(word: &str) -> Result<Self, InvalidSource> {
-        let has_scheme = ["file:", "ssm:", "s3:"]
-            .iter()
-            .any(|scheme| word.starts_with(scheme));
+        let schemes = FORMS.iter().map(|form| form.scheme.trim_end_matches('/'));
+        let has_scheme = schemes.into_iter().any(|scheme| word.starts_with(scheme));
         if has_scheme || word.contains("://") || word.is_empty() {
             return word.parse().map(Self);
         }
         let path = Path::new(word);
         // Without a current directory the path stays as it is, and reading it says what is wrong.
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        Ok(Self(Source::File(absolute)))
+        Ok(Self(LocalFile { path: absolute }.into()))
     }
 }

@@ -3,15 +3,14 @@
 mod inventory;
 mod log_lines;
 
-use std::fs::File;
-use std::io::{self, BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use alb_mtls_verifier::{BundleError, Timestamp, TrustAnchor, read_anchors};
+use alb_mtls_verifier::Timestamp;
 use clap::Args;
 
-use crate::outcome::finish;
+use crate::console::finish;
+use crate::files::{self, FileError};
 use inventory::Inventory;
 use log_lines::LogLines;
 
@@ -46,11 +45,8 @@ pub(crate) struct ClientsArguments {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("cannot read `{}`: {error}", path.display())]
-    File { path: PathBuf, error: io::Error },
-
-    #[error("`{}`: {error}", path.display())]
-    Bundle { path: PathBuf, error: BundleError },
+    #[error(transparent)]
+    File(#[from] FileError),
 
     #[error(
         "there is no decision record that can be read in `{}`: {other_lines} other lines, {unreadable} records unreadable",
@@ -70,21 +66,13 @@ pub(crate) fn run(arguments: ClientsArguments) -> ExitCode {
 fn list(arguments: &ClientsArguments) -> Result<String, Failure> {
     let mut inventory = Inventory::default();
     if let Some(path) = &arguments.anchors {
-        for anchor in read_anchor_file(path)? {
+        for anchor in files::anchors(path)? {
             inventory.expect(&anchor.id().to_string(), &anchor.subject().to_string());
         }
     }
     let path = &arguments.logs;
-    let cannot_read = |error| Failure::File {
-        path: path.clone(),
-        error,
-    };
-    let input: Box<dyn BufRead> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(BufReader::new(File::open(path).map_err(cannot_read)?))
-    };
-    let lines = LogLines::read(input, |record| inventory.take(record)).map_err(cannot_read)?;
+    let lines = LogLines::read(files::open(path)?, |record| inventory.take(record));
+    let lines = lines.map_err(FileError::unreadable(path))?;
     if lines.records == 0 {
         return Err(Failure::NoRecord {
             path: path.clone(),
@@ -97,16 +85,4 @@ fn list(arguments: &ClientsArguments) -> Result<String, Failure> {
         true => format!("{}\n", inventory.to_json(&lines, now)),
         false => inventory.to_text(&lines, now),
     })
-}
-
-fn read_anchor_file(path: &Path) -> Result<Vec<TrustAnchor>, Failure> {
-    let unusable = |error| Failure::Bundle {
-        path: path.to_owned(),
-        error,
-    };
-    let pem = std::fs::read(path).map_err(|error| Failure::File {
-        path: path.to_owned(),
-        error,
-    })?;
-    read_anchors(&pem).map_err(unusable)
 }

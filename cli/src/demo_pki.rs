@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::outcome::finish;
+use crate::console::finish;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,43 +1,37 @@
 //! `alb-mtls doctor`
 
-mod api;
+mod aws;
 mod checks;
-mod described;
+mod cloudformation;
 mod facts;
-mod iam;
 mod input;
 mod kubernetes;
-mod live;
 mod node;
 mod page;
-mod program;
 mod report;
 mod resources;
 mod rules;
-mod sam;
-mod template;
 mod terraform;
 mod text;
-mod world;
-mod worlds;
 mod yaml;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use serde_json::json;
 
-use crate::outcome::finish;
+use crate::console::{Colours, Exit, finish, finish_with, note};
+use aws::described;
+use aws::live::{self, LiveError, Subject};
 use checks::Outcome;
+use cloudformation::combinations;
+use cloudformation::program::Program;
 use facts::{Deployment, Place, Unread};
 use input::Input;
-use live::{LiveError, Subject};
 use node::Node;
-use program::Program;
-use report::{Answer, Colour, Extent, Report, Strictness};
+use report::{Answer, Extent, Report, Strictness};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -70,8 +64,6 @@ Exit codes: 0 nothing opens the gate, and everything was looked at; 1 something 
 or there is no gate in it; 3 nothing was found, and something was not looked at";
 
 /// Something was not looked at.
-const NOT_LOOKED_AT: u8 = 3;
-const UNREADABLE: u8 = 2;
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -135,27 +127,23 @@ pub(crate) fn run(arguments: DoctorArguments) -> ExitCode {
         Ok(report) => report,
         Err(error) => return failed(&arguments, &error),
     };
-    let answer = report.answer();
     let text = match (arguments.json, arguments.sarif) {
         (true, _) => report.to_json(),
         (_, true) => report.to_sarif(),
         _ if report.is_empty() => String::new(),
-        _ => report.to_text(Colour::of_terminal()),
+        _ => report.to_text(Colours::of_stdout()),
     };
-    let printed = finish(Ok::<_, LiveError>(text));
-    if printed != ExitCode::SUCCESS {
-        return printed;
-    }
+    let exit = match report.answer() {
+        Answer::Clean => Exit::Done,
+        Answer::Findings => Exit::Rejected,
+        Answer::NotLookedAt => Exit::Incomplete,
+        Answer::Unreadable => Exit::Unusable,
+    };
+    let code = finish_with(Ok::<_, LiveError>((text, exit)));
     for error in report.errors() {
-        // With no stderr nothing can be told; the exit code says it.
-        let _ = writeln!(io::stderr(), "error: {error}");
+        note(format!("error: {error}"));
     }
-    match answer {
-        Answer::Clean => ExitCode::SUCCESS,
-        Answer::Findings => ExitCode::FAILURE,
-        Answer::NotLookedAt => ExitCode::from(NOT_LOOKED_AT),
-        Answer::Unreadable => ExitCode::from(UNREADABLE),
-    }
+    code
 }
 
 /// Says why AWS could not be asked, in the form that was wanted too.
@@ -186,17 +174,17 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, LiveError> {
     let mut unread = std::mem::take(&mut input.unread);
     let mut deployments = Vec::new();
     let mut extent = Extent {
-        worlds: 0,
+        combinations: 0,
         is_exhaustive: true,
     };
     let given = arguments.parameter.iter().cloned().collect();
     for program in Program::all_of(input.templates, &given) {
-        let judgement = worlds::judge(&program);
-        extent.worlds += judgement.worlds;
-        extent.is_exhaustive &= judgement.is_exhaustive;
-        findings.extend(judgement.findings);
-        unread.extend(judgement.unread);
-        deployments.extend(judgement.deployments);
+        let examination = combinations::examine(&program);
+        extent.combinations += examination.combinations;
+        extent.is_exhaustive &= examination.is_exhaustive;
+        findings.extend(examination.findings);
+        unread.extend(examination.unread);
+        deployments.extend(examination.deployments);
     }
     let plans = input.plans.iter().map(|(file, plan)| terraform::read(file, plan));
     let manifests = (!input.manifests.is_empty()).then(|| kubernetes::read(&input.manifests));

@@ -14,7 +14,7 @@ use tokio::runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::outcome::finish;
+use crate::console::finish;
 pub(crate) use settings::LocalArguments;
 use settings::SettingsError;
 

@@ -1,7 +1,6 @@
 //! `alb-mtls policy`
 
 use std::fmt;
-use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -12,13 +11,13 @@ use alb_mtls_policy::{
     Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
-    BundleError, BundleErrorKind, ClientIdentity, Intermediates, PresentedChain, Rejection, Timestamp,
-    TrustAnchors, Verifier, VerifyOptions, read_anchors, read_bundle, read_text,
+    ClientIdentity, Intermediates, Rejection, Timestamp, Verifier, VerifyOptions, read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
-use crate::outcome::finish;
+use crate::console::{Exit, finish, finish_with};
+use crate::files::{self, FileError};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -94,14 +93,11 @@ struct CheckArguments {
 
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    #[error("cannot read `{}`: {error}", path.display())]
-    File { path: PathBuf, error: std::io::Error },
+    #[error(transparent)]
+    File(#[from] FileError),
 
     #[error("`{}` {found}", path.display())]
     NotText { path: PathBuf, found: String },
-
-    #[error("`{}`: {error}", path.display())]
-    Bundle { path: PathBuf, error: BundleError },
 
     #[error("{}", each(.0))]
     Policies(PolicyErrors),
@@ -114,24 +110,13 @@ fn each(errors: &PolicyErrors) -> String {
 }
 
 pub(crate) fn run(arguments: PolicyArguments) -> ExitCode {
-    let checked = match arguments.command {
-        PolicyCommand::Schema => return finish(Ok::<_, Failure>(SCHEMA.to_owned())),
-        PolicyCommand::Check(arguments) => check(&arguments),
-    };
-    let refused = matches!(&checked, Ok((_, Verdict::Refused)));
-    match finish(checked.map(|(text, _)| text)) {
-        ExitCode::SUCCESS if refused => ExitCode::FAILURE,
-        code => code,
+    match arguments.command {
+        PolicyCommand::Schema => finish(Ok::<_, Failure>(SCHEMA.to_owned())),
+        PolicyCommand::Check(arguments) => finish_with(check(&arguments)),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Good,
-    Refused,
-}
-
-fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
+fn check(arguments: &CheckArguments) -> Result<(String, Exit), Failure> {
     let policies = read_policies(&arguments.files)?;
     let now = arguments.at.unwrap_or_else(Timestamp::now);
     let client = match (&arguments.pem, &arguments.anchors) {
@@ -140,7 +125,7 @@ fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
     };
     if client.is_none() && !arguments.anonymous {
         let report = describe(&policies, arguments.json);
-        return Ok((report, Verdict::Good));
+        return Ok((report, Exit::Done));
     }
     let answer = match client {
         Some(Err(rejection)) => Answer::CertificateRefused(rejection),
@@ -154,12 +139,12 @@ fn check(arguments: &CheckArguments) -> Result<(String, Verdict), Failure> {
         true => format!("{}\n", answer.to_json()),
         false => format!("{}{answer}\n", warnings(&policies)),
     };
-    Ok((report, answer.verdict()))
+    Ok((report, answer.exit()))
 }
 
 fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
     let texts = files.iter().map(|path| {
-        let text = read_text(read(path)?).map_err(|found| Failure::NotText {
+        let text = read_text(files::read(path)?).map_err(|found| Failure::NotText {
             path: path.clone(),
             found,
         })?;
@@ -175,30 +160,13 @@ fn verify(
     pem: &Path,
     anchors: &Path,
     now: Timestamp,
-) -> Result<Result<Arc<ClientIdentity>, Rejection>, Failure> {
-    let unusable = |path: &Path, error| Failure::Bundle {
-        path: path.to_owned(),
-        error,
-    };
-    let empty = || BundleError {
-        entry: None,
-        problem: BundleErrorKind::Empty,
-    };
-    let trusted = read_anchors(&read(anchors)?).map_err(|error| unusable(anchors, error))?;
-    let trusted = TrustAnchors::new(trusted).ok_or_else(|| unusable(anchors, empty()))?;
-    let presented = read_bundle(&read(pem)?).map_err(|error| unusable(pem, error))?;
-    let chain = PresentedChain::new(presented).ok_or_else(|| unusable(pem, empty()))?;
+) -> Result<Result<Arc<ClientIdentity>, Rejection>, FileError> {
+    let trusted = files::trust_anchors(anchors)?;
+    let chain = files::presented_chain(pem)?;
     let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default());
     Ok(verifier
         .verify(&chain, now)
         .map(|client| Arc::clone(client.identity())))
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| Failure::File {
-        path: path.to_owned(),
-        error,
-    })
 }
 
 fn decide(
@@ -263,11 +231,8 @@ enum Answer {
 }
 
 impl Answer {
-    fn verdict(&self) -> Verdict {
-        match self {
-            Self::Decided(_, PolicyOutcome::Allow { .. }) => Verdict::Good,
-            Self::Decided(_, PolicyOutcome::Deny(_)) | Self::CertificateRefused(_) => Verdict::Refused,
-        }
+    fn exit(&self) -> Exit {
+        Exit::accepted(matches!(self, Self::Decided(_, PolicyOutcome::Allow { .. })))
     }
 
     fn to_json(&self) -> Value {

@@ -4,19 +4,20 @@ mod damage;
 mod input;
 mod report;
 
-use std::io::{self, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
+use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    BundleError, BundleErrorKind, ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, Intermediates,
-    RevocationLists, RevocationMode, RevocationOptions, Timestamp, TrustAnchors, Verifier, VerifyOptions,
-    read_anchors, read_intermediates, read_revocation_lists,
+    ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode, RevocationOptions, Timestamp,
+    Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
-use crate::outcome::finish;
+use crate::console::{Colours, Exit, finish_with};
+use crate::files::{self, FileError, read};
 use damage::Given;
 use input::{Input, InputError};
 use report::Report;
@@ -70,12 +71,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE", group = "client")]
     event: Option<PathBuf>,
 
-    /// How certificates are written into the header: url_encoded, base64_encoded or rfc9440, as MTLS_HEADER_FORMAT
-    #[arg(long, value_name = "FORMAT", default_value_t)]
+    #[arg(long, value_name = "FORMAT", default_value_t, help = format_help())]
     format: HeaderFormat,
 
     /// Name of the header in the event, as MTLS_HEADER
-    #[arg(long, value_name = "NAME", default_value = "x-amzn-mtls-clientcert")]
+    #[arg(long, value_name = "NAME", default_value = CERTIFICATE_HEADER)]
     header_name: String,
 
     /// Bytes of the header, as MTLS_MAX_HEADER
@@ -95,31 +95,29 @@ pub(crate) struct VerifyArguments {
     json: bool,
 }
 
+fn format_help() -> String {
+    format!(
+        "How certificates are written in the header, as MTLS_HEADER_FORMAT: {}",
+        READ.join(", ")
+    )
+}
+
 #[derive(Debug, thiserror::Error)]
 enum VerifyError {
-    #[error("cannot read `{}`: {source}", path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
-    #[error("`{}`: {problem}", path.display())]
-    Unusable { path: PathBuf, problem: String },
+    #[error(transparent)]
+    File(#[from] FileError),
     #[error(transparent)]
     Input(#[from] InputError),
 }
 
 pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
-    let report = match arguments.report() {
-        Ok(report) => report,
-        Err(error) => return finish(Err(error)),
-    };
-    let text = if arguments.json {
-        format!("{:#}\n", report.to_json())
-    } else {
-        let is_coloured = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        report.to_text(is_coloured)
-    };
-    match finish(Ok::<_, VerifyError>(text)) {
-        ExitCode::SUCCESS if !report.is_accepted() => ExitCode::FAILURE,
-        code => code,
-    }
+    finish_with(arguments.report().map(|report| {
+        let text = match arguments.json {
+            true => format!("{:#}\n", report.to_json()),
+            false => report.to_text(Colours::of_stdout()),
+        };
+        (text, Exit::accepted(report.is_accepted()))
+    }))
 }
 
 impl VerifyArguments {
@@ -131,7 +129,7 @@ impl VerifyArguments {
         };
         let input = match (&self.header, &self.pem, &self.event) {
             (Some(path), ..) => Input::header(&read(path)?, self.format),
-            (_, Some(path), _) => Input::pem(&read(path)?, path)?,
+            (_, Some(path), _) => Input::Chain(files::presented_chain(path)?),
             (_, _, Some(path)) => Input::event(&read(path)?, path, &self.header_name, self.format)?,
             // clap asks for one of them.
             (None, None, None) => Input::header(&[], self.format),
@@ -140,24 +138,19 @@ impl VerifyArguments {
         Ok(Report::new(&verifier, input, limits, &given, now))
     }
 
-    fn verifier(&self) -> Result<(Verifier, Given), VerifyError> {
-        let unusable = |path: &Path, problem: String| VerifyError::Unusable {
-            path: path.to_owned(),
-            problem,
-        };
-        let bundle = |path: &Path, error: BundleError| unusable(path, error.to_string());
-        let anchors = read_anchors(&read(&self.anchors)?).map_err(|error| bundle(&self.anchors, error))?;
-        let anchors = TrustAnchors::new(anchors)
-            .ok_or_else(|| unusable(&self.anchors, BundleErrorKind::Empty.to_string()))?;
+    fn verifier(&self) -> Result<(Verifier, Given), FileError> {
+        let anchors = files::trust_anchors(&self.anchors)?;
         let intermediates = match &self.intermediates {
             None => Intermediates::default(),
-            Some(path) => read_intermediates(&read(path)?).map_err(|error| bundle(path, error))?,
+            Some(path) => {
+                read_intermediates(&read(path)?).map_err(|error| FileError::unusable(path, &error))?
+            }
         };
         let lists = match &self.crls {
             None => None,
             Some(path) => {
                 let lists = read_revocation_lists(read(path)?.as_slice(), MAX_LIST_BYTES)
-                    .map_err(|error| unusable(path, error.to_string()))?;
+                    .map_err(|error| FileError::unusable(path, &error))?;
                 Some(Arc::new(RevocationLists::new(
                     lists,
                     &anchors,
@@ -187,18 +180,4 @@ impl VerifyArguments {
         };
         Ok((verifier, given))
     }
-}
-
-/// The whole file, or the standard input for `-`.
-fn read(path: &Path) -> Result<Vec<u8>, VerifyError> {
-    let bytes = if path.as_os_str() == "-" {
-        let mut bytes = Vec::new();
-        io::Read::read_to_end(&mut io::stdin().lock(), &mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    bytes.map_err(|source| VerifyError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })
 }

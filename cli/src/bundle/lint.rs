@@ -5,7 +5,7 @@ use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use clap::Args;
 
 use super::{SourceOrPath, forecast, paths, patience, report};
-use crate::outcome::finish;
+use crate::console::{Exit, finish_with};
 
 const EXIT_CODES: &str = "\
 Every SOURCE is a file, `ssm:/name`, `ssm:/path/*` or `s3://bucket/key`.
@@ -49,19 +49,13 @@ pub(crate) struct LintArguments {
 
 pub(crate) async fn run(arguments: &LintArguments) -> ExitCode {
     let now = Timestamp::now();
-    let inspection = match inspection(arguments, now).await {
-        Ok(inspection) => inspection,
-        Err(error) => return finish(Err(error)),
-    };
-    let text = if arguments.json {
-        format!("{:#}\n", report::inspection_json(&inspection))
-    } else {
-        report::inspection_text(&inspection)
-    };
-    match finish(Ok::<_, String>(text)) {
-        ExitCode::SUCCESS => exit_code(&inspection, arguments.deny_warnings),
-        code => code,
-    }
+    finish_with(inspection(arguments, now).await.map(|inspection| {
+        let text = match arguments.json {
+            true => format!("{:#}\n", report::inspection_json(&inspection)),
+            false => report::inspection_text(&inspection),
+        };
+        (text, exit(&inspection, arguments.deny_warnings))
+    }))
 }
 
 async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspection, InvalidSources> {
@@ -72,7 +66,7 @@ async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspect
         anchors: anchors.as_ref(),
         intermediates: intermediates.as_ref(),
         crls: crls.as_ref(),
-        policy: VerifyOptions {
+        options: VerifyOptions {
             max_depth: arguments.max_depth,
             ..VerifyOptions::default()
         },
@@ -87,24 +81,19 @@ fn sources(words: &[SourceOrPath]) -> Result<Option<Sources>, InvalidSources> {
     Sources::new(words.iter().map(|source| source.0.clone())).map(Some)
 }
 
-fn exit_code(inspection: &Inspection, deny_warnings: bool) -> ExitCode {
-    let unreadable = inspection
-        .problems
-        .iter()
-        .any(|problem| !problem.problem.is_refusal());
+fn exit(inspection: &Inspection, deny_warnings: bool) -> Exit {
+    let unreadable = inspection.errors.iter().any(|error| !error.is_refusal());
     let warned = inspection
         .warnings
         .iter()
         .any(|warning| warning.severity() == Severity::Warning);
-    let refused = !inspection.problems.is_empty()
+    let refused = !inspection.errors.is_empty()
         || paths::errors(inspection).next().is_some()
         || inspection.forecasts.iter().any(forecast::is_refused)
         || forecast::uncleared(inspection).next().is_some();
     if unreadable {
-        ExitCode::from(2)
-    } else if refused || warned && deny_warnings {
-        ExitCode::FAILURE
+        Exit::Unusable
     } else {
-        ExitCode::SUCCESS
+        Exit::accepted(!(refused || warned && deny_warnings))
     }
 }

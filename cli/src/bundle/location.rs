@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use alb_mtls_trust::{Parameter, ParameterPath, S3Object, Source};
+use alb_mtls_trust::{
+    InvalidSource, LocalFile, PUBLISHED_SOURCE_FORMS, Parameter, ParameterPath, S3Object, Source,
+};
 
 /// A place that publishing writes to.
 #[derive(Clone, Debug)]
@@ -20,9 +22,9 @@ impl Location {
     /// The same place to read from.
     pub(crate) fn source(&self) -> Source {
         match self.clone() {
-            Self::Parameter(parameter) => Source::Parameter(parameter),
-            Self::ParameterPath(path) => Source::ParameterPath(path),
-            Self::Object(object) => Source::Object(object),
+            Self::Parameter(parameter) => parameter.into(),
+            Self::ParameterPath(path) => path.into(),
+            Self::Object(object) => object.into(),
         }
     }
 }
@@ -31,16 +33,18 @@ impl FromStr for Location {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        match word.parse::<Source>().map_err(|error| error.to_string())? {
-            Source::File(_) => Err(format!(
-                "`{word}` is a file: copy it there, nothing has to be published"
-            )),
-            Source::Parameter(parameter) => writable(&parameter).map(|()| Self::Parameter(parameter)),
-            Source::ParameterPath(path) => Ok(Self::ParameterPath(path)),
-            Source::Object(object) if object.version_id.is_some() || object.sha256.is_some() => Err(format!(
-                "`{word}` names a version or a digest: those of the new object are made when it is written"
-            )),
-            Source::Object(object) => Ok(Self::Object(object)),
+        let source: Source = word.parse().map_err(|error: InvalidSource| error.to_string())?;
+        check_writable(&source)?;
+        if let Some(parameter) = source.downcast_ref() {
+            Ok(Self::Parameter(Parameter::clone(parameter)))
+        } else if let Some(path) = source.downcast_ref() {
+            Ok(Self::ParameterPath(ParameterPath::clone(path)))
+        } else if let Some(object) = source.downcast_ref() {
+            Ok(Self::Object(S3Object::clone(object)))
+        } else {
+            Err(format!(
+                "`{word}` is not a source that bundles are published to ({PUBLISHED_SOURCE_FORMS}): copy the bundle there"
+            ))
         }
     }
 }
@@ -58,8 +62,8 @@ impl PointerLocation {
     /// The same place to read from.
     pub(crate) fn source(&self) -> Source {
         match self.clone() {
-            Self::Parameter(parameter) => Source::Parameter(parameter),
-            Self::File(path) => Source::File(path),
+            Self::Parameter(parameter) => parameter.into(),
+            Self::File(path) => LocalFile { path }.into(),
         }
     }
 }
@@ -71,23 +75,22 @@ impl FromStr for PointerLocation {
         let source = word
             .parse::<super::SourceOrPath>()
             .map_err(|error| error.to_string())?;
-        match source.0 {
-            Source::File(path) => Ok(Self::File(path)),
-            Source::Parameter(parameter) => writable(&parameter).map(|()| Self::Parameter(parameter)),
-            Source::ParameterPath(_) | Source::Object(_) => Err(format!(
+        let source = source.0;
+        check_writable(&source)?;
+        if let Some(file) = source.downcast_ref::<LocalFile>() {
+            Ok(Self::File(file.path.clone()))
+        } else if let Some(parameter) = source.downcast_ref() {
+            Ok(Self::Parameter(Parameter::clone(parameter)))
+        } else {
+            Err(format!(
                 "`{word}` cannot hold a pointer: name a parameter or a file"
-            )),
+            ))
         }
     }
 }
 
-/// Versions and labels are for reading, and another account's parameter is for its owner to write.
-fn writable(parameter: &Parameter) -> Result<(), String> {
-    if parameter.name.contains(':') {
-        Err(format!(
-            "`{parameter}` cannot be written: name the parameter alone, without ARN, version or label"
-        ))
-    } else {
-        Ok(())
-    }
+fn check_writable(source: &Source) -> Result<(), String> {
+    source
+        .check_writable()
+        .map_err(|reason| format!("`{source}` {reason}"))
 }

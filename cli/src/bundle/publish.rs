@@ -3,7 +3,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use alb_mtls_trust::{
-    Inspection, Loader, Parameter, S3Object, Source, SourceError, SourceProblem, Sources, inspect_anchors,
+    Inspection, Loader, Parameter, S3Object, Source, SourceError, Sources, inspect_anchors,
 };
 use alb_mtls_verifier::{Fingerprint, Timestamp, TrustAnchor};
 use clap::Args;
@@ -14,7 +14,7 @@ use super::change::Change;
 use super::location::{Location, PointerLocation};
 use super::parameters::{self, Tier};
 use super::{SourceOrPath, objects, paths, patience};
-use crate::outcome::finish;
+use crate::console::{Exit, finish, note};
 
 const EXIT_CODES: &str = "\
 The changes are shown on stderr; the pointer to a new object, or the JSON, is all that stdout gets.
@@ -64,8 +64,8 @@ pub(crate) async fn run(arguments: &PublishArguments) -> ExitCode {
             ))
         }
         Err(Failure::Refused(reason)) => {
-            say(&format!("refused: {reason}"));
-            ExitCode::FAILURE
+            note(format!("refused: {reason}"));
+            Exit::Rejected.into()
         }
         Err(Failure::Unusable(reason)) => finish(Err(reason)),
     }
@@ -94,7 +94,7 @@ async fn publish(arguments: &PublishArguments) -> Result<Value, Failure> {
     };
     let old = read_old(&loader, in_use, now).await?;
     let change = Change::between(&old, &new, now);
-    say(change.to_text().trim_end());
+    note(change.to_text().trim_end());
     if arguments.dry_run {
         return Ok(json!({ "change": change.to_json(), "dry_run": true }));
     }
@@ -116,17 +116,17 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
         .map_err(|error| Failure::Unusable(error.to_string()))?;
     let new = inspect_anchors(loader, &sources, patience(), now).await;
     for warning in &new.warnings {
-        say(&format!("note: {warning}"));
+        note(format!("note: {warning}"));
     }
     for (authority, rejection) in paths::errors(&new) {
-        say(&format!("note: {}", paths::error_line(authority, rejection)));
+        note(format!("note: {}", paths::error_line(authority, rejection)));
     }
-    if new.problems.is_empty() {
+    if new.errors.is_empty() {
         Ok(new)
-    } else if new.problems.iter().all(|problem| problem.problem.is_refusal()) {
-        Err(Failure::Refused(in_one_line(&new.problems)))
+    } else if new.errors.iter().all(|problem| problem.is_refusal()) {
+        Err(Failure::Refused(in_one_line(&new.errors)))
     } else {
-        Err(Failure::Unusable(in_one_line(&new.problems)))
+        Err(Failure::Unusable(in_one_line(&new.errors)))
     }
 }
 
@@ -134,12 +134,11 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
 async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Inspection, Failure> {
     let sources = Sources::new([source]).map_err(|error| Failure::Unusable(error.to_string()))?;
     let mut old = inspect_anchors(loader, &sources, patience(), now).await;
-    let missing = |problem: &SourceError| matches!(problem.problem, SourceProblem::NotFound(_));
-    old.problems.retain(|problem| !missing(problem));
-    if old.problems.iter().all(|problem| problem.problem.is_refusal()) {
+    old.errors.retain(|error| !error.is_not_found());
+    if old.errors.iter().all(|problem| problem.is_refusal()) {
         Ok(old)
     } else {
-        let reason = in_one_line(&old.problems);
+        let reason = in_one_line(&old.errors);
         Err(Failure::Unusable(format!(
             "what is published now cannot be read: {reason}"
         )))
@@ -148,10 +147,10 @@ async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Ins
 
 /// Removing an anchor shuts clients out: somebody has to want it.
 fn confirm(change: &Change<'_>, old: &Inspection, yes: bool) -> Result<(), Failure> {
-    if !old.problems.is_empty() {
-        say(&format!(
+    if !old.errors.is_empty() {
+        note(format!(
             "what is published now cannot be used: {}",
-            in_one_line(&old.problems)
+            in_one_line(&old.errors)
         ));
     } else if change.removed.is_empty() {
         return Ok(());
@@ -171,7 +170,7 @@ fn confirm(change: &Change<'_>, old: &Inspection, yes: bool) -> Result<(), Failu
     match io::stdin().read_line(&mut answer) {
         Ok(_) if matches!(answer.trim(), "y" | "Y" | "yes") => Ok(()),
         _ => {
-            say("");
+            note("");
             Err(Failure::Refused(
                 "trust anchors would be removed, and the answer was not yes (`--yes` gives it)".into(),
             ))
@@ -190,7 +189,7 @@ async fn write(
         Location::ParameterPath(path) => {
             let clients = loader.clients().await;
             let done = parameters::write_path(clients, path, certificates, arguments.tier).await?;
-            say(&format!(
+            note(format!(
                 "{} parameters written, {} deleted",
                 done.written.len(),
                 done.deleted.len()
@@ -199,11 +198,11 @@ async fn write(
         }
         Location::Parameter(parameter) => {
             if holds(old, &bundle) {
-                say("nothing to do: it is published already");
+                note("nothing to do: it is published already");
                 return Ok(json!({ "written": [] }));
             }
             parameters::write_one(loader.clients().await, parameter, &bundle, arguments.tier).await?;
-            say(&format!("`{parameter}` written"));
+            note(format!("`{parameter}` written"));
             Ok(json!({ "written": [parameter.name] }))
         }
         Location::Object(object) => write_object(loader, arguments, object, &bundle, old).await,
@@ -218,14 +217,14 @@ async fn write_object(
     old: &Inspection,
 ) -> Result<Value, String> {
     if let Some(pointer) = pointer_in_use(old, object, bundle) {
-        say("nothing to do: it is published already");
+        note("nothing to do: it is published already");
         return Ok(json!({ "written": [], "pointer": pointer.to_string() }));
     }
     let clients = loader.clients().await;
     let pointer = objects::write(clients, object, bundle).await?;
-    say(&format!("`{object}` written"));
+    note(format!("`{object}` written"));
     if pointer.version_id.is_none() {
-        say(
+        note(
             "warning: the bucket keeps no versions: the next object under this key breaks every pointer to this one, \
              and there is no way back to it",
         );
@@ -235,13 +234,13 @@ async fn write_object(
         None => {}
         Some(PointerLocation::Parameter(parameter)) => {
             write_pointer(loader, parameter, &pointer).await?;
-            say(&format!("`{parameter}` points to it now"));
+            note(format!("`{parameter}` points to it now"));
             written.push(parameter.to_string());
         }
         Some(PointerLocation::File(path)) => {
             replace_file(path, &format!("{pointer}\n"))
                 .map_err(|error| format!("cannot write `{}`: {error}", path.display()))?;
-            say(&format!("`{}` points to it now", path.display()));
+            note(format!("`{}` points to it now", path.display()));
             written.push(path.display().to_string());
         }
     }
@@ -279,14 +278,12 @@ fn pointer_in_use(old: &Inspection, object: &S3Object, bundle: &str) -> Option<S
     let mut documents = old.sources.iter().flat_map(|record| &record.documents);
     let document = documents.find(|document| document.sha256 == digest)?;
     match &document.target {
-        Some(target) => match target.parse() {
-            Ok(Source::Object(pointer))
-                if (&pointer.bucket, &pointer.key) == (&object.bucket, &object.key) =>
-            {
-                Some(pointer)
-            }
-            _ => None,
-        },
+        Some(target) => {
+            let target: Source = target.parse().ok()?;
+            let pointer: &S3Object = target.downcast_ref()?;
+            let is_same = (&pointer.bucket, &pointer.key) == (&object.bucket, &object.key);
+            is_same.then(|| pointer.clone())
+        }
         // A parameter or file with the bundle itself holds no pointer to it.
         None if document.origin == object.to_string() => Some(S3Object {
             version_id: document.s3_version_id.clone().filter(|version| version != "null"),
@@ -304,9 +301,4 @@ fn pem(anchor: &TrustAnchor) -> String {
 fn in_one_line(problems: &[SourceError]) -> String {
     let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
     lines.join("; ")
-}
-
-fn say(line: &str) {
-    // With no stderr there is nobody to tell.
-    let _ = writeln!(io::stderr(), "{line}");
 }

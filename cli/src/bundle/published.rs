@@ -1,6 +1,5 @@
 //! Objects that `refresh-crls` publishes CRLs as, for the setting that names them to the gate.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use alb_mtls_trust::{CrlDestination, CrlLocation, CrlPlan, Loader, S3Object, SkippedCrl, Source, Sources};
@@ -8,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{SourceOrPath, patience};
-use crate::outcome::finish;
+use crate::console::{Exit, finish, finish_with, note};
 
 const EXIT_CODES: &str = "\
 The CRL of a URL is published as the destination followed by the URL without its scheme. The answer is escaped as
@@ -45,18 +44,15 @@ pub(crate) async fn run(arguments: &CrlsArguments) -> ExitCode {
         format!("{:#}\n", published.json())
     } else {
         for SkippedCrl { url, reason, .. } in &published.plan.skipped {
-            // With no stderr the answer is all there is.
-            let _ = writeln!(io::stderr(), "skipped: `{url}` {reason}");
+            note(format!("skipped: `{url}` {reason}"));
         }
         published
             .setting()
             .map(|setting| format!("{setting}\n"))
             .unwrap_or_default()
     };
-    match finish(Ok::<_, String>(text)) {
-        ExitCode::SUCCESS if published.plan.locations.is_empty() => ExitCode::FAILURE,
-        code => code,
-    }
+    let exit = Exit::accepted(!published.plan.locations.is_empty());
+    finish_with(Ok::<_, String>((text, exit)))
 }
 
 /// Locations of CRLs, and the object that each is published as.
@@ -103,7 +99,7 @@ impl Published {
 
     /// The value for `MTLS_CRLS`; `None` where nothing is published.
     fn setting(&self) -> Option<Sources> {
-        Sources::new(self.objects.iter().cloned().map(Source::Object)).ok()
+        Sources::new(self.objects.iter().cloned().map(Source::from)).ok()
     }
 
     fn json(&self) -> Value {

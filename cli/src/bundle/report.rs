@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use alb_mtls_trust::{
-    Inspection, Revision, Role, Severity, SourceError, SourceProblem, SourceRecord, Warning,
+    Inspection, Revision, Role, Severity, SourceError, SourceErrorKind, SourceRecord, Warning,
 };
 use alb_mtls_verifier::TrustAnchor;
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ pub(crate) fn inspection_text(inspection: &Inspection) -> String {
     for warning in &inspection.warnings {
         let _ = writeln!(text, "{}: {warning}", severity_word(warning));
     }
-    for problem in &inspection.problems {
+    for problem in &inspection.errors {
         let _ = writeln!(text, "error: {problem}");
     }
     for (authority, rejection) in paths::errors(inspection) {
@@ -78,7 +78,7 @@ pub(crate) fn inspection_text(inspection: &Inspection) -> String {
     let _ = writeln!(
         text,
         "{} errors, {} warnings, {} notices",
-        inspection.problems.len() + paths::errors(inspection).count(),
+        inspection.errors.len() + paths::errors(inspection).count(),
         warnings(Severity::Warning),
         warnings(Severity::Notice)
     );
@@ -95,7 +95,7 @@ pub(crate) fn inspection_json(inspection: &Inspection) -> Value {
             "explanation": rejection.explanation(),
         })
     });
-    let errors = inspection.problems.iter().map(problem_json);
+    let errors = inspection.errors.iter().map(problem_json);
     let errors = errors.chain(paths::errors(inspection).map(|(authority, rejection)| {
         json!({
             "origin": authority.origin,
@@ -166,28 +166,28 @@ fn problem_json(problem: &SourceError) -> Value {
     json!({
         "source": problem.source,
         "origin": problem.origin,
-        "readable": problem.problem.is_refusal(),
-        "entry": entry_of(&problem.problem),
-        "subject": subject_of(&problem.problem),
-        "message": problem.problem.to_string(),
+        "readable": problem.is_refusal(),
+        "entry": entry_of(&problem.kind),
+        "subject": subject_of(&problem.kind),
+        "message": problem.kind.to_string(),
     })
 }
 
-fn entry_of(problem: &SourceProblem) -> Option<usize> {
+fn entry_of(problem: &SourceErrorKind) -> Option<usize> {
     match problem {
-        SourceProblem::Authority { entry, .. } | SourceProblem::RevocationListSignature { entry, .. } => {
+        SourceErrorKind::Authority { entry, .. } | SourceErrorKind::RevocationListSignature { entry, .. } => {
             Some(*entry)
         }
-        SourceProblem::Bundle(error) => error.entry,
-        SourceProblem::RevocationList(error) => error.entry,
+        SourceErrorKind::Bundle(error) => error.entry,
+        SourceErrorKind::RevocationList(error) => error.entry,
         _ => None,
     }
 }
 
-fn subject_of(problem: &SourceProblem) -> Option<&str> {
+fn subject_of(problem: &SourceErrorKind) -> Option<&str> {
     match problem {
-        SourceProblem::Authority { subject, .. } => subject.as_deref(),
-        SourceProblem::RevocationListSignature { issuer, .. } => Some(issuer),
+        SourceErrorKind::Authority { subject, .. } => subject.as_deref(),
+        SourceErrorKind::RevocationListSignature { issuer, .. } => Some(issuer),
         _ => None,
     }
 }

@@ -5,16 +5,16 @@ mod sarif;
 pub(super) use sarif::write_error as error_as_sarif;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
 
+use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 use serde_json::json;
 
-use super::checks::Finding;
-use super::facts::{Deployment, Unread};
-use super::rules::{self, Severity};
+use crate::console::Colours;
+use crate::doctor::checks::Finding;
+use crate::doctor::facts::{Deployment, Unread};
+use crate::doctor::rules::{self, Severity};
 
 /// The answer as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ pub(super) struct Report {
     listeners: usize,
     target_groups: usize,
     functions: usize,
-    worlds: usize,
+    combinations: usize,
     is_exhaustive: bool,
     has_gate: bool,
     deny_warnings: bool,
@@ -65,29 +65,11 @@ pub(super) struct Strictness {
     pub(super) deny_warnings: bool,
 }
 
-/// Number of the worlds that were looked at.
+/// Number of the combinations that were looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
-    pub(super) worlds: usize,
+    pub(super) combinations: usize,
     pub(super) is_exhaustive: bool,
-}
-
-/// Form for a terminal or for a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Colour {
-    Plain,
-    Coloured,
-}
-
-impl Colour {
-    /// Coloured on a terminal, unless `NO_COLOR` is set (no-color.org).
-    pub(super) fn of_terminal() -> Self {
-        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        match io::stdout().is_terminal() && !unwanted {
-            true => Self::Coloured,
-            false => Self::Plain,
-        }
-    }
 }
 
 impl Report {
@@ -105,7 +87,7 @@ impl Report {
             listeners: count(|deployment| names(deployment.listeners.iter().map(|one| &one.name))),
             target_groups: count(|deployment| names(deployment.target_groups.iter().map(|one| &one.name))),
             functions: count(|deployment| names(deployment.functions.iter().map(|one| &one.name))),
-            worlds: extent.worlds,
+            combinations: extent.combinations,
             is_exhaustive: extent.is_exhaustive,
             has_gate: looked_at.iter().any(Deployment::has_gate),
             deny_warnings: strictness.deny_warnings,
@@ -189,7 +171,7 @@ impl Report {
             "listeners": self.listeners,
             "target_groups": self.target_groups,
             "functions": self.functions,
-            "combinations": self.worlds,
+            "combinations": self.combinations,
             "every_combination": self.is_exhaustive,
         });
         format!("{report}\n")
@@ -199,11 +181,7 @@ impl Report {
         sarif::write(&self.findings, &self.unread)
     }
 
-    pub(super) fn to_text(&self, colour: Colour) -> String {
-        let paint = |code: &str, text: &str| match colour {
-            Colour::Plain => text.to_owned(),
-            Colour::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        };
+    pub(super) fn to_text(&self, paint: Colours) -> String {
         let mut text = String::new();
         for finding in &self.findings {
             let when = match finding.when.as_slice() {
@@ -217,11 +195,11 @@ impl Report {
                 finding.file,
                 finding.line,
                 finding.severity.word(),
-                paint("1;31", finding.check),
-                paint("1", &format!("{}: {}{when}", finding.resource, finding.what)),
-                paint("33", "risk:"),
+                paint.bad(finding.check),
+                paint.strong(&format!("{}: {}{when}", finding.resource, finding.what)),
+                paint.notable("risk:"),
                 finding.risk,
-                paint("32", "fix:"),
+                paint.good("fix:"),
                 finding.fix,
             );
         }
@@ -231,9 +209,9 @@ impl Report {
                 "{}:{}: not looked at: {} {}\n  {} {}\n",
                 gap.place.file,
                 gap.place.line,
-                paint("1;35", gap.kind),
-                paint("1", &format!("{}: {}", gap.subject, gap.what)),
-                paint("32", "to read it:"),
+                paint.paint(AnsiColor::Magenta.on_default().bold(), gap.kind),
+                paint.strong(&format!("{}: {}", gap.subject, gap.what)),
+                paint.good("to read it:"),
                 gap.remedy,
             );
         }
@@ -273,13 +251,15 @@ impl Report {
             true => String::new(),
             false => format!("{}; ", parts.join(", ")),
         };
-        let extent = match self.worlds {
+        let extent = match self.combinations {
             0 | 1 => String::new(),
-            worlds if self.is_exhaustive => {
-                format!(" in all {worlds} combinations of what conditions and allowed values leave open")
+            combinations if self.is_exhaustive => {
+                format!(
+                    " in all {combinations} combinations of what conditions and allowed values leave open"
+                )
             }
-            worlds => format!(
-                " in {worlds} combinations of what conditions and allowed values leave open: each two conditions in every way, not all of them together"
+            combinations => format!(
+                " in {combinations} combinations of what conditions and allowed values leave open: each two conditions in every way, not all of them together"
             ),
         };
         let verdict = match self.answer() {
@@ -349,7 +329,7 @@ mod tests {
             what: "forwards".to_owned(),
         };
         let extent = Extent {
-            worlds: 1,
+            combinations: 1,
             is_exhaustive: true,
         };
         let findings = BTreeMap::from([(finding, Vec::new())]);
@@ -359,15 +339,15 @@ mod tests {
     #[test]
     fn colours_change_nothing_but_the_colour() {
         let (plain, coloured) = (
-            report().to_text(Colour::Plain),
-            report().to_text(Colour::Coloured),
+            report().to_text(Colours::Never),
+            report().to_text(Colours::Always),
         );
         assert!(!plain.contains('\u{1b}'));
         assert!(
-            coloured.contains("\u{1b}[1;31mlistener-without-mutual-tls\u{1b}[0m"),
+            coloured.contains("\u{1b}[1m\u{1b}[31mlistener-without-mutual-tls\u{1b}[0m"),
             "{coloured}"
         );
-        let codes = ["1;31", "1;35", "1", "33", "32", "0"];
+        let codes = ["1", "31", "32", "33", "35", "0"];
         let stripped = codes.iter().fold(coloured, |text, code| {
             text.replace(&format!("\u{1b}[{code}m"), "")
         });

@@ -1,10 +1,12 @@
 //! One line for each thing that happens.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 
-use clap::builder::styling::{AnsiColor, Style};
+use clap::builder::styling::AnsiColor;
 use local_alb::{Record, RequestRecord};
 use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::console::Colours;
 
 pub(super) async fn print(mut records: UnboundedReceiver<Record>) {
     let colours = Colours::of_stdout();
@@ -15,42 +17,17 @@ pub(super) async fn print(mut records: UnboundedReceiver<Record>) {
     }
 }
 
-#[derive(Clone, Copy)]
-enum Colours {
-    Always,
-    Never,
-}
-
-impl Colours {
-    /// None in a pipe, and none where `NO_COLOR` asks for it (<https://no-color.org>).
-    fn of_stdout() -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if io::stdout().is_terminal() && !unwanted {
-            Self::Always
-        } else {
-            Self::Never
-        }
-    }
-
-    fn paint(self, text: &str, style: Style) -> String {
-        match self {
-            Self::Always => format!("{style}{text}{style:#}"),
-            Self::Never => text.to_owned(),
-        }
-    }
-}
-
 fn line(record: &Record, colours: Colours) -> String {
     match record {
         Record::Connection { client, problem } => {
-            let verdict = colours.paint("---", AnsiColor::Red.on_default());
+            let verdict = colours.paint(AnsiColor::Red.on_default(), "---");
             format!("{verdict} {client}: {}", printable(problem))
         }
         Record::HealthCheck { target_group, result } => {
             let (verdict, detail) = match result {
                 Ok(status) => (verdict(*status, colours), String::new()),
                 Err(problem) => (
-                    colours.paint("---", AnsiColor::Red.on_default()),
+                    colours.paint(AnsiColor::Red.on_default(), "---"),
                     format!(": {}", printable(problem)),
                 ),
             };
@@ -88,7 +65,7 @@ fn verdict(status: u16, colours: Colours) -> String {
         400..=499 => AnsiColor::Yellow,
         _ => AnsiColor::Red,
     };
-    colours.paint(&status.to_string(), colour.on_default())
+    colours.paint(colour.on_default(), &status.to_string())
 }
 
 /// What others wrote, without line ends or orders to the terminal.

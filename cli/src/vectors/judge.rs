@@ -3,19 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
+use alb_mtls_http::{HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    HeaderLimits, HeaderValues, Intermediates, Reason, Rejection, RevocationLists, RevocationOptions,
-    Timestamp, TrustAnchor, TrustAnchors, Validators, Verifier, VerifyOptions, read_bundle,
-    read_revocation_lists,
+    Intermediates, Reason, Rejection, RevocationLists, RevocationOptions, Timestamp, TrustAnchor,
+    TrustAnchors, Validators, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
 };
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::case::{Case, Expected};
 
-/// How cases are judged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Judge {
-    pub(super) max_depth: usize,
+/// Options with which cases are judged.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Judge {
+    /// Number of certificates below the trust anchor; chains of test suites are longer than a load balancer's
+    #[arg(long, value_name = "NUMBER", default_value_t = 10)]
+    max_depth: usize,
 }
 
 /// The cap of `MTLS_MAX_HEADER`.
@@ -24,7 +27,7 @@ const MAX_CERTIFICATES: usize = 128;
 const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     Accept {
         subject: String,
         validators: Validators,
@@ -39,14 +42,14 @@ pub(super) enum Verdict {
 
 impl Verdict {
     /// Returns true if the verdict is the expected one. A disagreement of the validators is never expected.
-    pub(super) fn is(&self, expected: Expected) -> bool {
+    pub fn is(&self, expected: Expected) -> bool {
         let is_disagreement =
             matches!(self, Self::Reject(rejection) if rejection.reason() == Reason::ValidatorsDisagree);
         !is_disagreement && (expected == Expected::Accept) == matches!(self, Self::Accept { .. })
     }
 
     /// The finer reason of a refusal.
-    pub(super) fn detail(&self) -> &str {
+    pub fn detail(&self) -> &str {
         match self {
             Self::Accept { .. } => "",
             Self::Reject(rejection) => rejection.detail(),
@@ -54,7 +57,7 @@ impl Verdict {
         }
     }
 
-    pub(super) fn to_json(&self, id: &str) -> Value {
+    pub fn to_json(&self, id: &str) -> Value {
         match self {
             Self::Accept { subject, validators } => json!({
                 "id": id,
@@ -100,7 +103,7 @@ impl fmt::Display for Verdict {
 }
 
 impl Judge {
-    pub(super) fn judge(self, case: &Case) -> Verdict {
+    pub fn judge(self, case: &Case) -> Verdict {
         // A bundle is used whole or not at all; a suite's trusted certificates are each for itself.
         let (anchors, problems): (Vec<_>, Vec<_>) = case
             .trusted

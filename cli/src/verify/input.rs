@@ -2,13 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use alb_mtls_verifier::{
-    BundleErrorKind, FileKind, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection,
-    read_bundle, without_byte_order_mark,
-};
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
+use alb_mtls_verifier::{FileKind, PresentedChain, Rejection, without_byte_order_mark};
 use serde_json::Value;
 
 use super::damage::{ApiGatewayEdge, Damage};
+use crate::files::{FileError, chain_from_pem};
 
 /// The presented chain, or what is to be decoded to one.
 #[derive(Debug)]
@@ -27,13 +26,11 @@ pub(super) enum Input {
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InputError {
-    #[error("`{}`: {problem}", path.display())]
-    Pem { path: PathBuf, problem: String },
+    #[error(transparent)]
+    Certificates(#[from] FileError),
     #[error("`{}` is not an event: {problem}", path.display())]
     Event { path: PathBuf, problem: String },
 }
-
-const CHAIN_HEADER: &str = "client-cert-chain";
 
 impl Input {
     /// A file ends with a line break that the header did not have.
@@ -46,18 +43,6 @@ impl Input {
             chain: Vec::new(),
             in_place: Vec::new(),
         }
-    }
-
-    pub(super) fn pem(bytes: &[u8], path: &Path) -> Result<Self, InputError> {
-        let certificates = read_bundle(bytes).map_err(|error| InputError::Pem {
-            path: path.to_owned(),
-            problem: error.to_string(),
-        })?;
-        let chain = PresentedChain::new(certificates);
-        chain.map(Self::Chain).ok_or_else(|| InputError::Pem {
-            path: path.to_owned(),
-            problem: BundleErrorKind::Empty.to_string(),
-        })
     }
 
     /// Headers of a load balancer's event; certificates where API Gateway's REST and HTTP APIs put them.
@@ -85,7 +70,7 @@ impl Input {
                 .pointer(place)
                 .and_then(|certificate| certificate.get("clientCertPem"));
             if let Some(pem) = pem.and_then(Value::as_str).filter(|pem| !pem.is_empty()) {
-                return Self::pem(pem.as_bytes(), path);
+                return Ok(Self::Chain(chain_from_pem(pem.as_bytes(), path)?));
             }
         }
         if event.get("headers").is_none() && event.get("multiValueHeaders").is_none() {
@@ -96,7 +81,9 @@ impl Input {
         Ok(Self::Header {
             format,
             certificate: values(&event, header_name),
-            chain: values(&event, CHAIN_HEADER),
+            chain: format
+                .chain_header()
+                .map_or_else(Vec::new, |name| values(&event, name.as_str())),
             in_place: in_place_of_header(&event),
         })
     }

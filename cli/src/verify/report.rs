@@ -2,14 +2,16 @@
 
 use std::fmt::Write;
 
+use alb_mtls_http::HeaderLimits;
 use alb_mtls_verifier::{
-    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, HeaderLimits, Outcome,
-    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
+    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, Outcome, PresentedChain,
+    Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
 };
 use serde_json::{Value, json};
 
 use super::damage::{self, Damage, Given};
 use super::input::Input;
+use crate::console::Colours;
 
 #[derive(Debug)]
 pub(super) struct Report {
@@ -117,15 +119,14 @@ impl Report {
         report
     }
 
-    pub(super) fn to_text(&self, is_coloured: bool) -> String {
-        let paint = Paint { is_coloured };
+    pub(super) fn to_text(&self, paint: Colours) -> String {
         let mut text = String::new();
         // Writing to a String does not fail.
         let _ = self.write_text(&mut text, paint);
         text
     }
 
-    fn write_text(&self, text: &mut String, paint: Paint) -> std::fmt::Result {
+    fn write_text(&self, text: &mut String, paint: Colours) -> std::fmt::Result {
         match &self.verdict {
             Ok(client) => {
                 let identity = client.identity();
@@ -170,7 +171,7 @@ impl Report {
 
 impl Explained {
     /// The path from the anchor down, then what was presented beside it.
-    fn write_tree(&self, text: &mut String, paint: Paint) -> std::fmt::Result {
+    fn write_tree(&self, text: &mut String, paint: Colours) -> std::fmt::Result {
         let Explanation { path, anchor, .. } = &self.explanation;
         match anchor {
             Some(anchor) => {
@@ -212,7 +213,7 @@ impl Explained {
         Ok(())
     }
 
-    fn write_checks(&self, text: &mut String, paint: Paint) -> std::fmt::Result {
+    fn write_checks(&self, text: &mut String, paint: Colours) -> std::fmt::Result {
         for (check, outcome) in &self.explanation.checks {
             let name = check.name();
             match outcome {
@@ -315,36 +316,4 @@ fn check_json(check: Check, outcome: &Outcome) -> Value {
         "explanation": rejection.map(ToString::to_string),
         "context": rejection.and_then(|rejection| rejection.context().if_any()),
     })
-}
-
-/// Colours for a terminal, nothing for a pipe.
-#[derive(Clone, Copy)]
-struct Paint {
-    is_coloured: bool,
-}
-
-impl Paint {
-    fn good(self, text: &str) -> String {
-        self.with("32", text)
-    }
-
-    fn bad(self, text: &str) -> String {
-        self.with("1;31", text)
-    }
-
-    fn notable(self, text: &str) -> String {
-        self.with("33", text)
-    }
-
-    fn faint(self, text: &str) -> String {
-        self.with("2", text)
-    }
-
-    fn with(self, code: &str, text: &str) -> String {
-        if self.is_coloured {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
-    }
 }

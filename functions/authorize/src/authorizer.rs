@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use alb_mtls_gate::{Admission, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, TokenIdentity};
-use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
-use alb_mtls_verifier::{HeaderFormat, PresentedChain, Reason};
+use alb_mtls_http::headers::looks_like_certificate_header;
+use alb_mtls_verifier::{PresentedChain, Reason};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
 
 use crate::answer::{Answer, Form, Verdict};
-use crate::event::{self, Api, Defect, Question};
+use crate::event::{self, Api, EventError, Question};
 use crate::settings::{AuthorizerSettings, CertificateSource, ResponseFormat, Settings};
 
 /// Asks the gate about what API Gateway asks.
@@ -70,7 +70,7 @@ impl Authorizer {
             .and_then(|event| Question::read(&event, api))
             .and_then(|question| {
                 let resource = question.arn.resource(self.settings.resource);
-                Ok((question, resource.ok_or(Defect::Resource)?))
+                Ok((question, resource.ok_or(EventError::Resource)?))
             });
         let (mut question, resource) = match read {
             Ok(read) => read,
@@ -104,7 +104,8 @@ impl Authorizer {
                     Err(Unauthorized)
                 }
                 Some(denial) => Ok(Answer::new(Verdict::Denied(denial), form)),
-                // An edge certificate is never a health check: should it come to one, nothing was decided about a client.
+                // An edge certificate is never a health check: should it come to one, nothing was
+                // decided about a client.
                 None => {
                     let denial =
                         Denial::new(GateReason::NotServable, "the gate did not decide about a client");
@@ -117,13 +118,13 @@ impl Authorizer {
     /// Denies headers that state an identity, and, where policies decide, those that restate
     /// method, path or host: an authorizer cannot remove what reaches the API behind it.
     ///
-    /// What stands for the certificate header is left to [`Self::presented`], which knows where certificates come from.
+    /// What stands for the certificate header is left to [`Self::presented`], which knows where
+    /// certificates come from.
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
         let settings = self.gate.settings();
         let is_certificate = |name: &HeaderName| {
-            let continues = settings.header_format == HeaderFormat::Rfc9440
-                && self.settings.certificate == CertificateSource::Header
-                && name.as_str() == CERTIFICATE_CHAIN;
+            let continues = self.settings.certificate == CertificateSource::Header
+                && settings.header_format.chain_header().as_ref() == Some(name);
             continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
         };
         for name in headers.keys().filter(|name| !is_certificate(name)) {
@@ -147,9 +148,10 @@ impl Authorizer {
 
     /// Returns the certificates from the one place that `AUTHORIZE_CERTIFICATE` names.
     ///
-    /// One in the other place is refused. Beside `clientCert` a header is the client's own, and would reach the API
-    /// behind; beside the header, `clientCert` means that the client came to API Gateway directly and not through the
-    /// load balancer, so that the header is the client's own too.
+    /// One in the other place is refused. Beside `clientCert` a header is the client's own, and
+    /// would reach the API behind; beside the header, `clientCert` means that the client came to
+    /// API Gateway directly and not through the load balancer, so that the header is the client's
+    /// own too.
     fn presented(&self, question: &Question) -> Result<PresentedChain, Denial> {
         let settings = self.gate.settings();
         let headers = &question.request.headers;

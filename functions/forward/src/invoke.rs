@@ -128,7 +128,8 @@ impl Invoker {
         self.upstream_client.load(secrets).await
     }
 
-    /// Returns the function's answer to the event `sent`, whose request the gate allowed, with `identity` among its headers.
+    /// Returns the function's answer to the event `sent`, whose request the gate allowed, with
+    /// `identity` among its headers.
     ///
     /// # Errors
     /// [`ForwardError`] when there is none.

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_trust::{
-    AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, SourceProblem,
-    read_crl_state,
+    AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, read_crl_state,
 };
 use alb_mtls_verifier::{CrlHistory, ListStanding, RevocationList, RevocationLists, parse_revocation_lists};
 use aws_sdk_s3::config::Builder;
@@ -82,10 +81,10 @@ impl Bucket {
         max_bytes: usize,
         deadline: Deadline,
     ) -> Result<Published, Failure> {
-        let source = Source::Object(object.clone());
+        let source = Source::from(object.clone());
         let documents = match loader.fetch(&source, &[], max_bytes, deadline).await {
             Ok(documents) => documents,
-            Err(error) if matches!(error.problem, SourceProblem::NotFound(_)) => {
+            Err(error) if error.is_not_found() => {
                 return Ok(Published::Nothing);
             }
             Err(error) => return Err(error.into()),
@@ -121,10 +120,10 @@ impl Bucket {
         object: &S3Object,
         deadline: Deadline,
     ) -> Result<Option<State>, Failure> {
-        let source = Source::Object(object.clone());
+        let source = Source::from(object.clone());
         let documents = match loader.fetch(&source, &[], MAX_CRL_STATE_BYTES, deadline).await {
             Ok(documents) => documents,
-            Err(error) if matches!(error.problem, SourceProblem::NotFound(_)) => return Ok(None),
+            Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let damaged = |problem: String| {

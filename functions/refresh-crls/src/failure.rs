@@ -13,7 +13,7 @@ pub(crate) enum Failure {
 
 impl From<alb_mtls_trust::SourceError> for Failure {
     fn from(error: alb_mtls_trust::SourceError) -> Self {
-        if error.problem.is_refusal() {
+        if error.is_refusal() {
             Self::Refused(error.to_string())
         } else {
             Self::Unreachable(error.to_string())

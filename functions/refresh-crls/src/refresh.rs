@@ -471,7 +471,7 @@ impl Context<'_> {
                 }
             }
             CrlLocation::Object(object) => {
-                let source = Source::Object(object.clone());
+                let source = Source::from(object.clone());
                 let documents = self
                     .refresher
                     .loader

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alb_mtls_http::host::Host;
 use alb_mtls_trust::{Percent, Trust};
-use alb_mtls_verifier::{Timestamp, VerifiedClient};
+use alb_mtls_verifier::{Reason, Timestamp, VerifiedClient};
 use http::request::Parts;
 
 use crate::audit_record::{AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome};
@@ -22,14 +22,15 @@ use crate::mode::Mode;
 pub struct AuditSettings {
     /// Name of the service in records, and dimension of metrics.
     pub service: ServiceName,
-    /// Share of the records about requests that pass which is written. Denials, requests that `enforce` would have
-    /// denied and differences from the shadow set are always written.
+    /// Share of the records about requests that pass which is written. Denials, requests that
+    /// `enforce` would have denied and differences from the shadow set are always written.
     pub allowed: Percent,
     /// Namespace of metrics; without it there are none.
     pub metrics: Option<MetricsNamespace>,
 }
 
-/// A value that CloudWatch takes for a dimension: 1 to 255 visible ASCII characters, no colon first.
+/// A value that CloudWatch takes for a dimension: 1 to 255 visible ASCII characters, no colon
+/// first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceName(String);
 
@@ -54,7 +55,7 @@ impl FromStr for ServiceName {
         if is_dimension {
             Ok(Self(text.to_owned()))
         } else {
-            Err("up to 255 visible ASCII characters, of which the first is no colon")
+            Err("up to 255 visible ASCII characters, of which the first is not a colon")
         }
     }
 }
@@ -91,7 +92,7 @@ impl fmt::Display for MetricsNamespace {
     }
 }
 
-/// One decision, to be recorded.
+/// Decision to be recorded.
 pub(crate) struct AuditedRequest<'a> {
     /// The request; `None` for an event that is not one.
     pub(crate) request: Option<&'a Parts>,
@@ -235,7 +236,8 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
-    /// Returns the reason why the request was denied, why it would have been, or why its client is not verified.
+    /// Returns the reason why the request was denied, why it would have been, or why its client is
+    /// not verified.
     fn denial(&self) -> Option<&'a Denial> {
         match self.decision {
             Decision::Deny(denial) => Some(denial),
@@ -253,6 +255,13 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
+    fn validators_disagree(&self) -> bool {
+        matches!(
+            self.denial(),
+            Some(Denial::Certificate(rejection)) if rejection.reason() == Reason::ValidatorsDisagree
+        )
+    }
+
     fn is_always_written(&self, outcome: Outcome) -> bool {
         self.context.shadow.is_some() || matches!(outcome, Outcome::Denied | Outcome::WouldDeny)
     }
@@ -264,6 +273,7 @@ impl<'a> AuditedRequest<'a> {
                 outcome,
                 differs_from_shadow: self.context.shadow.is_some(),
                 is_cache_hit: self.context.is_cache_hit,
+                validators_disagree: self.validators_disagree(),
                 client_days_left: self.client().map(|client| client.identity().days_left(now)),
                 duration,
             };
@@ -299,10 +309,7 @@ impl<'a> DenialRecord<'a> {
                 _ => None,
             },
             status: reason.status.as_u16(),
-            www_authenticate: match denial {
-                Denial::Token(_) => denial.challenge(),
-                _ => None,
-            },
+            www_authenticate: denial.token_challenge(),
         }
     }
 }
@@ -321,6 +328,7 @@ impl<'a> ClientRecord<'a> {
             unreadable_extensions: &identity.unreadable_extensions,
             certificate_sha256: identity.certificate_fingerprint,
             not_after: identity.validity.not_after,
+            validators: client.validators().as_str(),
             anchor_id: identity.anchor.id(),
             anchor: identity.anchor.subject(),
             crl_next_update: client.revocation().next_update(),

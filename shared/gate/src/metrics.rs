@@ -12,13 +12,13 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 /// A metric, as the documentation shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name.
+    /// Name of the metric.
     pub name: &'static str,
-    /// Its unit in CloudWatch.
+    /// Unit in CloudWatch.
     pub unit: &'static str,
     /// The sets of dimensions under which it is found.
     pub dimensions: &'static [&'static [&'static str]],
-    /// What it counts or measures, and which statistic to look at, as one clause.
+    /// Meaning, and the statistic to look at, as one clause.
     pub meaning: &'static str,
 }
 
@@ -48,15 +48,17 @@ metrics! {
     SHADOW_DIFFERENCES, "ShadowDifferences", "Count", BY_SERVICE,
         "requests that the shadow set would have decided otherwise";
     VERIFY_LATENCY, "VerifyLatency", "Microseconds", BY_SERVICE,
-        "time that a decision took, a look-up of trust material included where one was due";
+        "time that a decision took, a lookup of trust material included where one was due";
     CACHE_HITS, "CacheHits", "Count", BY_SERVICE,
         "verdicts that were known already";
+    VALIDATOR_DISAGREEMENTS, "ValidatorDisagreements", "Count", BY_SERVICE,
+        "clients denied because the path validators disagree: report each";
     CLIENT_DAYS_LEFT, "ClientDaysLeft", "None", BY_SERVICE,
         "days until the certificate of a client that asked expires; look at the minimum";
     TRUST_AGE, "TrustAge", "Seconds", BY_SERVICE,
         "time since the trust material was last confirmed; look at the maximum";
     TRUST_REFRESH_FAILURES, "TrustRefreshFailures", "Count", BY_SERVICE,
-        "look-ups of trust material or policies that failed or were refused";
+        "lookups of trust material or policies that failed or were refused";
     ANCHOR_DAYS_LEFT, "AnchorDaysLeft", "None", BY_SERVICE,
         "days until the first trust anchor expires; look at the minimum";
     CRL_SECONDS_LEFT, "CrlSecondsLeft", "Seconds", BY_SERVICE,
@@ -66,25 +68,28 @@ metrics! {
 /// Values of one metric in one line at most.
 const MAX_VALUES: usize = 100;
 
-/// Longest time that counts wait for a line, while requests come, and interval of the state of the trust material.
+/// Longest time that counts wait for a line, while requests come, and interval of the state of the
+/// trust material.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Part of the decisions written so far that may wait for a line: one in eight. A process that Lambda ends without a
-/// signal, or never thaws, loses what waits. So a short life loses little, and a long one writes few lines more:
-/// about 50 until [`MAX_VALUES`] wait.
+/// Part of the decisions written so far that may wait for a line: one in eight. A process that
+/// Lambda ends without a signal, or never thaws, loses what waits. So a short life loses little,
+/// and a long one writes few lines more: about 50 until [`MAX_VALUES`] wait.
 const WAITING_PART: usize = 8;
 
-/// One decision, as far as it is counted.
+/// Decision, as far as it is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     pub(crate) outcome: Counted,
     pub(crate) differs_from_shadow: bool,
     pub(crate) is_cache_hit: bool,
+    pub(crate) validators_disagree: bool,
     pub(crate) client_days_left: Option<i64>,
     pub(crate) duration: Duration,
 }
 
-/// What becomes of a request, where that is counted. Refusals have a line of their own, which holds their code.
+/// Outcome of a request, where it is counted. Denials have a line of their own, which contains
+/// their code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     Allowed,
@@ -107,6 +112,7 @@ struct Pending {
     anonymous: u64,
     shadow_differences: u64,
     cache_hits: u64,
+    validator_disagreements: u64,
     latencies: Vec<u64>,
     client_days_left: Option<i64>,
     /// Decisions whose counts have been written.
@@ -134,6 +140,7 @@ impl Metrics {
         }
         pending.shadow_differences += u64::from(observation.differs_from_shadow);
         pending.cache_hits += u64::from(observation.is_cache_hit);
+        pending.validator_disagreements += u64::from(observation.validators_disagree);
         if pending.latencies.len() < MAX_VALUES {
             let microseconds = u64::try_from(observation.duration.as_micros()).unwrap_or(u64::MAX);
             pending.latencies.push(microseconds);
@@ -142,7 +149,8 @@ impl Metrics {
         pending.client_days_left = days.into_iter().flatten().min();
     }
 
-    /// Returns whether counts need a line of their own: because of their number, or of the time that they have waited.
+    /// Returns whether counts need a line of their own: because of their number, or of the time
+    /// that they have waited.
     pub(crate) fn are_due(&self, now: Timestamp) -> bool {
         let pending = self.pending();
         let may_wait = (pending.written / WAITING_PART).clamp(1, MAX_VALUES);
@@ -154,8 +162,9 @@ impl Metrics {
         self.pending().since.is_some()
     }
 
-    /// Everything counted so far, for the line that is written now about a request with this outcome. The state of the
-    /// trust material is asked for once a minute. `None` when there is nothing to tell.
+    /// Returns everything counted so far, for the line that is written now about a request with
+    /// this outcome. The state of the trust material is asked for once a minute. `None` when there
+    /// is nothing to tell.
     pub(crate) fn take(
         &self,
         outcome: Option<Counted>,
@@ -179,6 +188,10 @@ impl Metrics {
             std::mem::take(&mut pending.shadow_differences),
         );
         count(CACHE_HITS, std::mem::take(&mut pending.cache_hits));
+        count(
+            VALIDATOR_DISAGREEMENTS,
+            std::mem::take(&mut pending.validator_disagreements),
+        );
         pending.written = pending.written.saturating_add(pending.latencies.len());
         if !pending.latencies.is_empty() {
             values.push((
@@ -242,8 +255,8 @@ enum Value {
     Numbers(Vec<u64>),
 }
 
-/// The members that make a log line one with metrics: `_aws`, which says what they are, and their values. Their
-/// dimensions `service` and `code` are members of the line already.
+/// The members that make a log line one with metrics: `_aws`, which says what they are, and their
+/// values. Their dimensions `service` and `code` are members of the line already.
 #[derive(Clone, Debug)]
 pub struct EmbeddedMetrics<'a> {
     namespace: &'a str,
@@ -339,6 +352,7 @@ mod tests {
             outcome,
             differs_from_shadow: false,
             is_cache_hit: false,
+            validators_disagree: false,
             client_days_left: Some(30),
             duration: Duration::from_micros(40),
         }
@@ -390,7 +404,8 @@ mod tests {
         assert!(!metrics.are_due(NOW.plus_seconds(3_600)));
     }
 
-    /// Counts decisions at one moment and takes them whenever they are due; returns the number of lines.
+    /// Counts decisions at one moment and takes them whenever they are due; returns the number of
+    /// lines.
     fn lines_of(metrics: &Metrics, decisions: usize) -> usize {
         let mut lines = 0;
         for _ in 0..decisions {
@@ -446,6 +461,7 @@ mod tests {
         let all = Observation {
             differs_from_shadow: true,
             is_cache_hit: true,
+            validators_disagree: true,
             ..observation(Counted::Anonymous)
         };
         metrics.count(&all, NOW);

@@ -1,27 +1,31 @@
 //! Certificates that a client presented, in the header of the load balancer or from another edge.
 
-use alb_mtls_verifier::{HeaderFormat, HeaderValues, PresentedChain, Reason, Rejection, read_bundle};
+use alb_mtls_http::HeaderValues;
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
+use alb_mtls_http::headers::looks_like_certificate_header;
+use alb_mtls_verifier::{PresentedChain, Reason, Rejection, read_bundle};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::GateSettings;
 use crate::verdict_cache::CacheKey;
-use alb_mtls_http::identity_headers::{CERTIFICATE, CERTIFICATE_CHAIN, looks_like_certificate_header};
 
 impl GateSettings {
     /// Returns whether the certificate header has the name that every client knows.
     pub fn has_default_header(&self) -> bool {
-        self.header == CERTIFICATE
+        self.header == CERTIFICATE_HEADER
     }
 
-    /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.
+    /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts
+    /// it.
     ///
     /// # Errors
-    /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks like it.
+    /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks
+    /// like it.
     pub fn read_header(&self, headers: &HeaderMap) -> Result<PresentedChain, Rejection> {
         self.header_of(headers)?.decode(self)
     }
 
-    /// The header that [`GateSettings::read_header`] decodes.
+    /// Returns the header that [`GateSettings::read_header`] decodes.
     ///
     /// # Errors
     /// A [`Rejection`] when another one looks like it.
@@ -34,15 +38,15 @@ impl GateSettings {
         }
         Ok(Presented::Header {
             certificate: values_of(headers, &self.header),
-            chain: match self.header_format {
-                HeaderFormat::Rfc9440 => values_of(headers, &HeaderName::from_static(CERTIFICATE_CHAIN)),
-                _ => Vec::new(),
+            chain: match self.header_format.chain_header() {
+                Some(name) => values_of(headers, &name),
+                None => Vec::new(),
             },
         })
     }
 
-    /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The limits of the header
-    /// hold for it too.
+    /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The
+    /// limits of the header hold for it too.
     ///
     /// # Errors
     /// A [`Rejection`] when the text is not a sequence of certificates or is over a limit.
@@ -68,7 +72,7 @@ impl GateSettings {
             .ok_or_else(|| malformed("the PEM text of the edge is empty".to_owned()))
     }
 
-    /// The first header that is the certificate header or could be taken for it.
+    /// Returns the first header that is the certificate header or could be taken for it.
     pub fn certificate_header_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
         headers
             .keys()

@@ -36,12 +36,12 @@
 
 #![warn(missing_docs)]
 
+mod cache;
 mod entities;
 mod error;
 mod forwarded;
 mod input;
 mod literals;
-mod memory;
 mod mentions;
 mod named;
 mod outcome;
@@ -59,3 +59,8 @@ pub use shadow::{SetOutcome, ShadowDifference};
 /// Schema that policies are checked against, in Cedar's own syntax, with comments for the authors
 /// of policies.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

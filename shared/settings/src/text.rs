@@ -1,4 +1,4 @@
-//! Texts that are put together when the program is compiled, so that a table's help can name the rows of another table.
+//! Texts that are put together when the program is compiled, so that the help in one table can name the rows of another.
 
 /// Joins constant texts into one `&'static str`.
 ///
@@ -11,11 +11,47 @@
 /// ```
 #[macro_export]
 macro_rules! text {
-    ($($part:expr),+ $(,)?) => {{
-        const PARTS: &[&str] = &[$($part),+];
+    ($($part:expr),+ $(,)?) => { $crate::joined!(&[$($part),+]) };
+}
+
+/// Lists constant words in prose.
+///
+/// ```
+/// use alb_mtls_settings::list;
+///
+/// const FORMS: [&str; 3] = ["file:/path", "ssm:/name", "s3://bucket/key"];
+/// assert_eq!(list!(FORMS), "`file:/path`, `ssm:/name` or `s3://bucket/key`");
+/// ```
+#[macro_export]
+macro_rules! list {
+    ($words:expr) => {
+        $crate::joined!(&$crate::list_parts::<{ 4 * $words.len() }>(&$words))
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! joined {
+    ($parts:expr) => {{
+        const PARTS: &[&str] = $parts;
         const BYTES: &[u8] = &$crate::text_bytes::<{ $crate::text_length(PARTS) }>(PARTS);
         $crate::text_of(BYTES)
     }};
+}
+
+/// Returns the parts of a list in prose: for each word what separates it, and the word between two backticks.
+#[doc(hidden)]
+pub const fn list_parts<const LENGTH: usize>(mut words: &[&'static str]) -> [&'static str; LENGTH] {
+    let mut parts = [""; LENGTH];
+    let mut free = parts.as_mut_slice();
+    let mut separator = "";
+    while let ([word, other_words @ ..], [first, second, third, fourth, rest @ ..]) = (words, free) {
+        (*first, *second, *third, *fourth) = (separator, "`", *word, "`");
+        separator = if other_words.len() == 1 { " or " } else { ", " };
+        words = other_words;
+        free = rest;
+    }
+    parts
 }
 
 /// Returns the length of texts together, in bytes.

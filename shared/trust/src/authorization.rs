@@ -1,4 +1,4 @@
-//! Policies and the shadow set: what verified clients may do, and what is tried out beside it.
+//! Policies and the shadow set, read from material.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,109 +8,48 @@ use alb_mtls_verifier::{Fingerprint, Intermediates, RevocationLists, TrustAnchor
 use crate::error::SourceError;
 use crate::material::Material;
 use crate::provenance::Role;
-use crate::settings::TrustSettings;
-use crate::source::Sources;
+use crate::settings::{AuthorizationSettings, TrustSettings};
+use crate::snapshot::{Authorization, ShadowSet};
 use crate::warning::Warning;
 
-/// Where policies come from, and what is decided beside the real decision without effect.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AuthorizationSettings {
-    /// Where the policies are that a verified client needs a permission of. Without it every verified client may pass.
-    pub policies: Option<Sources>,
-    /// Where the trust anchors are that are tried out.
-    pub shadow_anchors: Option<Sources>,
-    /// Where the policies are that are tried out.
-    pub shadow_policies: Option<Sources>,
-}
-
-impl AuthorizationSettings {
-    /// Every source, with what its material is for.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = (Role, &Sources)> {
-        let all = [
-            (Role::Policies, &self.policies),
-            (Role::ShadowAnchors, &self.shadow_anchors),
-            (Role::ShadowPolicies, &self.shadow_policies),
-        ];
-        all.into_iter()
-            .filter_map(|(role, sources)| Some((role, sources.as_ref()?)))
-    }
-}
-
-/// What is tried out: it never decides, and what is wrong with it never keeps the real material from being used.
-#[derive(Debug)]
-pub struct ShadowSet {
-    verifier: Option<Verifier>,
-    #[cfg_attr(
-        not(feature = "policy"),
-        expect(dead_code, reason = "without policies nobody asks for them")
-    )]
-    policies: Option<Arc<Policies>>,
-}
-
-impl ShadowSet {
-    /// Decides about clients by the anchors that are tried out; `None` when those in use stay.
-    pub fn verifier(&self) -> Option<&Verifier> {
-        self.verifier.as_ref()
-    }
-
-    /// The policies that are tried out; `None` when those in use stay.
-    #[cfg(feature = "policy")]
-    pub fn policies(&self) -> Option<&Policies> {
-        self.policies.as_deref()
-    }
-}
-
-/// The part of a snapshot that this module makes.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Authorization {
-    #[cfg_attr(
-        not(feature = "policy"),
-        expect(dead_code, reason = "without policies nobody asks for them")
-    )]
-    pub(crate) policies: Option<Arc<Policies>>,
-    pub(crate) shadow: Option<Arc<ShadowSet>>,
-}
-
-/// What the shadow's verifier has in common with the one in use.
-pub(crate) struct Common<'a> {
+/// Parts that the verifier of the shadow set shares with the one in use.
+pub(crate) struct Shared<'a> {
     pub(crate) settings: &'a TrustSettings,
     pub(crate) intermediates: &'a Intermediates,
     pub(crate) revocation_lists: Option<&'a RevocationLists>,
 }
 
-impl Authorization {
-    /// Reads the policies in use and the shadow set.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the policies in use. A shadow set that cannot be used leaves the last one in
-    /// place, with a warning.
-    pub(crate) fn read(
-        material: &Material,
-        settings: &AuthorizationSettings,
-        common: &Common<'_>,
-        last_good: Option<&Self>,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<Self, Vec<SourceError>> {
-        let policies = match settings.policies {
-            None => None,
-            Some(_) => Some(policies::read(material, Role::Policies, warnings)?),
-        };
-        let shadow = match read_shadow(material, settings, common, warnings) {
-            Ok(shadow) => shadow,
-            Err(reason) => {
-                warnings.push(Warning::ShadowUnusable { reason });
-                last_good.and_then(|last_good| last_good.shadow.clone())
-            }
-        };
-        Ok(Self { policies, shadow })
-    }
+/// Reads the policies in use and the shadow set.
+///
+/// # Errors
+/// Everything that is wrong with the policies in use. A shadow set that cannot be used leaves the last one in
+/// place, with a warning.
+pub(crate) fn read_authorization(
+    material: &Material,
+    settings: &AuthorizationSettings,
+    shared: &Shared<'_>,
+    last_good: Option<&Authorization>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Authorization, Vec<SourceError>> {
+    let policies = match settings.policies {
+        None => None,
+        Some(_) => Some(policies::read(material, Role::Policies, warnings)?),
+    };
+    let shadow = match read_shadow(material, settings, shared, warnings) {
+        Ok(shadow) => shadow,
+        Err(reason) => {
+            warnings.push(Warning::ShadowUnusable { reason });
+            last_good.and_then(|last_good| last_good.shadow.clone())
+        }
+    };
+    Ok(Authorization { policies, shadow })
 }
 
 /// `None` when no shadow set is configured.
 fn read_shadow(
     material: &Material,
     settings: &AuthorizationSettings,
-    common: &Common<'_>,
+    shared: &Shared<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<Arc<ShadowSet>>, String> {
     if settings.shadow_anchors.is_none() && settings.shadow_policies.is_none() {
@@ -126,7 +65,7 @@ fn read_shadow(
     }
     let verifier = match settings.shadow_anchors {
         None => None,
-        Some(_) => Some(shadow_verifier(material, common)?),
+        Some(_) => Some(shadow_verifier(material, shared)?),
     };
     let policies = match settings.shadow_policies {
         None => None,
@@ -134,10 +73,10 @@ fn read_shadow(
             policies::read(material, Role::ShadowPolicies, warnings).map_err(|errors| first_of(&errors))?,
         ),
     };
-    Ok(Some(Arc::new(ShadowSet { verifier, policies })))
+    Ok(Some(Arc::new(ShadowSet::new(verifier, policies))))
 }
 
-fn shadow_verifier(material: &Material, common: &Common<'_>) -> Result<Verifier, String> {
+fn shadow_verifier(material: &Material, shared: &Shared<'_>) -> Result<Verifier, String> {
     let mut known: HashSet<Fingerprint> = HashSet::new();
     let mut anchors = Vec::new();
     for source in material.of_role(Role::ShadowAnchors) {
@@ -153,16 +92,16 @@ fn shadow_verifier(material: &Material, common: &Common<'_>) -> Result<Verifier,
         }
     }
     let anchors = TrustAnchors::new(anchors).ok_or("there is no trust anchor to try out")?;
-    let intermediates = common.intermediates.clone();
-    let revocation = common.settings.revocation.as_ref();
-    let verifier = match (revocation, common.revocation_lists) {
+    let intermediates = shared.intermediates.clone();
+    let revocation = shared.settings.revocation.as_ref();
+    let verifier = match (revocation, shared.revocation_lists) {
         (Some(revocation), Some(in_use)) => {
             let lists = in_use.iter().map(|(list, _)| Arc::clone(list));
             let lists = RevocationLists::new(lists, &anchors, &intermediates, Some(in_use));
-            Verifier::new(anchors, intermediates, common.settings.policy)
-                .with_revocation(Arc::new(lists), revocation.policy)
+            Verifier::new(anchors, intermediates, shared.settings.options)
+                .with_revocation(Arc::new(lists), revocation.options)
         }
-        _ => Verifier::new(anchors, intermediates, common.settings.policy),
+        _ => Verifier::new(anchors, intermediates, shared.settings.options),
     };
     Ok(verifier)
 }
@@ -176,15 +115,12 @@ fn first_of(problems: &[SourceError]) -> String {
 }
 
 #[cfg(feature = "policy")]
-pub(crate) use alb_mtls_policy::Policies;
-
-#[cfg(feature = "policy")]
 mod policies {
     use std::sync::Arc;
 
     use alb_mtls_policy::{Policies, PolicyError};
 
-    use crate::error::{SourceError, SourceProblem};
+    use crate::error::{SourceError, SourceErrorKind};
     use crate::material::Material;
     use crate::provenance::Role;
     use crate::warning::Warning;
@@ -222,7 +158,7 @@ mod policies {
                     .map(|error| SourceError {
                         source: source_of(error),
                         origin: Some(error.source_name.clone()),
-                        problem: SourceProblem::Policy {
+                        kind: SourceErrorKind::Policy {
                             place: error.place.map(|place| (place.line, place.column)),
                             message: error.problem.to_string(),
                         },
@@ -233,19 +169,15 @@ mod policies {
     }
 }
 
-/// Without the feature there are no policies, and to name some is an error.
-#[cfg(not(feature = "policy"))]
-#[derive(Debug)]
-pub(crate) enum Policies {}
-
 #[cfg(not(feature = "policy"))]
 mod policies {
     use std::sync::Arc;
 
-    use super::Policies;
-    use crate::error::{SourceError, SourceProblem};
+    use crate::error::{SourceError, SourceErrorKind};
     use crate::material::Material;
     use crate::provenance::Role;
+    use crate::snapshot::Policies;
+    use crate::source::FetchError;
     use crate::warning::Warning;
 
     pub(super) fn read(
@@ -257,9 +189,9 @@ mod policies {
         Err(vec![SourceError {
             source: source.map(|source| source.source.to_string()).unwrap_or_default(),
             origin: None,
-            problem: SourceProblem::Setup(
+            kind: SourceErrorKind::Fetch(FetchError::Setup(
                 "this program was built without policies (cargo feature `policy`)".into(),
-            ),
+            )),
         }])
     }
 }

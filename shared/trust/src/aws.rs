@@ -1,9 +1,7 @@
-//! SSM Parameter Store and S3 through the AWS SDK.
+//! Clients of the AWS SDK, and what its errors mean to an operator.
 
 mod clients;
-mod explain;
-pub(crate) mod objects;
-pub(crate) mod parameters;
+pub(crate) mod explain;
 
 pub use clients::AwsClients;
 pub(crate) use clients::LazyClients;

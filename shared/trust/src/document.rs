@@ -2,8 +2,8 @@
 
 use alb_mtls_verifier::Fingerprint;
 
-use crate::error::SourceProblem;
-use crate::provenance::Revision;
+#[cfg(feature = "aws")]
+use crate::source::FetchError;
 
 /// One file, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,6 @@ impl Document {
     }
 
     /// A document that a service says has not changed.
-    #[cfg(feature = "aws")]
     pub(crate) fn unchanged(revision: Revision) -> Self {
         Self {
             revision,
@@ -73,14 +72,44 @@ impl Document {
     }
 
     /// Refuses other content than that with this digest, in lower-case hexadecimal.
-    pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, SourceProblem> {
+    #[cfg(feature = "aws")]
+    pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
         let actual = self.revision.sha256.to_string();
         match expected {
-            Some(expected) if expected != actual => Err(SourceProblem::Digest {
+            Some(expected) if expected != actual => Err(FetchError::Digest {
                 expected: expected.to_owned(),
                 actual,
             }),
             _ => Ok(self),
+        }
+    }
+}
+
+/// Exactly which content of a file, parameter or object was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// The file, parameter or object, written like a source.
+    pub origin: String,
+    /// The object that the content was read from, when the origin held a pointer to it.
+    pub target: Option<String>,
+    /// Version of the SSM parameter.
+    pub ssm_version: Option<i64>,
+    /// Version id of the S3 object, in a bucket with versions.
+    pub s3_version_id: Option<String>,
+    /// Entity tag of the S3 object.
+    pub etag: Option<String>,
+    /// SHA-256 of the content.
+    pub sha256: Fingerprint,
+    /// Length of the content in bytes.
+    pub bytes: usize,
+}
+
+impl Revision {
+    /// The place for messages: the origin, and what it points to.
+    pub(crate) fn place(&self) -> String {
+        match &self.target {
+            Some(target) => format!("{} → {target}", self.origin),
+            None => self.origin.clone(),
         }
     }
 }

@@ -1,12 +1,13 @@
 use std::fmt;
-use std::time::Duration;
 
 use alb_mtls_settings::Percent;
 use alb_mtls_verifier::{
     AuthorityError, BundleError, CrlHistoryError, RevocationListError, RevocationListErrorKind,
 };
 
+use crate::crl::InvalidCrlState;
 use crate::refreshing::Aborted;
+use crate::source::FetchError;
 
 /// Why material could not be loaded. Nothing of it is used then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -28,10 +29,10 @@ pub enum LoadError {
         allowed: Percent,
     },
     /// A CRL is older than the one that was in use, or it is missing.
-    #[error("{problem}{}", remedy(.problem))]
+    #[error("{error}{}", remedy(.error))]
     CrlHistory {
         /// The contradiction.
-        problem: CrlHistoryError,
+        error: CrlHistoryError,
     },
     /// The lookup ended without a result.
     #[error("{0}")]
@@ -42,15 +43,15 @@ impl LoadError {
     /// Whether the material was there and was refused, rather than out of reach.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Sources(errors) => errors.iter().any(|error| error.problem.is_refusal()),
+            Self::Sources(errors) => errors.iter().any(SourceError::is_refusal),
             Self::AnchorLoss { .. } | Self::CrlHistory { .. } => true,
             Self::Aborted(_) => false,
         }
     }
 }
 
-fn remedy(problem: &CrlHistoryError) -> &'static str {
-    match problem {
+fn remedy(error: &CrlHistoryError) -> &'static str {
+    match error {
         CrlHistoryError::Missing { .. } => {
             ": publish it again; to retire it, take its CA out of MTLS_ANCHORS and MTLS_INTERMEDIATES, or deploy again \
              without its source"
@@ -71,8 +72,8 @@ pub struct SourceError {
     pub source: String,
     /// Which file, parameter or object it was, where a source leads to several or to another one.
     pub origin: Option<String>,
-    /// Defect.
-    pub problem: SourceProblem,
+    /// What is wrong.
+    pub kind: SourceErrorKind,
 }
 
 impl fmt::Display for SourceError {
@@ -82,54 +83,31 @@ impl fmt::Display for SourceError {
             Some(origin) if *origin != self.source => write!(formatter, ", `{origin}`")?,
             _ => {}
         }
-        write!(formatter, ": {}", self.problem)
+        write!(formatter, ": {}", self.kind)
     }
 }
 
 impl std::error::Error for SourceError {}
 
+impl SourceError {
+    /// Returns true if the source does not exist, or a part of it.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self.kind, SourceErrorKind::Fetch(FetchError::NotFound(_)))
+    }
+
+    /// Returns true if it is the content that is wrong, and not the way to it.
+    pub fn is_refusal(&self) -> bool {
+        self.kind.is_refusal()
+    }
+}
+
 /// What can be wrong with a source. Entries are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum SourceProblem {
-    /// There is no such file, parameter, object or bucket.
+pub enum SourceErrorKind {
+    /// The content could not be fetched.
     #[error("{0}")]
-    NotFound(String),
-    /// It is there or not, but this process may not read it.
-    #[error("{0}")]
-    Forbidden(String),
-    /// The service asks for fewer requests.
-    #[error("the service limits the rate of requests ({0})")]
-    Throttled(String),
-    /// No whole answer in time.
-    #[error("there was no complete answer within {} ms", .0.as_millis())]
-    Timeout(Duration),
-    /// No connection, or one that broke off.
-    #[error("cannot be reached: {0}")]
-    Unreachable(String),
-    /// Another answer than the content.
-    #[error("{0}")]
-    Service(String),
-    /// Reading it needs something that is not set up.
-    #[error("{0}")]
-    Setup(String),
-    /// More bytes than are read.
-    #[error("is larger than {limit} bytes")]
-    TooLarge {
-        /// The most that is read, in bytes.
-        limit: usize,
-    },
-    /// The content is not what the pin says.
-    #[error("has the SHA-256 digest {actual}, and {expected} is required")]
-    Digest {
-        /// What the pin says, in hexadecimal.
-        expected: String,
-        /// What was read, in hexadecimal.
-        actual: String,
-    },
-    /// A pointer that cannot be followed.
-    #[error("holds a pointer that cannot be followed: {0}")]
-    Pointer(String),
+    Fetch(#[from] FetchError),
     /// Not a bundle of certificates.
     #[error("{0}")]
     Bundle(#[from] BundleError),
@@ -147,37 +125,37 @@ pub enum SourceProblem {
         reason: String,
     },
     /// A CRL that revokes what is on it and clears nothing. The position is that in its source, from 1.
-    #[error("CRL {entry}, of {issuer}: {problem}")]
-    RevocationListDefect {
+    #[error("CRL {entry}, of {issuer}: {error}")]
+    RevocationListUnusable {
         /// Number of the CRL, from 1.
         entry: usize,
         /// Issuer that it names.
         issuer: String,
-        /// Defect.
-        problem: RevocationListErrorKind,
+        /// What is wrong with it.
+        error: RevocationListErrorKind,
     },
     /// Not a record of CRLs that can be used.
     #[error("{0}")]
-    CrlState(#[from] crate::crl_state::InvalidCrlState),
+    CrlState(#[from] InvalidCrlState),
     /// The record of a CRL cannot be read.
     #[error(
-        "the record of its CRLs, `{object}`, {problem}; MTLS_CRL_STATE=ignore goes on without the records of all CRLs"
+        "the record of its CRLs, `{object}`, {error}; MTLS_CRL_STATE=ignore goes on without the records of all CRLs"
     )]
     CrlStateUnavailable {
         /// Object of the record.
         object: String,
-        /// The failure.
-        problem: Box<Self>,
+        /// What went wrong.
+        error: Box<Self>,
     },
     /// A certificate that cannot be a trust anchor or an intermediate.
-    #[error("entry {entry}: {problem}{}", of_subject(subject.as_deref()))]
+    #[error("entry {entry}: {error}{}", of_subject(subject.as_deref()))]
     Authority {
         /// Number of the entry, from 1.
         entry: usize,
         /// Subject of the certificate, where it can be read.
         subject: Option<String>,
-        /// Defect.
-        problem: AuthorityError,
+        /// What is wrong with it.
+        error: AuthorityError,
     },
     /// Policies that cannot be used.
     #[error("{}{message}", in_words(*place))]
@@ -203,25 +181,16 @@ fn in_words(place: Option<(usize, usize)>) -> String {
     }
 }
 
-impl SourceProblem {
+impl SourceErrorKind {
     /// Whether it is the content that is wrong, and not the way to it.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::NotFound(_)
-            | Self::Forbidden(_)
-            | Self::Throttled(_)
-            | Self::Timeout(_)
-            | Self::Unreachable(_)
-            | Self::Service(_)
-            | Self::Setup(_) => false,
-            Self::CrlStateUnavailable { problem, .. } => problem.is_refusal(),
-            Self::TooLarge { .. }
-            | Self::Digest { .. }
-            | Self::Pointer(_)
-            | Self::Bundle(_)
+            Self::Fetch(error) => error.is_refusal(),
+            Self::CrlStateUnavailable { error, .. } => error.is_refusal(),
+            Self::Bundle(_)
             | Self::RevocationList(_)
             | Self::RevocationListSignature { .. }
-            | Self::RevocationListDefect { .. }
+            | Self::RevocationListUnusable { .. }
             | Self::CrlState(_)
             | Self::Authority { .. }
             | Self::Policy { .. }

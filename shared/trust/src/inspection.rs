@@ -9,10 +9,14 @@ use alb_mtls_verifier::{
     Verifier, VerifyOptions,
 };
 
+use crate::authorities::Authorities;
 use crate::error::SourceError;
-use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, CheckedLists, LookUp, Material, check_revocation_lists};
+use crate::gather::{Gathered, gather};
+use crate::lists::{CheckedLists, check_revocation_lists};
+use crate::loader::Loader;
+use crate::material::Material;
 use crate::provenance::{Role, SourceRecord};
+use crate::refreshing::Deadline;
 use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
 use crate::warning::Warning;
@@ -27,7 +31,7 @@ pub struct InspectedSources<'a> {
     /// CRLs.
     pub crls: Option<&'a Sources>,
     /// Rules that clients will be verified with.
-    pub policy: VerifyOptions,
+    pub options: VerifyOptions,
 }
 
 /// Everything that sources hold and everything that is wrong or notable about it.
@@ -45,7 +49,7 @@ pub struct Inspection {
     /// Status of what each CA issued according to the CRLs; empty without CRLs.
     pub forecasts: Vec<IssuerForecast>,
     /// Everything that would keep the material from being used.
-    pub problems: Vec<SourceError>,
+    pub errors: Vec<SourceError>,
     /// Everything else that an operator should look after.
     pub warnings: Vec<Warning>,
 }
@@ -96,11 +100,9 @@ pub async fn inspect(
     .into_iter()
     .filter_map(|(role, sources)| Some((role, sources?)))
     .collect();
-    let LookUp {
-        material,
-        mut problems,
-        ..
-    } = Material::look_up(
+    let Gathered {
+        material, mut errors, ..
+    } = gather(
         loader,
         &sources,
         Missing::Refused,
@@ -112,11 +114,10 @@ pub async fn inspect(
     let Authorities {
         anchors,
         intermediates,
-        problems: unusable,
+        errors: unusable,
         mut warnings,
-        ..
-    } = Authorities::of(&material, now);
-    problems.extend(unusable);
+    } = Authorities::from_material(&material, now);
+    errors.extend(unusable);
     let authorities = KnownAuthorities {
         anchors: each_once(anchors),
         intermediates,
@@ -125,11 +126,11 @@ pub async fn inspect(
     // Without authorities nothing can be said about signatures, and what times say is said all the same.
     let checked = check_revocation_lists(&material, lists.as_ref(), now);
     let CheckedLists {
-        problems: refused,
+        errors: refused,
         unusable,
         warnings: notable,
     } = checked;
-    problems.extend(refused.into_iter().chain(unusable));
+    errors.extend(refused.into_iter().chain(unusable));
     warnings.extend(notable);
     let forecasts = match (inspected.crls, &lists) {
         (Some(_), Some(lists)) => authorities.forecast(lists, now),
@@ -137,7 +138,7 @@ pub async fn inspect(
     };
     let crls = inspected_lists(&material, lists.as_ref());
     let inspected_authorities = authorities
-        .verifier(inspected.policy, lists)
+        .verifier(inspected.options, lists)
         .map(|verifier| inspect_authorities(&material, &verifier, now))
         .unwrap_or_default();
     warnings.retain(|warning| !is_said_by_path(warning, &inspected_authorities));
@@ -147,7 +148,7 @@ pub async fn inspect(
         authorities: inspected_authorities,
         forecasts,
         anchors: authorities.anchors,
-        problems,
+        errors,
         warnings,
     }
 }

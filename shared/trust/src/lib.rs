@@ -14,7 +14,7 @@
 //! let trust = Trust::new(TrustSettings {
 //!     anchors: "file:/etc/alb-mtls/no-such-file.pem".parse().unwrap(),
 //!     intermediates: None,
-//!     policy: VerifyOptions::default(),
+//!     options: VerifyOptions::default(),
 //!     revocation: None,
 //!     refresh: Duration::from_secs(300),
 //!     max_stale: Duration::from_secs(24 * 3_600),
@@ -68,22 +68,23 @@
 
 #![warn(missing_docs)]
 
+mod assemble;
+mod authorities;
 mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
-mod crl_location;
-mod crl_state;
+mod crl;
 mod document;
 mod error;
 mod events;
-mod file;
+mod gather;
 mod inspection;
+mod lists;
 mod loader;
 mod material;
 mod pointer;
 mod provenance;
 mod refreshing;
-mod schedule;
 mod settings;
 mod snapshot;
 mod source;
@@ -91,29 +92,34 @@ mod trust;
 mod warning;
 
 pub use alb_mtls_settings::Percent;
-pub use authorization::{AuthorizationSettings, ShadowSet};
 #[cfg(feature = "aws")]
 pub use aws::AwsClients;
-pub use crl_location::{
-    CrlDestination, CrlLocation, CrlPlan, HttpLocation, InvalidCrlDestination, InvalidCrlLocation,
-    PublishedAsOne, SkippedCrl,
+pub use crl::{
+    CRL_STATE_SUFFIX, CrlDestination, CrlLocation, CrlPlan, HttpLocation, InvalidCrlDestination,
+    InvalidCrlLocation, InvalidCrlState, MAX_CRL_STATE_BYTES, PublishedAsOne, SkippedCrl, crl_state_object,
+    read_crl_state, write_crl_state,
 };
-pub use crl_state::{
-    CRL_STATE_SUFFIX, InvalidCrlState, MAX_CRL_STATE_BYTES, crl_state_object, read_crl_state, write_crl_state,
-};
-pub use document::{Content, Document};
-pub use error::{LoadError, SourceError, SourceProblem};
+pub use document::{Content, Document, Revision};
+pub use error::{LoadError, SourceError, SourceErrorKind};
 pub use inspection::{
     InspectedAuthority, InspectedList, InspectedSources, Inspection, inspect, inspect_anchors,
 };
-pub use loader::{Deadline, Loader};
-pub use material::{MAX_CERTIFICATE_BYTES, MAX_CRL_BYTES, MAX_POLICY_BYTES};
-pub use provenance::{Revision, Role, SourceRecord};
+pub use loader::{Loader, MAX_CERTIFICATE_BYTES};
+pub use material::{MAX_CRL_BYTES, MAX_POLICY_BYTES};
+pub use provenance::{Role, SourceRecord};
 pub use refreshing::{
-    Aborted, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting,
+    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting,
 };
-pub use settings::{CrlState, RevocationSettings, TrustSettings};
-pub use snapshot::Snapshot;
-pub use source::{InvalidSource, InvalidSources, Parameter, ParameterPath, S3Object, Source, Sources};
-pub use trust::{Trust, TrustStatus, Unavailable};
+pub use settings::{AuthorizationSettings, CrlState, RevocationSettings, TrustSettings};
+pub use snapshot::{ShadowSet, Snapshot};
+pub use source::{
+    FORMS, FetchError, InvalidSource, InvalidSources, KEY_SOURCE_FORMS, LocalFile, PUBLISHED_SOURCE_FORMS,
+    Parameter, ParameterPath, S3Object, SOURCE_FORMS, Source, SourceForm, SourceUse, Sources,
+};
+pub use trust::{Trust, TrustError, TrustStatus};
 pub use warning::{Named, Severity, Warning};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

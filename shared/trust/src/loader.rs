@@ -7,13 +7,11 @@ use alb_mtls_verifier::{CertificateDer, read_bundle};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::document::{Content, Document};
-use crate::error::{SourceError, SourceProblem};
-use crate::file;
-use crate::material::MAX_CERTIFICATE_BYTES;
-use crate::pointer::read_pointer;
-use crate::provenance::Revision;
-use crate::source::{S3Object, Source, Sources};
+use crate::document::{Content, Document, Revision};
+use crate::error::SourceError;
+use crate::pointer::{is_pointer, read_pointer};
+use crate::refreshing::{Deadline, Throttling};
+use crate::source::{FetchError, Reading, Source, SourceUse, Sources};
 
 /// Reads sources. It knows nothing of what their content means.
 ///
@@ -24,45 +22,12 @@ pub struct Loader {
     aws: crate::aws::LazyClients,
 }
 
-/// When to give up, and how long that was from the start.
-#[derive(Clone, Copy, Debug)]
-pub struct Deadline {
-    at: Instant,
-    allowed: Duration,
-    throttling: Throttling,
-}
-
-/// What becomes of a service that asks for fewer requests, after the SDK's own attempts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Throttling {
-    /// It is asked again until the deadline: many processes that start together share one limit.
-    WaitOut,
-    /// It counts as failed.
-    GiveUp,
-}
-
-/// Between two attempts at a service that limits the rate of requests, in milliseconds.
+/// Milliseconds between two attempts at a service that limits the rate of requests. Parameter Store allows 40 requests a
+/// second by default: the attempts of one process take few of them, and the jitter spreads those of many.
 const THROTTLED_DELAY: RangeInclusive<u64> = 200..=800;
 
-impl Deadline {
-    /// So long from now.
-    pub fn after(allowed: Duration) -> Self {
-        Self {
-            at: Instant::now() + allowed,
-            allowed,
-            throttling: Throttling::WaitOut,
-        }
-    }
-
-    /// The same for a caller who has something to go on with: a service that limits the rate of requests has failed.
-    #[must_use]
-    pub(crate) fn without_waiting_for_throttling(self) -> Self {
-        Self {
-            throttling: Throttling::GiveUp,
-            ..self
-        }
-    }
-}
+/// Most bytes of certificates that are read from one source: 8,000 certificates of 2 KB.
+pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1_024 * 1_024;
 
 impl Loader {
     /// A loader whose clients are made by the process's environment when they are needed.
@@ -99,23 +64,23 @@ impl Loader {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Vec<Document>, SourceError> {
-        let error = |(origin, problem): Located| SourceError {
+        let error = |(origin, error): Located| SourceError {
             source: source.to_string(),
             origin,
-            problem,
+            kind: error.into(),
         };
         let mut throttled = None;
         loop {
             let fetching = self.fetch_located(source, known, limit);
             match tokio::time::timeout_at(deadline.at, fetching).await {
-                Ok(Err(problem @ (_, SourceProblem::Throttled(_))))
+                Ok(Err(error @ (_, FetchError::Throttled(_))))
                     if deadline.throttling == Throttling::WaitOut =>
                 {
-                    throttled = Some(problem);
+                    throttled = Some(error);
                 }
                 Ok(outcome) => return outcome.map_err(error),
                 Err(_) => {
-                    let timeout = (None, SourceProblem::Timeout(deadline.allowed));
+                    let timeout = (None, FetchError::Timeout(deadline.allowed));
                     return Err(error(throttled.unwrap_or(timeout)));
                 }
             }
@@ -140,7 +105,7 @@ impl Loader {
                     let bundle = read_bundle(&content).map_err(|error| SourceError {
                         source: source.to_string(),
                         origin: Some(document.revision.origin),
-                        problem: error.into(),
+                        kind: error.into(),
                     })?;
                     certificates.extend(bundle);
                 }
@@ -155,30 +120,16 @@ impl Loader {
         known: &[Revision],
         limit: usize,
     ) -> Result<Vec<Document>, Located> {
-        let unlocated = |problem| (None, problem);
-        let holders = match source {
-            Source::File(path) => {
-                let content = file::read(path, limit).await.map_err(unlocated)?;
-                vec![Document::new(source.to_string(), content)]
+        let documents = source.read(self.reading(known, limit)).await;
+        let documents = documents.map_err(|error| (None, error))?;
+        let can_point = source.is_for(SourceUse::Pointer);
+        let following = documents.into_iter().map(async |document| {
+            if can_point {
+                self.follow(document, known, limit).await
+            } else {
+                refuse_pointer(document).map_err(|error| (None, error))
             }
-            Source::Parameter(parameter) => {
-                vec![
-                    self.parameter(parameter, source, limit)
-                        .await
-                        .map_err(unlocated)?,
-                ]
-            }
-            Source::ParameterPath(path) => self.parameters(path, limit).await.map_err(unlocated)?,
-            Source::Object(object) => {
-                let document = self.object(object, known, limit).await.map_err(unlocated)?;
-                return Ok(vec![
-                    refuse_pointer(document).map_err(unlocated)?.compared_with(known),
-                ]);
-            }
-        };
-        let following = holders
-            .into_iter()
-            .map(|holder| self.follow(holder, known, limit));
+        });
         let documents: Result<Vec<_>, _> = join_all(following).await.into_iter().collect();
         Ok(documents?
             .into_iter()
@@ -186,43 +137,30 @@ impl Loader {
             .collect())
     }
 
-    /// Reads an object, which must have the digest that it is pinned to.
-    async fn object(
-        &self,
-        object: &S3Object,
-        known: &[Revision],
-        limit: usize,
-    ) -> Result<Document, SourceProblem> {
-        let document = self.any_object(object, known, limit).await?;
-        document.check_digest(object.sha256.as_deref())
-    }
-
     /// Replaces a pointer by what it points to.
     async fn follow(&self, holder: Document, known: &[Revision], limit: usize) -> Result<Document, Located> {
-        let at_holder = |problem| (Some(holder.revision.origin.clone()), problem);
+        let at_holder = |error| (Some(holder.revision.origin.clone()), error);
         let Content::New(content) = &holder.content else {
             return Ok(holder);
         };
-        let Some(object) = read_pointer(content).map_err(at_holder)? else {
+        let Some(pointer) = read_pointer(content).map_err(at_holder)? else {
             return Ok(holder);
         };
-        let target = object.to_string();
-        let located = |problem| {
+        let target = pointer.to_string();
+        let located = |error| {
             let origin = format!("{} → {target}", holder.revision.origin);
-            (Some(origin), problem)
+            (Some(origin), error)
         };
         let same_target = |revision: &&Revision| {
             revision.origin == holder.revision.origin && revision.target.as_deref() == Some(&target)
         };
         // The digest in the pointer says that the content is the same; nothing has to be asked.
-        let known: Vec<Revision> = known.iter().filter(same_target).cloned().collect();
-        let document = match known.into_iter().next() {
-            Some(revision) => Document {
-                revision,
-                content: Content::Unchanged,
-            },
+        let document = match known.iter().find(same_target) {
+            Some(revision) => Document::unchanged(revision.clone()),
             None => {
-                let document = self.object(&object, &[], limit).await.map_err(located)?;
+                let read = pointer.read(self.reading(&[], limit)).await.map_err(located)?;
+                let only = read.into_iter().next();
+                let document = only.ok_or_else(|| located(FetchError::Service("has no content".into())))?;
                 refuse_pointer(document).map_err(located)?
             }
         };
@@ -236,92 +174,33 @@ impl Loader {
             content: document.content,
         })
     }
+
+    fn reading<'a>(&'a self, known: &'a [Revision], limit: usize) -> Reading<'a> {
+        Reading {
+            #[cfg(feature = "aws")]
+            aws: &self.aws,
+            known,
+            limit,
+        }
+    }
 }
 
-/// A problem, and at which document of the source it is when the source does not say it already.
-type Located = (Option<String>, SourceProblem);
+/// An error, and the document of the source that it is at when the source does not say it already.
+type Located = (Option<String>, FetchError);
 
-fn refuse_pointer(document: Document) -> Result<Document, SourceProblem> {
+fn refuse_pointer(document: Document) -> Result<Document, FetchError> {
     match &document.content {
-        Content::New(content) if content.trim_ascii().starts_with(b"s3://") => Err(SourceProblem::Pointer(
+        Content::New(content) if is_pointer(content) => Err(FetchError::Pointer(
             "pointers lead from a parameter or a file to an object, and no further".into(),
         )),
         _ => Ok(document),
     }
 }
 
-#[cfg(feature = "aws")]
-impl Loader {
-    async fn parameter(
-        &self,
-        parameter: &crate::source::Parameter,
-        source: &Source,
-        limit: usize,
-    ) -> Result<Document, SourceProblem> {
-        let clients = self.aws.get().await;
-        crate::aws::parameters::read_one(clients, parameter, source.to_string(), limit).await
-    }
-
-    async fn parameters(
-        &self,
-        path: &crate::source::ParameterPath,
-        limit: usize,
-    ) -> Result<Vec<Document>, SourceProblem> {
-        let clients = self.aws.get().await;
-        crate::aws::parameters::read_path(clients, path, limit).await
-    }
-
-    async fn any_object(
-        &self,
-        object: &S3Object,
-        known: &[Revision],
-        limit: usize,
-    ) -> Result<Document, SourceProblem> {
-        let clients = self.aws.get().await;
-        crate::aws::objects::read(clients, object, known, limit).await
-    }
-}
-
-#[cfg(not(feature = "aws"))]
-impl Loader {
-    async fn parameter(
-        &self,
-        _parameter: &crate::source::Parameter,
-        _source: &Source,
-        _limit: usize,
-    ) -> Result<Document, SourceProblem> {
-        Err(without_aws())
-    }
-
-    async fn parameters(
-        &self,
-        _path: &crate::source::ParameterPath,
-        _limit: usize,
-    ) -> Result<Vec<Document>, SourceProblem> {
-        Err(without_aws())
-    }
-
-    async fn any_object(
-        &self,
-        _object: &S3Object,
-        _known: &[Revision],
-        _limit: usize,
-    ) -> Result<Document, SourceProblem> {
-        Err(without_aws())
-    }
-}
-
-#[cfg(not(feature = "aws"))]
-fn without_aws() -> SourceProblem {
-    SourceProblem::Setup(
-        "this program was built without AWS support: only `file:` sources can be read (cargo feature `aws`)"
-            .into(),
-    )
-}
-
 #[cfg(all(test, feature = "aws"))]
 mod tests {
     use super::*;
+    use crate::source::LocalFile;
 
     #[tokio::test]
     async fn files_alone_never_make_the_clients_of_the_sdk() {
@@ -331,7 +210,7 @@ mod tests {
         let loader = Loader::new();
         let deadline = Deadline::after(Duration::from_secs(5));
         let documents = loader
-            .fetch(&Source::File(path), &[], 100, deadline)
+            .fetch(&LocalFile { path }.into(), &[], 100, deadline)
             .await
             .unwrap();
         assert_eq!(documents[0].content, Content::New(b"content".to_vec()));

@@ -1,27 +1,35 @@
-//! Pointers: a parameter or a file that holds, instead of material, where it is and what digest it has.
+//! Pointers: a parameter or a file that contains, instead of material, where the material is and what digest it has.
 
-use crate::error::SourceProblem;
-use crate::source::{S3Object, Source};
+use crate::source::{FetchError, S3Object, Source, s3};
 
-/// Reads content that is a pointer to an object in S3; `None` when it is not one.
+/// Returns true for content that is, or tries to be, a pointer.
+pub(crate) fn is_pointer(content: &[u8]) -> bool {
+    content.trim_ascii().starts_with(s3::SCHEME.as_bytes())
+}
+
+/// Reads content that is a pointer to an object in S3; `None` when it is not a pointer.
 ///
 /// # Errors
-/// [`SourceProblem::Pointer`] when it looks like one and cannot be followed. A digest is required: without it, whoever
-/// can write the object would decide what is trusted, whatever the pointer says.
-pub(crate) fn read_pointer(content: &[u8]) -> Result<Option<S3Object>, SourceProblem> {
-    let content = content.trim_ascii();
-    if !content.starts_with(b"s3://") {
+/// [`FetchError::Pointer`] when it cannot be followed. A digest is required: without it, every writer of the object would
+/// decide what is trusted, whatever the pointer says.
+pub(crate) fn read_pointer(content: &[u8]) -> Result<Option<Source>, FetchError> {
+    if !is_pointer(content) {
         return Ok(None);
     }
-    let refuse = |reason: String| Err(SourceProblem::Pointer(reason));
-    let Ok(word) = std::str::from_utf8(content) else {
+    let refuse = |reason: String| Err(FetchError::Pointer(reason));
+    let Ok(word) = std::str::from_utf8(content.trim_ascii()) else {
         return refuse("it is not text".into());
     };
     if word.contains(char::is_whitespace) {
         return refuse("there is more than one word".into());
     }
+    let is_pinned = |source: &Source| {
+        source
+            .downcast_ref::<S3Object>()
+            .is_some_and(|object| object.sha256.is_some())
+    };
     match word.parse() {
-        Ok(Source::Object(object)) if object.sha256.is_some() => Ok(Some(object)),
+        Ok(source) if is_pinned(&source) => Ok(Some(source)),
         Ok(_) => refuse("it ends without `#sha256=` and the digest of the object".into()),
         Err(error) => refuse(error.to_string()),
     }
@@ -36,7 +44,8 @@ mod tests {
     #[test]
     fn a_pointer_is_one_word_with_a_digest() {
         let text = format!("\n s3://bucket/key?versionId=v1#sha256={DIGEST}\r\n");
-        let object = read_pointer(text.as_bytes()).unwrap().unwrap();
+        let source = read_pointer(text.as_bytes()).unwrap().unwrap();
+        let object: &S3Object = source.downcast_ref().unwrap();
         assert_eq!(
             (object.key.as_str(), object.version_id.as_deref()),
             ("key", Some("v1"))

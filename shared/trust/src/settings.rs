@@ -14,7 +14,7 @@ pub struct TrustSettings {
     /// Where intermediates are, for clients that send only their own certificate. They are not trusted.
     pub intermediates: Option<Sources>,
     /// What is asked of a client's path.
-    pub policy: VerifyOptions,
+    pub options: VerifyOptions,
     /// Where CRLs are and what they decide; without it no certificate is held against one.
     pub revocation: Option<RevocationSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
@@ -50,9 +50,33 @@ impl TrustSettings {
     /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot be read.
     pub(crate) fn missing_lists(&self) -> Missing {
         match &self.revocation {
-            Some(revocation) if revocation.policy.mode == RevocationMode::Soft => Missing::Tolerated,
+            Some(revocation) if revocation.options.mode == RevocationMode::Soft => Missing::Tolerated,
             _ => Missing::Refused,
         }
+    }
+}
+
+/// Where policies come from, and what is decided beside the real decision without effect.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuthorizationSettings {
+    /// Where the policies are that a verified client needs a permission of. Without it every verified client may pass.
+    pub policies: Option<Sources>,
+    /// Where the trust anchors are that are tried out.
+    pub shadow_anchors: Option<Sources>,
+    /// Where the policies are that are tried out.
+    pub shadow_policies: Option<Sources>,
+}
+
+impl AuthorizationSettings {
+    /// Every source, with what its material is for.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = (Role, &Sources)> {
+        let all = [
+            (Role::Policies, &self.policies),
+            (Role::ShadowAnchors, &self.shadow_anchors),
+            (Role::ShadowPolicies, &self.shadow_policies),
+        ];
+        all.into_iter()
+            .filter_map(|(role, sources)| Some((role, sources.as_ref()?)))
     }
 }
 
@@ -62,7 +86,7 @@ pub struct RevocationSettings {
     /// Where the CRLs are.
     pub crls: Sources,
     /// What becomes of clients by them.
-    pub policy: RevocationOptions,
+    pub options: RevocationOptions,
     /// Use of the records beside CRLs in S3.
     pub state: CrlState,
 }

@@ -1,8 +1,9 @@
+//! Snapshots: data alone. `assemble` makes them.
+
 use std::sync::Arc;
 
 use alb_mtls_verifier::{Fingerprint, RevocationLists, Timestamp, Verifier};
 
-use crate::authorization::{Authorization, ShadowSet};
 use crate::provenance::SourceRecord;
 use crate::warning::Warning;
 
@@ -52,7 +53,7 @@ impl Snapshot {
 
     /// The policies that verified clients need a permission of; `None` when the settings name none.
     #[cfg(feature = "policy")]
-    pub fn policies(&self) -> Option<&alb_mtls_policy::Policies> {
+    pub fn policies(&self) -> Option<&Policies> {
         self.authorization.policies.as_deref()
     }
 
@@ -92,6 +93,53 @@ impl Snapshot {
         &self.warnings
     }
 }
+
+/// What is tried out: it never decides, and what is wrong with it never keeps the real material from being used.
+#[derive(Debug)]
+pub struct ShadowSet {
+    verifier: Option<Verifier>,
+    #[cfg_attr(
+        not(feature = "policy"),
+        expect(dead_code, reason = "without policies nobody asks for them")
+    )]
+    policies: Option<Arc<Policies>>,
+}
+
+impl ShadowSet {
+    pub(crate) fn new(verifier: Option<Verifier>, policies: Option<Arc<Policies>>) -> Self {
+        Self { verifier, policies }
+    }
+
+    /// Decides about clients by the anchors that are tried out; `None` when those in use stay.
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.verifier.as_ref()
+    }
+
+    /// The policies that are tried out; `None` when those in use stay.
+    #[cfg(feature = "policy")]
+    pub fn policies(&self) -> Option<&Policies> {
+        self.policies.as_deref()
+    }
+}
+
+/// The part of a snapshot that this module makes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Authorization {
+    #[cfg_attr(
+        not(feature = "policy"),
+        expect(dead_code, reason = "without policies nobody asks for them")
+    )]
+    pub(crate) policies: Option<Arc<Policies>>,
+    pub(crate) shadow: Option<Arc<ShadowSet>>,
+}
+
+#[cfg(feature = "policy")]
+pub(crate) use alb_mtls_policy::Policies;
+
+/// Without the feature there are no policies, and to name some is an error.
+#[cfg(not(feature = "policy"))]
+#[derive(Debug)]
+pub(crate) enum Policies {}
 
 /// The first 16 hexadecimal digits of a digest over what was read from where.
 fn version_of(sources: &[SourceRecord]) -> String {

@@ -1,16 +1,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use alb_mtls_verifier::{Fingerprint, Timestamp};
+use alb_mtls_verifier::Timestamp;
 
-use crate::authorization::AuthorizationSettings;
+use crate::assemble::assemble;
 use crate::error::LoadError;
 use crate::events;
-use crate::loader::{Deadline, Loader};
-use crate::material::{Authorities, Change, LookUp, Material};
+use crate::gather::{Change, Gathered, gather};
+use crate::loader::Loader;
+use crate::material::Material;
 use crate::provenance::Role;
-use crate::refreshing::{Aborted, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting};
-use crate::settings::TrustSettings;
+use crate::refreshing::{
+    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting,
+};
+use crate::settings::{AuthorizationSettings, TrustSettings};
 use crate::snapshot::Snapshot;
 use crate::source::Sources;
 
@@ -44,7 +47,7 @@ struct Outcomes {
 /// There is no snapshot that may be used; decisions are refused until a later look-up succeeds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Unavailable {
+pub enum TrustError {
     /// No look-up has succeeded yet.
     #[error("no trust material could be loaded: {0}")]
     NotLoaded(Arc<LoadError>),
@@ -134,16 +137,16 @@ impl Trust {
     /// Loads the material when the process starts, with more time than a request has.
     ///
     /// # Errors
-    /// [`Unavailable`] when it cannot be loaded; a later [`Trust::snapshot`] tries again.
-    pub async fn load(&self, now: Timestamp) -> Result<Arc<Snapshot>, Unavailable> {
+    /// [`TrustError`] when it cannot be loaded; a later [`Trust::snapshot`] tries again.
+    pub async fn load(&self, now: Timestamp) -> Result<Arc<Snapshot>, TrustError> {
         self.get(now, Waiting::Start).await
     }
 
     /// Returns the snapshot to decide by at the time `now`, for a caller whose time has no end.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is no snapshot, or none that is young enough.
-    pub async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, Unavailable> {
+    /// [`TrustError`] when there is no snapshot, or none that is young enough.
+    pub async fn snapshot(&self, now: Timestamp) -> Result<Arc<Snapshot>, TrustError> {
         self.snapshot_within(now, None).await
     }
 
@@ -151,12 +154,12 @@ impl Trust {
     /// waits, and how long with `left` until the end of the invocation.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is no snapshot, or none that is young enough.
+    /// [`TrustError`] when there is no snapshot, or none that is young enough.
     pub async fn snapshot_within(
         &self,
         now: Timestamp,
         left: Option<Duration>,
-    ) -> Result<Arc<Snapshot>, Unavailable> {
+    ) -> Result<Arc<Snapshot>, TrustError> {
         self.get(now, Waiting::Request { left }).await
     }
 
@@ -189,12 +192,12 @@ impl Trust {
     /// Returns the snapshot to decide by at the time `now`, for whatever waits for a lookup if one is due.
     ///
     /// # Errors
-    /// [`Unavailable`] when there is no snapshot, or none that is young enough.
-    pub async fn get(&self, now: Timestamp, waiting: Waiting) -> Result<Arc<Snapshot>, Unavailable> {
+    /// [`TrustError`] when there is no snapshot, or none that is young enough.
+    pub async fn get(&self, now: Timestamp, waiting: Waiting) -> Result<Arc<Snapshot>, TrustError> {
         let snapshot = self.snapshot.get(&self.material, now, waiting).await;
         snapshot.map_err(|unavailable| match unavailable {
-            NoValue::NotLoaded(reason) => Unavailable::NotLoaded(reason),
-            NoValue::Stale { age, reason } => Unavailable::Stale { age, reason },
+            NoValue::NotLoaded(reason) => TrustError::NotLoaded(reason),
+            NoValue::Stale { age, reason } => TrustError::Stale { age, reason },
         })
     }
 }
@@ -211,12 +214,12 @@ impl Lookup for TrustMaterial {
     ) -> Result<Found<Snapshot>, Arc<LoadError>> {
         let started = Instant::now();
         let mut material = self.last_good.lock().await;
-        let LookUp {
+        let Gathered {
             material: found,
             change,
-            problems,
+            errors,
             tolerated,
-        } = Material::look_up(
+        } = gather(
             &self.loader,
             &self.sources(),
             self.settings.missing_lists(),
@@ -226,8 +229,8 @@ impl Lookup for TrustMaterial {
         )
         .await;
         events::tolerated(&tolerated);
-        if !problems.is_empty() {
-            return Err(Arc::new(LoadError::Sources(problems)));
+        if !errors.is_empty() {
+            return Err(Arc::new(LoadError::Sources(errors)));
         }
         if change == Change::Same && last_good.is_some() {
             *material = found;
@@ -235,7 +238,13 @@ impl Lookup for TrustMaterial {
             events::unchanged(last_good.as_deref(), started.elapsed());
             return Ok(Found::Unchanged);
         }
-        let snapshot = self.make_snapshot(&found, last_good.as_deref(), now)?;
+        let snapshot = assemble(
+            &found,
+            &self.settings,
+            &self.authorization,
+            last_good.as_deref(),
+            now,
+        )?;
         *material = found;
         self.outcomes().loads += 1;
         events::loaded(&snapshot, last_good.as_deref(), started.elapsed());
@@ -265,45 +274,6 @@ impl TrustMaterial {
         let mut sources = self.settings.sources();
         sources.extend(self.authorization.sources());
         sources
-    }
-
-    fn make_snapshot(
-        &self,
-        found: &Material,
-        last_good: Option<&Snapshot>,
-        now: Timestamp,
-    ) -> Result<Snapshot, LoadError> {
-        let snapshot = Authorities::of(found, now).into_snapshot(
-            found,
-            &self.settings,
-            &self.authorization,
-            last_good,
-            now,
-        )?;
-        let Some(last_good) = last_good else {
-            return Ok(snapshot);
-        };
-        let ids = |snapshot: &Snapshot| -> Vec<Fingerprint> {
-            snapshot
-                .verifier()
-                .anchors()
-                .iter()
-                .map(|anchor| anchor.id())
-                .collect()
-        };
-        let kept: std::collections::HashSet<Fingerprint> = ids(&snapshot).into_iter().collect();
-        let before = ids(last_good);
-        let lost = before.iter().filter(|id| !kept.contains(id)).count();
-        let allowed = self.settings.max_anchor_loss;
-        if allowed.covers(lost, before.len()) {
-            Ok(snapshot)
-        } else {
-            Err(LoadError::AnchorLoss {
-                before: before.len(),
-                lost,
-                allowed,
-            })
-        }
     }
 
     fn outcomes(&self) -> MutexGuard<'_, Outcomes> {

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Timestamp, TrustAnchor};
 
+use crate::document::Revision;
 use crate::error::SourceError;
-use crate::provenance::Revision;
 
 /// Something about the material that an operator should look after. It does not keep the material from being used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,10 +90,10 @@ pub enum Warning {
         crl: Named,
     },
     /// A CRL that clears no certificate, or does not count at all.
-    #[error("{problem}: this CRL clears no certificate, and the others count")]
+    #[error("{error}: this CRL clears no certificate, and the others count")]
     CrlUnusable {
         /// The CRL, where it is and what is wrong with it.
-        problem: SourceError,
+        error: SourceError,
     },
     /// Something about a policy that is allowed, and that its author should look at.
     #[error("{0}")]

@@ -67,7 +67,7 @@ async fn look_ups_are_events_with_fields() {
     let trust = Trust::new(TrustSettings {
         anchors: source.parse().unwrap(),
         intermediates: None,
-        policy: VerifyOptions::default(),
+        options: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

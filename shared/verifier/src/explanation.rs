@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::anchors::TrustAnchor;
-use crate::header::PresentedChain;
 use crate::identity::ClientIdentity;
 use crate::path::{self, Progress, Refusal};
+use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
 use crate::verifier::{VerifiedClient, Verifier, parse};

@@ -7,9 +7,9 @@ use rustls_pki_types::CertificateDer;
 
 use crate::anchors::TrustAnchor;
 use crate::fingerprint::Fingerprint;
-use crate::header::PresentedChain;
 use crate::hypothetical::{certificate_below, policies_below};
 use crate::path;
+use crate::presented_chain::PresentedChain;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;

@@ -1,3 +1,4 @@
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use tokio::sync::OnceCell;
 
-use crate::error::SourceProblem;
+use crate::source::FetchError;
 
 /// Clients of the AWS SDK, one for each service and region.
 ///
@@ -28,11 +29,9 @@ use crate::error::SourceProblem;
 #[derive(Debug)]
 pub struct AwsClients {
     config: SdkConfig,
-    parameters: ByRegion<aws_sdk_ssm::Client>,
-    objects: ByRegion<aws_sdk_s3::Client>,
+    /// A client of each type and region that was needed.
+    clients: Mutex<HashMap<(TypeId, Region), Box<dyn Any + Send + Sync>>>,
 }
-
-type ByRegion<T> = Mutex<HashMap<Option<String>, T>>;
 
 impl AwsClients {
     /// Clients as the process's environment says. Nothing is asked of the network yet.
@@ -75,76 +74,42 @@ impl AwsClients {
         if config.retry_config().is_none() {
             builder.set_retry_config(Some(retries()));
         }
+        if config.behavior_version().is_none() {
+            // A client without one would panic.
+            builder.set_behavior_version(Some(BehaviorVersion::v2026_01_12()));
+        }
         Self {
             config: builder.build(),
-            parameters: ByRegion::default(),
-            objects: ByRegion::default(),
+            clients: Mutex::default(),
         }
     }
 
-    /// The client of SSM Parameter Store in this region, or in the region of the process.
+    /// Returns the client of a service in this region, or in the region of the process. `make` makes it once for each
+    /// region; sources have one method each that calls this.
     ///
     /// # Errors
-    /// [`SourceProblem::Setup`] when neither is known.
-    pub fn parameters(&self, region: Option<&str>) -> Result<aws_sdk_ssm::Client, SourceProblem> {
-        self.client(&self.parameters, region, |region| {
-            let mut config = aws_sdk_ssm::config::Builder::from(&self.config);
-            config.set_region(region);
-            config.set_behavior_version(Some(self.behavior_version()));
-            aws_sdk_ssm::Client::from_conf(config.build())
-        })
-    }
-
-    /// The client of S3 in this region, or in the region of the process.
-    ///
-    /// # Errors
-    /// [`SourceProblem::Setup`] when neither is known.
-    pub fn objects(&self, region: Option<&str>) -> Result<aws_sdk_s3::Client, SourceProblem> {
-        self.client(&self.objects, region, |region| {
-            let mut config = aws_sdk_s3::config::Builder::from(&self.config);
-            config.set_region(region);
-            config.set_behavior_version(Some(self.behavior_version()));
-            // An endpoint of one's own seldom has a name for every bucket.
-            if self.config.endpoint_url().is_some() || has_own_endpoint() {
-                config.set_force_path_style(Some(true));
-            }
-            aws_sdk_s3::Client::from_conf(config.build())
-        })
-    }
-
-    /// A client without one would panic.
-    fn behavior_version(&self) -> BehaviorVersion {
-        self.config
-            .behavior_version()
-            .unwrap_or_else(BehaviorVersion::v2026_01_12)
-    }
-
-    fn client<T: Clone>(
+    /// [`FetchError::Setup`] when neither region is known.
+    pub(crate) fn client<T: Any + Clone + Send + Sync>(
         &self,
-        clients: &ByRegion<T>,
         region: Option<&str>,
-        make: impl FnOnce(Option<Region>) -> T,
-    ) -> Result<T, SourceProblem> {
-        let known = region
-            .map(|region| Region::new(region.to_owned()))
-            .or_else(|| self.config.region().cloned());
-        if known.is_none() {
-            return Err(SourceProblem::Setup(
+        make: impl FnOnce(&SdkConfig) -> T,
+    ) -> Result<T, FetchError> {
+        let named = region.map(|region| Region::new(region.to_owned()));
+        let Some(region) = named.or_else(|| self.config.region().cloned()) else {
+            return Err(FetchError::Setup(
                 "no region is known: set AWS_REGION, or name it in the source with `?region=`".into(),
             ));
+        };
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (TypeId::of::<T>(), region.clone());
+        let known = clients.get(&key).and_then(|client| client.downcast_ref::<T>());
+        if let Some(client) = known {
+            return Ok(client.clone());
         }
-        let mut clients = clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let client = clients
-            .entry(region.map(ToOwned::to_owned))
-            .or_insert_with(|| make(known));
-        Ok(client.clone())
+        let client = make(&self.config.to_builder().region(region).build());
+        clients.insert(key, Box::new(client.clone()));
+        Ok(client)
     }
-}
-
-fn has_own_endpoint() -> bool {
-    ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"]
-        .iter()
-        .any(|name| std::env::var_os(name).is_some())
 }
 
 /// Short enough that a lost packet at start is retried well within the ten seconds that Lambda allows for it.

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::error::SourceProblem;
+use crate::source::FetchError;
 
 /// The HTTP status of the answer, when there was one.
 pub(crate) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
@@ -18,7 +18,7 @@ pub(crate) fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
 }
 
 /// Explains what does not depend on the operation: the way to the service, its health, and its limits.
-pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> SourceProblem
+pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> FetchError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -29,24 +29,24 @@ where
         .and_then(ProvideErrorMetadata::message)
         .map(ToOwned::to_owned);
     match error {
-        SdkError::TimeoutError(_) => SourceProblem::Unreachable("the attempts took too long".into()),
+        SdkError::TimeoutError(_) => FetchError::Unreachable("the attempts took too long".into()),
         SdkError::ConstructionFailure(_) => {
-            SourceProblem::Setup(format!("the request could not be made: {}", causes(&error)))
+            FetchError::Setup(format!("the request could not be made: {}", causes(&error)))
         }
         SdkError::DispatchFailure(ref failure) if failure.is_user() => {
-            SourceProblem::Setup(format!("the request could not be sent: {}", causes(&error)))
+            FetchError::Setup(format!("the request could not be sent: {}", causes(&error)))
         }
-        SdkError::DispatchFailure(_) => SourceProblem::Unreachable(causes(&error)),
+        SdkError::DispatchFailure(_) => FetchError::Unreachable(causes(&error)),
         // A proxy's or a captive portal's page, or half an answer.
         _ if status.is_some_and(|status| status < 300) => {
-            SourceProblem::Unreachable(format!("the answer could not be read: {}", causes(&error)))
+            FetchError::Unreachable(format!("the answer could not be read: {}", causes(&error)))
         }
         _ => {
             let text = describe(status, code.as_deref(), message.as_deref());
             if is_throttling(status, code.as_deref()) {
-                SourceProblem::Throttled(text)
+                FetchError::Throttled(text)
             } else {
-                SourceProblem::Service(format!("the service answered {text}"))
+                FetchError::Service(format!("the service answered {text}"))
             }
         }
     }

@@ -1,17 +1,80 @@
+//! `file:`: a file of this machine.
+
+use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use crate::error::SourceProblem;
+use super::FetchError;
+use super::place::{Fetching, Place, Reading, Reason, Source, SourceForm, SourceUse};
+use crate::document::Document;
+
+pub(super) const FORM: SourceForm = SourceForm {
+    scheme: "file:",
+    form: "file:/path",
+    meaning: "a file by its absolute path",
+    permissions: "",
+    uses: &[SourceUse::Keys, SourceUse::Pointer],
+    parse,
+    suggest: |word| word.starts_with('/').then(|| format!("file:{word}")),
+};
+
+/// File of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LocalFile {
+    /// Absolute path.
+    pub path: PathBuf,
+}
+
+impl Place for LocalFile {
+    fn form(&self) -> &'static SourceForm {
+        &FORM
+    }
+
+    fn read<'a>(&'a self, reading: Reading<'a>) -> Fetching<'a> {
+        Box::pin(async move {
+            let content = read(&self.path, reading.limit).await?;
+            Ok(vec![Document::new(self.to_string(), content)])
+        })
+    }
+}
+
+impl From<LocalFile> for Source {
+    fn from(file: LocalFile) -> Self {
+        Self::new(file)
+    }
+}
+
+impl fmt::Display for LocalFile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "file:{}", self.path.display())
+    }
+}
+
+fn parse(path: &str) -> Result<Source, Reason> {
+    // RFC 8089 §2 writes a local file with an empty authority too.
+    let path = match path.strip_prefix("//") {
+        Some(after_authority) if after_authority.starts_with('/') => after_authority,
+        Some(_) => return Err("names a host, and files are read from this machine only".into()),
+        None => path,
+    };
+    if !path.starts_with('/') {
+        Err("needs an absolute path".into())
+    } else if path.ends_with('/') {
+        Err("names a directory, not a file".into())
+    } else {
+        Ok(Source::new(LocalFile { path: path.into() }))
+    }
+}
 
 /// Reads a whole file of at most `limit` bytes.
-pub(crate) async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, SourceProblem> {
-    // Asked first: to open a pipe that nobody writes to would block a thread for ever.
+async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FetchError> {
+    // Checked before it is opened: to open a pipe without a writer would block a thread indefinitely.
     let metadata = tokio::fs::metadata(path).await.map_err(|error| explain(&error))?;
     if !metadata.is_file() {
-        return Err(SourceProblem::Service("is not a regular file".into()));
+        return Err(FetchError::Service("is not a regular file".into()));
     }
     let file = File::open(path).await.map_err(|error| explain(&error))?;
     let mut content = Vec::new();
@@ -21,17 +84,17 @@ pub(crate) async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, SourcePro
         .await
         .map_err(|error| explain(&error))?;
     if content.len() > limit {
-        return Err(SourceProblem::TooLarge { limit });
+        return Err(FetchError::TooLarge { limit });
     }
     Ok(content)
 }
 
-fn explain(error: &io::Error) -> SourceProblem {
+fn explain(error: &io::Error) -> FetchError {
     match error.kind() {
-        io::ErrorKind::NotFound => SourceProblem::NotFound("there is no such file".into()),
+        io::ErrorKind::NotFound => FetchError::NotFound("there is no such file".into()),
         io::ErrorKind::PermissionDenied => {
-            SourceProblem::Forbidden("the user of this process may not read the file".into())
+            FetchError::Forbidden("the user of this process may not read the file".into())
         }
-        _ => SourceProblem::Service(format!("cannot be read: {error}")),
+        _ => FetchError::Service(format!("cannot be read: {error}")),
     }
 }

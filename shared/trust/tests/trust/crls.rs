@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_trust::{
-    CrlState, RevocationSettings, Snapshot, Source, Trust, TrustSettings, Unavailable, crl_state_object,
-    read_crl_state, write_crl_state,
+    CrlState, RevocationSettings, S3Object, Snapshot, Source, Trust, TrustError, TrustSettings,
+    crl_state_object, read_crl_state, write_crl_state,
 };
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, RevocationList, RevocationLists, RevocationMode,
@@ -38,7 +38,7 @@ impl Fixture {
         TrustSettings {
             revocation: Some(RevocationSettings {
                 crls: source(&self.path("crls.pem")).parse().unwrap(),
-                policy: RevocationOptions {
+                options: RevocationOptions {
                     mode,
                     ..RevocationOptions::default()
                 },
@@ -78,7 +78,7 @@ fn numbers(snapshot: &Snapshot) -> Vec<String> {
         .collect()
 }
 
-fn reason(outcome: Result<Arc<Snapshot>, Unavailable>) -> String {
+fn reason(outcome: Result<Arc<Snapshot>, TrustError>) -> String {
     outcome.map(|_| ()).unwrap_err().to_string()
 }
 
@@ -481,15 +481,12 @@ fn a_record_reads_as_it_was_written() {
 
 #[test]
 fn a_pinned_crl_has_no_record() {
-    let object = |text: &str| match text.parse() {
-        Ok(Source::Object(object)) => object,
-        other => panic!("{other:?}"),
+    let object = |text: &str| -> S3Object {
+        let source: Source = text.parse().unwrap();
+        source.downcast_ref::<S3Object>().unwrap().clone()
     };
     let state = crl_state_object(&object("s3://pki/a.crl?region=eu-west-1")).unwrap();
-    assert_eq!(
-        Source::Object(state).to_string(),
-        "s3://pki/a.crl.state.json?region=eu-west-1"
-    );
+    assert_eq!(state.to_string(), "s3://pki/a.crl.state.json?region=eu-west-1");
     let digest = "0".repeat(64);
     for pinned in [
         "s3://pki/a.crl?versionId=x".to_owned(),

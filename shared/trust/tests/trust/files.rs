@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::support::{ca, ca_credential, names, settings, start};
-use alb_mtls_trust::{LoadError, Loader, Trust, Unavailable, Warning, inspect_anchors};
+use alb_mtls_trust::{LoadError, Loader, Trust, TrustError, Warning, inspect_anchors};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use tempfile::TempDir;
 use test_pki::{CertificateBuilder, KeyKind, KeyUsage};
@@ -395,7 +395,7 @@ async fn serves_the_last_good_until_it_is_too_old_then_nothing_then_again() {
         &trust.snapshot(now.plus_seconds(3_600)).await.unwrap()
     ));
     let error = trust.snapshot(now.plus_seconds(3_661)).await.unwrap_err();
-    let Unavailable::Stale { age, reason } = &error else {
+    let TrustError::Stale { age, reason } = &error else {
         panic!("{error:?}")
     };
     assert_eq!(*age, Duration::from_secs(3_661));
@@ -432,7 +432,7 @@ async fn a_failed_start_is_tried_again_by_the_next_caller_and_not_by_each() {
     assert!(trust.snapshot(now).await.is_err());
     for _ in 0..50 {
         let error = trust.snapshot(now).await.unwrap_err();
-        assert!(matches!(error, Unavailable::NotLoaded(_)));
+        assert!(matches!(error, TrustError::NotLoaded(_)));
         assert!(
             error.to_string().contains("there is no such file"),
             "the reason stays: {error}"
@@ -543,7 +543,7 @@ async fn an_inspection_finds_every_problem_at_once() {
     let sources = format!("{mixed} {empty}").parse().unwrap();
     let deadline = alb_mtls_trust::Deadline::after(Duration::from_secs(5));
     let inspection = inspect_anchors(&Loader::new(), &sources, deadline, start()).await;
-    let problems: Vec<String> = inspection.problems.iter().map(ToString::to_string).collect();
+    let problems: Vec<String> = inspection.errors.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 3, "{problems:?}");
     assert!(
         problems[1].contains("entry 1:") && problems[2].contains("entry 3:"),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::moto::{sdk_config, store};
 use crate::support::{ca, ca_credential, names, settings, start};
 use alb_mtls_trust::{
-    CrlState, Deadlines, Loader, RevocationSettings, Snapshot, Trust, TrustSettings, Unavailable,
+    CrlState, Deadlines, Loader, RevocationSettings, Snapshot, Trust, TrustError, TrustSettings,
 };
 use alb_mtls_verifier::{Fingerprint, RevocationOptions};
 use aws_sdk_ssm::types::ParameterType;
@@ -513,7 +513,7 @@ async fn ask_at_once(
     proxy: &FaultProxy,
     now: alb_mtls_verifier::Timestamp,
     count: usize,
-) -> Vec<Result<Arc<Snapshot>, Unavailable>> {
+) -> Vec<Result<Arc<Snapshot>, TrustError>> {
     let (release, released) = watch::channel(false);
     let so_far = proxy.take_requests().len();
     proxy.always(Fault::Hold(released));
@@ -857,7 +857,7 @@ async fn an_outage_is_not_hammered_and_ends_in_refusal_and_recovery() {
     assert!((50..=130).contains(&asked), "asked {asked} times in an hour");
     for second in 3_601..=3_700 {
         let error = trust.snapshot(now.plus_seconds(second)).await.unwrap_err();
-        assert!(matches!(error, Unavailable::Stale { .. }), "{error}");
+        assert!(matches!(error, TrustError::Stale { .. }), "{error}");
     }
     let asked = proxy.take_requests().len();
     assert!((5..=20).contains(&asked), "asked {asked} times in 100 s");
@@ -918,7 +918,7 @@ async fn a_record_that_may_not_be_read_is_an_error_unless_records_are_ignored() 
     let with = |state: CrlState| TrustSettings {
         revocation: Some(RevocationSettings {
             crls: "s3://records/root.crl".parse().unwrap(),
-            policy: RevocationOptions::default(),
+            options: RevocationOptions::default(),
             state,
         }),
         ..settings(&format!("file:{}", anchors.display()))

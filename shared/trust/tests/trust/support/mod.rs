@@ -30,7 +30,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
     TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
-        policy: VerifyOptions::default(),
+        options: VerifyOptions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

@@ -1,0 +1,78 @@
+//! The operator's command line: one module for each sub-command.
+
+mod authorize;
+mod bundle;
+mod clients;
+pub mod console;
+mod demo_pki;
+mod doctor;
+mod event;
+pub mod files;
+mod local;
+mod policy;
+pub mod vectors;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  alb-mtls pki init
+      make a demo PKI in .demo
+  alb-mtls local --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem
+      run the function `respond` behind a load balancer here
+  alb-mtls event --pem .demo/good.pem
+      print the event that a function would get
+
+Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
+
+/// Client-certificate authentication behind an Application Load Balancer: try it out, look inside, operate it
+#[derive(Debug, Parser)]
+#[command(name = "alb-mtls", version, after_help = EXAMPLES, propagate_version = false)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// In the order of `--help`: what one needs first comes first.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a demo PKI and client certificates, good and bad ones
+    Pki(demo_pki::PkiArguments),
+    /// Run a load balancer on this machine in front of the functions
+    Local(local::LocalArguments),
+    /// Print the event that a load balancer would send to a function
+    Event(event::EventArguments),
+    /// Ask the built authorizer about a certificate, as API Gateway would
+    Authorize(authorize::AuthorizeArguments),
+    /// Check trust anchors, and publish them to SSM Parameter Store or S3
+    Bundle(bundle::BundleArguments),
+    /// Check Cedar policies, and what they say to a request
+    Policy(policy::PolicyArguments),
+    /// Find what opens the gate in a template or a deployed stack
+    Doctor(doctor::DoctorArguments),
+    /// List the clients in the logs of a function, and the trust anchors that they came by
+    Clients(clients::ClientsArguments),
+    /// Say what becomes of a client's certificates and why, check by check
+    Verify(verify::VerifyArguments),
+    /// Judge files of cases: chains, trust anchors and the verdict that is expected
+    Vectors(vectors::VectorsArguments),
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    match CommandLine::parse().command {
+        Command::Pki(arguments) => demo_pki::run(arguments),
+        Command::Local(arguments) => local::run(arguments),
+        Command::Event(arguments) => event::run(arguments),
+        Command::Authorize(arguments) => authorize::run(arguments),
+        Command::Bundle(arguments) => bundle::run(arguments),
+        Command::Policy(arguments) => policy::run(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Clients(arguments) => clients::run(arguments),
+        Command::Verify(arguments) => verify::run(arguments),
+        Command::Vectors(arguments) => vectors::run(arguments),
+    }
+}

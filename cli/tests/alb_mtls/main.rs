@@ -1,0 +1,13 @@
+//! Tests that run the built `alb-mtls`, one module for each sub-command.
+
+mod bundle;
+mod clients;
+mod doctor;
+mod event;
+mod lint;
+mod local;
+mod pki;
+mod policy;
+mod support;
+mod vectors;
+mod verify;

@@ -1,0 +1,118 @@
+//! From CRLs to those that count.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use alb_mtls_verifier::{
+    Departures, ListStanding, RevocationList, RevocationLists, RevocationMode, Timestamp,
+};
+
+use crate::error::{LoadError, SourceError, SourceErrorKind};
+use crate::material::{LocatedList, Material};
+use crate::warning::{Warning, find_list_warnings};
+
+/// The CRLs of the material, none of which contradicts those in use before.
+///
+/// A CRL that cannot be read, that is forged or that its CA may not sign refuses the material under `strict`: what was in
+/// use before stays. Under `soft`, refusing would let every revoked client in at the next start, so that such a CRL is left
+/// out with a warning; one that was in use before is missed then, and refuses the material all the same. In both modes a
+/// CRL with a defect, or with a signature that is not supported, does not take the others down: it clears nothing, so that
+/// `strict` refuses the certificates of its issuer and of no other.
+pub(crate) fn verified_lists(
+    material: &Material,
+    departures: &Departures<'_>,
+    mode: RevocationMode,
+    previous: Option<&RevocationLists>,
+    now: Timestamp,
+    warnings: &mut Vec<Warning>,
+) -> Result<Arc<RevocationLists>, LoadError> {
+    let all = material
+        .revocation_lists()
+        .map(|located| Arc::clone(located.list));
+    let mut history = previous.map(RevocationLists::history).unwrap_or_default();
+    history.merge(&material.crl_history());
+    let Departures {
+        anchors,
+        intermediates,
+        ..
+    } = departures;
+    let lists = RevocationLists::with_history(all, anchors, intermediates, previous, history);
+    let CheckedLists {
+        errors,
+        unusable,
+        warnings: notable,
+    } = check_revocation_lists(material, Some(&lists), now);
+    if mode == RevocationMode::Strict && !errors.is_empty() {
+        return Err(LoadError::Sources(errors));
+    }
+    let left_out = errors.into_iter().chain(unusable);
+    warnings.extend(left_out.map(|error| Warning::CrlUnusable { error }));
+    warnings.extend(notable);
+    lists
+        .succeed(previous, departures)
+        .map(Arc::new)
+        .map_err(|error| LoadError::CrlHistory { error })
+}
+
+/// CRLs of the material with something wrong.
+#[derive(Debug, Default)]
+pub(crate) struct CheckedLists {
+    /// CRLs that cannot be read, are forged or damaged, or that their CA may not sign.
+    pub(crate) errors: Vec<SourceError>,
+    /// CRLs that clear no certificate for another reason.
+    pub(crate) unusable: Vec<SourceError>,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// Finds the CRLs that do not count, or do not clear certificates, and what is notable about the others. Of lists whose
+/// signatures were not looked at, only what they say themselves.
+pub(crate) fn check_revocation_lists(
+    material: &Material,
+    lists: Option<&RevocationLists>,
+    now: Timestamp,
+) -> CheckedLists {
+    let standings: HashMap<*const RevocationList, ListStanding> = lists
+        .into_iter()
+        .flat_map(RevocationLists::iter)
+        .map(|(list, standing)| (Arc::as_ptr(list), standing))
+        .collect();
+    let mut checked = CheckedLists::default();
+    checked.errors.extend(material.unreadable_lists());
+    for LocatedList {
+        source,
+        located,
+        list,
+    } in material.revocation_lists()
+    {
+        let standing = standings.get(&Arc::as_ptr(list));
+        let (entry, issuer) = (located.entry, list.issuer().to_string());
+        let error = |kind| SourceError {
+            source: source.to_string(),
+            origin: Some(located.origin.place()),
+            kind,
+        };
+        checked
+            .warnings
+            .extend(find_list_warnings(list, located, standing, now));
+        if let Some(defect) = list.defect() {
+            checked
+                .unusable
+                .push(error(SourceErrorKind::RevocationListUnusable {
+                    entry,
+                    issuer: issuer.clone(),
+                    error: defect.clone(),
+                }));
+        }
+        let refused = match standing {
+            None | Some(ListStanding::Verified | ListStanding::IssuerUnknown) => continue,
+            Some(ListStanding::SignatureUnsupported(_)) => &mut checked.unusable,
+            Some(ListStanding::IssuerMayNotSign | ListStanding::SignatureInvalid) => &mut checked.errors,
+        };
+        refused.push(error(SourceErrorKind::RevocationListSignature {
+            entry,
+            issuer,
+            reason: standing.map(ListStanding::to_string).unwrap_or_default(),
+        }));
+    }
+    checked
+}
