@@ -2,7 +2,7 @@
 
 use alb_mtls_verifier::Fingerprint;
 
-use crate::source::FetchError;
+use crate::fetch_error::FetchError;
 
 /// One file, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
