@@ -5,13 +5,18 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::bundle::{AuthorityError, BundleError, read_bundle};
-use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
-use crate::der_reader::{Malformed, Tag, single};
+use crate::authority::{AuthorityError, parse_authority};
+use crate::bundle::{BundleError, read_bundle};
 use crate::fingerprint::Fingerprint;
-use crate::name::{DistinguishedName, look_up_key};
-use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
-use crate::signature_budget::units_of_key;
+use crate::signature_budget::{Namesakes, units_of_key};
+use crate::x509::certificate::{Validity, Version};
+use crate::x509::der::{Malformed, Tag, single};
+use crate::x509::extensions::allows_client_authentication;
+use crate::x509::name::{DistinguishedName, look_up_key};
+use crate::x509::name_constraints::NameConstraints;
+use crate::x509::oid;
+use crate::x509::policies::PolicyExtensions;
+use crate::x509::public_key::{IssuerKey, PublicKey};
 
 /// One certificate that is trusted because the operator said so.
 #[derive(Debug)]
@@ -62,7 +67,7 @@ impl TrustAnchor {
             .and_then(|constraints| constraints.path_length);
         let unreadable = |name: &'static str| move |Malformed| AuthorityError::Extension(name.into());
         let allows_clients =
-            allows_client_authentication(&parsed).map_err(unreadable("extended key usage (2.5.29.37)"))?;
+            allows_client_authentication(extensions).map_err(unreadable("extended key usage (2.5.29.37)"))?;
         let name_constraints = extensions.find(oid::NAME_CONSTRAINTS).map(|found| found.value);
         if let Some(value) = name_constraints {
             NameConstraints::parse(value).map_err(unreadable("name constraints (2.5.29.30)"))?;
@@ -182,14 +187,6 @@ pub struct TrustAnchors {
     all: Vec<Arc<TrustAnchor>>,
     by_subject: BySubject,
     namesakes: Namesakes,
-}
-
-/// The most anchors that bear one name, and what one signature with the key of each of them costs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Namesakes {
-    pub(crate) count: usize,
-    /// Units of [`crate::signature_budget::SignatureBudget`].
-    pub(crate) units: usize,
 }
 
 impl TrustAnchors {
@@ -366,20 +363,4 @@ impl BySubject {
         let positions = look_up_key(subject).and_then(|key| self.equal.get(&key));
         positions.map_or(&[], Vec::as_slice)
     }
-}
-
-fn parse_authority<'a>(certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, AuthorityError> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
-        let particulars = error.to_rejection().context().to_string().into();
-        match error {
-            CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
-                AuthorityError::Malformed(particulars)
-            }
-            CertificateError::RepeatedExtension(_) | CertificateError::TooManyExtensions => {
-                AuthorityError::Extension(particulars)
-            }
-        }
-    })?;
-    check_authority(&parsed)?;
-    Ok(parsed)
 }

@@ -2,9 +2,10 @@
 
 use rustls_pki_types::CertificateDer;
 
-use crate::explanation::CertificateSummary;
+use crate::authority::AuthorityError;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemError, PemReader};
+use crate::x509::summary::CertificateSummary;
 
 /// Why a bundle cannot be used: which entry (counted from 1) and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,30 +70,6 @@ pub enum BundleErrorKind {
         /// Its subject, where it can be read.
         subject: Option<String>,
     },
-}
-
-/// Why a certificate cannot be a trust anchor or an intermediate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuthorityError {
-    /// Not DER of an X.509 certificate, with particulars.
-    #[error("is not a certificate that can be read: {0}")]
-    Malformed(Box<str>),
-    /// No basicConstraints with cA (RFC 5280 §4.2.1.9).
-    #[error("is not a CA certificate: basicConstraints with cA is missing")]
-    NotAuthority,
-    /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
-    #[error("may not issue certificates: its key usage lacks keyCertSign")]
-    KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with, with its description.
-    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
-    UnsupportedKey(Box<str>),
-    /// A name that contains control characters or cannot be represented, with particulars.
-    #[error("has a subject that cannot be represented: {0}")]
-    Name(Box<str>),
-    /// Critical extensions that are not understood or extensions that cannot be read, with particulars.
-    #[error("has an extension that cannot be processed: {0}")]
-    Extension(Box<str>),
 }
 
 /// Returns the subject of a certificate, where it can be read.

@@ -2,19 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
-
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity};
-use crate::fingerprint::Fingerprint;
 use crate::identity::ClientIdentity;
-use crate::name::DistinguishedName;
 use crate::path::{self, Progress, Refusal};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
-use crate::timestamp::Timestamp;
 use crate::verifier::{VerifiedClient, Verifier, parse};
+use crate::x509::certificate::Certificate;
+use crate::x509::summary::CertificateSummary;
+use crate::x509::time::Timestamp;
 
 /// What [`Verifier::verify`] says of a chain, and how each of its checks went.
 #[derive(Clone, Debug)]
@@ -50,47 +47,6 @@ pub struct PathCertificate {
     pub presented_at: Option<usize>,
     /// What it says.
     pub summary: CertificateSummary,
-}
-
-/// What a certificate says, not verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CertificateSummary {
-    /// The subject; absent when it cannot be represented.
-    pub subject: Option<DistinguishedName>,
-    /// The issuer; absent when it cannot be represented.
-    pub issuer: Option<DistinguishedName>,
-    /// When it is valid.
-    pub validity: Validity,
-    /// Kind and size of the key.
-    pub public_key: PublicKey,
-    /// Whether it says that it is a CA's.
-    pub is_authority: bool,
-    /// Whether subject and issuer are the same name.
-    pub is_self_issued: bool,
-    /// SHA-256 of the certificate.
-    pub fingerprint: Fingerprint,
-}
-
-impl CertificateSummary {
-    /// Reads a certificate; `None` when it is not one.
-    pub fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
-        Certificate::parse(certificate)
-            .ok()
-            .map(|parsed| Self::of(&parsed))
-    }
-
-    fn of(certificate: &Certificate<'_>) -> Self {
-        Self {
-            subject: DistinguishedName::parse(certificate.subject).ok(),
-            issuer: DistinguishedName::parse(certificate.issuer).ok(),
-            validity: certificate.validity,
-            public_key: certificate.public_key,
-            is_authority: certificate.is_authority(),
-            is_self_issued: certificate.is_self_issued(),
-            fingerprint: Fingerprint::of(certificate.der),
-        }
-    }
 }
 
 impl Verifier {

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
 use crate::pem_file::BYTE_ORDER_MARK;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, read_header};
 
 /// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a subject: what the
 /// file is, and what to do.
@@ -368,15 +368,10 @@ pub fn read_text(file: Vec<u8>) -> Result<String, String> {
 
 /// Octets that the outer length of DER announces and that are there, if some are missing.
 fn missing_octets(file: &[u8]) -> Option<(usize, usize)> {
-    let (header, length) = match *file {
-        [0x30, 0x81, length, ..] => (3, usize::from(length)),
-        [0x30, 0x82, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
-        [0x30, 0x83, high, middle, low, ..] => {
-            let length = u32::from_be_bytes([0, high, middle, low]);
-            (5, usize::try_from(length).ok()?)
-        }
-        _ => return None,
-    };
+    let (tag, header, length) = read_header(file).ok()?;
+    if tag != Tag::SEQUENCE || length <= 0x7F {
+        return None;
+    }
     // What follows an outer SEQUENCE of all kinds here.
     let begins_like_der = matches!(file.get(header), Some(0x30 | 0x02 | 0x06));
     (begins_like_der && file.len() < header + length).then_some((header + length, file.len()))

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::alternative_name::AlternativeName;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity, oid};
 use crate::fingerprint::Fingerprint;
 use crate::heap;
-use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable};
-use crate::payment_roles;
 use crate::rejection::{Reason, Rejection};
-use crate::rules::{listed_policies, unreadable_information};
-use crate::timestamp::Timestamp;
+use crate::x509::alternative_name::AlternativeName;
+use crate::x509::certificate::{Certificate, Validity};
+use crate::x509::critical_extensions::unreadable_information;
+use crate::x509::name::{
+    AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable,
+};
+use crate::x509::oid;
+use crate::x509::payment_roles;
+use crate::x509::policies::listed_policies;
+use crate::x509::public_key::PublicKey;
+use crate::x509::time::Timestamp;
 
 /// What the end-entity certificate says of the client, and which trust anchor vouches for it.
 ///
@@ -125,10 +130,15 @@ impl ClientIdentity {
         let optional =
             |text: &Option<String>| text.as_ref().map_or(0, |text| heap::allocation(text.capacity()));
         heap::allocation(size_of::<Self>() + 2 * size_of::<usize>())
-            + heap::of_name(&self.subject)
-            + heap::of_name(&self.issuer)
+            + self.subject.heap_bytes()
+            + self.issuer.heap_bytes()
             + heap::allocation(self.serial_number.capacity())
-            + heap::of_alternative_names(&self.alternative_names)
+            + heap::allocation(self.alternative_names.capacity() * size_of::<AlternativeName>())
+            + self
+                .alternative_names
+                .iter()
+                .map(AlternativeName::heap_bytes)
+                .sum::<usize>()
             + optional(&self.spiffe_id)
             + optional(&self.organization_identifier)
             + heap::of_texts(&self.payment_roles)

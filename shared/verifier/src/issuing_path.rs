@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
 use crate::hypothetical::{certificate_below, policies_below};
 use crate::path;
@@ -14,8 +13,9 @@ use crate::presented_chain::PresentedChain;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;
-use crate::timestamp::Timestamp;
 use crate::verifier::{Verifier, parse};
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 /// Path from a CA to a trust anchor that clients of the CA can be accepted by.
 #[derive(Clone, Debug)]

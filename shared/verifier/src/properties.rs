@@ -11,15 +11,15 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
-use crate::anchors::{Namesakes, TrustAnchor};
-use crate::certificate::Certificate;
-use crate::explanation::CertificateSummary;
+use crate::anchors::TrustAnchor;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
 use crate::presented_chain::PresentedChain;
 use crate::rules::{self, Budget, Context, Path};
-use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::signature_budget::{Namesakes, SignatureBudget};
+use crate::x509::certificate::Certificate;
+use crate::x509::summary::CertificateSummary;
+use crate::x509::time::Timestamp;
 use crate::{
     Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,
     without_byte_order_mark,
@@ -53,7 +53,7 @@ pub fn certificate(der: &[u8]) {
         return;
     };
     let content = |encoding: &[u8]| {
-        crate::der_reader::single(encoding, crate::der_reader::Tag::SEQUENCE).map(<[u8]>::to_vec)
+        crate::x509::der::single(encoding, crate::x509::der::Tag::SEQUENCE).map(<[u8]>::to_vec)
     };
     assert_eq!(content(ours.issuer).as_deref(), Ok(theirs.issuer()));
     assert_eq!(content(ours.subject).as_deref(), Ok(theirs.subject()));

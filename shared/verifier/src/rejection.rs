@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::excerpt::abbreviated;
 use crate::heap;
 
 /// Why a client is refused.
@@ -45,17 +46,6 @@ pub struct RejectionContext<'r> {
     /// Values that are allowed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allowed: Option<&'r str>,
-}
-
-/// Characters of one value that go into a log.
-pub(crate) const MAX_SHOWN: usize = 200;
-
-/// Cuts a value that a client chose to what goes into a log.
-pub(crate) fn abbreviated(text: &str) -> Box<str> {
-    match text.char_indices().nth(MAX_SHOWN) {
-        None => text.into(),
-        Some((end, _)) => [text.get(..end).unwrap_or_default(), "…"].concat().into(),
-    }
 }
 
 impl Rejection {

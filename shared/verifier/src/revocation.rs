@@ -5,7 +5,6 @@
 //! verified when it is loaded, and a request costs a look-up among sorted fingerprints of serial numbers.
 
 mod check;
-mod cursor;
 mod entries;
 mod error;
 mod evidence;
@@ -24,11 +23,11 @@ pub use entries::{RevocationReason, RevokedCertificate};
 pub use error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 pub use evidence::{CertificateStatus, RevocationEvidence};
 pub use forecast::IssuerForecast;
-pub use history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
+pub use history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
 pub use issuers::{ListSignatureError, ListStanding};
 pub use list::RevocationList;
 pub use lists::RevocationLists;
-pub use number::{CrlNumber, InvalidCrlNumber};
+pub use number::{CrlNumber, CrlVersion, InvalidCrlNumber};
 pub use options::{
     RevocationDepth, RevocationMode, RevocationOptions, UnknownRevocationDepth, UnknownRevocationMode,
 };

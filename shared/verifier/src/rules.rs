@@ -5,7 +5,6 @@
 
 mod authority;
 mod certificate_policies;
-mod critical_extensions;
 mod distrusted_keys;
 mod extended_key_usage;
 mod name_constraints;
@@ -14,17 +13,14 @@ mod single;
 use std::fmt;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
 use crate::options::VerifyOptions;
 use crate::rejection::{Reason, Rejection};
 use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::critical_extensions::check_critical_extensions;
+use crate::x509::time::Timestamp;
 
-pub(crate) use authority::check_authority;
-pub(crate) use certificate_policies::{PolicyExtensions, listed_policies};
-pub(crate) use critical_extensions::unreadable_information;
-pub(crate) use extended_key_usage::allows_client_authentication;
-pub(crate) use name_constraints::{Budget, NameConstraints, Names};
+pub(crate) use name_constraints::Budget;
 
 /// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of them.
 #[derive(Debug)]
@@ -165,7 +161,9 @@ pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
     (Check::EndEntityKey, single::check_end_entity_key),
     (Check::EndEntitySerialNumber, single::check_serial_number),
     (Check::EndEntityKind, single::check_not_authority),
-    (Check::EndEntityCriticalExtensions, critical_extensions::check),
+    (Check::EndEntityCriticalExtensions, |certificate, _| {
+        check_critical_extensions(certificate)
+    }),
     (Check::EndEntityKeyUsage, single::check_may_sign),
     (Check::EndEntityPurpose, extended_key_usage::check_end_entity),
     (Check::EndEntityValidity, single::check_validity),
@@ -182,10 +180,7 @@ pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
     (Check::IssuerNames, check_issuer_names),
     (Check::Authorities, authority::check_authorities),
     (Check::AuthorityValidity, check_authority_validity),
-    (
-        Check::AuthorityCriticalExtensions,
-        critical_extensions::check_authorities,
-    ),
+    (Check::AuthorityCriticalExtensions, check_authority_extensions),
     (Check::PathLength, authority::check_path_length),
     (Check::AuthorityPurposes, extended_key_usage::check_authorities),
     (Check::DistrustedKeys, distrusted_keys::check),
@@ -263,4 +258,9 @@ fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection>
 fn check_authority_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     let mut authorities = path.intermediates.iter();
     authorities.try_for_each(|authority| single::check_validity(authority, context))
+}
+
+fn check_authority_extensions(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
+    let mut authorities = path.intermediates.iter();
+    authorities.try_for_each(|authority| check_critical_extensions(authority))
 }

@@ -7,10 +7,10 @@ use aws_lc_rs::signature::{
 };
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
-use crate::algorithm_name::describe_key;
-use crate::certificate::{IssuerKey, PublicKey};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
 use crate::rejection::{Reason, Rejection};
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
+use crate::x509::public_key::{IssuerKey, PublicKey};
 
 /// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
 ///

@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
-use crate::anchors::Namesakes;
-use crate::certificate::{Certificate, IssuerKey, bit_length};
-use crate::der_reader::{Elements, Malformed, Tag};
 use crate::signature::{FittingAlgorithm, SIGNATURE_ALGORITHMS, SignatureFault, key_fault};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Elements, Malformed, Tag};
+use crate::x509::public_key::{IssuerKey, bit_length};
 
 /// Units for each certificate that a path can have. The costliest key that real CAs use takes 6 units, which leaves 4
 /// units a certificate for issuers that do not fit. At the default depth of 4, P-521 keys cost 24 of 40 units, and 40
@@ -22,6 +22,14 @@ const COSTLIEST_KEY: usize = 6;
 
 /// Octets of a signed certificate that cost one more unit to hash; SHA-512 takes about 25 µs for them.
 const OCTETS_PER_UNIT: usize = 16_384;
+
+/// The most anchors that bear one name, and what one signature with the key of each of them costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Namesakes {
+    pub(crate) count: usize,
+    /// Units of [`SignatureBudget`].
+    pub(crate) units: usize,
+}
 
 /// Signatures of one verification, and the units that are left for more.
 #[derive(Debug)]

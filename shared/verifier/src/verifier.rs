@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::Certificate;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
@@ -16,7 +15,8 @@ use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 /// Intermediates from the settings that are added to one client's chain at most.
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;

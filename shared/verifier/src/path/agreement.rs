@@ -10,9 +10,9 @@ use rustls_pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, Trus
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
 
 use super::gaps::{self, WebpkiGaps};
-use crate::certificate::oid;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
+use crate::x509::oid;
 
 /// Path validators that accepted a client's certificates.
 ///
@@ -151,12 +151,12 @@ mod tests {
     use test_pki::{CertificateBuilder, Credential};
 
     use super::*;
-    use crate::anchors::{Namesakes, TrustAnchor};
-    use crate::certificate::Certificate;
+    use crate::anchors::TrustAnchor;
     use crate::options::VerifyOptions;
     use crate::rules::Budget;
-    use crate::signature_budget::SignatureBudget;
-    use crate::timestamp::Timestamp;
+    use crate::signature_budget::{Namesakes, SignatureBudget};
+    use crate::x509::certificate::Certificate;
+    use crate::x509::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 

@@ -5,10 +5,12 @@
 
 use std::fmt;
 
-use crate::certificate::{Certificate, Extension, oid};
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag, single};
 use crate::rules::Path;
 use crate::signature::SIGNATURE_ALGORITHMS;
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, single};
+use crate::x509::extensions::Extension;
+use crate::x509::oid;
 
 macro_rules! gaps {
     ($($variant:ident, $name:literal, $meaning:literal, $source:literal, $is_in:expr;)+) => {

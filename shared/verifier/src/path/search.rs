@@ -11,15 +11,17 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use crate::algorithm_name::{describe_key, describe_signature_algorithm};
 use crate::anchors::{TrustAnchor, TrustAnchors};
-use crate::certificate::{Certificate, IssuerKey, Validity};
-use crate::name::{DistinguishedName, look_up_key};
-use crate::rejection::{Reason, Rejection, abbreviated};
+use crate::excerpt::abbreviated;
+use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
 use crate::signature::{self, ACCEPTED_ALGORITHMS, SignatureFault};
 use crate::signature_budget::Exceeded;
-use crate::timestamp::Timestamp;
+use crate::x509::algorithm_name::{describe_key, describe_signature_algorithm};
+use crate::x509::certificate::{Certificate, Validity};
+use crate::x509::name::{DistinguishedName, look_up_key};
+use crate::x509::public_key::IssuerKey;
+use crate::x509::time::Timestamp;
 
 /// How often one search extends a path through signed certificates at most.
 const MAX_STEPS: usize = 2_000;

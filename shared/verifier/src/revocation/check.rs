@@ -9,11 +9,11 @@ use super::issuers::{CrlIssuer, ListSignatureError};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
-use crate::certificate::Certificate;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
 use crate::signature::ACCEPTED_ALGORITHMS;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 impl RevocationLists {
     /// Decides about every certificate of a path whose signatures verify, as far down as the options ask.
@@ -319,7 +319,7 @@ impl Inquiry<'_, '_> {
     }
 
     fn issuer_name(&self) -> String {
-        crate::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
+        crate::x509::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
             |_| "the issuer has a name that cannot be shown".to_owned(),
             |name| format!("the issuer is {name}"),
         )

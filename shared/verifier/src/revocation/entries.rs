@@ -1,15 +1,13 @@
 //! The entries of a list: one walk over all of them, then exact look-ups by serial number.
 
 use std::fmt;
-use std::ops::Range;
 
-use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, shortest};
 use super::error::{RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
 use super::scope::names_directory;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::der::{Element, Elements, Malformed, Tag, shortest, single};
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
 /// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
 ///
@@ -102,36 +100,30 @@ impl fmt::Display for RevocationReason {
 }
 
 impl EntryIndex {
-    /// Walks over the entries between two positions of `der` and looks at every octet of them. Returns the index with
-    /// the first defect, if there is one.
+    /// Reads every octet of the entries. Returns the index with the first defect, if there is one.
     ///
     /// An entry whose serial number can be read is in the index, whatever else is wrong with it: its issuer revokes that
     /// certificate (ITU-T X.509, clause on critical CRL entry extensions, says so of extensions that are not understood).
     /// An entry that belongs to another issuer than `issuer` is not, nor are those after it, up to the next one that
     /// names `issuer` again (RFC 5280 §5.3.3).
-    pub(super) fn build(
-        der: &[u8],
-        entries: Range<usize>,
-        issuer: &[u8],
-    ) -> (Self, Option<RevocationListErrorKind>) {
+    pub(super) fn build(mut entries: Elements<'_>, issuer: &[u8]) -> (Self, Option<RevocationListErrorKind>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
 
-        let mut cursor = Cursor::new(der).within(entries.clone());
-        let mut index = Vec::with_capacity(entries.len() / USUAL_LENGTH);
+        let mut index = Vec::with_capacity(entries.octets_left() / USUAL_LENGTH);
         let mut defect = None;
         let mut is_of_issuer = true;
-        while !cursor.at_end() {
-            let offset = cursor.position();
+        while !entries.at_end() {
+            let offset = entries.position();
             let malformed = || RevocationListErrorKind::Malformed {
                 field: "an entry",
                 offset,
             };
-            let (Ok(place), Ok(position)) = (cursor.next_place(), u32::try_from(offset)) else {
+            let (Ok(element), Ok(position)) = (entries.next_element(), u32::try_from(offset)) else {
                 defect.get_or_insert_with(malformed);
                 break;
             };
-            let Ok(entry) = Entry::read(&cursor, place) else {
+            let Ok(entry) = Entry::read(element) else {
                 defect.get_or_insert_with(malformed);
                 continue;
             };
@@ -202,10 +194,9 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
 
 /// One element of `revokedCertificates`.
 struct Entry<'a> {
-    cursor: Cursor<'a>,
     serial_number: &'a [u8],
-    date: Option<Place>,
-    extensions: Option<Place>,
+    date: Option<Element<'a>>,
+    extensions: Option<Element<'a>>,
     /// Set if nothing but what an entry may have is in it.
     is_whole: bool,
 }
@@ -225,27 +216,26 @@ const REASON_ALONE: [u8; 13] = [
 ];
 
 impl<'a> Entry<'a> {
-    /// Reads an entry that lies at `place`, as far as it can be read after the serial number.
+    /// Reads an entry, as far as it can be read after the serial number.
     #[inline]
-    fn read(cursor: &Cursor<'a>, place: Place) -> Result<Self, Malformed> {
-        if place.tag != SEQUENCE {
+    fn read(element: Element<'a>) -> Result<Self, Malformed> {
+        if element.tag != Tag::SEQUENCE {
             return Err(Malformed);
         }
-        let mut fields = cursor.within(place.content);
-        let serial_number = fields.content(INTEGER)?;
+        let mut fields = element.elements();
+        let serial_number = fields.content(Tag::INTEGER)?;
         if serial_number.is_empty() {
             return Err(Malformed);
         }
         // What is in the date decides nothing.
-        let date = fields.next_place().ok();
-        let date = date.filter(|date| matches!(date.tag, UTC_TIME | GENERALIZED_TIME));
+        let date = fields.next_element().ok();
+        let date = date.filter(|date| matches!(date.tag, Tag::UTC_TIME | Tag::GENERALIZED_TIME));
         let extensions = match fields.at_end() {
             true => Ok(None),
-            false => fields.expect(SEQUENCE).map(Some),
+            false => fields.expect(Tag::SEQUENCE).map(Some),
         };
         let is_whole = date.is_some() && extensions.is_ok() && fields.finish().is_ok();
         Ok(Self {
-            cursor: fields,
             serial_number,
             date,
             extensions: extensions.unwrap_or_default(),
@@ -254,9 +244,8 @@ impl<'a> Entry<'a> {
     }
 
     fn at(der: &'a [u8], position: usize) -> Option<Self> {
-        let mut cursor = Cursor::new(der).within(position..der.len());
-        let place = cursor.next_place().ok()?;
-        Self::read(&cursor, place).ok()
+        let element = Elements::new(der.get(position..)?).next_element().ok()?;
+        Self::read(element).ok()
     }
 
     fn is_of(&self, serial_number: &[u8]) -> bool {
@@ -271,22 +260,11 @@ impl<'a> Entry<'a> {
     }
 
     fn revoked_at(&self) -> Option<Timestamp> {
-        let date = self.date.as_ref()?;
-        let tag = match date.tag {
-            UTC_TIME => Tag::UTC_TIME,
-            _ => Tag::GENERALIZED_TIME,
-        };
-        let element = Element {
-            tag,
-            content: self.cursor.slice(date.content.clone()),
-            encoding: self.cursor.slice(date.encoding()),
-        };
-        Timestamp::from_element(element).ok()
+        Timestamp::from_element(self.date?).ok()
     }
 
     fn extensions_encoding(&self) -> &'a [u8] {
-        let place = self.extensions.as_ref();
-        place.map_or(&[], |place| self.cursor.slice(place.encoding()))
+        self.extensions.map_or(&[], |extensions| extensions.encoding)
     }
 
     /// Returns true for an entry without extensions, or with a reason alone: it needs no second look.
@@ -306,10 +284,10 @@ impl<'a> Entry<'a> {
     /// Reads the extensions. One that is not critical and cannot be read says nothing.
     fn notes(&self, issuer: &[u8]) -> EntryNotes {
         let mut notes = EntryNotes::default();
-        let Some(extensions) = &self.extensions else {
+        let Some(extensions) = self.extensions else {
             return notes;
         };
-        let visited = read_extensions(&self.cursor, extensions.content.clone(), |extension| {
+        let visited = read_extensions(extensions.elements(), |extension| {
             match extension.oid {
                 identifier::REASON_CODE => match reason_code(&extension) {
                     Ok(reason) => notes.reason = reason,
@@ -339,9 +317,7 @@ impl<'a> Entry<'a> {
 }
 
 fn reason_code(extension: &Extension<'_>) -> Result<Option<RevocationReason>, Malformed> {
-    let mut value = Cursor::new(extension.value);
-    let code = value.content(ENUMERATED)?;
-    value.finish()?;
+    let code = single(extension.value, Tag::ENUMERATED)?;
     Ok(RevocationReason::from_code(code))
 }
 
@@ -389,7 +365,7 @@ mod tests {
     ];
 
     fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListErrorKind>) {
-        EntryIndex::build(der, 0..der.len(), ISSUER)
+        EntryIndex::build(Elements::new(der), ISSUER)
     }
 
     fn index(der: &[u8]) -> EntryIndex {

@@ -1,6 +1,6 @@
 //! Problems of CRLs: those that make a file unusable, and defects that keep a list from clearing certificates.
 
-use crate::timestamp::Timestamp;
+use crate::x509::time::Timestamp;
 
 /// Problem of a CRL: which one of a file (counted from 1), whose it is and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::list::RevocationList;
 use crate::heap;
 use crate::rejection::Rejection;
-use crate::timestamp::Timestamp;
+use crate::x509::time::Timestamp;
 
 /// What the lists say about the certificates of a path. Nothing in it is revoked.
 #[derive(Clone, Debug, Default)]

@@ -1,11 +1,8 @@
 //! Extensions of lists and of their entries.
 
-use std::ops::Range;
-
-use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::error::RevocationListErrorKind;
-use crate::der_reader::{Malformed, boolean};
-use crate::oid::dotted;
+use crate::x509::der::{Elements, Malformed, Tag, boolean};
+use crate::x509::oid::dotted;
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
 pub(super) mod identifier {
@@ -47,11 +44,9 @@ impl Extension<'_> {
 /// # Errors
 /// The first extension whose form is wrong, or that occurs again; those after it are not visited.
 pub(super) fn read_extensions<'a>(
-    cursor: &Cursor<'a>,
-    content: Range<usize>,
+    mut extensions: Elements<'a>,
     mut visit: impl FnMut(Extension<'a>),
 ) -> Result<(), RevocationListErrorKind> {
-    let mut extensions = cursor.within(content);
     let mut seen: [&[u8]; MAX_EXTENSIONS] = [&[]; MAX_EXTENSIONS];
     let mut count = 0;
     while !extensions.at_end() {
@@ -75,14 +70,14 @@ pub(super) fn read_extensions<'a>(
     Ok(())
 }
 
-fn read_extension<'a>(extensions: &mut Cursor<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
-    let mut fields = extensions.enter(SEQUENCE)?;
-    let oid = fields.content(OBJECT_IDENTIFIER)?;
-    let critical = match fields.optional(BOOLEAN)? {
+fn read_extension<'a>(extensions: &mut Elements<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
+    let mut fields = extensions.enter(Tag::SEQUENCE)?;
+    let oid = fields.content(Tag::OBJECT_IDENTIFIER)?;
+    let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,
-        Some(place) => boolean(fields.slice(place.content))?,
+        Some(value) => boolean(value.content)?,
     };
-    let value = fields.content(OCTET_STRING)?;
+    let value = fields.content(Tag::OCTET_STRING)?;
     fields.finish()?;
     if oid.is_empty() {
         return Err(Malformed);

@@ -6,13 +6,15 @@ use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use super::scope::Scope;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, oid};
 use crate::fingerprint::Fingerprint;
-use crate::hypothetical::{SEQUENCE, authority, certificate_below, element, extension};
-use crate::name::names_are_equal;
+use crate::hypothetical::{authority, certificate_below, extension};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Tag, context_tag, encode};
+use crate::x509::name::names_are_equal;
+use crate::x509::oid;
+use crate::x509::time::Timestamp;
 
 /// Status that the certificates of one CA will have. Certificates with one name and key are one CA: a client is accepted
 /// if the path through any of them is.
@@ -149,9 +151,9 @@ fn extensions_within(scope: &Scope) -> Vec<Vec<u8>> {
         extensions.push(authority());
     }
     if let Some(names) = scope.general_names() {
-        let full_name = element(0xA0, &[&names]);
-        let point = element(SEQUENCE, &[&element(0xA0, &[&full_name])]);
-        let points = element(SEQUENCE, &[&point]);
+        let full_name = encode(context_tag(0, true), &[&names]);
+        let point = encode(Tag::SEQUENCE, &[&encode(context_tag(0, true), &[&full_name])]);
+        let points = encode(Tag::SEQUENCE, &[&point]);
         extensions.push(extension(oid::CRL_DISTRIBUTION_POINTS, &points));
     }
     extensions

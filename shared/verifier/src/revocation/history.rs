@@ -7,34 +7,13 @@ use std::fmt;
 
 use super::issuers::KnownKey;
 use super::list::RevocationList;
-use super::number::CrlNumber;
+use super::number::CrlVersion;
 use super::scope::Scope;
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::{Certificate, IssuerKey};
-use crate::name::{DistinguishedName, names_are_equal};
-use crate::timestamp::Timestamp;
-
-/// Number and date of a CRL: its place among the others of its series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CrlVersion {
-    /// CRLNumber (RFC 5280 §5.2.3).
-    pub number: Option<CrlNumber>,
-    /// Date of the list.
-    pub this_update: Timestamp,
-}
-
-impl CrlVersion {
-    /// Returns true if a list of this version must not take the place of one of the `other` version.
-    ///
-    /// The number decides. The date decides between equal numbers, and where one of the two lists has no number: many
-    /// CAs write none, and RFC 5280 §5.1.2.4 wants a thisUpdate in each.
-    pub fn is_older_than(self, other: Self) -> bool {
-        match (self.number, other.number) {
-            (Some(own), Some(theirs)) if own != theirs => own < theirs,
-            _ => self.this_update < other.this_update,
-        }
-    }
-}
+use crate::x509::certificate::Certificate;
+use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::public_key::IssuerKey;
+use crate::x509::time::Timestamp;
 
 /// Newest versions among several lists of a series.
 ///

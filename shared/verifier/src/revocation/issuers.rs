@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use rustls_pki_types::{CertificateDer, InvalidSignature};
 
 use super::list::RevocationList;
-use crate::algorithm_name::describe_key;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, IssuerKey};
 use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::certificate::Certificate;
+use crate::x509::public_key::IssuerKey;
 
 /// The issuer of a certificate that is looked up, as its own certificate in a verified path shows it.
 #[derive(Clone, Copy, Debug)]

@@ -3,19 +3,17 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
 use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
 use super::error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
-use super::history::CrlVersion;
-use super::number::CrlNumber;
+use super::number::{CrlNumber, CrlVersion};
 use super::scope::Scope;
-use crate::algorithm_name::describe_signature_algorithm;
-use crate::certificate::authority_key_identifier;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::name::DistinguishedName;
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::algorithm_name::describe_signature_algorithm;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, whole_octets};
+use crate::x509::extensions::authority_key_identifier;
+use crate::x509::name::DistinguishedName;
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
 /// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
 /// [`RevocationLists`](super::RevocationLists) finds out.
@@ -59,22 +57,24 @@ impl RevocationList {
         der: Vec<u8>,
         issuer_found: &mut Option<DistinguishedName>,
     ) -> Result<Self, RevocationListErrorKind> {
-        let mut cursor = Cursor::new(&der);
-        let mut outer = field(&mut cursor, "the CRL", |cursor| cursor.enter(SEQUENCE))?;
-        field(&mut cursor, "nothing more", |cursor| cursor.finish())?;
-        let to_be_signed = field(&mut outer, "what is signed", |outer| outer.expect(SEQUENCE))?;
+        let mut file = Elements::new(&der);
+        let mut outer = field(&mut file, "the CRL", |file| file.enter(Tag::SEQUENCE))?;
+        field(&mut file, "nothing more", |file| file.finish())?;
+        let to_be_signed = field(&mut outer, "what is signed", |outer| outer.expect(Tag::SEQUENCE))?;
         let algorithm = "the signature algorithm";
-        let signature_algorithm = field(&mut outer, algorithm, |outer| outer.expect(SEQUENCE))?.content;
+        let signature_algorithm = field(&mut outer, algorithm, |outer| outer.expect(Tag::SEQUENCE))?;
         let signature = field(&mut outer, "the signature", |outer| {
-            let place = outer.expect(BIT_STRING)?;
-            whole_octets(outer, place)
+            let bits = outer.expect(Tag::BIT_STRING)?;
+            let octets = whole_octets(bits.content)?;
+            let end = bits.content_range().end;
+            Ok(end - octets.len()..end)
         })?;
         field(&mut outer, "nothing more", |outer| outer.finish())?;
 
         let mut defect = None;
-        let mut fields = outer.within(to_be_signed.content.clone());
-        let version = field(&mut fields, "the version", |fields| fields.optional(INTEGER))?;
-        match version.map(|version| fields.slice(version.content)) {
+        let mut fields = to_be_signed.elements();
+        let version = field(&mut fields, "the version", |fields| fields.optional(Tag::INTEGER))?;
+        match version.map(|version| version.content) {
             // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in version 2 as well.
             None | Some([0 | 1]) => {}
             Some(other) => {
@@ -82,13 +82,13 @@ impl RevocationList {
                 defect = Some(RevocationListErrorKind::Version { found });
             }
         }
-        let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(SEQUENCE))?;
+        let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(Tag::SEQUENCE))?;
         let issuer = field(&mut fields, "the name of the issuer", |fields| {
-            let place = fields.expect(SEQUENCE)?.encoding();
-            DistinguishedName::parse(fields.slice(place)).map_err(|_| Malformed)
+            let name = fields.expect(Tag::SEQUENCE)?.encoding;
+            DistinguishedName::parse(name).map_err(|_| Malformed)
         })?;
         let issuer = issuer_found.insert(issuer);
-        let outer_algorithm = outer.slice(signature_algorithm.clone());
+        let outer_algorithm = signature_algorithm.content;
         if inner_algorithm != outer_algorithm {
             return Err(RevocationListErrorKind::SignatureAlgorithmMismatch {
                 signed: describe_signature_algorithm(inner_algorithm),
@@ -96,23 +96,24 @@ impl RevocationList {
             });
         }
         let this_update = field(&mut fields, "thisUpdate", |fields| {
-            let place = fields.next_place()?;
-            time(fields, place)
+            Timestamp::from_element(fields.next_element()?)
         })?;
         let next_update = next_update(&mut fields, &mut defect)?;
-        let entries = field(&mut fields, "the entries", |fields| fields.optional(SEQUENCE))?;
-        let entries = entries.map_or(0..0, |entries| entries.content);
+        let entries = field(&mut fields, "the entries", |fields| {
+            fields.optional(Tag::SEQUENCE)
+        })?;
+        let entries = entries.map_or(Elements::new(&[]), |entries| entries.elements());
         let extensions = field(&mut fields, "the extensions", |fields| {
-            let Some(explicit) = fields.optional(constructed(0))? else {
-                return Ok(0..0);
+            let Some(explicit) = fields.optional(context_tag(0, true))? else {
+                return Ok(Elements::new(&[]));
             };
-            let mut explicit = fields.within(explicit.content);
-            let extensions = explicit.expect(SEQUENCE)?.content;
+            let mut explicit = explicit.elements();
+            let extensions = explicit.enter(Tag::SEQUENCE)?;
             explicit.finish()?;
             Ok(extensions)
         })?;
         field(&mut fields, "nothing more", |fields| fields.finish())?;
-        let extensions = ListExtensions::read(&fields, extensions, issuer.der());
+        let extensions = ListExtensions::read(extensions, issuer.der());
         if let Some(next_update) = next_update
             && next_update < this_update
         {
@@ -121,12 +122,12 @@ impl RevocationList {
                 next_update,
             });
         }
-        let (entries, defect_of_entries) = EntryIndex::build(&der, entries, issuer.der());
+        let (entries, defect_of_entries) = EntryIndex::build(entries, issuer.der());
         let kind = extensions.scope.limit().map(RevocationListErrorKind::Unsupported);
 
         Ok(Self {
-            to_be_signed: to_be_signed.encoding(),
-            signature_algorithm,
+            to_be_signed: to_be_signed.range(),
+            signature_algorithm: signature_algorithm.content_range(),
             signature,
             issuer: issuer.clone(),
             this_update,
@@ -291,10 +292,10 @@ struct ListExtensions {
 }
 
 impl ListExtensions {
-    fn read(cursor: &Cursor<'_>, content: Range<usize>, issuer: &[u8]) -> Self {
+    fn read(extensions: Elements<'_>, issuer: &[u8]) -> Self {
         let mut this = Self::default();
         let mut is_delta = false;
-        let visited = read_extensions(cursor, content, |extension| {
+        let visited = read_extensions(extensions, |extension| {
             let read = match extension.oid {
                 identifier::AUTHORITY_KEY_IDENTIFIER => authority_key_identifier(extension.value)
                     .map(|identifier| this.authority_key_identifier = identifier.map(Box::from)),
@@ -338,56 +339,32 @@ impl ListExtensions {
 }
 
 fn number(extension: &Extension<'_>) -> Result<Option<CrlNumber>, Malformed> {
-    let mut value = Cursor::new(extension.value);
-    let number = CrlNumber::from_integer(value.content(INTEGER)?)?;
-    value.finish()?;
-    Ok(number)
+    CrlNumber::from_integer(single(extension.value, Tag::INTEGER)?)
 }
 
 /// Reads a field, and says which one it is and where it should be if that fails.
 fn field<'a, T>(
-    cursor: &mut Cursor<'a>,
+    fields: &mut Elements<'a>,
     name: &'static str,
-    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Malformed>,
+    read: impl FnOnce(&mut Elements<'a>) -> Result<T, Malformed>,
 ) -> Result<T, RevocationListErrorKind> {
-    let offset = cursor.position();
-    read(cursor).map_err(|Malformed| RevocationListErrorKind::Malformed { field: name, offset })
+    let offset = fields.position();
+    read(fields).map_err(|Malformed| RevocationListErrorKind::Malformed { field: name, offset })
 }
 
 fn next_update(
-    fields: &mut Cursor<'_>,
+    fields: &mut Elements<'_>,
     defect: &mut Option<RevocationListErrorKind>,
 ) -> Result<Option<Timestamp>, RevocationListErrorKind> {
     let (name, offset) = ("nextUpdate", fields.position());
-    if !matches!(fields.peek(), Some(UTC_TIME | GENERALIZED_TIME)) {
+    if !matches!(fields.peek(), Some(Tag::UTC_TIME | Tag::GENERALIZED_TIME)) {
         defect.get_or_insert(RevocationListErrorKind::NextUpdateMissing);
         return Ok(None);
     }
-    let place = field(fields, name, |fields| fields.next_place())?;
-    let time = time(fields, place);
+    let element = field(fields, name, |fields| fields.next_element())?;
+    let time = Timestamp::from_element(element);
     if time.is_err() {
         defect.get_or_insert(RevocationListErrorKind::Malformed { field: name, offset });
     }
     Ok(time.ok())
-}
-
-/// The octets of a BIT STRING without unused bits.
-fn whole_octets(cursor: &Cursor<'_>, place: Place) -> Result<Range<usize>, Malformed> {
-    match cursor.slice(place.content.clone()) {
-        [0, ..] => Ok(place.content.start + 1..place.content.end),
-        _ => Err(Malformed),
-    }
-}
-
-fn time(cursor: &Cursor<'_>, place: Place) -> Result<Timestamp, Malformed> {
-    let tag = match place.tag {
-        UTC_TIME => Tag::UTC_TIME,
-        GENERALIZED_TIME => Tag::GENERALIZED_TIME,
-        _ => return Err(Malformed),
-    };
-    Timestamp::from_element(Element {
-        tag,
-        content: cursor.slice(place.content.clone()),
-        encoding: cursor.slice(place.encoding()),
-    })
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
+use super::history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
 use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
+use super::number::CrlVersion;
 use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::Certificate;
-use crate::name::look_up_key;
+use crate::x509::certificate::Certificate;
+use crate::x509::name::look_up_key;
 use rustls_pki_types::CertificateDer;
 
 /// The lists that clients are looked up in, each with what is known about its signature.

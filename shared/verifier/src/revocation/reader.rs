@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::cursor::SEQUENCE;
 use super::error::{RevocationListError, RevocationListErrorKind};
 use super::list::RevocationList;
-use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
+use crate::x509::der::{Elements, Tag};
+use crate::x509::summary::CertificateSummary;
 
 /// Each CRL of a file in order, or why it cannot be read.
 pub type EachRevocationList = Vec<Result<Arc<RevocationList>, RevocationListError>>;
@@ -50,7 +50,7 @@ pub fn parse_each_revocation_list(
     file: Vec<u8>,
     max_bytes: usize,
 ) -> Result<EachRevocationList, RevocationListError> {
-    if file.first() != Some(&SEQUENCE) {
+    if Elements::new(&file).peek() != Some(Tag::SEQUENCE) {
         return read_each_revocation_list(file.as_slice(), max_bytes);
     }
     if file.len() > max_bytes {
@@ -93,7 +93,7 @@ const HEAD: usize = 16 * 1_024;
 
 fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, RevocationListError> {
     let head = source.fill_buf().map_err(unreadable)?;
-    let is_der = head.first() == Some(&SEQUENCE);
+    let is_der = Elements::new(head).peek() == Some(Tag::SEQUENCE);
     let head = head.get(..HEAD).unwrap_or(head).to_vec();
     if is_der {
         let mut der = Vec::new();

@@ -1,14 +1,12 @@
 //! Which of its issuer's certificates a list speaks of (RFC 5280 §5.2.5), and which lists a certificate names.
 
 use std::fmt;
-use std::ops::Range;
 
-use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::error::UnsupportedList;
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Malformed, boolean};
-use crate::hypothetical::element;
-use crate::name::{DistinguishedName, names_are_equal};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Element, Elements, Malformed, Tag, boolean, context_tag, encode, single};
+use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::oid;
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -40,13 +38,13 @@ enum PointName {
 }
 
 /// `fullName` of a DistributionPointName.
-const FULL_NAME: TagByte = constructed(0);
+const FULL_NAME: Tag = context_tag(0, true);
 /// `nameRelativeToCRLIssuer` of a DistributionPointName.
-const RELATIVE_NAME: TagByte = constructed(1);
+const RELATIVE_NAME: Tag = context_tag(1, true);
 /// `directoryName` of a GeneralName, an explicit tag.
-const DIRECTORY_NAME: TagByte = constructed(4);
+const DIRECTORY_NAME: Tag = context_tag(4, true);
 /// `uniformResourceIdentifier` of a GeneralName.
-const URI: TagByte = primitive(6);
+const URI: Tag = context_tag(6, false);
 
 impl Scope {
     /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole encoding of a Name.
@@ -54,22 +52,18 @@ impl Scope {
     /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so too, although RFC 5280
     /// §5.2.5 forbids to write them.
     pub(super) fn parse(value: &[u8], issuer: &[u8]) -> Result<Self, Malformed> {
-        let mut outer = Cursor::new(value);
-        let mut fields = outer.enter(SEQUENCE)?;
-        outer.finish()?;
-        let names = match fields.optional(constructed(0))? {
+        let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
+        let names = match fields.optional(context_tag(0, true))? {
             None => None,
-            Some(place) => {
+            Some(name) => {
                 let mut names = Vec::new();
-                each_name(&fields, place.content, issuer, |name| {
-                    names.push(PointName::from(name))
-                })?;
+                each_name(name, issuer, |name| names.push(PointName::from(name)))?;
                 Some(names.into_boxed_slice())
             }
         };
         let only_end_entities = flag(&mut fields, 1)?;
         let only_authorities = flag(&mut fields, 2)?;
-        let some_reasons = fields.optional(primitive(3))?.is_some();
+        let some_reasons = fields.optional(context_tag(3, false))?.is_some();
         let indirect = flag(&mut fields, 4)?;
         let attribute_certificates = flag(&mut fields, 5)?;
         fields.finish()?;
@@ -237,7 +231,7 @@ impl PointName {
     /// Whole encoding of the GeneralName.
     fn general_name(&self) -> Vec<u8> {
         match self {
-            Self::Directory(name) => element(DIRECTORY_NAME, &[name]),
+            Self::Directory(name) => encode(DIRECTORY_NAME, &[name]),
             Self::Other(name) => name.to_vec(),
         }
     }
@@ -259,8 +253,7 @@ impl PointName {
 
 /// The text of a GeneralName that is a URI.
 fn uri(name: &[u8]) -> Option<String> {
-    let mut cursor = Cursor::new(name);
-    let content = cursor.content(URI).ok()?;
+    let content = Elements::new(name).content(URI).ok()?;
     Some(content.escape_ascii().to_string())
 }
 
@@ -291,25 +284,23 @@ fn each_distribution_point_name<'a>(
     issuer: &[u8],
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
-    let mut outer = Cursor::new(value);
-    let mut points = outer.enter(SEQUENCE)?;
-    outer.finish()?;
+    let mut points = Elements::inside(value, Tag::SEQUENCE)?;
     while !points.at_end() {
-        let mut fields = points.enter(SEQUENCE)?;
-        let name = fields.optional(constructed(0))?;
-        let reasons = fields.optional(primitive(1))?;
-        let crl_issuer = fields.optional(constructed(2))?;
+        let mut fields = points.enter(Tag::SEQUENCE)?;
+        let name = fields.optional(context_tag(0, true))?;
+        let reasons = fields.optional(context_tag(1, false))?;
+        let crl_issuer = fields.optional(context_tag(2, true))?;
         fields.finish()?;
         let is_of_issuer = match &crl_issuer {
             None => true,
-            Some(place) => any_directory_is(fields.within(place.content.clone()), issuer)?,
+            Some(names) => any_directory_is(names.elements(), issuer)?,
         };
         if reasons.is_some() || !is_of_issuer {
             continue;
         }
         match (name, crl_issuer) {
-            (Some(name), _) => each_name(&fields, name.content, issuer, &mut visit)?,
-            (None, Some(crl_issuer)) => each_general_name(fields.within(crl_issuer.content), &mut visit)?,
+            (Some(name), _) => each_name(name, issuer, &mut visit)?,
+            (None, Some(crl_issuer)) => each_general_name(crl_issuer.elements(), &mut visit)?,
             (None, None) => {}
         }
     }
@@ -318,18 +309,17 @@ fn each_distribution_point_name<'a>(
 
 /// Passes on the names of a DistributionPointName, in full, although it may be relative to the name of `issuer`.
 fn each_name<'a>(
-    cursor: &Cursor<'a>,
-    content: Range<usize>,
+    point_name: Element<'a>,
     issuer: &[u8],
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
-    let mut choice = cursor.within(content);
-    let place = choice.next_place()?;
+    let mut choice = point_name.elements();
+    let name = choice.next_element()?;
     choice.finish()?;
-    match place.tag {
-        FULL_NAME => each_general_name(cursor.within(place.content), visit),
+    match name.tag {
+        FULL_NAME => each_general_name(name.elements(), visit),
         RELATIVE_NAME => {
-            visit(FoundName::Relative(below(issuer, cursor.slice(place.content))?));
+            visit(FoundName::Relative(below(issuer, name.content)?));
             Ok(())
         }
         _ => Err(Malformed),
@@ -338,14 +328,14 @@ fn each_name<'a>(
 
 /// Passes on each of at least one GeneralName.
 fn each_general_name<'a>(
-    mut names: Cursor<'a>,
+    mut names: Elements<'a>,
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
     loop {
-        let place = names.next_place()?;
-        visit(match place.tag {
-            DIRECTORY_NAME => FoundName::Directory(names.slice(place.content)),
-            _ => FoundName::Other(names.slice(place.encoding())),
+        let name = names.next_element()?;
+        visit(match name.tag {
+            DIRECTORY_NAME => FoundName::Directory(name.content),
+            _ => FoundName::Other(name.encoding),
         });
         if names.at_end() {
             return Ok(());
@@ -355,15 +345,14 @@ fn each_general_name<'a>(
 
 /// Whole encoding of the Name with one RelativeDistinguishedName, given by the content of its SET, below `issuer`.
 fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
-    const SET: TagByte = 0x31;
-
-    let mut outer = Cursor::new(issuer);
-    let above = outer.content(SEQUENCE)?;
-    outer.finish()?;
-    Ok(element(SEQUENCE, &[above, &element(SET, &[relative_name])]))
+    let above = single(issuer, Tag::SEQUENCE)?;
+    Ok(encode(
+        Tag::SEQUENCE,
+        &[above, &encode(Tag::SET, &[relative_name])],
+    ))
 }
 
-fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
+fn any_directory_is(names: Elements<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
     let mut found = false;
     each_general_name(names, |name| {
         found = found || matches!(name, FoundName::Directory(name) if names_are_equal(name, wanted));
@@ -373,16 +362,13 @@ fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed>
 
 /// Returns true if the GeneralNames of an extension's value have the directoryName `wanted`.
 pub(super) fn names_directory(value: &[u8], wanted: &[u8]) -> Result<bool, Malformed> {
-    let mut outer = Cursor::new(value);
-    let names = outer.enter(SEQUENCE)?;
-    outer.finish()?;
-    any_directory_is(names, wanted)
+    any_directory_is(Elements::inside(value, Tag::SEQUENCE)?, wanted)
 }
 
-fn flag(fields: &mut Cursor<'_>, number: u8) -> Result<bool, Malformed> {
-    match fields.optional(primitive(number))? {
+fn flag(fields: &mut Elements<'_>, number: u8) -> Result<bool, Malformed> {
+    match fields.optional(context_tag(number, false))? {
         None => Ok(false),
-        Some(place) => boolean(fields.slice(place.content)),
+        Some(value) => boolean(value.content),
     }
 }
 

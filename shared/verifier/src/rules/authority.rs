@@ -1,33 +1,8 @@
 //! Who may issue certificates: basic constraints, key usage, path length.
 
-use super::{Context, Path, critical_extensions, extended_key_usage, single};
-use crate::algorithm_name::describe_key;
-use crate::bundle::AuthorityError;
-use crate::certificate::{Certificate, Version};
+use super::{Context, Path, extended_key_usage, single};
 use crate::rejection::{Reason, Rejection};
-use crate::signature;
-
-/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
-pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
-    // Certificates of version 1 have no extensions that could say so; as an anchor the operator says it.
-    if certificate.version == Version::V3 && !certificate.is_authority() {
-        return Err(AuthorityError::NotAuthority);
-    }
-    let usage = certificate.extensions.key_usage;
-    if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
-        return Err(AuthorityError::KeyUsage);
-    }
-    if let Err(rejection) = critical_extensions::check_all(certificate) {
-        return Err(AuthorityError::Extension(rejection.context().to_string().into()));
-    }
-    let key = certificate.issuer_key();
-    match signature::key_fault(key) {
-        None => Ok(()),
-        Some(_) => Err(AuthorityError::UnsupportedKey(
-            describe_key(key.algorithm, key.key).into(),
-        )),
-    }
-}
+use crate::x509::certificate::Certificate;
 
 pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     for authority in path.intermediates {

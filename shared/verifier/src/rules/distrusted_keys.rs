@@ -1,9 +1,9 @@
 //! Keys that are known to be compromised, wherever they stand in a path.
 
 use super::{Context, Path};
-use crate::certificate::PublicKey;
 use crate::fingerprint::Fingerprint;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::public_key::PublicKey;
 
 /// SHA-256 of the SubjectPublicKeyInfo of the eight intermediates of e-commerce monitoring GmbH that webpki refuses
 /// too. All are on P-384.

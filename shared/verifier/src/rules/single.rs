@@ -1,9 +1,10 @@
 //! Rules for one certificate by itself.
 
 use super::Context;
-use crate::certificate::{Certificate, PublicKey, Version};
 use crate::rejection::{Reason, Rejection};
 use crate::signature;
+use crate::x509::certificate::{Certificate, Version};
+use crate::x509::public_key::PublicKey;
 
 pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let version = match certificate.version {

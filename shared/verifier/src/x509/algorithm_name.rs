@@ -6,9 +6,9 @@ use std::fmt::Write;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::certificate::bit_length;
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::oid::dotted;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::oid::dotted;
+use crate::x509::public_key::bit_length;
 
 /// Object identifier and the name that it has in messages.
 type Named = (ObjectIdentifier, &'static str);
@@ -249,8 +249,8 @@ fn integer(fields: &mut Elements<'_>, number: u8) -> Result<Option<String>, Malf
     let Some(explicit) = fields.optional(context_tag(number, true))? else {
         return Ok(None);
     };
-    let content = crate::der_reader::single(explicit.content, Tag::INTEGER)?;
-    let value = crate::der_reader::small_unsigned(content);
+    let content = crate::x509::der::single(explicit.content, Tag::INTEGER)?;
+    let value = crate::x509::der::small_unsigned(content);
     Ok(Some(value.map_or_else(
         |Malformed| format!("0x{}", base16ct::lower::encode_string(content)),
         |value| value.to_string(),

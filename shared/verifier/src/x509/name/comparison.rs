@@ -12,7 +12,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_public_assigned;
 
 use super::{AttributeValue, NameAttribute, Unrepresentable, walk};
-use crate::oid::Oid;
+use crate::x509::oid::Oid;
 
 /// A name taken apart for comparison.
 #[derive(Debug)]

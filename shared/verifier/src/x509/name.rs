@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag};
-use crate::oid::Oid;
+use crate::heap;
+use crate::x509::der::{Element, Elements, Malformed, Tag};
+use crate::x509::oid::Oid;
 
 mod comparison;
 
@@ -125,6 +126,13 @@ impl From<Malformed> for Unrepresentable {
 }
 
 impl DistinguishedName {
+    /// Returns the octets that the name keeps allocated, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        // The one-line form is made later. Most of it is the name's own text; escaped or in hexadecimal form it is twice
+        // as long, and a type in dotted form is three times its encoding.
+        heap::allocation(self.der().len()) + heap::allocation(3 * self.der().len())
+    }
+
     /// Takes the whole DER encoding of a Name, after looking at every attribute.
     pub(crate) fn parse(der: &[u8]) -> Result<Self, Unrepresentable> {
         walk(der, |_| ())?;
@@ -206,7 +214,7 @@ pub(crate) fn walk<'a>(
 fn unreadable_type(oid: &[u8]) -> Unrepresentable {
     Unrepresentable::new(format!(
         "an attribute whose type {} cannot be read",
-        crate::oid::dotted(oid)
+        crate::x509::oid::dotted(oid)
     ))
 }
 

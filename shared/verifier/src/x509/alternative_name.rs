@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::name::{DistinguishedName, Unrepresentable, ascii};
-use crate::oid::Oid;
+use crate::heap;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::name::{DistinguishedName, Unrepresentable, ascii};
+use crate::x509::oid::Oid;
 
 /// Name of the extension in messages.
 pub(crate) const ALTERNATIVE_NAMES: &str = "the subject alternative names";
@@ -38,6 +39,20 @@ pub enum AlternativeName {
 }
 
 impl AlternativeName {
+    /// Returns the octets that the name keeps allocated, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Dns(text) | Self::Email(text) | Self::Uri(text) | Self::RegisteredId(text) => {
+                heap::allocation(text.capacity())
+            }
+            Self::Ip(_) => 0,
+            Self::Directory(name) => name.heap_bytes(),
+            Self::Other { oid, value } => {
+                heap::allocation(oid.capacity()) + heap::allocation(value.capacity())
+            }
+        }
+    }
+
     /// Reads the value of a subjectAltName extension.
     pub(crate) fn parse_all(value: &[u8]) -> Result<Vec<Self>, Unrepresentable> {
         let of_extension = |error: Unrepresentable| error.inside(ALTERNATIVE_NAMES);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::der_reader::{Element, Malformed, Tag};
+use crate::x509::der::{Element, Malformed, Tag};
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z, negative before it.
 ///
@@ -157,6 +157,7 @@ mod tests {
                 tag: Tag::UTC_TIME,
                 content,
                 encoding: &[],
+                offset: 0,
             })
         };
         assert_eq!(

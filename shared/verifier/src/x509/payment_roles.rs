@@ -2,8 +2,8 @@
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Elements, Malformed, Tag};
-use crate::oid::Oid;
+use crate::x509::der::{Elements, Malformed, Tag};
+use crate::x509::oid::Oid;
 
 /// id-etsi-psd2-qcStatement.
 const PAYMENT_STATEMENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.19495.2");

@@ -1,6 +1,6 @@
 //! Host names, in dNSName and in URIs.
 
-use super::subtree::Within;
+use super::within::Within;
 
 /// A host name of letters, digits, `-` and `_`, without a dot at either end; what RFC 1123 allows and certificates
 /// hold.

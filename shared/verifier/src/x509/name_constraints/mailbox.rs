@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::domain::{host_within, is_constraint, is_host_name};
-use super::subtree::Within;
+use super::within::Within;
 
 /// A mailbox taken apart (RFC 5321 §4.1.2), with a local part that means the same however it is quoted.
 #[derive(Debug)]
