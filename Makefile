@@ -1,4 +1,4 @@
-# `make` alone lists what there is.
+# `make` alone lists the targets.
 
 SHELL := /bin/bash
 CARGO ?= cargo
@@ -34,7 +34,7 @@ test: $(VENV)/installed $(VENV)/express/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks besides: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
@@ -129,7 +129,7 @@ faults: $(VENV)/installed ## every fault of sources, upstreams, processes, clock
 fault-page: ## writes the tables of docs/faults.md from the suite
 	UPDATE_FAULTS=1 $(CARGO) test --quiet --package alb-mtls-tests --test faults the_page_has
 
-readme: ## writes the tables of the README anew from the code
+readme: ## writes the tables of the README again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
 

@@ -1,25 +1,18 @@
 //! `alb-mtls doctor`
 
-mod api;
+mod aws;
 mod checks;
-mod described;
+mod cloudformation;
 mod facts;
-mod iam;
 mod input;
 mod kubernetes;
-mod live;
 mod node;
 mod page;
-mod program;
 mod report;
 mod resources;
 mod rules;
-mod sam;
-mod template;
 mod terraform;
 mod text;
-mod world;
-mod worlds;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -30,12 +23,14 @@ use clap::Args;
 use serde_json::json;
 
 use crate::console::{Colours, Exit, finish, finish_with, note};
+use aws::described;
+use aws::live::{self, LiveError, Subject};
 use checks::Outcome;
+use cloudformation::combinations;
+use cloudformation::program::Program;
 use facts::{Deployment, Place, Unread};
 use input::Input;
-use live::{LiveError, Subject};
 use node::Node;
-use program::Program;
 use report::{Answer, Extent, Report, Strictness};
 
 const EXAMPLES: &str = "\
@@ -179,17 +174,17 @@ fn examine(arguments: &DoctorArguments) -> Result<Report, LiveError> {
     let mut unread = std::mem::take(&mut input.unread);
     let mut deployments = Vec::new();
     let mut extent = Extent {
-        worlds: 0,
+        combinations: 0,
         is_exhaustive: true,
     };
     let given = arguments.parameter.iter().cloned().collect();
     for program in Program::all_of(input.templates, &given) {
-        let judgement = worlds::judge(&program);
-        extent.worlds += judgement.worlds;
-        extent.is_exhaustive &= judgement.is_exhaustive;
-        findings.extend(judgement.findings);
-        unread.extend(judgement.unread);
-        deployments.extend(judgement.deployments);
+        let examination = combinations::examine(&program);
+        extent.combinations += examination.combinations;
+        extent.is_exhaustive &= examination.is_exhaustive;
+        findings.extend(examination.findings);
+        unread.extend(examination.unread);
+        deployments.extend(examination.deployments);
     }
     let plans = input.plans.iter().map(|(file, plan)| terraform::read(file, plan));
     let manifests = (!input.manifests.is_empty()).then(|| kubernetes::read(&input.manifests));

@@ -34,7 +34,7 @@ locals {
 # copy a public chain into the header. It stays as long as this resource does; `terraform apply -replace` makes a new one.
 resource "random_uuid" "certificate_header" {}
 
-# Whoever may write these decides who gets in.
+# A role that can write these decides which clients are allowed.
 resource "aws_ssm_parameter" "anchor" {
   for_each = var.anchors
 

@@ -112,7 +112,7 @@ variable "revocation" {
 }
 
 variable "mode" {
-  description = "enforce refuses, optional also lets clients without a certificate pass as anonymous, report refuses nobody"
+  description = "enforce denies, optional also allows clients without a certificate as anonymous, report denies no client"
   type        = string
   default     = "enforce"
 
@@ -123,7 +123,7 @@ variable "mode" {
 }
 
 variable "certificate_header" {
-  description = "Name that the load balancer gives the certificate header, which nobody outside may know; null makes one that stays in the state"
+  description = "Name that the load balancer gives the certificate header, which clients must not know; null makes one that stays in the state"
   type        = string
   default     = null
 

@@ -9,9 +9,9 @@ mod trust;
 
 use std::collections::BTreeSet;
 
-use super::facts::{Deployment, Place, Unread};
-use super::rules::Rule;
-use super::text;
+use crate::doctor::facts::{Deployment, Place, Unread};
+use crate::doctor::rules::Rule;
+use crate::doctor::text;
 
 /// One way in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ pub(super) use identity::id as identity_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::text;
+use crate::doctor::text;
 
 /// A file and a line in it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

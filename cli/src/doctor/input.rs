@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::described;
-use super::facts::{Place, Unread};
-use super::node::{Node, Value};
-use super::rules;
-use super::yaml;
+use crate::doctor::aws::described;
+use crate::doctor::facts::{Place, Unread};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::rules;
+use crate::doctor::yaml;
 
 /// Largest file that is read; CloudFormation takes templates of 1 MB, plans are a few.
 const MAX_BYTES: u64 = 64 << 20;

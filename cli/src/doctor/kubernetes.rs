@@ -4,13 +4,13 @@ mod workloads;
 
 use std::collections::BTreeMap;
 
-use super::facts::{
+use crate::doctor::facts::{
     Deployment, Forward, Knowledge, Listener, MutualAuthentication, Place, Remark, RemarkKind, TargetGroup,
 };
-use super::node::Node;
-use super::resources::balancing::{HEADER_ATTRIBUTE, mutual_authentication};
-use super::rules;
-use super::yaml;
+use crate::doctor::node::Node;
+use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, mutual_authentication};
+use crate::doctor::rules;
+use crate::doctor::yaml;
 
 const ANNOTATION: &str = "alb.ingress.kubernetes.io/";
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::rules::{GAPS, RULES};
+use crate::doctor::rules::{GAPS, RULES};
 
 /// Template that no rule has anything to say about.
 #[cfg(test)]
@@ -51,11 +51,11 @@ const SAMPLES: &[Sample] = &[
     sample("target-without-gate",
         "          MTLS_ANCHORS: !Sub s3://${Bucket}/anchors.pem\n", ""),
     sample("default-certificate-header",
-        "      ListenerAttributes:\n        - Key: routing.http.request.x_amzn_mtls_clientcert.header_name\n          Value: x-7f3a\n", ""),
+        "      ListenerAttributes:\n        - VariableKey: routing.http.request.x_amzn_mtls_clientcert.header_name\n          Value: x-7f3a\n", ""),
     sample("header-name-differs", "          MTLS_HEADER: x-7f3a\n", "          MTLS_HEADER: x-91c2\n"),
     sample("single-value-headers",
-        "        - Key: lambda.multi_value_headers.enabled\n          Value: \"true\"\n",
-        "        - Key: lambda.multi_value_headers.enabled\n          Value: \"false\"\n"),
+        "        - VariableKey: lambda.multi_value_headers.enabled\n          Value: \"true\"\n",
+        "        - VariableKey: lambda.multi_value_headers.enabled\n          Value: \"false\"\n"),
     sample("target-groups-unset",
         "          MTLS_TARGET_GROUPS: !Sub arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/gate/*\n",
         "          MTLS_TARGET_GROUPS: !Sub arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*\n"),
@@ -153,17 +153,17 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::*;
-    use crate::doctor::program::Program;
-    use crate::doctor::worlds;
+    use crate::doctor::cloudformation::combinations;
+    use crate::doctor::cloudformation::program::Program;
     use crate::doctor::yaml;
 
     /// Returns the rules that a template breaks, and what was not looked at.
     fn broken(template: &str) -> (BTreeSet<&'static str>, usize) {
         let template = ("sample.yaml".to_owned(), yaml::parse(template).unwrap());
         let programs = Program::all_of(vec![template], &BTreeMap::new());
-        let judgement = worlds::judge(&programs[0]);
-        let rules = judgement.findings.keys().map(|finding| finding.rule.id);
-        (rules.collect(), judgement.unread.len())
+        let examination = combinations::examine(&programs[0]);
+        let rules = examination.findings.keys().map(|finding| finding.rule.id);
+        (rules.collect(), examination.unread.len())
     }
 
     #[test]

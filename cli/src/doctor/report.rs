@@ -11,10 +11,10 @@ use clap::builder::styling::AnsiColor;
 use serde::Serialize;
 use serde_json::json;
 
-use super::checks::Finding;
-use super::facts::{Deployment, Unread};
-use super::rules::{self, Severity};
 use crate::console::Colours;
+use crate::doctor::checks::Finding;
+use crate::doctor::facts::{Deployment, Unread};
+use crate::doctor::rules::{self, Severity};
 
 /// The answer as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -51,7 +51,7 @@ pub(super) struct Report {
     listeners: usize,
     target_groups: usize,
     functions: usize,
-    worlds: usize,
+    combinations: usize,
     is_exhaustive: bool,
     has_gate: bool,
     deny_warnings: bool,
@@ -65,10 +65,10 @@ pub(super) struct Strictness {
     pub(super) deny_warnings: bool,
 }
 
-/// Number of the worlds that were looked at.
+/// Number of the combinations that were looked at.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
-    pub(super) worlds: usize,
+    pub(super) combinations: usize,
     pub(super) is_exhaustive: bool,
 }
 
@@ -87,7 +87,7 @@ impl Report {
             listeners: count(|deployment| names(deployment.listeners.iter().map(|one| &one.name))),
             target_groups: count(|deployment| names(deployment.target_groups.iter().map(|one| &one.name))),
             functions: count(|deployment| names(deployment.functions.iter().map(|one| &one.name))),
-            worlds: extent.worlds,
+            combinations: extent.combinations,
             is_exhaustive: extent.is_exhaustive,
             has_gate: looked_at.iter().any(Deployment::has_gate),
             deny_warnings: strictness.deny_warnings,
@@ -171,7 +171,7 @@ impl Report {
             "listeners": self.listeners,
             "target_groups": self.target_groups,
             "functions": self.functions,
-            "combinations": self.worlds,
+            "combinations": self.combinations,
             "every_combination": self.is_exhaustive,
         });
         format!("{report}\n")
@@ -251,13 +251,15 @@ impl Report {
             true => String::new(),
             false => format!("{}; ", parts.join(", ")),
         };
-        let extent = match self.worlds {
+        let extent = match self.combinations {
             0 | 1 => String::new(),
-            worlds if self.is_exhaustive => {
-                format!(" in all {worlds} combinations of what conditions and allowed values leave open")
+            combinations if self.is_exhaustive => {
+                format!(
+                    " in all {combinations} combinations of what conditions and allowed values leave open"
+                )
             }
-            worlds => format!(
-                " in {worlds} combinations of what conditions and allowed values leave open: each two conditions in every way, not all of them together"
+            combinations => format!(
+                " in {combinations} combinations of what conditions and allowed values leave open: each two conditions in every way, not all of them together"
             ),
         };
         let verdict = match self.answer() {
@@ -327,7 +329,7 @@ mod tests {
             what: "forwards".to_owned(),
         };
         let extent = Extent {
-            worlds: 1,
+            combinations: 1,
             is_exhaustive: true,
         };
         let findings = BTreeMap::from([(finding, Vec::new())]);

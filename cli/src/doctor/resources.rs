@@ -1,12 +1,14 @@
 //! Facts from the properties of resources, which every reader of files brings into CloudFormation's form.
 
+pub(super) mod api;
 pub(super) mod balancing;
 pub(super) mod compute;
+pub(super) mod iam;
+mod reader;
 
-use super::api;
-use super::facts::{Bucket, Deployment, Knowledge, LogGroup, Parameter, Place};
-use super::iam;
-use super::node::Node;
+use crate::doctor::facts::{Bucket, Knowledge, LogGroup, Parameter, Place};
+use crate::doctor::node::Node;
+pub(super) use reader::ResourceReader;
 
 /// A resource by its name, with `Type` and `Properties`, resolved.
 #[derive(Clone, Debug)]
@@ -15,30 +17,7 @@ pub(super) struct Resource {
     pub(super) node: Node,
 }
 
-/// A deployment under way, and the file that is read.
-pub(super) struct Facts<'a> {
-    pub(super) file: &'a str,
-    pub(super) deployment: &'a mut Deployment,
-}
-
-impl<'a> Facts<'a> {
-    pub(super) fn new(file: &'a str, deployment: &'a mut Deployment) -> Self {
-        Self { file, deployment }
-    }
-
-    pub(super) fn place(&self, node: &Node) -> Place {
-        Place {
-            file: self.file.to_owned(),
-            line: node.line,
-        }
-    }
-
-    /// Names something that cannot be looked at.
-    pub(super) fn note(&mut self, node: &Node, kind: &'static str, subject: &str, what: &str, remedy: &str) {
-        let place = self.place(node);
-        self.deployment.note(place, kind, subject, what, remedy);
-    }
-
+impl ResourceReader<'_> {
     /// Adds what a resource of CloudFormation says; those of SAM are read before.
     pub(super) fn resource(&mut self, resource: &Resource) {
         let Resource { name, node } = resource;

@@ -4,11 +4,11 @@ mod convert;
 
 use std::collections::BTreeMap;
 
-use super::facts::{Deployment, Knowledge, Place};
-use super::node::{Node, Value};
-use super::resources::{Facts, Resource};
-use super::rules;
-use super::text::{placeholder, unknown};
+use crate::doctor::facts::{Deployment, Knowledge, Place};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::resources::{Resource, ResourceReader};
+use crate::doctor::rules;
+use crate::doctor::text::{placeholder, unknown};
 
 /// Longest chain of variables and outputs of modules that is followed.
 const MAX_DEPTH: usize = 16;
@@ -17,7 +17,7 @@ const MAX_DEPTH: usize = 16;
 pub(super) fn read(file: &str, plan: &Node) -> Deployment {
     let mut deployment = Deployment::default();
     let document = Document::of(plan);
-    let mut facts = Facts::new(file, &mut deployment);
+    let mut facts = ResourceReader::new(file, &mut deployment);
     let mut buckets = Vec::new();
     for instance in &document.instances {
         let resource = Block {

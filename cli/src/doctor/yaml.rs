@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
-use super::node::{Node, Value, long_form};
+use crate::doctor::node::{Node, Value, long_form};
 
 /// Deepest nesting that is read: templates stay below 40, and every level is one of the stack of several functions.
 const MAX_DEPTH: usize = 128;

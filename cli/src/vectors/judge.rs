@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    HeaderLimits, HeaderValues, Intermediates, PathBuilder, Rejection, RevocationLists, RevocationOptions,
-    Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
+    HeaderLimits, HeaderValues, Intermediates, Reason, Rejection, RevocationLists, RevocationOptions,
+    Timestamp, TrustAnchor, TrustAnchors, Validators, Verifier, VerifyOptions, read_bundle,
+    read_revocation_lists,
 };
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::{Value, json};
 
 use super::case::{Case, Expected};
@@ -18,26 +19,6 @@ pub struct Judge {
     /// Number of certificates below the trust anchor; chains of test suites are longer than a load balancer's
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     max_depth: usize,
-
-    /// Path builder
-    #[arg(long, value_enum, default_value_t = Builder::WebpkiFirst, hide = true)]
-    path_builder: Builder,
-}
-
-/// Path builder of the verifier.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Builder {
-    Own,
-    WebpkiFirst,
-}
-
-impl From<Builder> for PathBuilder {
-    fn from(builder: Builder) -> Self {
-        match builder {
-            Builder::Own => Self::Own,
-            Builder::WebpkiFirst => Self::WebpkiFirst,
-        }
-    }
 }
 
 /// The cap of `MTLS_MAX_HEADER`.
@@ -47,8 +28,10 @@ const MAX_LIST_BYTES: usize = 16 * 1024 * 1024;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The client's subject.
-    Accept(String),
+    Accept {
+        subject: String,
+        validators: Validators,
+    },
     Reject(Rejection),
     /// The case cannot be put to the verifier as it stands, which refuses the client all the same.
     Unjudged {
@@ -58,14 +41,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Returns true if the verdict is the expected one. A disagreement of the validators is never expected.
     pub fn is(&self, expected: Expected) -> bool {
-        (expected == Expected::Accept) == matches!(self, Self::Accept(_))
+        let is_disagreement =
+            matches!(self, Self::Reject(rejection) if rejection.reason() == Reason::ValidatorsDisagree);
+        !is_disagreement && (expected == Expected::Accept) == matches!(self, Self::Accept { .. })
     }
 
     /// The finer reason of a refusal.
     pub fn detail(&self) -> &str {
         match self {
-            Self::Accept(_) => "",
+            Self::Accept { .. } => "",
             Self::Reject(rejection) => rejection.detail(),
             Self::Unjudged { detail, .. } => detail,
         }
@@ -73,9 +59,14 @@ impl Verdict {
 
     pub fn to_json(&self, id: &str) -> Value {
         match self {
-            Self::Accept(subject) => {
-                json!({"id": id, "verdict": "accept", "code": "", "detail": "", "subject": subject})
-            }
+            Self::Accept { subject, validators } => json!({
+                "id": id,
+                "verdict": "accept",
+                "code": "",
+                "detail": "",
+                "subject": subject,
+                "validators": validators.as_str(),
+            }),
             Self::Reject(rejection) => json!({
                 "id": id,
                 "verdict": "reject",
@@ -97,7 +88,7 @@ impl Verdict {
 impl fmt::Display for Verdict {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accept(subject) => write!(formatter, "accept {subject}"),
+            Self::Accept { subject, .. } => write!(formatter, "accept {subject}"),
             Self::Reject(rejection) => {
                 write!(
                     formatter,
@@ -165,8 +156,7 @@ impl Judge {
             extended_key_usage: case.extended_key_usage,
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
-        let mut verifier =
-            Verifier::new(anchors, intermediates, policy).with_path_builder(self.path_builder.into());
+        let mut verifier = Verifier::new(anchors, intermediates, policy);
         if let Some(lists) = lists {
             verifier = verifier.with_revocation(Arc::new(lists), RevocationOptions::default());
         }
@@ -175,7 +165,10 @@ impl Judge {
             .decode(values, limits)
             .and_then(|chain| verifier.verify(&chain, now));
         match verified {
-            Ok(client) => Verdict::Accept(client.identity().subject.to_string()),
+            Ok(client) => Verdict::Accept {
+                subject: client.identity().subject.to_string(),
+                validators: client.validators(),
+            },
             Err(rejection) => Verdict::Reject(rejection),
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use alb_mtls_verifier::{
     CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, HeaderLimits, Outcome,
-    PresentedChain, Rejection, Timestamp, TrustAnchor, VerifiedClient, Verifier,
+    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
 };
 use serde_json::{Value, json};
 
@@ -70,6 +70,8 @@ impl Report {
                 "verdict": "accept",
                 "identity": **client.identity(),
                 "valid_until": client.valid_until(),
+                "validators": client.validators().as_str(),
+                "webpki_gaps": client.validators().gaps().iter().map(WebpkiGap::name).collect::<Vec<_>>(),
             }),
             Err(rejection) => json!({
                 "verdict": "reject",
@@ -132,6 +134,11 @@ impl Report {
                     writeln!(text, "          {name}")?;
                 }
                 writeln!(text, "          until {}", client.valid_until())?;
+                if let Validators::Own(gaps) = client.validators() {
+                    for gap in gaps.iter() {
+                        writeln!(text, "          not checked by webpki: {}", gap.meaning())?;
+                    }
+                }
                 for status in client.revocation().certificates() {
                     match status {
                         CertificateStatus::Good(list) => writeln!(text, "          cleared by {list}")?,

@@ -1,6 +1,6 @@
 //! `alb-mtls policy`: policies checked, and requests decided as the functions would.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
 

@@ -1,13 +1,12 @@
-use std::io;
-use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::function_command::FunctionCommand;
+use crate::invocation::{InvocationOutcome, StartError};
 use crate::locked;
-use crate::process::Process;
+use crate::process::{Process, peak_memory};
 use crate::runtime_api::Concurrency;
 
 /// One execution environment of a function: the built program behind a Runtime API of its own, as in Lambda.
@@ -110,27 +109,6 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// What became of one invocation.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum InvocationOutcome {
-    /// The process ended without an answer, or could not be started again.
-    Crashed {
-        /// How it ended.
-        reason: String,
-    },
-    /// The function reported an error.
-    FunctionError {
-        /// Such as `Runtime.UnknownReason` or `&alloc::string::String`; empty when the function names none.
-        error_type: String,
-        /// The function's own words.
-        message: String,
-    },
-    /// The function answered, with these bytes.
-    Response(Bytes),
-    /// There was no answer in time; the process was killed.
-    TimedOut,
-}
-
 /// What was measured on an execution environment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EnvironmentFacts {
@@ -146,58 +124,10 @@ pub struct EnvironmentFacts {
     pub invocations: u64,
 }
 
-/// Why a function did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It ended before it asked for an event.
-    #[error("function `{function}` ended before it asked for its first event: {status}")]
-    Exited {
-        /// The function's name.
-        function: String,
-        /// How the process ended.
-        status: String,
-    },
-    /// It reported that it cannot start.
-    #[error("function `{function}` reported an initialization error: {message}")]
-    Initialization {
-        /// The function's name.
-        function: String,
-        /// The function's own words.
-        message: String,
-    },
-    /// Its program cannot be run.
-    #[error("cannot run `{program}`: {source}")]
-    Program {
-        /// The program as given.
-        program: PathBuf,
-        /// The operating system's reason.
-        source: io::Error,
-    },
-    /// The Runtime API could not listen on the loopback address.
-    #[error("the Runtime API cannot listen on 127.0.0.1: {0}")]
-    RuntimeApi(#[source] io::Error),
-    /// It did not ask for an event in time.
-    #[error("function `{function}` did not ask for its first event within {} s", limit.as_secs_f64())]
-    TimedOut {
-        /// The function's name.
-        function: String,
-        /// The initialization timeout.
-        limit: Duration,
-    },
-}
-
 #[derive(Debug)]
 struct LifeRecord {
     pid: u32,
     start_to_first_poll: Duration,
     restarts: u64,
     invocations: u64,
-}
-
-/// `VmHWM` of `/proc/PID/status`, which is in units of 1,024 bytes.
-pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
 }

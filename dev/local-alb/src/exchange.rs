@@ -19,7 +19,7 @@ use crate::admission::{ConnectionFacts, Refusal, admit};
 use crate::answer::http_response;
 use crate::event::{AlbRequest, EventError, MAXIMUM_BODY};
 use crate::http_client;
-use crate::local_alb::Shared;
+use crate::listener_state::ListenerState;
 use crate::record::{Record, RequestRecord};
 use crate::running_target::{Invoker, RunningGroup, RunningTarget, TargetError};
 use crate::tasks::Spawner;
@@ -37,7 +37,7 @@ pub(crate) struct Exchange {
     pub(crate) client: SocketAddr,
     pub(crate) certificates: usize,
     pub(crate) connection: ConnectionFacts,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) state: Arc<ListenerState>,
     pub(crate) spawner: Spawner,
 }
 
@@ -69,14 +69,14 @@ impl Exchange {
     async fn handle(&self, request: Request<Incoming>) -> Response<AnswerBody> {
         let started_at = Instant::now();
         let (head, body) = request.into_parts();
-        let group = self.shared.route(head.uri.path()).cloned();
+        let group = self.state.route(head.uri.path()).cloned();
         let result = self.answer(&head, body, group.as_ref()).await;
         let (response, problem) = match result {
             Ok(response) => (response, None),
             Err(failure) => (error_page(failure.status()), Some(failure.to_string())),
         };
         let response = complete(response, &head.method);
-        self.shared.tell(Record::Request(RequestRecord {
+        self.state.tell(Record::Request(RequestRecord {
             client: self.client,
             certificates: self.certificates,
             target: head

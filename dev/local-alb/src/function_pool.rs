@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::environment::{Environment, EnvironmentFacts, InvocationOutcome, StartError};
+use crate::environment::{Environment, EnvironmentFacts};
 use crate::function_command::FunctionCommand;
+use crate::invocation::{InvocationOutcome, StartError};
 use crate::locked;
 
 /// The environments of one function.

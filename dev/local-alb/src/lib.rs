@@ -56,7 +56,9 @@ mod function_command;
 mod function_pool;
 mod http_client;
 mod identifiers;
+mod invocation;
 mod listener;
+mod listener_state;
 mod local_alb;
 mod managed_instance;
 mod process;
@@ -70,9 +72,10 @@ mod tls;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use certificate_headers::{UnreadableCertificateError, passthrough_header, verify_headers};
-pub use environment::{Environment, EnvironmentFacts, InvocationOutcome, StartError};
+pub use environment::{Environment, EnvironmentFacts};
 pub use event::{AlbRequest, EventError, HeaderMode, MAXIMUM_BODY, health_check_event};
 pub use function_command::{FunctionCommand, FunctionOutput, OutputLine, OutputStream};
+pub use invocation::{InvocationOutcome, StartError};
 pub use listener::{
     ClientCertificateHeaderCopies, Listener, MutualAuthentication, PemFileError, certificates_from_pem_file,
 };

@@ -4,19 +4,17 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderName;
 use rustls_pki_types::CertificateDer;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{interval, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::admission::ConnectionFacts;
-use crate::certificate_headers::{passthrough_header, verify_headers};
-use crate::environment::{EnvironmentFacts, StartError};
+use crate::environment::EnvironmentFacts;
 use crate::exchange::Exchange;
-use crate::listener::{ClientCertificateHeaderCopies, Listener, MutualAuthentication};
+use crate::invocation::StartError;
+use crate::listener::Listener;
+use crate::listener_state::ListenerState;
 use crate::record::Record;
 use crate::running_target::{RunningGroup, RunningTarget};
 use crate::target::{HealthChecks, TargetGroup};
@@ -64,7 +62,7 @@ impl LocalAlb {
         }
         // The longest prefix first.
         routes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
-        let shared = Arc::new(Shared {
+        let state = Arc::new(ListenerState {
             routes,
             mode: listener.mode,
             certificate_header: listener.certificate_header,
@@ -77,7 +75,7 @@ impl LocalAlb {
                 let checks = check_health(
                     Arc::clone(group),
                     health_checks.clone(),
-                    Arc::clone(&shared),
+                    Arc::clone(&state),
                     tasks.spawner(),
                 );
                 tasks.spawner().spawn(checks);
@@ -85,7 +83,7 @@ impl LocalAlb {
         }
         tasks
             .spawner()
-            .spawn(accept(socket, acceptor, shared, tasks.spawner()));
+            .spawn(accept(socket, acceptor, state, tasks.spawner()));
         Ok(Self {
             address,
             groups,
@@ -156,65 +154,6 @@ pub enum LocalAlbError {
     Tls(#[from] TlsError),
 }
 
-/// What all connections share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    routes: Vec<(String, Arc<RunningGroup>)>,
-    mode: MutualAuthentication,
-    certificate_header: HeaderName,
-    client_header_copies: ClientCertificateHeaderCopies,
-    records: Option<UnboundedSender<Record>>,
-    listener_port: u16,
-}
-
-impl Shared {
-    pub(crate) fn route(&self, path: &str) -> Option<&Arc<RunningGroup>> {
-        let mut routes = self.routes.iter();
-        routes
-            .find(|(prefix, _)| path.starts_with(prefix))
-            .map(|(_, group)| group)
-    }
-
-    /// A receiver that is gone does not stop the load balancer.
-    pub(crate) fn tell(&self, record: Record) {
-        if let Some(records) = &self.records {
-            let _ = records.send(record);
-        }
-    }
-
-    fn connection_facts(
-        &self,
-        client: SocketAddr,
-        chain: &[CertificateDer<'_>],
-    ) -> Result<ConnectionFacts, String> {
-        let mut certificate_headers = Vec::new();
-        match (&self.mode, chain.first()) {
-            (_, None) => {}
-            (MutualAuthentication::Passthrough, Some(_)) => {
-                let value = header_value(&passthrough_header(chain))?;
-                certificate_headers.push((self.certificate_header.clone(), value));
-            }
-            (MutualAuthentication::Verify { .. }, Some(leaf)) => {
-                for (name, value) in verify_headers(leaf).map_err(|error| error.to_string())? {
-                    certificate_headers.push((HeaderName::from_static(name), header_value(&value)?));
-                }
-            }
-        }
-        Ok(ConnectionFacts {
-            client: client.ip(),
-            listener_port: self.listener_port,
-            certificate_headers,
-            renamed_header: self.certificate_header.clone(),
-            client_header_copies: self.client_header_copies,
-        })
-    }
-}
-
-fn header_value(text: &str) -> Result<http::HeaderValue, String> {
-    http::HeaderValue::from_bytes(text.as_bytes())
-        .map_err(|_| "a field of the client certificate does not fit into a header".to_owned())
-}
-
 fn check(target_groups: &[TargetGroup]) -> Result<(), LocalAlbError> {
     if target_groups.is_empty() {
         return Err(LocalAlbError::NoTargetGroup);
@@ -247,7 +186,7 @@ fn check(target_groups: &[TargetGroup]) -> Result<(), LocalAlbError> {
     Ok(())
 }
 
-async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>, spawner: Spawner) {
+async fn accept(socket: TcpListener, acceptor: TlsAcceptor, state: Arc<ListenerState>, spawner: Spawner) {
     loop {
         let Ok((stream, client)) = socket.accept().await else {
             // Most likely too many open files: wait for connections to end instead of spinning.
@@ -255,11 +194,11 @@ async fn accept(socket: TcpListener, acceptor: TlsAcceptor, shared: Arc<Shared>,
             continue;
         };
         let acceptor = acceptor.clone();
-        let shared = Arc::clone(&shared);
+        let state = Arc::clone(&state);
         let connection_spawner = spawner.clone();
         spawner.spawn(async move {
-            if let Err(problem) = serve(stream, client, &acceptor, &shared, connection_spawner).await {
-                shared.tell(Record::Connection { client, problem });
+            if let Err(problem) = serve(stream, client, &acceptor, &state, connection_spawner).await {
+                state.tell(Record::Connection { client, problem });
             }
         });
     }
@@ -269,7 +208,7 @@ async fn serve(
     stream: TcpStream,
     client: SocketAddr,
     acceptor: &TlsAcceptor,
-    shared: &Arc<Shared>,
+    state: &Arc<ListenerState>,
     spawner: Spawner,
 ) -> Result<(), String> {
     let _ = stream.set_nodelay(true);
@@ -282,8 +221,8 @@ async fn serve(
     let exchange = Arc::new(Exchange {
         client,
         certificates: chain.len(),
-        connection: shared.connection_facts(client, &chain)?,
-        shared: Arc::clone(shared),
+        connection: state.connection_facts(client, &chain)?,
+        state: Arc::clone(state),
         spawner,
     });
     exchange
@@ -307,14 +246,14 @@ fn presented_chain(stream: &TlsStream<TcpStream>) -> Vec<CertificateDer<'static>
 async fn check_health(
     group: Arc<RunningGroup>,
     health_checks: HealthChecks,
-    shared: Arc<Shared>,
+    state: Arc<ListenerState>,
     spawner: Spawner,
 ) {
     let mut ticks = interval(health_checks.interval);
     loop {
         ticks.tick().await;
         let result = group.check_health(&health_checks.path, &spawner).await;
-        shared.tell(Record::HealthCheck {
+        state.tell(Record::HealthCheck {
             target_group: group.name.clone(),
             result: result.map_err(|error| error.to_string()),
         });

@@ -2,9 +2,9 @@ use std::num::NonZeroU32;
 
 use bytes::Bytes;
 
-use crate::environment::{InvocationOutcome, StartError, peak_memory};
 use crate::function_command::FunctionCommand;
-use crate::process::Process;
+use crate::invocation::{InvocationOutcome, StartError};
+use crate::process::{Process, peak_memory};
 use crate::runtime_api::Concurrency;
 
 /// An execution environment as a Lambda Managed Instance runs it: one process that handles several invocations at once.

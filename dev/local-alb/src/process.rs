@@ -8,10 +8,10 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::environment::{InvocationOutcome, StartError};
 use crate::function_command::{FunctionCommand, FunctionOutput, OutputLine, OutputStream};
 use crate::identifiers;
-use crate::runtime_api::{Answer, Concurrency, Invocation, RuntimeApi, Startup};
+use crate::invocation::{InvocationOutcome, StartError};
+use crate::runtime_api::{Concurrency, Invocation, RuntimeApi, Startup};
 
 /// How long to wait for what a dead process left in its connections and pipes. A descendant of it may hold
 /// them open for ever.
@@ -169,15 +169,6 @@ impl Process {
     }
 }
 
-impl From<Answer> for InvocationOutcome {
-    fn from(answer: Answer) -> Self {
-        match answer {
-            Answer::Error { error_type, message } => Self::FunctionError { error_type, message },
-            Answer::Response(body) => Self::Response(body),
-        }
-    }
-}
-
 fn prepare(command: &FunctionCommand, runtime_api: &str) -> Command {
     let name = &command.name;
     let task_root = command
@@ -274,4 +265,12 @@ fn describe(status: io::Result<ExitStatus>) -> String {
         Ok(status) => status.to_string(),
         Err(error) => format!("its exit status is unknown: {error}"),
     }
+}
+
+/// `VmHWM` of `/proc/PID/status`, which is in units of 1,024 bytes.
+pub(crate) fn peak_memory(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }

@@ -10,10 +10,11 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use crate::answer::{AnswerError, http_response};
-use crate::environment::{EnvironmentFacts, InvocationOutcome, StartError};
+use crate::environment::EnvironmentFacts;
 use crate::event::{HeaderMode, health_check_event};
 use crate::function_pool::FunctionPool;
 use crate::http_client::{self, SendError};
+use crate::invocation::{InvocationOutcome, StartError};
 use crate::target::{InvokeUrl, Target, TargetGroup};
 use crate::tasks::Spawner;
 

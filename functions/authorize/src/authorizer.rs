@@ -10,7 +10,7 @@ use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
 
 use crate::answer::{Answer, Form, Verdict};
-use crate::event::{self, Api, Defect, Question};
+use crate::event::{self, Api, EventError, Question};
 use crate::settings::{AuthorizerSettings, CertificateSource, ResponseFormat, Settings};
 
 /// Asks the gate about what API Gateway asks.
@@ -70,7 +70,7 @@ impl Authorizer {
             .and_then(|event| Question::read(&event, api))
             .and_then(|question| {
                 let resource = question.arn.resource(self.settings.resource);
-                Ok((question, resource.ok_or(Defect::Resource)?))
+                Ok((question, resource.ok_or(EventError::Resource)?))
             });
         let (mut question, resource) = match read {
             Ok(read) => read,

@@ -31,7 +31,7 @@ pub(crate) struct Question {
 
 /// Reason why an event is not a question that can be answered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Defect {
+pub(crate) enum EventError {
     #[error("the event cannot be read as JSON: {0}")]
     NotJson(String),
     #[error("the event is not that of an authorizer of the type REQUEST")]
@@ -61,9 +61,9 @@ pub(crate) enum Defect {
 /// Parses an event.
 ///
 /// # Errors
-/// [`Defect::NotJson`], also for JSON that no request can be, such as half of a surrogate pair.
-pub(crate) fn parse(payload: &[u8]) -> Result<Value, Defect> {
-    serde_json::from_slice(payload).map_err(|error| Defect::NotJson(error.to_string()))
+/// [`EventError::NotJson`], also for JSON that no request can be, such as half of a surrogate pair.
+pub(crate) fn parse(payload: &[u8]) -> Result<Value, EventError> {
+    serde_json::from_slice(payload).map_err(|error| EventError::NotJson(error.to_string()))
 }
 
 /// Names of the fields that differ between the payload formats.
@@ -103,11 +103,11 @@ impl Api {
         }
     }
 
-    fn query(self, event: &Value) -> Result<String, Defect> {
+    fn query(self, event: &Value) -> Result<String, EventError> {
         match (self, event.get("rawQueryString")) {
             (Self::Http2, None | Some(Value::Null)) => Ok(String::new()),
             (Self::Http2, Some(Value::String(query))) => Ok(encode(query, QUERY)),
-            (Self::Http2, Some(_)) => Err(Defect::Field("rawQueryString")),
+            (Self::Http2, Some(_)) => Err(EventError::Field("rawQueryString")),
             (Self::Rest | Self::Http1, _) => {
                 let pairs = pairs(event, "multiValueQueryStringParameters", "queryStringParameters")?;
                 let pairs = pairs.into_iter().map(|(name, value)| {
@@ -127,48 +127,51 @@ impl Question {
     /// Reads an event.
     ///
     /// # Errors
-    /// The first [`Defect`] of an event that is not a question.
-    pub(crate) fn read(event: &Value, api: Api) -> Result<Self, Defect> {
+    /// The first [`EventError`] of an event that is not a question.
+    pub(crate) fn read(event: &Value, api: Api) -> Result<Self, EventError> {
         check_kind(event)?;
         let fields = api.fields();
         let arn = text(event, fields.arn)?;
-        let method = api.method(event).and_then(Value::as_str).ok_or(Defect::Target)?;
+        let method = api
+            .method(event)
+            .and_then(Value::as_str)
+            .ok_or(EventError::Target)?;
         let mut request = Request::new(());
-        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| Defect::Target)?;
+        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| EventError::Target)?;
         *request.uri_mut() = target(text(event, fields.path)?, &api.query(event)?)?;
         *request.headers_mut() = headers(event)?;
         Ok(Self {
-            arn: MethodArn::read(arn).ok_or(Defect::Arn(fields.arn))?,
+            arn: MethodArn::read(arn).ok_or(EventError::Arn(fields.arn))?,
             request: request.into_parts().0,
             client_certificate: client_certificate(event)?,
         })
     }
 }
 
-fn check_kind(event: &Value) -> Result<(), Defect> {
+fn check_kind(event: &Value) -> Result<(), EventError> {
     match event.get("version") {
         None | Some(Value::Null) => {}
         Some(Value::String(version)) if matches!(version.as_str(), "1.0" | "2.0") => {}
-        Some(_) => return Err(Defect::Version),
+        Some(_) => return Err(EventError::Version),
     }
     match event.get("type").and_then(Value::as_str) {
         Some("REQUEST") => Ok(()),
-        Some("TOKEN") => Err(Defect::Token),
-        _ => Err(Defect::NotRequest),
+        Some("TOKEN") => Err(EventError::Token),
+        _ => Err(EventError::NotRequest),
     }
 }
 
-fn text<'a>(event: &'a Value, field: &'static str) -> Result<&'a str, Defect> {
+fn text<'a>(event: &'a Value, field: &'static str) -> Result<&'a str, EventError> {
     event
         .get(field)
         .and_then(Value::as_str)
-        .ok_or(Defect::Field(field))
+        .ok_or(EventError::Field(field))
 }
 
 /// Returns the client certificate. It is documented as `identity` for REST APIs and payload format
 /// 1.0, and as `authentication` for 2.0. API Gateway writes both members itself, so both are read
 /// for each.
-fn client_certificate(event: &Value) -> Result<Option<String>, Defect> {
+fn client_certificate(event: &Value) -> Result<Option<String>, EventError> {
     let places = [
         "/requestContext/identity/clientCert",
         "/requestContext/authentication/clientCert",
@@ -181,20 +184,20 @@ fn client_certificate(event: &Value) -> Result<Option<String>, Defect> {
         (None, _) => Ok(None),
         (Some(certificate), None) => match certificate.get("clientCertPem") {
             Some(Value::String(pem)) => Ok(Some(pem.clone())),
-            _ => Err(Defect::Field("clientCertPem")),
+            _ => Err(EventError::Field("clientCertPem")),
         },
-        (Some(_), Some(_)) => Err(Defect::TwoCertificates),
+        (Some(_), Some(_)) => Err(EventError::TwoCertificates),
     }
 }
 
 /// Returns every value of every header. Payload format 2.0 joins repeated values with commas, so
 /// that a reader of a header that must not be repeated has to reject a comma.
-fn headers(event: &Value) -> Result<HeaderMap, Defect> {
+fn headers(event: &Value) -> Result<HeaderMap, EventError> {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(event, "multiValueHeaders", "headers")? {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Defect::Header)?;
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Defect::Header)?;
-        headers.try_append(name, value).map_err(|_| Defect::Header)?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| EventError::Header)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| EventError::Header)?;
+        headers.try_append(name, value).map_err(|_| EventError::Header)?;
     }
     Ok(headers)
 }
@@ -205,14 +208,14 @@ fn pairs<'a>(
     event: &'a Value,
     multi: &'static str,
     single: &'static str,
-) -> Result<Vec<(&'a str, &'a str)>, Defect> {
+) -> Result<Vec<(&'a str, &'a str)>, EventError> {
     let multi_values = object(event, multi)?;
     let single_values = object(event, single)?;
     let mut pairs = Vec::new();
     for (name, values) in multi_values.into_iter().flatten() {
-        let values = values.as_array().ok_or(Defect::Field(multi))?;
+        let values = values.as_array().ok_or(EventError::Field(multi))?;
         for value in values {
-            pairs.push((name.as_str(), value.as_str().ok_or(Defect::Field(multi))?));
+            pairs.push((name.as_str(), value.as_str().ok_or(EventError::Field(multi))?));
         }
     }
     let is_known = |name: &str| {
@@ -220,7 +223,7 @@ fn pairs<'a>(
         names.any(|known| known.eq_ignore_ascii_case(name))
     };
     for (name, value) in single_values.into_iter().flatten() {
-        let value = value.as_str().ok_or(Defect::Field(single))?;
+        let value = value.as_str().ok_or(EventError::Field(single))?;
         if !is_known(name) {
             pairs.push((name, value));
         }
@@ -228,11 +231,11 @@ fn pairs<'a>(
     Ok(pairs)
 }
 
-fn object<'a>(event: &'a Value, field: &'static str) -> Result<Option<&'a Map<String, Value>>, Defect> {
+fn object<'a>(event: &'a Value, field: &'static str) -> Result<Option<&'a Map<String, Value>>, EventError> {
     match event.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Object(object)) => Ok(Some(object)),
-        Some(_) => Err(Defect::Field(field)),
+        Some(_) => Err(EventError::Field(field)),
     }
 }
 
@@ -259,20 +262,20 @@ fn encode(text: &str, set: &'static AsciiSet) -> String {
     utf8_percent_encode(text, set).to_string()
 }
 
-fn target(path: &str, query: &str) -> Result<Uri, Defect> {
+fn target(path: &str, query: &str) -> Result<Uri, EventError> {
     if !path.starts_with('/') {
-        return Err(Defect::Target);
+        return Err(EventError::Target);
     }
     let mut target = encode(path, PATH);
     if !query.is_empty() {
         target.push('?');
         target.push_str(query);
     }
-    let uri: Uri = target.parse().map_err(|_| Defect::Target)?;
+    let uri: Uri = target.parse().map_err(|_| EventError::Target)?;
     if uri.authority().is_none() {
         Ok(uri)
     } else {
-        Err(Defect::Target)
+        Err(EventError::Target)
     }
 }
 
@@ -301,7 +304,7 @@ mod tests {
         event
     }
 
-    fn defect(event: &Value) -> Defect {
+    fn defect(event: &Value) -> EventError {
         Question::read(event, Api::of(event)).unwrap_err()
     }
 
@@ -341,42 +344,42 @@ mod tests {
     #[test]
     fn what_is_no_question_has_a_defect() {
         for (field, value, expected) in [
-            ("type", json!("TOKEN"), Defect::Token),
-            ("type", json!("OTHER"), Defect::NotRequest),
-            ("type", Value::Null, Defect::NotRequest),
-            ("version", json!("3.0"), Defect::Version),
-            ("version", json!(2), Defect::Version),
-            ("methodArn", Value::Null, Defect::Field("methodArn")),
-            ("methodArn", json!("*"), Defect::Arn("methodArn")),
-            ("path", json!("orders"), Defect::Target),
-            ("path", json!(7), Defect::Field("path")),
-            ("httpMethod", json!("G T"), Defect::Target),
-            ("httpMethod", Value::Null, Defect::Target),
-            ("headers", json!([]), Defect::Field("headers")),
-            ("headers", json!({"x": 1}), Defect::Field("headers")),
+            ("type", json!("TOKEN"), EventError::Token),
+            ("type", json!("OTHER"), EventError::NotRequest),
+            ("type", Value::Null, EventError::NotRequest),
+            ("version", json!("3.0"), EventError::Version),
+            ("version", json!(2), EventError::Version),
+            ("methodArn", Value::Null, EventError::Field("methodArn")),
+            ("methodArn", json!("*"), EventError::Arn("methodArn")),
+            ("path", json!("orders"), EventError::Target),
+            ("path", json!(7), EventError::Field("path")),
+            ("httpMethod", json!("G T"), EventError::Target),
+            ("httpMethod", Value::Null, EventError::Target),
+            ("headers", json!([]), EventError::Field("headers")),
+            ("headers", json!({"x": 1}), EventError::Field("headers")),
             (
                 "multiValueHeaders",
                 json!({"x": "1"}),
-                Defect::Field("multiValueHeaders"),
+                EventError::Field("multiValueHeaders"),
             ),
-            ("multiValueHeaders", json!({"a b": ["1"]}), Defect::Header),
-            ("multiValueHeaders", json!({"x": ["1\n2"]}), Defect::Header),
+            ("multiValueHeaders", json!({"a b": ["1"]}), EventError::Header),
+            ("multiValueHeaders", json!({"x": ["1\n2"]}), EventError::Header),
             (
                 "requestContext",
                 json!({"identity": {"clientCert": "PEM"}}),
-                Defect::Field("clientCertPem"),
+                EventError::Field("clientCertPem"),
             ),
             (
                 "requestContext",
                 json!({"identity": {"clientCert": {"clientCertPem": "a"}},
                     "authentication": {"clientCert": {"clientCertPem": "b"}}}),
-                Defect::TwoCertificates,
+                EventError::TwoCertificates,
             ),
         ] {
             assert_eq!(defect(&with(field, value.clone())), expected, "{field} = {value}");
         }
         for event in [json!(null), json!([]), json!("x"), json!(7), json!({})] {
-            assert_eq!(defect(&event), Defect::NotRequest, "{event}");
+            assert_eq!(defect(&event), EventError::NotRequest, "{event}");
         }
     }
 }

@@ -176,6 +176,7 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "token")]
     #[test]
     fn the_bound_token_has_two_names_and_one_value() {
         let needed = [

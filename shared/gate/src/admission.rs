@@ -1,4 +1,4 @@
-//! What comes to the gate, and what becomes of it.
+//! Requests that come to the gate, and its answer to them.
 
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_verifier::PresentedChain;
@@ -17,7 +17,8 @@ use crate::ingress::Ingress;
     reason = "nearly all are requests, and one in a box would cost each an allocation"
 )]
 pub enum Incoming {
-    /// Request that a service could serve. Its edge may add [`Ingress`] and [`EdgeCertificate`] as extensions.
+    /// Request that a service could serve. Its edge may add [`Ingress`] and [`EdgeCertificate`] as
+    /// extensions.
     Request(Parts),
     /// Event that cannot be made into a request: it is denied and recorded.
     NotServable {
@@ -34,7 +35,8 @@ impl From<Parts> for Incoming {
     }
 }
 
-/// Certificates that a client presented to another edge than a load balancer, such as API Gateway: a request extension.
+/// Certificates that a client presented to another edge than a load balancer, such as API Gateway:
+/// a request extension.
 ///
 /// With this extension the gate reads no certificate header, and answers no health check.
 #[derive(Clone, Debug)]
@@ -66,7 +68,7 @@ pub struct AllowedRequest {
     pub parts: Parts,
     /// Host of the request, as the gate read it.
     pub host: RequestHost,
-    /// Whom the request is allowed as.
+    /// Principal that the request is allowed as.
     pub principal: Principal,
     /// Headers that the gate adds to the service's response: see `MTLS_RENEWAL_HINT`.
     pub response_headers: HeaderMap,
@@ -99,7 +101,8 @@ impl GateAnswer {
         self.denial.as_ref()
     }
 
-    /// Returns the answer as a response: problem details (RFC 9457) for a denial, 200 for a health check.
+    /// Returns the answer as a response: problem details (RFC 9457) for a denial, 200 for a health
+    /// check.
     pub fn to_response<B: From<String>>(&self) -> Response<B> {
         match &self.denial {
             Some(denial) => denial.to_response(self.body),

@@ -22,14 +22,15 @@ use crate::mode::Mode;
 pub struct AuditSettings {
     /// Name of the service in records, and dimension of metrics.
     pub service: ServiceName,
-    /// Share of the records about requests that pass which is written. Denials, requests that `enforce` would have
-    /// denied and differences from the shadow set are always written.
+    /// Share of the records about requests that pass which is written. Denials, requests that
+    /// `enforce` would have denied and differences from the shadow set are always written.
     pub allowed: Percent,
     /// Namespace of metrics; without it there are none.
     pub metrics: Option<MetricsNamespace>,
 }
 
-/// A value that CloudWatch takes for a dimension: 1 to 255 visible ASCII characters, no colon first.
+/// A value that CloudWatch takes for a dimension: 1 to 255 visible ASCII characters, no colon
+/// first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceName(String);
 
@@ -54,7 +55,7 @@ impl FromStr for ServiceName {
         if is_dimension {
             Ok(Self(text.to_owned()))
         } else {
-            Err("up to 255 visible ASCII characters, of which the first is no colon")
+            Err("up to 255 visible ASCII characters, of which the first is not a colon")
         }
     }
 }
@@ -91,7 +92,7 @@ impl fmt::Display for MetricsNamespace {
     }
 }
 
-/// One decision, to be recorded.
+/// Decision to be recorded.
 pub(crate) struct AuditedRequest<'a> {
     /// The request; `None` for an event that is not one.
     pub(crate) request: Option<&'a Parts>,
@@ -235,7 +236,8 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
-    /// Returns the reason why the request was denied, why it would have been, or why its client is not verified.
+    /// Returns the reason why the request was denied, why it would have been, or why its client is
+    /// not verified.
     fn denial(&self) -> Option<&'a Denial> {
         match self.decision {
             Decision::Deny(denial) => Some(denial),
@@ -299,10 +301,7 @@ impl<'a> DenialRecord<'a> {
                 _ => None,
             },
             status: reason.status.as_u16(),
-            www_authenticate: match denial {
-                Denial::Token(_) => denial.challenge(),
-                _ => None,
-            },
+            www_authenticate: denial.token_challenge(),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The audit record: one line of JSON a request that says what was decided, about which client, and why.
+//! The audit record: one line of JSON a request that says what was decided, about which client, and
+//! why.
 
 use std::io::{Stdout, stdout};
 use std::sync::{Arc, LazyLock};
@@ -16,7 +17,7 @@ use crate::metrics::EmbeddedMetrics;
 use crate::mode::Mode;
 use crate::policy::ShadowDifference;
 
-/// What happened to a request.
+/// Outcome of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -30,50 +31,51 @@ pub enum Outcome {
     WouldDeny,
     /// The load balancer's own health check was answered.
     HealthCheck,
-    /// The request passed where everybody may.
+    /// The request passed on a route that the operator opened.
     Public,
 }
 
-/// One decision, for the operator. Contains no certificate, no key and no token. Texts are as long as the client made
-/// them; [`to_line`] cuts them.
+/// Record of a decision for the operator, without certificates, keys and tokens. Texts are as long
+/// as the client made them; [`to_line`] cuts them.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRecord<'a> {
-    /// When it was decided.
+    /// Time of the decision.
     pub timestamp: Timestamp,
     /// `INFO`, or `WARN` for a refusal: Lambda's log filter reads it.
     pub level: &'static str,
     /// Always `decision`: what to search for.
     pub message: &'static str,
-    /// Whose record it is: see `MTLS_SERVICE`.
+    /// Name of the service: see `MTLS_SERVICE`.
     pub service: &'a str,
-    /// Whether it is the first decision of the process.
+    /// True for the first decision of the process.
     pub cold_start: bool,
     /// The Lambda function.
     #[serde(flatten)]
     pub function: Option<&'a FunctionFacts>,
-    /// What happened to the request.
+    /// Outcome of the request.
     pub decision: Outcome,
     /// `MTLS_MODE`.
     #[serde(serialize_with = "as_display")]
     pub mode: Mode,
-    /// Why it was or would have been refused.
+    /// Reason why the request was denied, or would have been.
     #[serde(flatten)]
     pub denial: Option<DenialRecord<'a>>,
     /// Ids of the policies that decided.
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "as_texts")]
     pub policies: &'a [Arc<str>],
-    /// What would be different by the shadow set.
+    /// Difference that the shadow set would make.
     #[serde(flatten)]
     pub shadow: Option<&'a ShadowDifference>,
     /// The verified client.
     pub client: Option<ClientRecord<'a>>,
     /// Version of the trust material that was decided with.
     pub trust_version: Option<&'a str>,
-    /// Whether the verdict about the certificate was remembered from an earlier request.
+    /// True if the verdict about the certificate was in the cache.
     pub cache_hit: bool,
     /// Method of the request.
     pub method: &'a str,
-    /// Host of the request as routes and policies read it; absent when there is none that can be read.
+    /// Host of the request as routes and policies read it; absent when there is none that can be
+    /// read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<&'a str>,
     /// Path of the request as sent.
@@ -90,7 +92,8 @@ pub struct AuditRecord<'a> {
     /// Time that the decision took.
     #[serde(rename = "duration_us", serialize_with = "as_microseconds")]
     pub duration: Duration,
-    /// The share of such records that are written, where that is not every one: see `MTLS_RECORD_ALLOWED`.
+    /// The share of such records that are written, where that is not every one: see
+    /// `MTLS_RECORD_ALLOWED`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sampling_rate: Option<f32>,
     /// Metrics, of this decision and of others that were not recorded: see `MTLS_METRICS`.
@@ -101,39 +104,40 @@ pub struct AuditRecord<'a> {
 /// Metrics without a decision: of requests whose records were left out.
 #[derive(Clone, Debug, Serialize)]
 pub struct MetricsRecord<'a> {
-    /// When it was written.
+    /// Time of writing.
     pub timestamp: Timestamp,
     /// Always `INFO`.
     pub level: &'static str,
     /// Always `metrics`.
     pub message: &'static str,
-    /// Whose metrics they are: see `MTLS_SERVICE`.
+    /// Name of the service: see `MTLS_SERVICE`.
     pub service: &'a str,
     /// The metrics.
     #[serde(flatten)]
     pub metrics: EmbeddedMetrics<'a>,
 }
 
-/// Why a request was refused, in full.
+/// Reason of a denial, in full.
 #[derive(Clone, Debug, Serialize)]
 pub struct DenialRecord<'a> {
     /// The code in the words of the load balancer's connection log.
     pub code: ReasonCode,
     /// The finer reason.
     pub detail: &'static str,
-    /// One sentence with the particulars.
+    /// Particulars, as one sentence.
     pub explanation: String,
     /// Facts about the certificate, for a refusal of the verifier.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context: Option<RejectionContext<'a>>,
     /// The status of the response.
     pub status: u16,
-    /// What `WWW-Authenticate` says about a token (RFC 6750 §3), also where the edge has no place for it.
+    /// Value of `WWW-Authenticate` for a token (RFC 6750 §3), also where the edge has no place
+    /// for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub www_authenticate: Option<&'static str>,
 }
 
-/// Who a verified client is.
+/// Identity of a verified client.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClientRecord<'a> {
     /// The certificate's subject.
@@ -152,7 +156,7 @@ pub struct ClientRecord<'a> {
     pub unreadable_extensions: &'a [String],
     /// SHA-256 of the certificate.
     pub certificate_sha256: Fingerprint,
-    /// When the certificate expires.
+    /// Time at which the certificate expires.
     pub not_after: Timestamp,
     /// SHA-256 of the trust anchor.
     pub anchor_id: Fingerprint,
@@ -161,20 +165,21 @@ pub struct ClientRecord<'a> {
     /// The earliest nextUpdate among the CRLs that cleared the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crl_next_update: Option<Timestamp>,
-    /// Why the revocation status is not known, where it may be unknown.
+    /// Reason why the revocation status is unknown, with `MTLS_REVOCATION=soft`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_unknown: Option<&'static str>,
 }
 
 impl ClientRecord<'_> {
-    /// Most subject alternative names in a record. A certificate of 16 KB has three thousand; those of people and
-    /// services have one to five.
+    /// Most subject alternative names in a record. A certificate of 16 KB has three thousand; those
+    /// of people and services have one to five.
     pub const MAX_ALTERNATIVE_NAMES: usize = 32;
 }
 
-/// Where decision records go.
+/// Destination of audit records.
 pub trait AuditSink: Send + Sync + std::fmt::Debug {
-    /// Takes one record. Must not fail: a request is answered whether or not its record could be written.
+    /// Takes one record. Must not fail: a request is answered whether or not its record could be
+    /// written.
     fn write(&self, record: &AuditRecord<'_>);
 
     /// Takes metrics of decisions that were not recorded; by default they are dropped.
@@ -183,10 +188,11 @@ pub trait AuditSink: Send + Sync + std::fmt::Debug {
 
 /// Writes each record as one line to standard output, where Lambda takes its logs from.
 ///
-/// A line is written when a call returns, as long as the log is read. When nothing is read, one call waits for 100 ms and
-/// the others not at all: up to 512 KB of lines wait for a thread that writes them. When these are full, records of
-/// requests that passed are lost before other lines, and a line `log lines lost` reports how many. A log that is closed
-/// or broken loses every line at once.
+/// A line is written when a call returns, as long as the log is read. When nothing is read, one
+/// call waits for 100 ms and the others not at all: up to 512 KB of lines wait for a thread that
+/// writes them. When these are full, records of requests that passed are lost before other lines,
+/// and a line `log lines lost` reports how many. A log that is closed or broken loses every line at
+/// once.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StandardOutput;
 
@@ -227,8 +233,8 @@ impl AuditRecord<'_> {
     }
 }
 
-/// Returns the record as one line of JSON in ASCII, with each text cut after 1,024 bytes as written: clients choose what
-/// stands in many of them.
+/// Returns the record as one line of JSON in ASCII, with each text cut after 1,024 bytes as
+/// written: clients choose what stands in many of them.
 pub fn to_line(record: &AuditRecord<'_>) -> String {
     line::to_line(record)
 }

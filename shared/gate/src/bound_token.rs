@@ -1,10 +1,11 @@
-//! Tokens that are bound to the client's certificate (RFC 8705 §3): the issuer's keys, always fresh, and the check.
+//! Check of tokens that are bound to the client's certificate (RFC 8705 §3), with the issuer's
+//! keys, which are looked up again.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_token::{
-    BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenPolicy, TokenReason, TokenRejection,
+    BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenOptions, TokenReason, TokenRejection,
 };
 use alb_mtls_trust::{Content, Deadline, FailedLookup, Found, Loader, Lookup, Refreshing, Sources, Waiting};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
@@ -13,27 +14,28 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use crate::denial::Denial;
 use crate::reason::GateReason;
 
-/// What is asked of bearer tokens, and where the keys are that they are verified with.
+/// Requirements for bearer tokens, and the sources of the keys to verify them with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundTokenSettings {
-    /// Who has to send one.
+    /// Clients that must send a token.
     pub requirement: TokenRequirement,
     /// Sources of the issuer's JWK sets.
     pub keys: Sources,
     /// Issuer, audiences and algorithms.
-    pub policy: TokenPolicy,
+    pub options: TokenOptions,
     /// Age at which the keys are looked up again.
     pub refresh: Duration,
-    /// Age up to which the last good keys serve while look-ups fail.
+    /// Age up to which the last good keys serve while lookups fail.
     pub max_stale: Duration,
 }
 
-/// Who has to send a token. One that is sent must be valid and bound to the client's certificate in either case.
+/// Clients that must send a token. A token that is sent must be valid and bound to the client's
+/// certificate in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenRequirement {
-    /// Nobody.
+    /// None: a token can be left out.
     IfPresent,
-    /// Everybody.
+    /// All.
     Required,
 }
 
@@ -55,7 +57,7 @@ struct KeySource {
 }
 
 impl BoundTokens {
-    /// Nothing is read before the first use.
+    /// Creates the check; nothing is read before the first use.
     pub(crate) fn new(settings: BoundTokenSettings) -> Self {
         Self {
             source: KeySource {
@@ -73,8 +75,9 @@ impl BoundTokens {
         _ = self.keys.get(&self.source, now, Waiting::Start).await;
     }
 
-    /// Checks the token of a request against the certificate of its client, if it has one. `None` when there is no
-    /// token and none is required. A token in the query or the body is not seen: see `docs/limits.md`.
+    /// Checks the token of a request against the certificate of its client, if it has one. `None`
+    /// when there is no token and none is required. A token in the query or the body is not seen:
+    /// see `docs/limits.md`.
     pub(crate) async fn check(
         &self,
         headers: &HeaderMap,
@@ -95,7 +98,7 @@ impl BoundTokens {
         };
         let verify = |keys: &KeySet| {
             let certificate = client.map(|client| client.identity().certificate_fingerprint);
-            keys.verify(&token, &self.settings.policy, certificate, now)
+            keys.verify(&token, &self.settings.options, certificate, now)
         };
         let waiting = Waiting::Request { left };
         match verify(&*self.keys(waiting, now).await?) {
@@ -224,7 +227,7 @@ mod tests {
             BoundTokens::new(BoundTokenSettings {
                 requirement,
                 keys: format!("file:{}", self.file().display()).parse().unwrap(),
-                policy: TokenPolicy {
+                options: TokenOptions {
                     issuer: "issuer".to_owned(),
                     audiences: vec!["here".to_owned()],
                     algorithms: vec![Algorithm::Es256],
@@ -235,8 +238,8 @@ mod tests {
         }
     }
 
-    /// The detail of the denial. There is never a certificate, so a token that is good in every other way ends with
-    /// `VERIFIED`.
+    /// Returns the detail of the denial. There is never a certificate, so a token that is good in
+    /// every other way ends with `VERIFIED`.
     async fn outcome(tokens: &BoundTokens, headers: &HeaderMap, seconds: i64) -> &'static str {
         match tokens.check(headers, None, None, NOW.plus_seconds(seconds)).await {
             Ok(None) => "no token",
@@ -295,7 +298,7 @@ mod tests {
             .check(&request, None, None, NOW.plus_seconds(3_601))
             .await
             .unwrap_err();
-        assert!(denial.to_string().contains("holds no key"), "{denial}");
+        assert!(denial.to_string().contains("no key"), "{denial}");
         issuer.publish(&["old"]);
         assert_eq!(
             outcome(&tokens, &request, 3_602).await,

@@ -1,10 +1,9 @@
-//! What the gate decides about a request, and the facts that it gathers on the way.
+//! Decision about a request, and the facts that are gathered on the way.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_token::TokenIdentity;
 use alb_mtls_trust::Snapshot;
 use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
 use http::request::Parts;
@@ -12,6 +11,7 @@ use http::request::Parts;
 use crate::denial::Denial;
 use crate::ingress::Ingress;
 use crate::policy::ShadowDifference;
+use crate::token::TokenIdentity;
 
 /// Decision about one request.
 #[derive(Clone, Debug)]
@@ -24,15 +24,17 @@ pub(crate) enum Decision {
     HealthCheck,
 }
 
-/// Whom a request is allowed as.
+/// Identity that a request is allowed as.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Principal {
     /// Verified client.
     Verified(VerifiedClient),
-    /// Client without a certificate in `MTLS_MODE=optional`, or a client in `MTLS_MODE=report` that `enforce` denies.
+    /// Client without a certificate in `MTLS_MODE=optional`, or a client in `MTLS_MODE=report` that
+    /// `enforce` denies.
     Anonymous,
-    /// Any client, where the operator opened the route: see [`PublicRequests`](crate::PublicRequests).
+    /// Any client, where the operator opened the route: see
+    /// [`PublicRequests`](crate::PublicRequests).
     Public,
 }
 
@@ -53,7 +55,8 @@ impl Principal {
     }
 }
 
-/// Facts gathered on the way to a decision, for the audit record and for the service behind the gate.
+/// Facts gathered on the way to a decision, for the audit record and for the service behind the
+/// gate.
 #[derive(Debug)]
 pub(crate) struct DecisionContext {
     pub(crate) now: Timestamp,
@@ -68,7 +71,7 @@ pub(crate) struct DecisionContext {
     pub(crate) token: Option<TokenIdentity>,
     /// Decoded chain, where it was decoded: the shadow set verifies it too.
     pub(crate) chain: Option<PresentedChain>,
-    /// Whether the verdict cache knew the client.
+    /// True if the verdict was in the cache.
     pub(crate) is_cache_hit: bool,
     /// Ids of the policies that decided.
     pub(crate) policies: Vec<Arc<str>>,

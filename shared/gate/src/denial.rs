@@ -1,6 +1,5 @@
 //! Denials: exact in the audit record, vague to the client.
 
-use alb_mtls_token::TokenRejection;
 use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
@@ -8,7 +7,8 @@ use serde::Serialize;
 
 use crate::reason::{DenialReason, GateReason};
 
-/// Reason why a request is denied, with its particulars. [`std::fmt::Display`] is one sentence for the operator.
+/// Reason why a request is denied, with its particulars. [`std::fmt::Display`] is one sentence for
+/// the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
@@ -16,8 +16,9 @@ pub enum Denial {
     #[error("{0}")]
     Certificate(Rejection),
     /// The client's bearer token is missing, not valid or bound to another certificate.
+    #[cfg(feature = "token")]
     #[error("{0}")]
-    Token(TokenRejection),
+    Token(alb_mtls_token::TokenRejection),
     /// Policies deny the request.
     #[cfg(feature = "policy")]
     #[error("{0}")]
@@ -32,7 +33,7 @@ pub enum Denial {
     },
 }
 
-/// What a denied client is told.
+/// Content of the response to a denied client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DenialBody {
     /// The status in words.
@@ -66,8 +67,9 @@ impl From<Reason> for Denial {
     }
 }
 
-impl From<TokenRejection> for Denial {
-    fn from(rejection: TokenRejection) -> Self {
+#[cfg(feature = "token")]
+impl From<alb_mtls_token::TokenRejection> for Denial {
+    fn from(rejection: alb_mtls_token::TokenRejection) -> Self {
         Self::Token(rejection)
     }
 }
@@ -92,6 +94,7 @@ impl Denial {
     pub fn reason(&self) -> DenialReason {
         match self {
             Self::Certificate(rejection) => rejection.reason().into(),
+            #[cfg(feature = "token")]
             Self::Token(rejection) => rejection.reason().into(),
             #[cfg(feature = "policy")]
             Self::Policy(denial) => denial.reason().into(),
@@ -107,16 +110,12 @@ impl Denial {
         false
     }
 
-    /// Returns `true` if the request was denied for its token, or for lack of keys to check tokens with.
+    /// Returns `true` if the request was denied for its token, or for lack of keys to check tokens
+    /// with.
     pub(crate) fn is_of_tokens(&self) -> bool {
-        matches!(
-            self,
-            Self::Token(_)
-                | Self::Gate {
-                    reason: GateReason::NoTokenKeys,
-                    ..
-                }
-        )
+        let reason = GateReason::NoTokenKeys;
+        self.token_challenge().is_some()
+            || matches!(self, Self::Gate { reason: known, .. } if *known == reason)
     }
 
     /// Returns the code in the words of the load balancer's connection log.
@@ -129,33 +128,41 @@ impl Denial {
         self.reason().detail
     }
 
-    /// Returns the status: 401 for a certificate or token that is missing or not valid, 403 for what is not allowed, 503
-    /// when the gate cannot decide, 400 for what is not a servable request.
+    /// Returns the status: 401 for a certificate or token that is missing or not valid, 403 for
+    /// what is not allowed, 503 when the gate cannot decide, 400 for what is not a servable
+    /// request.
     pub fn status(&self) -> StatusCode {
         self.reason().status
     }
 
-    /// Returns what `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a status of 401. No scheme
-    /// is registered for TLS client certificates.
+    /// Returns what `WWW-Authenticate` says to the client (RFC 9110 §15.5.2, RFC 6750 §3), for a
+    /// status of 401. No scheme is registered for TLS client certificates.
     pub fn challenge(&self) -> Option<&'static str> {
+        let is_unauthorized = self.status() == StatusCode::UNAUTHORIZED;
+        self.token_challenge()
+            .or_else(|| is_unauthorized.then_some("ClientCertificate"))
+    }
+
+    /// Returns the challenge of RFC 6750 §3, if the token is the reason.
+    pub(crate) fn token_challenge(&self) -> Option<&'static str> {
         match self {
+            #[cfg(feature = "token")]
             Self::Token(rejection) => Some(rejection.reason().challenge().as_str()),
-            _ if self.status() == StatusCode::UNAUTHORIZED => Some("ClientCertificate"),
             _ => None,
         }
     }
 
-    /// Returns the response to the client: problem details (RFC 9457) that do not say why, unless the settings ask for
-    /// the code.
+    /// Returns the response to the client: problem details (RFC 9457) that do not say why, unless
+    /// the settings ask for the code.
     pub fn to_response<B: From<String>>(&self, body: DenialBody) -> Response<B> {
         let reason = self.reason();
         let status = reason.status;
         let problem = ProblemDetails {
             title: status.canonical_reason().unwrap_or_default(),
             status: status.as_u16(),
-            detail: match self {
-                Self::Token(_) => "an access token for the client certificate is required",
-                _ => public_detail(status),
+            detail: match self.token_challenge() {
+                Some(_) => "an access token for the client certificate is required",
+                None => public_detail(status),
             },
             code: match body {
                 DenialBody::Vague => None,
@@ -196,10 +203,12 @@ const fn public_detail(status: StatusCode) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use alb_mtls_token::TokenReason;
+    #[cfg(feature = "token")]
+    use alb_mtls_token::{TokenReason, TokenRejection};
 
     use super::*;
 
+    #[cfg(feature = "token")]
     #[test]
     fn challenge_for_token_is_that_of_rfc_6750() {
         for (denial, challenge) in [

@@ -15,7 +15,6 @@ use http::request::Parts;
 use crate::admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 use crate::audit::{AuditLog, AuditedRequest};
 use crate::audit_record::{AuditSink, StandardOutput};
-use crate::bound_token::BoundTokens;
 use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
 use crate::ingress::Ingress;
@@ -24,10 +23,11 @@ use crate::presented::Presented;
 use crate::reason::GateReason;
 use crate::settings::{GateSettings, Settings};
 use crate::target_groups::TargetGroups;
+use crate::token::BoundTokens;
 use crate::verdict_cache::VerdictCache;
 
-/// Decides about requests. One gate serves a process; it is shared, and every decision uses one snapshot of the trust
-/// material from start to end.
+/// Decides about requests. One gate serves a process; it is shared, and every decision uses one
+/// snapshot of the trust material from start to end.
 #[derive(Debug)]
 pub struct Gate {
     settings: GateSettings,
@@ -40,23 +40,27 @@ pub struct Gate {
     reads_header: bool,
 }
 
-/// Says which requests pass without a certificate, such as those of a route that the operator opened.
+/// Says which requests pass without a certificate, such as those of a route that the operator
+/// opened.
 ///
-/// They still have to come through a target group that is served, and lose every header that states an identity.
+/// They still have to come through a target group that is served, and lose every header that states
+/// an identity.
 pub trait PublicRequests: Send + Sync + std::fmt::Debug {
-    /// Returns whether this request passes as [`Principal::Public`], whatever certificate comes with it.
+    /// Returns whether this request passes as [`Principal::Public`], whatever certificate comes
+    /// with it.
     fn is_public(&self, request: &Parts, host: &RequestHost) -> bool;
 
-    /// Returns whether the host of a request decides something here, such as which clients may see what. Then a request
-    /// whose host is absent or unreadable is denied in every mode: it is not a request for another host.
+    /// Returns whether the host of a request decides something here, such as which clients may see
+    /// what. Then a request whose host is absent or unreadable is denied in every mode: it is not a
+    /// request for another host.
     fn goes_by_host(&self) -> bool;
 }
 
 /// User agent of the load balancer's health checks.
 const HEALTH_CHECKER: &str = "ELB-HealthChecker/2.0";
 
-/// Headers that the load balancer adds to every request of a client. `X-Forwarded-For` is not enough: a listener
-/// attribute can turn it off.
+/// Headers that the load balancer adds to every request of a client. `X-Forwarded-For` is not
+/// enough: a listener attribute can turn it off.
 const CLIENT_TRACES: [&str; 4] = [
     "x-amzn-trace-id",
     "x-forwarded-for",
@@ -68,7 +72,8 @@ const CLIENT_TRACES: [&str; 4] = [
 const EXPIRES: HeaderName = HeaderName::from_static("client-cert-expires");
 
 impl Gate {
-    /// Creates a gate that loads its trust material at the first request, or when [`Gate::load`] is called.
+    /// Creates a gate that loads its trust material at the first request, or when [`Gate::load`] is
+    /// called.
     pub fn new(settings: Settings) -> Self {
         Self {
             trust: Trust::new(settings.trust).with_authorization(settings.authorization.clone()),
@@ -110,18 +115,21 @@ impl Gate {
         &self.settings
     }
 
-    /// Puts the gate behind another edge than a load balancer, which hands certificates over as [`EdgeCertificate`]: no
-    /// header of a client can take their place, and a request without that extension has no certificate.
+    /// Puts the gate behind another edge than a load balancer, which hands certificates over as
+    /// [`EdgeCertificate`]: no header of a client can take their place, and a request without that
+    /// extension has no certificate.
     #[must_use]
     pub fn without_certificate_header(mut self) -> Self {
         self.reads_header = false;
         self
     }
 
-    /// Loads the trust material now, so that the first request does not wait for it. When it cannot be loaded the
-    /// reason is logged, and requests are answered with 503 until a later attempt succeeds.
+    /// Loads the trust material now, so that the first request does not wait for it. When it cannot
+    /// be loaded the reason is logged, and requests are answered with 503 until a later attempt
+    /// succeeds.
     ///
-    /// Every program calls it once at its start, so it also warns of a certificate header with its default name.
+    /// Every program calls it once at its start, so it also warns of a certificate header with its
+    /// default name.
     pub async fn load(&self) {
         if self.reads_header && self.settings.has_default_header() {
             tracing::warn!(
@@ -134,7 +142,8 @@ impl Gate {
             );
         }
         let now = Timestamp::now();
-        // Trust logs the failure with its particulars; the gate stays up to answer and to try again.
+        // Trust logs the failure with its particulars; the gate stays up to answer and to try
+        // again.
         let (_, ()) = tokio::join!(self.trust.load(now), async {
             if let Some(bound_tokens) = &self.bound_tokens {
                 bound_tokens.load(now).await;
@@ -142,17 +151,18 @@ impl Gate {
         });
     }
 
-    /// Writes the metrics that were gathered and wait for a record: for the end of the process. Until then they are
-    /// written with the next record, when more than one request in nine or 100 of them wait, and after a minute.
+    /// Writes the metrics that were gathered and wait for a record: for the end of the process.
+    /// Until then they are written with the next record, when more than one request in nine or 100
+    /// of them wait, and after a minute.
     pub fn write_metrics(&self) {
         self.audit.write_waiting_metrics(&self.trust, Timestamp::now());
     }
 
-    /// Decides about a request, records the decision, and returns the request for the service behind the gate or the
-    /// answer in its place. This is the only way past the gate.
+    /// Decides about a request, records the decision, and returns the request for the service
+    /// behind the gate or the answer in its place. This is the only way past the gate.
     ///
-    /// A request is changed only where it is allowed: it loses the headers that state an identity or restate what was
-    /// decided, and gets the extensions of [`AllowedRequest::parts`].
+    /// A request is changed only where it is allowed: it loses the headers that state an identity
+    /// or restate what was decided, and gets the extensions of [`AllowedRequest::parts`].
     pub async fn admit(&self, incoming: impl Into<Incoming>) -> Admission {
         self.admit_at(incoming.into(), Timestamp::now()).await
     }
@@ -177,7 +187,8 @@ impl Gate {
         }
     }
 
-    /// Comes to the decision: the ingress, then whom the request is from, then what that principal may do.
+    /// Comes to the decision: the ingress, then the client's identity, then what that principal
+    /// may do.
     async fn decide(&self, request: &Parts, context: &mut DecisionContext) -> Decision {
         let ingress = request.extensions.get::<Ingress>();
         if let Err(denial) = self.check_ingress(request, ingress) {
@@ -247,7 +258,8 @@ impl Gate {
         let snapshot = match self.trust.at_hand(now) {
             Some(snapshot) => snapshot,
             None => {
-                // A request that is denied whatever the trust material says does not wait for a lookup.
+                // A request that is denied whatever the trust material says does not wait for a
+                // lookup.
                 presented.decode(&self.settings)?;
                 self.look_up(left, now).await?
             }
@@ -277,8 +289,8 @@ impl Gate {
         Ok(verdict?)
     }
 
-    /// Checks what the principal may do: its token, and the policies. An anonymous client is asked for both: leaving the
-    /// certificate out must not make a token usable that is bound to one.
+    /// Checks what the principal may do: its token, and the policies. An anonymous client is asked
+    /// for both: leaving the certificate out must not make a token usable that is bound to one.
     async fn authorize(
         &self,
         request: &Parts,
@@ -307,7 +319,8 @@ impl Gate {
 
     /// Returns the snapshot to decide with, after a lookup if one is due.
     ///
-    /// In a box of its own type: a lookup is rare and its state is large, and callers need not know what it consists of.
+    /// In a box of its own type: a lookup is rare and its state is large, and callers need not know
+    /// what it consists of.
     fn look_up(
         &self,
         left: Option<Duration>,
@@ -324,7 +337,8 @@ impl Gate {
         })
     }
 
-    /// Checks the way that the request took. Denies in every mode: there is no client to be lenient with.
+    /// Checks the way that the request took. Denies in every mode: there is no client to be lenient
+    /// with.
     fn check_ingress(&self, request: &Parts, ingress: Option<&Ingress>) -> Result<(), Denial> {
         let target_group = ingress.and_then(|ingress| ingress.target_group.as_deref());
         match (&self.settings.target_groups, target_group) {
@@ -354,8 +368,8 @@ impl Gate {
         Ok(public.is_public(request, host))
     }
 
-    /// Rejects a query that restates the method where something is decided by the request: the parameter cannot be
-    /// removed without changing what the client sent.
+    /// Rejects a query that restates the method where something is decided by the request: the
+    /// parameter cannot be removed without changing what the client sent.
     fn check_query(&self, request: &Parts, is_public: bool) -> Result<(), Denial> {
         let decides = is_public || self.has_policies();
         let query = request.uri.query().unwrap_or_default();
@@ -431,7 +445,8 @@ impl Gate {
     }
 }
 
-/// Returns the difference that the shadow set would make, for a request that got as far as trust material.
+/// Returns the difference that the shadow set would make, for a request that got as far as trust
+/// material.
 fn compare_with_shadow(
     request: &Parts,
     checked: &Result<Principal, Denial>,
@@ -466,8 +481,9 @@ fn target_group_not_served(arn: Option<&str>) -> Denial {
     Denial::new(GateReason::TargetGroup, explanation)
 }
 
-/// Returns whether the load balancer itself asks. A client can send the user agent but cannot avoid the headers that the
-/// load balancer adds to what clients send; in a Lambda event not even a host is there.
+/// Returns whether the load balancer itself asks. A client can send the user agent but cannot avoid
+/// the headers that the load balancer adds to what clients send; in a Lambda event not even a host
+/// is there.
 ///
 /// Source: Elastic Load Balancing user guide, "Lambda functions as targets", health check event.
 fn is_health_check(request: &Parts, ingress: Option<&Ingress>) -> bool {

@@ -1,10 +1,11 @@
-//! Which names the certificate header can have.
+//! Names that the certificate header can have.
 
 use alb_mtls_http::identity_headers::{CERTIFICATE, is_listed};
 use alb_mtls_verifier::HeaderFormat;
 use http::HeaderName;
 
-/// Header that a load balancer in verify mode writes: the client's own certificate, in the form of passthrough mode.
+/// Header that a load balancer in verify mode writes: the client's own certificate, in the form of
+/// passthrough mode.
 const LEAF: &str = "x-amzn-mtls-clientcert-leaf";
 
 /// The header of RFC 9440.
@@ -13,9 +14,10 @@ pub(crate) const CLIENT_CERT: &str = "client-cert";
 /// Advice on a name in place of one that is refused.
 const ADVICE: &str = "a name that only you know, such as `x-` and the output of `uuidgen`";
 
-/// Names with a meaning in HTTP, in proxies or in frameworks: the field names of RFC 9110 to RFC 9113 and of the
-/// Fetch standard, credentials, and headers that restate the request. The gate reads nothing else from the certificate
-/// header and removes it from every request, so that each of these would be lost, or would be one that every client sends.
+/// Names with a meaning in HTTP, in proxies or in frameworks: the field names of RFC 9110 to RFC
+/// 9113 and of the Fetch standard, credentials, and headers that restate the request. The gate
+/// reads nothing else from the certificate header and removes it from every request, so that each
+/// of these would be lost, or would be one that every client sends.
 const NAMES: &[&str] = &[
     "age",
     "allow",
@@ -118,7 +120,8 @@ const PREFIXES: &[&str] = &[
 /// Reads the name of the certificate header.
 ///
 /// # Errors
-/// What the setting takes, when the text is not a header name or names a header that has another meaning.
+/// What the setting takes, when the text is not a header name or names a header that has another
+/// meaning.
 pub(crate) fn parse(text: &str, format: HeaderFormat) -> Result<HeaderName, String> {
     let Ok(name) = text.parse::<HeaderName>() else {
         return Err("a header name".to_owned());
@@ -139,7 +142,8 @@ pub(crate) fn parse(text: &str, format: HeaderFormat) -> Result<HeaderName, Stri
     Ok(name)
 }
 
-/// Servers that turn headers into variables cannot tell `-` and its like apart: `content_length` is `content-length`.
+/// Servers that turn headers into variables cannot tell `-` and its like apart: `content_length` is
+/// `content-length`.
 fn has_meaning(name: &str) -> bool {
     let name: String = name
         .chars()

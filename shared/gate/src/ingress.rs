@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// Where a request came from, as far as the edge knows: a request extension that the edge sets.
+/// Way that a request took, as far as the edge knows: a request extension that the edge sets.
 ///
 /// Without it the request came over HTTP, to a container that is an IP target of the load balancer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -31,10 +31,10 @@ impl Ingress {
 /// A Lambda function, by the names that Powertools for AWS Lambda uses in records.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FunctionFacts {
-    /// Its name.
+    /// Name of the function.
     #[serde(rename = "function_name")]
     pub name: String,
-    /// Its version, such as `$LATEST`.
+    /// Version of the function, such as `$LATEST`.
     #[serde(rename = "function_version")]
     pub version: String,
 }

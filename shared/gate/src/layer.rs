@@ -13,12 +13,13 @@ use crate::gate::Gate;
 
 /// Puts the gate before a service.
 ///
-/// The service sees only requests that may pass, without the headers that state an identity or restate what was
-/// decided: see [`StrippedHeaders`](alb_mtls_http::StrippedHeaders). A verified client's
-/// request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an extension, and the
-/// [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without them the client is anonymous, which only
-/// happens when `MTLS_MODE` is `optional` or `report`, or when the request is public. Beside them is the
-/// [`TokenIdentity`](alb_mtls_token::TokenIdentity) of a token that was checked, by `MTLS_BOUND_TOKEN`.
+/// The service sees only requests that may pass, without the headers that state an identity or
+/// restate what was decided: see [`StrippedHeaders`](alb_mtls_http::StrippedHeaders). A verified
+/// client's request carries a [`VerifiedClient`](alb_mtls_verifier::VerifiedClient) as an
+/// extension, and the [`Arc<Snapshot>`](alb_mtls_trust::Snapshot) that it was verified by; without
+/// them the client is anonymous, which only happens when `MTLS_MODE` is `optional` or `report`, or
+/// when the request is public. Beside them is the [`TokenIdentity`](crate::TokenIdentity) of a
+/// token that was checked, by `MTLS_BOUND_TOKEN`.
 #[derive(Clone, Debug)]
 pub struct GateLayer {
     gate: Arc<Gate>,
@@ -66,7 +67,8 @@ where
 
     fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
         let gate = Arc::clone(&self.gate);
-        // The service that was polled ready is the one to call; its clone waits for the next request.
+        // The service that was polled ready is the one to call; its clone waits for the next
+        // request.
         let next = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, next);
         Box::pin(async move {
@@ -111,7 +113,7 @@ mod tests {
         }
     }
 
-    /// The status, and the headers that the service behind the gate saw.
+    /// Returns the status, and the headers that the service behind the gate saw.
     async fn ask(path: &str, target_group: &str) -> (StatusCode, String) {
         ask_with_hosts(path, target_group, &["gate.example"], &[]).await
     }

@@ -1,7 +1,7 @@
 //! The gate: decides by its client certificate whether a request may pass, in one fixed order.
 //!
-//! It knows `http` requests and nothing of Lambda, so that the same [`GateLayer`] guards a function and a container
-//! behind the same load balancer:
+//! It knows `http` requests and nothing of Lambda, so that the same [`GateLayer`] guards a function
+//! and a container behind the same load balancer:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -22,13 +22,18 @@
 //!
 //! # Features
 //!
-//! `policy` brings Cedar for `MTLS_POLICY` and the shadow set; without the feature these settings are an error.
+//! - `token`, on by default: access tokens that are bound to the client's certificate, for
+//!   `MTLS_BOUND_TOKEN`.
+//! - `policy`: Cedar policies for `MTLS_POLICY` and the shadow set.
+//!
+//! Without a feature its settings are an error.
 
 #![warn(missing_docs)]
 
 mod admission;
 mod audit;
 mod audit_record;
+#[cfg(feature = "token")]
 mod bound_token;
 mod decision;
 mod denial;
@@ -45,17 +50,18 @@ mod presented;
 mod reason;
 mod settings;
 mod target_groups;
+mod token;
 mod verdict_cache;
 
 pub use admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 pub use alb_mtls_http::StrippedHeaders;
-pub use alb_mtls_token::TokenIdentity;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use audit::{AuditSettings, MetricsNamespace, ServiceName};
 pub use audit_record::{
     AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome, StandardOutput, to_line,
 };
-pub use bound_token::{BoundTokenSettings, TokenRequirement};
+#[cfg(feature = "token")]
+pub use bound_token::TokenRequirement;
 pub use decision::Principal;
 pub use denial::{Denial, DenialBody};
 pub use gate::{Gate, PublicRequests};
@@ -69,4 +75,10 @@ pub use policy::ShadowDifference;
 pub use reason::{DenialReason, GateReason, denial_reasons};
 pub use settings::{GateSettings, SETTINGS, Settings};
 pub use target_groups::{InvalidTargetGroups, TargetGroupPattern, TargetGroups};
+pub use token::{BoundTokenSettings, TokenIdentity};
 pub use verdict_cache::VerdictCacheSettings;
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,4 +1,4 @@
-//! One line of JSON in ASCII, whatever a client sent.
+//! Lines of JSON in ASCII, whatever a client sent.
 
 use std::io::{self, Write};
 
@@ -6,16 +6,17 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CharEscape, Formatter};
 
-/// Longest text in a line, in bytes as written. Clients choose the method, the path, the trace id and the names in their
-/// certificates: without a limit an unauthenticated request would write tens of kilobytes, for which the operator pays.
+/// Longest text in a line, in bytes as written. Clients choose the method, the path, the trace id
+/// and the names in their certificates: without a limit an unauthenticated request would write tens
+/// of kilobytes, for which the operator pays.
 pub(crate) const MAX_TEXT: usize = 1_024;
 
 /// Mark at the end of a text that was cut.
 const CUT: &str = "\\u2026";
 
-/// Returns the value as one line of JSON in ASCII, with each text cut after [`MAX_TEXT`] bytes. Characters that
-/// terminals act on or hide (RFC 8259 escapes only those below U+0020) are escaped too, so that a name in a certificate
-/// cannot rewrite what an operator sees.
+/// Returns the value as one line of JSON in ASCII, with each text cut after [`MAX_TEXT`] bytes.
+/// Characters that terminals act on or hide (RFC 8259 escapes only those below U+0020) are escaped
+/// too, so that a name in a certificate cannot rewrite what an operator sees.
 pub(crate) fn to_line(value: &impl Serialize) -> String {
     let mut line = Vec::with_capacity(1_024);
     let mut serializer = Serializer::with_formatter(&mut line, Line::default());
@@ -48,7 +49,8 @@ fn escape(character: char) -> String {
     units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
-/// Writes compact JSON. Every text goes through [`Line::write`], also those of fields that are added later.
+/// Writes compact JSON. Every text goes through [`Line::write`], also those of fields that are
+/// added later.
 #[derive(Default)]
 struct Line {
     /// Bytes that the text under way has taken.

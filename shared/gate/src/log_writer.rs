@@ -1,7 +1,8 @@
 //! Lines on their way to a log that can be slow, stopped or closed.
 //!
-//! A line is written on the thread of its request while the log takes it: Lambda freezes the process after the answer, so
-//! a record must be out before that. When the log takes nothing, lines wait in a bounded queue for a thread of their own.
+//! A line is written on the thread of its request while the log takes it: Lambda freezes the
+//! process after the answer, so a record must be out before that. When the log takes nothing, lines
+//! wait in a bounded queue for a thread of their own.
 
 use std::collections::VecDeque;
 use std::os::fd::AsFd;
@@ -16,11 +17,13 @@ use serde::Serialize;
 
 use crate::line;
 
-/// Longest time that a request waits for the log. Readers that are alive take a line within milliseconds. Only the first
-/// line that is not taken waits, so a log that is not read costs this time once and not for each request.
+/// Longest time that a request waits for the log. Readers that are alive take a line within
+/// milliseconds. Only the first line that is not taken waits, so a log that is not read costs this
+/// time once and not for each request.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Bytes of lines that wait at most: about 500 records, and one part in 256 of the smallest function's memory.
+/// Bytes of lines that wait at most: about 500 records, and one part in 256 of the smallest
+/// function's memory.
 const CAPACITY: usize = 512 * 1_024;
 
 /// Bytes that are written at a time. A pipe with any room at all takes so many at once.
@@ -39,7 +42,8 @@ const LOOK: Duration = Duration::from_millis(2);
 pub enum Importance {
     /// Lost first: records of requests that passed.
     Routine,
-    /// Lost only when nothing of less importance waits: records of denials, warnings, errors, metrics.
+    /// Lost only when nothing of less importance waits: records of denials, warnings, errors,
+    /// metrics.
     Important,
 }
 
@@ -52,7 +56,8 @@ pub(crate) struct LogWriter<L> {
 #[derive(Debug)]
 struct Shared<L> {
     log: L,
-    /// Held while a line is written on the thread of a request, so that lines stay whole and in order.
+    /// Held while a line is written on the thread of a request, so that lines stay whole and in
+    /// order.
     backlog: Mutex<Backlog>,
 }
 
@@ -66,8 +71,8 @@ impl<L: AsFd + Send + Sync + 'static> LogWriter<L> {
         }
     }
 
-    /// Writes a line, or leaves it to the queue after [`PATIENCE`]. A log that is closed or broken loses it: that is not
-    /// a reason to deny a request.
+    /// Writes a line, or leaves it to the queue after [`PATIENCE`]. A log that is closed or broken
+    /// loses it: that is not a reason to deny a request.
     pub(crate) fn write(&self, mut line: Vec<u8>, importance: Importance) {
         let mut backlog = self.shared.backlog();
         if backlog.is_idle() {
@@ -166,7 +171,8 @@ impl Backlog {
             bytes -= self.lines.remove(oldest).map_or(0, |line| line.text.len());
             self.lost.routine += 1;
         }
-        // After a loss only half is filled with routine lines, so that losses come in few runs and not one by one.
+        // After a loss only half is filled with routine lines, so that losses come in few runs and
+        // not one by one.
         let is_losing = self.lost != Lost::default();
         let limit = if is_losing && is_routine {
             CAPACITY / 2
@@ -234,8 +240,8 @@ impl Lost {
 
 /// Writes until everything is written or `patience` is over, and returns how much was written.
 ///
-/// Another process that writes to the same pipe can take the room between `poll` and `write`; then this waits until the
-/// log is read once more.
+/// Another process that writes to the same pipe can take the room between `poll` and `write`; then
+/// this waits until the log is read once more.
 fn write_within(log: &impl AsFd, line: &[u8], patience: Option<Duration>) -> Result<usize, Errno> {
     let end = patience.map(|patience| Instant::now() + patience);
     let mut written = 0;

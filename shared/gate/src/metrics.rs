@@ -12,13 +12,13 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 /// A metric, as the documentation shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metric {
-    /// Its name.
+    /// Name of the metric.
     pub name: &'static str,
-    /// Its unit in CloudWatch.
+    /// Unit in CloudWatch.
     pub unit: &'static str,
     /// The sets of dimensions under which it is found.
     pub dimensions: &'static [&'static [&'static str]],
-    /// What it counts or measures, and which statistic to look at, as one clause.
+    /// Meaning, and the statistic to look at, as one clause.
     pub meaning: &'static str,
 }
 
@@ -48,7 +48,7 @@ metrics! {
     SHADOW_DIFFERENCES, "ShadowDifferences", "Count", BY_SERVICE,
         "requests that the shadow set would have decided otherwise";
     VERIFY_LATENCY, "VerifyLatency", "Microseconds", BY_SERVICE,
-        "time that a decision took, a look-up of trust material included where one was due";
+        "time that a decision took, a lookup of trust material included where one was due";
     CACHE_HITS, "CacheHits", "Count", BY_SERVICE,
         "verdicts that were known already";
     CLIENT_DAYS_LEFT, "ClientDaysLeft", "None", BY_SERVICE,
@@ -56,7 +56,7 @@ metrics! {
     TRUST_AGE, "TrustAge", "Seconds", BY_SERVICE,
         "time since the trust material was last confirmed; look at the maximum";
     TRUST_REFRESH_FAILURES, "TrustRefreshFailures", "Count", BY_SERVICE,
-        "look-ups of trust material or policies that failed or were refused";
+        "lookups of trust material or policies that failed or were refused";
     ANCHOR_DAYS_LEFT, "AnchorDaysLeft", "None", BY_SERVICE,
         "days until the first trust anchor expires; look at the minimum";
     CRL_SECONDS_LEFT, "CrlSecondsLeft", "Seconds", BY_SERVICE,
@@ -66,15 +66,16 @@ metrics! {
 /// Values of one metric in one line at most.
 const MAX_VALUES: usize = 100;
 
-/// Longest time that counts wait for a line, while requests come, and interval of the state of the trust material.
+/// Longest time that counts wait for a line, while requests come, and interval of the state of the
+/// trust material.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Part of the decisions written so far that may wait for a line: one in eight. A process that Lambda ends without a
-/// signal, or never thaws, loses what waits. So a short life loses little, and a long one writes few lines more:
-/// about 50 until [`MAX_VALUES`] wait.
+/// Part of the decisions written so far that may wait for a line: one in eight. A process that
+/// Lambda ends without a signal, or never thaws, loses what waits. So a short life loses little,
+/// and a long one writes few lines more: about 50 until [`MAX_VALUES`] wait.
 const WAITING_PART: usize = 8;
 
-/// One decision, as far as it is counted.
+/// Decision, as far as it is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation {
     pub(crate) outcome: Counted,
@@ -84,7 +85,8 @@ pub(crate) struct Observation {
     pub(crate) duration: Duration,
 }
 
-/// What becomes of a request, where that is counted. Refusals have a line of their own, which holds their code.
+/// Outcome of a request, where it is counted. Denials have a line of their own, which contains
+/// their code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Counted {
     Allowed,
@@ -142,7 +144,8 @@ impl Metrics {
         pending.client_days_left = days.into_iter().flatten().min();
     }
 
-    /// Returns whether counts need a line of their own: because of their number, or of the time that they have waited.
+    /// Returns whether counts need a line of their own: because of their number, or of the time
+    /// that they have waited.
     pub(crate) fn are_due(&self, now: Timestamp) -> bool {
         let pending = self.pending();
         let may_wait = (pending.written / WAITING_PART).clamp(1, MAX_VALUES);
@@ -154,8 +157,9 @@ impl Metrics {
         self.pending().since.is_some()
     }
 
-    /// Everything counted so far, for the line that is written now about a request with this outcome. The state of the
-    /// trust material is asked for once a minute. `None` when there is nothing to tell.
+    /// Returns everything counted so far, for the line that is written now about a request with
+    /// this outcome. The state of the trust material is asked for once a minute. `None` when there
+    /// is nothing to tell.
     pub(crate) fn take(
         &self,
         outcome: Option<Counted>,
@@ -242,8 +246,8 @@ enum Value {
     Numbers(Vec<u64>),
 }
 
-/// The members that make a log line one with metrics: `_aws`, which says what they are, and their values. Their
-/// dimensions `service` and `code` are members of the line already.
+/// The members that make a log line one with metrics: `_aws`, which says what they are, and their
+/// values. Their dimensions `service` and `code` are members of the line already.
 #[derive(Clone, Debug)]
 pub struct EmbeddedMetrics<'a> {
     namespace: &'a str,
@@ -390,7 +394,8 @@ mod tests {
         assert!(!metrics.are_due(NOW.plus_seconds(3_600)));
     }
 
-    /// Counts decisions at one moment and takes them whenever they are due; returns the number of lines.
+    /// Counts decisions at one moment and takes them whenever they are due; returns the number of
+    /// lines.
     fn lines_of(metrics: &Metrics, decisions: usize) -> usize {
         let mut lines = 0;
         for _ in 0..decisions {

@@ -1,4 +1,4 @@
-//! How strict the gate is: the only place where `MTLS_MODE` decides.
+//! Strictness of the gate: the only place where `MTLS_MODE` decides.
 
 use std::fmt;
 
@@ -13,9 +13,11 @@ pub enum Mode {
     /// Verified clients pass.
     #[default]
     Enforce,
-    /// Verified clients pass, and anonymous ones that present no certificate. A bad certificate never passes.
+    /// Verified clients pass, and anonymous ones that present no certificate. A bad certificate
+    /// never passes.
     Optional,
-    /// Every client passes. Every request is decided and recorded; only verified clients get an identity.
+    /// Every client passes. Every request is decided and recorded; only verified clients get an
+    /// identity.
     Report,
 }
 
@@ -31,8 +33,9 @@ impl Mode {
         }
     }
 
-    /// Maps the outcome of the certificate to whom the request goes on as: in `optional`, a client that presents no
-    /// certificate goes on as anonymous. Tokens and policies are still asked about it.
+    /// Maps the outcome of the certificate to the principal that goes on: in `optional`, a client
+    /// that presents no certificate goes on as anonymous. Tokens and policies are still asked about
+    /// it.
     ///
     /// # Errors
     /// The denial that came in, where the mode does not let the client go on.
@@ -52,9 +55,9 @@ impl Mode {
         }
     }
 
-    /// Maps the outcome of all checks to the decision: in `report`, a denial of the client is recorded and overruled. A
-    /// client that policies deny keeps its identity, which is certain; a client whose certificate or token is rejected
-    /// goes on as anonymous.
+    /// Maps the outcome of all checks to the decision: in `report`, a denial of the client is
+    /// recorded and overruled. A client that policies deny keeps its identity, which is certain; a
+    /// client whose certificate or token is rejected goes on as anonymous.
     pub(crate) fn decision(
         self,
         checked: Result<Principal, Denial>,

@@ -7,12 +7,13 @@ pub(crate) use cedar::{compare, decide};
 #[cfg(not(feature = "policy"))]
 pub(crate) use none::{compare, decide};
 
-/// Difference that the shadow set would make, of which a program without the cargo feature `policy` has none.
+/// Difference that the shadow set would make, of which a program without the cargo feature `policy`
+/// has none.
 #[cfg(not(feature = "policy"))]
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub enum ShadowDifference {}
 
-/// How a request stands with the material in use, to be compared with the shadow set.
+/// Outcome of a request with the material in use, to be compared with the shadow set.
 pub(crate) struct InUse<'a> {
     /// Verified client, also of a request that policies deny; `None` for an anonymous one.
     pub(crate) client: Option<&'a alb_mtls_verifier::VerifiedClient>,
@@ -35,7 +36,8 @@ mod cedar {
     use crate::denial::Denial;
     use crate::ingress::Ingress;
 
-    /// Asks the policies in use about a client, `None` for an anonymous one. Without policies every client passes.
+    /// Asks the policies in use about a client, `None` for an anonymous one. Without policies every
+    /// client passes.
     ///
     /// # Errors
     /// The denial by the policies.
@@ -75,7 +77,8 @@ mod cedar {
                 }
                 Err(rejection) => Err(rejection),
             },
-            // The same anchors come to the same verdict: a client that they reject is denied either way.
+            // The same anchors come to the same verdict: a client that they reject is denied either
+            // way.
             (Some(_), None) => Ok(Some(in_use.client?)),
         };
         let policies = shadow.policies().or_else(|| snapshot.policies());
@@ -123,7 +126,8 @@ mod cedar {
     }
 }
 
-/// A program without the cargo feature `policy`: settings that name policies are an error, so there are none to ask.
+/// A program without the cargo feature `policy`: settings that name policies are an error, so there
+/// are none to ask.
 #[cfg(not(feature = "policy"))]
 mod none {
     use alb_mtls_trust::Snapshot;

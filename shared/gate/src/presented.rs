@@ -13,15 +13,17 @@ impl GateSettings {
         self.header == CERTIFICATE
     }
 
-    /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts it.
+    /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts
+    /// it.
     ///
     /// # Errors
-    /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks like it.
+    /// A [`Rejection`] when the header is missing, repeated or damaged, and when another one looks
+    /// like it.
     pub fn read_header(&self, headers: &HeaderMap) -> Result<PresentedChain, Rejection> {
         self.header_of(headers)?.decode(self)
     }
 
-    /// The header that [`GateSettings::read_header`] decodes.
+    /// Returns the header that [`GateSettings::read_header`] decodes.
     ///
     /// # Errors
     /// A [`Rejection`] when another one looks like it.
@@ -41,8 +43,8 @@ impl GateSettings {
         })
     }
 
-    /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The limits of the header
-    /// hold for it too.
+    /// Reads the chain from PEM text of an edge that ended TLS itself, such as API Gateway. The
+    /// limits of the header hold for it too.
     ///
     /// # Errors
     /// A [`Rejection`] when the text is not a sequence of certificates or is over a limit.
@@ -68,7 +70,7 @@ impl GateSettings {
             .ok_or_else(|| malformed("the PEM text of the edge is empty".to_owned()))
     }
 
-    /// The first header that is the certificate header or could be taken for it.
+    /// Returns the first header that is the certificate header or could be taken for it.
     pub fn certificate_header_in<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderName> {
         headers
             .keys()

@@ -1,10 +1,11 @@
-//! The registry of reasons: every row of every table, as the documentation and the metrics show them.
+//! The registry of reasons: every row of every table, as the documentation and the metrics show
+//! them.
 
-use alb_mtls_token::TokenReason;
 use alb_mtls_verifier::{Reason, ReasonCode};
 use http::StatusCode;
 
-/// Row of the registry: a reason for which a request is denied, whichever part of the gate denies it.
+/// Row of the registry: a reason for which a request is denied, whichever part of the gate denies
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DenialReason {
     /// Code in the words of the load balancer's connection log.
@@ -13,17 +14,19 @@ pub struct DenialReason {
     pub detail: &'static str,
     /// Status of the response.
     pub status: StatusCode,
-    /// What happened, as one clause.
+    /// Event that led to the denial, as one clause.
     pub meaning: &'static str,
-    /// What the operator can do about it, as one clause.
+    /// Advice to the operator, as one clause.
     pub remedy: &'static str,
-    /// Whether `MTLS_MODE=report` lets the request pass. It never does where the request itself is the fault: there is no
-    /// client to observe, and a service behind the gate could not read the request safely.
+    /// True if `MTLS_MODE=report` lets the request pass. It never does where the request itself is
+    /// the fault: there is no client to observe, and a service behind the gate could not read the
+    /// request safely.
     pub passes_in_report: bool,
 }
 
 alb_mtls_verifier::reason_table! {
-    /// Reason for which the gate itself denies a request, before or after the certificate is verified.
+    /// Reason for which the gate itself denies a request, before or after the certificate is
+    /// verified.
     pub enum GateReason;
     TargetGroup, ClientCertRejected, "target_group",
         "the request came through a target group that is not served",
@@ -104,8 +107,9 @@ impl From<Reason> for DenialReason {
     }
 }
 
-impl From<TokenReason> for DenialReason {
-    fn from(reason: TokenReason) -> Self {
+#[cfg(feature = "token")]
+impl From<alb_mtls_token::TokenReason> for DenialReason {
+    fn from(reason: alb_mtls_token::TokenReason) -> Self {
         registry_row!(reason, StatusCode::UNAUTHORIZED, true)
     }
 }
@@ -133,7 +137,10 @@ pub fn denial_reasons() -> Vec<DenialReason> {
     };
     Reason::ALL.iter().for_each(|reason| add((*reason).into()));
     GateReason::ALL.iter().for_each(|reason| add((*reason).into()));
-    TokenReason::ALL.iter().for_each(|reason| add((*reason).into()));
+    #[cfg(feature = "token")]
+    alb_mtls_token::TokenReason::ALL
+        .iter()
+        .for_each(|reason| add((*reason).into()));
     #[cfg(feature = "policy")]
     alb_mtls_policy::PolicyReason::ALL
         .iter()
@@ -155,7 +162,9 @@ mod tests {
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             assert!(is_snake_case, "{}", row.detail);
         }
-        let tables = Reason::ALL.len() + GateReason::ALL.len() + TokenReason::ALL.len();
+        let tables = Reason::ALL.len() + GateReason::ALL.len();
+        #[cfg(feature = "token")]
+        let tables = tables + alb_mtls_token::TokenReason::ALL.len();
         #[cfg(feature = "policy")]
         let tables = tables + alb_mtls_policy::PolicyReason::ALL.len() - 1;
         assert_eq!(rows.len(), tables, "a detail stands in two tables");

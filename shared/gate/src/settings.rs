@@ -1,4 +1,7 @@
-//! The settings of the gate: environment variables with one prefix, read once, by this one parser.
+//! Settings of the gate: environment variables with one prefix, read once, by this one parser.
+
+#[cfg(feature = "token")]
+mod token;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -6,7 +9,6 @@ use std::time::Duration;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, process_environment, table, text};
-use alb_mtls_token::{Algorithm, TokenPolicy};
 use alb_mtls_trust::{
     AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
 };
@@ -17,48 +19,51 @@ use alb_mtls_verifier::{
 use http::HeaderName;
 
 use crate::audit::AuditSettings;
-use crate::bound_token::{BoundTokenSettings, TokenRequirement};
 use crate::denial::DenialBody;
 use crate::header_name::{self, CLIENT_CERT};
 use crate::mode::Mode;
 use crate::target_groups::TargetGroups;
+use crate::token::BoundTokenSettings;
 use crate::verdict_cache::VerdictCacheSettings;
+#[cfg(feature = "token")]
+use token::bound_token;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where trust material comes from, how often it is looked up, and what is asked of a path.
+    /// Sources of trust material, their refresh, and the requirements for a path.
     pub trust: TrustSettings,
-    /// Where policies come from, and what is tried out beside them.
+    /// Sources of policies, and of the shadow set.
     pub authorization: AuthorizationSettings,
-    /// How the request is judged before and after the certificate is.
+    /// Checks of the request before and after the certificate.
     pub gate: GateSettings,
 }
 
-/// How the gate judges requests.
+/// Settings of the gate itself.
 #[derive(Clone, Debug)]
 pub struct GateSettings {
     /// The header that holds the certificates.
     pub header: HeaderName,
-    /// How they are written into it.
+    /// Format of the certificate header.
     pub header_format: HeaderFormat,
-    /// How much of it is read.
+    /// Limits of the certificate header.
     pub header_limits: HeaderLimits,
     /// Headers that requests lose before a service sees them.
     pub stripped: StrippedHeaders,
     /// The target groups that are served.
     pub target_groups: TargetGroups,
-    /// Who passes.
+    /// Strictness.
     pub mode: Mode,
-    /// What a refused client is told.
+    /// Content of the response to a denied client.
     pub denial_body: DenialBody,
-    /// What is asked of bearer tokens; without it they are not looked at.
+    /// Requirements for bearer tokens; without them tokens are not read.
     pub bound_token: Option<BoundTokenSettings>,
-    /// How many verdicts are remembered, and for how long.
+    /// Size of the verdict cache, and the life of its entries.
     pub verdict_cache: VerdictCacheSettings,
-    /// What is recorded and measured.
+    /// Records and metrics.
     pub audit: AuditSettings,
-    /// How long before its end a client is told when its certificate expires; without it, nobody is told.
+    /// Time before the end of a certificate from which on its client is told; without it, clients
+    /// are not told.
     pub renewal_hint: Option<Duration>,
 }
 
@@ -82,7 +87,7 @@ table! {
     REFRESH, "MTLS_REFRESH", Value("300s"),
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", Value("24h"),
-        "how long the last good trust material serves while look-ups fail; then requests are answered with 503";
+        "how long the last good trust material serves while lookups fail; then requests are answered with 503";
     MAX_ANCHOR_LOSS, "MTLS_MAX_ANCHOR_LOSS", Value("100%"),
         "share of the anchors that one refresh may remove, from `0%` to `100%`; a bundle that loses more is not taken over";
     HEADER, "MTLS_HEADER", Value("x-amzn-mtls-clientcert"),
@@ -104,7 +109,7 @@ table! {
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
         "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
     MODE, "MTLS_MODE", Value("enforce"),
-        "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, refuse nobody";
+        "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, deny no client";
     POLICY, "MTLS_POLICY", Absent("none"),
         "sources of Cedar policies that a client needs a permission of; without them every verified client may pass";
     SHADOW_ANCHORS, "MTLS_SHADOW_ANCHORS", Absent("none"),
@@ -112,7 +117,7 @@ table! {
     SHADOW_POLICY, "MTLS_SHADOW_POLICY", Absent("none"),
         "sources of policies that are tried out, likewise";
     VERDICT_CACHE, "MTLS_VERDICT_CACHE", Value("1024"),
-        "how many clients' verdicts are remembered, up to 65536; `0`: every request is verified anew";
+        "how many clients' verdicts are remembered, up to 65536; `0`: every request is verified again";
     VERDICT_TTL, "MTLS_VERDICT_TTL", Value("5m"),
         "how long a verdict is remembered at most; new trust material ends it at once, and so does the end of a certificate or CRL that it rests on";
     EXPOSE_CODE, "MTLS_EXPOSE_CODE", Value("false"),
@@ -146,7 +151,7 @@ impl Settings {
         Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
-    /// Reads settings from pairs of name and value; names without the prefix are none of ours.
+    /// Reads settings from pairs of name and value; names without the prefix are ignored.
     ///
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
@@ -213,25 +218,11 @@ impl Settings {
     }
 }
 
-/// `MTLS_BOUND_TOKEN` with the choice that is no requirement.
-const TOKEN_REQUIREMENTS: &[Option<TokenRequirement>] = &[
-    None,
-    Some(TokenRequirement::IfPresent),
-    Some(TokenRequirement::Required),
-];
-
-const fn requirement_name(requirement: Option<TokenRequirement>) -> &'static str {
-    match requirement {
-        None => "off",
-        Some(TokenRequirement::IfPresent) => "if-present",
-        Some(TokenRequirement::Required) => "required",
-    }
-}
-
 /// A sum of such times never overflows.
 const UP_TO_A_YEAR: RangeInclusive<u64> = 0..=365 * 86_400;
 
-/// Settings about CRLs need CRLs: without them they would do nothing, and somebody meant them.
+/// Reads the settings of revocation. Those about CRLs need CRLs: without them they would do
+/// nothing, and the operator meant them.
 fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsError> {
     let mode = values.word(REVOCATION, RevocationMode::ALL, RevocationMode::as_str)?;
     let Some(crls) = values.parsed(CRLS)? else {
@@ -261,7 +252,8 @@ fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
 }
 
-/// Whoever sets it wants clients refused, or wants to know who would be: it must not be passed over.
+/// Reads sources of policies. An operator who sets them wants clients denied, or wants to know
+/// which would be: they must not be passed over.
 fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>, SettingsError> {
     if cfg!(not(feature = "policy")) && values.is_set(name) {
         let takes = "nothing, because this program was built without policies (cargo feature `policy`)";
@@ -295,48 +287,27 @@ fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, Set
     }
 }
 
+/// Without the cargo feature `token` no token is ever checked, so that a setting which asks for the
+/// check is an error.
+#[cfg(not(feature = "token"))]
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
-    let Some(requirement) = values.word(BOUND_TOKEN, TOKEN_REQUIREMENTS, requirement_name)? else {
-        let names = [TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
-        values.refuse_set(&names, "without MTLS_BOUND_TOKEN")?;
-        return Ok(None);
-    };
-    Ok(Some(BoundTokenSettings {
-        requirement,
-        keys: values.parsed_required(TOKEN_KEYS)?,
-        policy: TokenPolicy {
-            issuer: values
-                .visible_text(TOKEN_ISSUER)?
-                .ok_or_else(|| values.missing(TOKEN_ISSUER))?
-                .to_owned(),
-            audiences: values.words_required(TOKEN_AUDIENCE)?,
-            algorithms: algorithms(values)?,
-        },
-        refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
-        max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
-    }))
+    if !is_off(values, BOUND_TOKEN) {
+        let takes = "`off` alone, because this program was built without tokens (cargo feature `token`)";
+        return Err(values.wrong(BOUND_TOKEN, takes));
+    }
+    values.refuse_set(TOKEN_SETTINGS, WITHOUT_BOUND_TOKEN)?;
+    Ok(None)
 }
 
-fn algorithms(values: &Values) -> Result<Vec<Algorithm>, SettingsError> {
-    let words: Vec<String> = values.words_required(TOKEN_ALGORITHMS)?;
-    let all = || {
-        let names: Vec<&str> = Algorithm::ALL
-            .iter()
-            .map(|algorithm| algorithm.as_str())
-            .collect();
-        format!("one or more of {}", names.join(", "))
-    };
-    words
-        .iter()
-        .map(|word| word.parse().map_err(|_| values.wrong(TOKEN_ALGORITHMS, all())))
-        .collect()
-}
+/// Settings that need `MTLS_BOUND_TOKEN`.
+const TOKEN_SETTINGS: &[&str] = &[TOKEN_KEYS, TOKEN_ISSUER, TOKEN_AUDIENCE, TOKEN_ALGORITHMS];
+const WITHOUT_BOUND_TOKEN: &str = "without MTLS_BOUND_TOKEN";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+    pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
         let anchors = [(ANCHORS, "file:/anchors.pem")];
         let all = anchors
             .iter()
@@ -420,43 +391,18 @@ mod tests {
         }
     }
 
+    #[cfg(not(feature = "token"))]
     #[test]
-    fn bound_tokens_need_keys_issuer_audience_and_algorithms() {
-        let all = [
-            ("MTLS_BOUND_TOKEN", "required"),
-            ("MTLS_TOKEN_KEYS", "file:/keys.json"),
-            ("MTLS_TOKEN_ISSUER", "https://issuer.example"),
-            ("MTLS_TOKEN_AUDIENCE", "https://a.example https://b.example"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256 EdDSA"),
-        ];
-        let settings = read(&all).unwrap().gate.bound_token.unwrap();
-        assert_eq!(settings.requirement, TokenRequirement::Required);
-        assert_eq!(settings.policy.issuer, "https://issuer.example");
-        assert_eq!(settings.policy.audiences.len(), 2);
-        assert_eq!(settings.policy.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
-        for index in 1..all.len() {
-            let mut others = all.to_vec();
-            let (name, _) = others.remove(index);
-            let error = read(&others).unwrap_err();
-            assert!(
-                matches!(error, SettingsError::Missing { name: missing, .. } if missing == name),
-                "{error}"
-            );
-        }
-        for (name, value) in [
-            ("MTLS_TOKEN_KEYS", "https://issuer.example/keys"),
-            ("MTLS_TOKEN_ISSUER", "https://a.example https://b.example"),
-            ("MTLS_TOKEN_ISSUER", ""),
-            ("MTLS_TOKEN_AUDIENCE", " "),
-            ("MTLS_TOKEN_ALGORITHMS", ""),
-            ("MTLS_TOKEN_ALGORITHMS", "none"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256 HS256"),
-            ("MTLS_TOKEN_ALGORITHMS", "ES256,PS256"),
-        ] {
-            let with = all.map(|(other, before)| (other, if other == name { value } else { before }));
-            let error = read(&with).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("{name} holds")), "{error}");
-        }
+    fn bound_token_without_feature_is_an_error() {
+        let error = read(&[(BOUND_TOKEN, "if-present")]).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "MTLS_BOUND_TOKEN holds `if-present`: it takes `off` alone, because this program was built without tokens \
+             (cargo feature `token`)"
+        );
+        assert!(read(&[(BOUND_TOKEN, "off")]).unwrap().gate.bound_token.is_none());
+        let error = read(&[(TOKEN_KEYS, "file:/keys.json")]).unwrap_err().to_string();
+        assert!(error.contains("without MTLS_BOUND_TOKEN"), "{error}");
     }
 
     #[test]

@@ -1,20 +1,22 @@
-//! Which target groups are served.
+//! Target groups that are served.
 
 use std::str::FromStr;
 
 use alb_mtls_settings::Arn;
 
-/// The target groups whose requests are served. A second target group with the same function, behind a listener
-/// without mTLS, would otherwise let clients write the certificate header themselves.
+/// The target groups whose requests are served. A second target group with the same function,
+/// behind a listener without mTLS, would otherwise let clients write the certificate header
+/// themselves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetGroups {
     /// All of them.
     Any,
-    /// Those whose ARN matches one of these patterns.
+    /// Target groups whose ARN matches one of these patterns.
     Matching(Vec<TargetGroupPattern>),
 }
 
-/// ARN of target groups of one account and Region; `*` stands for any part of the name or of the id.
+/// ARN of target groups of one account and Region; `*` stands for any part of the name or of the
+/// id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetGroupPattern {
     /// Everything up to the name: `arn:PARTITION:elasticloadbalancing:REGION:ACCOUNT:targetgroup/`.
@@ -32,7 +34,8 @@ pub enum InvalidTargetGroups {
     /// A `*` in this part would match target groups of others.
     #[error("`*` in the name and in the id of a target group only, not in its {0}, such as `{EXAMPLE}`")]
     Wildcard(&'static str),
-    /// The pattern matches target groups of every name, and so those behind listeners without mutual TLS.
+    /// The pattern matches target groups of every name, and so those behind listeners without
+    /// mutual TLS.
     #[error(
         "the name of a target group: one that is only `*` matches every target group, so write `{EXAMPLE}`"
     )]

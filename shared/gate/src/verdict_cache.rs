@@ -1,11 +1,13 @@
 //! Cache of verdicts: a client that comes again costs a digest instead of signatures.
 //!
-//! A verdict is a function of the chain, of the trust material, and of the time. It is cached under a digest of the
-//! presented bytes, for one snapshot of the trust material, and for no longer than it is valid: a new snapshot empties
-//! the cache, so a revocation counts from the first request that sees it.
+//! A verdict is a function of the chain, of the trust material, and of the time. It is cached under
+//! a digest of the presented bytes, for one snapshot of the trust material, and for no longer than
+//! it is valid: a new snapshot empties the cache, so a revocation counts from the first request
+//! that sees it.
 //!
-//! A client can put any bytes behind its own certificate, and each time the key is another one. Entries of one
-//! end-entity certificate share a slot that keeps the newest few, so that they evict only each other.
+//! A client can put any bytes behind its own certificate, and each time the key is another one.
+//! Entries of one end-entity certificate share a slot that keeps the newest few, so that they evict
+//! only each other.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,23 +20,26 @@ use quick_cache::unsync::Cache;
 /// Size of the verdict cache, and the longest life of its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerdictCacheSettings {
-    /// Most verified clients, in units of 4 KiB, of which most clients need one; a fourth as many rejections are kept
-    /// beside them. With 0, every request is verified again.
+    /// Most verified clients, in units of 4 KiB, of which most clients need one; a fourth as many
+    /// rejections are kept beside them. With 0, every request is verified again.
     pub capacity: usize,
     /// Longest life of an entry while nothing else ends it.
     pub time_to_live: Duration,
 }
 
-/// Longest life of a rejection: it can be of a client whose certificate becomes valid within minutes.
+/// Longest life of a rejection: it can be of a client whose certificate becomes valid within
+/// minutes.
 const REJECTION_TIME_TO_LIVE: Duration = Duration::from_secs(60);
 
 /// Bytes of one unit of weight. A client with an intermediate of P-256 takes about 3 KB.
 const UNIT: usize = 4_096;
 
-/// Entries of one end-entity certificate: programs that share it can differ in whether they send their intermediates.
+/// Entries of one end-entity certificate: programs that share it can differ in whether they send
+/// their intermediates.
 const ENTRIES_OF_ONE_CLIENT: usize = 2;
 
-/// Bytes that the cache itself needs for an entry: key, hash table slot and list node of `quick_cache`.
+/// Bytes that the cache itself needs for an entry: key, hash table slot and list node of
+/// `quick_cache`.
 const ENTRY_OVERHEAD: usize = 128;
 
 #[derive(Debug)]
@@ -229,7 +234,8 @@ fn weight<T>(heap_bytes: usize) -> u64 {
 }
 
 impl<T> Entry<T> {
-    /// Returns whether the verdict is valid. A clock that was set back makes it one about the future.
+    /// Returns whether the verdict is valid. A clock that was set back makes it one about the
+    /// future.
     fn is_valid_at(&self, now: Timestamp) -> bool {
         self.since <= now && now <= self.until
     }

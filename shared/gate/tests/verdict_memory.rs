@@ -1,4 +1,4 @@
-//! What remembered verdicts keep allocated, measured on the process: the only test of its binary.
+//! Memory that cached verdicts take, measured on the process: the only test of its binary.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 #![cfg(target_os = "linux")]
@@ -11,7 +11,8 @@ use test_pki::{CertificateBuilder, Credential};
 const PLACES: usize = 256;
 /// A fourth as many refusals come on top.
 const DOCUMENTED: usize = (PLACES + PLACES / 4) * 4_096;
-/// What else the process allocates in the meantime; the cache of verdicts weighed by header took 16 MB more.
+/// Other memory that the process allocates in the meantime; the cache of verdicts weighed by header
+/// took 16 MB more.
 const SLACK: usize = 4 << 20;
 
 fn resident_bytes() -> usize {

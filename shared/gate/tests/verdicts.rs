@@ -75,7 +75,7 @@ impl Site {
         Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(self.record.clone())
     }
 
-    /// What was decided about this header, why not, and whether by memory.
+    /// Returns the decision about this header, its detail, and whether it came from the cache.
     async fn ask(&self, gate: &Gate, header: &str, now: Timestamp) -> (Option<String>, bool) {
         let _ = gate.admit_at(request(header).into(), now).await;
         let record = self.record.0.lock().unwrap();
@@ -268,7 +268,7 @@ async fn however_many_bad_chains_come_the_good_client_stays() {
     assert_eq!(site.ask(&gate, &header, now).await, REMEMBERED);
 }
 
-/// The header of a client with something of its own choice behind it.
+/// Returns the header of a client with other bytes behind its certificate.
 fn header_with_junk(client: &Credential, number: usize) -> String {
     let junk = CertificateBuilder::root(&format!("CN=Junk {number}"))
         .self_signed()

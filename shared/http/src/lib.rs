@@ -17,3 +17,8 @@ mod stripped;
 pub use climb::climbs;
 pub use names::{InvalidNamePattern, NamePattern};
 pub use stripped::{InvalidPattern, StrippedHeaders};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

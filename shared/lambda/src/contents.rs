@@ -5,22 +5,24 @@ use serde_json::value::RawValue;
 use crate::event::reads_as;
 use crate::rewrite::{RewriteError, members};
 
-/// Names of the members of a request that hold its headers.
+/// Names of the members of a request that contain its headers.
 const HEADERS: [&str; 2] = ["headers", "multiValueHeaders"];
 
-/// End of the name of a member that holds a request: AppSync's `request`, S3 Object Lambda's `userRequest`.
+/// End of the name of a member that contains a request: AppSync's `request`, S3 Object Lambda's
+/// `userRequest`.
 const REQUEST: &str = "request";
 
-/// Levels in which a request is looked for. The deepest that a service is known to send is CloudFront's
-/// `Records[].cf.request.headers`; each level is read once more.
+/// Levels in which a request is looked for. The deepest that a service is known to send is
+/// CloudFront's `Records[].cf.request.headers`; each level is read once more.
 const MAXIMUM_DEPTH: usize = 8;
 
-/// Returns whether an event holds the headers of an HTTP request, in which a client can claim an identity: those of
-/// AppSync (`request.headers`, also in a list), S3 Object Lambda (`userRequest.headers`) and CloudFront
-/// (`Records[].cf.request.headers`). It is true of what cannot be read, and looks eight levels deep.
+/// Returns true if an event contains the headers of an HTTP request, in which a client can claim an
+/// identity: those of AppSync (`request.headers`, also in a list), S3 Object Lambda
+/// (`userRequest.headers`) and CloudFront (`Records[].cf.request.headers`). It is true of what
+/// cannot be read, and looks eight levels deep.
 ///
-/// Source: AppSync developer guide, "Resolver mapping template context reference"; S3 user guide, "Event context format
-/// and usage"; CloudFront developer guide, "Lambda@Edge event structure".
+/// Source: AppSync developer guide, "Resolver mapping template context reference"; S3 user guide,
+/// "Event context format and usage"; CloudFront developer guide, "Lambda@Edge event structure".
 pub fn holds_request_headers(event: &str) -> bool {
     search(event, false, MAXIMUM_DEPTH).unwrap_or(true)
 }

@@ -6,12 +6,14 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 
 /// An event of an Application Load Balancer, or whatever was sent in its place.
 ///
-/// [`Event::from_json`] never fails: an error would become a function error, and that a 502 at the load balancer and an
-/// alarm for the operator, which a client must not be able to cause. What is not as it should be is kept as a [`Defect`]
-/// instead, and such an event is answered with 400. Deserialising fails on text that no string can hold (half of a
-/// surrogate pair) and on numbers that are too large, which are valid JSON.
+/// [`Event::from_json`] never fails: an error would become a function error, a 502 at the load
+/// balancer and an alarm for the operator, and a client must not be able to cause that. Each fault
+/// is kept as a [`EventError`] instead, and such an event is answered with 400. Deserialising fails
+/// on text that is not Unicode (half of a surrogate pair) and on numbers that are too large, which
+/// are valid JSON.
 ///
-/// Source: Elastic Load Balancing user guide, "Lambda functions as targets", request and response events.
+/// Source: Elastic Load Balancing user guide, "Lambda functions as targets", request and response
+/// events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Event {
     pub(crate) target_group_arn: Option<String>,
@@ -23,10 +25,11 @@ pub struct Event {
     pub(crate) body: Option<String>,
     pub(crate) body_is_base64: bool,
     pub(crate) is_http: bool,
-    pub(crate) defect: Option<Defect>,
+    pub(crate) defect: Option<EventError>,
 }
 
-/// Whether repeated headers arrive and leave as lists: the target group's `lambda.multi_value_headers.enabled`.
+/// Form in which repeated headers arrive and leave: the target group's
+/// `lambda.multi_value_headers.enabled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderMode {
     /// `headers`: one value a name, the last one that the client sent.
@@ -35,17 +38,17 @@ pub enum HeaderMode {
     MultiValue,
 }
 
-/// Why an event is not an HTTP request that can be served.
+/// Reason why an event is not an HTTP request that can be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Defect {
+pub enum EventError {
     /// Not JSON, or JSON that no request can be, such as half of a surrogate pair.
     #[error("the event cannot be read as JSON: {0}")]
     NotJson(String),
     /// No `requestContext.elb`: the event does not come from a load balancer.
     #[error("the event does not come from an Application Load Balancer")]
     NotLoadBalancer,
-    /// A field holds another JSON type than documented.
+    /// A field has another JSON type than documented.
     #[error("the field `{0}` of the event is not of the documented type")]
     FieldType(&'static str),
     /// A field that occurs more than once, where readers may differ on which counts.
@@ -54,22 +57,24 @@ pub enum Defect {
     /// A field in another spelling than documented, which some readers take for it.
     #[error("a field of the event could be taken for `{0}` and is not written like it")]
     FieldSpelling(&'static str),
-    /// A field with a name of more than ASCII: readers that ignore case differ in which letters they take for which.
+    /// A field with a name of more than ASCII: readers that ignore case differ in which letters
+    /// they take for which.
     #[error("a field of the event has a name that is not ASCII")]
     FieldNotAscii,
-    /// Both `headers` and `multiValueHeaders`, or both forms of the query: a load balancer sends one.
-    #[error("the event holds single-value and multi-value fields at once")]
+    /// Both `headers` and `multiValueHeaders`, or both forms of the query: a load balancer sends
+    /// one.
+    #[error("the event contains single-value and multi-value fields at once")]
     BothModes,
     /// The method is not a token of RFC 9110.
     #[error("the request method is invalid")]
     Method,
-    /// The path and query are no request target.
-    #[error("the path or query holds characters that cannot be in a request target")]
+    /// The path and query are not a request target.
+    #[error("the path or query contains characters that cannot be in a request target")]
     Target,
     /// A header's name is not a token of RFC 9110.
     #[error("a header name is invalid")]
     HeaderName,
-    /// A header's value holds control characters.
+    /// A header's value contains control characters.
     #[error("a header value is invalid")]
     HeaderValue,
     /// The body claims to be base64 and is not.
@@ -77,7 +82,7 @@ pub enum Defect {
     Body,
 }
 
-/// What a load balancer's events are read for, here and by functions.
+/// Fields of a load balancer's events that are read, here and by functions.
 const FIELDS: [&str; 9] = [
     "requestContext",
     "httpMethod",
@@ -94,8 +99,9 @@ const FIELDS: [&str; 9] = [
 const LOAD_BALANCER: &str = "elb";
 const TARGET_GROUP_ARN: &str = "targetGroupArn";
 
-/// Fields by which an event says that it is an HTTP request: at least one is in those of load balancers, APIs, function
-/// URLs and VPC Lattice, and none in those of schedules, queues, streams and buckets.
+/// Fields by which an event says that it is an HTTP request: at least one is in those of load
+/// balancers, APIs, function URLs and VPC Lattice, and none in those of schedules, queues, streams
+/// and buckets.
 const FIELDS_OF_HTTP: [&str; 4] = ["requestContext", "httpMethod", "headers", "multiValueHeaders"];
 
 impl Event {
@@ -117,25 +123,25 @@ impl Event {
         self.header_mode
     }
 
-    /// Returns the event that stands for what cannot be read. An HTTP request may have caused it.
+    /// Returns the event for text that cannot be read. An HTTP request could have caused it.
     pub fn unreadable(error: &dyn fmt::Display) -> Self {
         Self {
             is_http: true,
-            defect: Some(Defect::NotJson(error.to_string())),
+            defect: Some(EventError::NotJson(error.to_string())),
             ..Self::default()
         }
     }
 
-    /// Whether an HTTP request may have caused it, through a load balancer or anything else. An event for which this does
-    /// not hold has no headers at its top, in which a client could pass for somebody; [`holds_request_headers`] looks
-    /// deeper.
+    /// Returns true if an HTTP request could have caused the event, through a load balancer or
+    /// anything else. Otherwise the event has no headers at its top, in which a client could claim
+    /// an identity; [`holds_request_headers`] looks deeper.
     ///
     /// [`holds_request_headers`]: crate::holds_request_headers
     pub fn is_http(&self) -> bool {
         self.is_http
     }
 
-    fn note(&mut self, defect: Defect) {
+    fn note(&mut self, defect: EventError) {
         self.defect.get_or_insert(defect);
     }
 
@@ -146,24 +152,24 @@ impl Event {
         };
         match pairs {
             Pairs::Absent => return,
-            Pairs::WrongType => self.note(Defect::FieldType(field)),
+            Pairs::WrongType => self.note(EventError::FieldType(field)),
             Pairs::Of(pairs) => self.headers = pairs,
         }
         if self.header_mode.replace(mode).is_some() {
-            self.note(Defect::BothModes);
+            self.note(EventError::BothModes);
         }
     }
 
     fn set_query(&mut self, seen: &mut bool, field: &'static str, pairs: Pairs) {
         match pairs {
             Pairs::Absent => return,
-            Pairs::WrongType => self.note(Defect::FieldType(field)),
-            // API test events hold both forms; an empty one says nothing.
+            Pairs::WrongType => self.note(EventError::FieldType(field)),
+            // API test events have both forms; an empty one does not count.
             Pairs::Of(pairs) if pairs.is_empty() => return,
             Pairs::Of(pairs) => self.query = pairs,
         }
         if std::mem::replace(seen, true) {
-            self.note(Defect::BothModes);
+            self.note(EventError::BothModes);
         }
     }
 }
@@ -194,7 +200,7 @@ impl<'de> Visitor<'de> for EventVisitor {
                     event.is_http |= FIELDS_OF_HTTP.contains(&field);
                 }
                 Taken::ForAny => {
-                    event.note(Defect::FieldNotAscii);
+                    event.note(EventError::FieldNotAscii);
                     event.is_http = true;
                 }
                 Taken::ForNone => {}
@@ -202,7 +208,7 @@ impl<'de> Visitor<'de> for EventVisitor {
             match key.as_str() {
                 "requestContext" => match map.next_value()? {
                     RequestContext::LoadBalancer(arn) => event.target_group_arn = Some(arn),
-                    RequestContext::Other => event.note(Defect::NotLoadBalancer),
+                    RequestContext::Other => event.note(EventError::NotLoadBalancer),
                     RequestContext::Unclear(defect) => event.note(defect),
                 },
                 "httpMethod" => set_text(&mut event, "httpMethod", map.next_value()?, |event| {
@@ -223,7 +229,7 @@ impl<'de> Visitor<'de> for EventVisitor {
                 "isBase64Encoded" => match map.next_value()? {
                     Scalar::Boolean(value) => event.body_is_base64 = value,
                     Scalar::Null => {}
-                    Scalar::Text(_) | Scalar::Other => event.note(Defect::FieldType("isBase64Encoded")),
+                    Scalar::Text(_) | Scalar::Other => event.note(EventError::FieldType("isBase64Encoded")),
                 },
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -231,7 +237,7 @@ impl<'de> Visitor<'de> for EventVisitor {
             }
         }
         if event.target_group_arn.is_none() {
-            event.note(Defect::NotLoadBalancer);
+            event.note(EventError::NotLoadBalancer);
         }
         Ok(event)
     }
@@ -273,8 +279,10 @@ enum Taken {
     ForNone,
 }
 
-/// Returns the field that a reader could take a name for. Readers differ on whether case counts (it does not in Go), and `_` and `-` (models with aliases take `multi_value_headers`
-/// too). Beyond ASCII they also differ on what case is: Go folds U+017F to `s` and U+212A to `k`, Java U+0131 to `i`.
+/// Returns the field that a reader could take a name for. Readers differ on whether case counts (it
+/// does not in Go), and `_` and `-` (models with aliases take `multi_value_headers` too). Beyond
+/// ASCII they also differ on what case is: Go folds U+017F to `s` and U+212A to `k`, Java U+0131 to
+/// `i`.
 fn taken_for(fields: &[&'static str], name: &str) -> Taken {
     if let Some(field) = fields.iter().find(|field| **field == name) {
         return Taken::For(field);
@@ -288,7 +296,8 @@ fn taken_for(fields: &[&'static str], name: &str) -> Taken {
     }
 }
 
-/// Returns whether two names are the same but for case and for what is no letter and no digit.
+/// Returns true if two names are the same except for case and for characters that are neither a
+/// letter nor a digit.
 pub(crate) fn reads_as(name: &str, field: &str) -> bool {
     let letters = name.bytes().filter(u8::is_ascii_alphanumeric);
     letters
@@ -296,13 +305,19 @@ pub(crate) fn reads_as(name: &str, field: &str) -> bool {
         .eq(field.bytes().map(|byte| byte.to_ascii_lowercase()))
 }
 
-/// Notes a name that is not written like its field, or occurs twice: readers differ on which one counts.
-fn note_name(field: &'static str, name: &str, seen: &mut Vec<&'static str>, mut note: impl FnMut(Defect)) {
+/// Notes a name that is not written like its field, or occurs twice: readers differ on which one
+/// counts.
+fn note_name(
+    field: &'static str,
+    name: &str,
+    seen: &mut Vec<&'static str>,
+    mut note: impl FnMut(EventError),
+) {
     if field != name {
-        note(Defect::FieldSpelling(field));
+        note(EventError::FieldSpelling(field));
     }
     if seen.contains(&field) {
-        note(Defect::FieldRepeated(field));
+        note(EventError::FieldRepeated(field));
     }
     seen.push(field);
 }
@@ -311,7 +326,7 @@ fn note_name(field: &'static str, name: &str, seen: &mut Vec<&'static str>, mut 
 struct OnlyOne {
     field: [&'static str; 1],
     seen: Vec<&'static str>,
-    defect: Option<Defect>,
+    defect: Option<EventError>,
 }
 
 impl OnlyOne {
@@ -335,7 +350,7 @@ impl OnlyOne {
                 field == name
             }
             Taken::ForAny => {
-                note(Defect::FieldNotAscii);
+                note(EventError::FieldNotAscii);
                 false
             }
             Taken::ForNone => false,
@@ -352,7 +367,7 @@ impl OnlyOne {
 
 fn not_an_object() -> Event {
     Event {
-        defect: Some(Defect::NotLoadBalancer),
+        defect: Some(EventError::NotLoadBalancer),
         ..Event::default()
     }
 }
@@ -366,7 +381,7 @@ fn set_text(
     match value {
         Scalar::Null => {}
         Scalar::Text(text) => *place(event) = Some(text),
-        Scalar::Boolean(_) | Scalar::Other => event.note(Defect::FieldType(field)),
+        Scalar::Boolean(_) | Scalar::Other => event.note(EventError::FieldType(field)),
     }
 }
 
@@ -383,7 +398,7 @@ enum RequestContext {
     LoadBalancer(String),
     Other,
     /// Load balancer that readers could disagree about.
-    Unclear(Defect),
+    Unclear(EventError),
 }
 
 /// A JSON value of which only text and truth values matter.
@@ -401,7 +416,8 @@ enum Pairs {
     Of(Vec<(String, String)>),
 }
 
-/// Implements `Deserialize` for a type that takes any JSON value: `$other` for all that its visitor has no method for.
+/// Implements `Deserialize` for a type that takes any JSON value: `$other` for all that its visitor
+/// has no method for.
 macro_rules! tolerant {
     ($type:ident, $visitor:ident, unit: $unit:expr, other: $other:expr, $($method:item)*) => {
         struct $visitor;
@@ -638,7 +654,7 @@ mod tests {
             "{}",
             "{\"requestContext\":{\"elb\":[]}}",
         ] {
-            assert_eq!(read(json).defect, Some(Defect::NotLoadBalancer), "{json}");
+            assert_eq!(read(json).defect, Some(EventError::NotLoadBalancer), "{json}");
         }
     }
 
@@ -681,7 +697,11 @@ mod tests {
             ("isBase64Encoded", "\"yes\""),
         ] {
             let event = read(&format!("{{{context},\"{field}\":{value}}}"));
-            assert_eq!(event.defect, Some(Defect::FieldType(field)), "{field} {value}");
+            assert_eq!(
+                event.defect,
+                Some(EventError::FieldType(field)),
+                "{field} {value}"
+            );
         }
     }
 
@@ -700,32 +720,32 @@ mod tests {
     fn what_readers_could_take_for_the_same_field_is_a_defect() {
         let context = r#""requestContext":{"elb":{"targetGroupArn":"arn"}}"#;
         for (fields, defect) in [
-            (r#""path":"/a","path":"/b""#, Defect::FieldRepeated("path")),
-            (r#""path":"/a","path":null"#, Defect::FieldRepeated("path")),
+            (r#""path":"/a","path":"/b""#, EventError::FieldRepeated("path")),
+            (r#""path":"/a","path":null"#, EventError::FieldRepeated("path")),
             (
                 r#""headers":{"a":"1"},"headers":null"#,
-                Defect::FieldRepeated("headers"),
+                EventError::FieldRepeated("headers"),
             ),
             (
                 r#""isBase64Encoded":true,"isBase64Encoded":false"#,
-                Defect::FieldRepeated("isBase64Encoded"),
+                EventError::FieldRepeated("isBase64Encoded"),
             ),
             (
                 r#""headers":{},"Headers":{"a":"1"}"#,
-                Defect::FieldSpelling("headers"),
+                EventError::FieldSpelling("headers"),
             ),
             (
                 r#""MULTIVALUEHEADERS":{}"#,
-                Defect::FieldSpelling("multiValueHeaders"),
+                EventError::FieldSpelling("multiValueHeaders"),
             ),
             (
                 r#""multi_value-headers":{}"#,
-                Defect::FieldSpelling("multiValueHeaders"),
+                EventError::FieldSpelling("multiValueHeaders"),
             ),
-            (r#""header\u017f":{}"#, Defect::FieldNotAscii),
-            (r#""\u212a":1"#, Defect::FieldNotAscii),
-            (r#""größe":1"#, Defect::FieldNotAscii),
-            (context, Defect::FieldRepeated("requestContext")),
+            (r#""header\u017f":{}"#, EventError::FieldNotAscii),
+            (r#""\u212a":1"#, EventError::FieldNotAscii),
+            (r#""größe":1"#, EventError::FieldNotAscii),
+            (context, EventError::FieldRepeated("requestContext")),
         ] {
             assert_eq!(
                 read(&format!("{{{context},{fields}}}")).defect,
@@ -741,27 +761,27 @@ mod tests {
         for (context, defect) in [
             (
                 r#"{"elb":{"targetGroupArn":"a"},"elb":{"targetGroupArn":"b"}}"#,
-                Defect::FieldRepeated("elb"),
+                EventError::FieldRepeated("elb"),
             ),
             (
                 r#"{"elb":null,"e\u006cb":{"targetGroupArn":"b"}}"#,
-                Defect::FieldRepeated("elb"),
+                EventError::FieldRepeated("elb"),
             ),
             (
                 r#"{"elb":{"targetGroupArn":"a"},"ELB":{"targetGroupArn":"b"}}"#,
-                Defect::FieldSpelling("elb"),
+                EventError::FieldSpelling("elb"),
             ),
             (
                 r#"{"elb":{"targetGroupArn":"a","targetGroupArn":"b"}}"#,
-                Defect::FieldRepeated("targetGroupArn"),
+                EventError::FieldRepeated("targetGroupArn"),
             ),
             (
                 r#"{"elb":{"targetGroupArn":"a","target_group_arn":"b"}}"#,
-                Defect::FieldSpelling("targetGroupArn"),
+                EventError::FieldSpelling("targetGroupArn"),
             ),
             (
                 r#"{"elb":{"targetGroupArn":"a","\u017f":"b"}}"#,
-                Defect::FieldNotAscii,
+                EventError::FieldNotAscii,
             ),
         ] {
             let event = read(&format!(r#"{{"requestContext":{context}}}"#));
@@ -793,7 +813,7 @@ mod tests {
         ] {
             let event = Event::from_json(sent);
             assert!(
-                matches!(event.defect, Some(Defect::NotJson(_))),
+                matches!(event.defect, Some(EventError::NotJson(_))),
                 "{sent}: {event:?}"
             );
             assert!(event.is_http(), "{sent}");
@@ -806,7 +826,7 @@ mod tests {
         ] {
             assert_eq!(
                 Event::from_json(sent).defect,
-                Some(Defect::NotLoadBalancer),
+                Some(EventError::NotLoadBalancer),
                 "{sent}"
             );
         }
@@ -818,6 +838,6 @@ mod tests {
             r#"{"requestContext":{"elb":{"targetGroupArn":"arn"}},
                 "headers":{"a":"1"},"multiValueHeaders":{"a":["2"]}}"#,
         );
-        assert_eq!(event.defect, Some(Defect::BothModes));
+        assert_eq!(event.defect, Some(EventError::BothModes));
     }
 }

@@ -5,7 +5,8 @@ use std::io;
 
 use tokio::runtime::Builder;
 
-/// Environment variable with the number of events that Lambda hands to this process at once; Managed Instances set it.
+/// Environment variable with the number of events that Lambda hands to this process at once;
+/// Managed Instances set it.
 ///
 /// Source: Lambda developer guide, "Lambda Managed Instances".
 const MAX_CONCURRENCY: &str = "AWS_LAMBDA_MAX_CONCURRENCY";
@@ -23,8 +24,8 @@ fn concurrency_from(value: Option<&str>) -> u32 {
         .unwrap_or(1)
 }
 
-/// Runs what a function does: on one thread, which starts quickest, or on one for each processor where Lambda hands over
-/// several events at once.
+/// Runs what a function does: on one thread, which starts quickest, or on one for each processor
+/// where Lambda hands over several events at once.
 ///
 /// # Errors
 /// Those of the operating system.

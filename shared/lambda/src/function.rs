@@ -1,8 +1,10 @@
-//! The run of a Lambda function: it asks for events and sends answers until Lambda ends the process.
+//! The run of a Lambda function: it asks for events and sends answers until Lambda ends the
+//! process.
 //!
-//! `lambda_runtime`'s own loop is not used, for three reasons. For each invocation it writes an environment variable, of
-//! which glibc frees none (163 bytes an invocation). A worker that fails to exchange a message ends for good, until the last
-//! one ends the process. And a header that it cannot read is a panic. Its public types are those of handlers here too.
+//! `lambda_runtime`'s own loop is not used, for three reasons. For each invocation it writes an
+//! environment variable, of which glibc frees none (163 bytes an invocation). A worker that fails
+//! to exchange a message ends for good, until the last one ends the process. And a header that it
+//! cannot read is a panic. Its public types are those of handlers here too.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -25,8 +27,8 @@ use crate::executor::concurrency;
 use crate::invocation::Invocation;
 use crate::runtime_api::{ErrorReport, RuntimeApi, RuntimeApiError};
 
-/// Shortest and longest pause after an event could not be had. A Runtime API that restarts is asked again at once; one that
-/// is gone costs neither a processor nor a log.
+/// Shortest and longest pause after an event could not be had. A Runtime API that restarts is asked
+/// again at once; one that is gone costs neither a processor nor a log.
 const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5)];
 
 /// Says in the environment that Lambda restores functions from a snapshot.
@@ -101,7 +103,8 @@ impl Function {
         })
     }
 
-    /// Adds hooks around the snapshot of SnapStart. Those before it run last first, those after it first first.
+    /// Adds hooks around the snapshot of SnapStart. Those before it run last first, those after it
+    /// first first.
     #[must_use]
     pub fn with_snapstart(mut self, resource: Arc<dyn SnapStartResource>) -> Self {
         self.resources.push(resource);
@@ -136,16 +139,17 @@ impl Function {
         self.run_raw(raw).await
     }
 
-    /// Runs a handler for every event until Lambda ends the process: for one event at a time, or in a Lambda Managed
-    /// Instance for as many at once as `AWS_LAMBDA_MAX_CONCURRENCY` says.
+    /// Runs a handler for every event until Lambda ends the process: for one event at a time, or in
+    /// a Lambda Managed Instance for as many at once as `AWS_LAMBDA_MAX_CONCURRENCY` says.
     ///
     /// - Errors and panics of the handler are the answer to their event.
     /// - An event that could not be had is asked for again after a pause of 50 ms to 5 s.
-    /// - An answer whose connection failed is sent a second time. One that Lambda does not take is an `ERROR` line.
+    /// - An answer whose connection failed is sent a second time. One that Lambda does not take is
+    ///   an `ERROR` line.
     ///
     /// # Errors
-    /// When Lambda answers 500 to a function that handles one event at a time, which it calls a state without recovery,
-    /// or when a hook of SnapStart fails.
+    /// When Lambda answers 500 to a function that handles one event at a time, which it calls a
+    /// state without recovery, or when a hook of SnapStart fails.
     pub async fn run_raw<S, R>(self, handler: S) -> Result<Infallible, RunError>
     where
         S: Service<LambdaEvent<Bytes>, Response = R> + Clone + Send + 'static,
@@ -174,7 +178,7 @@ impl Function {
             workers.spawn(worker.clone().run_until(|_| false));
         }
         loop {
-            // None of them ends, but for a defect of ours: another takes its place.
+            // A worker only ends by a bug of ours: another takes its place.
             if let Some(Err(error)) = workers.join_next().await {
                 tracing::error!(explanation = %error, "a worker of this function ended and is started again");
             }

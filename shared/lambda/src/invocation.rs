@@ -1,4 +1,4 @@
-//! One invocation, as the Runtime API describes it in the headers of an event.
+//! Invocation, as the Runtime API describes it in the headers of an event.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,8 @@ use crate::runtime_api::ErrorReport;
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("lambda-runtime-aws-request-id");
 /// Header with the time at which Lambda ends the invocation, in milliseconds since 1970.
 const DEADLINE: HeaderName = HeaderName::from_static("lambda-runtime-deadline-ms");
-/// Header that tells an attempt at an invocation from others with its request id; the answer repeats it.
+/// Header that tells an attempt at an invocation from others with its request id; the answer
+/// repeats it.
 pub(crate) const INVOCATION_ID: HeaderName = HeaderName::from_static("lambda-runtime-invocation-id");
 const FUNCTION_ARN: HeaderName = HeaderName::from_static("lambda-runtime-invoked-function-arn");
 const TRACE_ID: HeaderName = HeaderName::from_static("lambda-runtime-trace-id");
@@ -32,7 +33,8 @@ pub struct InvocationId {
 }
 
 impl InvocationId {
-    /// Reads the ids from the headers of an event. Returns `None` without a request id that can stand in a path.
+    /// Reads the ids from the headers of an event. Returns `None` without a request id that can
+    /// stand in a path.
     pub fn from_headers(headers: &HeaderMap) -> Option<Self> {
         let request_id = headers.get(REQUEST_ID)?.to_str().ok()?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
@@ -65,8 +67,8 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// Returns the context that a handler gets: `function`, which has what is the same for each invocation, with what this
-    /// one's headers say.
+    /// Returns the context that a handler gets: `function`, which has what is the same for each
+    /// invocation, with what this one's headers say.
     ///
     /// # Errors
     /// The answer to the invocation, when a header is missing or cannot be read.

@@ -1,8 +1,9 @@
-//! The Lambda edge: the loop that asks Lambda for events, and the conversion of an Application Load Balancer's events to
-//! `http` requests and of responses to answers. No input makes a function fail.
+//! The Lambda edge: the loop that asks Lambda for events, and the conversion of an Application Load
+//! Balancer's events to `http` requests and of responses to answers. No input makes a function
+//! fail.
 //!
-//! Handlers take `lambda_http`'s request and body types, so any handler or router written for `lambda_http` fits
-//! behind the gate:
+//! Handlers take `lambda_http`'s request and body types, so any handler or router written for
+//! `lambda_http` fits behind the gate:
 //!
 //! ```no_run
 //! use http::{Request, Response};
@@ -25,7 +26,7 @@
 //! );
 //! let request = event.into_request()?;
 //! assert_eq!(request.uri().path(), "/public/../admin");
-//! # Ok::<(), alb_mtls_lambda::Defect>(())
+//! # Ok::<(), alb_mtls_lambda::EventError>(())
 //! ```
 
 #![warn(missing_docs)]
@@ -45,7 +46,7 @@ mod start;
 mod termination;
 
 pub use contents::holds_request_headers;
-pub use event::{Defect, Event, HeaderMode};
+pub use event::{Event, EventError, HeaderMode};
 pub use function::{Function, RunError};
 pub use invocation::{Invocation, InvocationId, REQUEST_ID, deadline, trace_id};
 pub use log::start_logging;
@@ -54,3 +55,8 @@ pub use rewrite::{EventForm, EventHeaders, RewriteError, rewrite};
 pub use runtime_api::{ErrorReport, RUNTIME_API, RequestBody, RuntimeApi, RuntimeApiError};
 pub use serve::{admit, answer, handle, ingress_of, run, serve};
 pub use start::{StartError, start};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -7,10 +7,11 @@ use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Sends what the libraries report to standard output, a JSON object a line with `timestamp` (RFC 3339) and `level` at
-/// the top, in ASCII like decision records: messages quote what clients and upstreams sent, and terminals act on some
-/// characters. `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets from the function's logging configuration, says what is kept; without it
-/// that is `INFO` and above.
+/// Sends what the libraries report to standard output, a JSON object a line with `timestamp` (RFC
+/// 3339) and `level` at the top, in ASCII like decision records: messages quote what clients and
+/// upstreams sent, and terminals act on some characters. `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets
+/// from the function's logging configuration, says what is kept; without it that is `INFO` and
+/// above.
 ///
 /// Source: Lambda developer guide, "Configuring advanced logging controls for Lambda functions".
 pub fn start_logging() {
@@ -71,7 +72,8 @@ impl Write for LineWriter {
     }
 }
 
-/// Returns a line of JSON without its end, with every character that is not ASCII escaped: all of these stand in strings.
+/// Returns a line of JSON without its end, with every character that is not ASCII escaped: all of
+/// these stand in strings.
 fn in_ascii(line: &[u8]) -> String {
     escape_to_ascii(String::from_utf8_lossy(line).trim_end_matches('\n'))
 }

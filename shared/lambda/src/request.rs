@@ -8,23 +8,24 @@ use http::{Method, Request, Uri};
 use lambda_http::Body;
 use lambda_http::request::RequestContext;
 
-use crate::event::{Defect, Event};
+use crate::event::{Event, EventError};
 
 impl Event {
-    /// The HTTP request in the event.
+    /// Returns the HTTP request in the event.
     ///
-    /// Path and query are the client's bytes: nothing is decoded, normalised or sorted. The request carries
-    /// `lambda_http`'s [`RequestContext`] as an extension, so that handlers written for `lambda_http` find it.
+    /// Path and query are the client's bytes: nothing is decoded, normalised or sorted. The request
+    /// carries `lambda_http`'s [`RequestContext`] as an extension, so that handlers written for
+    /// `lambda_http` find it.
     ///
     /// # Errors
-    /// The first [`Defect`] of an event that is no request which can be served.
-    pub fn into_request(self) -> Result<Request<Body>, Defect> {
+    /// The first [`EventError`] of an event that is not a request which can be served.
+    pub fn into_request(self) -> Result<Request<Body>, EventError> {
         if let Some(defect) = self.defect {
             return Err(defect);
         }
         let method = self.method.as_deref().unwrap_or_default();
         let mut request = Request::new(read_body(self.body, self.body_is_base64)?);
-        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| Defect::Method)?;
+        *request.method_mut() = Method::from_bytes(method.as_bytes()).map_err(|_| EventError::Method)?;
         *request.uri_mut() = request_target(self.path.as_deref().unwrap_or_default(), &self.query)?;
         *request.headers_mut() = header_map(&self.headers)?;
         request
@@ -34,20 +35,24 @@ impl Event {
     }
 }
 
-fn read_body(body: Option<String>, is_base64: bool) -> Result<Body, Defect> {
+fn read_body(body: Option<String>, is_base64: bool) -> Result<Body, EventError> {
     match body {
         None => Ok(Body::Empty),
         Some(text) if text.is_empty() => Ok(Body::Empty),
-        Some(text) if is_base64 => STANDARD.decode(text).map(Body::Binary).map_err(|_| Defect::Body),
+        Some(text) if is_base64 => STANDARD
+            .decode(text)
+            .map(Body::Binary)
+            .map_err(|_| EventError::Body),
         Some(text) => Ok(Body::Text(text)),
     }
 }
 
-/// Origin form (RFC 9112 §3.2.1). The load balancer hands over names and values as they were encoded, so joining them
-/// gives the client's query again, but for the order of repeats of different names.
-fn request_target(path: &str, query: &[(String, String)]) -> Result<Uri, Defect> {
+/// Returns the target in origin form (RFC 9112 §3.2.1). The load balancer hands over names and
+/// values as they were encoded. Joining them gives the client's query again, except for the order
+/// of repeats of different names.
+fn request_target(path: &str, query: &[(String, String)]) -> Result<Uri, EventError> {
     if !path.starts_with('/') && path != "*" {
-        return Err(Defect::Target);
+        return Err(EventError::Target);
     }
     let mut target = String::with_capacity(path.len() + 16 * query.len());
     target.push_str(path);
@@ -65,22 +70,24 @@ fn request_target(path: &str, query: &[(String, String)]) -> Result<Uri, Defect>
             .iter()
             .any(|(name, value)| name.contains('#') || value.contains('#'))
     {
-        return Err(Defect::Target);
+        return Err(EventError::Target);
     }
-    let uri: Uri = target.parse().map_err(|_| Defect::Target)?;
+    let uri: Uri = target.parse().map_err(|_| EventError::Target)?;
     if uri.authority().is_none() && uri.path() == path {
         Ok(uri)
     } else {
-        Err(Defect::Target)
+        Err(EventError::Target)
     }
 }
 
-fn header_map(pairs: &[(String, String)]) -> Result<HeaderMap, Defect> {
+fn header_map(pairs: &[(String, String)]) -> Result<HeaderMap, EventError> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, value) in pairs {
-        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| Defect::HeaderName)?;
-        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| Defect::HeaderValue)?;
-        headers.try_append(name, value).map_err(|_| Defect::HeaderName)?;
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| EventError::HeaderName)?;
+        let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| EventError::HeaderValue)?;
+        headers
+            .try_append(name, value)
+            .map_err(|_| EventError::HeaderName)?;
     }
     Ok(headers)
 }
@@ -97,7 +104,7 @@ fn load_balancer_context(target_group_arn: Option<String>) -> RequestContext {
 mod tests {
     use super::*;
 
-    fn request(fields: &str) -> Result<Request<Body>, Defect> {
+    fn request(fields: &str) -> Result<Request<Body>, EventError> {
         let json = format!(
             r#"{{"requestContext":{{"elb":{{"targetGroupArn":"arn"}}}},"httpMethod":"GET",{fields}}}"#
         );
@@ -131,7 +138,7 @@ mod tests {
         for path in ["", "admin", "/a b", "/a?b", "/a#b", "/a\\nb", "http://x/"] {
             assert_eq!(
                 request(&format!(r#""path":"{path}""#)).unwrap_err(),
-                Defect::Target,
+                EventError::Target,
                 "{path}"
             );
         }
@@ -148,11 +155,14 @@ mod tests {
     #[test]
     fn invalid_headers_and_bodies_are_refused() {
         for (fields, defect) in [
-            (r#""path":"/","headers":{"a b":"1"}"#, Defect::HeaderName),
-            (r#""path":"/","headers":{"":"1"}"#, Defect::HeaderName),
-            (r#""path":"/","headers":{"a":"1\n2"}"#, Defect::HeaderValue),
-            (r#""path":"/","headers":{"a":"\u0000"}"#, Defect::HeaderValue),
-            (r#""path":"/","body":"%%%","isBase64Encoded":true"#, Defect::Body),
+            (r#""path":"/","headers":{"a b":"1"}"#, EventError::HeaderName),
+            (r#""path":"/","headers":{"":"1"}"#, EventError::HeaderName),
+            (r#""path":"/","headers":{"a":"1\n2"}"#, EventError::HeaderValue),
+            (r#""path":"/","headers":{"a":"\u0000"}"#, EventError::HeaderValue),
+            (
+                r#""path":"/","body":"%%%","isBase64Encoded":true"#,
+                EventError::Body,
+            ),
         ] {
             assert_eq!(request(fields).unwrap_err(), defect, "{fields}");
         }

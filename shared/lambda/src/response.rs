@@ -29,8 +29,9 @@ struct Headers {
 }
 
 impl Answer {
-    /// The answer for a response; binary bodies become base64. When the event had no headers that could tell the
-    /// mode, both forms are there, and the load balancer takes the one that it is configured for.
+    /// Returns the answer for a response; binary bodies become base64. When the event had no
+    /// headers that could tell the mode, both forms are there. The load balancer takes the one that
+    /// it is configured for.
     pub fn new(response: Response<Body>, mode: impl Into<Option<HeaderMode>>) -> Self {
         let (parts, body) = response.into_parts();
         let (body, is_base64_encoded) = match body {
@@ -73,8 +74,8 @@ impl Serialize for Headers {
     }
 }
 
-/// One value a name. Several become one line joined by commas (RFC 9110 §5.3), except Set-Cookie, of which the last
-/// one stays: a load balancer in this mode has no place for more.
+/// Headers with one value a name. Several become one line joined by commas (RFC 9110 §5.3). Of
+/// Set-Cookie only the last one stays: a load balancer in this mode has no place for more.
 struct SingleValues<'a>(&'a HeaderMap);
 
 impl Serialize for SingleValues<'_> {

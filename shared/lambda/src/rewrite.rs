@@ -1,5 +1,5 @@
-//! The event for what is behind the gate: the one that the load balancer sent, with the client's identity in its
-//! headers.
+//! The event for what is behind the gate: the one that the load balancer sent, with the client's
+//! identity in its headers.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -23,12 +23,12 @@ words! {
     }
 }
 
-/// An event that has no one place for the client's identity. The gate takes none of these, but for one without headers
-/// where everybody may pass.
+/// An event without exactly one place for the client's identity. The gate denies them all, except
+/// an event without headers where every client may pass.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RewriteError {
-    /// It is no JSON object, or its headers are none.
+    /// The event is not a JSON object, or its headers are not.
     #[error("the event is not as documented: {0}")]
     NotAsDocumented(String),
     /// Readers could take the one or the other.
@@ -48,7 +48,7 @@ pub struct EventHeaders {
 }
 
 impl EventHeaders {
-    /// Whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -86,11 +86,12 @@ impl From<HeaderMap> for EventHeaders {
     }
 }
 
-/// The event as JSON, and the form in which it has its headers. Of the headers that were sent those go on that the gate
-/// left in `kept`, then `identity` is put in among them. Everything else, unknown fields too, stays byte for byte.
+/// Returns the event as JSON, and the form in which it has its headers. Of the headers that were
+/// sent, those in `kept` go on. Then `identity` is added to them. Everything else, unknown fields
+/// too, stays byte for byte.
 ///
 /// # Errors
-/// [`RewriteError`]: there is no one place for the identity.
+/// [`RewriteError`]: there is not exactly one place for the identity.
 pub fn rewrite(
     sent: &str,
     kept: &HeaderMap,
@@ -131,7 +132,7 @@ pub fn rewrite(
     Ok((rewritten.finish(), mode))
 }
 
-/// The object of headers without those that are not kept, and with the identity at its end.
+/// Returns the object of headers without those that are not kept, and with the identity at its end.
 fn headers(
     sent: &str,
     kept: &HeaderMap,
@@ -153,7 +154,8 @@ fn headers(
     Ok(object.finish())
 }
 
-/// An object of lists as an object of each list's last value: what a load balancer sends in single-value mode.
+/// Converts an object of lists to an object of each list's last value: what a load balancer sends
+/// in single-value mode.
 fn last_values(lists: &str) -> Result<String, RewriteError> {
     if lists == "null" {
         return Ok(lists.to_owned());
@@ -238,7 +240,7 @@ impl Object {
     }
 }
 
-/// Where a part of a text stands in it.
+/// Returns the range of a part of a text.
 fn range_in(text: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - text.as_ptr().addr();
     start..start + part.len()
@@ -287,7 +289,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
     }
 }
 
-/// What a JSON string says; only one with escapes is copied.
+/// Returns the value of a JSON string; copies it only if it has escapes.
 fn text(string: &RawValue) -> serde_json::Result<Cow<'_, str>> {
     match serde_json::from_str::<&str>(string.get()) {
         Ok(text) => Ok(Cow::Borrowed(text)),

@@ -1,7 +1,7 @@
 //! Client of the Lambda Runtime API.
 //!
-//! Every event and every answer uses a kept connection; a process needs one for each event that it handles at once. A pool
-//! for several hosts costs more time than the request itself.
+//! Every event and every answer uses a kept connection; a process needs one for each event that it
+//! handles at once. A pool for several hosts costs more time than the request itself.
 //!
 //! Source: AWS Lambda developer guide, "Using the Lambda runtime API for custom runtimes".
 
@@ -44,18 +44,20 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("alb-mtls/", env!("C
 /// Longest answer of the Runtime API to an answer, in bytes: a short JSON text.
 const MAXIMUM_STATUS: usize = 64 * 1024;
 
-/// Longest event in bytes: more than twice the 6 MB of a synchronous invocation, so only a broken peer reaches it.
+/// Longest event in bytes: more than twice the 6 MB of a synchronous invocation, so only a broken
+/// peer reaches it.
 ///
 /// Source: AWS Lambda developer guide, "Lambda quotas", synchronous payload.
 const MAXIMUM_EVENT: usize = 16 * 1024 * 1024;
 
-/// Longest time for an exchange whose peer has no reason to wait: the rest of an event that has begun, and the answer to
-/// an answer. The Runtime API is on the same machine; a worker must not hang for longer on one that died. It is for
-/// functions that handle several events at once: Lambda itself ends others with their invocation, and a timer costs a
-/// system call for each event.
+/// Longest time for an exchange whose peer has no reason to wait: the rest of an event that has
+/// begun, and the answer to an answer. The Runtime API is on the same machine; a worker must not
+/// hang for longer on one that died. It is for functions that handle several events at once: Lambda
+/// itself ends others with their invocation, and a timer costs a system call for each event.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Headers of one connection (RFC 9110 §7.6.1), and `Expect`, which is answered on the connection that it arrived on.
+/// Headers of one connection (RFC 9110 §7.6.1), and `Expect`, which is answered on the connection
+/// that it arrived on.
 const OF_ONE_CONNECTION: [HeaderName; 5] = [
     CONNECTION,
     EXPECT,
@@ -191,8 +193,8 @@ impl RuntimeApi {
         })
     }
 
-    /// Says that a function with SnapStart has started, and waits until its environment is restored from a snapshot. The
-    /// connections of before it are gone.
+    /// Says that a function with SnapStart has started, and waits until its environment is restored
+    /// from a snapshot. The connections of before it are gone.
     ///
     /// # Errors
     /// When Lambda does not say that it is restored.
@@ -332,8 +334,8 @@ impl RuntimeApi {
         self.post(path, headers, body.to_string().into()).await
     }
 
-    /// Sends an answer, a second time where the first may not have arrived: the Runtime API takes one answer for each
-    /// invocation and refuses others.
+    /// Sends an answer, a second time if the first might not have arrived: the Runtime API takes
+    /// one answer for each invocation and rejects others.
     async fn post(&self, path: String, mut headers: HeaderMap, body: Bytes) -> Result<(), RuntimeApiError> {
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, AGENT);

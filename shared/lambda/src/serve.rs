@@ -16,8 +16,8 @@ use crate::response::Answer;
 use crate::start::StartError;
 use crate::termination::at_termination;
 
-/// Serves events with a gate before `handler`: settings from the environment, trust material, then one event after the
-/// other until Lambda ends the process.
+/// Serves events with a gate before `handler`: settings from the environment, trust material, then
+/// one event after the other until Lambda ends the process.
 ///
 /// # Errors
 /// For wrong settings, and when Lambda ends the function.
@@ -58,8 +58,8 @@ where
 }
 
 impl Function {
-    /// Looks after a gate: its metrics are written before the process ends, and its trust material is looked up again
-    /// after the environment was restored from a snapshot, which may be days old.
+    /// Looks after a gate. Its metrics are written before the process ends. Its trust material is
+    /// looked up again after the environment was restored from a snapshot, which can be days old.
     #[must_use]
     pub fn with_gate(self, gate: &Arc<Gate>) -> Self {
         at_termination({
@@ -100,7 +100,8 @@ where
     .await
 }
 
-/// Answers one event: with what `serve` makes of the allowed request and its body, else with the gate's own answer.
+/// Answers one event: with what `serve` makes of the allowed request and its body, else with the
+/// gate's own answer.
 ///
 /// # Errors
 /// Those of `serve` alone.
@@ -118,8 +119,8 @@ pub async fn answer<E>(
     Ok(Answer::new(response, header_mode))
 }
 
-/// Puts one event before the gate, and returns the outcome with the body of the request. The target group is the event's,
-/// whatever `ingress` says.
+/// Puts one event before the gate, and returns the outcome with the body of the request. The target
+/// group is the event's, whatever `ingress` says.
 pub async fn admit(gate: &Gate, event: Event, ingress: Ingress) -> (Admission, Body) {
     let ingress = Ingress {
         target_group: event.target_group_arn.clone(),

@@ -36,7 +36,8 @@ impl StartError {
     }
 }
 
-/// Runs a function: prints its help for `--help`; else starts logging and serves until Lambda ends the process.
+/// Runs a function: prints its help for `--help`; else starts logging and serves until Lambda ends
+/// the process.
 ///
 /// An error is one line on standard error.
 pub fn start(

@@ -6,11 +6,13 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Exit code of a process that SIGTERM ended, as shells have it.
 const TERMINATED: i32 = 128 + 15;
 
-/// Calls `write` when the process is told to end (SIGTERM), then waits for the log within its bound and ends the process.
+/// Calls `write` when the process is told to end (SIGTERM), then waits for the log within its bound
+/// and ends the process.
 ///
-/// Lambda sends the signal 300 ms before it kills the process, and only where an extension is registered; containers get it
-/// always. Nothing is registered with Lambda for it: that would be one more request in each cold start, and an extension
-/// beside each function, to write counts of which at most one in nine waits.
+/// Lambda sends the signal 300 ms before it kills the process, and only where an extension is
+/// registered; containers get it always. Nothing is registered with Lambda for it: that would be
+/// one more request in each cold start, and an extension beside each function, to write counts of
+/// which at most one in nine waits.
 ///
 /// Source: Lambda developer guide, "Lambda execution environment", shutdown phase.
 pub(crate) fn at_termination(write: impl FnOnce() + Send + 'static) {

@@ -59,3 +59,8 @@ pub use shadow::{SetOutcome, ShadowDifference};
 /// Schema that policies are checked against, in Cedar's own syntax, with comments for the authors
 /// of policies.
 pub const SCHEMA: &str = include_str!("schema.cedarschema");
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -46,3 +46,8 @@ pub use table::{DefaultValue, Table, Variable};
 #[doc(hidden)]
 pub use text::{list_parts, text_bytes, text_length, text_of};
 pub use values::{Values, process_environment};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,12 +6,12 @@
 //! time and the certificate's fingerprint are arguments.
 //!
 //! ```
-//! use alb_mtls_token::{Algorithm, BearerToken, KeySet, TokenPolicy, TokenReason};
+//! use alb_mtls_token::{Algorithm, BearerToken, KeySet, TokenOptions, TokenReason};
 //! use alb_mtls_verifier::{Fingerprint, Timestamp};
 //!
 //! let keys = KeySet::parse(br#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "2026",
 //!     "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}"#)?;
-//! let policy = TokenPolicy {
+//! let options = TokenOptions {
 //!     issuer: "https://issuer.example".to_owned(),
 //!     audiences: vec!["https://api.example".to_owned()],
 //!     algorithms: vec![Algorithm::Es256],
@@ -20,7 +20,7 @@
 //! let header = format!("Bearer {unsigned}");
 //! let token = BearerToken::read(&[header.as_bytes()])?.unwrap();
 //! let certificate = Fingerprint::of(b"the DER encoding of the certificate");
-//! let rejection = keys.verify(&token, &policy, Some(certificate), Timestamp::now()).unwrap_err();
+//! let rejection = keys.verify(&token, &options, Some(certificate), Timestamp::now()).unwrap_err();
 //! assert_eq!(rejection.reason(), TokenReason::Algorithm);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -37,4 +37,9 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bearer::BearerToken;
 pub use keys::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 pub use rejection::{Challenge, TokenReason, TokenRejection};
-pub use token::{TokenIdentity, TokenPolicy};
+pub use token::{TokenIdentity, TokenOptions};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -19,7 +19,7 @@ const CLOCK_SKEW: i64 = 60;
 
 /// Requirements on a token. None of them is taken from the token itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenPolicy {
+pub struct TokenOptions {
     /// The issuer, character for character.
     pub issuer: String,
     /// The audiences, one of which the token must name.
@@ -82,13 +82,13 @@ impl KeySet {
     pub fn verify(
         &self,
         token: &BearerToken<'_>,
-        policy: &TokenPolicy,
+        options: &TokenOptions,
         certificate: Option<Fingerprint>,
         now: Timestamp,
     ) -> Result<TokenIdentity, TokenRejection> {
         let header = read_header(token)?;
-        let algorithm = accepted_algorithm(&header, policy)?;
-        let claims = self.verify_signature(token, &header, algorithm, policy)?;
+        let algorithm = accepted_algorithm(&header, options)?;
+        let claims = self.verify_signature(token, &header, algorithm, options)?;
         let expires = check_time(&claims, now)?;
         check_binding(&claims, certificate)?;
         Ok(TokenIdentity {
@@ -104,9 +104,9 @@ impl KeySet {
         token: &BearerToken<'_>,
         header: &Header,
         algorithm: Algorithm,
-        policy: &TokenPolicy,
+        options: &TokenOptions,
     ) -> Result<Claims, TokenRejection> {
-        let validation = validation(algorithm, policy);
+        let validation = validation(algorithm, options);
         let mut rejection = key_unknown(header);
         for key in self.candidates(header.kid.as_deref(), algorithm) {
             match decode::<Claims>(token.as_str(), &key.decoding, &validation) {
@@ -156,9 +156,9 @@ fn is_access_token(kind: &str) -> bool {
     matches!(kind, "jwt" | "at+jwt")
 }
 
-fn accepted_algorithm(header: &Header, policy: &TokenPolicy) -> Result<Algorithm, TokenRejection> {
+fn accepted_algorithm(header: &Header, options: &TokenOptions) -> Result<Algorithm, TokenRejection> {
     match header.alg.parse() {
-        Ok(algorithm) if policy.algorithms.contains(&algorithm) => Ok(algorithm),
+        Ok(algorithm) if options.algorithms.contains(&algorithm) => Ok(algorithm),
         Ok(algorithm) => {
             let explanation = format!("{algorithm} is not among those that are accepted");
             Err(TokenRejection::new(TokenReason::Algorithm).because(explanation))
@@ -180,12 +180,12 @@ fn key_unknown(header: &Header) -> TokenRejection {
 }
 
 /// Returns the library's options, without time: the library has its own clock.
-fn validation(algorithm: Algorithm, policy: &TokenPolicy) -> Validation {
+fn validation(algorithm: Algorithm, options: &TokenOptions) -> Validation {
     let mut validation = Validation::new(algorithm.to_library());
     validation.validate_exp = false;
     validation.set_required_spec_claims(&["exp", "iss", "aud"]);
-    validation.set_issuer(&[&policy.issuer]);
-    validation.set_audience(&policy.audiences);
+    validation.set_issuer(&[&options.issuer]);
+    validation.set_audience(&options.audiences);
     validation
 }
 

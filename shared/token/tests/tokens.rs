@@ -4,7 +4,7 @@
 
 use std::process::Command;
 
-use alb_mtls_token::{Algorithm, BearerToken, KeySet, TokenIdentity, TokenPolicy, TokenReason};
+use alb_mtls_token::{Algorithm, BearerToken, KeySet, TokenIdentity, TokenOptions, TokenReason};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -22,8 +22,8 @@ fn certificate() -> Fingerprint {
     Fingerprint::of(b"the client's certificate")
 }
 
-fn policy() -> TokenPolicy {
-    TokenPolicy {
+fn options() -> TokenOptions {
+    TokenOptions {
         issuer: ISSUER.to_owned(),
         audiences: vec![AUDIENCE.to_owned(), "https://second.example".to_owned()],
         algorithms: vec![Algorithm::Es256, Algorithm::Rs256],
@@ -103,7 +103,7 @@ fn verify_for(
 ) -> Result<TokenIdentity, TokenReason> {
     let header = format!("Bearer {token}");
     let token = BearerToken::read(&[header.as_bytes()]).unwrap().unwrap();
-    keys.verify(&token, &policy(), certificate, NOW)
+    keys.verify(&token, &options(), certificate, NOW)
         .map_err(|rejection| rejection.reason())
 }
 
@@ -205,9 +205,9 @@ fn an_algorithm_that_is_not_accepted_is_refused_though_the_signature_is_right() 
     let issuer = Issuer::new("a");
     let header = "Bearer ".to_owned() + &issuer.sign(&claims());
     let token = BearerToken::read(&[header.as_bytes()]).unwrap().unwrap();
-    let only_rsa = TokenPolicy {
+    let only_rsa = TokenOptions {
         algorithms: vec![Algorithm::Rs256],
-        ..policy()
+        ..options()
     };
     let rejection = issuer
         .keys()

@@ -120,3 +120,8 @@ pub use source::{
 };
 pub use trust::{Trust, TrustError, TrustStatus};
 pub use warning::{Named, Severity, Warning};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -33,6 +33,8 @@ pub(crate) struct Certificate<'a> {
     pub(crate) subject: &'a [u8],
     pub(crate) public_key_info: PublicKeyInfo<'a>,
     pub(crate) public_key: PublicKey,
+    /// An issuer or subject has a unique identifier (RFC 5280 §4.1.2.8).
+    pub(crate) has_unique_identifiers: bool,
     pub(crate) extensions: Extensions<'a>,
     derived: Derived<'a>,
 }
@@ -305,10 +307,12 @@ impl<'a> Certificate<'a> {
         let public_key =
             PublicKey::parse(public_key_info.algorithm, public_key_info.key).map_err(in_public_key)?;
         // RFC 5280 §4.1.2.8 wants them read, not interpreted.
+        let mut has_unique_identifiers = false;
         for (number, name) in [(1, "issuer unique identifier"), (2, "subject unique identifier")] {
-            fields
+            let identifier = fields
                 .optional(context_tag(number, false))
                 .map_err(in_field(name))?;
+            has_unique_identifiers |= identifier.is_some();
         }
         let in_extensions = in_field("extensions");
         let extensions = match fields.optional(context_tag(3, true)).map_err(in_extensions)? {
@@ -333,6 +337,7 @@ impl<'a> Certificate<'a> {
             subject,
             public_key_info,
             public_key,
+            has_unique_identifiers,
             extensions,
             derived: Derived::default(),
         })

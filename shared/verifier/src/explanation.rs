@@ -10,7 +10,7 @@ use crate::fingerprint::Fingerprint;
 use crate::header::PresentedChain;
 use crate::identity::ClientIdentity;
 use crate::name::DistinguishedName;
-use crate::path_search::{self, Progress, Refusal};
+use crate::path::{self, Progress, Refusal};
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
 use crate::timestamp::Timestamp;
@@ -133,7 +133,7 @@ impl Verifier {
         }
 
         let judge = |path: &Path<'_, '_>| self.judge(path, &context).map(|_| ());
-        let searched = path_search::search(self.anchors(), &end_entity, &intermediates, &context, &judge);
+        let searched = path::search(self.anchors(), &end_entity, &intermediates, &context, &judge);
         let (path, anchor, stopped) = match searched {
             Ok(found) => (found.intermediates, Some(found.anchor), None),
             Err(Refusal {
@@ -168,7 +168,8 @@ impl Verifier {
             intermediates: &path,
             anchor,
         };
-        // What the search has spent does not count again.
+        // Comparisons that the search has spent do not count again.
+        let searched = context;
         let context = self.context(now);
         for (check, rule) in rules::PATH_RULES {
             checks.push((*check, rule(&path, &context).into()));
@@ -180,6 +181,15 @@ impl Verifier {
         checks.push((Check::Revocation, revocation));
         let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor)).map(|_| ());
         checks.push((Check::Identity, identity.into()));
+        // A path that our own rules reject is not put to webpki. The search has verified the signatures for both.
+        let is_accepted = checks
+            .iter()
+            .all(|(_, outcome)| !matches!(outcome, Outcome::Failed(_)));
+        let agreement = match is_accepted {
+            true => path::agree(&path, &searched).map(|_| ()).into(),
+            false => Outcome::NotReached,
+        };
+        checks.push((Check::Agreement, agreement));
         Ok(())
     }
 }

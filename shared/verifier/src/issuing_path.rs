@@ -10,7 +10,7 @@ use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
 use crate::header::PresentedChain;
 use crate::hypothetical::{certificate_below, policies_below};
-use crate::path_search;
+use crate::path;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;
@@ -57,7 +57,7 @@ impl Verifier {
                 .push((certificates.collect(), path.anchor.id()));
             Err(Reason::IssuerUnknown.into())
         };
-        let searched = path_search::search(self.anchors(), &first, &configured, &self.context(now), &next);
+        let searched = path::search(self.anchors(), &first, &configured, &self.context(now), &next);
         let mut rejection = searched.err().map(|refusal| refusal.rejection);
         let mut paths: Vec<IssuingPath> = Vec::new();
         for (position, (certificates, anchor)) in signed.into_inner().iter().enumerate() {

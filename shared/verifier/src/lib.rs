@@ -34,7 +34,7 @@ mod issuing_path;
 mod name;
 mod oid;
 mod options;
-mod path_search;
+mod path;
 mod payment_roles;
 mod pem_blocks;
 mod pem_file;
@@ -49,7 +49,6 @@ mod signature;
 mod signature_budget;
 mod timestamp;
 mod verifier;
-mod webpki_path;
 
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
@@ -67,6 +66,7 @@ pub use issuing_path::IssuingPath;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
 pub use oid::Oid;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
+pub use path::{Validators, WebpkiGap, WebpkiGaps};
 pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
@@ -80,6 +80,9 @@ pub use revocation::{
 };
 pub use rules::Check;
 pub use timestamp::{InvalidTimestamp, Timestamp};
-#[doc(hidden)]
-pub use verifier::PathBuilder;
 pub use verifier::{VerifiedClient, Verifier};
+
+/// Runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

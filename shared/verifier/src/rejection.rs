@@ -405,6 +405,10 @@ crate::reason_table! {
         "the certificates allow more paths than are tried",
         "have the client send only its own chain; a hostile client sends such headers to cost time";
 
+    ValidatorsDisagree, ClientCertInvalid, "validators_disagree",
+        "our rules accept the path and the second validator, webpki, rejects it",
+        "report it with the certificates: one of two validators has a fault; until it is found, the client is denied";
+
     EndEntityIsAuthority, ClientCertPurposeInvalid, "end_entity_is_authority",
         "the first certificate is a CA certificate",
         "have the client send its own certificate first, then the intermediates";

@@ -37,7 +37,7 @@ pub(crate) struct Path<'p, 'a> {
 
 impl<'p, 'a> Path<'p, 'a> {
     /// The certificates below the anchor, the end-entity certificate first.
-    fn certificates(&self) -> impl DoubleEndedIterator<Item = &'p Certificate<'a>> + use<'p, 'a> {
+    pub(crate) fn certificates(&self) -> impl DoubleEndedIterator<Item = &'p Certificate<'a>> + use<'p, 'a> {
         std::iter::once(self.end_entity).chain(self.intermediates.iter().copied())
     }
 
@@ -54,7 +54,7 @@ pub(crate) struct Context {
     pub(crate) now: Timestamp,
     /// Shared by all paths of one verification.
     pub(crate) comparisons: Budget,
-    /// Shared by both path builders.
+    /// Shared by both validators.
     pub(crate) signatures: SignatureBudget,
 }
 
@@ -147,6 +147,8 @@ checks! {
         "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE");
     Identity, "identity", "some name identifies the client, and every one can be represented",
         "RFC 5280 sections 4.1.2.6 and 4.2.1.6", None;
+    Agreement, "agreement", "a second validator, webpki, accepts the same path, unless it uses a feature that webpki lacks",
+        "our own: a fault of one validator must not let a client pass", None;
 }
 
 impl fmt::Display for Check {

@@ -92,11 +92,10 @@ impl SignatureBudget {
             Ok(fitting) => fitting,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut ledger = self.ledger();
-        let reserve = if ledger.is_exceeded { usize::MAX } else { 0 };
         let signature = (certificate.to_be_signed, certificate.signature);
-        let verified = ledger.verify((fitting.id(), fitting.as_dyn()), issuer.key, signature, reserve);
-        ledger.is_exceeded |= verified.is_err();
+        let verified = self
+            .ledger()
+            .verify((fitting.id(), fitting.as_dyn()), issuer.key, signature);
         verified.map(|verifies| match verifies {
             true => Ok(()),
             // AWS-LC computes nothing with a key that it does not take, and says no more than this.
@@ -104,11 +103,10 @@ impl SignatureBudget {
         })
     }
 
-    /// Returns the algorithms for webpki. webpki may spend half of the budget: the other half is for the search, which
-    /// begins with the likeliest issuers.
-    pub(crate) fn algorithms(&self) -> Vec<BudgetedAlgorithm<'_>> {
+    /// Returns webpki's view of the signatures that were verified so far.
+    pub(crate) fn verified_by_algorithm(&self) -> Vec<VerifiedSignatures<'_>> {
         let all = SIGNATURE_ALGORITHMS.iter().enumerate();
-        all.map(|(position, algorithm)| BudgetedAlgorithm {
+        all.map(|(position, algorithm)| VerifiedSignatures {
             position,
             algorithm: *algorithm,
             budget: self,
@@ -122,30 +120,32 @@ impl SignatureBudget {
 }
 
 impl Ledger {
-    /// Verifies `signature`, what is signed and its signature, if the budget keeps `reserve` units.
+    /// Verifies `signature`, what is signed and its signature, if it was not verified before and the budget allows it.
+    ///
+    /// A memory across requests belongs between the two: it would be asked before units are spent, and would change
+    /// nothing else.
     fn verify(
         &mut self,
         (position, algorithm): (usize, &dyn SignatureVerificationAlgorithm),
         key: &[u8],
         (signed, signature): (&[u8], &[u8]),
-        reserve: usize,
     ) -> Result<bool, Exceeded> {
-        let known = self.seen.iter().find(|seen| {
-            seen.algorithm == position
-                && *seen.key == *key
-                && *seen.signature == *signature
-                && *seen.signed == *signed
-        });
-        if let Some(known) = known {
-            return Ok(known.verifies);
+        if let Some(verifies) = self.known(position, key, (signed, signature)) {
+            return Ok(verifies);
+        }
+        if self.is_exceeded {
+            return Err(Exceeded);
         }
         let issuer = IssuerKey {
             algorithm: &algorithm.public_key_alg_id(),
             key,
         };
         let units = units_of_key(issuer) + signed.len() / OCTETS_PER_UNIT;
-        let left = self.left.checked_sub(units).filter(|left| *left >= reserve);
-        self.left = left.ok_or(Exceeded)?;
+        let Some(left) = self.left.checked_sub(units) else {
+            self.is_exceeded = true;
+            return Err(Exceeded);
+        };
+        self.left = left;
         let verifies = algorithm.verify_signature(key, signed, signature).is_ok();
         self.seen.push(SeenSignature {
             algorithm: position,
@@ -156,33 +156,41 @@ impl Ledger {
         });
         Ok(verifies)
     }
+
+    /// Returns the result of a signature that was verified before.
+    fn known(&self, position: usize, key: &[u8], (signed, signature): (&[u8], &[u8])) -> Option<bool> {
+        let known = self.seen.iter().find(|seen| {
+            seen.algorithm == position
+                && *seen.key == *key
+                && *seen.signature == *signature
+                && *seen.signed == *signed
+        });
+        known.map(|known| known.verifies)
+    }
 }
 
-/// An algorithm for webpki that verifies within the budget. A signature that is too expensive does not verify.
+/// Algorithm for webpki that computes nothing: it knows the signatures that our search verified, by all of their octets.
+///
+/// A signature is a pure function of algorithm, key, message and signature, so both validators can share its result. Each
+/// takes the three octet strings from the certificates on its own, and one that the search did not see is not valid here.
 #[derive(Debug)]
-pub(crate) struct BudgetedAlgorithm<'b> {
+pub(crate) struct VerifiedSignatures<'b> {
     position: usize,
     algorithm: &'static dyn SignatureVerificationAlgorithm,
     budget: &'b SignatureBudget,
 }
 
-impl SignatureVerificationAlgorithm for BudgetedAlgorithm<'_> {
+impl SignatureVerificationAlgorithm for VerifiedSignatures<'_> {
     fn verify_signature(
         &self,
         public_key: &[u8],
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), InvalidSignature> {
-        let algorithm = (self.position, self.algorithm);
-        let reserve = self.budget.total / 2;
-        let verified = self
-            .budget
-            .ledger()
-            .verify(algorithm, public_key, (message, signature), reserve);
-        if verified == Ok(true) {
-            Ok(())
-        } else {
-            Err(InvalidSignature)
+        let ledger = self.budget.ledger();
+        match ledger.known(self.position, public_key, (message, signature)) {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(InvalidSignature),
         }
     }
 

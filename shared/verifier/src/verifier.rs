@@ -11,13 +11,12 @@ use crate::header::PresentedChain;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
-use crate::path_search::{self, FoundPath, Refusal};
+use crate::path::{self, FoundPath, Refusal, Validators};
 use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
-use crate::webpki_path;
 
 /// Intermediates from the settings that are added to one client's chain at most.
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
@@ -28,7 +27,6 @@ pub struct Verifier {
     anchors: TrustAnchors,
     intermediates: Intermediates,
     options: VerifyOptions,
-    path_builder: PathBuilder,
     revocation: Option<Revocation>,
 }
 
@@ -39,17 +37,6 @@ struct Revocation {
     options: RevocationOptions,
 }
 
-/// Who looks for a path. Both come to the same verdict, which tests rely on.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum PathBuilder {
-    /// Our own search alone.
-    Own,
-    /// webpki for ordinary chains, then our own search for what it does not accept.
-    #[default]
-    WebpkiFirst,
-}
-
 /// Evidence that a client's certificate was verified: there is no other way to get one than [`Verifier::verify`]. A clone
 /// shares everything of size.
 #[derive(Clone, Debug)]
@@ -58,6 +45,7 @@ pub struct VerifiedClient {
     intermediates: Arc<[CertificateDer<'static>]>,
     valid_until: Timestamp,
     revocation: RevocationEvidence,
+    validators: Validators,
 }
 
 impl VerifiedClient {
@@ -91,6 +79,11 @@ impl VerifiedClient {
     pub fn revocation(&self) -> &RevocationEvidence {
         &self.revocation
     }
+
+    /// Returns the validators that accepted the path: both, or ours alone where webpki lacks a feature.
+    pub fn validators(&self) -> Validators {
+        self.validators
+    }
 }
 
 impl Verifier {
@@ -100,7 +93,6 @@ impl Verifier {
             anchors,
             intermediates,
             options,
-            path_builder: PathBuilder::default(),
             revocation: None,
         }
     }
@@ -112,14 +104,6 @@ impl Verifier {
             RevocationMode::Off => None,
             RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, options }),
         };
-        self
-    }
-
-    /// The same with another path builder.
-    #[doc(hidden)]
-    #[must_use]
-    pub fn with_path_builder(mut self, path_builder: PathBuilder) -> Self {
-        self.path_builder = path_builder;
         self
     }
 
@@ -166,6 +150,15 @@ impl Verifier {
         } = found.map_err(|refusal| refusal.rejection)?;
 
         let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor))?;
+        // webpki is asked last, so that a rejection of its own is always a disagreement.
+        let validators = path::agree(
+            &Path {
+                end_entity: &end_entity,
+                intermediates: &path_intermediates,
+                anchor,
+            },
+            context,
+        )?;
         let not_after = |certificate: &&Certificate<'_>| certificate.validity.not_after;
         let valid_until = path_intermediates.iter().map(not_after).fold(
             end_entity.validity.not_after.min(anchor.validity().not_after),
@@ -177,6 +170,7 @@ impl Verifier {
             intermediates: path_intermediates.iter().map(to_owned).collect(),
             valid_until,
             revocation: revocation.into_inner(),
+            validators,
         })
     }
 
@@ -216,14 +210,7 @@ impl Verifier {
             self.judge(path, context)
                 .map(|evidence| _ = revocation.replace(evidence))
         };
-        if self.path_builder == PathBuilder::WebpkiFirst && webpki_path::is_ordinary(intermediates) {
-            let found = webpki_path::build(&self.anchors, end_entity, intermediates, context, &judge);
-            if let Some(found) = found {
-                return Ok(found);
-            }
-            context.comparisons.refill();
-        }
-        path_search::search(&self.anchors, end_entity, intermediates, context, &judge)
+        path::search(&self.anchors, end_entity, intermediates, context, &judge)
     }
 
     /// Everything that is asked of a path whose signatures verify. Rules that need more than the path itself, such as

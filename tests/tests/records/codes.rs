@@ -28,6 +28,10 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
         "policy_fact_unrepresentable",
         "takes a clock that stands beyond the year 9999",
     ),
+    (
+        "validators_disagree",
+        "takes a fault in one of the validators, and none is known",
+    ),
 ];
 
 /// What the function recorded, by the detail of the refusal.

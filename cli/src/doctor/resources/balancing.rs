@@ -1,6 +1,6 @@
 //! Listeners, their rules and target groups.
 
-use super::Facts;
+use super::reader::ResourceReader;
 use crate::doctor::facts::identity_of;
 use crate::doctor::facts::{
     Forward, Knowledge, Listener, MutualAuthentication, Place, Remark, RemarkKind, TargetGroup,
@@ -13,7 +13,7 @@ pub(in crate::doctor) const HEADER_ATTRIBUTE: &str =
     "routing.http.request.x_amzn_mtls_clientcert.header_name";
 pub(in crate::doctor) const MULTI_VALUE_ATTRIBUTE: &str = "lambda.multi_value_headers.enabled";
 
-impl Facts<'_> {
+impl ResourceReader<'_> {
     pub(super) fn listener(&mut self, name: &str, place: Place, properties: &Node) {
         let mode = properties.text_at(&["MutualAuthentication", "Mode"]);
         // An empty value is the default name.

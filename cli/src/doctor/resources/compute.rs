@@ -1,11 +1,11 @@
 //! Functions, who may invoke them, and containers.
 
-use super::Facts;
+use super::reader::ResourceReader;
 use crate::doctor::facts::{Function, FunctionUrl, Kind, Permission, Place, identity_of};
 use crate::doctor::node::Node;
 use crate::doctor::text::placeholder;
 
-impl Facts<'_> {
+impl ResourceReader<'_> {
     pub(in crate::doctor) fn function(&mut self, name: &str, place: Place, properties: &Node) {
         let variables = properties.at(&["Environment", "Variables"]);
         let variables = variables.map(Node::members).unwrap_or_default().iter();

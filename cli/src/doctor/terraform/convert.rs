@@ -1,10 +1,10 @@
 //! The resources of the AWS provider in CloudFormation's form.
 
 use super::Block;
-use crate::doctor::iam;
 use crate::doctor::node::{Node, Value};
-use crate::doctor::resources::Facts;
+use crate::doctor::resources::ResourceReader;
 use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE};
+use crate::doctor::resources::iam;
 use crate::doctor::rules;
 use crate::doctor::text::unknown;
 
@@ -62,7 +62,7 @@ const POLICIES: [&str; 7] = [
 ];
 
 /// Returns the type and the properties of a resource that facts are read from.
-pub(super) fn resource(block: &Block<'_>, facts: &mut Facts<'_>) -> Option<(&'static str, Node)> {
+pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Option<(&'static str, Node)> {
     let kind = block.instance.kind;
     if let Some((_, kind, names)) = RENAMED.iter().find(|(known, ..)| *known == kind) {
         let mut properties = renamed(block, names);
@@ -151,7 +151,7 @@ fn body(block: &Block<'_>, properties: &mut Node) {
     }
 }
 
-fn policy(resource: &Block<'_>, block: &Block<'_>, facts: &mut Facts<'_>) {
+fn policy(resource: &Block<'_>, block: &Block<'_>, facts: &mut ResourceReader<'_>) {
     let text = block.text("policy").or_else(|| block.text("inline_policy"));
     let Some(text) = text else {
         return;

@@ -87,7 +87,7 @@ module "gate" {
     "s3://${var.external_bucket}/${var.project}-issuing-ca${local.suffix}.crl",
   ]
   environment = {
-    # A CRL of this CA lives for a day and ten minutes: a single missed run shall not lock everybody out.
+    # A CRL of this CA lives for a day and ten minutes: a single missed run must not lock all clients out.
     MTLS_CRL_GRACE = "6h"
   }
 }

@@ -36,12 +36,6 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// Begins with the whole budget again: for the second of two path builders, so that its verdict does not depend on
-    /// the first.
-    pub(crate) fn refill(&self) {
-        self.0.set(MAX_COMPARISONS);
-    }
-
     fn spend(&self, comparisons: usize) -> Result<(), Rejection> {
         match self.0.get().checked_sub(comparisons) {
             Some(left) => {

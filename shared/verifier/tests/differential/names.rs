@@ -2,7 +2,7 @@
 //! use something that webpki does not process.
 
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, PathBuilder, PresentedChain, Timestamp, TrustAnchor, TrustAnchors,
+    CertificateDer, Intermediates, PresentedChain, Reason, Timestamp, TrustAnchor, TrustAnchors, Validators,
     Verifier, VerifyOptions,
 };
 use proptest::prelude::*;
@@ -163,14 +163,7 @@ impl Scene {
         let anchors = TrustAnchors::new([TrustAnchor::new(root.clone()).unwrap()]).unwrap();
         let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
         let chain = PresentedChain::new([client.clone(), issuing.clone()]).unwrap();
-        let verdict = |path_builder| {
-            let verifier = verifier.clone().with_path_builder(path_builder);
-            verifier
-                .verify(&chain, Timestamp::from_unix_seconds(NOW))
-                .map(|_| ())
-        };
-        let ours = verdict(PathBuilder::Own);
-        assert_eq!(ours, verdict(PathBuilder::WebpkiFirst));
+        let ours = verifier.verify(&chain, Timestamp::from_unix_seconds(NOW));
         let trusted = [anchor_from_trusted_cert(&root).unwrap()];
         let theirs = EndEntityCert::try_from(&client).is_ok_and(|end_entity| {
             let verified = end_entity.verify_for_usage(
@@ -184,6 +177,10 @@ impl Scene {
             );
             verified.is_ok()
         });
+        match &ours {
+            Ok(client) => assert_eq!(client.validators() == Validators::Both, theirs),
+            Err(rejection) => assert_ne!(rejection.reason(), Reason::ValidatorsDisagree, "{rejection}"),
+        }
         (ours.is_ok(), theirs)
     }
 }

@@ -4,6 +4,7 @@ use alb_mtls_verifier::{Reason, TrustAnchor};
 use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, raw};
 
 use crate::openssl::Folder;
+use crate::support::with_octets;
 use crate::support::{Scene, client, der, intermediate, root, tlv};
 
 /// 2.25 with a UUID.
@@ -251,23 +252,6 @@ fn false_may_be_written_out() {
     Scene::trusting([&root]).refuses([&client, &issuing], Reason::IssuerNotAuthority);
 }
 
-/// The certificate with its extensions replaced by this DER, signed again.
-fn with_extensions(certificate: &Certificate, issuer: &Credential, from: &[u8], to: &[u8]) -> Certificate {
-    use test_pki::der::Encode;
-    let tbs = certificate.tbs().unwrap().to_der().unwrap();
-    let at = tbs.windows(from.len()).position(|window| window == from).unwrap();
-    assert_eq!(from.len(), to.len(), "lengths stay");
-    let tbs = [&tbs[..at], to, &tbs[at + from.len()..]].concat();
-    let algorithm = issuer.key().default_algorithm();
-    let signature = issuer.key().sign(algorithm, &tbs).unwrap();
-    let signed = raw::Signed {
-        to_be_signed: raw::any(&tbs).unwrap(),
-        algorithm: raw::algorithm_identifier(algorithm).unwrap(),
-        signature: der::asn1::BitString::from_bytes(&signature).unwrap(),
-    };
-    Certificate::from_der(signed.to_der().unwrap())
-}
-
 #[test]
 fn critical_false_may_be_written_out() {
     // An extension 1.2.3.4 that is critical becomes one that says that it is not.
@@ -282,8 +266,8 @@ fn critical_false_may_be_written_out() {
         .extension("1.2.3.4", Criticality::Critical, &[5, 0])
         .issued_by(&issuing)
         .unwrap();
-    let client = with_extensions(client.certificate(), &issuing, &critical, &not_critical);
-    let issuing = with_extensions(issuing.certificate(), &root, &critical, &not_critical);
+    let client = with_octets(client.certificate(), &issuing, &critical, &not_critical);
+    let issuing = with_octets(issuing.certificate(), &root, &critical, &not_critical);
     Scene::trusting([&root]).accepts([&client, &issuing]);
 }
 

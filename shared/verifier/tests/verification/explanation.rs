@@ -1,15 +1,13 @@
 //! The explanation says the same as the verdict, check by check.
 
-use alb_mtls_verifier::{Check, Explanation, Outcome, PathBuilder, PresentedChain, Reason};
+use alb_mtls_verifier::{Check, Explanation, Outcome, PresentedChain, Reason};
 use test_pki::{Certificate, CertificateBuilder, GeneralName, KeyUsage};
 
 use crate::support::{Scene, client, der, intermediate, root};
 
 fn explain<T: AsRef<Certificate>>(scene: &Scene, presented: impl IntoIterator<Item = T>) -> Explanation {
     let chain = PresentedChain::new(presented.into_iter().map(|one| der(one.as_ref()))).unwrap();
-    scene
-        .verifier(PathBuilder::WebpkiFirst)
-        .explain(&chain, scene.now)
+    scene.verifier().explain(&chain, scene.now)
 }
 
 fn outcome(explanation: &Explanation, check: Check) -> &Outcome {

@@ -1,4 +1,4 @@
-//! Every verdict here is asked of both path builders, which must agree.
+//! Verdicts of the verifier, rule by rule. No test lets the two validators disagree.
 
 #![expect(
     clippy::indexing_slicing,
@@ -8,6 +8,7 @@
     reason = "a test that cannot go on must fail"
 )]
 
+mod agreement;
 mod algorithms;
 mod anchors;
 mod authorities;

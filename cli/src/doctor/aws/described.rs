@@ -1,25 +1,25 @@
 //! Reads what the AWS command line says of a deployed stack, each answer in a file.
 
-use super::api::{Protocol, function_in};
-use super::facts::{
+use crate::doctor::facts::{
     Api, Authorizer, Bucket, Deployment, Forward, Function, FunctionUrl, Grant, Kind, Knowledge, Listener,
     LogGroup, Permission, Place, Remark, RemarkKind, TargetGroup,
 };
-use super::iam::grant;
-use super::node::{Node, Value};
-use super::resources::balancing::{
+use crate::doctor::node::{Node, Value};
+use crate::doctor::resources::api::{Protocol, function_in};
+use crate::doctor::resources::balancing::{
     HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE, attribute, mutual_authentication,
 };
-use super::resources::blocks_everything;
-use super::resources::compute::timeout;
-use super::text::matches;
-use super::yaml::{self, YamlError};
+use crate::doctor::resources::blocks_everything;
+use crate::doctor::resources::compute::timeout;
+use crate::doctor::resources::iam::grant;
+use crate::doctor::text::matches;
+use crate::doctor::yaml::{self, YamlError};
 
 const LISTENER_ATTRIBUTES: &str = "aws elbv2 describe-listener-attributes";
 const TARGET_GROUP_ATTRIBUTES: &str = "aws elbv2 describe-target-group-attributes";
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DescribedError {
+pub(crate) enum DescribedError {
     #[error("neither a template nor an answer of the AWS command line that is known here")]
     UnknownAnswer,
     #[error("its policy is {0}")]
@@ -29,7 +29,7 @@ pub(super) enum DescribedError {
 }
 
 /// Adds what one answer says. Attributes and rules belong to what other answers name: those come first.
-pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
+pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
     let place = |node: &Node| Place {
         file: file.to_owned(),
         line: node.line,
@@ -156,7 +156,7 @@ pub(super) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
 }
 
 /// Returns whether a document is an answer that is known here.
-pub(super) fn is_answer(document: &Node) -> bool {
+pub(crate) fn is_answer(document: &Node) -> bool {
     const NAMES: [&str; 14] = [
         "Attributes",
         "DisableExecuteApiEndpoint",
@@ -203,7 +203,7 @@ fn remarks(by: &str, of: &Node, place: impl Fn(&Node) -> Place) -> Vec<Remark> {
 }
 
 /// Returns the order in which answers are read, so that what is about others finds them.
-pub(super) fn order(answer: &Node) -> u8 {
+pub(crate) fn order(answer: &Node) -> u8 {
     let has = |name: &str| answer.get(name).is_some();
     match () {
         () if has("Listeners") || has("TargetGroups") || has("FunctionArn") => 0,
@@ -288,7 +288,7 @@ fn after_resource_type(arn: &str) -> &str {
 }
 
 /// The ARN of a function without its alias or version.
-pub(super) fn unqualified(arn: &str) -> String {
+pub(crate) fn unqualified(arn: &str) -> String {
     arn.splitn(8, ':').take(7).collect::<Vec<_>>().join(":")
 }
 

@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use super::facts::{Api, Authorization, Authorizer, Knowledge, Place, Route, identity_of};
-use super::node::Node;
-use super::resources::Facts;
-use super::rules;
-use super::text;
-use super::yaml;
+use super::reader::ResourceReader;
+use crate::doctor::facts::{Api, Authorization, Authorizer, Knowledge, Place, Route, identity_of};
+use crate::doctor::node::Node;
+use crate::doctor::rules;
+use crate::doctor::text;
+use crate::doctor::yaml;
 
 const AUTHORIZER: &str = "x-amazon-apigateway-authorizer";
 const ENDPOINT: &str = "x-amazon-apigateway-endpoint-configuration";
@@ -26,7 +26,7 @@ const METHODS: [&str; 9] = [
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(crate) enum Protocol {
     Rest,
     Http,
 }
@@ -34,7 +34,7 @@ pub(super) enum Protocol {
 impl Protocol {
     /// Returns the seconds for which answers are kept by default: REST APIs keep them unless they are told not to, HTTP
     /// APIs only when they are told to.
-    pub(super) fn seconds_kept(self) -> &'static str {
+    pub(crate) fn seconds_kept(self) -> &'static str {
         match self {
             Self::Rest => "300",
             Self::Http => "0",
@@ -43,7 +43,13 @@ impl Protocol {
 }
 
 /// Adds what a resource of API Gateway says.
-pub(super) fn resource(facts: &mut Facts<'_>, kind: &str, name: &str, place: Place, properties: &Node) {
+pub(crate) fn resource(
+    facts: &mut ResourceReader<'_>,
+    kind: &str,
+    name: &str,
+    place: Place,
+    properties: &Node,
+) {
     match kind {
         "AWS::ApiGateway::Authorizer" => authorizer(facts, name, place, properties, Protocol::Rest),
         "AWS::ApiGatewayV2::Authorizer" => authorizer(facts, name, place, properties, Protocol::Http),
@@ -85,7 +91,13 @@ pub(super) fn resource(facts: &mut Facts<'_>, kind: &str, name: &str, place: Pla
     }
 }
 
-fn authorizer(facts: &mut Facts<'_>, name: &str, place: Place, properties: &Node, protocol: Protocol) {
+fn authorizer(
+    facts: &mut ResourceReader<'_>,
+    name: &str,
+    place: Place,
+    properties: &Node,
+    protocol: Protocol,
+) {
     let Some(uri) = properties.text_at(&["AuthorizerUri"]) else {
         return;
     };
@@ -102,7 +114,7 @@ fn authorizer(facts: &mut Facts<'_>, name: &str, place: Place, properties: &Node
     });
 }
 
-fn route(facts: &mut Facts<'_>, name: &str, place: Place, properties: &Node, api: &str) {
+fn route(facts: &mut ResourceReader<'_>, name: &str, place: Place, properties: &Node, api: &str) {
     let kind = properties.text_at(&["AuthorizationType"]).unwrap_or("NONE");
     let authorization = match (kind, properties.text_at(&["AuthorizerId"])) {
         ("NONE" | "", _) => Authorization::None,
@@ -118,7 +130,7 @@ fn route(facts: &mut Facts<'_>, name: &str, place: Place, properties: &Node, api
 }
 
 /// Adds an API, with what its own document says of its default endpoint.
-pub(super) fn endpoint(facts: &mut Facts<'_>, name: &str, resource: &Node) {
+pub(crate) fn endpoint(facts: &mut ResourceReader<'_>, name: &str, resource: &Node) {
     let properties = resource.get("Properties");
     let written = properties.and_then(|properties| properties.text_at(&["DisableExecuteApiEndpoint"]));
     let body = properties.and_then(|properties| body(properties));
@@ -129,7 +141,7 @@ pub(super) fn endpoint(facts: &mut Facts<'_>, name: &str, resource: &Node) {
     });
     let has_default_endpoint = match written.or(in_body) {
         Some(value) if text::is_unknown(value) => Knowledge::Unknown(value.to_owned()),
-        value => Knowledge::Known(!value.is_some_and(super::node::is_true)),
+        value => Knowledge::Known(!value.is_some_and(crate::doctor::node::is_true)),
     };
     facts.deployment.apis.push(Api {
         name: name.to_owned(),
@@ -145,8 +157,8 @@ fn body(properties: &Node) -> Option<&Node> {
 }
 
 /// Adds what the OpenAPI document of an API says, in the template or in a file beside it.
-pub(super) fn documents(
-    facts: &mut Facts<'_>,
+pub(crate) fn documents(
+    facts: &mut ResourceReader<'_>,
     api: &str,
     protocol: Protocol,
     properties: &Node,
@@ -171,7 +183,7 @@ pub(super) fn documents(
     }
 }
 
-fn unread_document(facts: &mut Facts<'_>, api: &str, node: &Node) {
+fn unread_document(facts: &mut ResourceReader<'_>, api: &str, node: &Node) {
     facts.note(
         node,
         rules::API_DOCUMENT,
@@ -181,7 +193,13 @@ fn unread_document(facts: &mut Facts<'_>, api: &str, node: &Node) {
     );
 }
 
-fn document(facts: &mut Facts<'_>, api: &str, protocol: Protocol, document: &Node, default: Option<&str>) {
+fn document(
+    facts: &mut ResourceReader<'_>,
+    api: &str,
+    protocol: Protocol,
+    document: &Node,
+    default: Option<&str>,
+) {
     let schemes: Vec<(String, Node)> = [
         document.at(&["components", "securitySchemes"]),
         document.get("securityDefinitions"),
@@ -282,7 +300,7 @@ fn security(
 }
 
 /// Returns the function in the URI of an authorizer: `…/functions/${Function.Arn}/invocations`.
-pub(super) fn function_in(uri: &str) -> String {
+pub(crate) fn function_in(uri: &str) -> String {
     let after = uri.split_once("/functions/").map_or(uri, |(_, after)| after);
     let function = after
         .split_once("/invocations")

@@ -4,34 +4,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::node::{Node, Value};
-use super::yaml;
+use crate::doctor::node::{Node, Value};
+use crate::doctor::yaml;
 
 /// Deepest nesting of stacks that is followed; CloudFormation allows few more.
 const MAX_NESTING: usize = 8;
 
 #[derive(Clone, Debug)]
-pub(super) struct Template {
-    pub(super) file: String,
+pub(crate) struct Template {
+    pub(crate) file: String,
     /// Stands before the names of resources where there are several templates.
-    pub(super) prefix: String,
-    pub(super) node: Node,
+    pub(crate) prefix: String,
+    pub(crate) node: Node,
     /// The template and the resource that this stack is nested in.
-    pub(super) parent: Option<(usize, String)>,
+    pub(crate) parent: Option<(usize, String)>,
 }
 
 #[derive(Clone, Debug, Default)]
-pub(super) struct Program {
-    pub(super) templates: Vec<Template>,
+pub(crate) struct Program {
+    pub(crate) templates: Vec<Template>,
     /// Nested stacks by the template and the resource that make them.
-    pub(super) children: BTreeMap<(usize, String), usize>,
+    pub(crate) children: BTreeMap<(usize, String), usize>,
     /// Values of parameters that the operator gives.
-    pub(super) given: BTreeMap<String, String>,
+    pub(crate) given: BTreeMap<String, String>,
 }
 
 impl Program {
     /// Sorts templates into programs, with the nested stacks that are on disk.
-    pub(super) fn all_of(templates: Vec<(String, Node)>, given: &BTreeMap<String, String>) -> Vec<Self> {
+    pub(crate) fn all_of(templates: Vec<(String, Node)>, given: &BTreeMap<String, String>) -> Vec<Self> {
         let nested = nested_files(&templates);
         let mut linked = Vec::new();
         let mut programs = Vec::new();
@@ -116,7 +116,7 @@ impl Program {
         }
     }
 
-    pub(super) fn template(&self, index: usize) -> Option<&Template> {
+    pub(crate) fn template(&self, index: usize) -> Option<&Template> {
         self.templates.get(index)
     }
 }

@@ -1,12 +1,12 @@
-//! Reads the resources of templates in one world, and names what it cannot read.
+//! Reads the resources of templates in one combination, and names what it cannot read.
 
-use super::facts::{Deployment, Place};
-use super::node::{Node, Value};
-use super::program::{Program, Template};
-use super::resources::{Facts, Resource};
-use super::rules;
-use super::sam;
-use super::world::{Evaluation, KNOWN_FUNCTIONS};
+use crate::doctor::cloudformation::evaluation::{Evaluation, KNOWN_FUNCTIONS};
+use crate::doctor::cloudformation::program::{Program, Template};
+use crate::doctor::cloudformation::sam;
+use crate::doctor::facts::{Deployment, Place};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::resources::{Resource, ResourceReader};
+use crate::doctor::rules;
 
 /// Beginnings of the types of resources that facts are read from.
 const LOOKED_AT: [&str; 13] = [
@@ -29,7 +29,7 @@ const LOOKED_AT: [&str; 13] = [
 const KNOWN_TRANSFORMS: [&str; 2] = ["AWS::Serverless-2016-10-31", "AWS::LanguageExtensions"];
 
 /// Returns whether facts are read from a resource.
-pub(super) fn is_looked_at(resource: &Node) -> bool {
+pub(crate) fn is_looked_at(resource: &Node) -> bool {
     let kind = resource.text_at(&["Type"]).unwrap_or_default();
     kind == "Custom::LogRetention"
         || kind.ends_with("::MODULE")
@@ -37,8 +37,8 @@ pub(super) fn is_looked_at(resource: &Node) -> bool {
         || LOOKED_AT.iter().any(|beginning| kind.starts_with(beginning))
 }
 
-/// Returns what a program makes in one world.
-pub(super) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment {
+/// Returns what a program makes in one combination.
+pub(crate) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment {
     let mut deployment = Deployment::default();
     for (index, template) in program.templates.iter().enumerate() {
         let Some(scope) = evaluation.scope(index) else {
@@ -54,7 +54,7 @@ pub(super) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment
             .collect();
         let globals = template.node.get("Globals");
         let globals = globals.and_then(|globals| scope.resolve(globals));
-        let mut facts = Facts::new(&template.file, &mut deployment);
+        let mut facts = ResourceReader::new(&template.file, &mut deployment);
         sam::read(&mut facts, &resources, globals.as_ref(), &template.prefix);
         for resource in &resources {
             facts.resource(resource);
@@ -80,7 +80,7 @@ pub(super) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment
 }
 
 /// Names a resource that stands for others.
-fn unread_resource(facts: &mut Facts<'_>, program: &Program, index: usize, resource: &Resource) {
+fn unread_resource(facts: &mut ResourceReader<'_>, program: &Program, index: usize, resource: &Resource) {
     let kind = resource.node.text_at(&["Type"]).unwrap_or_default();
     let prefix = program.template(index).map(|template| template.prefix.as_str());
     let logical = resource
@@ -119,7 +119,7 @@ fn unread_resource(facts: &mut Facts<'_>, program: &Program, index: usize, resou
 }
 
 /// Names what runs on the whole template, and functions that are not computed here.
-fn unread_parts(facts: &mut Facts<'_>, template: &Template) {
+fn unread_parts(facts: &mut ResourceReader<'_>, template: &Template) {
     let node = &template.node;
     let transforms = node.list_at(&["Transform"]).iter();
     for transform in transforms {
@@ -171,7 +171,7 @@ fn unread_parts(facts: &mut Facts<'_>, template: &Template) {
     }
 }
 
-fn unread_transform(facts: &mut Facts<'_>, node: &Node, name: &str) {
+fn unread_transform(facts: &mut ResourceReader<'_>, node: &Node, name: &str) {
     facts.note(
         node,
         rules::TRANSFORM,

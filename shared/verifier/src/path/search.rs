@@ -82,7 +82,7 @@ pub(crate) fn search<'s, 'a>(
         context,
         judge,
         steps: 0,
-        judged: 0,
+        judged: Vec::new(),
         max_judged: MAX_JUDGED + anchors.namesakes().count,
         best: None,
     };
@@ -243,7 +243,8 @@ struct Search<'s, 'a, 'j> {
     judge: Judge<'j>,
     candidates: Candidates<'s>,
     steps: usize,
-    judged: usize,
+    /// Paths that were put to the rules, with their anchors: none is put to them twice.
+    judged: Vec<(Vec<Position>, &'s Arc<TrustAnchor>)>,
     max_judged: usize,
     best: Option<Refusal<'s, 'a>>,
 }
@@ -292,6 +293,13 @@ struct Signers<'s> {
     issuers: Vec<Position>,
 }
 
+/// Result of following the likeliest issuers.
+enum Likeliest<'s, 'a> {
+    Path(FoundPath<'s, 'a>),
+    /// Signers as far as signatures were verified.
+    None(Vec<Signers<'s>>),
+}
+
 /// Why the search ended without a path.
 enum Stop {
     Exhausted,
@@ -301,7 +309,11 @@ enum Stop {
 impl<'s, 'a> Search<'s, 'a, '_> {
     fn run(&mut self) -> Result<FoundPath<'s, 'a>, Stop> {
         let ancestors = self.ancestors();
-        let likeliest = self.likeliest_signers(&ancestors);
+        let likeliest = match self.likeliest_path(&ancestors)? {
+            Likeliest::Path(found) => return Ok(found),
+            Likeliest::None(signers) => signers,
+        };
+        self.steps = 0;
         if !self.context.signatures.is_exceeded() {
             let signers = self.signers(&ancestors);
             return self.extend(&signers, &mut vec![0]);
@@ -341,9 +353,9 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         ancestors
     }
 
-    /// Verifies signatures from the anchors down until their budget is exceeded, and returns who signed whom. Those that
-    /// the likeliest path needs come first, whatever else was presented.
-    fn likeliest_signers(&self, ancestors: &[Ancestor]) -> Vec<Signers<'s>> {
+    /// Verifies signatures from the anchors down, those of the likeliest path first, whatever else was presented. Ends
+    /// with the first path that the rules accept, or when the budget of signatures is exceeded.
+    fn likeliest_path(&mut self, ancestors: &[Ancestor]) -> Result<Likeliest<'s, 'a>, Stop> {
         let likelihoods = self.likelihoods();
         let of_path = |position: Position, link: Likelihood| {
             let below = likelihoods.get(position).copied().flatten();
@@ -378,6 +390,12 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             if !is_new {
                 continue;
             }
+            if position == 0 {
+                match self.extend(&signers, &mut vec![0]) {
+                    Err(Stop::Exhausted) => continue,
+                    found => return found.map(Likeliest::Path),
+                }
+            }
             for below in ancestors {
                 let is_named = self.candidates.issuers_of(below.position).contains(&position);
                 if is_named && below.position != position {
@@ -386,7 +404,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 }
             }
         }
-        signers
+        Ok(Likeliest::None(signers))
     }
 
     /// For each certificate, the likelihood of the likeliest path by name down to the end-entity certificate. A path is
@@ -613,10 +631,15 @@ impl<'s, 'a> Search<'s, 'a, '_> {
     }
 
     fn is_accepted(&mut self, path: &[Position], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
-        self.judged += 1;
-        if self.judged > self.max_judged {
+        let is_judged =
+            |(known, of): &(Vec<Position>, &Arc<TrustAnchor>)| known == path && Arc::ptr_eq(of, anchor);
+        if self.judged.iter().any(is_judged) {
+            return Ok(false);
+        }
+        if self.judged.len() == self.max_judged {
             return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
         }
+        self.judged.push((path.to_vec(), anchor));
         let Some(end_entity) = self.certificates.first().copied() else {
             return Ok(false);
         };

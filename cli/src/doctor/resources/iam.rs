@@ -1,10 +1,10 @@
 //! Facts from policies: statements, policies of AWS by name, SAM's templates and connectors.
 
-use super::facts::{Grant, Place};
-use super::node::Node;
-use super::resources::Facts;
-use super::text::{placeholder, resource_in};
-use super::yaml;
+use super::reader::ResourceReader;
+use crate::doctor::facts::{Grant, Place};
+use crate::doctor::node::Node;
+use crate::doctor::text::{placeholder, resource_in};
+use crate::doctor::yaml;
 
 /// Policies of AWS that allow writing, or invoking, everything.
 const MANAGED: [(&str, &[&str]); 8] = [
@@ -19,7 +19,7 @@ const MANAGED: [(&str, &[&str]); 8] = [
 ];
 
 /// Adds the statements of a resource that has a policy.
-pub(super) fn resource(facts: &mut Facts<'_>, kind: &str, name: &str, properties: &Node) {
+pub(crate) fn resource(facts: &mut ResourceReader<'_>, kind: &str, name: &str, properties: &Node) {
     match kind {
         "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
             for policy in properties.list_at(&["Policies"]) {
@@ -40,7 +40,12 @@ pub(super) fn resource(facts: &mut Facts<'_>, kind: &str, name: &str, properties
 }
 
 /// Adds the policies of a function of SAM.
-pub(super) fn of_function(facts: &mut Facts<'_>, name: &str, policies: &[Node], destination: Option<&str>) {
+pub(crate) fn of_function(
+    facts: &mut ResourceReader<'_>,
+    name: &str,
+    policies: &[Node],
+    destination: Option<&str>,
+) {
     for policy in policies {
         match policy.get("Statement") {
             Some(_) => statements(facts, name, Some(policy), destination),
@@ -49,8 +54,8 @@ pub(super) fn of_function(facts: &mut Facts<'_>, name: &str, policies: &[Node], 
     }
 }
 
-pub(super) fn statements(
-    facts: &mut Facts<'_>,
+pub(crate) fn statements(
+    facts: &mut ResourceReader<'_>,
     to: &str,
     document: Option<&Node>,
     destination: Option<&str>,
@@ -72,7 +77,7 @@ pub(super) fn statements(
     }
 }
 
-fn managed_policy(facts: &mut Facts<'_>, to: &str, policy: &Node, destination: Option<&str>) {
+fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &Node, destination: Option<&str>) {
     let (actions, resources): (Vec<&str>, Vec<String>) = match (policy.text(), policy.members()) {
         (Some(name), _) => {
             let name = name.rsplit('/').next().unwrap_or(name);
@@ -107,7 +112,7 @@ fn managed_policy(facts: &mut Facts<'_>, to: &str, policy: &Node, destination: O
 }
 
 /// Adds what a connector of SAM allows its source, where that has a role.
-pub(super) fn connector(facts: &mut Facts<'_>, source: &str, prefix: &str, node: &Node) {
+pub(crate) fn connector(facts: &mut ResourceReader<'_>, source: &str, prefix: &str, node: &Node) {
     let mut permissions = node.list_at(&["Properties", "Permissions"]).iter();
     if !permissions.any(|permission| permission.text() == Some("Write")) {
         return;
@@ -131,7 +136,7 @@ pub(super) fn connector(facts: &mut Facts<'_>, source: &str, prefix: &str, node:
 }
 
 /// Returns what a statement allows.
-pub(super) fn grant(to: &str, place: Place, statement: &Node, destination: Option<&str>) -> Grant {
+pub(crate) fn grant(to: &str, place: Place, statement: &Node, destination: Option<&str>) -> Grant {
     let all = |name: &str| {
         let values = statement.get(name).map(Node::texts).unwrap_or_default();
         values.into_iter().map(str::to_owned).collect::<Vec<_>>()

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-use super::described::{self, DescribedError, unqualified};
-use super::facts::{Deployment, TargetGroup};
-use super::node::Node;
-use super::yaml::{self, YamlError};
+use crate::doctor::aws::described::{self, DescribedError, unqualified};
+use crate::doctor::facts::{Deployment, TargetGroup};
+use crate::doctor::node::Node;
+use crate::doctor::yaml::{self, YamlError};
 
 /// Number of commands that run at once: each takes about a second, most of it to start.
 const AT_ONCE: usize = 8;
 
 #[derive(Debug, thiserror::Error)]
-pub(super) enum LiveError {
+pub(crate) enum LiveError {
     #[error(
         "cannot run `aws`, the AWS command line: {0}; elsewhere, save what the commands of --help say, and name the folder"
     )]
@@ -37,17 +37,17 @@ pub(super) enum LiveError {
 
 /// Answer of a command.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// The command itself, which names what the answer is about.
-    pub(super) command: String,
-    pub(super) node: Node,
+    pub(crate) command: String,
+    pub(crate) node: Node,
     file: String,
     text: String,
 }
 
 /// Deployment to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Subject<'a> {
+pub(crate) enum Subject<'a> {
     /// A CloudFormation stack, by its name.
     Stack(&'a str),
     /// A load balancer, by whatever means it was made: by its name, and the functions behind it.
@@ -55,7 +55,7 @@ pub(super) enum Subject<'a> {
 }
 
 /// Everything about it that the doctor looks at.
-pub(super) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
+pub(crate) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
     let mut answers = match subject {
         Subject::Stack(name) => {
             let arguments = ["cloudformation", "list-stack-resources", "--stack-name", name];
@@ -77,7 +77,7 @@ pub(super) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
 }
 
 /// Writes each answer into a file of a folder, which must be new or empty, for another look without AWS.
-pub(super) fn save(answers: &[Answer], folder: &Path) -> Result<(), LiveError> {
+pub(crate) fn save(answers: &[Answer], folder: &Path) -> Result<(), LiveError> {
     let write_error = |path: &Path| {
         let path = path.to_owned();
         move |error| LiveError::Write { path, error }

@@ -1,12 +1,12 @@
 //! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
 
-use super::api::{self, Protocol};
-use super::facts::{Authorization, Authorizer, Permission, Route, identity_of};
-use super::iam;
-use super::node::Node;
-use super::resources::{Facts, Resource};
-use super::rules;
-use super::text::placeholder;
+use crate::doctor::facts::{Authorization, Authorizer, Permission, Route, identity_of};
+use crate::doctor::node::Node;
+use crate::doctor::resources::api::{self, Protocol};
+use crate::doctor::resources::iam;
+use crate::doctor::resources::{Resource, ResourceReader};
+use crate::doctor::rules;
+use crate::doctor::text::placeholder;
 
 /// Kinds of SAM whose effect on a gate is known: the others are named as not read.
 const KNOWN: [&str; 8] = [
@@ -29,7 +29,12 @@ const WITH_ROLE: [&str; 4] = [
 ];
 
 /// Adds what the resources of SAM make.
-pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Option<&Node>, prefix: &str) {
+pub(crate) fn read(
+    facts: &mut ResourceReader<'_>,
+    resources: &[Resource],
+    globals: Option<&Node>,
+    prefix: &str,
+) {
     let of_kind = |kind: &'static str| {
         let resources = resources.iter();
         resources.filter(move |resource| resource.node.text_at(&["Type"]) == Some(kind))
@@ -98,7 +103,7 @@ pub(super) fn read(facts: &mut Facts<'_>, resources: &[Resource], globals: Optio
 }
 
 /// Adds what connectors allow, within a resource or as resources of their own.
-fn connectors(facts: &mut Facts<'_>, resources: &[Resource], prefix: &str) {
+fn connectors(facts: &mut ResourceReader<'_>, resources: &[Resource], prefix: &str) {
     for Resource { name, node } in resources {
         let kind = node.text_at(&["Type"]).unwrap_or_default();
         if kind == "AWS::Serverless::Connector" {
@@ -150,7 +155,7 @@ fn with_globals(globals: Option<&Node>, kind: &str, resource: &Node) -> Node {
     Node::map(globals.line, members.cloned().collect()).merged_with(properties)
 }
 
-fn read_function(facts: &mut Facts<'_>, resource: &Resource, function: &Node) {
+fn read_function(facts: &mut ResourceReader<'_>, resource: &Resource, function: &Node) {
     let Resource { name, node } = resource;
     let place = facts.place(node);
     facts.function(name, place.clone(), function);
@@ -170,7 +175,7 @@ fn read_function(facts: &mut Facts<'_>, resource: &Resource, function: &Node) {
 
 /// Adds the routes that a function's events make; returns the APIs that they are of.
 fn events(
-    facts: &mut Facts<'_>,
+    facts: &mut ResourceReader<'_>,
     resource: &Resource,
     function: &Node,
     apis: &[Api],
@@ -206,7 +211,7 @@ fn events(
 }
 
 /// Adds the permission of an event for which SAM names no source, or only its account.
-fn invocation(facts: &mut Facts<'_>, resource: &Resource, name: &str, event: &Node) {
+fn invocation(facts: &mut ResourceReader<'_>, resource: &Resource, name: &str, event: &Node) {
     let (principal, account) = match event.text_at(&["Type"]) {
         Some("AlexaSkill") => ("alexa-appkit.amazon.com", None),
         Some("S3") => ("s3.amazonaws.com", Some(placeholder("AWS::AccountId"))),
@@ -233,7 +238,7 @@ fn authorization(authorizer: Option<&str>) -> Authorization {
     }
 }
 
-fn read_api(facts: &mut Facts<'_>, api: &Api) {
+fn read_api(facts: &mut ResourceReader<'_>, api: &Api) {
     let properties = &api.properties;
     let authorizers = properties.at(&["Auth", "Authorizers"]).map(Node::members);
     for (name, settings) in authorizers.unwrap_or_default() {

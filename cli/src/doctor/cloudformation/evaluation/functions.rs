@@ -1,20 +1,11 @@
-//! Values of a template under given values of its parameters: conditions decided, functions computed.
+//! Intrinsic functions of templates.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::node::{Node, Value};
-use super::program::{Program, Template};
-use super::text::{self, placeholder, unknown};
-
-/// Longest chain of conditions, imports and nested stacks that is followed; a circle ends there.
-const MAX_DEPTH: usize = 32;
-
-/// Most resources or values that loops make: CloudFormation allows 500 resources in a stack.
-const MAX_LOOPED: usize = 2_000;
+use super::{MAX_DEPTH, Scope, literal};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::text::{self, placeholder, unknown};
 
 /// Functions that are computed, or that stand for a value of their own.
-pub(super) const KNOWN_FUNCTIONS: [&str; 22] = [
+pub(crate) const KNOWN_FUNCTIONS: [&str; 22] = [
     "And",
     "Base64",
     "Cidr",
@@ -39,183 +30,8 @@ pub(super) const KNOWN_FUNCTIONS: [&str; 22] = [
     "Transform",
 ];
 
-/// Values of what is free: parameters, pseudo parameters, and equalities of what is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct World {
-    pub(super) parameters: BTreeMap<(usize, String), String>,
-    pub(super) pseudo: BTreeMap<String, String>,
-    pub(super) equalities: BTreeMap<String, bool>,
-}
-
-/// One world of a program, and what was asked in it.
-pub(super) struct Evaluation<'a> {
-    pub(super) program: &'a Program,
-    pub(super) world: &'a World,
-    /// Equalities that nothing decides.
-    pub(super) asked: RefCell<BTreeSet<String>>,
-    /// Loops over values that are not known, by template and line.
-    pub(super) loops: RefCell<BTreeSet<(usize, usize)>>,
-    conditions: RefCell<BTreeMap<(usize, String), bool>>,
-}
-
-impl<'a> Evaluation<'a> {
-    pub(super) fn new(program: &'a Program, world: &'a World) -> Self {
-        Self {
-            program,
-            world,
-            asked: RefCell::default(),
-            loops: RefCell::default(),
-            conditions: RefCell::default(),
-        }
-    }
-
-    pub(super) fn scope(&'a self, index: usize) -> Option<Scope<'a>> {
-        Some(Scope {
-            evaluation: self,
-            template: self.program.template(index)?,
-            index,
-            loops: Vec::new(),
-            depth: 0,
-        })
-    }
-
-    /// Returns whether the rules of the templates allow this world.
-    pub(super) fn is_deployable(&'a self) -> bool {
-        let indices = 0..self.program.templates.len();
-        let mut scopes = indices.filter_map(|index| self.scope(index));
-        scopes.all(|scope| {
-            let rules = scope.template.node.get("Rules").map(Node::members);
-            let mut rules = rules.unwrap_or_default().iter();
-            rules.all(|(_, rule)| {
-                let condition = rule.get("RuleCondition");
-                let applies = condition.is_none_or(|condition| scope.holds(condition) == Some(true));
-                let mut assertions = rule.list_at(&["Assertions"]).iter();
-                !applies
-                    || assertions.all(|assertion| {
-                        let assert = assertion.get("Assert");
-                        assert.is_none_or(|assert| scope.holds(assert) != Some(false))
-                    })
-            })
-        })
-    }
-}
-
-/// A template in a world.
-#[derive(Clone)]
-pub(super) struct Scope<'a> {
-    pub(super) evaluation: &'a Evaluation<'a>,
-    pub(super) template: &'a Template,
-    pub(super) index: usize,
-    /// Variables of loops.
-    loops: Vec<(String, String)>,
-    depth: usize,
-}
-
-impl<'a> Scope<'a> {
-    /// Returns the resources that exist in this world and are asked for, resolved, with their names.
-    pub(super) fn resources(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, Node)> {
-        let Some(resources) = self.template.node.get("Resources") else {
-            return Vec::new();
-        };
-        let mut found = Vec::new();
-        for (name, resource, scope) in self.looped(resources) {
-            let exists = match resource.get("Condition").and_then(Node::text) {
-                Some(condition) => scope.condition(condition),
-                None => true,
-            };
-            if exists
-                && wanted(resource)
-                && let Some(resolved) = scope.resolve(resource)
-            {
-                found.push((name, resolved));
-            }
-        }
-        found
-    }
-
-    /// Returns the members of a map, with those that loops make.
-    fn looped<'n>(&self, map: &'n Node) -> Vec<(String, &'n Node, Self)> {
-        let mut found = Vec::new();
-        for (name, member) in map.members() {
-            if !name.starts_with("Fn::ForEach") {
-                found.push((self.with_variables(name), member, self.clone()));
-                continue;
-            }
-            let [variable, collection, body] = member.elements() else {
-                continue;
-            };
-            let elements = self.resolve(collection);
-            let elements = elements.as_ref().map(Node::elements).unwrap_or_default();
-            let is_known = |element: &Node| element.text().is_some_and(|text| !text.contains("${"));
-            if elements.is_empty() || !elements.iter().all(is_known) || self.depth >= MAX_DEPTH {
-                self.evaluation
-                    .loops
-                    .borrow_mut()
-                    .insert((self.index, member.line));
-                continue;
-            }
-            for element in elements {
-                let mut inner = self.deeper();
-                let pair = (
-                    variable.text().unwrap_or_default().to_owned(),
-                    element.text().unwrap_or_default().to_owned(),
-                );
-                inner.loops.push(pair);
-                found.extend(inner.looped(body));
-                if found.len() > MAX_LOOPED {
-                    self.evaluation
-                        .loops
-                        .borrow_mut()
-                        .insert((self.index, member.line));
-                    return found;
-                }
-            }
-        }
-        found
-    }
-
-    fn with_variables(&self, name: &str) -> String {
-        let mut name = name.to_owned();
-        for (variable, value) in &self.loops {
-            let only_letters: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
-            name = name
-                .replace(&format!("${{{variable}}}"), value)
-                .replace(&format!("&{{{variable}}}"), &only_letters);
-        }
-        name
-    }
-
-    fn deeper(&self) -> Self {
-        Self {
-            depth: self.depth + 1,
-            ..self.clone()
-        }
-    }
-
-    /// Returns a value without functions; `None` when it is not there in this world.
-    pub(super) fn resolve(&self, node: &Node) -> Option<Node> {
-        let value = match &node.value {
-            Value::Null => Value::Null,
-            Value::Text(text) => Value::Text(literal(text)),
-            Value::List(elements) => {
-                let elements = elements.iter().filter_map(|element| self.resolve(element));
-                Value::List(elements.collect())
-            }
-            Value::Map(_) => {
-                let members = self.looped(node).into_iter();
-                let members =
-                    members.filter_map(|(name, member, scope)| Some((name, scope.resolve(member)?)));
-                Value::Map(members.collect())
-            }
-            Value::Function(name, argument) => return self.apply(node.line, name, argument),
-        };
-        Some(Node {
-            line: node.line,
-            value,
-        })
-    }
-
-    fn apply(&self, line: usize, function: &str, argument: &Node) -> Option<Node> {
+impl Scope<'_> {
+    pub(super) fn apply(&self, line: usize, function: &str, argument: &Node) -> Option<Node> {
         let text = match (function, argument.elements()) {
             ("Ref", [only]) => return self.reference(line, &self.with_variables(only.text()?)),
             ("GetAtt", [only]) => self.attribute(&self.with_variables(only.text()?)),
@@ -308,7 +124,7 @@ impl<'a> Scope<'a> {
         }
         let chosen = self
             .evaluation
-            .world
+            .combination
             .parameters
             .get(&(self.index, name.to_owned()));
         let value = chosen.cloned().unwrap_or_else(|| default(name, parameter));
@@ -319,7 +135,7 @@ impl<'a> Scope<'a> {
         if !name.starts_with("AWS::") {
             return None;
         }
-        if let Some(chosen) = self.evaluation.world.pseudo.get(name) {
+        if let Some(chosen) = self.evaluation.combination.pseudo.get(name) {
             return Some(chosen.clone());
         }
         Some(match name {
@@ -472,92 +288,10 @@ impl<'a> Scope<'a> {
             Err(_) => Some(Node::text_node(line, unknown(&format!("import {name}")))),
         }
     }
-
-    /// Returns whether a condition holds; one that is not there, or that asks for itself, does not.
-    pub(super) fn condition(&self, name: &str) -> bool {
-        let key = (self.index, name.to_owned());
-        if let Some(known) = self.evaluation.conditions.borrow().get(&key) {
-            return *known;
-        }
-        let condition = self.template.node.at(&["Conditions", name]);
-        let holds = condition
-            .filter(|_| self.depth < MAX_DEPTH)
-            .and_then(|condition| self.deeper().holds(condition));
-        // A function that is not computed here can be either.
-        let holds = holds.unwrap_or_else(|| self.is_chosen(&format!("condition {name}")));
-        self.evaluation.conditions.borrow_mut().insert(key, holds);
-        holds
-    }
-
-    /// Returns the truth of a condition; `None` where it is not computed here.
-    fn holds(&self, condition: &Node) -> Option<bool> {
-        let Value::Function(function, argument) = &condition.value else {
-            return condition.text().map(|name| self.condition(name));
-        };
-        let operands = argument.elements();
-        let texts = |node: &Node| {
-            self.resolve(node)
-                .map(|node| node.texts().concat())
-                .unwrap_or_default()
-        };
-        match (function.as_str(), operands) {
-            ("Condition", _) => argument.text().map(|name| self.condition(name)),
-            ("Not", [operand]) => self.holds(operand).map(|holds| !holds),
-            ("And", _) => self.all(operands, true),
-            ("Or", _) => self.all(operands, false).map(|none| !none),
-            ("Equals", [left, right]) => Some(self.equal(&texts(left), &texts(right))),
-            ("Contains", [list, value]) => {
-                let list = self.resolve(list)?;
-                let value = texts(value);
-                Some(
-                    list.texts()
-                        .into_iter()
-                        .any(|element| self.equal(element, &value)),
-                )
-            }
-            _ => None,
-        }
-    }
-
-    /// Returns whether every operand has a value.
-    fn all(&self, operands: &[Node], wanted: bool) -> Option<bool> {
-        let values: Vec<Option<bool>> = operands.iter().map(|operand| self.holds(operand)).collect();
-        match values.contains(&Some(!wanted)) {
-            true => Some(false),
-            false => values.into_iter().collect::<Option<Vec<_>>>().map(|_| true),
-        }
-    }
-
-    fn equal(&self, left: &str, right: &str) -> bool {
-        if left == right {
-            return true;
-        }
-        // A parameter that has none of the values that it is compared with has another one.
-        let is_other = |text: &str| {
-            let beginnings = ["?another ", "?parameter ", "AWS::"];
-            text::inner(text)
-                .is_some_and(|inner| beginnings.iter().any(|beginning| inner.starts_with(beginning)))
-        };
-        let is_literal = |text: &str| !text.contains("${");
-        match (is_literal(left), is_literal(right)) {
-            (true, true) => false,
-            (true, false) if is_other(right) => false,
-            (false, true) if is_other(left) => false,
-            _ => {
-                let (first, second) = (left.min(right), left.max(right));
-                self.is_chosen(&format!("{first} = {second}"))
-            }
-        }
-    }
-
-    fn is_chosen(&self, question: &str) -> bool {
-        self.evaluation.asked.borrow_mut().insert(question.to_owned());
-        self.evaluation.world.equalities.get(question) == Some(&true)
-    }
 }
 
 /// Returns the value of a parameter by default.
-pub(super) fn default(name: &str, parameter: &Node) -> String {
+pub(crate) fn default(name: &str, parameter: &Node) -> String {
     let kind = parameter.text_at(&["Type"]).unwrap_or_default();
     match parameter.get("Default") {
         // Its default is the name of a parameter in Parameter Store.
@@ -565,21 +299,4 @@ pub(super) fn default(name: &str, parameter: &Node) -> String {
         Some(default) => default.texts().join(","),
         None => unknown(&format!("parameter {name}")),
     }
-}
-
-/// Returns a text of the template, in which nothing is taken for a placeholder but dynamic references.
-fn literal(text: &str) -> String {
-    let text = text.replace("${", "$ {");
-    let mut result = String::new();
-    let mut rest = text.as_str();
-    while let Some((before, after)) = rest.split_once("{{resolve:") {
-        let Some((name, remaining)) = after.split_once("}}") else {
-            break;
-        };
-        result.push_str(before);
-        result.push_str(&unknown(&format!("resolve:{name}")));
-        rest = remaining;
-    }
-    result.push_str(rest);
-    result
 }

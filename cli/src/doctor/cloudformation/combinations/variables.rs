@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::doctor::cloudformation::evaluation;
+use crate::doctor::cloudformation::program::Program;
+use crate::doctor::cloudformation::template::is_looked_at;
 use crate::doctor::node::{Node, Value};
-use crate::doctor::program::Program;
-use crate::doctor::template::is_looked_at;
 use crate::doctor::text::{placeholder, unknown};
-use crate::doctor::world;
 
 /// Longest chain of conditions, or of parameters of nested stacks, that is followed.
 const MAX_DEPTH: usize = 32;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
+pub(crate) enum VariableKey {
     Parameter(usize, String),
     Pseudo(String),
     /// A question that the templates do not answer.
@@ -20,12 +20,12 @@ pub(super) enum Key {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Atom {
-    pub(super) key: Key,
+pub(crate) struct Variable {
+    pub(crate) key: VariableKey,
     /// The default comes first.
-    pub(super) values: Vec<String>,
+    pub(crate) values: Vec<String>,
     /// True where a condition depends on it.
-    pub(super) decides: bool,
+    pub(crate) decides: bool,
 }
 
 /// Values that a parameter is compared with, or looked up by.
@@ -38,7 +38,7 @@ struct Uses {
 }
 
 /// Returns what is free and has several values that matter, and the conditions that decide about something.
-pub(super) fn of(program: &Program) -> (Vec<Atom>, Vec<(usize, String)>) {
+pub(crate) fn of(program: &Program) -> (Vec<Variable>, Vec<(usize, String)>) {
     let mut collector = Collector {
         program,
         uses: BTreeMap::new(),
@@ -48,19 +48,19 @@ pub(super) fn of(program: &Program) -> (Vec<Atom>, Vec<(usize, String)>) {
         collector.template(index);
     }
     let Collector { uses, conditions, .. } = collector;
-    let atoms = uses.into_iter().filter_map(|(key, uses)| {
+    let variables = uses.into_iter().filter_map(|(key, uses)| {
         let values = values(program, &key, &uses);
-        (values.len() > 1).then_some(Atom {
+        (values.len() > 1).then_some(Variable {
             key,
             values,
             decides: uses.decides,
         })
     });
-    (atoms.collect(), conditions)
+    (variables.collect(), conditions)
 }
 
 /// Returns the keys of what a condition depends on.
-pub(super) fn of_condition(program: &Program, index: usize, name: &str) -> BTreeSet<Key> {
+pub(crate) fn of_condition(program: &Program, index: usize, name: &str) -> BTreeSet<VariableKey> {
     let mut collector = Collector {
         program,
         uses: BTreeMap::new(),
@@ -72,7 +72,7 @@ pub(super) fn of_condition(program: &Program, index: usize, name: &str) -> BTree
 
 struct Collector<'a> {
     program: &'a Program,
-    uses: BTreeMap<Key, Uses>,
+    uses: BTreeMap<VariableKey, Uses>,
     conditions: Vec<(usize, String)>,
 }
 
@@ -209,13 +209,13 @@ impl Collector<'_> {
     }
 
     /// Returns the free parameters behind a name: those of the parent, for one of a nested stack.
-    fn free(&self, index: usize, name: &str, depth: usize) -> Vec<Key> {
+    fn free(&self, index: usize, name: &str, depth: usize) -> Vec<VariableKey> {
         if name.starts_with("AWS::") {
             let is_value = matches!(
                 name,
                 "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName"
             );
-            return Vec::from_iter(is_value.then(|| Key::Pseudo(name.to_owned())));
+            return Vec::from_iter(is_value.then(|| VariableKey::Pseudo(name.to_owned())));
         }
         let Some(template) = self.program.template(index).filter(|_| depth < MAX_DEPTH) else {
             return Vec::new();
@@ -238,21 +238,21 @@ impl Collector<'_> {
         } else if self.program.given.contains_key(name) {
             return Vec::new();
         }
-        vec![Key::Parameter(index, name.to_owned())]
+        vec![VariableKey::Parameter(index, name.to_owned())]
     }
 }
 
-/// Returns the values of an atom that make a difference, the default first.
-fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
+/// Returns the values of an variable that make a difference, the default first.
+fn values(program: &Program, key: &VariableKey, uses: &Uses) -> Vec<String> {
     let mut values = Vec::new();
     match key {
-        Key::Parameter(index, name) => {
+        VariableKey::Parameter(index, name) => {
             let template = program.template(*index);
             let Some(parameter) = template.and_then(|template| template.node.at(&["Parameters", name]))
             else {
                 return Vec::new();
             };
-            values.push(world::default(name, parameter));
+            values.push(evaluation::default(name, parameter));
             match parameter.get("AllowedValues") {
                 // Without a condition on them they are values like others, of which a number needs no trial.
                 Some(_) if !uses.decides && parameter.text_at(&["Type"]) == Some("Number") => {}
@@ -280,7 +280,7 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
                 }
             }
         }
-        Key::Pseudo(name) => {
+        VariableKey::Pseudo(name) => {
             if !uses.is_closed || uses.literals.is_empty() {
                 values.push(match name.as_str() {
                     "AWS::URLSuffix" => "amazonaws.com".to_owned(),
@@ -289,7 +289,7 @@ fn values(program: &Program, key: &Key, uses: &Uses) -> Vec<String> {
             }
             values.extend(uses.literals.iter().cloned());
         }
-        Key::Equality(_) => {}
+        VariableKey::Equality(_) => {}
     }
     let mut seen = BTreeSet::new();
     values.retain(|value| seen.insert(value.clone()));

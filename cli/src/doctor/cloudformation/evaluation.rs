@@ -1,0 +1,192 @@
+//! Values of a template under given values of its parameters: conditions decided, functions computed.
+
+mod conditions;
+mod functions;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::doctor::cloudformation::program::{Program, Template};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::text::unknown;
+pub(crate) use functions::{KNOWN_FUNCTIONS, default};
+
+/// Longest chain of conditions, imports and nested stacks that is followed; a circle ends there.
+const MAX_DEPTH: usize = 32;
+
+/// Most resources or values that loops make: CloudFormation allows 500 resources in a stack.
+const MAX_LOOPED: usize = 2_000;
+
+/// Values of what is free: parameters, pseudo parameters, and equalities of what is not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Combination {
+    pub(crate) parameters: BTreeMap<(usize, String), String>,
+    pub(crate) pseudo: BTreeMap<String, String>,
+    pub(crate) equalities: BTreeMap<String, bool>,
+}
+
+/// One combination of a program, and what was asked in it.
+pub(crate) struct Evaluation<'a> {
+    pub(crate) program: &'a Program,
+    pub(crate) combination: &'a Combination,
+    /// Equalities that nothing decides.
+    pub(crate) asked: RefCell<BTreeSet<String>>,
+    /// Loops over values that are not known, by template and line.
+    pub(crate) loops: RefCell<BTreeSet<(usize, usize)>>,
+    conditions: RefCell<BTreeMap<(usize, String), bool>>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(program: &'a Program, combination: &'a Combination) -> Self {
+        Self {
+            program,
+            combination,
+            asked: RefCell::default(),
+            loops: RefCell::default(),
+            conditions: RefCell::default(),
+        }
+    }
+
+    pub(crate) fn scope(&'a self, index: usize) -> Option<Scope<'a>> {
+        Some(Scope {
+            evaluation: self,
+            template: self.program.template(index)?,
+            index,
+            loops: Vec::new(),
+            depth: 0,
+        })
+    }
+}
+
+/// A template in a combination.
+#[derive(Clone)]
+pub(crate) struct Scope<'a> {
+    pub(crate) evaluation: &'a Evaluation<'a>,
+    pub(crate) template: &'a Template,
+    pub(crate) index: usize,
+    /// Variables of loops.
+    loops: Vec<(String, String)>,
+    depth: usize,
+}
+
+impl<'a> Scope<'a> {
+    /// Returns the resources that exist in this combination and are asked for, resolved, with their names.
+    pub(crate) fn resources(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, Node)> {
+        let Some(resources) = self.template.node.get("Resources") else {
+            return Vec::new();
+        };
+        let mut found = Vec::new();
+        for (name, resource, scope) in self.looped(resources) {
+            let exists = match resource.get("Condition").and_then(Node::text) {
+                Some(condition) => scope.condition(condition),
+                None => true,
+            };
+            if exists
+                && wanted(resource)
+                && let Some(resolved) = scope.resolve(resource)
+            {
+                found.push((name, resolved));
+            }
+        }
+        found
+    }
+
+    /// Returns the members of a map, with those that loops make.
+    fn looped<'n>(&self, map: &'n Node) -> Vec<(String, &'n Node, Self)> {
+        let mut found = Vec::new();
+        for (name, member) in map.members() {
+            if !name.starts_with("Fn::ForEach") {
+                found.push((self.with_variables(name), member, self.clone()));
+                continue;
+            }
+            let [variable, collection, body] = member.elements() else {
+                continue;
+            };
+            let elements = self.resolve(collection);
+            let elements = elements.as_ref().map(Node::elements).unwrap_or_default();
+            let is_known = |element: &Node| element.text().is_some_and(|text| !text.contains("${"));
+            if elements.is_empty() || !elements.iter().all(is_known) || self.depth >= MAX_DEPTH {
+                self.evaluation
+                    .loops
+                    .borrow_mut()
+                    .insert((self.index, member.line));
+                continue;
+            }
+            for element in elements {
+                let mut inner = self.deeper();
+                let pair = (
+                    variable.text().unwrap_or_default().to_owned(),
+                    element.text().unwrap_or_default().to_owned(),
+                );
+                inner.loops.push(pair);
+                found.extend(inner.looped(body));
+                if found.len() > MAX_LOOPED {
+                    self.evaluation
+                        .loops
+                        .borrow_mut()
+                        .insert((self.index, member.line));
+                    return found;
+                }
+            }
+        }
+        found
+    }
+
+    fn with_variables(&self, name: &str) -> String {
+        let mut name = name.to_owned();
+        for (variable, value) in &self.loops {
+            let only_letters: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
+            name = name
+                .replace(&format!("${{{variable}}}"), value)
+                .replace(&format!("&{{{variable}}}"), &only_letters);
+        }
+        name
+    }
+
+    fn deeper(&self) -> Self {
+        Self {
+            depth: self.depth + 1,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a value without functions; `None` when it is not there in this combination.
+    pub(crate) fn resolve(&self, node: &Node) -> Option<Node> {
+        let value = match &node.value {
+            Value::Null => Value::Null,
+            Value::Text(text) => Value::Text(literal(text)),
+            Value::List(elements) => {
+                let elements = elements.iter().filter_map(|element| self.resolve(element));
+                Value::List(elements.collect())
+            }
+            Value::Map(_) => {
+                let members = self.looped(node).into_iter();
+                let members =
+                    members.filter_map(|(name, member, scope)| Some((name, scope.resolve(member)?)));
+                Value::Map(members.collect())
+            }
+            Value::Function(name, argument) => return self.apply(node.line, name, argument),
+        };
+        Some(Node {
+            line: node.line,
+            value,
+        })
+    }
+}
+
+/// Returns a text of the template, in which nothing is taken for a placeholder but dynamic references.
+fn literal(text: &str) -> String {
+    let text = text.replace("${", "$ {");
+    let mut result = String::new();
+    let mut rest = text.as_str();
+    while let Some((before, after)) = rest.split_once("{{resolve:") {
+        let Some((name, remaining)) = after.split_once("}}") else {
+            break;
+        };
+        result.push_str(before);
+        result.push_str(&unknown(&format!("resolve:{name}")));
+        rest = remaining;
+    }
+    result.push_str(rest);
+    result
+}

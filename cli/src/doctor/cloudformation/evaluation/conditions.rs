@@ -1,0 +1,111 @@
+//! Conditions and rules of templates.
+
+use super::{Evaluation, MAX_DEPTH, Scope};
+use crate::doctor::node::{Node, Value};
+use crate::doctor::text;
+
+impl<'a> Evaluation<'a> {
+    /// Returns whether the rules of the templates allow this combination.
+    pub(crate) fn is_deployable(&'a self) -> bool {
+        let indices = 0..self.program.templates.len();
+        let mut scopes = indices.filter_map(|index| self.scope(index));
+        scopes.all(|scope| {
+            let rules = scope.template.node.get("Rules").map(Node::members);
+            let mut rules = rules.unwrap_or_default().iter();
+            rules.all(|(_, rule)| {
+                let condition = rule.get("RuleCondition");
+                let applies = condition.is_none_or(|condition| scope.holds(condition) == Some(true));
+                let mut assertions = rule.list_at(&["Assertions"]).iter();
+                !applies
+                    || assertions.all(|assertion| {
+                        let assert = assertion.get("Assert");
+                        assert.is_none_or(|assert| scope.holds(assert) != Some(false))
+                    })
+            })
+        })
+    }
+}
+
+impl Scope<'_> {
+    /// Returns whether a condition holds; one that is not there, or that asks for itself, does not.
+    pub(crate) fn condition(&self, name: &str) -> bool {
+        let key = (self.index, name.to_owned());
+        if let Some(known) = self.evaluation.conditions.borrow().get(&key) {
+            return *known;
+        }
+        let condition = self.template.node.at(&["Conditions", name]);
+        let holds = condition
+            .filter(|_| self.depth < MAX_DEPTH)
+            .and_then(|condition| self.deeper().holds(condition));
+        // A function that is not computed here can be either.
+        let holds = holds.unwrap_or_else(|| self.is_chosen(&format!("condition {name}")));
+        self.evaluation.conditions.borrow_mut().insert(key, holds);
+        holds
+    }
+
+    /// Returns the truth of a condition; `None` where it is not computed here.
+    fn holds(&self, condition: &Node) -> Option<bool> {
+        let Value::Function(function, argument) = &condition.value else {
+            return condition.text().map(|name| self.condition(name));
+        };
+        let operands = argument.elements();
+        let texts = |node: &Node| {
+            self.resolve(node)
+                .map(|node| node.texts().concat())
+                .unwrap_or_default()
+        };
+        match (function.as_str(), operands) {
+            ("Condition", _) => argument.text().map(|name| self.condition(name)),
+            ("Not", [operand]) => self.holds(operand).map(|holds| !holds),
+            ("And", _) => self.all(operands, true),
+            ("Or", _) => self.all(operands, false).map(|none| !none),
+            ("Equals", [left, right]) => Some(self.equal(&texts(left), &texts(right))),
+            ("Contains", [list, value]) => {
+                let list = self.resolve(list)?;
+                let value = texts(value);
+                Some(
+                    list.texts()
+                        .into_iter()
+                        .any(|element| self.equal(element, &value)),
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns whether every operand has a value.
+    fn all(&self, operands: &[Node], wanted: bool) -> Option<bool> {
+        let values: Vec<Option<bool>> = operands.iter().map(|operand| self.holds(operand)).collect();
+        match values.contains(&Some(!wanted)) {
+            true => Some(false),
+            false => values.into_iter().collect::<Option<Vec<_>>>().map(|_| true),
+        }
+    }
+
+    fn equal(&self, left: &str, right: &str) -> bool {
+        if left == right {
+            return true;
+        }
+        // A parameter that has none of the values that it is compared with has another one.
+        let is_other = |text: &str| {
+            let beginnings = ["?another ", "?parameter ", "AWS::"];
+            text::inner(text)
+                .is_some_and(|inner| beginnings.iter().any(|beginning| inner.starts_with(beginning)))
+        };
+        let is_literal = |text: &str| !text.contains("${");
+        match (is_literal(left), is_literal(right)) {
+            (true, true) => false,
+            (true, false) if is_other(right) => false,
+            (false, true) if is_other(left) => false,
+            _ => {
+                let (first, second) = (left.min(right), left.max(right));
+                self.is_chosen(&format!("{first} = {second}"))
+            }
+        }
+    }
+
+    fn is_chosen(&self, question: &str) -> bool {
+        self.evaluation.asked.borrow_mut().insert(question.to_owned());
+        self.evaluation.combination.equalities.get(question) == Some(&true)
+    }
+}

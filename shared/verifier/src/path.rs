@@ -1,0 +1,11 @@
+//! Certification paths: our search chooses one, and webpki must accept the same one.
+
+mod agreement;
+mod gaps;
+mod search;
+
+pub use agreement::Validators;
+pub use gaps::{WebpkiGap, WebpkiGaps};
+
+pub(crate) use agreement::agree;
+pub(crate) use search::{FoundPath, Progress, Refusal, search};
