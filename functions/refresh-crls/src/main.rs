@@ -3,8 +3,8 @@
 
 mod authorities;
 mod bucket;
+mod error;
 mod event;
-mod failure;
 mod fetch;
 mod record;
 mod refresh;
