@@ -26,7 +26,8 @@ pub(crate) struct Bucket {
 #[derive(Debug)]
 pub(crate) enum Published {
     Nothing,
-    /// Something that these authorities did not sign: as good as nothing, but to be replaced on purpose.
+    /// Something that these authorities did not sign: as good as nothing, but to be replaced on
+    /// purpose.
     Unusable {
         etag: Option<String>,
     },
@@ -68,8 +69,8 @@ enum Condition {
     Unchanged(Option<String>),
 }
 
-/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the SDK's usual limit is
-/// for lookups.
+/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the
+/// SDK's usual limit is for lookups.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Bucket {
@@ -113,7 +114,8 @@ impl Bucket {
     /// Reads the record of a place; `None` where there is none yet.
     ///
     /// # Errors
-    /// A record that is there and cannot be read or understood: without it, an old CRL would pass for a new one.
+    /// A record that is there and cannot be read or understood: without it, an old CRL would pass
+    /// for a new one.
     pub(crate) async fn read_state(
         &self,
         loader: &Loader,

@@ -52,8 +52,8 @@ impl Fetcher<'_> {
         }
     }
 
-    /// Connects to an address that was checked, with no second look-up in between. One forbidden address condemns the
-    /// name: who answers so cannot be trusted with the others.
+    /// Connects to an address that was checked, with no second look-up in between. One forbidden
+    /// address condemns the name: who answers so cannot be trusted with the others.
     async fn connect(self, location: &HttpLocation) -> Result<TcpStream, RefreshError> {
         let looked_up = tokio::net::lookup_host((location.host(), location.port())).await;
         let addresses: Vec<SocketAddr> = looked_up
@@ -114,7 +114,8 @@ impl Fetcher<'_> {
     }
 }
 
-/// Checks every reading of an address; `private` are the networks that may be reached although they are not public.
+/// Checks every reading of an address; `private` are the networks that may be reached although they
+/// are not public.
 fn check(address: IpAddr, private: &[IpNet]) -> Result<(), RefreshError> {
     for reading in address::readings(address) {
         let class = AddressClass::classify_reading(reading);

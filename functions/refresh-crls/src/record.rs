@@ -123,7 +123,8 @@ impl Record {
         }
     }
 
-    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be missing.
+    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be
+    /// missing.
     pub(crate) fn skipped(skipped: &SkippedCrl, now: Timestamp) -> Self {
         let SkippedCrl {
             url,
@@ -188,7 +189,8 @@ impl RunRecord {
     }
 }
 
-/// Writes a line like the gate's: in ASCII, since it quotes servers and CRLs, and within bounded time.
+/// Writes a line like the gate's: in ASCII, since it quotes servers and CRLs, and within bounded
+/// time.
 fn print_line(record: &impl Serialize) {
     // Records contain text, numbers and structs of these, which always serialise.
     let json = serde_json::to_string(record).unwrap_or_default();
@@ -198,8 +200,8 @@ fn print_line(record: &impl Serialize) {
 /// Name, unit and value of a metric.
 type Metric = (&'static str, &'static str, Value);
 
-/// Metrics of a CRL that is fetched. Age and time left are those of what is published, so that an alarm on them does
-/// not depend on whether the fetch succeeded.
+/// Metrics of a CRL that is fetched. Age and time left are those of what is published, so that an
+/// alarm on them does not depend on whether the fetch succeeded.
 fn refresh_metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Vec<Metric> {
     let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
     let age = lists.iter().map(|list| seconds_since(list.this_update)).max();

@@ -85,10 +85,12 @@ impl Refresher {
 
     /// Refreshes the wanted CRLs, one after the other: each may be large.
     ///
-    /// After `available` the remaining ones are recorded as unreachable, so that each has a record and a metric.
+    /// After `available` the remaining ones are recorded as unreachable, so that each has a record
+    /// and a metric.
     ///
     /// # Errors
-    /// [`RunError`], which is recorded too: also when no CRL was fetched, since then the gate relies on what it has.
+    /// [`RunError`], which is recorded too: also when no CRL was fetched, since then the gate
+    /// relies on what it has.
     pub(crate) async fn run(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
         let outcome = self.refresh(event, available).await;
         if let Err(error) = &outcome {
@@ -255,8 +257,8 @@ struct Place {
 }
 
 impl Place {
-    /// The history that the next CRL is compared with. A record that is not there yet begins with what is published, so
-    /// that to delete it is not to forget.
+    /// The history that the next CRL is compared with. A record that is not there yet begins with
+    /// what is published, so that to delete it is not to forget.
     fn history(&self) -> CrlHistory {
         let mut history = self
             .published
@@ -333,7 +335,8 @@ impl Context<'_> {
         })
     }
 
-    /// Publishes what the location delivers now, unless it must not be used, and notes how far it came.
+    /// Publishes what the location delivers now, unless it must not be used, and notes how far it
+    /// came.
     async fn replace(
         &self,
         location: &CrlLocation,
@@ -372,8 +375,8 @@ impl Context<'_> {
                 outcome
             }
         };
-        // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
-        // between, the next one takes the CRL's version from what is published.
+        // The record comes after the CRL: a gate that reads it must find the CRL there. If this
+        // function ends in between, the next one takes the CRL's version from what is published.
         if let Some(state_object) = &place.state_object {
             let content = write_crl_state(&lists.history())
                 .map_err(|error| RefreshError::Refused(error.to_string()))?;
@@ -393,7 +396,8 @@ impl Context<'_> {
         Ok(outcome)
     }
 
-    /// Compares new lists with all that were published before, and with what the location is bound to.
+    /// Compares new lists with all that were published before, and with what the location is bound
+    /// to.
     fn succeed(
         &self,
         lists: &RevocationLists,
@@ -485,7 +489,8 @@ impl Context<'_> {
         }
     }
 
-    /// Reads what was fetched, and refuses it unless every list in it is signed by an authority and speaks already.
+    /// Reads what was fetched, and refuses it unless every list in it is signed by an authority and
+    /// speaks already.
     fn read(&self, content: Vec<u8>, now: Timestamp) -> Result<RevocationLists, RefreshError> {
         let lists = parse_revocation_lists(content, self.refresher.settings.max_bytes)
             .map_err(|error| RefreshError::Refused(error.to_string()))?;
@@ -520,8 +525,9 @@ impl Context<'_> {
     }
 }
 
-/// A list that has ended or has a defect does not take the place of one that clears certificates: under `strict` it would
-/// shut every client out. With nothing else, it is better than none: it still revokes.
+/// A list that has ended or has a defect does not take the place of one that clears certificates:
+/// under `strict` it would shut every client out. With nothing else, it is better than none: it
+/// still revokes.
 fn refuse_worse(
     lists: &RevocationLists,
     published: Option<&RevocationLists>,

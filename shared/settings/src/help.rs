@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::table::Table;
 
-/// The answer when this process was started with `--help`: what it is, and every setting. Lambda starts functions
-/// without arguments.
+/// The answer when this process was started with `--help`: what it is, and every setting. Lambda
+/// starts functions without arguments.
 pub fn help_if_asked(about: &str, tables: &[&Table]) -> Option<String> {
     let asked = |argument: &str| ["--help", "-h", "help"].contains(&argument);
     std::env::args_os()

@@ -1,7 +1,8 @@
-//! Settings in environment variables. A table says what there is, and everything else is made from it: the values and
-//! their defaults, the errors, `--help`, the documentation.
+//! Settings in environment variables. A table says what there is, and everything else is made from
+//! it: the values and their defaults, the errors, `--help`, the documentation.
 //!
-//! What is not in the table is an error: a setting with a typing mistake must not be one that silently does nothing.
+//! What is not in the table is an error: a setting with a typing mistake must not be one that
+//! silently does nothing.
 //!
 //! ```
 //! use alb_mtls_settings::{Values, table};

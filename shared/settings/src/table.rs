@@ -5,7 +5,8 @@ use std::fmt;
 /// The settings with one prefix, in the order of the documentation.
 #[derive(Debug)]
 pub struct Table {
-    /// What every name begins with. A variable with this prefix, in any letter case, that is not in the table is an error.
+    /// What every name begins with. A variable with this prefix, in any letter case, that is not in
+    /// the table is an error.
     pub prefix: &'static str,
     /// What there is.
     pub variables: &'static [Variable],
@@ -66,7 +67,8 @@ impl Table {
         names.find(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// The known name that shares the longest start with this one, if that is more than the prefix and a letter.
+    /// The known name that shares the longest start with this one, if that is more than the prefix
+    /// and a letter.
     pub(crate) fn nearest(&self, name: &str) -> Option<&'static str> {
         let shared = |known: &str| {
             known

@@ -17,7 +17,8 @@ pub struct Values {
     set: BTreeMap<String, String>,
 }
 
-/// Returns the variables of this process whose names begin with one of these prefixes, in any letter case.
+/// Returns the variables of this process whose names begin with one of these prefixes, in any
+/// letter case.
 ///
 /// # Errors
 /// [`SettingsError::NotUnicode`].
@@ -40,8 +41,9 @@ pub fn process_environment(prefixes: &[&str]) -> Result<Vec<(String, String)>, S
     Ok(variables)
 }
 
-/// Returns whether `name` begins with `prefix` in any letter case. Names are compared in full later, so that a setting
-/// in another letter case is an error and not the setting of another program.
+/// Returns whether `name` begins with `prefix` in any letter case. Names are compared in full
+/// later, so that a setting in another letter case is an error and not the setting of another
+/// program.
 fn begins_with(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -51,7 +53,8 @@ impl Values {
     /// Returns the values among these variables; names without the table's prefix are ignored.
     ///
     /// # Errors
-    /// [`SettingsError::LetterCase`] or [`SettingsError::Unknown`] for a name with the prefix that is not in the table.
+    /// [`SettingsError::LetterCase`] or [`SettingsError::Unknown`] for a name with the prefix that
+    /// is not in the table.
     pub fn new(
         table: &'static Table,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -97,7 +100,8 @@ impl Values {
         self.get(name).ok_or_else(|| self.missing(name))
     }
 
-    /// Reads it with the type's own parser, whose errors say what is wrong or what is taken instead.
+    /// Reads it with the type's own parser, whose errors say what is wrong or what is taken
+    /// instead.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`].
@@ -187,8 +191,8 @@ impl Values {
     /// Words separated by white space; none when it is not set.
     ///
     /// # Errors
-    /// [`SettingsError::Wrong`] for the first word that cannot be read, and when it is set and holds none: somebody
-    /// meant something.
+    /// [`SettingsError::Wrong`] for the first word that cannot be read, and when it is set and
+    /// holds none: somebody meant something.
     pub fn words<T>(&self, name: &'static str) -> Result<Vec<T>, SettingsError>
     where
         T: FromStr,
@@ -237,8 +241,8 @@ impl Values {
         }
     }
 
-    /// Refuses variables that somebody set and that mean nothing as things are; `without` says why, beginning with
-    /// that word.
+    /// Refuses variables that somebody set and that mean nothing as things are; `without` says why,
+    /// beginning with that word.
     ///
     /// # Errors
     /// [`SettingsError::Useless`] for the first of them.

@@ -59,7 +59,8 @@ pub(crate) fn assemble(
     let lists = match &settings.revocation {
         None => None,
         Some(revocation) => {
-            // In strict mode a certificate of unknown status is rejected, whether its CRL has ended or is gone.
+            // In strict mode a certificate of unknown status is rejected, whether its CRL has ended
+            // or is gone.
             let mode = revocation.options.mode;
             let is_strict = mode == RevocationMode::Strict;
             let grace = i64::from(revocation.options.grace_seconds);

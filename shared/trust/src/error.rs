@@ -114,7 +114,8 @@ pub enum SourceErrorKind {
     /// Not a file of CRLs that can be used.
     #[error("{0}")]
     RevocationList(#[from] RevocationListError),
-    /// A CRL whose signature was looked at and does not count. The position is that in its source, from 1.
+    /// A CRL whose signature was looked at and does not count. The position is that in its source,
+    /// from 1.
     #[error("CRL {entry}, of {issuer}: {reason}")]
     RevocationListSignature {
         /// Number of the CRL, from 1.
@@ -124,7 +125,8 @@ pub enum SourceErrorKind {
         /// What is wrong, and what to do.
         reason: String,
     },
-    /// A CRL that revokes what is on it and clears nothing. The position is that in its source, from 1.
+    /// A CRL that revokes what is on it and clears nothing. The position is that in its source,
+    /// from 1.
     #[error("CRL {entry}, of {issuer}: {error}")]
     RevocationListUnusable {
         /// Number of the CRL, from 1.

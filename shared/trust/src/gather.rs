@@ -32,8 +32,8 @@ pub(crate) enum Change {
 
 /// Reads all sources side by side. What is unchanged since `known` is taken from there.
 ///
-/// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing, and so does one
-/// of the shadow set.
+/// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing,
+/// and so does one of the shadow set.
 pub(crate) async fn gather(
     loader: &Loader,
     sources: &[(Role, &Sources)],
@@ -53,8 +53,8 @@ pub(crate) async fn gather(
             Role::RevocationLists => MAX_CRL_BYTES,
             Role::Policies | Role::ShadowPolicies => MAX_POLICY_BYTES,
         };
-        // One after the other: a CRL is published before its record, so that a CRL that is read after the record
-        // is never older than it.
+        // One after the other: a CRL is published before its record, so that a CRL that is read
+        // after the record is never older than it.
         let state = match crl_state_source(role, source, crl_state) {
             None => Ok(Vec::new()),
             Some(state) => fetch_crl_state(loader, source, &state, &revisions, deadline).await,

@@ -44,7 +44,8 @@ pub struct Inspection {
     pub anchors: Vec<TrustAnchor>,
     /// The CRLs, in the order of their sources.
     pub crls: Vec<InspectedList>,
-    /// Each trust anchor and intermediate, and whether a client below it can be accepted; empty without trust anchors.
+    /// Each trust anchor and intermediate, and whether a client below it can be accepted; empty
+    /// without trust anchors.
     pub authorities: Vec<InspectedAuthority>,
     /// Status of what each CA issued according to the CRLs; empty without CRLs.
     pub forecasts: Vec<IssuerForecast>,
@@ -80,8 +81,8 @@ pub struct InspectedAuthority {
     pub origin: String,
     /// Number of the certificate in it, from 1.
     pub entry: usize,
-    /// Paths from an intermediate to the trust anchors; for a trust anchor there is nothing to list. Otherwise the
-    /// rejection that every client below it will meet.
+    /// Paths from an intermediate to the trust anchors; for a trust anchor there is nothing to
+    /// list. Otherwise the rejection that every client below it will meet.
     pub paths: Result<Vec<IssuingPath>, Rejection>,
 }
 
@@ -123,7 +124,8 @@ pub async fn inspect(
         intermediates,
     };
     let lists = authorities.verify(all_lists(&material));
-    // Without authorities nothing can be said about signatures, and what times say is said all the same.
+    // Without authorities nothing can be said about signatures, and what times say is said all the
+    // same.
     let checked = check_revocation_lists(&material, lists.as_ref(), now);
     let CheckedLists {
         errors: refused,
@@ -180,7 +182,8 @@ impl KnownAuthorities {
         Some(RevocationLists::new(lists, &anchors, &intermediates, None))
     }
 
-    /// Decides as the functions do, save that clients of unknown status pass; `None` without a trust anchor.
+    /// Decides as the functions do, save that clients of unknown status pass; `None` without a
+    /// trust anchor.
     fn verifier(&self, policy: VerifyOptions, lists: Option<RevocationLists>) -> Option<Verifier> {
         let anchors = TrustAnchors::new(self.anchors.iter().filter_map(again))?;
         let intermediates = Intermediates::new(self.intermediates.iter().cloned()).ok()?;
@@ -207,7 +210,8 @@ impl KnownAuthorities {
     }
 }
 
-/// Puts each certificate to the rules that clients below it will meet, each certificate of a role once.
+/// Puts each certificate to the rules that clients below it will meet, each certificate of a role
+/// once.
 fn inspect_authorities(material: &Material, verifier: &Verifier, now: Timestamp) -> Vec<InspectedAuthority> {
     let mut authorities: Vec<InspectedAuthority> = Vec::new();
     for role in [Role::Anchors, Role::Intermediates] {
@@ -232,7 +236,8 @@ fn inspect_authorities(material: &Material, verifier: &Verifier, now: Timestamp)
     authorities
 }
 
-/// A certificate that will be valid later is put to the rules of that time too: it was published in advance.
+/// A certificate that will be valid later is put to the rules of that time too: it was published in
+/// advance.
 fn paths_above(
     certificate: &TrustAnchor,
     role: Role,
@@ -273,7 +278,8 @@ fn is_said_by_path(warning: &Warning, authorities: &[InspectedAuthority]) -> boo
 }
 
 impl InspectedAuthority {
-    /// Returns true where time alone lets clients in, as for a certificate that was published in advance.
+    /// Returns true where time alone lets clients in, as for a certificate that was published in
+    /// advance.
     pub fn is_early(&self) -> bool {
         self.paths.as_ref().is_err_and(is_early)
     }

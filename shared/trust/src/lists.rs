@@ -13,10 +13,11 @@ use crate::warning::{Warning, find_list_warnings};
 
 /// The CRLs of the material, none of which contradicts those in use before.
 ///
-/// A CRL that cannot be read, that is forged or that its CA may not sign refuses the material under `strict`: what was in
-/// use before stays. Under `soft`, refusing would let every revoked client in at the next start, so that such a CRL is left
-/// out with a warning; one that was in use before is missed then, and refuses the material all the same. In both modes a
-/// CRL with a defect, or with a signature that is not supported, does not take the others down: it clears nothing, so that
+/// A CRL that cannot be read, that is forged or that its CA may not sign refuses the material under
+/// `strict`: what was in use before stays. Under `soft`, refusing would let every revoked client in
+/// at the next start, so that such a CRL is left out with a warning; one that was in use before is
+/// missed then, and refuses the material all the same. In both modes a CRL with a defect, or with a
+/// signature that is not supported, does not take the others down: it clears nothing, so that
 /// `strict` refuses the certificates of its issuer and of no other.
 pub(crate) fn verified_lists(
     material: &Material,
@@ -64,8 +65,8 @@ pub(crate) struct CheckedLists {
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Finds the CRLs that do not count, or do not clear certificates, and what is notable about the others. Of lists whose
-/// signatures were not looked at, only what they say themselves.
+/// Finds the CRLs that do not count, or do not clear certificates, and what is notable about the
+/// others. Of lists whose signatures were not looked at, only what they say themselves.
 pub(crate) fn check_revocation_lists(
     material: &Material,
     lists: Option<&RevocationLists>,

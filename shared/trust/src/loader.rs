@@ -23,8 +23,9 @@ pub struct Loader {
     aws: crate::aws::LazyClients,
 }
 
-/// Milliseconds between two attempts at a service that limits the rate of requests. Parameter Store allows 40 requests a
-/// second by default: the attempts of one process take few of them, and the jitter spreads those of many.
+/// Milliseconds between two attempts at a service that limits the rate of requests. Parameter Store
+/// allows 40 requests a second by default: the attempts of one process take few of them, and the
+/// jitter spreads those of many.
 const THROTTLED_DELAY: RangeInclusive<u64> = 200..=800;
 
 /// Most bytes of certificates that are read from one source: 8,000 certificates of 2 KB.
@@ -50,11 +51,12 @@ impl Loader {
         self.aws.get().await
     }
 
-    /// Reads a source: a document for each file, parameter or object of it, pointers followed, in a stable order.
+    /// Reads a source: a document for each file, parameter or object of it, pointers followed, in a
+    /// stable order.
     ///
-    /// Content that has not changed since one of the `known` revisions is not handed over again, nor transferred
-    /// where the service can avoid it. No document is larger than `limit` bytes, and neither are all parameters of a
-    /// path together.
+    /// Content that has not changed since one of the `known` revisions is not handed over again,
+    /// nor transferred where the service can avoid it. No document is larger than `limit` bytes,
+    /// and neither are all parameters of a path together.
     ///
     /// # Errors
     /// [`SourceError`] names the source and what is wrong with it.

@@ -14,7 +14,8 @@ use crate::provenance::{Role, SourceRecord};
 use crate::source::Source;
 use crate::warning::Located;
 
-/// The most bytes of CRLs, unpacked, that are read from one source: two and a half times ALB's own limit.
+/// The most bytes of CRLs, unpacked, that are read from one source: two and a half times ALB's own
+/// limit.
 pub const MAX_CRL_BYTES: usize = 128 * 1_024 * 1_024;
 
 /// The most bytes of policies that are read from one source.

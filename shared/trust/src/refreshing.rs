@@ -1,4 +1,5 @@
-//! [`Refreshing`]: the last good value of something that is looked up again, and the only code that decides when.
+//! [`Refreshing`]: the last good value of something that is looked up again, and the only code that
+//! decides when.
 
 mod deadline;
 mod lookup;
@@ -17,10 +18,14 @@ use schedule::{Freshness, Schedule};
 
 /// A value that is looked up again when it is due, and is never lost to a lookup that fails.
 ///
-/// - While a value may be served, one caller looks up and the others get the last good value at once.
-/// - Without such a value, all callers wait for the same lookup, each for its own time, and share its failure.
-/// - After a failure the next lookup waits for a backoff with jitter, counted from the end of the lookup.
-/// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one lookup after another.
+/// - While a value may be served, one caller looks up and the others get the last good value at
+///   once.
+/// - Without such a value, all callers wait for the same lookup, each for its own time, and share
+///   its failure.
+/// - After a failure the next lookup waits for a backoff with jitter, counted from the end of the
+///   lookup.
+/// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one
+///   lookup after another.
 /// - Age is wall-clock time, since a frozen process runs no timers.
 #[derive(Debug)]
 pub struct Refreshing<T, E> {
@@ -44,8 +49,8 @@ where
     T: Send + Sync,
     E: Clone + fmt::Display + From<Aborted> + Send,
 {
-    /// Creates it without a value. The value is looked up again at the age `refresh`, and served up to the age
-    /// `max_stale` while lookups fail.
+    /// Creates it without a value. The value is looked up again at the age `refresh`, and served up
+    /// to the age `max_stale` while lookups fail.
     pub fn new(refresh: Duration, max_stale: Duration) -> Self {
         Self {
             deadlines: Deadlines::default(),
@@ -87,8 +92,8 @@ where
         self.state().answer(now)
     }
 
-    /// Returns the value that may be served without waiting; `None` when a call of [`Refreshing::get`] would look up,
-    /// and when there is none.
+    /// Returns the value that may be served without waiting; `None` when a call of
+    /// [`Refreshing::get`] would look up, and when there is none.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<T>> {
         let mut state = self.state();
         match state.schedule.freshness(now) {
@@ -98,8 +103,8 @@ where
         }
     }
 
-    /// Looks the value up although it is not due, unless a lookup ended less than `pause` ago. The value before is
-    /// served when the lookup fails.
+    /// Looks the value up although it is not due, unless a lookup ended less than `pause` ago. The
+    /// value before is served when the lookup fails.
     pub async fn renew<L>(&self, lookup: &L, now: Timestamp, waiting: Waiting, pause: Duration)
     where
         L: Lookup<Value = T, Error = E>,
@@ -134,7 +139,8 @@ where
         self.state().last_error.clone()
     }
 
-    /// Looks up, unless another lookup ends first: `ended` is how many had ended when the caller decided to.
+    /// Looks up, unless another lookup ends first: `ended` is how many had ended when the caller
+    /// decided to.
     async fn look_up_once<L>(&self, lookup: &L, now: Timestamp, waiting: Waiting, ended: u64)
     where
         L: Lookup<Value = T, Error = E>,

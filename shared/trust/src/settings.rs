@@ -11,18 +11,20 @@ use crate::source::Sources;
 pub struct TrustSettings {
     /// Where the trust anchors are.
     pub anchors: Sources,
-    /// Where intermediates are, for clients that send only their own certificate. They are not trusted.
+    /// Where intermediates are, for clients that send only their own certificate. They are not
+    /// trusted.
     pub intermediates: Option<Sources>,
     /// What is asked of a client's path.
     pub options: VerifyOptions,
     /// Where CRLs are and what they decide; without it no certificate is held against one.
     pub revocation: Option<RevocationSettings>,
-    /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
-    /// processes do not ask at once.
+    /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds
+    /// this, so that many processes do not ask at once.
     pub refresh: Duration,
     /// Age up to which the last good snapshot serves while look-ups fail.
     pub max_stale: Duration,
-    /// The part of the trust anchors in use that new material may lack. With the whole, all may be replaced at once.
+    /// The part of the trust anchors in use that new material may lack. With the whole, all may be
+    /// replaced at once.
     pub max_anchor_loss: Percent,
 }
 
@@ -47,7 +49,8 @@ impl TrustSettings {
             .map_or(CrlState::Ignore, |revocation| revocation.state)
     }
 
-    /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot be read.
+    /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot
+    /// be read.
     pub(crate) fn missing_lists(&self) -> Missing {
         match &self.revocation {
             Some(revocation) if revocation.options.mode == RevocationMode::Soft => Missing::Tolerated,
@@ -59,7 +62,8 @@ impl TrustSettings {
 /// Where policies come from, and what is decided beside the real decision without effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthorizationSettings {
-    /// Where the policies are that a verified client needs a permission of. Without it every verified client may pass.
+    /// Where the policies are that a verified client needs a permission of. Without it every
+    /// verified client may pass.
     pub policies: Option<Sources>,
     /// Where the trust anchors are that are tried out.
     pub shadow_anchors: Option<Sources>,
@@ -98,7 +102,8 @@ words! {
         /// A record that is there is read, and one that cannot be read is an error.
         #[default]
         Read = "read",
-        /// No record is looked for. An old CRL is then noticed only by a process that had a newer one in use.
+        /// No record is looked for. An old CRL is then noticed only by a process that had a newer
+        /// one in use.
         Ignore = "ignore",
     }
 }

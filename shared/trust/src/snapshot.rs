@@ -7,7 +7,8 @@ use alb_mtls_verifier::{Fingerprint, RevocationLists, Timestamp, Verifier};
 use crate::provenance::SourceRecord;
 use crate::warning::Warning;
 
-/// Everything that decisions are based on, as it was at one moment. It never changes; new material is a new snapshot.
+/// Everything that decisions are based on, as it was at one moment. It never changes; new material
+/// is a new snapshot.
 ///
 /// A decision takes one snapshot and uses it from start to end.
 #[derive(Debug)]
@@ -57,8 +58,8 @@ impl Snapshot {
         self.authorization.policies.as_deref()
     }
 
-    /// What is tried out beside the real decision; `None` when the settings name nothing, and when it could not be
-    /// used yet.
+    /// What is tried out beside the real decision; `None` when the settings name nothing, and when
+    /// it could not be used yet.
     pub fn shadow(&self) -> Option<&ShadowSet> {
         self.authorization.shadow.as_deref()
     }
@@ -73,7 +74,8 @@ impl Snapshot {
         self.revocation_lists.as_ref()
     }
 
-    /// A short name for sources and content: the same material has the same version in every process.
+    /// A short name for sources and content: the same material has the same version in every
+    /// process.
     pub fn version(&self) -> &str {
         &self.version
     }
@@ -94,7 +96,8 @@ impl Snapshot {
     }
 }
 
-/// What is tried out: it never decides, and what is wrong with it never keeps the real material from being used.
+/// What is tried out: it never decides, and what is wrong with it never keeps the real material
+/// from being used.
 #[derive(Debug)]
 pub struct ShadowSet {
     verifier: Option<Verifier>,

@@ -1,4 +1,5 @@
-//! Sources of material, as settings and the command line name them: one file for each kind, and one row in [`FORMS`].
+//! Sources of material, as settings and the command line name them: one file for each kind, and one
+//! row in [`FORMS`].
 
 mod file;
 mod place;

@@ -150,8 +150,8 @@ impl Trust {
         self.snapshot_within(now, None).await
     }
 
-    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due. See [`Refreshing`] for who
-    /// waits, and how long with `left` until the end of the invocation.
+    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due. See
+    /// [`Refreshing`] for who waits, and how long with `left` until the end of the invocation.
     ///
     /// # Errors
     /// [`TrustError`] when there is no snapshot, or none that is young enough.
@@ -163,8 +163,8 @@ impl Trust {
         self.get(now, Waiting::Request { left }).await
     }
 
-    /// Returns the snapshot that needs no lookup at the time `now`; `None` when [`Trust::snapshot`] would look up, and
-    /// when there is none.
+    /// Returns the snapshot that needs no lookup at the time `now`; `None` when [`Trust::snapshot`]
+    /// would look up, and when there is none.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
         self.snapshot.at_hand(now)
     }
@@ -189,7 +189,8 @@ impl Trust {
         }
     }
 
-    /// Returns the snapshot to decide by at the time `now`, for whatever waits for a lookup if one is due.
+    /// Returns the snapshot to decide by at the time `now`, for whatever waits for a lookup if one
+    /// is due.
     ///
     /// # Errors
     /// [`TrustError`] when there is no snapshot, or none that is young enough.

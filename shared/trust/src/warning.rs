@@ -5,7 +5,8 @@ use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Ti
 use crate::document::Revision;
 use crate::error::SourceError;
 
-/// Something about the material that an operator should look after. It does not keep the material from being used.
+/// Something about the material that an operator should look after. It does not keep the material
+/// from being used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
@@ -191,7 +192,8 @@ impl std::fmt::Display for Named {
 /// How long before its end a trust anchor is worth a warning.
 const EXPIRING_DAYS: i64 = 30;
 
-/// 2031-01-01T00:00:00Z: NIST SP 800-131A disallows 112 bits of strength, as RSA 2048 has, from then on.
+/// 2031-01-01T00:00:00Z: NIST SP 800-131A disallows 112 bits of strength, as RSA 2048 has, from
+/// then on.
 const END_OF_112_BITS: Timestamp = Timestamp::from_unix_seconds(1_924_992_000);
 const BITS_AFTER_2030: usize = 3_072;
 

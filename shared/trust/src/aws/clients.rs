@@ -16,14 +16,15 @@ use crate::fetch_error::FetchError;
 
 /// Clients of the AWS SDK, one for each service and region.
 ///
-/// Which credentials are used is decided by what the environment offers, in this order, without asking anything over
-/// the network that is not there:
+/// Which credentials are used is decided by what the environment offers, in this order, without
+/// asking anything over the network that is not there:
 ///
 /// 1. `AWS_ACCESS_KEY_ID`: the environment's own, as Lambda sets them;
 /// 2. `AWS_WEB_IDENTITY_TOKEN_FILE`: IAM roles for service accounts on EKS;
 /// 3. `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI`: ECS tasks, EKS Pod Identity;
 /// 4. else the SDK's default chain: profile files, then the instance metadata service. Profiles of
-///    `aws sso login` are not supported; `aws configure export-credentials` turns them into the first kind.
+///    `aws sso login` are not supported; `aws configure export-credentials` turns them into the
+///    first kind.
 ///
 /// The region is `AWS_REGION`, or the profile's. `AWS_ENDPOINT_URL` and its kind are honoured.
 #[derive(Debug)]
@@ -65,7 +66,8 @@ impl AwsClients {
         Self::new(loader.load().await)
     }
 
-    /// Clients with a configuration of the application's own; where it is silent on time limits and retries, ours hold.
+    /// Clients with a configuration of the application's own; where it is silent on time limits and
+    /// retries, ours hold.
     pub fn new(config: SdkConfig) -> Self {
         let mut builder = config.to_builder();
         if config.timeout_config().is_none() {
@@ -84,8 +86,8 @@ impl AwsClients {
         }
     }
 
-    /// Returns the client of a service in this region, or in the region of the process. `make` makes it once for each
-    /// region; sources have one method each that calls this.
+    /// Returns the client of a service in this region, or in the region of the process. `make`
+    /// makes it once for each region; sources have one method each that calls this.
     ///
     /// # Errors
     /// [`FetchError::Setup`] when neither region is known.
@@ -112,7 +114,8 @@ impl AwsClients {
     }
 }
 
-/// Short enough that a lost packet at start is retried well within the ten seconds that Lambda allows for it.
+/// Short enough that a lost packet at start is retried well within the ten seconds that Lambda
+/// allows for it.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))

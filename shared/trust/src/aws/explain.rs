@@ -17,7 +17,8 @@ pub(crate) fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
-/// Explains what does not depend on the operation: the way to the service, its health, and its limits.
+/// Explains what does not depend on the operation: the way to the service, its health, and its
+/// limits.
 pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> FetchError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,

@@ -26,10 +26,11 @@ pub struct SkippedCrl {
 }
 
 impl CrlPlan {
-    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP alone, because the
-    /// issuer of a certificate does not decide which buckets are read.
+    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP
+    /// alone, because the issuer of a certificate does not decide which buckets are read.
     ///
-    /// For certificates that the operator configured. The URLs in a client's certificate are never fetched.
+    /// For certificates that the operator configured. The URLs in a client's certificate are never
+    /// fetched.
     pub fn new<'a, 'b: 'a>(
         named: &[CrlLocation],
         certificates: impl IntoIterator<Item = &'a CertificateDer<'b>>,

@@ -1,7 +1,8 @@
 //! Record of the CRLs that were published at a place, beside them.
 //!
-//! A process that starts knows nothing of earlier CRLs. The record tells it which ones it must find, and which numbers
-//! and dates they must have reached, so that an old or another CRL in the same place is refused at once.
+//! A process that starts knows nothing of earlier CRLs. The record tells it which ones it must
+//! find, and which numbers and dates they must have reached, so that an old or another CRL in the
+//! same place is refused at once.
 
 use alb_mtls_verifier::{CrlHistory, CrlNumber, CrlSeries, CrlVersion, SeenCrl, Timestamp};
 use base64::Engine;
@@ -46,8 +47,8 @@ struct Entry {
     scope: String,
 }
 
-/// The object with the record of a CRL's object. A CRL of a fixed version or content does not have one: nothing can
-/// take its place.
+/// The object with the record of a CRL's object. A CRL of a fixed version or content does not have
+/// one: nothing can take its place.
 pub fn crl_state_object(object: &S3Object) -> Option<S3Object> {
     if object.version_id.is_some() || object.sha256.is_some() {
         return None;

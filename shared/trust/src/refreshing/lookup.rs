@@ -16,7 +16,8 @@ pub trait Lookup: Send + Sync {
     /// The reason why a lookup failed. Callers that waited for the same lookup share it.
     type Error: Clone + fmt::Display + From<Aborted> + Send;
 
-    /// Looks the value up at the time `now`, before `deadline`; `last_good` is the value in use, if there is one.
+    /// Looks the value up at the time `now`, before `deadline`; `last_good` is the value in use, if
+    /// there is one.
     ///
     /// # Errors
     /// The value in use stays in use, up to its maximum age.
@@ -79,7 +80,8 @@ pub struct FailedLookup<'a, T, E> {
 pub struct Deadlines {
     /// At the start of the process. Lambda allows ten seconds for everything then.
     pub start: Duration,
-    /// While a request waits; twice as long after a failure, so that a slow source is not taken for a dead one.
+    /// While a request waits; twice as long after a failure, so that a slow source is not taken for
+    /// a dead one.
     pub request: Duration,
 }
 
@@ -99,9 +101,10 @@ pub enum Waiting {
     Start,
     /// A request.
     Request {
-        /// Time until its invocation ends, where it has an end. A lookup takes at most half of it, and at most a
-        /// quarter while there is a value to serve and the last lookup did not fail: Lambda ends the environment of an
-        /// invocation that runs out of time, and the last good value with it.
+        /// Time until its invocation ends, where it has an end. A lookup takes at most half of it,
+        /// and at most a quarter while there is a value to serve and the last lookup did not fail:
+        /// Lambda ends the environment of an invocation that runs out of time, and the last good
+        /// value with it.
         left: Option<Duration>,
     },
 }

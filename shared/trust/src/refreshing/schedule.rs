@@ -1,11 +1,12 @@
-//! Times of lookups: when the next one is due, and how old is too old. Wall-clock time alone counts, since a frozen
-//! process runs no timers.
+//! Times of lookups: when the next one is due, and how old is too old. Wall-clock time alone
+//! counts, since a frozen process runs no timers.
 
 use std::time::Duration;
 
 use alb_mtls_verifier::Timestamp;
 
-/// Clocks of concurrent callers may differ by this much; a clock that is put back further has been set.
+/// Clocks of concurrent callers may differ by this much; a clock that is put back further has been
+/// set.
 const CLOCK_TOLERANCE: i64 = 60;
 
 /// Longest time between attempts while there is a snapshot to serve.
@@ -136,9 +137,9 @@ impl Schedule {
         self.seconds_old(now).is_none_or(|age| age > self.max_stale)
     }
 
-    /// A clock behind the last success makes ages too small, in the worst case indefinitely. Age then counts from the
-    /// moment at which that was noticed, and a lookup is due. The last success keeps its time: a clock that is put
-    /// back and forth must not make a young value old.
+    /// A clock behind the last success makes ages too small, in the worst case indefinitely. Age
+    /// then counts from the moment at which that was noticed, and a lookup is due. The last success
+    /// keeps its time: a clock that is put back and forth must not make a young value old.
     fn notice_clock(&mut self, now: Timestamp) {
         let is_ahead = |time: Timestamp| time.unix_seconds() - CLOCK_TOLERANCE > now.unix_seconds();
         if self.last_success.is_some_and(is_ahead) {
@@ -154,7 +155,8 @@ impl Schedule {
     }
 }
 
-/// In seconds. Requests that are being refused are a reason to try again at once, but not to hammer.
+/// In seconds. Requests that are being refused are a reason to try again at once, but not to
+/// hammer.
 fn longest_delay(failures: u32, urgent: bool) -> i64 {
     let doubled = |first: u64, times: u32| first.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX));
     let delay = match (urgent, failures) {

@@ -22,7 +22,8 @@ pub struct SourceForm {
     pub form: &'static str,
     /// Contents of such a source, as a noun phrase.
     pub meaning: &'static str,
-    /// IAM actions that the role of a reader needs, in Markdown; empty for a source that is not in AWS.
+    /// IAM actions that the role of a reader needs, in Markdown; empty for a source that is not in
+    /// AWS.
     pub permissions: &'static str,
     /// Uses besides reading.
     pub uses: &'static [SourceUse],
@@ -48,15 +49,16 @@ pub(crate) type Fetching<'a> = BoxFuture<'a, Result<Vec<Document>, FetchError>>;
 
 /// Place that content is read from.
 ///
-/// A new kind of source is a type with this trait in a file of its own, and a row in the table of forms.
+/// A new kind of source is a type with this trait in a file of its own, and a row in the table of
+/// forms.
 pub(crate) trait Place: Any + fmt::Debug + fmt::Display + Send + Sync {
     /// Returns the row of the table that the place belongs to.
     fn form(&self) -> &'static SourceForm;
 
     /// Reads the documents of the place: one, or several in a stable order.
     ///
-    /// Content that is one of the known revisions need not be transferred. No document is larger than the limit, and
-    /// neither are several together.
+    /// Content that is one of the known revisions need not be transferred. No document is larger
+    /// than the limit, and neither are several together.
     fn read<'a>(&'a self, reading: Reading<'a>) -> Fetching<'a> {
         _ = reading;
         // The places in AWS have their own `read` with the feature alone.
@@ -138,7 +140,8 @@ impl Source {
         self.place.check_writable()
     }
 
-    /// Returns the place as the type of its kind, such as [`S3Object`](crate::S3Object); `None` for another kind.
+    /// Returns the place as the type of its kind, such as [`S3Object`](crate::S3Object); `None` for
+    /// another kind.
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
         let place: &dyn Any = &*self.place;
         place.downcast_ref()

@@ -32,7 +32,8 @@ pub(crate) const SCHEME: &str = "s3://";
 /// Source: S3 user guide, "Naming Amazon S3 objects".
 pub(crate) const MAX_KEY_BYTES: usize = 1_024;
 
-/// Characters that are escaped in the displayed form of a key or version id: those with a meaning in a source.
+/// Characters that are escaped in the displayed form of a key or version id: those with a meaning
+/// in a source.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b'&').add(b'?');
 
 /// An object in S3.
@@ -46,7 +47,8 @@ pub struct S3Object {
     pub version_id: Option<String>,
     /// `?region=`: where the bucket is, when it is not the region of the process.
     pub region: Option<String>,
-    /// `?owner=`: the account that must own the bucket, so that nobody else's bucket of this name is read.
+    /// `?owner=`: the account that must own the bucket, so that nobody else's bucket of this name
+    /// is read.
     pub owner: Option<String>,
     /// `#sha256=`: the content must have this digest, in lower-case hexadecimal.
     pub sha256: Option<String>,
@@ -135,7 +137,8 @@ fn parse(text: &str) -> Result<Source, Reason> {
     }
 }
 
-/// Reads what follows `s3://`, for an object or, where the key is empty or ends with a slash, for objects below a prefix.
+/// Reads what follows `s3://`, for an object or, where the key is empty or ends with a slash, for
+/// objects below a prefix.
 pub(crate) fn parse_location(text: &str) -> Result<S3Object, Reason> {
     let (text, fragment) = match text.split_once('#') {
         None => (text, None),
@@ -207,8 +210,9 @@ mod reader {
     use crate::fetch_error::FetchError;
     use crate::source::place::Reading;
 
-    /// Transfers that are begun, one after the other breaks off. The SDK itself retries only up to the first byte, and a third
-    /// transfer of a large CRL would not end before the deadline of the lookup.
+    /// Transfers that are begun, one after the other breaks off. The SDK itself retries only up to
+    /// the first byte, and a third transfer of a large CRL would not end before the deadline of the
+    /// lookup.
     const TRANSFERS: usize = 2;
 
     impl AwsClients {

@@ -39,8 +39,8 @@ fn suggest(word: &str) -> Option<String> {
 /// A parameter of SSM Parameter Store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parameter {
-    /// The name, with `:version` or `:label` if there is one; or the whole ARN, for a parameter that another account
-    /// shares.
+    /// The name, with `:version` or `:label` if there is one; or the whole ARN, for a parameter
+    /// that another account shares.
     pub name: String,
     /// From the ARN or from `?region=`; otherwise the region of the process.
     pub region: Option<String>,
@@ -66,7 +66,8 @@ impl Place for Parameter {
     }
 
     fn check_writable(&self) -> Result<(), &'static str> {
-        // Versions and labels are for reading, and a parameter of another account is its owner's to write.
+        // Versions and labels are for reading, and a parameter of another account is its owner's to
+        // write.
         if self.name.contains(':') {
             Err("cannot be written: name the parameter alone, without ARN, version or label")
         } else {
@@ -147,7 +148,8 @@ fn parse(text: &str) -> Result<Source, Reason> {
     }))
 }
 
-/// `arn:aws:ssm:region:account:parameter/name`, where the name's own leading slash is the one after `parameter`.
+/// `arn:aws:ssm:region:account:parameter/name`, where the name's own leading slash is the one after
+/// `parameter`.
 fn parse_arn(arn: &str) -> Result<Parameter, Reason> {
     let Some(parts) = Arn::split(arn).filter(|parts| parts.service == "ssm") else {
         return Err("is not the ARN of a parameter: `arn:aws:ssm:region:account:parameter/name`".into());
@@ -229,7 +231,8 @@ mod reader {
     const PAGE: i32 = 10;
 
     impl AwsClients {
-        /// Returns the client of SSM Parameter Store in this region, or in the region of the process.
+        /// Returns the client of SSM Parameter Store in this region, or in the region of the
+        /// process.
         ///
         /// # Errors
         /// [`FetchError::Setup`] when neither is known.
