@@ -1,4 +1,4 @@
-//! Assembly of a snapshot from material: the only module that knows all parts of a snapshot.
+//! Assembly of a snapshot from material. No other module knows all parts of a snapshot.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -93,7 +93,7 @@ pub(crate) fn assemble(
     Ok(snapshot)
 }
 
-/// Checks that no more of the trust anchors in use are missing than may be.
+/// Checks that at most the allowed part of the trust anchors in use is missing.
 fn check_anchor_loss(
     settings: &TrustSettings,
     snapshot: &Snapshot,

@@ -18,7 +18,7 @@ use schedule::{Freshness, Schedule};
 
 /// A value that is looked up again when it is due, and is never lost to a lookup that fails.
 ///
-/// - While a value may be served, one caller looks up and the others get the last good value at
+/// - While a value can be served, one caller looks up and the others get the last good value at
 ///   once.
 /// - Without such a value, all callers wait for the same lookup, each for its own time, and share
 ///   its failure.
@@ -92,8 +92,8 @@ where
         self.state().answer(now)
     }
 
-    /// Returns the value that may be served without waiting; `None` when a call of
-    /// [`Refreshing::get`] would look up, and when there is none.
+    /// Returns the value that can be served without waiting; `None` when a call of
+    /// [`Refreshing::get`] would look up, and without a value.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<T>> {
         let mut state = self.state();
         match state.schedule.freshness(now) {
@@ -139,8 +139,8 @@ where
         self.state().last_error.clone()
     }
 
-    /// Looks up, unless another lookup ends first: `ended` is how many had ended when the caller
-    /// decided to.
+    /// Looks up, unless another lookup ends first: `ended` is the number of lookups that had ended
+    /// when the caller decided to look up.
     async fn look_up_once<L>(&self, lookup: &L, now: Timestamp, waiting: Waiting, ended: u64)
     where
         L: Lookup<Value = T, Error = E>,
@@ -156,14 +156,16 @@ where
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) if can_serve => return,
-            // The lookup of the caller that holds it has a limit too: what ends first is shared.
+            // The lookup of the caller that has the turn has a limit too; the waiting ends with the
+            // first of both.
             Err(_) => match tokio::time::timeout(limit, self.turn.lock()).await {
                 Ok(turn) => turn,
                 Err(_) => return,
             },
         };
         if self.state().ended == ended {
-            // Rare, and kilobytes of state that every request would have to make room for.
+            // In a box: it is rare, and every request would have to make room for its kilobytes of
+            // state.
             Box::pin(self.attempt(lookup, now, limit, can_serve)).await;
         }
     }
@@ -185,7 +187,7 @@ where
             deadline
         };
         let last_good = self.state().value.clone();
-        // The lookup names what did not answer when it keeps the deadline itself.
+        // A lookup that keeps the deadline itself can say what did not answer.
         let looking_up = lookup.look_up(last_good, now, deadline);
         let outcome = match tokio::time::timeout(limit + GRACE, looking_up).await {
             Ok(outcome) => outcome,
@@ -214,7 +216,8 @@ where
     }
 }
 
-/// Time after its deadline in which a lookup can still say what did not answer.
+/// Time after its deadline in which a lookup can still say what did not answer: enough for a task
+/// to run, and too short to matter to a request.
 const GRACE: Duration = Duration::from_millis(50);
 
 impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
@@ -238,7 +241,7 @@ impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
     }
 }
 
-/// A lookup that has begun. Dropped before its end, it counts as a failure.
+/// Lookup that has begun. Dropped before its end, it counts as a failure.
 struct Attempt<'a, L: Lookup> {
     refreshing: &'a Refreshing<L::Value, L::Error>,
     lookup: &'a L,
@@ -280,7 +283,7 @@ impl<L: Lookup> Attempt<'_, L> {
         state.last_error = Some(error);
     }
 
-    /// Returns the caller's time plus what the lookup took.
+    /// Returns the caller's time plus the duration of the lookup.
     fn end_time(&self) -> Timestamp {
         let took = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
         self.now.plus_seconds(took)

@@ -21,7 +21,7 @@ pub struct CrlDestination {
     owner: Option<String>,
 }
 
-/// The text is not a place to publish to.
+/// The text does not name a place to publish to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a bucket and a prefix that ends with a slash: `s3://bucket/prefix/`")]
 pub struct InvalidCrlDestination;

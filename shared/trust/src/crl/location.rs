@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
 use super::state::CRL_STATE_SUFFIX;
 use crate::source::{S3Object, Source, s3};
 
-/// Characters that URLs do not have (RFC 3986 §2) and that CAs write all the same, such as the
+/// Characters that URLs do not have (RFC 3986 §2) and that CAs write nevertheless, such as the
 /// spaces of AD CS. Characters beyond ASCII are always escaped.
 const NOT_IN_URLS: &AsciiSet = &AsciiSet::EMPTY
     .add(b' ')
@@ -58,8 +58,8 @@ pub struct HttpLocation {
     request_target: String,
 }
 
-/// The text is not a location of a CRL. Its words follow "it takes", as in the messages about
-/// settings.
+/// The text is not a location of a CRL. The words of the error follow "it takes", as in the
+/// messages about settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`http://`, `https://` and `s3://` URLs of CRLs; this one {reason}")]
 pub struct InvalidCrlLocation {
@@ -67,7 +67,7 @@ pub struct InvalidCrlLocation {
 }
 
 impl InvalidCrlLocation {
-    /// Words about the URL alone, such as "names no host".
+    /// Returns words about the URL alone, such as "names no host".
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -79,22 +79,22 @@ impl HttpLocation {
         self.is_tls
     }
 
-    /// Host in lower case, without the brackets of an IPv6 address.
+    /// Returns the host in lower case, without the brackets of an IPv6 address.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Port that is written, or the scheme's own.
+    /// Returns the port that is written, or the scheme's own.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Value of the header `Host`.
+    /// Returns the value of the header `Host`.
     pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
-    /// Path and query as they are requested.
+    /// Returns path and query as they are requested.
     pub fn request_target(&self) -> &str {
         &self.request_target
     }
