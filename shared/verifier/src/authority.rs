@@ -1,4 +1,5 @@
-//! CA certificates as the operator supplies them: what can be a trust anchor or an intermediate at all.
+//! CA certificates as the operator supplies them: what can be a trust anchor or an intermediate at
+//! all.
 
 use rustls_pki_types::CertificateDer;
 
@@ -7,7 +8,7 @@ use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::{Certificate, CertificateError, Version};
 use crate::x509::critical_extensions::check_critical_extensions;
 
-/// Why a certificate cannot be a trust anchor or an intermediate.
+/// Error of a certificate that cannot be a trust anchor or an intermediate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthorityError {
@@ -20,13 +21,15 @@ pub enum AuthorityError {
     /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
     #[error("may not issue certificates: its key usage lacks keyCertSign")]
     KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with, with its description.
+    /// A key that the load balancer's clients cannot have been certified with, with its
+    /// description.
     #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
     UnsupportedKey(Box<str>),
     /// A name that contains control characters or cannot be represented, with particulars.
     #[error("has a subject that cannot be represented: {0}")]
     Name(Box<str>),
-    /// Critical extensions that are not understood or extensions that cannot be read, with particulars.
+    /// Critical extensions that are not understood or extensions that cannot be read, with
+    /// particulars.
     #[error("has an extension that cannot be processed: {0}")]
     Extension(Box<str>),
 }
@@ -50,9 +53,11 @@ pub(crate) fn parse_authority<'a>(
     Ok(parsed)
 }
 
-/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
+/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is
+/// loaded.
 fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
-    // Certificates of version 1 have no extensions that could say so; as an anchor the operator says it.
+    // Certificates of version 1 have no extensions that could say so; as an anchor the operator
+    // says it.
     if certificate.version == Version::V3 && !certificate.is_authority() {
         return Err(AuthorityError::NotAuthority);
     }

@@ -9,8 +9,8 @@ use der::asn1::ObjectIdentifier;
 use crate::pem_file::BYTE_ORDER_MARK;
 use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, read_header};
 
-/// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a subject: what the
-/// file is, and what to do.
+/// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a
+/// subject: what the file is, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -221,7 +221,7 @@ impl FileKind {
         }
     }
 
-    /// Name of the kind, with its article.
+    /// Returns the name of the kind, with its article.
     fn name(&self) -> String {
         match self {
             Self::AttributeCertificate => "an attribute certificate",
@@ -262,7 +262,7 @@ impl FileKind {
         .to_owned()
     }
 
-    /// Advice, often one command; FILE stands for the file.
+    /// Returns advice, often one command, in which FILE stands for the file.
     pub fn advice(&self) -> String {
         match self {
             Self::AttributeCertificate => "use a public key certificate",
@@ -314,7 +314,7 @@ impl FileKind {
         .to_owned()
     }
 
-    /// Advice for a file that a first command decodes.
+    /// Returns advice for a file that a first command decodes.
     fn advice_behind(&self, decode: &str) -> String {
         match self {
             Self::Base64(inner) => inner.advice_behind(&format!("{decode} | base64 -d")),

@@ -1,4 +1,4 @@
-//! What values keep allocated, so that a cache can weigh them.
+//! Sizes of allocations, so that a cache can weigh its entries.
 
 /// Octets that an allocator takes for an allocation: its own word, in steps of 16, at least 32.
 pub(crate) fn allocation(octets: usize) -> usize {

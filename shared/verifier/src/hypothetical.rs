@@ -1,6 +1,8 @@
-//! Certificates that a CA could issue: putting them to the rules shows what the clients of the CA will meet.
+//! Certificates that a CA could issue: putting them to the rules shows what the clients of the CA
+//! will meet.
 //!
-//! They are only put to rules that follow the verification of signatures, so that their signature is empty.
+//! They are only put to rules that follow the verification of signatures, so that their signature
+//! is empty.
 
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
@@ -66,8 +68,8 @@ pub(crate) fn authority() -> Vec<u8> {
     extension(oid::BASIC_CONSTRAINTS, &constraints)
 }
 
-/// Returns the certificate policies that a client below these CAs can have: first none, then any, then each that one of
-/// the CAs names.
+/// Returns the certificate policies that a client below these CAs can have: first none, then any,
+/// then each that one of the CAs names.
 pub(crate) fn policies_below(authorities: &[Certificate<'_>]) -> Vec<Vec<Vec<u8>>> {
     let any_policy = oid::ANY_POLICY.as_bytes();
     let mut named: Vec<&[u8]> = Vec::new();

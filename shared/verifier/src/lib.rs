@@ -1,9 +1,10 @@
 //! From the certificates that a client presented to a verified client, or to a reason.
 //!
-//! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the first certificate,
-//! and nothing else. This crate does the rest: it builds a path to the operator's trust anchors (RFC 5280), applies the
-//! rules that a path builder leaves to its caller, and says who the client is. `alb-mtls-http` decodes the header.
-//! It does no input or output, reads no environment and has no clock: the time is an argument.
+//! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the
+//! first certificate, and nothing else. This crate does the rest: it builds a path to the
+//! operator's trust anchors (RFC 5280), applies the rules that a path builder leaves to its caller,
+//! and says who the client is. `alb-mtls-http` decodes the header. It does no input or output,
+//! reads no environment and has no clock: the time is an argument.
 //!
 //! ```
 //! use alb_mtls_verifier::{CertificateDer, PresentedChain};

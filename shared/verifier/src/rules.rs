@@ -1,7 +1,8 @@
-//! The validation of a path (RFC 5280 §6.1) and of the end-entity certificate, save for finding the path and
-//! verifying its signatures.
+//! Rules for a path (RFC 5280 §6.1) and for the end-entity certificate. The path search finds the
+//! path and verifies its signatures.
 //!
-//! The rules are complete on their own: they rely on nothing that a path builder may have looked at.
+//! The rules are complete on their own: they do not rely on anything that a path builder may have
+//! checked.
 
 mod authority;
 mod certificate_policies;
@@ -22,7 +23,8 @@ use crate::x509::time::Timestamp;
 
 pub(crate) use name_constraints::Budget;
 
-/// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of them.
+/// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of
+/// them.
 #[derive(Debug)]
 pub(crate) struct Path<'p, 'a> {
     pub(crate) end_entity: &'p Certificate<'a>,
@@ -32,7 +34,7 @@ pub(crate) struct Path<'p, 'a> {
 }
 
 impl<'p, 'a> Path<'p, 'a> {
-    /// The certificates below the anchor, the end-entity certificate first.
+    /// Returns the certificates below the anchor, the end-entity certificate first.
     pub(crate) fn certificates(&self) -> impl DoubleEndedIterator<Item = &'p Certificate<'a>> + use<'p, 'a> {
         std::iter::once(self.end_entity).chain(self.intermediates.iter().copied())
     }
@@ -43,7 +45,7 @@ impl<'p, 'a> Path<'p, 'a> {
     }
 }
 
-/// What the rules are applied with.
+/// Options, time and budgets of one verification.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) options: VerifyOptions,
@@ -56,7 +58,7 @@ pub(crate) struct Context {
 
 macro_rules! checks {
     ($($variant:ident, $name:literal, $describes:literal, $source:literal, $setting:expr;)+) => {
-        /// One thing that is checked of a client's certificates, in the order in which it is.
+        /// Check of a client's certificates, in the order in which checks are made.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Check {
@@ -67,22 +69,22 @@ macro_rules! checks {
             /// Every check, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name in `snake_case`; stable.
+            /// Returns the name in `snake_case`; stable.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What must hold, as one clause.
+            /// Returns the condition as one clause.
             pub const fn describes(self) -> &'static str {
                 match self { $(Self::$variant => $describes,)+ }
             }
 
-            /// Where the rule comes from.
+            /// Returns the source of the rule.
             pub const fn source(self) -> &'static str {
                 match self { $(Self::$variant => $source,)+ }
             }
 
-            /// The setting that governs it, if one does.
+            /// Returns the setting that governs the check, if there is one.
             pub const fn setting(self) -> Option<&'static str> {
                 match self { $(Self::$variant => $setting,)+ }
             }
@@ -155,7 +157,8 @@ impl fmt::Display for Check {
 
 type EndEntityRule = fn(&Certificate<'_>, &Context) -> Result<(), Rejection>;
 
-/// The rules for the end-entity certificate that need no issuer; asked before any signature is verified.
+/// Rules for the end-entity certificate that need no issuer, applied before any signature is
+/// verified: they cost nothing.
 pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
     (Check::EndEntityVersion, single::check_version),
     (Check::EndEntityKey, single::check_end_entity_key),
@@ -171,7 +174,7 @@ pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
 
 type PathRule = fn(&Path<'_, '_>, &Context) -> Result<(), Rejection>;
 
-/// The rules for a whole path whose signatures verify, in the order of their cost.
+/// Rules for a whole path whose signatures verify, the cheapest first.
 pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
     (Check::AnchorValidity, check_anchor_validity),
     (Check::Depth, check_depth),
@@ -230,8 +233,8 @@ fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> 
         .allowed(&allowed.to_string()))
 }
 
-/// A certificate that the operator put among the anchors vouches for others, not for itself: whoever presents it as a
-/// client would otherwise pass without any CA's consent.
+/// Checks that the client does not present its own trust anchor. A certificate among the anchors
+/// vouches for others, not for itself: a client with it would pass without the consent of any CA.
 fn check_not_own_anchor(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     if path.end_entity.der == path.anchor.certificate().as_ref() {
         Err(path.end_entity.reject(Reason::SelfSigned))
@@ -240,7 +243,8 @@ fn check_not_own_anchor(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejectio
     }
 }
 
-/// A nameless issuer would match every certificate that names none.
+/// Checks that every issuer has a name (RFC 5280 §4.1.2.4). An anchor without a name would match
+/// every certificate that names no issuer.
 fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     const EMPTY_NAME: &[u8] = &[0x30, 0];
     match path

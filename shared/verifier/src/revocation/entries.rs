@@ -1,4 +1,4 @@
-//! The entries of a list: one walk over all of them, then exact look-ups by serial number.
+//! Entries of a list: read once in full, then found by serial number.
 
 use std::fmt;
 
@@ -9,18 +9,19 @@ use crate::x509::der::{Element, Elements, Malformed, Tag, shortest, single};
 use crate::x509::oid::dotted;
 use crate::x509::time::Timestamp;
 
-/// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
+/// Positions of the entries by serial number: eight octets for each, while the entries stay in the
+/// list's DER.
 ///
-/// Sorted; the upper half of each number is a fingerprint of the serial number, the lower half the entry's position.
-/// A fingerprint only says where to look: whole serial numbers are compared.
+/// Sorted. The upper half of each number is a fingerprint of the serial number, the lower half the
+/// entry's position. A fingerprint only says where to look: whole serial numbers are compared.
 pub(super) struct EntryIndex(Vec<u64>);
 
-/// What a list says about a certificate that it revokes.
+/// Entry of a list for a certificate that it revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedCertificate {
     /// Since when the issuer considers it revoked; `None` when the list gives no date that exists.
     pub revoked_at: Option<Timestamp>,
-    /// Why, when the list says so.
+    /// Reason, if the list gives one.
     pub reason: Option<RevocationReason>,
 }
 
@@ -29,30 +30,31 @@ pub struct RevokedCertificate {
 pub enum RevocationReason {
     /// None is given.
     Unspecified,
-    /// The certificate's key is known to somebody else, or believed to be.
+    /// The certificate's key is known to an attacker, or believed to be.
     KeyCompromise,
     /// A CA's key is.
     CaCompromise,
-    /// What the certificate says about its subject has changed.
+    /// The subject's data in the certificate has changed.
     AffiliationChanged,
     /// Another certificate takes its place.
     Superseded,
-    /// It is not needed any more.
+    /// The certificate is not needed any more.
     CessationOfOperation,
-    /// It is suspended, which counts as revoked.
+    /// The certificate is suspended, which counts as revoked.
     CertificateHold,
     /// Has a meaning in delta CRLs only; a complete list that says it still lists the certificate.
     RemoveFromCrl,
     /// A privilege in the certificate was withdrawn.
     PrivilegeWithdrawn,
-    /// An attribute authority's key is known to somebody else, or believed to be.
+    /// An attribute authority's key is known to an attacker, or believed to be.
     AaCompromise,
-    /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked all the same.
+    /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked nevertheless.
     Unknown(u8),
 }
 
 impl RevocationReason {
-    /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet, or none.
+    /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet,
+    /// or none.
     fn from_code(code: &[u8]) -> Option<Self> {
         let [code] = *code else {
             return None;
@@ -72,7 +74,7 @@ impl RevocationReason {
         })
     }
 
-    /// The name in RFC 5280.
+    /// Returns the name in RFC 5280.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -102,10 +104,11 @@ impl fmt::Display for RevocationReason {
 impl EntryIndex {
     /// Reads every octet of the entries. Returns the index with the first defect, if there is one.
     ///
-    /// An entry whose serial number can be read is in the index, whatever else is wrong with it: its issuer revokes that
-    /// certificate (ITU-T X.509, clause on critical CRL entry extensions, says so of extensions that are not understood).
-    /// An entry that belongs to another issuer than `issuer` is not, nor are those after it, up to the next one that
-    /// names `issuer` again (RFC 5280 §5.3.3).
+    /// An entry whose serial number can be read is in the index, whatever else is wrong with it:
+    /// its issuer revokes that certificate (ITU-T X.509, clause on critical CRL entry extensions,
+    /// says so of extensions that are not understood). An entry that belongs to another issuer than
+    /// `issuer` is not, nor are those after it, up to the next one that names `issuer` again (RFC
+    /// 5280 §5.3.3).
     pub(super) fn build(mut entries: Elements<'_>, issuer: &[u8]) -> (Self, Option<RevocationListErrorKind>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
@@ -146,12 +149,12 @@ impl EntryIndex {
         (Self(index), defect)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Serial number of each entry; `None` for an entry that cannot be read again.
+    /// Returns the serial number of each entry; `None` for an entry that cannot be read again.
     pub(super) fn serial_numbers<'d>(&self, der: &'d [u8]) -> impl Iterator<Item = Option<&'d [u8]>> {
         self.0.iter().map(|key| {
             let position = usize::try_from(key & !FINGERPRINT).ok()?;
@@ -159,7 +162,7 @@ impl EntryIndex {
         })
     }
 
-    /// The entries of this serial number, given as the content of a DER INTEGER.
+    /// Returns the entries of this serial number, given as the content of a DER INTEGER.
     pub(super) fn find<'s>(
         &'s self,
         der: &'s [u8],
@@ -181,7 +184,8 @@ impl EntryIndex {
 /// The half of a key that is a fingerprint.
 const FINGERPRINT: u64 = 0xFFFF_FFFF_0000_0000;
 
-/// Spreads serial numbers over the upper 32 bits. Whoever could choose them to collide has the issuer's key.
+/// Spreads serial numbers over the upper 32 bits. Only the owner of the issuer's key can choose
+/// them to collide.
 fn fingerprint(serial_number: &[u8]) -> u64 {
     let mixed = shortest(serial_number).chunks(8).fold(0_u64, |mixed, chunk| {
         let word = chunk
@@ -192,7 +196,7 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
     mixed & FINGERPRINT
 }
 
-/// One element of `revokedCertificates`.
+/// Element of `revokedCertificates`.
 struct Entry<'a> {
     serial_number: &'a [u8],
     date: Option<Element<'a>>,
@@ -267,7 +271,8 @@ impl<'a> Entry<'a> {
         self.extensions.map_or(&[], |extensions| extensions.encoding)
     }
 
-    /// Returns true for an entry without extensions, or with a reason alone: it needs no second look.
+    /// Returns true for an entry without extensions, or with a reason alone: it needs no second
+    /// look.
     #[inline]
     fn is_usual(&self) -> bool {
         self.extensions.is_none() || self.extensions_encoding().starts_with(&REASON_ALONE)
@@ -298,7 +303,8 @@ impl<'a> Entry<'a> {
                 },
                 // Only indirect CRLs have entries that name another issuer.
                 identifier::CERTIFICATE_ISSUER => {
-                    // One that cannot be read changes nothing: the entry still revokes, as the one before it would.
+                    // One that cannot be read changes nothing: the entry still revokes, as the one
+                    // before it would.
                     notes.is_of_issuer = names_directory(extension.value, issuer).ok();
                     let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
                     notes.problem.get_or_insert(indirect);
@@ -498,7 +504,7 @@ mod tests {
             assert_eq!(index.len(), 1);
             assert!(find(&index, &der, &[9]).is_some());
         }
-        // Longer than what there is: the entries before it count.
+        // The length is beyond the end: the entries before it count.
         let der = [after, vec![0x30, 0x40, 0x02, 0x01, 0x01]].concat();
         let (index, defect) = build(&der);
         assert!(defect.is_some() && find(&index, &der, &[9]).is_some());

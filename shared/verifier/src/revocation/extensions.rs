@@ -14,7 +14,8 @@ pub(super) mod identifier {
     pub(in super::super) const REASON_CODE: &[u8] = &[0x55, 0x1D, 0x15];
 }
 
-/// More extensions than any real list or entry has; the cap keeps the search for repeats cheap.
+/// Limit of extensions in one list or entry. Real lists have fewer than 10, real entries fewer than
+/// 4; the search for repeats takes time that grows with the square of their number.
 const MAX_EXTENSIONS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +25,12 @@ pub(super) struct Extension<'a> {
     pub(super) critical: bool,
     /// Content of the OCTET STRING.
     pub(super) value: &'a [u8],
-    /// Where the extension is, in octets from the start of the list.
+    /// Position of the extension, in octets from the start of the list.
     pub(super) offset: usize,
 }
 
 impl Extension<'_> {
-    /// Problem of an extension that is processed and whose value cannot be read.
+    /// Returns the error for an extension that is processed and whose value cannot be read.
     pub(super) fn malformed(&self) -> RevocationListErrorKind {
         RevocationListErrorKind::MalformedExtension {
             oid: dotted(self.oid),
@@ -38,8 +39,8 @@ impl Extension<'_> {
     }
 }
 
-/// Passes every extension to `visit` in order. No extensions at all are fine, as OpenSSL has it, although RFC 5280 wants
-/// at least one where there is a list of them.
+/// Passes every extension to `visit` in order. No extensions at all are fine, as OpenSSL has it,
+/// although RFC 5280 wants at least one where there is a list of them.
 ///
 /// # Errors
 /// The first extension whose form is wrong, or that occurs again; those after it are not visited.

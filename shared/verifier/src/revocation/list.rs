@@ -1,4 +1,4 @@
-//! One CRL, read whole and kept with an index of its entries.
+//! CRL that is read in full and kept with an index of its entries.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,11 +15,11 @@ use crate::x509::name::DistinguishedName;
 use crate::x509::oid::dotted;
 use crate::x509::time::Timestamp;
 
-/// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
-/// [`RevocationLists`](super::RevocationLists) finds out.
+/// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that
+/// is what [`RevocationLists`](super::RevocationLists) finds out.
 ///
-/// The part of a list that can be read revokes; only a list that is understood whole clears certificates. See
-/// [`defect`](Self::defect).
+/// The part of a list that can be read revokes; only a list that is understood whole clears
+/// certificates. See [`defect`](Self::defect).
 ///
 /// It keeps its DER encoding and eight octets for each entry.
 pub struct RevocationList {
@@ -41,8 +41,8 @@ impl RevocationList {
     /// Reads one CRL from its DER encoding, which is kept.
     ///
     /// # Errors
-    /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found. Whatever else is wrong
-    /// with it is a [`defect`](Self::defect).
+    /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found.
+    /// Whatever else is wrong with it is a [`defect`](Self::defect).
     pub fn from_der(der: Vec<u8>) -> Result<Self, RevocationListError> {
         let mut issuer = None;
         Self::read(der, &mut issuer).map_err(|problem| RevocationListError {
@@ -75,7 +75,8 @@ impl RevocationList {
         let mut fields = to_be_signed.elements();
         let version = field(&mut fields, "the version", |fields| fields.optional(Tag::INTEGER))?;
         match version.map(|version| version.content) {
-            // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in version 2 as well.
+            // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in
+            // version 2 as well.
             None | Some([0 | 1]) => {}
             Some(other) => {
                 let found = format!("0x{}", base16ct::lower::encode_string(other));
@@ -141,74 +142,79 @@ impl RevocationList {
         })
     }
 
-    /// The DER encoding.
+    /// Returns the DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Who issued it.
+    /// Returns the name of the issuer.
     pub fn issuer(&self) -> &DistinguishedName {
         &self.issuer
     }
 
-    /// From when on it speaks.
+    /// Returns the time from which the list is valid.
     pub fn this_update(&self) -> Timestamp {
         self.this_update
     }
 
-    /// When there should be a newer one; `None` for a list that does not say so, which is a defect.
+    /// Returns the time by which a newer list is due; `None` for a list without nextUpdate, which
+    /// is a defect.
     pub fn next_update(&self) -> Option<Timestamp> {
         self.next_update
     }
 
-    /// Its number, which its issuer raises with every one. Many CAs do not number their lists, and those of version 1
-    /// cannot: these are ordered by their dates.
+    /// Returns the number, which the issuer raises with every list. Many CAs do not number their
+    /// lists, and lists of version 1 cannot have one: these are ordered by their dates.
     pub fn number(&self) -> Option<CrlNumber> {
         self.number
     }
 
-    /// Returns why the list clears no certificate, if that is so. A list with a defect that its issuer has signed still
-    /// revokes the certificates on it.
+    /// Returns why the list clears no certificate, if that is so. A list with a defect that its
+    /// issuer has signed still revokes the certificates on it.
     ///
-    /// A list that is newer than one without a defect keeps that one from clearing too, unless it is of a kind that goes
-    /// beside complete lists: the issuer has spoken, and what it said is not understood.
+    /// A list that is newer than one without a defect keeps that one from clearing too, unless it
+    /// is of a kind that goes beside complete lists: the issuer has spoken, and what it said is not
+    /// understood.
     pub fn defect(&self) -> Option<&RevocationListErrorKind> {
         self.defect.as_ref()
     }
 
-    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a list for some reasons
-    /// and the like stand beside complete lists.
+    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a
+    /// list for some reasons and the like stand beside complete lists.
     pub(super) fn is_beside_complete_ones(&self) -> bool {
         self.scope.limit().is_some()
     }
 
-    /// Name and object identifier of its signature algorithm, with the parameters that matter.
+    /// Returns the name and object identifier of the signature algorithm, with the parameters that
+    /// matter.
     pub fn signature_algorithm_name(&self) -> String {
         describe_signature_algorithm(self.signature_algorithm())
     }
 
-    /// How many certificates it revokes.
+    /// Returns the number of certificates that the list revokes.
     pub fn entry_count(&self) -> usize {
         self.entries.len()
     }
 
-    /// The URIs of its distribution point, when it is the list of one; other kinds of name are left out.
+    /// Returns the URIs of the distribution point, if the list is for one; other kinds of name are
+    /// left out.
     pub fn distribution_points(&self) -> Vec<String> {
         self.scope.uris()
     }
 
-    /// Which certificates of its issuer it speaks of, in words. Lists of one issuer with the same words replace each other.
+    /// Describes the certificates of the issuer that the list covers. Lists of one issuer with the
+    /// same description replace each other.
     pub fn coverage(&self) -> String {
         self.scope.to_string()
     }
 
-    /// Whether it speaks of every certificate of its issuer.
+    /// Returns true if the list covers every certificate of its issuer.
     pub fn is_complete(&self) -> bool {
         self.scope == Scope::default()
     }
 
-    /// What it says about the certificate of its issuer with this serial number, given as the content of a DER
-    /// INTEGER. `None` is not a clean bill: whether the list speaks of the certificate is another question.
+    /// Returns the entry for the certificate of the issuer with this serial number, given as the
+    /// content of a DER INTEGER. `None` does not clear the certificate: the list may not cover it.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
         let mut found = self.entries.find(&self.der, serial_number);
         match self.scope.limit() {
@@ -225,7 +231,7 @@ impl RevocationList {
         self.der.get(self.to_be_signed.clone()).unwrap_or_default()
     }
 
-    /// The content of the AlgorithmIdentifier.
+    /// Returns the content of the AlgorithmIdentifier.
     pub(super) fn signature_algorithm(&self) -> &[u8] {
         self.der.get(self.signature_algorithm.clone()).unwrap_or_default()
     }
@@ -242,7 +248,7 @@ impl RevocationList {
         &self.scope
     }
 
-    /// Number and date of the list.
+    /// Returns number and date of the list.
     pub fn version(&self) -> CrlVersion {
         CrlVersion {
             number: self.number,

@@ -15,12 +15,13 @@ use crate::x509::summary::CertificateSummary;
 /// Each CRL of a file in order, or why it cannot be read.
 pub type EachRevocationList = Vec<Result<Arc<RevocationList>, RevocationListError>>;
 
-/// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks; either may be
-/// compressed with gzip. At most `max_bytes` are read of what it unpacks to.
+/// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks;
+/// either may be compressed with gzip. At most `max_bytes` are read of what it unpacks to.
 ///
 /// # Errors
-/// [`RevocationListError`] when there is no CRL, or one of them cannot be read. Nothing is skipped: a file is used whole
-/// or not at all. A CRL that can be read and has a [`defect`](RevocationList::defect) is not an error.
+/// [`RevocationListError`] when there is no CRL, or one of them cannot be read. Nothing is skipped:
+/// a file is used whole or not at all. A CRL that can be read and has a
+/// [`defect`](RevocationList::defect) is not an error.
 pub fn read_revocation_lists(
     source: impl BufRead,
     max_bytes: usize,
@@ -30,7 +31,8 @@ pub fn read_revocation_lists(
         .collect()
 }
 
-/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single one in DER is not copied.
+/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single
+/// one in DER is not copied.
 ///
 /// # Errors
 /// Those of [`read_revocation_lists`].
@@ -41,8 +43,8 @@ pub fn parse_revocation_lists(
     parse_each_revocation_list(file, max_bytes)?.into_iter().collect()
 }
 
-/// Reads every CRL of a file that is in memory already, like [`parse_revocation_lists`], for a caller who can do without
-/// one of them.
+/// Reads every CRL of a file that is in memory already, like [`parse_revocation_lists`], for a
+/// caller who can do without one of them.
 ///
 /// # Errors
 /// [`RevocationListError`] when the file as a whole cannot be read, or has no CRL in it.
@@ -120,7 +122,8 @@ fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, Revocatio
 
 const LABEL: &str = "X509 CRL";
 
-/// Another kind of DER is named where it is one for certain: a damaged CRL could look like something else.
+/// Reads one CRL in DER. Another kind of DER is named only if it is certain: a damaged CRL could
+/// look like something else.
 fn read_der(der: Vec<u8>) -> Result<Arc<RevocationList>, RevocationListError> {
     let kind = match FileKind::of_der(&der) {
         None | Some(FileKind::Crl) => None,

@@ -1,4 +1,5 @@
-//! Which of its issuer's certificates a list speaks of (RFC 5280 §5.2.5), and which lists a certificate names.
+//! Certificates that a list covers (RFC 5280 §5.2.5), and lists that a certificate names
+//! (§4.2.1.13).
 
 use std::fmt;
 
@@ -8,10 +9,11 @@ use crate::x509::der::{Element, Elements, Malformed, Tag, boolean, context_tag, 
 use crate::x509::name::{DistinguishedName, names_are_equal};
 use crate::x509::oid;
 
-/// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
+/// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each
+/// other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
-    /// Value of the issuing distribution point; empty for a list without one, and for one that restricts nothing.
+    /// Returns the value of the issuingDistributionPoint, empty for a list without one.
     value: Box<[u8]>,
     /// Names of the distribution point, if it is the list of one.
     names: Option<Box<[PointName]>>,
@@ -28,7 +30,7 @@ enum Subjects {
     Authorities,
 }
 
-/// One name of a distribution point.
+/// Name of a distribution point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum PointName {
     /// Whole encoding of a Name.
@@ -47,10 +49,11 @@ const DIRECTORY_NAME: Tag = context_tag(4, true);
 const URI: Tag = context_tag(6, false);
 
 impl Scope {
-    /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole encoding of a Name.
+    /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole
+    /// encoding of a Name.
     ///
-    /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so too, although RFC 5280
-    /// §5.2.5 forbids to write them.
+    /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so
+    /// too, although RFC 5280 §5.2.5 forbids to write them.
     pub(super) fn parse(value: &[u8], issuer: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
         let names = match fields.optional(context_tag(0, true))? {
@@ -95,7 +98,8 @@ impl Scope {
         })
     }
 
-    /// Returns the scope of a list whose extensions cannot be read: it may speak of any certificate.
+    /// Returns the scope of a list whose extensions cannot be read: it may speak of any
+    /// certificate.
     pub(super) fn unreadable() -> Self {
         Self {
             is_unreadable: true,
@@ -111,17 +115,18 @@ impl Scope {
         }
     }
 
-    /// Value of the issuing distribution point, empty for a list without one.
+    /// Returns the value of the issuingDistributionPoint, empty for a list without one.
     pub(super) fn der(&self) -> &[u8] {
         &self.value
     }
 
-    /// Kind of the list, if it is one that clears no certificate.
+    /// Returns the kind of the list, if lists of that kind clear no certificate.
     pub(super) fn limit(&self) -> Option<UnsupportedList> {
         self.limit
     }
 
-    /// Returns true if lists of this scope can be told from those of others by what [`der`](Self::der) returns.
+    /// Returns true if lists of this scope can be told from those of others by what
+    /// [`der`](Self::der) returns.
     pub(super) fn is_series(&self) -> bool {
         !self.is_unreadable && self.limit != Some(UnsupportedList::Delta)
     }
@@ -137,7 +142,8 @@ impl Scope {
         self.subjects == Subjects::Authorities
     }
 
-    /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
+    /// Returns true if a list with this scope covers the certificate, so that its absence from the
+    /// list clears it.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
         let subject_is_covered = match self.subjects {
             Subjects::All => true,
@@ -151,7 +157,7 @@ impl Scope {
                 .is_none_or(|names| is_named_by(certificate, names).unwrap_or(false))
     }
 
-    /// The URIs among the names of the distribution point.
+    /// Returns the URIs among the names of the distribution point.
     pub(super) fn uris(&self) -> Vec<String> {
         self.names().filter_map(PointName::uri).collect()
     }
@@ -188,7 +194,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// One name of a distribution point, borrowed or put together from the issuer's.
+/// Name of a distribution point, borrowed or composed with the issuer's.
 enum FoundName<'a> {
     /// Whole encoding of a Name.
     Directory(&'a [u8]),
@@ -228,7 +234,7 @@ impl From<FoundName<'_>> for PointName {
 }
 
 impl PointName {
-    /// Whole encoding of the GeneralName.
+    /// Returns the whole encoding of the GeneralName.
     fn general_name(&self) -> Vec<u8> {
         match self {
             Self::Directory(name) => encode(DIRECTORY_NAME, &[name]),
@@ -251,14 +257,15 @@ impl PointName {
     }
 }
 
-/// The text of a GeneralName that is a URI.
+/// Returns the text of a GeneralName that is a URI.
 fn uri(name: &[u8]) -> Option<String> {
     let content = Elements::new(name).content(URI).ok()?;
     Some(content.escape_ascii().to_string())
 }
 
-/// Returns true if one of the certificate's distribution points bears one of these names, or its issuer does: RFC 5280 §6.3.3
-/// assumes a distribution point with the names of the issuer for CRLs that the certificate does not mention.
+/// Returns true if one of the certificate's distribution points bears one of these names, or its
+/// issuer does: RFC 5280 §6.3.3 assumes a distribution point with the names of the issuer for CRLs
+/// that the certificate does not mention.
 fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
     let is_one = |name: &FoundName<'_>| names.iter().any(|other| name.is(other));
     if is_one(&FoundName::Directory(certificate.issuer)) {
@@ -273,12 +280,13 @@ fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<boo
     Ok(named)
 }
 
-/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes on the names of each
-/// point that is for every reason and served by that issuer.
+/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes
+/// on the names of each point that is for every reason and served by that issuer.
 ///
-/// Points for some reasons only, and those served by another issuer, say nothing about a list that is neither. A
-/// `cRLIssuer` that names the certificate's own issuer makes no difference, although it should not be written then; where
-/// there is no other name, it is the point's name (RFC 5280 §6.3.3 (b) (2) (i)).
+/// Points for some reasons only, and those served by another issuer, say nothing about a list that
+/// is neither. A `cRLIssuer` that names the certificate's own issuer makes no difference, although
+/// it should not be written then; where there is no other name, it is the point's name (RFC 5280
+/// §6.3.3 (b) (2) (i)).
 fn each_distribution_point_name<'a>(
     value: &'a [u8],
     issuer: &[u8],
@@ -307,7 +315,8 @@ fn each_distribution_point_name<'a>(
     Ok(())
 }
 
-/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name of `issuer`.
+/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name
+/// of `issuer`.
 fn each_name<'a>(
     point_name: Element<'a>,
     issuer: &[u8],
@@ -343,7 +352,8 @@ fn each_general_name<'a>(
     }
 }
 
-/// Whole encoding of the Name with one RelativeDistinguishedName, given by the content of its SET, below `issuer`.
+/// Returns the whole encoding of the Name that consists of `issuer` and one
+/// RelativeDistinguishedName, given by the content of its SET.
 fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
     let above = single(issuer, Tag::SEQUENCE)?;
     Ok(encode(
@@ -372,7 +382,8 @@ fn flag(fields: &mut Elements<'_>, number: u8) -> Result<bool, Malformed> {
     }
 }
 
-/// The URIs of every distribution point of a certificate that its issuer serves for every reason.
+/// Returns the URIs of every distribution point of a certificate that its issuer serves for every
+/// reason.
 pub(super) fn distribution_point_uris(certificate: &Certificate<'_>) -> Result<Vec<String>, Malformed> {
     let mut uris = Vec::new();
     if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {

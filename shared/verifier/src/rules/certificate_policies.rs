@@ -1,8 +1,8 @@
-//! Certificate policies (RFC 5280 §6.1, with the policies of one depth as a set, as RFC 9618 has it, so that hostile
-//! policies and mappings cost no more than their length).
+//! Certificate policies (RFC 5280 §6.1, with the policies of one depth as a set, as RFC 9618 has
+//! it, so that hostile policies and mappings cost no more than their length).
 //!
-//! The initial policy set is any-policy, and no explicit policy is required at the start: a path is refused only when
-//! an issuer in it, or its anchor, requires a policy that it does not have.
+//! The initial policy set is any-policy, and no explicit policy is required at the start: a path is
+//! refused only when an issuer in it, or its anchor, requires a policy that it does not have.
 
 use super::{Context, Path};
 use crate::rejection::{Reason, Rejection};
@@ -28,8 +28,8 @@ pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
         let constraints = extensions.read_constraints().map_err(unreadable)?;
         is_required |= constraints.require_explicit.is_some();
     }
-    // Where no issuer requires a policy, policies are information for the reader of the identity, and those that are not
-    // critical and cannot be read decide nothing.
+    // Where no issuer requires a policy, policies are information for the reader of the identity,
+    // and those that are not critical and cannot be read decide nothing.
     if !is_required {
         return Ok(());
     }
@@ -124,16 +124,17 @@ fn unknown_qualifier(value: &[u8]) -> Result<Option<&[u8]>, Malformed> {
 
 /// The state variables of RFC 5280 §6.1.2, with the valid policies of one depth in place of a tree.
 ///
-/// Only whether the tree has leaves matters, so that their ancestors need not be kept: a leaf's policy is valid, and
-/// what a next certificate may name is what the leaves expect.
+/// Only whether the tree has leaves matters, so that their ancestors need not be kept: a leaf's
+/// policy is valid, and what a next certificate may name is what the leaves expect.
 #[derive(Debug)]
 struct State<'a> {
     explicit_policy: usize,
     policy_mapping: usize,
     inhibit_any_policy: usize,
-    /// Whether there is a leaf for any-policy.
+    /// There is a leaf for any-policy.
     any: bool,
-    /// What the other leaves expect, in order and each once; the same as their policies until they are mapped.
+    /// Policies that the other leaves expect, in order and each once; equal to their own policies
+    /// until they are mapped.
     expected: Vec<&'a [u8]>,
 }
 
@@ -148,8 +149,8 @@ impl<'a> State<'a> {
         }
     }
 
-    /// The anchor as if it were the path's first certificate (RFC 5937 §3), except that an anchor that names no
-    /// policies allows every one.
+    /// Starts with the anchor as if it were the path's first certificate (RFC 5937 §3), except that
+    /// an anchor that names no policies allows every one.
     fn start_from(&mut self, anchor: &Statements<'a>) {
         if anchor.policies.is_some() {
             self.process(anchor, true);

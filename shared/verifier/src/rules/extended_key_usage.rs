@@ -28,7 +28,8 @@ pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context)
     }
 }
 
-/// An issuer's purposes bound those of the certificates below it.
+/// Checks the purposes of every issuer: they limit those of the certificates below it, as in
+/// OpenSSL, Go and webpki.
 pub(super) fn check_authorities(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     let mut authorities = path.intermediates.iter();
     authorities

@@ -1,8 +1,9 @@
 //! Name constraints (RFC 5280 §4.2.1.10 and §6.1.3(b), (c)).
 //!
-//! Each issuer's constraints are applied to every certificate below it, so that those of several issuers add up.
-//! What cannot be processed is refused: a constraint that cannot be read, one of a kind that is not processed as soon
-//! as a name of that kind is there, and a name that cannot be read where a constraint of its kind is there.
+//! Each issuer's constraints are applied to every certificate below it, so that those of several
+//! issuers add up. What cannot be processed is refused: a constraint that cannot be read, one of a
+//! kind that is not processed as soon as a name of that kind is there, and a name that cannot be
+//! read where a constraint of its kind is there.
 
 use std::cell::Cell;
 
@@ -15,8 +16,9 @@ use crate::x509::name_constraints::{Name, NameConstraints, Names, Within, of_kin
 /// Name of the extension in messages.
 const EXTENSION: &str = "name constraints (2.5.29.30)";
 
-/// Comparisons of a short name with a short subtree that one verification costs at most, however many paths it looks
-/// at. A millisecond of a release build; 500 subtrees and 200 names, which no real CA comes near.
+/// Comparisons of a short name with a short subtree that one verification costs at most, however
+/// many paths it looks at. A millisecond of a release build; 500 subtrees and 200 names, which no
+/// real CA comes near.
 const MAX_COMPARISONS: usize = 100_000;
 
 /// Comparisons that are left to one verification.
@@ -114,8 +116,8 @@ fn check_names(
                     "no name of this kind below a constraint of this kind",
                 ));
             }
-            // A name of which it cannot be said whether it is within counts as outside of what is permitted, and as
-            // within what is excluded.
+            // A name of which it cannot be said whether it is within counts as outside of what is
+            // permitted, and as within what is excluded.
             let mut is_permitted = permitted.is_empty();
             for subtree in permitted {
                 context.comparisons.spend(subtree.cost)?;

@@ -17,7 +17,8 @@ use crate::x509::time::Timestamp;
 /// A parsed certificate that borrows from its DER encoding (RFC 5280 §4.1).
 #[derive(Debug)]
 pub(crate) struct Certificate<'a> {
-    /// Its place among the presented certificates; none for one that the operator configured.
+    /// Position among the presented certificates; absent for a certificate that the operator
+    /// configured.
     pub(crate) presented_at: Option<usize>,
     pub(crate) der: &'a [u8],
     pub(crate) to_be_signed: &'a [u8],
@@ -39,7 +40,7 @@ pub(crate) struct Certificate<'a> {
     derived: Derived<'a>,
 }
 
-/// What several paths ask of a certificate, taken apart when it is asked first.
+/// Parts that several paths need, parsed on first use.
 #[derive(Debug, Default)]
 struct Derived<'a> {
     is_self_issued: OnceCell<bool>,
@@ -187,7 +188,7 @@ impl<'a> Certificate<'a> {
             .is_some_and(|constraints| constraints.authority)
     }
 
-    /// Whether its key usage, if it has one, allows signing CRLs (RFC 5280 §4.2.1.3).
+    /// Returns true if the key usage allows signing CRLs or is absent (RFC 5280 §4.2.1.3).
     pub(crate) fn may_sign_lists(&self) -> bool {
         let usage = self.extensions.key_usage;
         usage.is_none_or(|usage| usage.allows_crl_signing())
@@ -199,14 +200,14 @@ impl<'a> Certificate<'a> {
         *is_self_issued.get_or_init(|| names_are_equal(self.issuer, self.subject))
     }
 
-    /// The names that constraints of its issuers apply to.
+    /// Returns the names that constraints of the issuers apply to.
     pub(crate) fn names(&self) -> Result<&Names<'a>, Unrepresentable> {
         let parse = || Names::parse(self.subject, self.extensions.find(oid::SUBJECT_ALTERNATIVE_NAME));
         let names = self.derived.names.get_or_init(parse);
         names.as_ref().map_err(Clone::clone)
     }
 
-    /// The constraints on names below it, if it has some.
+    /// Returns the constraints on names below this CA, if there are any.
     pub(crate) fn name_constraints(&self) -> Result<Option<&NameConstraints<'a>>, Malformed> {
         let parse = || {
             let extension = self.extensions.find(oid::NAME_CONSTRAINTS);
@@ -224,7 +225,8 @@ impl<'a> Certificate<'a> {
         single(extension.value, Tag::OCTET_STRING).ok()
     }
 
-    /// Returns the identifier of its issuer's key; `None` where it gives none and where it cannot be read.
+    /// Returns the identifier of its issuer's key; `None` where it gives none and where it cannot
+    /// be read.
     pub(crate) fn authority_key_identifier(&self) -> Option<&'a [u8]> {
         let extension = self.extensions.find(oid::AUTHORITY_KEY_IDENTIFIER)?;
         authority_key_identifier(extension.value).ok().flatten()
@@ -263,8 +265,8 @@ fn parse_version(fields: &mut Elements<'_>) -> Result<Version, Malformed> {
     }
 }
 
-/// X.690 §8.3.2: the first nine bits of an INTEGER are never all equal. A serial number with two forms could be
-/// revoked in one and pass in the other.
+/// X.690 §8.3.2: the first nine bits of an INTEGER are never all equal. A serial number with two
+/// forms could be revoked in one and pass in the other.
 fn check_shortest_form(integer: &[u8]) -> Result<(), Malformed> {
     match integer {
         [] => Err(Malformed),

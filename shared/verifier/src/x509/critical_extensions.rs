@@ -64,9 +64,9 @@ const PROCESSED: &[(&[u8], &str, Reader)] = &[
     ),
 ];
 
-/// The extensions that are read where they are not critical and decide nothing by themselves, so that one that cannot be
-/// read is left out of the evidence and named there. RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking a key identifier
-/// critical.
+/// The extensions that are read where they are not critical and decide nothing by themselves, so
+/// that one that cannot be read is left out of the evidence and named there. RFC 5280 §4.2.1.1 and
+/// §4.2.1.2 forbid marking a key identifier critical.
 const INFORMATION: &[(&[u8], &str, Reader)] = &[
     (
         oid::AUTHORITY_KEY_IDENTIFIER.as_bytes(),
@@ -149,7 +149,8 @@ pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result
     Ok(())
 }
 
-/// Returns name and identifier of every extension that is not critical, cannot be read, and decides nothing.
+/// Returns name and identifier of every extension that is not critical, cannot be read, and decides
+/// nothing.
 pub(crate) fn unreadable_information(certificate: &Certificate<'_>) -> Vec<String> {
     let mut unreadable = Vec::new();
     for extension in &certificate.extensions.all {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// The bytes are not the DER structure that was expected.
+/// Error for octets that are not the expected DER structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
@@ -35,7 +35,8 @@ impl Tag {
         self.0 & 0x20 != 0
     }
 
-    /// Number and whether it is constructed, for a tag of the context-specific class.
+    /// Returns the number, and true for the constructed form, of a tag of the context-specific
+    /// class.
     pub(crate) const fn context_specific(self) -> Option<(u8, bool)> {
         if self.0 & 0xC0 == 0x80 {
             Some((self.0 & 0x1F, self.is_constructed()))
@@ -84,8 +85,9 @@ impl<'a> Element<'a> {
 
 /// Reads the elements of one constructed value in order.
 ///
-/// It is as strict as DER (X.690 §10.1) for certificates and CRLs alike: every tag has the low-number form and every
-/// length its shortest form. A long list is kept with the positions of its parts, so each element knows its own.
+/// It is as strict as DER (X.690 §10.1) for certificates and CRLs alike: every tag has the
+/// low-number form and every length its shortest form. A long list is kept with the positions of
+/// its parts, so each element knows its own.
 #[derive(Clone, Debug)]
 pub(crate) struct Elements<'a> {
     rest: &'a [u8],
@@ -128,7 +130,8 @@ impl<'a> Elements<'a> {
         self.rest.first().copied().map(Tag)
     }
 
-    /// Reads the next element, whose length must be definite and in its shortest form (X.690 §10.1).
+    /// Reads the next element, whose length must be definite and in its shortest form (X.690
+    /// §10.1).
     #[inline]
     pub(crate) fn next_element(&mut self) -> Result<Element<'a>, Malformed> {
         let (tag, header_length, length) = read_header(self.rest)?;
@@ -181,8 +184,8 @@ impl<'a> Elements<'a> {
     }
 }
 
-/// Reads tag and length, and returns the tag, the octets that both take, and the length of the content, which may be cut
-/// off.
+/// Reads tag and length, and returns the tag, the octets that both take, and the length of the
+/// content, which may be cut off.
 #[inline]
 pub(crate) fn read_header(input: &[u8]) -> Result<(Tag, usize, usize), Malformed> {
     let [tag, first, ..] = *input else {
@@ -197,7 +200,8 @@ pub(crate) fn read_header(input: &[u8]) -> Result<(Tag, usize, usize), Malformed
         (0x81, [_, _, a @ 0x80..=0xFF, ..]) => (3, usize::from(*a)),
         (0x82, [_, _, a @ 1..=0xFF, b, ..]) => (4, big_endian([0, 0, *a, *b])?),
         (0x83, [_, _, a @ 1..=0xFF, b, c, ..]) => (5, big_endian([0, *a, *b, *c])?),
-        // A CRL with half a million entries needs four octets; entries are found by positions of 32 bits.
+        // A CRL with half a million entries needs four octets; entries are found by positions of 32
+        // bits.
         (0x84, [_, _, a @ 1..=0xFF, b, c, d, ..]) => (6, big_endian([*a, *b, *c, *d])?),
         _ => return Err(Malformed),
     };
@@ -208,7 +212,8 @@ fn big_endian(octets: [u8; 4]) -> Result<usize, Malformed> {
     Ok(usize::try_from(u32::from_be_bytes(octets))?)
 }
 
-/// Returns the DER encoding of an element whose content consists of these parts (X.690 §8.1, §10.1).
+/// Returns the DER encoding of an element whose content consists of these parts (X.690 §8.1,
+/// §10.1).
 pub(crate) fn encode(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let octets = length.to_be_bytes();
@@ -229,7 +234,7 @@ pub(crate) fn encode(tag: Tag, parts: &[&[u8]]) -> Vec<u8> {
     encoding
 }
 
-/// The content of the only element of `input`, which must have this tag.
+/// Returns the content of the only element of `input`, which must have this tag.
 #[inline]
 pub(crate) fn single(input: &[u8], tag: Tag) -> Result<&[u8], Malformed> {
     let mut elements = Elements::new(input);
@@ -244,7 +249,7 @@ impl From<std::num::TryFromIntError> for Malformed {
     }
 }
 
-/// DER BOOLEAN: one byte, 0x00 or 0xFF (X.690 §11.1).
+/// Reads a BOOLEAN, which in DER is one octet, 0x00 or 0xFF (X.690 §11.1).
 pub(crate) fn boolean(content: &[u8]) -> Result<bool, Malformed> {
     match content {
         [0x00] => Ok(false),
@@ -253,7 +258,7 @@ pub(crate) fn boolean(content: &[u8]) -> Result<bool, Malformed> {
     }
 }
 
-/// A non-negative INTEGER that fits 32 bits, in its shortest form.
+/// Reads an INTEGER in its shortest form that is not negative and fits 32 bits.
 pub(crate) fn small_unsigned(content: &[u8]) -> Result<u32, Malformed> {
     match content {
         [] => Err(Malformed),
@@ -277,8 +282,8 @@ pub(crate) fn whole_octets(content: &[u8]) -> Result<&[u8], Malformed> {
     }
 }
 
-/// Returns a two's complement number without the leading octets that say nothing, so that two encodings of one number
-/// become equal.
+/// Returns a two's complement number without the leading octets that say nothing, so that two
+/// encodings of one number become equal.
 pub(crate) fn shortest(mut number: &[u8]) -> &[u8] {
     while let [0x00, 0x00..=0x7F, ..] | [0xFF, 0x80..=0xFF, ..] = number {
         number = number.get(1..).unwrap_or_default();
@@ -286,7 +291,9 @@ pub(crate) fn shortest(mut number: &[u8]) -> &[u8] {
     number
 }
 
-/// The bits of a named-bit-list BIT STRING, bit 0 first, at most 16 of them.
+/// Returns the bits of a named-bit-list BIT STRING, bit 0 first. At most 16 are read: KeyUsage has
+/// 9 and ReasonFlags has 9 (RFC 5280 §4.2.1.3, §4.2.1.13). DER has no trailing zero bits (X.690
+/// §11.2.2), but CAs write them.
 pub(crate) fn named_bits(content: &[u8]) -> Result<u16, Malformed> {
     let (unused, bytes) = content.split_first().ok_or(Malformed)?;
     if *unused > 7 || (bytes.is_empty() && *unused != 0) || bytes.len() > 2 {

@@ -5,7 +5,7 @@ use der::asn1::ObjectIdentifier;
 use crate::x509::der::{Elements, Malformed, Tag, boolean, context_tag, small_unsigned};
 use crate::x509::oid;
 
-/// The extensions that some rule or the identity reads; the others only count when they are critical.
+/// Extensions of a certificate, with the two that almost every rule needs already parsed.
 #[derive(Debug, Default)]
 pub(crate) struct Extensions<'a> {
     pub(crate) basic_constraints: Option<BasicConstraints>,
@@ -79,7 +79,8 @@ impl std::fmt::Display for KeyUsage {
     }
 }
 
-/// More extensions than any real certificate has; the cap keeps the search for repeats cheap.
+/// Limit of extensions in one certificate. Real certificates have fewer than 20; the search for
+/// repeats takes time that grows with the square of their number.
 pub(super) const MAX_EXTENSIONS: usize = 64;
 
 /// Reads the keyIdentifier of the extension authorityKeyIdentifier, `[0]` of its sequence.
@@ -118,8 +119,8 @@ pub(super) fn parse_basic_constraints(value: &[u8]) -> Result<BasicConstraints, 
     })
 }
 
-/// Whether clientAuth is among the purposes, or anyExtendedKeyUsage, which stands for every purpose; `None` without
-/// the extension.
+/// Returns true if the purposes contain clientAuth, or anyExtendedKeyUsage, which stands for every
+/// purpose (RFC 5280 §4.2.1.12); `None` without the extension.
 pub(crate) fn allows_client_authentication(extensions: &Extensions<'_>) -> Result<Option<bool>, Malformed> {
     let Some(extension) = extensions.find(oid::EXTENDED_KEY_USAGE) else {
         return Ok(None);

@@ -38,7 +38,7 @@ impl<'a> NameConstraints<'a> {
         })
     }
 
-    /// Number of subtrees.
+    /// Returns the number of subtrees.
     pub(crate) fn len(&self) -> usize {
         self.permitted.len() + self.excluded.len()
     }
@@ -64,8 +64,9 @@ fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u8) -> Result<Option<Vec<S
     }
 }
 
-/// Reads minimum, which must be zero, and is there in certificates of AD CS although DER leaves a default out (RFC 5280
-/// §4.2.1.10, X.690 §11.5). A maximum is left for the caller to refuse: it must be absent.
+/// Reads minimum, which must be zero, and is there in certificates of AD CS although DER leaves a
+/// default out (RFC 5280 §4.2.1.10, X.690 §11.5). A maximum is left for the caller to refuse: it
+/// must be absent.
 fn read_distances(subtree: &mut Elements<'_>) -> Result<(), Malformed> {
     match subtree.optional(context_tag(0, false))? {
         Some(minimum) if small_unsigned(minimum.content)? != 0 => Err(Malformed),
@@ -78,8 +79,9 @@ fn read_distances(subtree: &mut Elements<'_>) -> Result<(), Malformed> {
 pub(crate) struct Names<'a> {
     /// The subject if there is one, email addresses in it, and the alternative names.
     pub(crate) all: Vec<Name<'a>>,
-    /// Common names that look like host names, where no dNSName is there. RFC 5280 leaves them alone, but clients are
-    /// identified by them; with a dNSName, CAs and OpenSSL leave them alone too.
+    /// Common names that look like host names, where no dNSName is there. RFC 5280 leaves them
+    /// alone, but clients are identified by them; with a dNSName, CAs and OpenSSL leave them alone
+    /// too.
     pub(crate) hosts: Vec<Name<'a>>,
 }
 

@@ -4,7 +4,8 @@ use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsi
 use crate::x509::extensions::Extensions;
 use crate::x509::oid::{self, Oid, dotted_list};
 
-/// The values of the four extensions, not looked into; owned for an anchor, borrowed for a certificate.
+/// The values of the four extensions, not looked into; owned for an anchor, borrowed for a
+/// certificate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PolicyExtensions<T> {
     policies: Option<T>,
@@ -42,7 +43,8 @@ impl<'a> PolicyExtensions<&'a [u8]> {
 }
 
 impl PolicyExtensions<Box<[u8]>> {
-    /// Takes those of a trust anchor whose constraints can be read; `None` when it says nothing of policies.
+    /// Takes those of a trust anchor whose constraints can be read; `None` when it says nothing of
+    /// policies.
     pub(crate) fn of_anchor(extensions: &Extensions<'_>) -> Result<Option<Self>, Malformed> {
         let values = PolicyExtensions::of(extensions);
         let owned = |value: Option<&[u8]>| value.map(Box::from);
@@ -66,7 +68,8 @@ impl PolicyExtensions<Box<[u8]>> {
     }
 }
 
-/// What one certificate says of policies. Policies are the content octets of their object identifiers.
+/// Contents of the four extensions of one certificate. Policies are the content octets of their
+/// object identifiers.
 #[derive(Debug, Default)]
 pub(crate) struct Statements<'a> {
     /// In order; `None` without the extension.
@@ -94,7 +97,7 @@ pub(crate) struct Constraints {
     pub(crate) inhibit_mapping: Option<u32>,
 }
 
-/// One line of policyMappings.
+/// Entry of policyMappings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Mapping<'a> {
     pub(crate) issuer_domain: &'a [u8],

@@ -66,8 +66,8 @@ impl<'a> PublicKeyInfo<'a> {
 }
 
 impl PublicKey {
-    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters that do not decide which key it
-    /// is are not looked at.
+    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters that do
+    /// not decide which key it is are not looked at.
     pub(crate) fn parse(algorithm: &[u8], key: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(algorithm);
         let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;

@@ -7,7 +7,7 @@ use crate::x509::certificate::{Certificate, Validity};
 use crate::x509::name::DistinguishedName;
 use crate::x509::public_key::PublicKey;
 
-/// What a certificate says, not verified.
+/// Contents of a certificate, not verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CertificateSummary {
@@ -15,13 +15,13 @@ pub struct CertificateSummary {
     pub subject: Option<DistinguishedName>,
     /// The issuer; absent when it cannot be represented.
     pub issuer: Option<DistinguishedName>,
-    /// When it is valid.
+    /// Period of validity.
     pub validity: Validity,
     /// Kind and size of the key.
     pub public_key: PublicKey,
-    /// Whether it says that it is a CA's.
+    /// The certificate claims to be a CA's.
     pub is_authority: bool,
-    /// Whether subject and issuer are the same name.
+    /// Subject and issuer are the same name.
     pub is_self_issued: bool,
     /// SHA-256 of the certificate.
     pub fingerprint: Fingerprint,

@@ -1,4 +1,4 @@
-//! One name, one subtree, and whether the one lies in the other.
+//! Names, subtrees, and the relation of one name to one subtree (RFC 5280 §4.2.1.10).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -52,8 +52,8 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Name<'a> {
     pub(crate) kind: Kind,
-    /// `None` for a name that is not a valid one of its kind or cannot be compared: it may lie in any subtree, and
-    /// surely lies in none.
+    /// `None` for a name that is not a valid one of its kind or cannot be compared: it may lie in
+    /// any subtree, and surely lies in none.
     form: Option<Form<'a>>,
     text: Cow<'a, str>,
 }
@@ -137,7 +137,7 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// An emailAddress of a subject (RFC 5280 §4.2.1.10).
+    /// Takes an emailAddress attribute of a subject (RFC 5280 §4.2.1.10).
     pub(crate) fn of_email_attribute(attribute: NameAttribute<'a>) -> Self {
         match attribute.value {
             AttributeValue::Text(Cow::Borrowed(text)) => Self::mailbox(text),
@@ -223,7 +223,7 @@ impl<'a> Subtree<'a> {
         })
     }
 
-    /// Whether the subtree holds a name of its own kind.
+    /// Compares the subtree with a name of its own kind.
     pub(crate) fn holds(&self, name: &Name<'_>) -> Within {
         match (&self.base, &name.form) {
             (Some(Base::Address { base, mask }), Some(Form::Address(address))) => {
@@ -242,7 +242,7 @@ impl<'a> Subtree<'a> {
     }
 }
 
-/// An address and a mask whose one-bits stand together.
+/// Reads an address and a mask whose one-bits stand together (RFC 5280 §4.2.1.10, RFC 4632).
 fn parse_address(content: &[u8]) -> Result<Base<'_>, Malformed> {
     if !matches!(content.len(), 8 | 32) {
         return Err(Malformed);

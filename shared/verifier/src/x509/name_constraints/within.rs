@@ -1,10 +1,11 @@
 //! Relation of a name to a subtree.
 
-/// Whether a name lies in a subtree.
+/// Relation of a name to a subtree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Within {
     Not,
-    /// Some of what the name stands for, or perhaps.
+    /// The name may be partly within: some of the names that a wildcard stands for, or a name that
+    /// cannot be compared.
     Partly,
     Wholly,
 }
