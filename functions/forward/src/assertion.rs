@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_claims_are_about_the_client_and_for_the_upstream() {
+    async fn claims_name_the_client_and_the_upstream() {
         let fixture = Fixture::new();
         let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
         let (client, credential) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_rotate_without_a_moment_in_which_a_token_cannot_be_verified() {
+    async fn keys_rotate_while_every_token_can_be_verified() {
         let fixture = Fixture::new();
         let (old, new) = (new_key(), new_key());
         let source = fixture.write("keys.pem", &old);

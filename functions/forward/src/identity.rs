@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_assertions_is_one_that_is_stripped_from_requests() {
+    fn assertion_header_is_stripped_from_requests() {
         let certificate_header = http::HeaderName::from_static("x-renamed");
         let stripped = alb_mtls_http::StrippedHeaders::new(certificate_header);
         assert!(stripped.states_identity(&crate::assertion::HEADER));

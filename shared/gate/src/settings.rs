@@ -9,9 +9,12 @@ use std::time::Duration;
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
-use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
-use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
+use alb_mtls_http::{NamePattern, StrippedHeaders};
+use alb_mtls_settings::{SettingsError, Values, process_environment, table, text};
+use alb_mtls_token::{Algorithm, TokenPolicy};
+use alb_mtls_trust::{
+    AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
+};
 use alb_mtls_verifier::{
     ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, VerifyOptions,
 };
@@ -69,7 +72,7 @@ table! {
     /// Every variable of the gate, in the order of the documentation.
     pub SETTINGS, "MTLS_";
     ANCHORS, "MTLS_ANCHORS", Required,
-        "sources of trust anchors, separated by white space: `ssm:/name`, `ssm:/path/*`, `s3://bucket/key[?versionId=…]`, `file:/path`";
+        text!("sources of trust anchors, separated by white space, each ", SOURCE_FORMS);
     INTERMEDIATES, "MTLS_INTERMEDIATES", Absent("none"),
         "sources of untrusted intermediates, for clients that send only their own certificate";
     CRLS, "MTLS_CRLS", Absent("none"),
@@ -285,8 +288,8 @@ fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, Set
     }
 }
 
-/// Without the cargo feature `token` no token is ever checked, so that a setting which asks for the
-/// check is an error.
+/// Rejects settings of tokens: without the cargo feature `token` no token is checked, so that a
+/// setting which asks for the check is an error.
 #[cfg(not(feature = "token"))]
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
     if !is_off(values, BOUND_TOKEN) {

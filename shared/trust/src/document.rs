@@ -2,7 +2,7 @@
 
 use alb_mtls_verifier::Fingerprint;
 
-use crate::source::FetchError;
+use crate::fetch_error::FetchError;
 
 /// One file, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ impl Document {
     }
 
     /// Refuses other content than that with this digest, in lower-case hexadecimal.
+    #[cfg(feature = "aws")]
     pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
         let actual = self.revision.sha256.to_string();
         match expected {

@@ -9,7 +9,7 @@ use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, dated
 const A_DAY: i64 = 86_400;
 
 #[test]
-fn the_days_that_a_client_has_left_are_those_of_today() {
+fn days_left_of_a_cached_client_are_todays() {
     let client = anybody();
     let policies = permit_when("principal.days_left >= 0");
     // More days than there is room for clients, so that some are forgotten, and back again.

@@ -12,16 +12,19 @@ use quick_cache::sync::Cache;
 
 use crate::outcome::PolicyDenial;
 
-/// Certificates of all remembered clients together, in bytes: some three hundred clients. In
+/// Certificates of all cached clients together, in bytes: some three hundred clients. In
 /// Cedar's terms they take about ten times as much.
 const MAX_CERTIFICATES: u64 = 256 * 1024;
+/// Usual size of a certificate, to size the table of clients.
 const USUAL_CERTIFICATE: u64 = 768;
+/// Most addresses: a client that invents `X-Forwarded-For` must not fill the memory.
 const MAX_ADDRESSES: usize = 1_024;
-/// Requests of one second, and of those around it.
+/// Most times: those of one second's requests, and of the seconds around it.
 const MAX_TIMES: usize = 8;
 
-/// Remembers under everything that a value is made of, so that nothing in it can be out of date.
-pub(crate) struct Memory {
+/// Cache whose keys contain everything that a value is made of, so that no value can be out of
+/// date.
+pub(crate) struct EntityCache {
     clients: Cache<ClientKey, Entity, CertificateBytes>,
     addresses: Cache<IpAddr, RestrictedExpression>,
     times: Cache<Timestamp, RestrictedExpression>,
@@ -46,7 +49,7 @@ impl Weighter<ClientKey, Entity> for CertificateBytes {
     }
 }
 
-impl Memory {
+impl EntityCache {
     pub(crate) fn new() -> Self {
         let clients = usize::try_from(MAX_CERTIFICATES / USUAL_CERTIFICATE).unwrap_or(usize::MAX);
         Self {
@@ -82,7 +85,7 @@ impl Memory {
         address: IpAddr,
         describe: impl FnOnce(IpAddr) -> RestrictedExpression,
     ) -> RestrictedExpression {
-        remembered(&self.addresses, address, describe)
+        cached(&self.addresses, address, describe)
     }
 
     pub(crate) fn time(
@@ -90,11 +93,11 @@ impl Memory {
         time: Timestamp,
         describe: impl FnOnce(Timestamp) -> RestrictedExpression,
     ) -> RestrictedExpression {
-        remembered(&self.times, time, describe)
+        cached(&self.times, time, describe)
     }
 }
 
-fn remembered<K: Copy + Eq + Hash>(
+fn cached<K: Copy + Eq + Hash>(
     cache: &Cache<K, RestrictedExpression>,
     key: K,
     describe: impl FnOnce(K) -> RestrictedExpression,
@@ -106,8 +109,8 @@ fn remembered<K: Copy + Eq + Hash>(
     })
 }
 
-impl fmt::Debug for Memory {
+impl fmt::Debug for EntityCache {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Memory").finish_non_exhaustive()
+        formatter.debug_struct("EntityCache").finish_non_exhaustive()
     }
 }
