@@ -8,12 +8,14 @@ use std::process::Command;
 
 use alb_mtls_gate::{METRICS, SETTINGS, denial_reasons};
 use alb_mtls_tests::{binary, project};
+use alb_mtls_trust::FORMS;
 
 #[test]
 fn the_tables_are_those_of_the_code() {
     let path = project().join("README.md");
     let written = std::fs::read_to_string(&path).unwrap();
     let tables = [
+        ("sources", sources()),
         ("settings", settings()),
         ("reasons", reasons()),
         ("metrics", metrics()),
@@ -58,6 +60,18 @@ fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
         .collect();
     assert!(in_code.len() > 20, "{in_code:?}");
     assert_eq!(variables_in(&readme), in_code);
+}
+
+fn sources() -> String {
+    let mut table = "| source | contents | permissions |\n| --- | --- | --- |\n".to_owned();
+    for row in FORMS {
+        let permissions = match row.permissions {
+            "" => "none",
+            permissions => permissions,
+        };
+        writeln!(table, "| `{}` | {} | {permissions} |", row.form, row.meaning).unwrap();
+    }
+    table
 }
 
 fn settings() -> String {

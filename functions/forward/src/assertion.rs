@@ -28,7 +28,7 @@ use crate::secrets::{self, Secret, Secrets, missing};
 
 /// The header that carries the assertion. Its name lies in a family that the gate strips from
 /// requests.
-pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-client-cert-assertion");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static(alb_mtls_http::headers::ASSERTION);
 
 /// The token's `typ` (RFC 8725 §3.11): no token of another kind passes for one, and it for none.
 pub(crate) const TYPE: &str = "client-cert+jwt";

@@ -1,63 +1,6 @@
-//! Selection of the headers that go on to the next hop.
+//! Size of headers.
 
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, COOKIE, FORWARDED, HOST,
-    HeaderMap, HeaderName, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    VIA,
-};
-
-/// Headers that are about one connection, whether or not `Connection` names them (RFC 9110 §7.6.1).
-const HOP_BY_HOP: [HeaderName; 10] = [
-    CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("http2-settings"),
-    PROXY_AUTHENTICATE,
-    PROXY_AUTHORIZATION,
-    TE,
-    TRAILER,
-    TRANSFER_ENCODING,
-    UPGRADE,
-];
-
-/// Headers that a client cannot have removed by naming them in `Connection`: those that the gate
-/// decided by, those that say what the request means, and those that the load balancer or a proxy
-/// before it added.
-///
-/// RFC 9110 §7.6.1 forbids senders to name them, so that only an attack loses by it.
-const KEPT: [HeaderName; 9] = [
-    AUTHORIZATION,
-    CONTENT_ENCODING,
-    CONTENT_LENGTH,
-    CONTENT_TYPE,
-    COOKIE,
-    HeaderName::from_static("dpop"),
-    FORWARDED,
-    HOST,
-    VIA,
-];
-const KEPT_PREFIXES: [&str; 5] = ["cf-", "cloudfront-", "x-amz-cf-", "x-amzn-", "x-forwarded-"];
-
-/// Removes what is about the connection that the message came over.
-pub(crate) fn remove_hop_by_hop(headers: &mut HeaderMap) {
-    let named: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
-        .filter(|name| !is_kept(name))
-        .collect();
-    for name in HOP_BY_HOP.iter().chain(&named) {
-        headers.remove(name);
-    }
-}
-
-fn is_kept(name: &HeaderName) -> bool {
-    KEPT.contains(name)
-        || KEPT_PREFIXES
-            .iter()
-            .any(|prefix| name.as_str().starts_with(prefix))
-}
+use http::header::HeaderMap;
 
 /// Returns the length of names and values on the wire, with what HTTP/1.1 puts between them.
 pub(crate) fn wire_length(headers: &HeaderMap) -> usize {

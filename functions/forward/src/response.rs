@@ -40,7 +40,7 @@ pub(crate) async fn receive(
         return Err(ForwardError::Protocol(explanation).into());
     }
     check_framing(&parts)?;
-    headers::remove_hop_by_hop(&mut parts.headers);
+    alb_mtls_http::headers::remove_hop_by_hop(&mut parts.headers);
     let bytes = collect(method, &parts, body, maximum_body).await?;
     parts.extensions.clear();
     Ok(Response::from_parts(parts, bytes))

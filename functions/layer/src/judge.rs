@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use alb_mtls_gate::{Admission, AllowedRequest, Gate, Incoming, Ingress};
-use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_http::IdentityHeaderCache;
 use alb_mtls_lambda::{
     Answer, ErrorReport, Event, EventForm, EventHeaders, RewriteError, admit, holds_request_headers, rewrite,
 };
@@ -30,7 +30,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Judge {
     gate: Gate,
-    identity_headers: IdentityHeaders<EventHeaders>,
+    identity_headers: IdentityHeaderCache<EventHeaders>,
     other_events: OtherEvents,
 }
 
@@ -38,7 +38,7 @@ impl Judge {
     pub(crate) fn new(gate: Gate, settings: LayerSettings) -> Self {
         Self {
             gate,
-            identity_headers: IdentityHeaders::new(settings.identity),
+            identity_headers: IdentityHeaderCache::new(settings.identity),
             other_events: settings.other_events,
         }
     }
@@ -102,7 +102,7 @@ impl Judge {
     /// claimed.
     fn with_identity(&self, text: &str, allowed: &AllowedRequest) -> Result<Vec<u8>, RewriteError> {
         let client = allowed.principal.client();
-        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.of(client));
+        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.headers(client));
         match rewrite(text, &allowed.parts.headers, &identity, EventForm::AsSent) {
             Ok((event, _)) => Ok(event),
             // Nothing is claimed, and there is nothing to tell.

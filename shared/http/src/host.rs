@@ -1,4 +1,4 @@
-//! The one reader of hosts: for routes, policies, decisions and records.
+//! Reader of hosts: one for routes, policies, decisions and records.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -6,19 +6,24 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 
-/// Longest name in DNS, and longest label in it (RFC 1035 §2.3.4).
+/// Length of the longest name in DNS: 255 octets with the lengths of its labels (RFC 1035 §2.3.4).
 const MAX_NAME: usize = 253;
+
+/// Length of the longest label in a name (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
 
-/// Longest value that an error quotes: a name and a port fit in.
+/// Length of the longest value that an error quotes: a name and a port fit in.
 const MAX_QUOTED: usize = 260;
 
-/// A host in its one spelling: lower case, without port and without a dot at the end.
+/// Host in its one spelling: lower case, without port and without a dot at the end.
 ///
-/// It is a name of letters, digits, `-` and `_`, an IPv4 address of four decimal numbers, or an IPv6 address in brackets.
-/// A name that some server reads as another host is not a host: one with a user, a comma or percent-encoding in it; one
-/// whose last label is a number but which is not an IPv4 address (`0x7f.1` is 127.0.0.1 to a URL parser, WHATWG URL
-/// §3.5); and one with a label such as `xn--admin-`, which decodes to `admin` (RUSTSEC-2024-0421).
+/// A host is a name of letters, digits, `-` and `_`, an IPv4 address of four decimal numbers, or an
+/// IPv6 address in brackets. A name that some server reads as another host is not a host:
+///
+/// - a name with a user, a comma or percent-encoding in it;
+/// - a name whose last label is a number, unless it is an IPv4 address (`0x7f.1` is 127.0.0.1 to a
+///   URL parser, WHATWG URL §3.5);
+/// - a name with a label such as `xn--admin-`, which decodes to `admin` (RUSTSEC-2024-0421).
 ///
 /// ```
 /// use alb_mtls_http::host::Host;
@@ -34,25 +39,25 @@ pub struct Host(Box<str>);
 /// Reason for which a text is not a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidHost {
-    /// Nothing where a name should be.
+    /// Empty name.
     #[error("the name is empty")]
     Empty,
-    /// A name or a label that DNS cannot have.
+    /// Name or label of a length that DNS does not allow.
     #[error("a name has up to 253 characters, and 1 to 63 between two dots")]
     Length,
-    /// A character that is not one of a host name's.
+    /// Character that host names do not have.
     #[error("a name has letters, digits, `-`, `_` and dots")]
     Character,
-    /// A number as the last label of a name that is not an IPv4 address.
+    /// Number as the last label of a name that is not an IPv4 address.
     #[error("an IPv4 address has four decimal numbers from 0 to 255")]
     Number,
-    /// An internationalised label without a character beyond ASCII.
+    /// Internationalised label without a character beyond ASCII.
     #[error("a label that begins with `xn--` does not end with `-`")]
     Punycode,
     /// Brackets without an IPv6 address.
     #[error("brackets contain an IPv6 address without a zone")]
     Ipv6,
-    /// A colon without a port behind it.
+    /// Colon without a port after it.
     #[error("a port is a number of up to five digits, at most 65535")]
     Port,
 }
@@ -60,26 +65,27 @@ pub enum InvalidHost {
 /// Reason for which the host of a request cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableHost {
-    /// Several Host headers. Which one counts differs between servers (RFC 9112 §3.2 has them refuse such a request).
+    /// Several Host headers. Servers differ in which one counts, although RFC 9112 §3.2 requires
+    /// them to reject the request.
     #[error("the request has several Host headers")]
     Repeated,
-    /// A Host header that names no host.
+    /// Host header that does not name a host.
     #[error("the Host header `{value}` cannot be read: {reason}")]
     Invalid {
-        /// The value in visible ASCII characters, at most 260 of them.
+        /// Value in visible ASCII characters, at most 260 of them.
         value: String,
-        /// What is wrong with it.
+        /// Reason for which the value is not a host.
         reason: InvalidHost,
     },
-    /// A request target with an authority that names no host.
+    /// Request target with an authority that does not name a host.
     #[error("the authority `{value}` in the request target cannot be read: {reason}")]
     InvalidAuthority {
-        /// The authority in visible ASCII characters, at most 260 of them.
+        /// Authority in visible ASCII characters, at most 260 of them.
         value: String,
-        /// What is wrong with it.
+        /// Reason for which the authority is not a host.
         reason: InvalidHost,
     },
-    /// A request target for one host and a Host header for another.
+    /// Request target for one host and Host header for another.
     #[error("the request target is for the host `{target}` and the Host header for `{header}`")]
     Contradiction {
         /// Host in the target.
@@ -89,15 +95,15 @@ pub enum UnreadableHost {
     },
 }
 
-/// Host of a request, as far as the request tells it. A host that is absent and one that cannot be read are different
-/// things, and neither is another host.
+/// Host of a request, as far as the request tells it. Absent and unreadable hosts are different
+/// cases, and no other host stands in for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestHost {
-    /// The request does not name a host.
+    /// Request that does not name a host.
     Absent,
-    /// Servers may differ on the host that the request names.
+    /// Request that names a host that servers can read differently.
     Unreadable(UnreadableHost),
-    /// The request is for this host.
+    /// Request for this host.
     Named(Host),
 }
 
@@ -117,7 +123,8 @@ impl Host {
         Ok(Self(name.to_ascii_lowercase().into()))
     }
 
-    /// Parses the value of a Host header: a host, and perhaps a colon and a port, which is left out.
+    /// Parses the value of a Host header: a host, and optionally a colon and a port, which is
+    /// dropped.
     ///
     /// # Errors
     /// [`InvalidHost`] when it is not a host, or the port is not a port.
@@ -132,7 +139,7 @@ impl Host {
             Some((host, port)) => (host, port.strip_prefix(':').unwrap_or_default()),
             None => (value, ""),
         };
-        // RFC 3986 §3.2.3 allows a colon with nothing behind it.
+        // RFC 3986 §3.2.3 allows a colon with nothing after it.
         let is_port = port.len() <= 5
             && port.bytes().all(|byte| byte.is_ascii_digit())
             && (port.is_empty() || port.parse::<u16>().is_ok());
@@ -140,7 +147,7 @@ impl Host {
         if is_port { Ok(host) } else { Err(InvalidHost::Port) }
     }
 
-    /// The host as policies and routes spell it.
+    /// Returns the host in the spelling of policies and routes.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -153,11 +160,11 @@ impl fmt::Display for Host {
 }
 
 impl RequestHost {
-    /// Reads the host of a request, from its Host header and from its target where that has an authority (absolute form
-    /// in HTTP/1.1, `:authority` in HTTP/2). The two must agree.
+    /// Reads the host of a request from its Host header, and from its target if that has an
+    /// authority (absolute form in HTTP/1.1, `:authority` in HTTP/2). The two must agree.
     ///
-    /// A load balancer hands several Host headers over as they came (Elastic Load Balancing user guide, "Host header
-    /// preservation").
+    /// A load balancer passes several Host headers on as they came (Elastic Load Balancing user
+    /// guide, "Host header preservation").
     pub fn from_parts(request: &Parts) -> Self {
         match read(request) {
             Ok(Some(host)) => Self::Named(host),
@@ -175,7 +182,7 @@ impl RequestHost {
         }
     }
 
-    /// The host, if the request names one that can be read.
+    /// Returns the host if the request names a readable one.
     pub fn named(&self) -> Option<&Host> {
         match self {
             Self::Named(host) => Some(host),
@@ -184,7 +191,7 @@ impl RequestHost {
     }
 }
 
-/// One sentence for the record of a request that is refused for its host.
+/// Writes one sentence for the audit record of a request that is rejected for its host.
 impl fmt::Display for RequestHost {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -258,8 +265,8 @@ fn check_name(name: &str) -> Result<(), InvalidHost> {
     Ok(())
 }
 
-/// Returns whether a URL parser reads a name that ends with this label as an IPv4 address (WHATWG URL §3.5, "ends in a
-/// number").
+/// Returns whether a URL parser reads a name that ends with this label as an IPv4 address (WHATWG
+/// URL §3.5, "ends in a number").
 fn is_number(label: &str) -> bool {
     let hexadecimal = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     label.bytes().all(|byte| byte.is_ascii_digit())

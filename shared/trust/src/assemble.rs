@@ -10,11 +10,11 @@ use alb_mtls_verifier::{
 use crate::authorities::Authorities;
 use crate::authorization::{Shared, read_authorization};
 use crate::error::{LoadError, SourceError, SourceErrorKind};
+use crate::fetch_error::FetchError;
 use crate::lists::verified_lists;
 use crate::material::Material;
 use crate::settings::{AuthorizationSettings, TrustSettings};
 use crate::snapshot::Snapshot;
-use crate::source::FetchError;
 
 /// Makes the snapshot of this material, to take the place of `last_good`.
 ///

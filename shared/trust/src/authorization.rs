@@ -173,7 +173,8 @@ mod policies {
 mod policies {
     use std::sync::Arc;
 
-    use crate::error::{SourceError, SourceErrorKind};
+    use crate::error::SourceError;
+    use crate::fetch_error::FetchError;
     use crate::material::Material;
     use crate::provenance::Role;
     use crate::snapshot::Policies;
@@ -189,9 +190,10 @@ mod policies {
         Err(vec![SourceError {
             source: source.map(|source| source.source.to_string()).unwrap_or_default(),
             origin: None,
-            kind: SourceErrorKind::Fetch(FetchError::Setup(
+            kind: FetchError::Setup(
                 "this program was built without policies (cargo feature `policy`)".into(),
-            )),
+            )
+            .into(),
         }])
     }
 }

@@ -2,8 +2,7 @@
 
 use alb_mtls_verifier::Fingerprint;
 
-#[cfg(feature = "aws")]
-use crate::source::FetchError;
+use crate::fetch_error::FetchError;
 
 /// One file, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,8 +6,8 @@ use alb_mtls_verifier::{
 };
 
 use crate::crl::InvalidCrlState;
+use crate::fetch_error::FetchError;
 use crate::refreshing::Aborted;
-use crate::source::FetchError;
 
 /// Why material could not be loaded. Nothing of it is used then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

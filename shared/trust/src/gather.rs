@@ -5,12 +5,13 @@ use futures_util::future::join_all;
 use crate::crl::{MAX_CRL_STATE_BYTES, crl_state_object};
 use crate::document::{Content, Document, Revision};
 use crate::error::{SourceError, SourceErrorKind};
+use crate::fetch_error::FetchError;
 use crate::loader::{Loader, MAX_CERTIFICATE_BYTES};
 use crate::material::{DocumentMaterial, Items, MAX_CRL_BYTES, MAX_POLICY_BYTES, Material, SourceMaterial};
 use crate::provenance::Role;
 use crate::refreshing::Deadline;
 use crate::settings::{CrlState, Missing};
-use crate::source::{FetchError, S3Object, Source, Sources};
+use crate::source::{S3Object, Source, Sources};
 
 /// What a look-up found, and what is wrong with it.
 #[derive(Debug)]

@@ -77,6 +77,7 @@ mod crl;
 mod document;
 mod error;
 mod events;
+mod fetch_error;
 mod gather;
 mod inspection;
 mod lists;
@@ -101,6 +102,7 @@ pub use crl::{
 };
 pub use document::{Content, Document, Revision};
 pub use error::{LoadError, SourceError, SourceErrorKind};
+pub use fetch_error::FetchError;
 pub use inspection::{
     InspectedAuthority, InspectedList, InspectedSources, Inspection, inspect, inspect_anchors,
 };
@@ -113,8 +115,8 @@ pub use refreshing::{
 pub use settings::{AuthorizationSettings, CrlState, RevocationSettings, TrustSettings};
 pub use snapshot::{ShadowSet, Snapshot};
 pub use source::{
-    FORMS, FetchError, InvalidSource, InvalidSources, KEY_SOURCE_FORMS, LocalFile, PUBLISHED_SOURCE_FORMS,
-    Parameter, ParameterPath, S3Object, SOURCE_FORMS, Source, SourceForm, SourceUse, Sources,
+    FORMS, InvalidSource, InvalidSources, KEY_SOURCE_FORMS, LocalFile, PUBLISHED_SOURCE_FORMS, Parameter,
+    ParameterPath, S3Object, SOURCE_FORMS, Source, SourceForm, SourceUse, Sources,
 };
 pub use trust::{Trust, TrustError, TrustStatus};
 pub use warning::{Named, Severity, Warning};

@@ -9,9 +9,10 @@ use tokio::time::Instant;
 
 use crate::document::{Content, Document, Revision};
 use crate::error::SourceError;
+use crate::fetch_error::FetchError;
 use crate::pointer::{is_pointer, read_pointer};
 use crate::refreshing::{Deadline, Throttling};
-use crate::source::{FetchError, Reading, Source, SourceUse, Sources};
+use crate::source::{Reading, Source, SourceUse, Sources};
 
 /// Reads sources. It knows nothing of what their content means.
 ///

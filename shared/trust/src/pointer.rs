@@ -1,6 +1,7 @@
 //! Pointers: a parameter or a file that contains, instead of material, where the material is and what digest it has.
 
-use crate::source::{FetchError, S3Object, Source, s3};
+use crate::fetch_error::FetchError;
+use crate::source::{S3Object, Source, s3};
 
 /// Returns true for content that is, or tries to be, a pointer.
 pub(crate) fn is_pointer(content: &[u8]) -> bool {

@@ -1,6 +1,5 @@
 //! Sources of material, as settings and the command line name them: one file for each kind, and one row in [`FORMS`].
 
-mod error;
 mod file;
 mod place;
 mod query;
@@ -12,7 +11,6 @@ use std::str::FromStr;
 
 use alb_mtls_settings::{Arn, list};
 
-pub use error::FetchError;
 pub use file::LocalFile;
 use place::Reason;
 pub(crate) use place::{Place, Reading};

@@ -1,18 +1,17 @@
-//! From the certificate header of an AWS Application Load Balancer to a verified client, or to a reason.
+//! From the certificates that a client presented to a verified client, or to a reason.
 //!
 //! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the first certificate,
-//! and nothing else. This crate does the rest: it decodes the header strictly, builds a path to the operator's trust
-//! anchors (RFC 5280), applies the rules that a path builder leaves to its caller, and says who the client is.
+//! and nothing else. This crate does the rest: it builds a path to the operator's trust anchors (RFC 5280), applies the
+//! rules that a path builder leaves to its caller, and says who the client is. `alb-mtls-http` decodes the header.
 //! It does no input or output, reads no environment and has no clock: the time is an argument.
 //!
 //! ```
-//! use alb_mtls_verifier::{HeaderFormat, HeaderLimits, HeaderValues, Reason};
+//! use alb_mtls_verifier::{CertificateDer, PresentedChain};
 //!
-//! let limits = HeaderLimits { max_bytes: 16_384, max_certificates: 8 };
-//! let values = HeaderValues { certificate: &[b"-----BEGIN%20CERTIFICATE-----"], chain: &[] };
-//! let rejection = HeaderFormat::UrlEncoded.decode(values, limits).unwrap_err();
-//! assert_eq!(rejection.reason(), Reason::HeaderNotPem);
-//! assert_eq!(rejection.code().as_str(), "ClientCertInvalid");
+//! let certificates = [&b"client"[..], b"issuing CA"].map(CertificateDer::from);
+//! let chain = PresentedChain::new(certificates).unwrap();
+//! assert_eq!(chain.end_entity().as_ref(), b"client");
+//! assert_eq!(PresentedChain::new([]), None);
 //! ```
 
 #![warn(missing_docs)]
@@ -26,7 +25,6 @@ mod der_reader;
 mod explanation;
 mod file_kind;
 mod fingerprint;
-mod header;
 mod heap;
 mod hypothetical;
 mod identity;
@@ -36,8 +34,8 @@ mod oid;
 mod options;
 mod path;
 mod payment_roles;
-mod pem_blocks;
 mod pem_file;
+mod presented_chain;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod properties;
@@ -60,7 +58,6 @@ pub use certificate::{PublicKey, Validity};
 pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
-pub use header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, UnknownHeaderFormat};
 pub use identity::ClientIdentity;
 pub use issuing_path::IssuingPath;
 pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
@@ -69,6 +66,7 @@ pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyO
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
 pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
+pub use presented_chain::PresentedChain;
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,

@@ -8,17 +8,15 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
 use crate::anchors::{Namesakes, TrustAnchor};
 use crate::certificate::Certificate;
 use crate::explanation::CertificateSummary;
-use crate::header::{HeaderFormat, HeaderLimits, HeaderValues, PresentedChain};
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
+use crate::presented_chain::PresentedChain;
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::timestamp::Timestamp;
@@ -29,48 +27,6 @@ use crate::{
 
 /// What a gzip file of a fuzzer may grow to.
 const LARGEST_FILE: usize = 1 << 20;
-
-const LIMITS: HeaderLimits = HeaderLimits {
-    max_bytes: 16_384,
-    max_certificates: 8,
-};
-
-/// What was read can be written and read again, and is never empty or more than allowed.
-pub fn header(format: HeaderFormat, value: &[u8], chain: &[&[u8]]) {
-    let values = HeaderValues {
-        certificate: &[value],
-        chain,
-    };
-    let Ok(decoded) = format.decode(values, LIMITS) else {
-        return;
-    };
-    let certificates: Vec<&CertificateDer<'_>> = std::iter::once(decoded.end_entity())
-        .chain(decoded.intermediates())
-        .collect();
-    assert!(certificates.len() <= LIMITS.max_certificates);
-    assert!(certificates.iter().all(|certificate| !certificate.is_empty()));
-    let written: String = certificates
-        .iter()
-        .map(|certificate| percent_encoded_pem(certificate))
-        .collect();
-    let values = HeaderValues {
-        certificate: &[written.as_bytes()],
-        chain: &[],
-    };
-    let generous = HeaderLimits {
-        max_bytes: usize::MAX,
-        ..LIMITS
-    };
-    assert_eq!(
-        HeaderFormat::UrlEncoded.decode(values, generous).as_ref(),
-        Ok(&decoded)
-    );
-}
-
-fn percent_encoded_pem(der: &[u8]) -> String {
-    let base64 = STANDARD.encode(der);
-    format!("-----BEGIN%20CERTIFICATE-----%0A{base64}%0A-----END%20CERTIFICATE-----%0A")
-}
 
 /// A bundle is read whole: as many certificates as there are BEGIN lines that are not commented out, or one in DER.
 pub fn bundle(text: &[u8]) {
@@ -210,6 +166,8 @@ pub fn chain(ders: &[&[u8]], anchor: &CertificateDer<'static>) {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
     use test_pki::{CertificateBuilder, CrlBuilder, CrlReason, GeneralName};
 
@@ -302,27 +260,13 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn headers_hold_what_they_are_read_as(value: Vec<u8>, chain: Vec<u8>) {
-            for format in HeaderFormat::ALL {
-                header(*format, &value, &[&chain]);
-            }
-        }
-
-        #[test]
-        fn damaged_headers_hold_what_they_are_read_as(der in damaged(), at: prop::sample::Index, octet: u8) {
-            let mut text = percent_encoded_pem(&der).into_bytes();
+        fn damaged_bundles_are_read_whole_or_not_at_all(der in damaged(), at: prop::sample::Index, octet: u8) {
+            let base64 = STANDARD.encode(&der);
+            let text = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+            let mut text = text.into_bytes();
             let at = at.index(text.len());
-            header(HeaderFormat::UrlEncoded, &text, &[]);
             text[at] = octet;
-            header(HeaderFormat::UrlEncoded, &text, &[]);
             bundle(&text);
-            let mut text = STANDARD.encode(&der).into_bytes();
-            header(HeaderFormat::Base64Encoded, &text, &[]);
-            let item = [b":", text.as_slice(), b":"].concat();
-            header(HeaderFormat::Rfc9440, &item, &[&item, &item]);
-            let at = at % text.len().max(1);
-            text.splice(at..at, [octet]);
-            header(HeaderFormat::Base64Encoded, &text, &[]);
         }
 
         #[test]

@@ -7,11 +7,11 @@ use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::certificate::Certificate;
-use crate::header::PresentedChain;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
 use crate::path::{self, FoundPath, Refusal, Validators};
+use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};

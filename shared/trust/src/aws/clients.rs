@@ -12,7 +12,7 @@ use aws_config::web_identity_token::WebIdentityTokenCredentialsProvider;
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use tokio::sync::OnceCell;
 
-use crate::source::FetchError;
+use crate::fetch_error::FetchError;
 
 /// Clients of the AWS SDK, one for each service and region.
 ///

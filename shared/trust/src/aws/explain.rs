@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::source::FetchError;
+use crate::fetch_error::FetchError;
 
 /// The HTTP status of the answer, when there was one.
 pub(crate) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::FetchError;
 use super::place::{Fetching, Place, Reading, Reason, Source, SourceForm, SourceUse};
 use crate::document::Document;
+use crate::fetch_error::FetchError;
 
 pub(super) const FORM: SourceForm = SourceForm {
     scheme: "file:",

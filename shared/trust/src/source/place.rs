@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use super::FetchError;
 use crate::document::{Document, Revision};
+use crate::fetch_error::FetchError;
 
 /// Reason why a word does not name a source, in words that follow the word itself.
 pub(super) type Reason = String;

@@ -204,7 +204,8 @@ mod reader {
     use crate::aws::AwsClients;
     use crate::aws::explain::{causes, code_of, describe, explain, status_of};
     use crate::document::Document;
-    use crate::source::{FetchError, Reading};
+    use crate::fetch_error::FetchError;
+    use crate::source::place::Reading;
 
     /// Transfers that are begun, one after the other breaks off. The SDK itself retries only up to the first byte, and a third
     /// transfer of a large CRL would not end before the deadline of the lookup.

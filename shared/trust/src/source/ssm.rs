@@ -222,7 +222,8 @@ mod reader {
     use crate::aws::AwsClients;
     use crate::aws::explain::{code_of, describe, explain, status_of};
     use crate::document::Document;
-    use crate::source::{FetchError, Reading};
+    use crate::fetch_error::FetchError;
+    use crate::source::place::Reading;
 
     /// Parameters in one answer: the most that `GetParametersByPath` takes for `MaxResults`.
     const PAGE: i32 = 10;

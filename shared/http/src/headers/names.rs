@@ -1,14 +1,15 @@
-//! Names of headers, compared as servers compare them that turn headers into variables.
+//! Comparison of header names as in servers that turn headers into variables.
 //!
-//! CGI (RFC 3875 §4.1.18), WSGI, Rack and PHP write a header's name in capitals with `_` for what is neither letter nor
-//! digit. `X-Real_Name`, `x.real.name` and `X-REAL-NAME` are one variable there.
+//! CGI (RFC 3875 §4.1.18), WSGI, Rack and PHP write a header's name in capitals, with `_` for all
+//! characters except letters and digits. `X-Real_Name`, `x.real.name` and `X-REAL-NAME` are one
+//! variable there.
 
 use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderName;
 
-/// Returns `true` if both names are one variable to a server that makes variables of headers.
+/// Returns `true` if both names are one variable in a server that turns headers into variables.
 pub(crate) fn is_same(name: &str, other: &str) -> bool {
     name.len() == other.len() && begins_with(name, other)
 }
@@ -27,27 +28,32 @@ fn fold(byte: u8) -> u8 {
     }
 }
 
-/// Names and beginnings of names, looked up in any spelling. Every header of every request is looked up in tables of
-/// more than a hundred entries, so they are sorted once.
+/// Set of names and beginnings of names in any spelling. Every header of every request is looked up
+/// in tables of more than a hundred entries, so the entries are sorted once.
 #[derive(Debug)]
 pub(crate) struct NameTable {
     names: Vec<Box<[u8]>>,
-    /// None begins with another: of all entries up to a name, the last one alone can be its beginning.
+    /// Sorted, and without entries that begin with another: of the entries up to a name, only the
+    /// last can be its beginning.
     prefixes: Vec<Box<[u8]>>,
 }
 
-/// Longest name or beginning in a table, in bytes.
+/// Length of the longest entry in a table, in bytes; the longest has 30.
 const MAX_ENTRY: usize = 64;
 
 impl NameTable {
-    pub(crate) fn new<'t>(
-        names: impl IntoIterator<Item = &'t str>,
-        prefixes: impl IntoIterator<Item = &'t str>,
-    ) -> Self {
+    /// Creates a table of entries, of which those that end in `*` stand for all names that begin
+    /// like them.
+    pub(crate) fn new<'t>(entries: impl IntoIterator<Item = &'t str>) -> Self {
         let folded = |text: &str| -> Box<[u8]> { text.bytes().map(fold).collect() };
-        let mut names: Vec<Box<[u8]>> = names.into_iter().map(folded).collect();
+        let (mut names, mut prefixes) = (Vec::new(), Vec::new());
+        for entry in entries {
+            match entry.strip_suffix('*') {
+                Some(prefix) => prefixes.push(folded(prefix)),
+                None => names.push(folded(entry)),
+            }
+        }
         names.sort_unstable();
-        let mut prefixes: Vec<Box<[u8]>> = prefixes.into_iter().map(folded).collect();
         prefixes.sort_unstable();
         prefixes.dedup_by(|longer, shorter| longer.starts_with(shorter));
         Self { names, prefixes }
@@ -68,7 +74,7 @@ impl NameTable {
     }
 }
 
-/// A header name, or the beginning of several: `x-user` or `x-user-*`.
+/// Header name, or the beginning of several: `x-user` or `x-user-*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamePattern {
     text: Box<str>,
@@ -81,8 +87,8 @@ pub struct NamePattern {
 pub struct InvalidNamePattern;
 
 impl NamePattern {
-    /// Returns `true` for a name in this spelling; letter case does not count. Behind a prefix, `-` is the only mark: no
-    /// two names that are covered are one variable.
+    /// Returns `true` for a name in this spelling; letter case is ignored. After a prefix, `-` is
+    /// the only mark, so that no two of these names are one variable.
     pub fn is_exactly(&self, name: &HeaderName) -> bool {
         if self.is_prefix {
             let rest = name.as_str().strip_prefix(&*self.text);
@@ -95,7 +101,8 @@ impl NamePattern {
         }
     }
 
-    /// Returns `true` for a name in any spelling: whatever is neither letter nor digit counts as `-`.
+    /// Returns `true` for a name in any spelling: every character except letters and digits counts
+    /// as `-`.
     pub fn covers(&self, name: &str) -> bool {
         if self.is_prefix {
             begins_with(name, &self.text)
@@ -104,7 +111,7 @@ impl NamePattern {
         }
     }
 
-    /// Returns `true` if some name that begins with `prefix` is covered.
+    /// Returns `true` if the pattern covers some name that begins with `prefix`.
     pub(crate) fn overlaps(&self, prefix: &str) -> bool {
         begins_with(&self.text, prefix) || (self.is_prefix && begins_with(prefix, &self.text))
     }
@@ -151,7 +158,8 @@ mod tests {
             ["x-user", "client-dn", "x"],
             ["x-ssl", "x-ssl-client", "$ws", "x-u-"],
         );
-        let table = NameTable::new(names, prefixes);
+        let entries = prefixes.map(|prefix| format!("{prefix}*"));
+        let table = NameTable::new(names.into_iter().chain(entries.iter().map(String::as_str)));
         let long = "x-ssl".repeat(40);
         for name in [
             "x-user",

@@ -4,39 +4,37 @@
 
 use std::fmt::Write;
 
-use alb_mtls_gate::ClientIdentity;
-use alb_mtls_verifier::DistinguishedName;
+use alb_mtls_verifier::{DistinguishedName, VerifiedClient};
 use http::header::{HeaderMap, HeaderName};
 
-use crate::{pem_text, set};
+use super::pem_text;
+use super::value::set;
 
-const SERIAL_NUMBER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-serial-number");
-const ISSUER: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-issuer");
-const SUBJECT: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-subject");
-const VALIDITY: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-validity");
-const LEAF: HeaderName = HeaderName::from_static("x-amzn-mtls-clientcert-leaf");
+/// Name of the header with the end-entity certificate.
+pub(crate) const LEAF: &str = "x-amzn-mtls-clientcert-leaf";
 
-pub(crate) fn state(identity: &ClientIdentity, headers: &mut HeaderMap) {
+const SERIAL_NUMBER: &str = "x-amzn-mtls-clientcert-serial-number";
+const ISSUER: &str = "x-amzn-mtls-clientcert-issuer";
+const SUBJECT: &str = "x-amzn-mtls-clientcert-subject";
+const VALIDITY: &str = "x-amzn-mtls-clientcert-validity";
+
+pub(super) const HEADERS: &[&str] = &[SERIAL_NUMBER, ISSUER, SUBJECT, VALIDITY, LEAF];
+
+pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
+    let identity = client.identity();
     let validity = identity.validity;
-    set(headers, SERIAL_NUMBER, identity.serial_number.clone());
-    set(headers, ISSUER, ascii(&identity.issuer));
-    set(headers, SUBJECT, ascii(&identity.subject));
-    set(
-        headers,
-        VALIDITY,
-        format!(
-            "NotBefore={};NotAfter={}",
-            validity.not_before, validity.not_after
-        ),
-    );
-    set(
-        headers,
-        LEAF,
-        pem_text::encoded(identity.certificate(), pem_text::LOAD_BALANCER),
-    );
+    let mut write = |name, value| set(headers, HeaderName::from_static(name), value);
+    write(SERIAL_NUMBER, identity.serial_number.clone());
+    write(ISSUER, ascii(&identity.issuer));
+    write(SUBJECT, ascii(&identity.subject));
+    let (not_before, not_after) = (validity.not_before, validity.not_after);
+    write(VALIDITY, format!("NotBefore={not_before};NotAfter={not_after}"));
+    let leaf = pem_text::encoded(identity.certificate(), pem_text::LOAD_BALANCER);
+    write(LEAF, leaf);
 }
 
-/// The name as RFC 2253 writes it, what is not ASCII as escaped UTF-8 (§2.4), as OpenSSL prints it too.
+/// Writes a name in the form of RFC 2253. Characters beyond ASCII become escaped UTF-8 (§2.4), as
+/// in OpenSSL.
 fn ascii(name: &DistinguishedName) -> String {
     let text = name.to_string();
     if text.is_ascii() {
@@ -61,7 +59,7 @@ mod tests {
     use test_pki::CertificateBuilder;
 
     use super::*;
-    use crate::tests::verified;
+    use crate::samples::verified;
 
     #[test]
     fn the_headers_are_those_that_the_load_balancer_would_set() {
@@ -69,7 +67,7 @@ mod tests {
             "CN=client_.com,OU=client-3,O=mTLS,ST=Washington,C=US",
         ));
         let mut headers = HeaderMap::new();
-        state(client.identity(), &mut headers);
+        write(&client, &mut headers);
         let expected = local_alb::verify_headers(&credential.der().to_vec().into()).unwrap();
         assert_eq!(headers.len(), expected.len());
         for (name, value) in expected {

@@ -1,13 +1,12 @@
-//! From header text to certificates: strict and bounded.
+//! The reader of the certificate header is strict and bounded.
 
-use alb_mtls_verifier::{
-    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Reason, Rejection,
-};
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
+use alb_mtls_verifier::{CertificateDer, PresentedChain, Reason, Rejection};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use test_pki::chain_pem;
-
-use crate::support::{client, der, intermediate, root};
+use test_pki::{CertificateBuilder, chain_pem};
 
 const LIMITS: HeaderLimits = HeaderLimits {
     max_bytes: 16_384,
@@ -42,11 +41,15 @@ fn percent_encoded(text: &str) -> String {
 
 /// PEM of a client and its issuer, and their DER.
 fn chain() -> (String, Vec<CertificateDer<'static>>) {
-    let root = root();
-    let issuing = intermediate(&root);
-    let client = client(&issuing);
-    let ders = vec![der(client.certificate()), der(issuing.certificate())];
-    (chain_pem([&client, &issuing]), ders)
+    let root = CertificateBuilder::root("CN=Root,O=Example")
+        .self_signed()
+        .unwrap();
+    let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example");
+    let issuing = issuing.issued_by(&root).unwrap();
+    let client = CertificateBuilder::client("CN=client,O=Example");
+    let client = client.issued_by(&issuing).unwrap();
+    let ders = [&client, &issuing].map(|credential| CertificateDer::from(credential.der().to_vec()));
+    (chain_pem([&client, &issuing]), ders.into())
 }
 
 fn ders(chain: &PresentedChain) -> Vec<CertificateDer<'static>> {
@@ -70,7 +73,7 @@ fn reads_what_a_load_balancer_writes() {
         percent_encoded(&pem).replace("%0A", "%0a"),
     ] {
         assert_eq!(
-            ders(&decode(HeaderFormat::UrlEncoded, text.as_bytes()).unwrap()),
+            ders(&decode(HeaderFormat::URL_ENCODED, text.as_bytes()).unwrap()),
             expected,
             "{text}"
         );
@@ -84,12 +87,12 @@ fn a_plus_is_never_a_space() {
     let text = percent_encoded(&pem);
     assert!(text.contains('+'), "test bug: no `+` in this certificate");
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         text.replace('+', " "),
         Reason::HeaderEncoding,
     );
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         text.replace('+', "%20"),
         Reason::HeaderNotPem,
     );
@@ -101,24 +104,24 @@ fn refuses_escapes_that_are_none() {
     let text = percent_encoded(&pem);
     for broken in ["%", "%4", "%zz", "%0x0A", "%u0041"] {
         refused(
-            HeaderFormat::UrlEncoded,
+            HeaderFormat::URL_ENCODED,
             format!("{text}{broken}"),
             Reason::HeaderEncoding,
         );
     }
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         text.replace('%', "%25"),
         Reason::HeaderNotPem,
     );
-    refused(HeaderFormat::UrlEncoded, &pem, Reason::HeaderEncoding);
+    refused(HeaderFormat::URL_ENCODED, &pem, Reason::HeaderEncoding);
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         format!("{text}\u{e9}"),
         Reason::HeaderEncoding,
     );
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         format!("{text}\0"),
         Reason::HeaderEncoding,
     );
@@ -129,12 +132,12 @@ fn refuses_two_headers_joined_by_a_comma() {
     let (pem, _) = chain();
     let text = percent_encoded(&pem);
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         format!("{text},{text}"),
         Reason::HeaderJoined,
     );
     refused(
-        HeaderFormat::UrlEncoded,
+        HeaderFormat::URL_ENCODED,
         format!("{text}, {text}"),
         Reason::HeaderJoined,
     );
@@ -144,7 +147,7 @@ fn refuses_two_headers_joined_by_a_comma() {
 fn refuses_a_repeated_header_even_when_equal() {
     let (pem, _) = chain();
     let text = percent_encoded(&pem);
-    for format in HeaderFormat::ALL {
+    for format in HeaderFormat::all() {
         let values = HeaderValues {
             certificate: &[text.as_bytes(), text.as_bytes()],
             chain: &[],
@@ -158,10 +161,10 @@ fn refuses_a_repeated_header_even_when_equal() {
 
 #[test]
 fn a_missing_header_is_told_from_an_empty_one() {
-    for format in HeaderFormat::ALL {
+    for format in HeaderFormat::all() {
         let missing = format.decode(HeaderValues::default(), LIMITS).unwrap_err();
         assert_eq!(missing.reason(), Reason::CertificateMissing);
-        let empty = decode(*format, b"").unwrap_err().reason();
+        let empty = decode(format, b"").unwrap_err().reason();
         assert!(
             [Reason::HeaderNotPem, Reason::HeaderEncoding].contains(&empty),
             "{format}: {empty:?}"
@@ -191,7 +194,7 @@ fn refuses_pem_that_is_damaged() {
         format!("{block}%2D%2D%2D%2D%2DBEGIN"),
         "-----BEGIN%20CERTIFICATE-----%0A-----END%20CERTIFICATE-----".to_owned(),
     ] {
-        refused(HeaderFormat::UrlEncoded, text, Reason::HeaderNotPem);
+        refused(HeaderFormat::URL_ENCODED, text, Reason::HeaderNotPem);
     }
 }
 
@@ -204,7 +207,7 @@ fn limits_are_inclusive_and_come_before_decoding() {
             certificate: &[text.as_bytes()],
             chain: &[],
         };
-        HeaderFormat::UrlEncoded
+        HeaderFormat::URL_ENCODED
             .decode(values, limits)
             .map_err(|rejection| rejection.reason())
     };
@@ -229,9 +232,9 @@ fn limits_are_inclusive_and_come_before_decoding() {
     );
     // Blocks are counted before their content is looked at.
     let nine = "-----BEGIN%20CERTIFICATE-----".repeat(9);
-    refused(HeaderFormat::UrlEncoded, nine, Reason::HeaderTooManyCertificates);
+    refused(HeaderFormat::URL_ENCODED, nine, Reason::HeaderTooManyCertificates);
     refused(
-        HeaderFormat::Base64Encoded,
+        HeaderFormat::BASE64_ENCODED,
         ",".repeat(8),
         Reason::HeaderTooManyCertificates,
     );
@@ -243,30 +246,30 @@ fn reads_base64_of_der_separated_by_commas() {
     let texts: Vec<String> = expected.iter().map(|der| STANDARD.encode(der)).collect();
     for joined in [texts.join(","), texts.join(", ")] {
         assert_eq!(
-            ders(&decode(HeaderFormat::Base64Encoded, joined.as_bytes()).unwrap()),
+            ders(&decode(HeaderFormat::BASE64_ENCODED, joined.as_bytes()).unwrap()),
             expected
         );
     }
     let text = texts.join(",");
     refused(
-        HeaderFormat::Base64Encoded,
+        HeaderFormat::BASE64_ENCODED,
         format!("{text},"),
         Reason::HeaderEncoding,
     );
     refused(
-        HeaderFormat::Base64Encoded,
+        HeaderFormat::BASE64_ENCODED,
         text.replace('+', " "),
         Reason::HeaderEncoding,
     );
     refused(
-        HeaderFormat::Base64Encoded,
+        HeaderFormat::BASE64_ENCODED,
         text.replace('+', "-"),
         Reason::HeaderEncoding,
     );
-    refused(HeaderFormat::Base64Encoded, "=", Reason::HeaderEncoding);
+    refused(HeaderFormat::BASE64_ENCODED, "=", Reason::HeaderEncoding);
     let padded = STANDARD.encode([0x30, 0]);
     refused(
-        HeaderFormat::Base64Encoded,
+        HeaderFormat::BASE64_ENCODED,
         padded.trim_end_matches('='),
         Reason::HeaderEncoding,
     );
@@ -285,7 +288,7 @@ fn reads_rfc_9440() {
             certificate: &[certificate.as_bytes()],
             chain: &chain,
         };
-        HeaderFormat::Rfc9440
+        HeaderFormat::RFC9440
             .decode(values, LIMITS)
             .map_err(|rejection| rejection.reason())
     };

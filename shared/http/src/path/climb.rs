@@ -1,11 +1,12 @@
-//! Paths that climb above the place that they are put under.
+//! Finds paths that climb above a base path.
 
 /// Returns `true` if some server could find a `..` in the path, in any encoding.
 ///
-/// A base path confines what is sent below it only if nothing behind it climbs. Considered are percent-encoding once or
-/// several times, IIS's `%uXXXX`, overlong UTF-8, characters that normalise to a dot or a slash (UTS #46, NFKC),
-/// backslashes, parameters (`..;x`), and dots with spaces or control characters about them, which file systems drop.
-/// Everything else is allowed, also what is not a [`PlainPath`](crate::path::PlainPath).
+/// A base path confines requests only if the path after it does not climb. Considered are
+/// percent-encoding once or several times, IIS's `%uXXXX`, overlong UTF-8, characters that
+/// normalise to a dot or a slash (UTS #46, NFKC), backslashes, parameters (`..;x`), and dots with
+/// spaces or control characters about them, which file systems drop. Everything else is allowed,
+/// also what is not a [`PlainPath`](crate::path::PlainPath).
 pub fn climbs(path: &str) -> bool {
     let mut text = path.as_bytes().to_vec();
     for _ in 0..MAX_ROUNDS {
@@ -18,11 +19,12 @@ pub fn climbs(path: &str) -> bool {
         }
         text = decoded;
     }
-    // Encoded so often only by a client that hides something.
+    // Only a client that hides something encodes a path this often.
     true
 }
 
-/// Rounds of decoding; proxies in a row decode once each, and three of them are many.
+/// Number of rounds of decoding: each proxy in a row decodes once, and more than four in a row are
+/// not realistic.
 const MAX_ROUNDS: usize = 5;
 
 fn has_climbing_segment(text: &[u8]) -> bool {
@@ -38,7 +40,7 @@ fn has_climbing_segment(text: &[u8]) -> bool {
     })
 }
 
-/// The text with one spelling for each dot and slash.
+/// Returns the text with one spelling for each dot and slash.
 fn plainly_written(text: &[u8]) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -72,7 +74,8 @@ fn plainly_written(text: &[u8]) -> String {
     }
 }
 
-/// The first character of text that is not empty; a byte that begins none stands for itself.
+/// Returns the first character of text that is not empty. A byte that does not begin a character
+/// stands for itself.
 fn first_character(text: &[u8]) -> (char, &[u8]) {
     let longest = text.len().min(4);
     for length in 1..=longest {
@@ -92,7 +95,7 @@ fn first_character(text: &[u8]) -> (char, &[u8]) {
     }
 }
 
-/// The text with `%XX` and `%uXXXX` decoded once.
+/// Returns the text with `%XX` and `%uXXXX` decoded once.
 fn decoded(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

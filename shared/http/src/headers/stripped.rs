@@ -1,13 +1,14 @@
-//! Headers that a request loses before the service behind a gate sees it.
+//! Removal of headers before the service behind a gate sees a request.
 
 use http::header::{HeaderMap, HeaderName};
 
-use crate::identity_headers;
-use crate::names::{NamePattern, is_same};
-use crate::restated::{self, Restated};
+use super::names::{NamePattern, is_same};
+use super::restated::Restated;
+use super::table::{self, Role};
+use crate::forms::CERTIFICATE_HEADER;
 
-/// Headers that a request loses: those that state an identity, those that restate what was decided, and look-alikes of
-/// the headers that decisions rest on.
+/// List of headers that a request loses: those that state an identity, those that restate the
+/// request, and look-alikes of genuine headers.
 ///
 /// ```
 /// use alb_mtls_http::StrippedHeaders;
@@ -30,29 +31,29 @@ pub struct StrippedHeaders {
     restated: Restated,
 }
 
-/// Why a pattern cannot be added to the list of identity headers, or let pass.
+/// Pattern that can neither be added to the list of identity headers nor excepted from it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPattern {
-    /// The pattern to add covers a header that requests need.
+    /// Added pattern that covers a header that requests need.
     #[error(
         "names of headers that state an identity, and `{pattern}` covers `{needed}`, which requests need"
     )]
     Needed {
-        /// The pattern.
+        /// Pattern of the setting.
         pattern: String,
-        /// The header that would be removed.
-        needed: HeaderName,
+        /// Header that would be removed.
+        needed: &'static str,
     },
-    /// The pattern to pass covers a header that the gate reads or sets itself.
+    /// Excepted pattern that covers a header that the gate reads or sets itself.
     #[error("names of headers that the gate does not set itself, and `{pattern}` covers `{own}`")]
     Own {
-        /// The pattern.
+        /// Pattern of the setting.
         pattern: String,
-        /// The header that a client could forge.
+        /// Header that a client could forge.
         own: String,
     },
-    /// Nothing that the pattern covers would be removed.
-    #[error("names of headers that are removed otherwise, and `{0}` is none of them")]
+    /// Excepted pattern that covers no header on the list.
+    #[error("names of headers that are removed otherwise, and `{0}` is not one of them")]
     NotListed(String),
 }
 
@@ -67,7 +68,8 @@ impl StrippedHeaders {
         }
     }
 
-    /// Sets the fate of headers that restate method, path or host; defaults to [`Restated::Strip`].
+    /// Sets the treatment of headers that restate method, path or host; defaults to
+    /// [`Restated::Strip`].
     #[must_use]
     pub fn with_restated(mut self, restated: Restated) -> Self {
         self.restated = restated;
@@ -80,10 +82,10 @@ impl StrippedHeaders {
     /// [`InvalidPattern::Needed`].
     pub fn with_identity_headers(mut self, added: Vec<NamePattern>) -> Result<Self, InvalidPattern> {
         for pattern in &added {
-            if let Some(needed) = restated::genuine().find(|needed| pattern.covers(needed.as_str())) {
+            if let Some(needed) = table::names(Role::Genuine).find(|needed| pattern.covers(needed)) {
                 return Err(InvalidPattern::Needed {
                     pattern: pattern.to_string(),
-                    needed: needed.clone(),
+                    needed,
                 });
             }
         }
@@ -91,15 +93,16 @@ impl StrippedHeaders {
         Ok(self)
     }
 
-    /// Lets headers pass although they are listed, in exactly this spelling.
+    /// Excepts headers from the list, in exactly this spelling.
     ///
     /// # Errors
     /// [`InvalidPattern::Own`] and [`InvalidPattern::NotListed`].
     pub fn with_passed_headers(mut self, passed: Vec<NamePattern>) -> Result<Self, InvalidPattern> {
         for pattern in &passed {
             let is_own = |own: &&str| pattern.covers(own) || pattern.overlaps(own) && own.starts_with(FAMILY);
-            let own = std::iter::once(self.certificate_header.as_str())
-                .chain(identity_headers::OWN.iter().copied())
+            let own = table::own()
+                .map(|own: &str| own)
+                .chain([self.certificate_header.as_str()])
                 .find(is_own);
             if let Some(own) = own {
                 return Err(InvalidPattern::Own {
@@ -108,12 +111,13 @@ impl StrippedHeaders {
                 });
             }
             let is_listed = || {
-                let mut entries = identity_headers::table()
-                    .chain(restated::table())
-                    .chain(self.added.iter().map(NamePattern::to_string));
+                let added: Vec<String> = self.added.iter().map(NamePattern::to_string).collect();
+                let mut entries = listed()
+                    .map(|entry: &str| entry)
+                    .chain(added.iter().map(String::as_str));
                 entries.any(|entry| match entry.strip_suffix('*') {
                     Some(prefix) => pattern.overlaps(prefix),
-                    None => pattern.covers(&entry),
+                    None => pattern.covers(entry),
                 })
             };
             if !is_listed() {
@@ -124,30 +128,33 @@ impl StrippedHeaders {
         Ok(self)
     }
 
-    /// Returns the fate of fields that restate method, path or host.
+    /// Returns the treatment of fields that restate method, path or host.
     pub const fn restated(&self) -> Restated {
         self.restated
     }
 
-    /// Returns `true` if a service could take this header for a statement of who the client is.
+    /// Returns `true` if a service could take this header for a statement about the client's
+    /// identity.
     pub fn states_identity(&self, name: &HeaderName) -> bool {
         let text = name.as_str();
         let is_listed = is_same(text, self.certificate_header.as_str())
-            || identity_headers::is_listed(text)
+            || table::states_identity(text)
             || self.added.iter().any(|added| added.covers(text));
         is_listed && !self.passes(name)
     }
 
-    /// Returns `true` if a service could take this header for the method, path or host of the request.
+    /// Returns `true` if a service could take this header for the method, path or host of the
+    /// request.
     pub fn restates(&self, name: &HeaderName) -> bool {
-        self.restated == Restated::Strip && restated::is_listed(name.as_str()) && !self.passes(name)
+        self.restated == Restated::Strip && table::restates(name.as_str()) && !self.passes(name)
     }
 
-    /// Removes every header on the lists, so that what is left is the client's and claims nothing.
+    /// Removes every listed header. The headers that are left do not claim anything about the
+    /// client.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let listed: Vec<HeaderName> = headers
             .keys()
-            .filter(|name| self.states_identity(name) || self.restates(name) || restated::is_look_alike(name))
+            .filter(|name| self.states_identity(name) || self.restates(name) || is_look_alike(name))
             .cloned()
             .collect();
         for name in listed {
@@ -160,8 +167,25 @@ impl StrippedHeaders {
     }
 }
 
-/// Beginning of the load balancer's headers in verify mode, of which the gate sets several.
-const FAMILY: &str = identity_headers::CERTIFICATE;
+/// Beginning of the names of the load balancer's headers in verify mode, of which the gate sets
+/// several.
+const FAMILY: &str = CERTIFICATE_HEADER;
+
+/// Returns the entries of the table that are stripped; families end in `*`.
+fn listed() -> impl Iterator<Item = &'static str> {
+    let roles = [Role::Identity, Role::Method, Role::Target];
+    roles.into_iter().flat_map(table::names)
+}
+
+/// Returns `true` if the name is another spelling of a genuine header, such as `content_length`.
+fn is_look_alike(name: &HeaderName) -> bool {
+    // The genuine names have no other marks than `-`, and a `HeaderName` is in lower case.
+    let has_other_mark = name
+        .as_str()
+        .bytes()
+        .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+    has_other_mark && table::is_genuine(name.as_str())
+}
 
 #[cfg(test)]
 mod tests {
@@ -309,13 +333,13 @@ mod tests {
         }
     }
 
-    /// Every name on both lists, families with something behind them.
+    /// Generates every listed name, families with something after them.
     fn listed() -> impl Strategy<Value = String> {
-        let entries: Vec<String> = identity_headers::table().chain(restated::table()).collect();
+        let entries: Vec<&str> = super::listed().collect();
         (proptest::sample::select(entries), "[a-z0-9-]{0,6}").prop_map(|(entry, rest)| {
             match entry.strip_suffix('*') {
                 Some(prefix) => format!("{prefix}{rest}"),
-                None => entry,
+                None => entry.to_owned(),
             }
         })
     }

@@ -1,20 +1,26 @@
 //! Envoy's `X-Forwarded-Client-Cert`.
 //!
-//! Source: Envoy documentation, "HTTP header manipulation", x-forwarded-client-cert. Its quoting knows no escaped
-//! backslash, so that readers differ on `\\"`; here no value ever holds a quotation mark or ends with a backslash.
+//! Source: Envoy documentation, "HTTP header manipulation", x-forwarded-client-cert. It does not
+//! define an escaped backslash, and readers differ on `\\"`. No value here contains a quotation
+//! mark or ends with a backslash.
 
 use std::fmt::Write;
 
-use alb_mtls_gate::ClientIdentity;
-use alb_mtls_verifier::{AlternativeName, DistinguishedName};
-use http::header::HeaderName;
+use alb_mtls_verifier::{AlternativeName, ClientIdentity, DistinguishedName, VerifiedClient};
+use http::header::{HeaderMap, HeaderName};
 
-use crate::pem_text;
+use super::pem_text;
+use super::value::set;
 
-pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-forwarded-client-cert");
+pub(super) const HEADER: &str = "x-forwarded-client-cert";
 
-/// One element: fingerprint, certificate, subject, and the URI and DNS names. The first hop knows no `By`.
-pub(crate) fn value(identity: &ClientIdentity) -> String {
+pub(super) fn write(client: &VerifiedClient, headers: &mut HeaderMap) {
+    set(headers, HeaderName::from_static(HEADER), value(client.identity()));
+}
+
+/// Returns one element: fingerprint, certificate, subject, and the URI and DNS names. `By` is left
+/// out, because it names the certificate of a proxy, and the load balancer does not tell its own.
+fn value(identity: &ClientIdentity) -> String {
     let mut value = format!(
         "Hash={};Cert=\"{}\";Subject=\"{}\"",
         identity.certificate_fingerprint,
@@ -32,7 +38,8 @@ pub(crate) fn value(identity: &ClientIdentity) -> String {
     value
 }
 
-/// The name with each special character as two hexadecimal digits, which RFC 4514 §2.4 allows for all of them.
+/// Writes a name with each special character as two hexadecimal digits, which RFC 4514 §2.4 allows
+/// for all of them.
 fn subject(name: &DistinguishedName) -> String {
     let text = name.to_string();
     let mut safe = String::with_capacity(text.len());
@@ -55,8 +62,8 @@ fn subject(name: &DistinguishedName) -> String {
     safe
 }
 
-/// Names are visible ASCII. Quotation marks and backslashes, which no host name and no URI may hold, are escaped as in
-/// URIs.
+/// Quotes a name of visible ASCII characters. Quotation marks and backslashes, which neither host
+/// names nor URIs can contain, are escaped as in URIs.
 fn quoted(name: &str) -> String {
     let safe = name.replace('"', "%22").replace('\\', "%5C");
     if safe.contains([',', ';', '=', ' ']) {
@@ -71,7 +78,7 @@ mod tests {
     use test_pki::CertificateBuilder;
 
     use super::*;
-    use crate::tests::verified;
+    use crate::samples::verified;
 
     #[test]
     fn fields_are_envoys() {
@@ -112,8 +119,8 @@ mod tests {
         assert!(value.contains(";URI=urn:%22quoted%22%5C"), "{value}");
     }
 
-    /// It takes a backslash for an escape of its own, which Envoy's documentation does not say; nothing that it then
-    /// reads passes for another field or another attribute.
+    /// The parser takes a backslash for an escape, which Envoy's documentation does not say. Even
+    /// so, nothing that it reads passes for another field or another attribute.
     #[test]
     fn a_parser_that_we_did_not_write_finds_the_same_fields() {
         let client = CertificateBuilder::client(r"CN=x\5C\22;Hash\=0\,By\=forged\5C,OU=a")

@@ -1,6 +1,8 @@
-//! Strict reading of the PEM blocks of a certificate header (RFC 7468): nothing is skipped, nothing is repaired.
+//! Strict reader of the PEM blocks in a certificate header (RFC 7468): nothing is skipped, nothing
+//! is repaired.
 //!
-//! Files that a person keeps are read by [`PemReader`](crate::pem_file::PemReader), which allows more around blocks.
+//! The verifier's reader of files ([`read_bundle`](alb_mtls_verifier::read_bundle)) allows comments
+//! around blocks, because people edit files. A header comes from a program.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,9 +12,9 @@ const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 const CERTIFICATE: &[u8] = b"CERTIFICATE";
 
-/// Why a text is not a sequence of PEM certificates.
+/// Reason for which a text is not a sequence of PEM certificates.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PemError {
+pub(super) enum PemError {
     #[error("text stands outside of the PEM blocks")]
     Text,
     #[error("the label `{0}` is not CERTIFICATE")]
@@ -25,14 +27,16 @@ pub(crate) enum PemError {
     Base64,
 }
 
-/// The blocks of `text` in order; stops at the first error. Nothing but line breaks stands around them, and within
-/// them too: a space would be a `+` that something on the way took for one.
-pub(crate) struct CertificateBlocks<'a> {
+/// Iterator over the blocks of a text, up to the first error.
+///
+/// Only line breaks can be around the blocks and between the lines of base64. A space is an error:
+/// a form decoder on the way may have made it from a `+`.
+pub(super) struct CertificateBlocks<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> CertificateBlocks<'a> {
-    pub(crate) fn new(text: &'a [u8]) -> Self {
+    pub(super) fn new(text: &'a [u8]) -> Self {
         Self { rest: text }
     }
 
@@ -58,7 +62,8 @@ impl<'a> CertificateBlocks<'a> {
             .and_then(|line| line.strip_prefix(DASHES))
             .ok_or(PemError::MissingEnd)?;
 
-        // RFC 1421's encapsulated headers have no place in a certificate; a colon is not base64.
+        // Encapsulated headers (RFC 1421 §4.4) are an error here, because a colon is not base64
+        // (RFC 7468 §2).
         match STANDARD.decode(joined_lines(content)) {
             Ok(der) if !der.is_empty() => Ok(Some(der)),
             _ => Err(PemError::Base64),
@@ -78,8 +83,8 @@ impl Iterator for CertificateBlocks<'_> {
     }
 }
 
-/// How many blocks begin in `text`; cheap, to be asked before anything is decoded.
-pub(crate) fn count_blocks(text: &[u8]) -> usize {
+/// Counts the blocks that begin in a text. Cheap, so that a limit holds before anything is decoded.
+pub(super) fn count_blocks(text: &[u8]) -> usize {
     memchr::memmem::find_iter(text, BEGIN).count()
 }
 
@@ -107,7 +112,8 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     memchr::memmem::find(haystack, needle)
 }
 
-/// At most 40 characters of a label, with everything unusual escaped: it goes into logs.
+/// Returns at most 40 characters of a label, with everything but visible ASCII escaped, for the
+/// log.
 fn printable(label: &[u8]) -> String {
     label.escape_ascii().to_string().chars().take(40).collect()
 }

@@ -1,13 +1,22 @@
-//! Base64 of DER without PEM armour, several separated by commas: Kong's `base64_encoded`, Traefik.
+//! Base64 of DER without PEM lines, several certificates separated by commas: Kong's
+//! `base64_encoded`, Traefik.
 
+use alb_mtls_verifier::{CertificateDer, Reason, Rejection};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rustls_pki_types::CertificateDer;
+use memchr::memchr;
 
-use super::HeaderLimits;
-use crate::rejection::{Reason, Rejection};
+use super::limits::HeaderLimits;
 
-pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<CertificateDer<'static>>, Rejection> {
+pub(super) fn end_of_end_entity(value: &[u8]) -> Option<usize> {
+    memchr(b',', value)
+}
+
+pub(super) fn decode(
+    value: &[u8],
+    _chain: &[&[u8]],
+    limits: HeaderLimits,
+) -> Result<Vec<CertificateDer<'static>>, Rejection> {
     limits.check_certificates(value.split(|byte| *byte == b',').count())?;
     value
         .split(|byte| *byte == b',')
@@ -15,8 +24,7 @@ pub(super) fn decode(value: &[u8], limits: HeaderLimits) -> Result<Vec<Certifica
         .collect()
 }
 
-/// The DER behind one base64 text; RFC 9440's byte sequences hold the same.
-pub(super) fn decode_der(text: &[u8]) -> Result<CertificateDer<'static>, Rejection> {
+fn decode_der(text: &[u8]) -> Result<CertificateDer<'static>, Rejection> {
     match STANDARD.decode(text) {
         Ok(der) if !der.is_empty() => Ok(CertificateDer::from(der)),
         Ok(_) => Err(Rejection::new(Reason::HeaderEncoding).because("a certificate is empty")),
