@@ -44,6 +44,7 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 	$(SAM) validate --template template.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
+	$(VENV)/bin/shellcheck $$(git grep -l '^#!/usr/bin/env bash')
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 	@if command -v cargo-deny >/dev/null; then \

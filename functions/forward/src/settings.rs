@@ -62,9 +62,9 @@ table! {
     UPSTREAM_SERVER_NAME, "FORWARD_UPSTREAM_SERVER_NAME", Absent("the upstream's host"),
         "name that the certificates of `https` upstreams must have";
     UPSTREAM_CERTIFICATE, "FORWARD_UPSTREAM_CERTIFICATE", Absent("none"),
-        "source of a certificate chain and its key (PEM) to authenticate with to `https` upstreams: `ssm:/name` or `file:/path`";
+        text!("source of a certificate chain and its key (PEM) to authenticate with to `https` upstreams: ", KEY_SOURCE_FORMS);
     ASSERTION_KEYS, "FORWARD_ASSERTION_KEYS", Absent("required with `assertion`"),
-        "sources of P-256 keys (PKCS #8 PEM): `ssm:/name` or `file:/path`; the first key signs, all are in the key set";
+        text!("sources of P-256 keys (PKCS #8 PEM): ", KEY_SOURCE_FORMS, "; the first key signs, all are in the key set");
     ASSERTION_ISSUER, "FORWARD_ASSERTION_ISSUER", Absent("required with `assertion`"),
         "the assertions' `iss`";
     ASSERTION_AUDIENCE, "FORWARD_ASSERTION_AUDIENCE", Absent("the upstream's origin"),

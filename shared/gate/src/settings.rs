@@ -11,7 +11,9 @@ use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
+use alb_mtls_trust::{
+    AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
+};
 use alb_mtls_verifier::{
     ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, VerifyOptions,
 };
@@ -69,7 +71,7 @@ table! {
     /// Every variable of the gate, in the order of the documentation.
     pub SETTINGS, "MTLS_";
     ANCHORS, "MTLS_ANCHORS", Required,
-        "sources of trust anchors, separated by white space: `ssm:/name`, `ssm:/path/*`, `s3://bucket/key[?versionId=…]`, `file:/path`";
+        text!("sources of trust anchors, separated by white space, each ", SOURCE_FORMS);
     INTERMEDIATES, "MTLS_INTERMEDIATES", Absent("none"),
         "sources of untrusted intermediates, for clients that send only their own certificate";
     CRLS, "MTLS_CRLS", Absent("none"),
