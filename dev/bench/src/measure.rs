@@ -97,6 +97,12 @@ impl Series {
     }
 }
 
+/// Returns the duration below which this share of the samples, in percent, lies.
+pub fn percentile_of(samples: &[Duration], percent: usize) -> Duration {
+    let seconds = samples.iter().map(Duration::as_secs_f64).collect();
+    Duration::from_secs_f64(percentile(seconds, percent))
+}
+
 fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let position = (values.len() * percent / 100).min(values.len().saturating_sub(1));

@@ -1,4 +1,7 @@
 //! Plots of cost against size, as SVG that can be read on a light and on a dark page.
+//!
+//! `plotters` was considered: it writes colours into each element, so that a plot does not follow the page's colour scheme,
+//! and has no labels at the end of a curve; these and the formats of the axes would have to be written for it too.
 
 use std::fmt::Write as _;
 

@@ -39,7 +39,7 @@ pub enum DefaultValue {
 macro_rules! table {
     (
         $(#[$attribute:meta])* $visibility:vis $table:ident, $prefix:literal;
-        $($constant:ident, $name:literal, $default:ident $(($value:literal))?, $meaning:expr;)+
+        $($constant:ident, $name:literal, $default:ident $(($value:expr))?, $meaning:expr;)+
     ) => {
         $(const $constant: &str = $name;)+
 

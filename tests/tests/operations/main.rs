@@ -10,11 +10,11 @@
 mod axum_example;
 mod canary;
 mod cold_start;
-mod console;
 mod guides;
 mod load_balancer;
 mod manifests;
 mod terraform;
+mod waf;
 mod your_ca;
 
 use std::ffi::OsStr;

@@ -4,6 +4,10 @@
 //! path itself takes, without its set-up. What is spent inside AWS-LC is left out: signatures and digests are not
 //! ours, and AWS-LC chooses its code by the processor. What is left differs by a per cent or two between runs, because
 //! hash tables have random seeds and the allocator depends on addresses, and by little between machines.
+//!
+//! gungraun (formerly iai-callgrind) was considered. It compares all instructions of a function, those of AWS-LC included,
+//! so that counts of one processor would not hold for another; it keeps baselines as callgrind's output below `target`,
+//! not as counts in the repository; and it needs a runner of exactly its version to be installed.
 
 #![expect(
     clippy::expect_used,

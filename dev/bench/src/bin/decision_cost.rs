@@ -7,6 +7,7 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::percentile_of;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_policy::{Policies, PolicyInput, RequestFacts, SourceAddress};
 use alb_mtls_verifier::{
@@ -83,14 +84,13 @@ fn main() {
 
 /// Prints the median and the 99th of a hundred.
 fn report<T>(what: &str, mut work: impl FnMut() -> T, rounds: usize) {
-    let mut times: Vec<Duration> = (0..rounds)
+    let times: Vec<Duration> = (0..rounds)
         .map(|_| {
             let started = Instant::now();
             black_box(work());
             started.elapsed()
         })
         .collect();
-    times.sort();
-    let at = |share: usize| times.get(rounds * share / 100).copied().unwrap_or_default();
+    let at = |percent: usize| percentile_of(&times, percent);
     println!("{what:<31} {:>9.1?} (99 of 100 below {:.1?})", at(50), at(99));
 }

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alb_mtls_bench::built;
+use alb_mtls_bench::{built, load, machine, percentile_of, resident_memory};
 use alb_mtls_tests::{Clients, event};
 use local_alb::{Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
 use test_pki::{Key, KeyKind};
@@ -114,7 +114,8 @@ async fn main() {
         }
     }
     println!(
-        "{TURNS} requests each, in turns, answers of {BODY} bytes; {}\n",
+        "{TURNS} requests each, in turns, answers of {BODY} bytes; {}, load {}\n",
+        machine(),
         load()
     );
     println!("| what | median | 99th percentile |\n| --- | ---: | ---: |");
@@ -126,18 +127,18 @@ async fn main() {
         "`forward`, a signed assertion alone",
         "`forward`, another function as the upstream",
     ];
-    for (name, samples) in names.iter().zip(&mut samples) {
+    for (name, samples) in names.iter().zip(&samples) {
         if nginx.is_none() && name.contains("nginx") {
             println!("| {name} | not installed | |");
             continue;
         }
-        let (median, high) = (percentile(samples, 50), percentile(samples, 99));
+        let (median, high) = (percentile_of(samples, 50), percentile_of(samples, 99));
         println!("| {name} | {} µs | {} µs |", median.as_micros(), high.as_micros());
     }
 
     let [direct, _, respond, forward_median, ..] = samples
-        .each_mut()
-        .map(|samples| percentile(samples, 50).as_micros());
+        .each_ref()
+        .map(|samples| percentile_of(samples, 50).as_micros());
     println!(
         "\n`forward` takes {} µs more than `respond`, and {} µs of them are the upstream's",
         forward_median.saturating_sub(respond),
@@ -153,7 +154,7 @@ async fn main() {
     println!(
         "\n| requests | resident memory of `forward` | of an empty function | more growth |\n| ---: | ---: | ---: | ---: |"
     );
-    let sizes = || [&forward, &empty].map(|function| resident(function.facts().pid));
+    let sizes = || [&forward, &empty].map(|function| kibibytes(resident_memory(function.facts().pid)));
     let [of_forward_before, of_empty_before] = sizes();
     for sent in 0..=requests {
         if sent % 10_000 == 0 {
@@ -169,30 +170,12 @@ async fn main() {
             invoke(&empty, &request).await;
         }
     }
-    println!("\nat the end: {}", load());
+    println!("\nat the end: load {}", load());
 }
 
-/// Memory that a process has now, in KiB.
-fn resident(pid: u32) -> i64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmRSS:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .parse()
-                .ok()
-        })
-        .expect("Linux says how much memory a process has")
-}
-
-/// How busy the machine is, as Linux counts it.
-fn load() -> String {
-    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let averages: Vec<&str> = averages.split(' ').take(3).collect();
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!("{cores} cores, load {}", averages.join(" "))
+#[expect(clippy::cast_possible_wrap, reason = "memory is far below")]
+fn kibibytes(bytes: u64) -> i64 {
+    (bytes / 1_024) as i64
 }
 
 async fn invoke(environment: &Environment, request: &bytes::Bytes) -> Duration {
@@ -323,12 +306,4 @@ impl Drop for Nginx {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn percentile(samples: &mut [Duration], percent: usize) -> Duration {
-    samples.sort_unstable();
-    samples
-        .get(samples.len() * percent / 100)
-        .copied()
-        .unwrap_or_default()
 }

@@ -16,6 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::resident_memory;
 use alb_mtls_tests::{Clients, event};
 use bytes::Bytes;
 use clap::Parser;
@@ -145,16 +146,6 @@ impl Program {
         }
         Ok(())
     }
-
-    /// Returns the resident memory of the process that asks for events, in KB.
-    ///
-    /// Source: proc_pid_status(5).
-    fn resident(&self) -> io::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-        kilobytes.ok_or_else(|| io::Error::other("no VmRSS"))
-    }
 }
 
 fn main() -> ExitCode {
@@ -180,7 +171,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
                 program.invoke(invocation)?;
             }
             if number + TURN == SETTLED {
-                program.settled = program.resident()?;
+                program.settled = resident_memory(program.child.id()) / 1_024;
             }
         }
         number += TURN;
@@ -191,7 +182,7 @@ fn measure(arguments: &Arguments) -> io::Result<()> {
     );
     let mut first = None;
     for program in &mut programs {
-        let end = program.resident()?;
+        let end = resident_memory(program.child.id()) / 1_024;
         program.times.sort_unstable();
         let median = program.times[program.times.len() / 2];
         let p99 = program.times[program.times.len() * 99 / 100];

@@ -18,7 +18,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use alb_mtls_bench::built;
+use alb_mtls_bench::{built, cpu_time, load, machine, peak_memory, percentile_of};
 use alb_mtls_tests::{Clients, TARGET_GROUP};
 use bytes::Bytes;
 use local_alb::{AlbRequest, Environment, FunctionCommand, FunctionOutput, HeaderMode, InvocationOutcome};
@@ -43,7 +43,7 @@ async fn measure() {
     if cfg!(debug_assertions) {
         eprintln!("this is a debug build: the figures mean nothing; `make bench-layer` does not build one");
     }
-    println!("at the start: {}", load());
+    println!("at the start: {}, load {}", machine(), load());
     let clients = Clients::new();
     starts(&clients).await;
     let bare = start(bare()).await;
@@ -62,7 +62,7 @@ async fn measure() {
         ] {
             let event = event(&clients, size, mode);
             let mut taken = [Vec::new(), Vec::new(), Vec::new()];
-            let before = processor_time(gate);
+            let before = cpu_time(gate);
             for turn in 0..turns + WARM_UP {
                 for (environment, taken) in [&bare, &relayed, &behind].into_iter().zip(&mut taken) {
                     let duration = invoke(environment, &event).await;
@@ -71,25 +71,28 @@ async fn measure() {
                     }
                 }
             }
-            let of_gate = (processor_time(gate) - before) / (turns + WARM_UP);
+            let of_gate = (cpu_time(gate) - before) / (turns + WARM_UP);
             let [without, relayed, with] = taken;
             let added = |to: &[Duration], percent| {
-                percentile(to, percent)
-                    .saturating_sub(percentile(&without, percent))
+                percentile_of(to, percent)
+                    .saturating_sub(percentile_of(&without, percent))
                     .as_micros()
             };
             println!(
                 "| {size} bytes | {name} | {} µs | {} µs | {} µs | {} µs | {} µs |",
-                percentile(&without, 50).as_micros(),
+                percentile_of(&without, 50).as_micros(),
                 added(&relayed, 50),
                 added(&with, 50),
                 added(&with, 99),
                 of_gate.as_micros(),
             );
         }
-        println!("<!-- peak memory of the gate so far: {} KiB -->", peak(gate));
+        println!(
+            "<!-- peak memory of the gate so far: {} KiB -->",
+            peak_memory(gate) / 1_024
+        );
     }
-    println!("\nat the end: {}", load());
+    println!("\nat the end: load {}", load());
 }
 
 /// Starts of the process until it asks for its first event.
@@ -99,7 +102,7 @@ async fn starts(clients: &Clients) {
         without.push(start(bare()).await.facts().start_to_first_poll);
         with.push(start(behind_layer(clients)).await.facts().start_to_first_poll);
     }
-    let (without, with) = (percentile(&without, 50), percentile(&with, 50));
+    let (without, with) = (percentile_of(&without, 50), percentile_of(&with, 50));
     println!(
         "start to the first poll, median of {STARTS}: bare {:.1} ms, behind the layer {:.1} ms, added {:.1} ms",
         milliseconds(without),
@@ -200,45 +203,6 @@ fn gate_of(environment: &Environment) -> u32 {
     let children = std::fs::read_to_string(format!("/proc/{runtime}/task/{runtime}/children"))
         .expect("Linux lists the children of a process");
     children.trim().parse().expect("the runtime has one child")
-}
-
-/// Largest resident set of a process so far, in KiB.
-fn peak(process: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    status
-        .lines()
-        .find_map(|line| {
-            line.strip_prefix("VmHWM:")?
-                .trim()
-                .strip_suffix(" kB")?
-                .parse()
-                .ok()
-        })
-        .expect("Linux says how much memory a process had")
-}
-
-/// Time that a process of one thread had a processor so far.
-fn processor_time(process: u32) -> Duration {
-    let statistics = std::fs::read_to_string(format!("/proc/{process}/schedstat")).expect("the process runs");
-    let nanoseconds = statistics.split(' ').next().expect("Linux has figures");
-    Duration::from_nanos(nanoseconds.parse().expect("a number"))
-}
-
-/// How busy the machine is, as Linux counts it.
-fn load() -> String {
-    let averages = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let averages: Vec<&str> = averages.split(' ').take(3).collect();
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    format!("{cores} cores, load {}", averages.join(" "))
-}
-
-fn percentile(samples: &[Duration], percent: usize) -> Duration {
-    let mut samples = samples.to_vec();
-    samples.sort_unstable();
-    samples
-        .get(samples.len() * percent / 100)
-        .copied()
-        .unwrap_or_default()
 }
 
 fn milliseconds(duration: Duration) -> f64 {

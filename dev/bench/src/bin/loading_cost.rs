@@ -19,6 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::percentile_of;
 use alb_mtls_trust::{Deadlines, Percent, Trust, TrustSettings};
 use alb_mtls_verifier::{Timestamp, VerifyOptions};
 use test_pki::CertificateBuilder;
@@ -163,9 +164,8 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 fn median(runs: usize, mut run: impl FnMut() -> Duration) -> Duration {
-    let mut times: Vec<Duration> = (0..runs).map(|_| run()).collect();
-    times.sort_unstable();
-    *times.get(runs / 2).unwrap()
+    let times: Vec<Duration> = (0..runs).map(|_| run()).collect();
+    percentile_of(&times, 50)
 }
 
 fn milliseconds(duration: Duration) -> f64 {

@@ -22,6 +22,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use alb_mtls_bench::{peak_memory, percentile_of, resident_memory};
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, RevocationLists, RevocationOptions, Timestamp,
     TrustAnchor, TrustAnchors, Verifier, VerifyOptions, read_revocation_lists,
@@ -103,8 +104,8 @@ impl Load {
     fn since(start: Instant) -> Self {
         Self {
             duration: start.elapsed(),
-            resident: memory("VmRSS:"),
-            peak: memory("VmHWM:"),
+            resident: megabytes(resident_memory(std::process::id())),
+            peak: megabytes(peak_memory(std::process::id())),
         }
     }
 }
@@ -199,20 +200,12 @@ fn in_turns(first: impl Fn(), second: impl Fn()) -> (Duration, Duration) {
         firsts.push(time(&first));
         seconds.push(time(&second));
     }
-    (median(firsts), median(seconds))
+    (percentile_of(&firsts, 50), percentile_of(&seconds, 50))
 }
 
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// A line of `/proc/self/status`, which counts in units of 1,024 bytes, in megabytes of a million bytes.
-fn memory(field: &str) -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
-    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse().unwrap();
-    kibibytes * 1024.0 / 1e6
+#[expect(clippy::cast_precision_loss, reason = "printed with one digit")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
 }
 
 fn certificate(folder: &Path, name: &str) -> CertificateDer<'static> {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use alb_mtls_bench::built;
+use alb_mtls_bench::{built, load, machine, percentile_of};
 use alb_mtls_tests::{Clients, Fault, FaultProxy, ProxiedRequest};
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use test_pki::CertificateBuilder;
@@ -64,7 +64,7 @@ async fn main() {
     }
     println!("milliseconds from the start to the first poll, median of {ROUNDS}:");
     for ((name, _), times) in subjects.iter().zip(times) {
-        println!("  {name:<36}{:>8.2}", median(times));
+        println!("  {name:<36}{:>8.2}", median(&times));
     }
     let s3 = respond("s3://bucket/anchors.pem".to_owned());
     let mut times = Vec::new();
@@ -72,10 +72,8 @@ async fn main() {
         times.push(s3.start(&many).await);
     }
     let name = format!("respond, S3, {MANY} trust anchors");
-    println!("  {name:<36}{:>8.2}", median(times));
-    if let Ok(load) = std::fs::read_to_string("/proc/loadavg") {
-        println!("load of the machine: {}", load.trim());
-    }
+    println!("  {name:<36}{:>8.2}", median(&times));
+    println!("{}, load {}", machine(), load());
 }
 
 /// What is started.
@@ -162,8 +160,6 @@ fn many_anchors() -> String {
         .collect()
 }
 
-fn median(mut times: Vec<Duration>) -> f64 {
-    times.sort_unstable();
-    let middle = times.get(times.len() / 2).expect("there is a run");
-    middle.as_secs_f64() * 1e3
+fn median(times: &[Duration]) -> f64 {
+    percentile_of(times, 50).as_secs_f64() * 1e3
 }
