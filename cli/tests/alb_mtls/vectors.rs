@@ -24,36 +24,27 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn every_case_gets_its_verdict_reason_and_subject_from_both_path_builders() {
+fn every_case_gets_its_verdict_reason_and_subject() {
     let mut judged = 0;
     for path in corpus() {
         let cases = lines(&fs::read_to_string(&path).unwrap());
-        for path_builder in ["own", "webpki-first"] {
-            let file = path.to_str().unwrap();
-            let verdicts = lines(&alb_mtls_ok(&[
-                "vectors",
-                file,
-                "--json",
-                "--path-builder",
-                path_builder,
-            ]));
-            assert_eq!(verdicts.len(), cases.len());
-            for (case, verdict) in cases.iter().zip(&verdicts) {
-                let empty = json!("");
-                let of_case = |field: &str| case.get(field).unwrap_or(&empty);
-                assert_eq!(verdict["id"], case["id"]);
-                assert_eq!(verdict["verdict"], case["expected"], "{verdict}");
-                assert_eq!(verdict["detail"], *of_case("detail"), "{verdict}");
-                assert_eq!(
-                    verdict.get("subject").unwrap_or(&empty),
-                    of_case("subject"),
-                    "{verdict}"
-                );
-                judged += 1;
-            }
+        let verdicts = lines(&alb_mtls_ok(&["vectors", path.to_str().unwrap(), "--json"]));
+        assert_eq!(verdicts.len(), cases.len());
+        for (case, verdict) in cases.iter().zip(&verdicts) {
+            let empty = json!("");
+            let of_case = |field: &str| case.get(field).unwrap_or(&empty);
+            assert_eq!(verdict["id"], case["id"]);
+            assert_eq!(verdict["verdict"], case["expected"], "{verdict}");
+            assert_eq!(verdict["detail"], *of_case("detail"), "{verdict}");
+            assert_eq!(
+                verdict.get("subject").unwrap_or(&empty),
+                of_case("subject"),
+                "{verdict}"
+            );
+            judged += 1;
         }
     }
-    assert!(judged > 400, "only {judged}");
+    assert!(judged > 200, "only {judged}");
 }
 
 #[test]
