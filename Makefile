@@ -13,11 +13,11 @@ FUNCTIONS ?= respond authorize forward refresh-crls
 # As they ship, or, with QUICK=1, in minutes less.
 BENCH_PROFILE := $(if $(QUICK),quick,release)
 BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
-# Packages that have cargo features. That of the benchmark needs the headers of OpenSSL.
-FEATURED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WITH_FEATURES)")
-WITH_FEATURES := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if set(p['features']) - {'default', 'openssl'}))
-PUBLISHED = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "$(WHICH_ARE_PUBLISHED)")
-WHICH_ARE_PUBLISHED := import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if p['publish'] is None))
+# Packages by what the manifests say, as arguments of cargo. The benchmark's feature needs the headers of OpenSSL.
+SELECT = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c \
+	"import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if $(1)))")
+IS_PUBLISHED := p['publish'] is None
+HAS_FEATURES := set(p['features']) - {'default', 'openssl'}
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
@@ -44,6 +44,7 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 	$(SAM) validate --template template.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
+	$(VENV)/bin/shellcheck $$(git grep -l '^#!/usr/bin/env bash')
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
 	else echo "terraform is not installed: the format of its files was not checked"; fi
 	@if command -v cargo-deny >/dev/null; then \
@@ -58,10 +59,12 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 # the manifests, so that a new one is covered.
 lint-features: ## clippy in each state of the cargo features; needs cargo-hack
 	$(CARGO) hack clippy --each-feature --exclude-features default --ignore-private --all-targets -- -D warnings
-	$(CARGO) hack clippy --each-feature --exclude-features default $(FEATURED) --all-targets -- -D warnings
+	$(CARGO) hack clippy --each-feature --exclude-features default $(call SELECT,$(HAS_FEATURES)) --all-targets -- -D warnings
 
-test-features: ## tests in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack test --each-feature --exclude-features default $(FEATURED)
+# With all features they are a part of `make test`.
+test-features: ## tests of published crates in each state of the cargo features; needs cargo-hack
+	$(CARGO) hack test --each-feature --exclude-features default --exclude-all-features \
+	$(call SELECT,$(IS_PUBLISHED) and $(HAS_FEATURES))
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -117,7 +120,7 @@ public-api: ## compares the API of each published crate with its public-api.txt:
 	@dev/public-api $(if $(UPDATE),--update)
 
 packages: ## packs each published crate, to see what it would publish
-	$(CARGO) package --no-verify --allow-dirty --quiet $(PUBLISHED)
+	$(CARGO) package --no-verify --allow-dirty --quiet $(call SELECT,$(IS_PUBLISHED))
 
 fuzz-smoke: ## fuzzes each target for 20 seconds: make fuzz-smoke SECONDS_EACH=5
 	@dev/fuzz-smoke $(if $(filter file,$(origin SECONDS_EACH)),20,$(SECONDS_EACH))

@@ -3,6 +3,8 @@
 import unittest
 
 import english
+from english_check import Checker, TableError, excepted, read_table
+from english_source import wrapped
 
 HEAD = "[limits]\ncomment_width = 40\nsentence_words = 25\ntest_name_words = 8\nreadme_lines = 200\n"
 ANEW = """
@@ -19,14 +21,14 @@ CAPITAL = ANEW.replace("anew", "capital").replace('"word"', '"error"').replace(
 
 
 def findings(source, rules=ANEW + WHAT + CAPITAL, path="a.rs"):
-    checker = english.Checker(english.read_table(HEAD + rules))
+    checker = Checker(read_table(HEAD + rules))
     return [(found.line, found.rule) for found in checker.check(path, source)]
 
 
 class TableTest(unittest.TestCase):
     def rejects(self, text, message):
-        with self.assertRaises(english.TableError) as caught:
-            english.read_table(HEAD + text)
+        with self.assertRaises(TableError) as caught:
+            read_table(HEAD + text)
         self.assertIn(message, str(caught.exception))
 
     def test_rule_without_reason(self):
@@ -41,7 +43,7 @@ class TableTest(unittest.TestCase):
         self.rejects(ANEW.replace('"word"', '"wrod"'), "unknown kind `wrod`")
 
     def test_the_table_of_the_project(self):
-        english.read_table(english.TABLE.read_text(encoding="utf-8"))
+        read_table(english.TABLE.read_text(encoding="utf-8"))
 
 
 class RustTest(unittest.TestCase):
@@ -101,10 +103,10 @@ class OtherFilesTest(unittest.TestCase):
 class ExceptionsTest(unittest.TestCase):
     def test_exception_covers_its_line_alone(self):
         entry = '[[except]]\npath = "a.rs"\nline = "quoted"\nrule = "anew"\nreason = "a quotation"\n'
-        table = english.read_table(HEAD + ANEW + entry)
+        table = read_table(HEAD + ANEW + entry)
         source = "// quoted: anew\n// anew\n"
-        found = english.Checker(table).check("a.rs", source)
-        left = english.excepted(found, {"a.rs": source}, table.exceptions)
+        found = Checker(table).check("a.rs", source)
+        left = excepted(found, {"a.rs": source}, table.exceptions)
         self.assertEqual([finding.line for finding in left], [2])
         self.assertTrue(table.exceptions[0].used)
 
@@ -116,8 +118,8 @@ class ExceptionsTest(unittest.TestCase):
 
 class WrapTest(unittest.TestCase):
     def wraps(self, source, expected):
-        self.assertEqual(english.wrapped(source, 20), expected)
-        self.assertEqual(english.wrapped(expected, 20), expected)
+        self.assertEqual(wrapped(source, 20), expected)
+        self.assertEqual(wrapped(expected, 20), expected)
 
     def test_paragraph(self):
         self.wraps("    /// One two three four five.\n    /// Six.\n", "    /// One two\n    /// three four\n    /// five. Six.\n")

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
 use clap::{ArgGroup, Args, ValueEnum};
 use http::Method;
 use local_alb::{Environment, FunctionCommand, FunctionOutput, InvocationOutcome, OutputLine, StartError};
@@ -20,7 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::console::{Exit, finish, finish_with, note};
 use crate::event::api_gateway::{ApiEvent, ApiRequest};
-use crate::event::{self, CERTIFICATE_HEADER, Header, RequestTarget, certificate_header, headers_with};
+use crate::event::{self, Header, RequestTarget, certificate_header, headers_with};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use local_alb::{AlbRequest, EventError, UnreadableCertificateError, health_check_event, passthrough_header};
@@ -17,7 +18,6 @@ use crate::console::finish;
 
 const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/alb-mtls/50dc6c495c0c9188";
-pub(crate) const CERTIFICATE_HEADER: &str = "x-amzn-mtls-clientcert";
 
 /// Headers that curl sends and that ALB adds. The time in the trace id is fixed: the same input
 /// makes the same event.

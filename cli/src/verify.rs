@@ -8,9 +8,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
+use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, Intermediates, RevocationLists, RevocationMode,
-    RevocationOptions, Timestamp, Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
+    ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode, RevocationOptions, Timestamp,
+    Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -69,13 +71,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE", group = "client")]
     event: Option<PathBuf>,
 
-    /// Format of certificates in the header: url_encoded, base64_encoded or rfc9440, as
-    /// MTLS_HEADER_FORMAT
-    #[arg(long, value_name = "FORMAT", default_value_t)]
+    #[arg(long, value_name = "FORMAT", default_value_t, help = format_help())]
     format: HeaderFormat,
 
     /// Name of the header in the event, as MTLS_HEADER
-    #[arg(long, value_name = "NAME", default_value = "x-amzn-mtls-clientcert")]
+    #[arg(long, value_name = "NAME", default_value = CERTIFICATE_HEADER)]
     header_name: String,
 
     /// Maximum size of the header in bytes, as MTLS_MAX_HEADER
@@ -93,6 +93,13 @@ pub(crate) struct VerifyArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+fn format_help() -> String {
+    format!(
+        "How certificates are written in the header, as MTLS_HEADER_FORMAT: {}",
+        READ.join(", ")
+    )
 }
 
 #[derive(Debug, thiserror::Error)]

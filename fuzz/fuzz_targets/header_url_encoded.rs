@@ -1,5 +1,5 @@
 #![no_main]
 
-use alb_mtls_verifier::{HeaderFormat, properties};
+use alb_mtls_http::{HeaderFormat, properties};
 
-libfuzzer_sys::fuzz_target!(|value: &[u8]| properties::header(HeaderFormat::UrlEncoded, value, &[]));
+libfuzzer_sys::fuzz_target!(|value: &[u8]| properties::header(HeaderFormat::URL_ENCODED, value, &[]));

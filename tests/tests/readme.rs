@@ -8,12 +8,14 @@ use std::process::Command;
 
 use alb_mtls_gate::{METRICS, SETTINGS, denial_reasons};
 use alb_mtls_tests::{binary, project};
+use alb_mtls_trust::FORMS;
 
 #[test]
 fn the_tables_are_those_of_the_code() {
     let path = project().join("README.md");
     let written = std::fs::read_to_string(&path).unwrap();
     let tables = [
+        ("sources", sources()),
         ("settings", settings()),
         ("reasons", reasons()),
         ("metrics", metrics()),
@@ -58,6 +60,18 @@ fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
         .collect();
     assert!(in_code.len() > 20, "{in_code:?}");
     assert_eq!(variables_in(&readme), in_code);
+}
+
+fn sources() -> String {
+    let mut table = "| source | contents | permissions |\n| --- | --- | --- |\n".to_owned();
+    for row in FORMS {
+        let permissions = match row.permissions {
+            "" => "none",
+            permissions => permissions,
+        };
+        writeln!(table, "| `{}` | {} | {permissions} |", row.form, row.meaning).unwrap();
+    }
+    table
 }
 
 fn settings() -> String {
@@ -127,4 +141,38 @@ fn replace(text: &str, name: &str, content: &str) -> String {
         .split_once(&end)
         .unwrap_or_else(|| panic!("no {end} in the README"));
     format!("{before}{begin}{content}{end}{after}")
+}
+
+/// Checks the walk of a request in ARCHITECTURE.md, and the files that it names elsewhere.
+#[test]
+fn architecture_names_functions_where_they_are() {
+    let page = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let walk: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let [_, function, file] = cells.as_slice() else {
+                return None;
+            };
+            Some((
+                function.strip_prefix('`')?.strip_suffix('`')?,
+                file.strip_prefix('`')?.split('`').next()?,
+            ))
+        })
+        .collect();
+    assert!(walk.len() > 20, "{walk:?}");
+    for (function, file) in walk {
+        let text =
+            std::fs::read_to_string(project().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let is_there = text.contains(&format!("fn {function}("))
+            || text.contains(&format!("fn {function}<"))
+            || text.contains(&format!(".{function}("));
+        assert!(is_there, "{function} is not in {file}");
+    }
+    for file in page
+        .split('`')
+        .filter(|part| part.ends_with(".rs") && part.contains('/') && !part.contains("NAME"))
+    {
+        assert!(project().join(file).exists(), "{file}");
+    }
 }

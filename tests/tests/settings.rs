@@ -43,14 +43,14 @@ fn a_wrong_setting_stops_the_function_with_one_line() {
         (
             "MTLS_HEADER",
             "host",
-            "MTLS_HEADER holds `host`: it takes no header that has a meaning of its own: write a name that only you know, \
-             such as `x-` and the output of `uuidgen`",
+            "MTLS_HEADER holds `host`: it takes a header without another meaning: write a name that only you know, such as \
+             `x-` and the output of `uuidgen`",
         ),
         (
             "MTLS_HEADER",
             "client-cert-chain",
-            "MTLS_HEADER holds `client-cert-chain`: it takes no header that servers take for an identity, which every client \
-             can name: write a name that only you know, such as `x-` and the output of `uuidgen`",
+            "MTLS_HEADER holds `client-cert-chain`: it takes a header that servers do not take for an identity: write a name \
+             that only you know, such as `x-` and the output of `uuidgen`",
         ),
     ] {
         let output = start(&[("MTLS_ANCHORS", "file:/nowhere"), (name, value)]);

@@ -7,7 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use alb_mtls_verifier::{HeaderFormat, HeaderLimits, HeaderValues, Rejection};
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
+use alb_mtls_verifier::Rejection;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
@@ -24,7 +26,6 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Authorizer, Place};
-use crate::event::CERTIFICATE_HEADER;
 use crate::event::api_gateway::ApiRequest;
 
 /// Everything that a load balancer can send.
@@ -124,7 +125,7 @@ fn to_api_request(request: &Request<Incoming>, place: Place) -> Result<ApiReques
                 certificate: &presented,
                 chain: &[],
             };
-            let chain = HeaderFormat::UrlEncoded.decode(values, LIMITS)?;
+            let chain = HeaderFormat::URL_ENCODED.decode(values, LIMITS)?;
             Some(Certificate::from_der(chain.end_entity().as_ref()))
         }
         _ => None,

@@ -6,6 +6,8 @@ pub(super) use identity::id as identity_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use alb_mtls_http::HeaderFormat;
+
 use crate::doctor::text;
 
 /// A file and a line in it.
@@ -150,16 +152,17 @@ impl Function {
         self.variables.contains_key("MTLS_ANCHORS")
     }
 
-    /// Returns the header that the gate reads, where it is not the one that every client knows.
-    pub(super) fn certificate_header(&self) -> Option<&str> {
-        let of_format = || match self.variables.get("MTLS_HEADER_FORMAT")?.as_str() {
-            "rfc9440" => Some("client-cert"),
-            _ => None,
+    /// Returns the header that the gate reads.
+    pub(super) fn certificate_header(&self) -> &str {
+        let format = || {
+            let word = self.variables.get("MTLS_HEADER_FORMAT");
+            word.and_then(|word| word.parse::<HeaderFormat>().ok())
+                .unwrap_or_default()
         };
-        self.variables
-            .get("MTLS_HEADER")
-            .map(String::as_str)
-            .or_else(of_format)
+        match self.variables.get("MTLS_HEADER") {
+            Some(name) => name,
+            None => format().default_header(),
+        }
     }
 
     /// Returns true if Lambda starts wrappers: it does with the runtimes of languages, and not with

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
 use clap::Args;
 use local_alb::HeaderMode::{self, MultiValue, SingleValue};
 use local_alb::{AlbRequest, health_check_event};
@@ -7,7 +8,7 @@ use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, Purpose
 use time::macros::datetime;
 
 use super::api_gateway::{ApiEvent, ApiRequest};
-use super::{CERTIFICATE_HEADER, Failure, TARGET_GROUP, certificate_header, headers_with, pretty};
+use super::{Failure, TARGET_GROUP, certificate_header, headers_with, pretty};
 
 /// Below the private enterprise number that is for documentation (RFC 5612).
 const DOCUMENTATION_EXTENSION: &str = "1.3.6.1.4.1.32473.1";

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
 use clap::{Args, ValueEnum};
 use http::HeaderName;
 use local_alb::{
@@ -31,7 +32,6 @@ The certificate header has the name of --header-name, else that of --env MTLS_HE
 Exit codes: 0 stopped by Ctrl-C, 2 wrong usage, port in use, missing program or missing certificates";
 
 const DEFAULT_FUNCTION: &str = "respond";
-const DEFAULT_HEADER: &str = "x-amzn-mtls-clientcert";
 const HEADER_SETTING: &str = "MTLS_HEADER";
 
 /// The header in which the listener hands certificates over.
@@ -151,7 +151,7 @@ impl LocalArguments {
         Some(match self.header_name.clone().or_else(of_functions) {
             Some(name) => CertificateHeader { name, is_left: false },
             None if runs_elsewhere => CertificateHeader {
-                name: HeaderName::from_static(DEFAULT_HEADER),
+                name: HeaderName::from_static(CERTIFICATE_HEADER),
                 is_left: true,
             },
             None => CertificateHeader {
@@ -589,8 +589,8 @@ mod tests {
             (set.to_vec(), "x-set"),
             ([own, set].concat(), "x-own"),
             ([elsewhere, own].concat(), "x-own"),
-            (elsewhere.to_vec(), DEFAULT_HEADER),
-            ([elsewhere, function].concat(), DEFAULT_HEADER),
+            (elsewhere.to_vec(), CERTIFICATE_HEADER),
+            ([elsewhere, function].concat(), CERTIFICATE_HEADER),
         ] {
             assert_eq!(header(&arguments), expected, "{arguments:?}");
         }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use alb_mtls_verifier::{ExtendedKeyUsageOption, HeaderFormat};
+use alb_mtls_http::HeaderFormat;
+use alb_mtls_verifier::ExtendedKeyUsageOption;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use alb_mtls_http::{HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    HeaderLimits, HeaderValues, Intermediates, Reason, Rejection, RevocationLists, RevocationOptions,
-    Timestamp, TrustAnchor, TrustAnchors, Validators, Verifier, VerifyOptions, read_bundle,
-    read_revocation_lists,
+    Intermediates, Reason, Rejection, RevocationLists, RevocationOptions, Timestamp, TrustAnchor,
+    TrustAnchors, Validators, Verifier, VerifyOptions, read_bundle, read_revocation_lists,
 };
 use clap::Args;
 use serde_json::{Value, json};

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateSummary, DistinguishedName, Explanation, FileKind, HeaderFormat, HeaderLimits, HeaderValues,
-    PathCertificate, PresentedChain, Reason, Rejection, RevocationLists, read_bundle,
+    CertificateSummary, DistinguishedName, Explanation, FileKind, PathCertificate, PresentedChain, Reason,
+    Rejection, RevocationLists, read_bundle,
 };
 
 /// A known damage to a header, or a known mistake in a chain. Each is only reported where it was
@@ -228,7 +229,7 @@ pub(super) fn of_header(value: &[u8], format: HeaderFormat, limits: HeaderLimits
             .is_ok_and(|chain| CertificateSummary::read(chain.end_entity()).is_some())
     };
     let reads_somehow = |text: &str| {
-        let is_header = HeaderFormat::ALL.iter().any(|format| reads(*format, text));
+        let is_header = HeaderFormat::all().any(|format| reads(format, text));
         is_header || read_bundle(text.as_bytes()).is_ok()
     };
     let mut damages = Vec::new();
@@ -270,9 +271,9 @@ pub(super) fn of_header(value: &[u8], format: HeaderFormat, limits: HeaderLimits
             damages.push(damage);
         }
     }
-    for other in HeaderFormat::ALL {
-        if *other != format && reads(*other, &text) {
-            damages.push(Damage::OtherFormat(*other));
+    for other in HeaderFormat::all() {
+        if other != format && reads(other, &text) {
+            damages.push(Damage::OtherFormat(other));
         }
     }
     if read_bundle(value).is_ok() && text.contains("-----BEGIN ") {
@@ -285,7 +286,7 @@ pub(super) fn of_header(value: &[u8], format: HeaderFormat, limits: HeaderLimits
             damages.push(damage);
         }
     }
-    if format == HeaderFormat::UrlEncoded
+    if format == HeaderFormat::URL_ENCODED
         && text.split(',').count() > 1
         && text.split(',').all(|one| reads(format, one.trim()))
     {

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use alb_mtls_verifier::{
-    FileKind, HeaderFormat, HeaderLimits, HeaderValues, PresentedChain, Rejection, without_byte_order_mark,
-};
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
+use alb_mtls_verifier::{FileKind, PresentedChain, Rejection, without_byte_order_mark};
 use serde_json::Value;
 
 use super::damage::{ApiGatewayEdge, Damage};
@@ -32,8 +31,6 @@ pub(super) enum InputError {
     #[error("`{}` is not an event: {problem}", path.display())]
     Event { path: PathBuf, problem: String },
 }
-
-const CHAIN_HEADER: &str = "client-cert-chain";
 
 impl Input {
     /// A file ends with a line break that the header did not have.
@@ -85,7 +82,9 @@ impl Input {
         Ok(Self::Header {
             format,
             certificate: values(&event, header_name),
-            chain: values(&event, CHAIN_HEADER),
+            chain: format
+                .chain_header()
+                .map_or_else(Vec::new, |name| values(&event, name.as_str())),
             in_place: in_place_of_header(&event),
         })
     }

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
+use alb_mtls_http::HeaderLimits;
 use alb_mtls_verifier::{
-    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, HeaderLimits, Outcome,
-    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
+    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, Outcome, PresentedChain,
+    Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
 };
 use serde_json::{Value, json};
 

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_do_not_fit_are_left_out_as_a_whole() {
+    fn values_that_do_not_fit_are_left_out() {
         let mut context = Context::new();
         let value = |length| Some("x".repeat(length));
         fit(

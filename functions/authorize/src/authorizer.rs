@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use alb_mtls_gate::{Admission, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, TokenIdentity};
-use alb_mtls_http::identity_headers::{CERTIFICATE_CHAIN, looks_like_certificate_header};
-use alb_mtls_verifier::{HeaderFormat, PresentedChain, Reason};
+use alb_mtls_http::headers::looks_like_certificate_header;
+use alb_mtls_verifier::{PresentedChain, Reason};
 use http::StatusCode;
 use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
@@ -123,9 +123,8 @@ impl Authorizer {
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
         let settings = self.gate.settings();
         let is_certificate = |name: &HeaderName| {
-            let continues = settings.header_format == HeaderFormat::Rfc9440
-                && self.settings.certificate == CertificateSource::Header
-                && name.as_str() == CERTIFICATE_CHAIN;
+            let continues = self.settings.certificate == CertificateSource::Header
+                && settings.header_format.chain_header().as_ref() == Some(name);
             continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
         };
         for name in headers.keys().filter(|name| !is_certificate(name)) {

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_only_are_one_header_twice() {
+    fn names_differing_in_case_are_one_repeated_header() {
         let event = with("multiValueHeaders", json!({"X-A": ["1"], "x-a": ["2"]}));
         let question = Question::read(&event, Api::Rest).unwrap();
         assert_eq!(question.request.headers.get_all("x-a").iter().count(), 2);

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_means_other_paths_too_cannot_be_the_resource() {
+    fn path_with_wildcards_cannot_be_the_resource() {
         let resource = |path: &str| {
             let arn = MethodArn::read(&format!("{STAGE}/GET/{path}")).unwrap();
             arn.resource(ResourceScope::Request)

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_wrong_value_is_one_line_with_what_is_allowed() {
+    fn wrong_value_is_one_line_with_allowed_values() {
         for (name, value, line) in [
             (
                 "AUTHORIZE_CERTIFICATE",

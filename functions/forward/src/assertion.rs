@@ -28,7 +28,7 @@ use crate::secrets::{self, Secret, Secrets, missing};
 
 /// The header that carries the assertion. Its name lies in a family that the gate strips from
 /// requests.
-pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-client-cert-assertion");
+pub(crate) const HEADER: HeaderName = HeaderName::from_static(alb_mtls_http::headers::ASSERTION);
 
 /// The token's `typ` (RFC 8725 §3.11): no token of another kind passes for one, and it for none.
 pub(crate) const TYPE: &str = "client-cert+jwt";
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_claims_are_about_the_client_and_for_the_upstream() {
+    async fn claims_name_the_client_and_the_upstream() {
         let fixture = Fixture::new();
         let assertions = fixture.assertions(vec![fixture.write("key.pem", &new_key())]);
         let (client, credential) = verified(CertificateBuilder::client("CN=a,O=Tests").dns("a.example"));
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_rotate_without_a_moment_in_which_a_token_cannot_be_verified() {
+    async fn keys_rotate_while_every_token_can_be_verified() {
         let fixture = Fixture::new();
         let (old, new) = (new_key(), new_key());
         let source = fixture.write("keys.pem", &old);

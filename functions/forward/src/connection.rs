@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_written_after_what_the_executor_does_not_know_of() {
+    async fn connection_with_unread_bytes_is_not_written_to() {
         for late in [&b"x"[..], b""] {
             let (mut stream, mut peer) = rested().await;
             // No task of this executor waits in between.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_gate::{AllowedRequest, Gate, Ingress, PublicRequests};
+use alb_mtls_http::headers::remove_hop_by_hop;
 use alb_mtls_http::host::{RequestHost, UnreadableHost};
-use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_http::{IdentityHeaderCache, forms};
 use alb_mtls_lambda::{Answer, Event};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
@@ -20,7 +21,6 @@ use lambda_runtime::Context;
 
 use crate::assertion::{self, Assertions};
 use crate::error::ForwardError;
-use crate::headers;
 use crate::invoke::Invoker;
 use crate::response;
 use crate::routes::{Access, HostHeader};
@@ -36,7 +36,7 @@ pub(crate) struct Forwarder {
     upstream_client: UpstreamClient,
     invoker: Option<Invoker>,
     secrets: Secrets,
-    identity: IdentityHeaders,
+    identity: IdentityHeaderCache,
     assertions: Option<Assertions>,
 }
 
@@ -80,7 +80,7 @@ impl Forwarder {
             )?,
             invoker,
             secrets: Secrets::default(),
-            identity: IdentityHeaders::new(settings.identity.forms),
+            identity: IdentityHeaderCache::new(settings.identity.forms),
             assertions,
             settings,
         })
@@ -215,7 +215,7 @@ impl Forwarder {
         *request.headers_mut() = parts.headers.clone();
         let length = request.body().len();
         let headers = request.headers_mut();
-        headers::remove_hop_by_hop(headers);
+        remove_hop_by_hop(headers);
         // What frames the body on this connection is its length here (RFC 9112 §6.3).
         if headers.contains_key(CONTENT_LENGTH) || length > 0 {
             headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
@@ -241,7 +241,7 @@ impl Forwarder {
         let Some(client) = allowed.principal.client() else {
             return Ok(());
         };
-        let identity = self.identity.of(client);
+        let identity = self.identity.headers(client);
         for (name, value) in identity.iter() {
             headers.insert(name.clone(), value.clone());
         }
@@ -255,7 +255,7 @@ impl Forwarder {
             let token = assertions
                 .assert(client, version, &origin, Timestamp::now(), &self.secrets, waiting)
                 .await?;
-            alb_mtls_identity::set(headers, assertion::HEADER, token);
+            forms::set(headers, assertion::HEADER, token);
         }
         Ok(())
     }

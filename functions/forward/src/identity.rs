@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use alb_mtls_identity::{IdentityForms, InvalidIdentityForms};
+use alb_mtls_http::forms::WRITTEN;
+use alb_mtls_http::{IdentityForms, InvalidIdentityForms};
 
 const ASSERTION: &str = "assertion";
 
@@ -16,9 +17,7 @@ pub(crate) struct UpstreamIdentity {
 /// The text does not name forms of identity. Displays as what would.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidIdentity {
-    #[error(
-        "`verify-mode`, `rfc9440`, `xfcc`, `passthrough` and `assertion` separated by commas, or `none` alone"
-    )]
+    #[error("`{}` and `assertion` separated by commas, or `none` alone", WRITTEN.join("`, `"))]
     Unknown,
     #[error("each form once, and `{0}` is there twice")]
     Repeated(String),
@@ -85,9 +84,9 @@ mod tests {
     }
 
     #[test]
-    fn the_header_of_assertions_is_one_that_is_stripped_from_requests() {
+    fn assertion_header_is_stripped_from_requests() {
         let certificate_header = http::HeaderName::from_static("x-renamed");
-        let stripped = alb_mtls_gate::StrippedHeaders::new(certificate_header);
+        let stripped = alb_mtls_http::StrippedHeaders::new(certificate_header);
         assert!(stripped.states_identity(&crate::assertion::HEADER));
         let pass = vec![crate::assertion::HEADER.as_str().parse().unwrap()];
         assert!(stripped.with_passed_headers(pass).is_err());

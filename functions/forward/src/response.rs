@@ -40,7 +40,7 @@ pub(crate) async fn receive(
         return Err(ForwardError::Protocol(explanation).into());
     }
     check_framing(&parts)?;
-    headers::remove_hop_by_hop(&mut parts.headers);
+    alb_mtls_http::headers::remove_hop_by_hop(&mut parts.headers);
     let bytes = collect(method, &parts, body, maximum_body).await?;
     parts.extensions.clear();
     Ok(Response::from_parts(parts, bytes))
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf8_or_encoded_is_binary_whatever_it_says() {
+    fn body_not_utf8_or_encoded_is_binary() {
         let text = headers(&[("content-type", "text/plain")]);
         assert!(matches!(
             to_body(&text, Bytes::from_static(b"\xff")),
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_function_declares_as_text_stays_text_whatever_its_type() {
+    fn body_declared_as_text_stays_text() {
         for content_type in [None, Some("image/png"), Some("application/x-ndjson")] {
             let mut answer = Response::new(Bytes::from("a".repeat(1_000_000)));
             if let Some(content_type) = content_type {
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn the_predicted_length_is_not_below_the_real_one_and_not_far_above() {
+    fn predicted_length_is_a_close_upper_bound() {
         for (pairs, body) in [
             (vec![], Body::Empty),
             (

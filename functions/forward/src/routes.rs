@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_cannot_be_read_is_for_no_route() {
+    fn unreadable_host_has_no_route() {
         let unclear = [
             RequestHost::Absent,
             RequestHost::Unreadable(UnreadableHost::Repeated),
@@ -496,7 +496,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dot_at_the_end_of_a_host_is_the_same_host() {
+    fn host_with_a_final_dot_is_the_same() {
         for text in [
             "public:/status admin.example.org./",
             "public:/status ADMIN.example.org/",
@@ -518,7 +518,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_host_needs_an_upstream_that_can_tell_it_apart() {
+    fn public_host_needs_an_upstream_that_knows_it() {
         let upstream: Upstream = "http://app".parse().unwrap();
         for text in ["public:docs.example/", "public:/status admin.example/"] {
             let parse = |host| Routes::parse(text, Some(upstream.clone()), host);

@@ -4,9 +4,10 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use alb_mtls_http::forms::WRITTEN;
 use alb_mtls_http::path::PlainPath;
 use alb_mtls_lambda::EventForm;
-use alb_mtls_settings::{SettingsError, Values, process_environment, table};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
 use alb_mtls_trust::{KEY_SOURCE_FORMS, Source, SourceUse, Sources};
 use rustls_pki_types::ServerName;
 
@@ -51,7 +52,7 @@ table! {
     HOST, "FORWARD_HOST", Value("keep"),
         "`keep`: the upstream sees the Host header of the client; `upstream`: that of its own URL";
     IDENTITY, "FORWARD_IDENTITY", Value("verify-mode,rfc9440"),
-        "what tells the upstream who the client is, separated by commas: `verify-mode`, `rfc9440`, `xfcc`, `passthrough`, `assertion`, or `none`";
+        text!("headers that tell the upstream who the client is, separated by commas: ", list!(WRITTEN), ", and `assertion`; or `none`");
     TIMEOUT, "FORWARD_TIMEOUT", Value("30s"),
         "longest time for an exchange with the upstream, never beyond the function's own; at most 5 s of it to connect";
     LAMBDA_EVENT, "FORWARD_LAMBDA_EVENT", Value("as-sent"),
@@ -61,9 +62,9 @@ table! {
     UPSTREAM_SERVER_NAME, "FORWARD_UPSTREAM_SERVER_NAME", Absent("the upstream's host"),
         "name that the certificates of `https` upstreams must have";
     UPSTREAM_CERTIFICATE, "FORWARD_UPSTREAM_CERTIFICATE", Absent("none"),
-        "source of a certificate chain and its key (PEM) to authenticate with to `https` upstreams: `ssm:/name` or `file:/path`";
+        text!("source of a certificate chain and its key (PEM) to authenticate with to `https` upstreams: ", KEY_SOURCE_FORMS);
     ASSERTION_KEYS, "FORWARD_ASSERTION_KEYS", Absent("required with `assertion`"),
-        "sources of P-256 keys (PKCS #8 PEM): `ssm:/name` or `file:/path`; the first key signs, all are in the key set";
+        text!("sources of P-256 keys (PKCS #8 PEM): ", KEY_SOURCE_FORMS, "; the first key signs, all are in the key set");
     ASSERTION_ISSUER, "FORWARD_ASSERTION_ISSUER", Absent("required with `assertion`"),
         "the assertions' `iss`";
     ASSERTION_AUDIENCE, "FORWARD_ASSERTION_AUDIENCE", Absent("the upstream's origin"),

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_certificate_without_its_key_is_refused_before_it_is_used() {
+    async fn certificate_without_its_key_is_rejected_before_use() {
         let root = test_pki::CertificateBuilder::root("CN=Root")
             .self_signed()
             .unwrap();

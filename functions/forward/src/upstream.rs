@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn functions_are_names_or_arns_with_or_without_a_qualifier() {
+    fn functions_are_names_or_arns_with_optional_qualifier() {
         let arn = "arn:aws:lambda:eu-west-1:123456789012:function:app";
         for (text, name, qualifier, region) in [
             ("lambda:app", "app", None, None),

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_adapters_variable_leads_to_the_gate_or_is_refused() {
+    fn adapter_variable_leads_to_the_gate_or_fails() {
         let listen = Some(LISTEN);
         assert_eq!(variables(&[("PATH", "/bin"), ("PORT", "8000")], None), Ok(false));
         for value in [LISTEN, "http://127.0.0.1:9009", "http://127.0.0.1:9009/"] {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_that_asks_for_events_needs_a_way_through_the_gate() {
+    fn extension_that_asks_for_events_needs_the_gate() {
         let folder = tempfile::tempdir().unwrap();
         let extensions = folder.path().join("extensions");
         std::fs::create_dir(&extensions).unwrap();

@@ -1,9 +1,9 @@
-//! What becomes of an event: it reaches the function, or an answer goes back in its place.
+//! Decision about an event: it reaches the function, or an answer goes back in its place.
 
 use std::sync::Arc;
 
 use alb_mtls_gate::{Admission, AllowedRequest, Gate, Incoming, Ingress};
-use alb_mtls_identity::IdentityHeaders;
+use alb_mtls_http::IdentityHeaderCache;
 use alb_mtls_lambda::{
     Answer, ErrorReport, Event, EventForm, EventHeaders, RewriteError, admit, holds_request_headers, rewrite,
 };
@@ -12,17 +12,17 @@ use bytes::Bytes;
 use crate::proxy::ProxyError;
 use crate::settings::{LayerSettings, OtherEvents};
 
-/// The type of the error that an invoker gets for an event that is refused and no HTTP request.
+/// Type of the error that an invoker gets for an event that is denied and is not an HTTP request.
 const EVENT_REFUSED: &str = "AlbMtls.EventRefused";
 
-/// What becomes of one event.
+/// Decision about one event.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// The function gets this.
     Pass(Bytes),
     /// The client gets this answer, a response for the load balancer.
     Answer(Vec<u8>),
-    /// Whoever invoked the function gets this error. No client of a load balancer can cause it.
+    /// The invoker of the function gets this error. A client of a load balancer cannot cause it.
     Error(ErrorReport),
 }
 
@@ -30,7 +30,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Judge {
     gate: Gate,
-    identity_headers: IdentityHeaders<EventHeaders>,
+    identity_headers: IdentityHeaderCache<EventHeaders>,
     other_events: OtherEvents,
 }
 
@@ -38,7 +38,7 @@ impl Judge {
     pub(crate) fn new(gate: Gate, settings: LayerSettings) -> Self {
         Self {
             gate,
-            identity_headers: IdentityHeaders::new(settings.identity),
+            identity_headers: IdentityHeaderCache::new(settings.identity),
             other_events: settings.other_events,
         }
     }
@@ -67,13 +67,13 @@ impl Judge {
         }
         match self.other_events {
             OtherEvents::Pass if holds_request_headers(text) => Ok(self.refuse(
-                "the event holds the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
+                "the event contains the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
                 ingress,
             ).await),
             OtherEvents::Pass => {
                 tracing::info!(
                     function_request_id = ingress.function_request_id,
-                    "an event that is no HTTP request was passed on"
+                    "an event that is not an HTTP request was passed on"
                 );
                 Ok(Verdict::Pass(sent))
             }
@@ -98,10 +98,11 @@ impl Judge {
         }
     }
 
-    /// The event with the client's identity in place of all that the client claimed.
+    /// Returns the event with the client's identity in place of every identity that the client
+    /// claimed.
     fn with_identity(&self, text: &str, allowed: &AllowedRequest) -> Result<Vec<u8>, RewriteError> {
         let client = allowed.principal.client();
-        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.of(client));
+        let identity = client.map_or_else(Arc::default, |client| self.identity_headers.headers(client));
         match rewrite(text, &allowed.parts.headers, &identity, EventForm::AsSent) {
             Ok((event, _)) => Ok(event),
             // Nothing is claimed, and there is nothing to tell.
@@ -116,7 +117,8 @@ impl Judge {
             explanation: explanation.clone(),
             ingress,
         };
-        // An event that is not a request is denied in every mode; the answer is for clients, and this is none.
+        // An event that is not a request is denied in every mode. The answer is for clients, and
+        // the invoker is not one.
         let _: Admission = self.gate.admit(incoming).await;
         Verdict::Error(ErrorReport {
             error_type: EVENT_REFUSED.to_owned(),

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use alb_mtls_identity::IdentityForms;
-use alb_mtls_settings::{SettingsError, Values, process_environment, table, words};
+use alb_mtls_http::IdentityForms;
+use alb_mtls_http::forms::WRITTEN;
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text, words};
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -84,7 +85,7 @@ table! {
     /// Every variable of the layer's own, in the order of the documentation.
     pub(crate) SETTINGS, "LAYER_";
     IDENTITY, "LAYER_IDENTITY", Value("verify-mode,rfc9440"),
-        "what tells the function who the client is, separated by commas: `verify-mode`, `rfc9440`, `xfcc`, `passthrough`, or `none`";
+        text!("headers that tell the function who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
     OTHER_EVENTS, "LAYER_OTHER_EVENTS", Value("refuse"),
         "`refuse`: events that are not a load balancer's never reach the function; `pass`: those of schedules, queues and other sources that are not HTTP requests do";
     LISTEN, "LAYER_LISTEN", Absent("a free port of 127.0.0.1"),

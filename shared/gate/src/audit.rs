@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alb_mtls_http::host::Host;
 use alb_mtls_trust::{Percent, Trust};
-use alb_mtls_verifier::{Timestamp, VerifiedClient};
+use alb_mtls_verifier::{Reason, Timestamp, VerifiedClient};
 use http::request::Parts;
 
 use crate::audit_record::{AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome};
@@ -255,6 +255,13 @@ impl<'a> AuditedRequest<'a> {
         }
     }
 
+    fn validators_disagree(&self) -> bool {
+        matches!(
+            self.denial(),
+            Some(Denial::Certificate(rejection)) if rejection.reason() == Reason::ValidatorsDisagree
+        )
+    }
+
     fn is_always_written(&self, outcome: Outcome) -> bool {
         self.context.shadow.is_some() || matches!(outcome, Outcome::Denied | Outcome::WouldDeny)
     }
@@ -266,6 +273,7 @@ impl<'a> AuditedRequest<'a> {
                 outcome,
                 differs_from_shadow: self.context.shadow.is_some(),
                 is_cache_hit: self.context.is_cache_hit,
+                validators_disagree: self.validators_disagree(),
                 client_days_left: self.client().map(|client| client.identity().days_left(now)),
                 duration,
             };
@@ -320,6 +328,7 @@ impl<'a> ClientRecord<'a> {
             unreadable_extensions: &identity.unreadable_extensions,
             certificate_sha256: identity.certificate_fingerprint,
             not_after: identity.validity.not_after,
+            validators: client.validators().as_str(),
             anchor_id: identity.anchor.id(),
             anchor: identity.anchor.subject(),
             crl_next_update: client.revocation().next_update(),

@@ -158,6 +158,9 @@ pub struct ClientRecord<'a> {
     pub certificate_sha256: Fingerprint,
     /// Time at which the certificate expires.
     pub not_after: Timestamp,
+    /// Path validators that accepted the certificates: `both`, or `own` where the path has a
+    /// feature that webpki does not process.
+    pub validators: &'static str,
     /// SHA-256 of the trust anchor.
     pub anchor_id: Fingerprint,
     /// The trust anchor's subject.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
-use alb_mtls_verifier::{Reason, Timestamp, VerifiedClient};
+use alb_mtls_verifier::{Reason, Rejection, Timestamp, VerifiedClient};
 use http::Method;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::request::Parts;
@@ -278,6 +278,7 @@ impl Gate {
             None => {
                 let chain = presented.decode(&self.settings)?;
                 let verdict = snapshot.verifier().verify(&chain, now);
+                report_disagreement(&verdict);
                 if let Some((verdicts, key)) = &cached {
                     verdicts.insert(key, &snapshot, now, &verdict);
                 }
@@ -442,6 +443,20 @@ impl Gate {
             return None;
         }
         HeaderValue::from_str(&not_after.to_string()).ok()
+    }
+}
+
+/// Reports a path that one validator accepted and the other rejected: a fault of one of them, which
+/// a maintainer has to look into.
+fn report_disagreement(verdict: &Result<VerifiedClient, Rejection>) {
+    if let Err(rejection) = verdict
+        && rejection.reason() == Reason::ValidatorsDisagree
+    {
+        tracing::error!(
+            detail = rejection.detail(),
+            explanation = %rejection,
+            "the path validators disagree, and the client is denied"
+        );
     }
 }
 

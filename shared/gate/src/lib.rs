@@ -38,7 +38,6 @@ mod bound_token;
 mod decision;
 mod denial;
 mod gate;
-mod header_name;
 mod ingress;
 mod layer;
 mod line;

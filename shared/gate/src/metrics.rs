@@ -51,6 +51,8 @@ metrics! {
         "time that a decision took, a lookup of trust material included where one was due";
     CACHE_HITS, "CacheHits", "Count", BY_SERVICE,
         "verdicts that were known already";
+    VALIDATOR_DISAGREEMENTS, "ValidatorDisagreements", "Count", BY_SERVICE,
+        "clients denied because the path validators disagree: report each";
     CLIENT_DAYS_LEFT, "ClientDaysLeft", "None", BY_SERVICE,
         "days until the certificate of a client that asked expires; look at the minimum";
     TRUST_AGE, "TrustAge", "Seconds", BY_SERVICE,
@@ -81,6 +83,7 @@ pub(crate) struct Observation {
     pub(crate) outcome: Counted,
     pub(crate) differs_from_shadow: bool,
     pub(crate) is_cache_hit: bool,
+    pub(crate) validators_disagree: bool,
     pub(crate) client_days_left: Option<i64>,
     pub(crate) duration: Duration,
 }
@@ -109,6 +112,7 @@ struct Pending {
     anonymous: u64,
     shadow_differences: u64,
     cache_hits: u64,
+    validator_disagreements: u64,
     latencies: Vec<u64>,
     client_days_left: Option<i64>,
     /// Decisions whose counts have been written.
@@ -136,6 +140,7 @@ impl Metrics {
         }
         pending.shadow_differences += u64::from(observation.differs_from_shadow);
         pending.cache_hits += u64::from(observation.is_cache_hit);
+        pending.validator_disagreements += u64::from(observation.validators_disagree);
         if pending.latencies.len() < MAX_VALUES {
             let microseconds = u64::try_from(observation.duration.as_micros()).unwrap_or(u64::MAX);
             pending.latencies.push(microseconds);
@@ -183,6 +188,10 @@ impl Metrics {
             std::mem::take(&mut pending.shadow_differences),
         );
         count(CACHE_HITS, std::mem::take(&mut pending.cache_hits));
+        count(
+            VALIDATOR_DISAGREEMENTS,
+            std::mem::take(&mut pending.validator_disagreements),
+        );
         pending.written = pending.written.saturating_add(pending.latencies.len());
         if !pending.latencies.is_empty() {
             values.push((
@@ -343,6 +352,7 @@ mod tests {
             outcome,
             differs_from_shadow: false,
             is_cache_hit: false,
+            validators_disagree: false,
             client_days_left: Some(30),
             duration: Duration::from_micros(40),
         }
@@ -451,6 +461,7 @@ mod tests {
         let all = Observation {
             differs_from_shadow: true,
             is_cache_hit: true,
+            validators_disagree: true,
             ..observation(Counted::Anonymous)
         };
         metrics.count(&all, NOW);

@@ -14,6 +14,10 @@ pub(crate) use none::{compare, decide};
 pub enum ShadowDifference {}
 
 /// Outcome of a request with the material in use, to be compared with the shadow set.
+#[cfg_attr(
+    not(feature = "policy"),
+    expect(dead_code, reason = "only a shadow set is compared with it")
+)]
 pub(crate) struct InUse<'a> {
     /// Verified client, also of a request that policies deny; `None` for an anonymous one.
     pub(crate) client: Option<&'a alb_mtls_verifier::VerifiedClient>,

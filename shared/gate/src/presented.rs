@@ -1,16 +1,18 @@
 //! Certificates that a client presented, in the header of the load balancer or from another edge.
 
-use alb_mtls_verifier::{HeaderFormat, HeaderValues, PresentedChain, Reason, Rejection, read_bundle};
+use alb_mtls_http::HeaderValues;
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
+use alb_mtls_http::headers::looks_like_certificate_header;
+use alb_mtls_verifier::{PresentedChain, Reason, Rejection, read_bundle};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::settings::GateSettings;
 use crate::verdict_cache::CacheKey;
-use alb_mtls_http::identity_headers::{CERTIFICATE, CERTIFICATE_CHAIN, looks_like_certificate_header};
 
 impl GateSettings {
     /// Returns whether the certificate header has the name that every client knows.
     pub fn has_default_header(&self) -> bool {
-        self.header == CERTIFICATE
+        self.header == CERTIFICATE_HEADER
     }
 
     /// Reads the chain from the certificate header, where a load balancer in passthrough mode puts
@@ -36,9 +38,9 @@ impl GateSettings {
         }
         Ok(Presented::Header {
             certificate: values_of(headers, &self.header),
-            chain: match self.header_format {
-                HeaderFormat::Rfc9440 => values_of(headers, &HeaderName::from_static(CERTIFICATE_CHAIN)),
-                _ => Vec::new(),
+            chain: match self.header_format.chain_header() {
+                Some(name) => values_of(headers, &name),
+                None => Vec::new(),
             },
         })
     }

@@ -6,19 +6,21 @@ mod token;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
+use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
-use alb_mtls_http::{NamePattern, StrippedHeaders};
-use alb_mtls_settings::{SettingsError, Values, process_environment, table};
-use alb_mtls_trust::{AuthorizationSettings, CrlState, RevocationSettings, Sources, TrustSettings};
+use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
+use alb_mtls_trust::{
+    AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
+};
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, HeaderFormat, HeaderLimits, RevocationDepth, RevocationMode, RevocationOptions,
-    VerifyOptions,
+    ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, VerifyOptions,
 };
 use http::HeaderName;
 
 use crate::audit::AuditSettings;
 use crate::denial::DenialBody;
-use crate::header_name::{self, CLIENT_CERT};
 use crate::mode::Mode;
 use crate::target_groups::TargetGroups;
 use crate::token::BoundTokenSettings;
@@ -69,7 +71,7 @@ table! {
     /// Every variable of the gate, in the order of the documentation.
     pub SETTINGS, "MTLS_";
     ANCHORS, "MTLS_ANCHORS", Required,
-        "sources of trust anchors, separated by white space: `ssm:/name`, `ssm:/path/*`, `s3://bucket/key[?versionId=…]`, `file:/path`";
+        text!("sources of trust anchors, separated by white space, each ", SOURCE_FORMS);
     INTERMEDIATES, "MTLS_INTERMEDIATES", Absent("none"),
         "sources of untrusted intermediates, for clients that send only their own certificate";
     CRLS, "MTLS_CRLS", Absent("none"),
@@ -88,10 +90,10 @@ table! {
         "how long the last good trust material serves while lookups fail; then requests are answered with 503";
     MAX_ANCHOR_LOSS, "MTLS_MAX_ANCHOR_LOSS", Value("100%"),
         "share of the anchors that one refresh may remove, from `0%` to `100%`; a bundle that loses more is not taken over";
-    HEADER, "MTLS_HEADER", Value("x-amzn-mtls-clientcert"),
+    HEADER, "MTLS_HEADER", Value(CERTIFICATE_HEADER),
         "name of the certificate header, which a listener attribute renames to one that only you know (`client-cert` with `rfc9440`)";
-    HEADER_FORMAT, "MTLS_HEADER_FORMAT", Value("url_encoded"),
-        "`url_encoded` (what the load balancer sends), `base64_encoded` or `rfc9440`";
+    HEADER_FORMAT, "MTLS_HEADER_FORMAT", Value(HeaderFormat::URL_ENCODED.as_str()),
+        text!("how certificates are written in the header: ", list!(READ), "; a load balancer sends `url_encoded`");
     MAX_HEADER, "MTLS_MAX_HEADER", Value("16384"),
         "bytes of the certificate header that are read, up to 65536";
     MAX_DEPTH, "MTLS_MAX_DEPTH", Value("4"),
@@ -158,8 +160,7 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let values = Values::new(&SETTINGS, variables)?;
         let max_depth = values.number(MAX_DEPTH, 1..=10)?;
-        let header_format: HeaderFormat =
-            values.word(HEADER_FORMAT, HeaderFormat::ALL, HeaderFormat::as_str)?;
+        let header_format: HeaderFormat = values.parsed_required(HEADER_FORMAT)?;
         let header = header_name(&values, header_format)?;
         Ok(Self {
             trust: TrustSettings {
@@ -261,10 +262,11 @@ fn policy_sources(values: &Values, name: &'static str) -> Result<Option<Sources>
 }
 
 fn header_name(values: &Values, format: HeaderFormat) -> Result<HeaderName, SettingsError> {
-    if format == HeaderFormat::Rfc9440 && !values.is_set(HEADER) {
-        return Ok(HeaderName::from_static(CLIENT_CERT));
+    if !values.is_set(HEADER) {
+        return Ok(HeaderName::from_static(format.default_header()));
     }
-    header_name::parse(values.required(HEADER)?, format).map_err(|takes| values.wrong(HEADER, takes))
+    parse_certificate_header(values.required(HEADER)?, format)
+        .map_err(|error| values.wrong(HEADER, error.to_string()))
 }
 
 fn stripped(values: &Values, certificate_header: HeaderName) -> Result<StrippedHeaders, SettingsError> {
@@ -285,8 +287,8 @@ fn patterns(values: &Values, name: &'static str) -> Result<Vec<NamePattern>, Set
     }
 }
 
-/// Without the cargo feature `token` no token is ever checked, so that a setting which asks for the
-/// check is an error.
+/// Rejects settings of tokens: without the cargo feature `token` no token is checked, so that a
+/// setting which asks for the check is an error.
 #[cfg(not(feature = "token"))]
 fn bound_token(values: &Values) -> Result<Option<BoundTokenSettings>, SettingsError> {
     if !is_off(values, BOUND_TOKEN) {
@@ -335,7 +337,7 @@ mod tests {
             (
                 "MTLS_HEADER_FORMAT",
                 "pem",
-                "`url_encoded`, `base64_encoded`, `rfc9440`",
+                "`url_encoded`, `rfc9440`, `base64_encoded`",
             ),
             ("MTLS_IDENTITY_HEADERS", "", "at least one word"),
             ("MTLS_IDENTITY_HEADERS", "x-user x*y", "a header name such as"),
@@ -347,7 +349,7 @@ mod tests {
                 "x-amzn-mtls-*",
                 "the gate does not set itself",
             ),
-            ("MTLS_PASS_HEADERS", "accept", "`accept` is none of them"),
+            ("MTLS_PASS_HEADERS", "accept", "`accept` is not one of them"),
             ("MTLS_RESTATED", "remove", "`strip`, `keep`"),
             ("MTLS_MAX_HEADER", "65537", "a number from 1 to 65536"),
             ("MTLS_MAX_DEPTH", "0", "a number from 1 to 10"),

@@ -1,23 +1,34 @@
-//! The one list of network addresses by what is there, for every program that connects to a name it did not choose.
+//! Classes of network addresses, for every program that connects to a name from elsewhere.
 //!
-//! URLs come from the operator, but the names in them are resolved by a name server. An attacker who controls its answer
-//! could point a name at a service inside of the network.
+//! URLs come from the operator, but a name server resolves the names in them. An attacker who
+//! controls its answers can point a name at a service inside the network.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Class of an address, from the harmless to the harmful.
+/// Class of an address, in the order of the harm that a connection to it can do.
+///
+/// ```
+/// use alb_mtls_http::address::AddressClass;
+///
+/// let class = |address: &str| AddressClass::classify(address.parse().unwrap());
+/// assert_eq!(class("203.0.113.7"), AddressClass::Private);
+/// // The metadata service through a translator's address (RFC 6052).
+/// assert_eq!(class("64:ff9b::169.254.169.254"), AddressClass::LinkLocal);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddressClass {
-    /// Not in IANA's registries of special-purpose addresses (RFC 6890).
+    /// Address outside IANA's registries of special-purpose addresses (RFC 6890).
     Public,
-    /// In a private or special-purpose network, the host itself included.
+    /// Address in a private or special-purpose network, loopback included.
     Private,
-    /// Unspecified, multicast, broadcast, or of 0.0.0.0/8, which is never a destination (RFC 6890 §2.2.2).
+    /// Unspecified, multicast or broadcast address, or one in 0.0.0.0/8, which is never a
+    /// destination (RFC 6890 §2.2.2).
     NoHost,
-    /// Link-local: 169.254.0.0/16 has the metadata services of clouds, and credentials of containers.
+    /// Link-local address: cloud metadata services and container credentials are in 169.254.0.0/16.
     LinkLocal,
-    /// `fd00:ec2::/32`: instance metadata, time, DNS and container credentials of AWS over IPv6.
+    /// Address in `fd00:ec2::/32`: instance metadata, time, DNS and container credentials of AWS
+    /// over IPv6.
     Metadata,
 }
 
@@ -29,7 +40,7 @@ impl AddressClass {
         classes.max().unwrap_or(Self::NoHost)
     }
 
-    /// Classifies one reading as it stands.
+    /// Classifies one reading without looking for others in it.
     pub fn classify_reading(reading: IpAddr) -> Self {
         match reading {
             IpAddr::V4(address) => classify_v4(address),
@@ -38,7 +49,7 @@ impl AddressClass {
     }
 }
 
-/// Completes a sentence that begins with the address: "192.0.2.1 is …".
+/// Writes the end of a sentence that begins with the address: "192.0.2.1 is …".
 impl fmt::Display for AddressClass {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -51,11 +62,12 @@ impl fmt::Display for AddressClass {
     }
 }
 
-/// Returns every address at which a connection to this one may end: itself, and each IPv4 address that a translator or a
-/// tunnel takes out of it.
+/// Returns every address at which a connection to this one can end: the address itself, and each
+/// IPv4 address that a translator or a tunnel extracts from it.
 ///
-/// An IPv6 address that only stands for an IPv4 address is left out. Which of several layouts a translator uses is its
-/// operator's choice, so all of them are read; those that give no host are left out, because a network drops them.
+/// An IPv6 address that is only another form of an IPv4 address is left out. A translator's
+/// operator chooses among several layouts, so all of them are read. Readings that no host has are
+/// left out, because a network drops them.
 pub fn readings(address: IpAddr) -> Vec<IpAddr> {
     let IpAddr::V6(address) = address else {
         return vec![address];
@@ -73,9 +85,9 @@ pub fn readings(address: IpAddr) -> Vec<IpAddr> {
 
 /// IPv4 addresses in an IPv6 address.
 enum Embedded {
-    /// The address is another form of this one.
+    /// Another form of this one address.
     Only(Ipv4Addr),
-    /// The address is itself, and some network takes it for each of these.
+    /// An address that some network takes for each of these.
     Possibly(Vec<Ipv4Addr>),
 }
 
@@ -88,8 +100,9 @@ fn embedded(address: Ipv6Addr) -> Embedded {
         | [0x00, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
         // 6to4 (RFC 3056 §2).
         | [0x20, 0x02, a, b, c, d, ..] => Embedded::Only(Ipv4Addr::new(a, b, c, d)),
-        // The prefix of local translators, 64:ff9b:1::/48 (RFC 8215), in each layout of RFC 6052 §2.2: prefixes of 48, 56,
-        // 64 and 96 bits, without octet 8. What is behind the address is ignored (§2.3).
+        // The prefix of local translators, 64:ff9b:1::/48 (RFC 8215), in each layout of RFC 6052
+        // §2.2: prefixes of 48, 56, 64 and 96 bits, without octet 8. What is behind the address is
+        // ignored (§2.3).
         [0x00, 0x64, 0xFF, 0x9B, 0, 1, g, h, _, j, k, l, m, n, o, p] => Embedded::Possibly(vec![
             Ipv4Addr::new(g, h, j, k),
             Ipv4Addr::new(h, j, k, l),
@@ -101,8 +114,8 @@ fn embedded(address: Ipv6Addr) -> Embedded {
             Ipv4Addr::new(a, b, c, d),
             Ipv4Addr::new(!w, !x, !y, !z),
         ]),
-        // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765 §2.1), and ISATAP behind any prefix
-        // (RFC 5214 §6.1).
+        // IPv4-compatible (RFC 4291 §2.5.5.1), IPv4-translated (RFC 2765 §2.1), and ISATAP behind
+        // any prefix (RFC 5214 §6.1).
         [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d]
         | [0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 0, 0, a, b, c, d]
         | [_, _, _, _, _, _, _, _, 0 | 2, 0, 0x5E, 0xFE, a, b, c, d] => {

@@ -1,12 +1,14 @@
-//! Paths of requests that every server reads alike, and the rules that they lie under.
+//! Paths of requests that every server reads alike, and their comparison with the prefixes of
+//! rules.
 //!
-//! A load balancer hands a path over as the client wrote it. `/public/../admin`, `/public/..;/admin`, `//admin` and
-//! `/%61dmin` are `/admin` to one server or another. A rule that grants or closes something by a path therefore needs a
-//! path that can be read in one way only: a [`PlainPath`].
+//! A load balancer passes a path on as the client wrote it. `/public/../admin`,
+//! `/public/..;/admin`, `//admin` and `/%61dmin` are `/admin` to one server or another. A rule that
+//! allows or denies something by a path therefore needs a path that can be read in one way only: a
+//! [`PlainPath`].
 //!
-//! Plain paths can still be alike: a server that ignores letter case takes `/Admin` for `/admin`. Whoever compares paths
-//! with rules asks two questions, and refuses a request where the answers differ: [`PlainPath::is_within`] and
-//! [`PlainPath::may_be_within`].
+//! Plain paths can still be alike: a server that ignores letter case takes `/Admin` for `/admin`. A
+//! caller that compares paths with rules uses both [`PlainPath::is_within`] and
+//! [`PlainPath::may_be_within`], and rejects a request if they differ.
 //!
 //! ```
 //! use alb_mtls_http::path::PlainPath;
@@ -20,25 +22,33 @@
 //! assert!(!look_alike.is_within(&orders) && look_alike.may_be_within(&orders));
 //! ```
 
+mod climb;
+mod folding;
+mod segment;
+
 use std::fmt;
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use segment::{Segment, before_colon};
+
+pub use climb::climbs;
 
 /// Path that no server takes for another one by decoding or by normalising it.
 ///
-/// It begins with a slash and has segments that are not empty, but for the last. A segment consists of
+/// A plain path begins with a slash. Its segments are not empty, except for the last. A segment
+/// consists of
 ///
 /// - letters, digits and `-._~` (RFC 3986 §2.3), never percent-encoded;
 /// - `! $ & ' + , : = @`, as they are or percent-encoded;
 /// - space, `[` and `]`, percent-encoded;
-/// - characters beyond ASCII in UTF-8, percent-encoded, unless their compatibility decomposition (Unicode Standard Annex 15)
-///   contains a character of ASCII that is not a letter or digit, and unless they are control characters or white space.
+/// - characters beyond ASCII in UTF-8, percent-encoded, unless their compatibility decomposition
+///   (Unicode Standard Annex 15) contains a character of ASCII that is not a letter or digit, and
+///   unless they are control characters or white space.
 ///
-/// All else means something to some server: `/ \ ; % ? #` divide or end a path, `* ? < > " |` are wild cards and
-/// redirections of Windows, and ASP.NET drops segments such as `(S(x))`. For the same reason a segment neither begins nor
-/// ends with a space, does not end with a dot, also before a colon, and does not contain `~` before a digit, which makes
-/// short names on Windows (`ADMINI~1`).
+/// All other characters mean something to some server: `/ \ ; % ? #` divide or end a path, `* ? < >
+/// " |` are wild cards and redirections of Windows, and ASP.NET drops segments such as `(S(x))`.
+/// For the same reason a segment does not begin or end with a space, and does not end with a dot,
+/// also before a colon. It does not contain `~` before a digit, which makes short names on Windows
+/// (`ADMINI~1`).
 ///
 /// Two plain paths are equal when their decoded texts are: `/a+b` and `/a%2Bb` are one.
 #[derive(Clone)]
@@ -50,7 +60,8 @@ pub struct PlainPath {
 }
 
 impl PlainPath {
-    /// Parses the path as it was sent, without the query; `None` when it can be read in more than one way.
+    /// Parses the path as it was sent, without the query; `None` when it can be read in more than
+    /// one way.
     pub fn parse(path: &str) -> Option<Self> {
         let mut segments = path.strip_prefix('/')?.split('/').peekable();
         let mut decoded = String::with_capacity(path.len());
@@ -78,20 +89,21 @@ impl PlainPath {
         })
     }
 
-    /// The path with nothing percent-encoded. It has as many segments as the path has.
+    /// Returns the path without percent-encoding. The number of segments stays the same.
     pub fn decoded(&self) -> &str {
         &self.decoded
     }
 
-    /// Returns whether this path is `prefix` or below it, segment by segment. A slash at the end of `prefix` does not
-    /// count.
+    /// Returns `true` if this path is `prefix` or below it, segment by segment. A slash at the end
+    /// of `prefix` is ignored.
     pub fn is_within(&self, prefix: &Self) -> bool {
         is_below(&self.decoded, &prefix.decoded)
     }
 
-    /// Returns whether some server reads this path as `prefix` or as a path below it: one that ignores letter case,
-    /// compatibility forms of characters (full width, ligatures), marks on letters or invisible characters, that decodes
-    /// `+` to a space, or that serves files from NTFS, where `admin::$DATA` is `admin`.
+    /// Returns `true` if some server reads this path as `prefix` or as a path below it. Such a
+    /// server ignores letter case, compatibility forms of characters (full width, ligatures), marks
+    /// on letters or invisible characters. Or it decodes `+` to a space, or serves files from NTFS,
+    /// where `admin::$DATA` is `admin`.
     pub fn may_be_within(&self, prefix: &Self) -> bool {
         is_below(&self.folded, &prefix.folded)
             || self
@@ -100,7 +112,7 @@ impl PlainPath {
                 .is_some_and(|path| is_below(path, &prefix.folded))
     }
 
-    /// Returns whether the two paths differ in nothing, or only in what some server ignores.
+    /// Returns `true` if the two paths are equal except for what some server ignores.
     pub fn is_alike(&self, other: &Self) -> bool {
         without_last_slash(&self.folded) == without_last_slash(&other.folded)
     }
@@ -127,145 +139,6 @@ fn is_below(path: &str, prefix: &str) -> bool {
 
 fn without_last_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
-}
-
-fn before_colon(segment: &str) -> &str {
-    segment.split(':').next().unwrap_or_default()
-}
-
-#[derive(Default)]
-struct Segment {
-    decoded: String,
-    folded: String,
-}
-
-impl Segment {
-    /// Parses a segment that is not the empty one at the end.
-    fn parse(segment: &str) -> Option<Self> {
-        let decoded = decode(segment)?;
-        if !decoded.chars().all(is_plain) || decoded.starts_with(' ') || decoded.ends_with(' ') {
-            return None;
-        }
-        let folded = fold(&decoded);
-        // What a server removes must not leave a dot segment, an empty one, or an end that another server removes.
-        let has_plain_end = |name: &str| !name.is_empty() && !name.ends_with(['.', ' ']);
-        let has_short_name = folded
-            .as_bytes()
-            .windows(2)
-            .any(|pair| matches!(pair, [b'~', digit] if digit.is_ascii_digit()));
-        (has_plain_end(&folded) && has_plain_end(before_colon(&folded)) && !has_short_name)
-            .then_some(Self { decoded, folded })
-    }
-}
-
-/// Decodes a segment; `None` when something in it is encoded that must not be, is not encoded that must be, or is not
-/// UTF-8, as overlong forms of `.` and `/` are not.
-fn decode(segment: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(segment.len());
-    let mut bytes = segment.bytes();
-    while let Some(byte) = bytes.next() {
-        if byte == b'%' {
-            let high = bytes.next().and_then(digit)?;
-            let low = bytes.next().and_then(digit)?;
-            let byte = high * 16 + low;
-            if is_unreserved(byte) {
-                return None;
-            }
-            decoded.push(byte);
-        } else if is_unreserved(byte) || is_either(byte) {
-            decoded.push(byte);
-        } else {
-            return None;
-        }
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn digit(byte: u8) -> Option<u8> {
-    let digit = char::from(byte).to_digit(16)?;
-    u8::try_from(digit).ok()
-}
-
-/// Characters with one spelling (RFC 3986 §2.3).
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
-}
-
-/// Characters of RFC 3986 §3.3 that may stand for themselves or be encoded, and that no server gives a meaning.
-fn is_either(byte: u8) -> bool {
-    b"!$&'+,:=@".contains(&byte)
-}
-
-fn is_plain(character: char) -> bool {
-    match u8::try_from(character) {
-        Ok(byte) if byte.is_ascii() => is_unreserved(byte) || is_either(byte) || b" []".contains(&byte),
-        _ => {
-            let decomposed = std::iter::once(character).nfkd();
-            let is_letter = |part: char| part.is_ascii_alphanumeric() || !part.is_ascii();
-            !character.is_control()
-                && !character.is_whitespace()
-                && decomposed
-                    .into_iter()
-                    .all(|part| is_letter(part) && !is_like_separator(part))
-        }
-    }
-}
-
-/// Characters that code pages of Windows replace by a slash or a backslash where they do not have them ("best fit").
-fn is_like_separator(character: char) -> bool {
-    matches!(
-        character,
-        '\u{A5}' | '\u{20A9}' | '\u{2044}' | '\u{2215}' | '\u{2216}' | '\u{29F5}' | '\u{29F8}' | '\u{29F9}'
-    )
-}
-
-/// Folds a segment for comparison: at least as coarse as Unicode's NFKC_Casefold, and marks on letters are left out too,
-/// as in collations of databases (`utf8mb4_0900_ai_ci`) and best-fit code pages.
-fn fold(segment: &str) -> String {
-    if segment.is_ascii() {
-        let folded = segment.to_ascii_lowercase();
-        return match folded.contains('+') {
-            true => trimmed(folded.replace('+', " ")),
-            false => folded,
-        };
-    }
-    // A lower-case letter of which the upper-case one has another lower-case form (ſ, ς, ß) takes all three steps.
-    let folded = segment
-        .nfkd()
-        .flat_map(char::to_lowercase)
-        .flat_map(char::to_uppercase)
-        .flat_map(char::to_lowercase)
-        .nfkd()
-        .filter(|character| counts(*character))
-        .map(|character| if character == '+' { ' ' } else { character });
-    trimmed(folded.collect())
-}
-
-fn trimmed(text: String) -> String {
-    text.trim_matches(' ').to_owned()
-}
-
-/// Returns whether a character is more than a mark on the one before it or an invisible one (Default_Ignorable_Code_Point
-/// of Unicode 16, without what is a mark).
-fn counts(character: char) -> bool {
-    let is_ignorable = matches!(
-        character,
-        '\u{AD}'
-            | '\u{61C}'
-            | '\u{115F}'..='\u{1160}'
-            | '\u{180E}'
-            | '\u{200B}'..='\u{200F}'
-            | '\u{202A}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}'
-            | '\u{3164}'
-            | '\u{FEFF}'
-            | '\u{FFA0}'
-            | '\u{FFF0}'..='\u{FFF8}'
-            | '\u{1BCA0}'..='\u{1BCA3}'
-            | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E0FFF}'
-    );
-    !is_ignorable && !is_combining_mark(character)
 }
 
 #[cfg(test)]
@@ -376,7 +249,8 @@ mod tests {
     #[test]
     fn a_path_with_characters_like_separators_is_not_plain() {
         for path in [
-            // Full width: full stop, slash, backslash, colon, semicolon, percent sign, parenthesis, tilde.
+            // Full width: full stop, slash, backslash, colon, semicolon, percent sign, parenthesis,
+            // tilde.
             "/docs/%EF%BC%8E%EF%BC%8E/keys",
             "/docs%EF%BC%8Fkeys",
             "/docs%EF%BC%BCkeys",
@@ -497,26 +371,8 @@ mod tests {
             assert!(!is_within(path, prefix), "{path}");
             assert!(may_be_within(path, prefix), "{path}");
         }
-        // A rule with a colon in it is not one about what is before the colon.
+        // A rule with a colon in it does not cover the path before the colon.
         assert!(!may_be_within("/v1/things", "/v1/things:cancel"));
         assert!(is_within("/v1/things:cancel", "/v1"));
-    }
-
-    #[test]
-    fn folding_is_as_coarse_as_full_case_folding() {
-        for character in '\0'..=char::MAX {
-            let own = String::from(character);
-            for mapped in [
-                character.to_lowercase().collect::<String>(),
-                character.to_uppercase().collect(),
-                std::iter::once(character).nfkc().collect(),
-                std::iter::once(character).nfkd().collect(),
-            ] {
-                if mapped != own {
-                    let (own, mapped) = (fold(&format!("x{own}x")), fold(&format!("x{mapped}x")));
-                    assert_eq!(own, mapped, "U+{:04X}", u32::from(character));
-                }
-            }
-        }
     }
 }

@@ -68,7 +68,8 @@ proptest! {
                     continue;
                 }
                 for rule in RULES {
-                    // A rule for a path with a colon is one for a server that does not take it for a stream.
+                    // A rule for a path with a colon is one for a server that does not take it for
+                    // a stream.
                     if *server == "ASP.NET" && rule.contains(':') {
                         continue;
                     }

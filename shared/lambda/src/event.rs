@@ -659,7 +659,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_could_have_caused_is_told_from_schedules_and_queues() {
+    fn events_of_clients_differ_from_schedules_and_queues() {
         for http in [
             r#"{"requestContext":null}"#,
             r#"{"version":"2.0","rawPath":"/","Headers":{}}"#,
@@ -717,7 +717,7 @@ mod tests {
     }
 
     #[test]
-    fn what_readers_could_take_for_the_same_field_is_a_defect() {
+    fn names_that_read_as_one_field_are_errors() {
         let context = r#""requestContext":{"elb":{"targetGroupArn":"arn"}}"#;
         for (fields, defect) in [
             (r#""path":"/a","path":"/b""#, EventError::FieldRepeated("path")),
@@ -757,7 +757,7 @@ mod tests {
     }
 
     #[test]
-    fn a_load_balancer_that_is_named_twice_is_a_defect() {
+    fn load_balancer_named_twice_is_an_error() {
         for (context, defect) in [
             (
                 r#"{"elb":{"targetGroupArn":"a"},"elb":{"targetGroupArn":"b"}}"#,
@@ -796,7 +796,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_event_with_a_defect() {
+    fn unreadable_text_is_an_event_with_error() {
         for sent in [
             "",
             "{",

@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn all_but_the_identity_is_copied_as_it_was_written() {
+    fn all_but_the_identity_is_copied_unchanged() {
         let kept = headers(&[("accept", "a"), ("host", "x"), ("x-odd", "1")]);
         let identity = headers(&[
             ("client-cert", ":AA==:"),
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_gate_would_have_let_pass_gives_way_to_the_identity() {
+    fn headers_of_identity_are_replaced_even_when_kept() {
         let event = rewritten(
             r#"{"headers":{"Client-Cert":"forged"}}"#,
             &headers(&[("client-cert", "forged")]),
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn in_single_value_form_the_last_value_stays_as_with_a_load_balancer() {
+    fn single_value_form_keeps_the_last_value() {
         let event = rewritten(
             r#"{"path":"/","multiValueQueryStringParameters":{"a":["1","2"],"b":[]},"multiValueHeaders":{"accept":["x","y"]}}"#,
             &headers(&[("accept", "x")]),
@@ -384,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_has_no_place_for_the_identity_goes_nowhere() {
+    fn event_without_place_for_identity_is_an_error() {
         for sent in [
             r#"{"path":"/"}"#,
             r#"{"headers":null}"#,

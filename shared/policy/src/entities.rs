@@ -13,10 +13,10 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
 
+use crate::cache::EntityCache;
 use crate::error::one_line;
 use crate::forwarded::SourceAddress;
 use crate::input::{PolicyInput, RequestFacts};
-use crate::memory::Memory;
 use crate::named::Named;
 use crate::outcome::PolicyDenial;
 
@@ -91,19 +91,19 @@ impl Vocabulary {
         &self,
         input: &PolicyInput<'_>,
         named: &Named,
-        memory: &Memory,
+        cache: &EntityCache,
     ) -> Result<(Request, Entities), PolicyDenial> {
         let request = &input.request;
         let path = PlainPath::parse(request.path);
         check_readable(request, path.as_ref(), named)?;
         let host = request.host.named();
         let principal = match input.client {
-            Some(identity) => memory.client(identity, input.now, || self.client(identity, input.now))?,
+            Some(identity) => cache.client(identity, input.now, || self.client(identity, input.now))?,
             None => Entity::new_no_attrs(self.anonymous.clone(), HashSet::new()),
         };
         let endpoint = self.endpoint(path.as_ref(), host, named);
         let action = self.actions.get(request.method).unwrap_or(&self.other_method);
-        let context = self.context(request, path.is_some(), input.now, memory)?;
+        let context = self.context(request, path.is_some(), input.now, cache)?;
         let described = Request::new(principal.uid(), action.uid(), endpoint.uid(), context, None);
         let described = described.map_err(|error| unrepresentable("the request", &error))?;
         let entities = Entities::from_entities([principal, action.clone(), endpoint], None)
@@ -201,7 +201,7 @@ impl Vocabulary {
         request: &RequestFacts<'_>,
         path_is_plain: bool,
         now: Timestamp,
-        memory: &Memory,
+        cache: &EntityCache,
     ) -> Result<Context, PolicyDenial> {
         let weekday = uid(&self.weekday, weekday(now).to_owned());
         let mut pairs = vec![
@@ -211,7 +211,7 @@ impl Vocabulary {
                 "path_is_plain".to_owned(),
                 RestrictedExpression::new_bool(path_is_plain),
             ),
-            ("now".to_owned(), memory.time(now, time)),
+            ("now".to_owned(), cache.time(now, time)),
             (
                 "weekday".to_owned(),
                 RestrictedExpression::new_entity_uid(weekday),
@@ -225,7 +225,7 @@ impl Vocabulary {
             request
                 .source_address
                 .known()
-                .map(|source| ("source_address".to_owned(), memory.address(source, address))),
+                .map(|source| ("source_address".to_owned(), cache.address(source, address))),
         );
         Context::from_pairs(pairs).map_err(|error| unrepresentable("the request", &error))
     }
@@ -466,7 +466,7 @@ mod tests {
         named.paths = ["/", "/a", "/b"]
             .map(|path| (path.to_owned(), PlainPath::parse(path).unwrap()))
             .into();
-        let memory = Memory::new();
+        let cache = EntityCache::new();
         let full = CertificateBuilder::client("CN=x,OU=y,2.5.4.97=PSDDE-BAFIN-1,O=z,C=DE")
             .dns("x.example")
             .uri("spiffe://example.org/x")
@@ -486,7 +486,7 @@ mod tests {
                 };
                 let now = Timestamp::now();
                 let facts = PolicyInput { client, request, now };
-                let (request, entities) = vocabulary.describe(&facts, &named, &memory).unwrap();
+                let (request, entities) = vocabulary.describe(&facts, &named, &cache).unwrap();
                 let endpoint = request.resource().unwrap();
                 assert_eq!(
                     entities.ancestors(endpoint).unwrap().count(),

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_is_not_an_address_is_unreadable_and_not_absent() {
+    fn entry_that_is_not_an_address_is_unreadable() {
         for value in [
             &b""[..],
             b",",

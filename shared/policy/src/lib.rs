@@ -36,12 +36,12 @@
 
 #![warn(missing_docs)]
 
+mod cache;
 mod entities;
 mod error;
 mod forwarded;
 mod input;
 mod literals;
-mod memory;
 mod mentions;
 mod named;
 mod outcome;

@@ -14,11 +14,11 @@ use cedar_policy::{
 use miette::Diagnostic;
 
 use crate::SCHEMA;
+use crate::cache::EntityCache;
 use crate::entities::Vocabulary;
 use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
 use crate::input::PolicyInput;
 use crate::literals::misspelling;
-use crate::memory::Memory;
 use crate::mentions::Mentions;
 use crate::named::Named;
 use crate::outcome::{PolicyDenial, PolicyFailure, PolicyOutcome};
@@ -46,7 +46,7 @@ pub struct Policies {
     authorizer: Authorizer,
     vocabulary: &'static Vocabulary,
     named: Named,
-    memory: Memory,
+    cache: EntityCache,
     ids: Vec<Arc<str>>,
     warnings: Vec<PolicyWarning>,
     version: Fingerprint,
@@ -119,7 +119,7 @@ impl Policies {
 
     /// Decides about a request.
     pub fn decide(&self, input: &PolicyInput<'_>) -> PolicyOutcome {
-        let (request, entities) = match self.vocabulary.describe(input, &self.named, &self.memory) {
+        let (request, entities) = match self.vocabulary.describe(input, &self.named, &self.cache) {
             Ok(described) => described,
             Err(denial) => return PolicyOutcome::Deny(denial),
         };
@@ -425,7 +425,7 @@ impl Loading {
             authorizer: Authorizer::new(),
             vocabulary: &self.language.vocabulary,
             named: self.named,
-            memory: Memory::new(),
+            cache: EntityCache::new(),
             ids: self.ids,
             warnings: self.warnings,
             version: digest(&[]),

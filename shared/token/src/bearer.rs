@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jwt_is_a_token_in_every_scheme_and_without_one() {
+    fn jwt_is_a_token_in_every_scheme() {
         for value in ["", "JWT ", "Token\t", "DPoP ", "MAC ", "bearer "] {
             assert_eq!(
                 read(&[&format!("{value}{JWT}")]),

@@ -201,7 +201,7 @@ fn the_public_key_is_no_shared_secret() {
 }
 
 #[test]
-fn an_algorithm_that_is_not_accepted_is_refused_though_the_signature_is_right() {
+fn unaccepted_algorithm_is_rejected_despite_a_right_signature() {
     let issuer = Issuer::new("a");
     let header = "Bearer ".to_owned() + &issuer.sign(&claims());
     let token = BearerToken::read(&[header.as_bytes()]).unwrap().unwrap();
@@ -247,7 +247,7 @@ fn a_key_in_the_token_itself_is_not_used() {
 }
 
 #[test]
-fn after_a_rotation_both_keys_verify_until_the_old_one_is_gone() {
+fn rotated_keys_both_verify_until_the_old_goes() {
     let (old, new) = (Issuer::new("2025"), Issuer::new("2026"));
     let both = keys(&[old.jwk(), new.jwk()]);
     assert!(verify(&both, &old.sign(&claims())).is_ok());
@@ -263,7 +263,7 @@ fn after_a_rotation_both_keys_verify_until_the_old_one_is_gone() {
 }
 
 #[test]
-fn a_token_without_a_key_id_is_tried_with_each_key() {
+fn token_without_key_id_is_tried_with_each_key() {
     let (first, second) = (Issuer::new("a"), Issuer::new("b"));
     let token = second.sign_with(&Header::new(jsonwebtoken::Algorithm::ES256), &claims());
     assert!(verify(&keys(&[first.jwk(), second.jwk()]), &token).is_ok());

@@ -1,15 +1,13 @@
 //! Checks of listeners, their rules and target groups.
 
+use alb_mtls_http::forms::CERTIFICATE_HEADER;
+
 use super::{Checks, remedy};
 use crate::doctor::facts::{
     Deployment, Forward, Function, Kind, Knowledge, Listener, MutualAuthentication, RemarkKind, TargetGroup,
 };
 use crate::doctor::rules;
 use crate::doctor::text;
-
-/// Name that the load balancer gives the header, and that the gate reads, unless they are told
-/// otherwise.
-const DEFAULT_HEADER: &str = "x-amzn-mtls-clientcert";
 
 /// Beginnings of the names of security policies with TLS 1.0 or 1.1.
 const OLD_POLICIES: [&str; 8] = [
@@ -154,7 +152,7 @@ impl Checks<'_> {
         let deployment = self.deployment;
         for listener in deployment.passthrough_listeners() {
             let written = match &listener.certificate_header {
-                Knowledge::Known(name) => name.as_deref().unwrap_or(DEFAULT_HEADER),
+                Knowledge::Known(name) => name.as_deref().unwrap_or(CERTIFICATE_HEADER),
                 Knowledge::Unknown(command) => {
                     self.miss(
                         rules::UNKNOWN_VALUE,
@@ -174,7 +172,7 @@ impl Checks<'_> {
                     &format!("hands over the certificate under the name `{written}`, which is not known"),
                     &remedy(written),
                 );
-            } else if written.eq_ignore_ascii_case(DEFAULT_HEADER) {
+            } else if written.eq_ignore_ascii_case(CERTIFICATE_HEADER) {
                 self.find(
                     &rules::DEFAULT_CERTIFICATE_HEADER,
                     &listener.place,
@@ -191,7 +189,7 @@ impl Checks<'_> {
     }
 
     fn header_name(&mut self, listener: &Listener, written: &str, function: &Function) {
-        let read = function.certificate_header().unwrap_or(DEFAULT_HEADER);
+        let read = function.certificate_header();
         if read.eq_ignore_ascii_case(written) {
             return;
         }
@@ -218,7 +216,7 @@ impl Checks<'_> {
     pub(super) fn header_names_of_functions(&mut self) {
         let deployment = self.deployment;
         for function in deployment.gates() {
-            let read = function.certificate_header().unwrap_or(DEFAULT_HEADER);
+            let read = function.certificate_header();
             if is_behind_known_listener(deployment, function)
                 || has_certificates_from_api(deployment, function)
             {
@@ -232,7 +230,7 @@ impl Checks<'_> {
                     &format!("reads the certificate from the header `{read}`, which is not known"),
                     &remedy(read),
                 );
-            } else if read.eq_ignore_ascii_case(DEFAULT_HEADER) {
+            } else if read.eq_ignore_ascii_case(CERTIFICATE_HEADER) {
                 self.find(
                     &rules::DEFAULT_CERTIFICATE_HEADER,
                     &function.place,

@@ -9,12 +9,9 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Ingress, Settings, to_line};
-use alb_mtls_identity::{IdentityForms, IdentityHeaders};
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues, IdentityForms, IdentityHeaderCache};
 use alb_mtls_lambda::{Event, EventForm, EventHeaders, admit, handle, rewrite};
-use alb_mtls_verifier::{
-    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier,
-    VerifyOptions,
-};
+use alb_mtls_verifier::{Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, Context};
@@ -113,7 +110,7 @@ fn first_sight(clients: &Clients, times: u64) {
             certificate: &[black_box(clients.header.as_bytes())],
             chain: &[],
         };
-        let chain = HeaderFormat::UrlEncoded.decode(values, limits).expect("a chain");
+        let chain = HeaderFormat::URL_ENCODED.decode(values, limits).expect("a chain");
         black_box(
             verifier
                 .verify(&chain, Timestamp::now())
@@ -141,7 +138,7 @@ fn events(clients: &Clients, header: Option<&str>, status: u16, times: u64) {
 fn rewritten(clients: &Clients, times: u64) {
     let gate = gate(clients);
     let event = String::from_utf8(event(Some(&clients.header))).expect("text");
-    let headers = IdentityHeaders::<EventHeaders>::new(IdentityForms::default());
+    let headers = IdentityHeaderCache::<EventHeaders>::new(IdentityForms::default());
     for _ in 0..times {
         let sent = black_box(event.as_str());
         let read: Event = serde_json::from_str(sent).expect("an event");
@@ -149,7 +146,7 @@ fn rewritten(clients: &Clients, times: u64) {
         let (Admission::Allowed(allowed), _) = admission else {
             panic!("the request is allowed");
         };
-        let identity = headers.of(allowed.principal.client().expect("a client"));
+        let identity = headers.headers(allowed.principal.client().expect("a client"));
         let (event, _) =
             rewrite(sent, &allowed.parts.headers, &identity, EventForm::AsSent).expect("an event");
         assert!(black_box(&event).len() > sent.len());

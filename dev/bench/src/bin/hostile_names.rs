@@ -4,9 +4,9 @@
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    CertificateDer, HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Timestamp, TrustAnchor,
-    TrustAnchors, Verifier, VerifyOptions,
+    CertificateDer, Intermediates, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 use test_pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
 
@@ -314,7 +314,7 @@ fn cost(
             certificate: &[header.as_bytes()],
             chain: &[],
         };
-        let chain = HeaderFormat::UrlEncoded
+        let chain = HeaderFormat::URL_ENCODED
             .decode(values, header_limits)
             .map_err(|error| error.to_string())?;
         let (result, units) = verifier.verify_counting(&chain, Timestamp::now());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use alb_mtls_bench::{
     Beside, Chain, Effort, Goal, Presented, Quantity, Row, Subject, Table, in_turns, progress,
 };
+use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{
-    HeaderFormat, HeaderLimits, HeaderValues, Intermediates, Rejection, Timestamp, TrustAnchor, TrustAnchors,
-    VerifiedClient, Verifier, VerifyOptions,
+    Intermediates, Rejection, Timestamp, TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use rustls_pki_types::CertificateDer;
 use test_pki::{CertificateBuilder, KeyKind};
@@ -158,7 +158,7 @@ pub(crate) fn decide(verifier: &Verifier, header: &str) -> Result<VerifiedClient
         max_bytes: 16_384,
         max_certificates: 8,
     };
-    let chain = HeaderFormat::UrlEncoded.decode(values, limits)?;
+    let chain = HeaderFormat::URL_ENCODED.decode(values, limits)?;
     verifier.verify(&chain, Timestamp::now())
 }
 

@@ -25,13 +25,15 @@ fn nginx(path: &str) -> Option<String> {
     (!decoded.contains('\0')).then(|| resolve(&decoded, |segment| segment.to_owned()))
 }
 
-/// Matches the path as it was sent, without letter case and the slash at the end (path-to-regexp 0.1).
+/// Matches the path as it was sent, without letter case and the slash at the end (path-to-regexp
+/// 0.1).
 fn express(path: &str) -> Option<String> {
     let lower = path.to_ascii_lowercase();
     Some(lower.strip_suffix('/').unwrap_or(&lower).to_owned())
 }
 
-/// Removes cookieless segments, and opens files by the rules of NTFS: streams, dots and spaces at the end, short names.
+/// Removes cookieless segments, and opens files by the rules of NTFS: streams, dots and spaces at
+/// the end, short names.
 fn asp_net(path: &str) -> Option<String> {
     let decoded = decode(path)?.replace('\\', "/");
     let without_cookies: Vec<&str> = decoded
@@ -48,7 +50,8 @@ fn asp_net(path: &str) -> Option<String> {
     }))
 }
 
-/// Cuts path parameters off, decodes, merges slashes, resolves dot segments; refuses encoded slashes and backslashes.
+/// Cuts path parameters off, decodes, merges slashes, resolves dot segments; refuses encoded
+/// slashes and backslashes.
 fn tomcat(path: &str) -> Option<String> {
     let without_parameters: Vec<&str> = path
         .split('/')

@@ -39,7 +39,7 @@ fn load(file: &str, replacements: &[(&str, &str)]) -> Policies {
 }
 
 #[test]
-fn every_file_loads_as_it_stands_and_is_tested_here() {
+fn every_file_loads_unchanged_and_is_tested() {
     let mut files: Vec<String> = std::fs::read_dir(folder())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -61,7 +61,7 @@ fn every_file_loads_as_it_stands_and_is_tested_here() {
 }
 
 #[test]
-fn a_name_on_the_list_passes_under_its_own_anchor_only() {
+fn listed_name_passes_under_its_own_anchor_only() {
     let (ours, theirs) = (Authority::new("Partner Root"), Authority::new("Other Root"));
     let policies = load("allow-by-san.cedar", &[(FIRST_ANCHOR, &ours.id())]);
     let client = |name: &str| CertificateBuilder::client("CN=billing.partner.example").dns(name);
@@ -116,7 +116,7 @@ fn anonymous_requests_read_one_path() {
 }
 
 #[test]
-fn a_withdrawn_serial_number_is_refused_for_its_issuer_only() {
+fn withdrawn_serial_number_is_denied_for_its_issuer_only() {
     let (ours, theirs) = (Authority::new("Root"), Authority::new("Other Root"));
     let text = recipe("deny-by-serial.cedar", &[(FIRST_ANCHOR, &ours.id())]);
     let policies = Policies::parse_all([
@@ -330,7 +330,7 @@ fn payment_service_providers_do_what_their_roles_say() {
 }
 
 #[test]
-fn a_pinned_key_passes_over_a_renewal_and_no_other_key_does() {
+fn pinned_key_passes_after_renewal_and_alone() {
     let authority = Authority::new("Root");
     let key = Key::random(KeyKind::P256).unwrap();
     let first = authority.identify(CertificateBuilder::client("CN=x").key(&key));

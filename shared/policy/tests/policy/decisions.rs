@@ -16,7 +16,7 @@ fn holds(client: &alb_mtls_verifier::ClientIdentity, condition: &str) -> bool {
 }
 
 #[test]
-fn every_attribute_of_a_client_is_there_to_ask_for() {
+fn every_attribute_of_a_client_is_present() {
     let authority = Authority::new("Root");
     let client = authority.identify(
         CertificateBuilder::client("CN=client-1,OU=Payments,OU=Berlin,O=Example,ST=Berlin,C=DE")
@@ -83,7 +83,7 @@ fn a_name_that_stands_twice_is_nobodys_name() {
 }
 
 #[test]
-fn the_octet_that_keeps_a_serial_number_positive_is_no_part_of_it() {
+fn serial_number_lacks_the_octet_for_its_sign() {
     let authority = Authority::new("Root");
     for (encoded, spelling) in [(&[0x0A, 0x1B][..], "0A1B"), (&[0x00, 0x8F], "8F")] {
         let client = authority.identify(CertificateBuilder::client("CN=x").serial_bytes(encoded));
@@ -177,7 +177,7 @@ fn a_prohibition_wins_and_says_which() {
 }
 
 #[test]
-fn an_unclear_path_is_refused_where_policies_name_paths_and_only_there() {
+fn unclear_path_is_denied_only_where_policies_name_paths() {
     let client = anybody();
     let detours = [
         "/a/../x",
@@ -273,7 +273,7 @@ fn an_unclear_host_is_refused_where_policies_name_hosts() {
 }
 
 #[test]
-fn an_unclear_host_is_refused_where_policies_ask_for_it() {
+fn unclear_host_is_denied_where_policies_ask_it() {
     let client = anybody();
     let asked = Asked::by(&client, "GET", "/");
     let mut absent = asked;
@@ -307,7 +307,7 @@ fn an_unclear_host_is_refused_where_policies_ask_for_it() {
 }
 
 #[test]
-fn an_unreadable_source_address_is_refused_where_policies_ask_for_it() {
+fn unreadable_source_address_is_denied_where_policies_ask() {
     let client = anybody();
     let text = "@id(\"p\") permit (principal, action, resource);
         @id(\"f\") forbid (principal, action, resource)
@@ -384,7 +384,7 @@ fn a_look_alike_of_a_named_path_is_refused() {
 }
 
 #[test]
-fn spellings_that_policies_name_are_decided_by_name_with_a_warning() {
+fn named_spellings_are_decided_by_name_with_warning() {
     let client = anybody();
     let text = "@id(\"p\") permit (principal, action, resource);
         @id(\"f\") forbid (principal, action, resource in Path::\"/admin\");
@@ -431,7 +431,7 @@ fn a_raw_path_alone_needs_a_plain_one() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_evaluated_denies_what_another_permits() {
+fn policy_with_evaluation_error_denies_what_another_permits() {
     let client = anybody();
     let text = "@id(\"p\") permit (principal, action, resource);
         @id(\"overflow\") forbid (principal is Client, action, resource)

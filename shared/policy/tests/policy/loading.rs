@@ -42,7 +42,7 @@ fn a_syntax_error_points_at_its_place() {
 }
 
 #[test]
-fn what_the_schema_does_not_know_is_refused_where_it_stands() {
+fn unknown_to_the_schema_is_rejected_with_its_place() {
     let error = refused(
         "permit (principal is Client, action, resource)\n  when { principal.organisation == \"x\" };",
     );

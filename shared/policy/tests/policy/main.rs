@@ -2,10 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod cache;
 mod clients;
 mod cookbook;
 mod decisions;
 mod hostile;
 mod loading;
-mod memory;
 mod shadow;

@@ -32,7 +32,7 @@ fn the_same_verdict_is_no_difference() {
 }
 
 #[test]
-fn a_policy_that_would_refuse_is_told_with_its_reason() {
+fn policy_that_would_deny_is_reported_with_reason() {
     let client = anybody();
     let (allow, deny) = decisions(&client);
     let active = SetOutcome::of(Ok(Some(&client)), Some(&allow));
@@ -46,7 +46,7 @@ fn a_policy_that_would_refuse_is_told_with_its_reason() {
 }
 
 #[test]
-fn anchors_that_would_refuse_are_told_with_the_verifiers_reason() {
+fn anchors_that_would_deny_are_reported_with_reason() {
     let client = anybody();
     let rejection = Rejection::new(Reason::CertificateMissing);
     let active = SetOutcome::of(Ok(Some(&client)), None);

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
-use super::FetchError;
 use super::place::{Fetching, Place, Reading, Reason, Source, SourceForm, SourceUse};
 use crate::document::Document;
+use crate::fetch_error::FetchError;
 
 pub(super) const FORM: SourceForm = SourceForm {
     scheme: "file:",
@@ -71,7 +71,8 @@ fn parse(path: &str) -> Result<Source, Reason> {
 
 /// Reads a whole file of at most `limit` bytes.
 async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FetchError> {
-    // Checked before it is opened: to open a pipe without a writer would block a thread indefinitely.
+    // Checked before it is opened: to open a pipe without a writer would block a thread
+    // indefinitely.
     let metadata = tokio::fs::metadata(path).await.map_err(|error| explain(&error))?;
     if !metadata.is_file() {
         return Err(FetchError::Service("is not a regular file".into()));

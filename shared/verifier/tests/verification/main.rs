@@ -17,7 +17,6 @@ mod certificate_policies;
 mod encodings;
 mod end_entity;
 mod explanation;
-mod headers;
 mod identity;
 mod name_constraints;
 mod openssl;
