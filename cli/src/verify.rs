@@ -97,7 +97,7 @@ pub(crate) struct VerifyArguments {
 
 fn format_help() -> String {
     format!(
-        "How certificates are written in the header, as MTLS_HEADER_FORMAT: {}",
+        "Format of certificates in the header, as MTLS_HEADER_FORMAT: {}",
         READ.join(", ")
     )
 }
