@@ -142,3 +142,37 @@ fn replace(text: &str, name: &str, content: &str) -> String {
         .unwrap_or_else(|| panic!("no {end} in the README"));
     format!("{before}{begin}{content}{end}{after}")
 }
+
+/// Checks the walk of a request in ARCHITECTURE.md, and the files that it names elsewhere.
+#[test]
+fn architecture_names_functions_where_they_are() {
+    let page = std::fs::read_to_string(project().join("ARCHITECTURE.md")).unwrap();
+    let walk: Vec<(&str, &str)> = page
+        .lines()
+        .filter_map(|line| {
+            let cells: Vec<&str> = line.split(" | ").collect();
+            let [_, function, file] = cells.as_slice() else {
+                return None;
+            };
+            Some((
+                function.strip_prefix('`')?.strip_suffix('`')?,
+                file.strip_prefix('`')?.split('`').next()?,
+            ))
+        })
+        .collect();
+    assert!(walk.len() > 20, "{walk:?}");
+    for (function, file) in walk {
+        let text =
+            std::fs::read_to_string(project().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let is_there = text.contains(&format!("fn {function}("))
+            || text.contains(&format!("fn {function}<"))
+            || text.contains(&format!(".{function}("));
+        assert!(is_there, "{function} is not in {file}");
+    }
+    for file in page
+        .split('`')
+        .filter(|part| part.ends_with(".rs") && part.contains('/') && !part.contains("NAME"))
+    {
+        assert!(project().join(file).exists(), "{file}");
+    }
+}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use alb_mtls_http::forms::WRITTEN;
 use alb_mtls_http::path::PlainPath;
 use alb_mtls_lambda::EventForm;
-use alb_mtls_settings::{SettingsError, Values, process_environment, table, text};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
 use alb_mtls_trust::{KEY_SOURCE_FORMS, Source, SourceUse, Sources};
 use rustls_pki_types::ServerName;
 

@@ -3,7 +3,7 @@
 use alb_mtls_trust::{Deadline, Loader, Sources};
 use alb_mtls_verifier::{CertificateDer, Intermediates, TrustAnchor, TrustAnchors};
 
-use crate::failure::Failure;
+use crate::error::RefreshError;
 
 /// Trust anchors and intermediates that the operator named.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl Authorities {
         anchors: &Sources,
         intermediates: Option<&Sources>,
         deadline: Deadline,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, RefreshError> {
         let anchor_certificates = loader.certificates(anchors, deadline).await?;
         let intermediate_certificates = match intermediates {
             None => Vec::new(),
@@ -35,14 +35,14 @@ impl Authorities {
             .zip(1..)
             .map(|(certificate, number)| {
                 TrustAnchor::new(certificate)
-                    .map_err(|problem| Failure::Refused(format!("trust anchor {number} {problem}")))
+                    .map_err(|problem| RefreshError::Refused(format!("trust anchor {number} {problem}")))
             })
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             anchors: TrustAnchors::new(anchors)
-                .ok_or_else(|| Failure::Refused("there is no trust anchor".to_owned()))?,
+                .ok_or_else(|| RefreshError::Refused("there is no trust anchor".to_owned()))?,
             intermediates: Intermediates::new(intermediate_certificates).map_err(|(position, problem)| {
-                Failure::Refused(format!("intermediate {} {problem}", position + 1))
+                RefreshError::Refused(format!("intermediate {} {problem}", position + 1))
             })?,
             certificates,
         })

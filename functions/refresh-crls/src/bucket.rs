@@ -14,7 +14,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use tokio::sync::OnceCell;
 
 use crate::authorities::Authorities;
-use crate::failure::Failure;
+use crate::error::RefreshError;
 
 /// The bucket that the gate reads.
 #[derive(Debug, Default)]
@@ -26,7 +26,8 @@ pub(crate) struct Bucket {
 #[derive(Debug)]
 pub(crate) enum Published {
     Nothing,
-    /// Something that these authorities did not sign: as good as nothing, but to be replaced on purpose.
+    /// Something that these authorities did not sign: as good as nothing, but to be replaced on
+    /// purpose.
     Unusable {
         etag: Option<String>,
     },
@@ -68,8 +69,8 @@ enum Condition {
     Unchanged(Option<String>),
 }
 
-/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the SDK's usual limit is
-/// for lookups.
+/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the
+/// SDK's usual limit is for lookups.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Bucket {
@@ -80,7 +81,7 @@ impl Bucket {
         authorities: &Authorities,
         max_bytes: usize,
         deadline: Deadline,
-    ) -> Result<Published, Failure> {
+    ) -> Result<Published, RefreshError> {
         let source = Source::from(object.clone());
         let documents = match loader.fetch(&source, &[], max_bytes, deadline).await {
             Ok(documents) => documents,
@@ -113,13 +114,14 @@ impl Bucket {
     /// Reads the record of a place; `None` where there is none yet.
     ///
     /// # Errors
-    /// A record that is there and cannot be read or understood: without it, an old CRL would pass for a new one.
+    /// A record that is there and cannot be read or understood: without it, an old CRL would pass
+    /// for a new one.
     pub(crate) async fn read_state(
         &self,
         loader: &Loader,
         object: &S3Object,
         deadline: Deadline,
-    ) -> Result<Option<State>, Failure> {
+    ) -> Result<Option<State>, RefreshError> {
         let source = Source::from(object.clone());
         let documents = match loader.fetch(&source, &[], MAX_CRL_STATE_BYTES, deadline).await {
             Ok(documents) => documents,
@@ -127,7 +129,7 @@ impl Bucket {
             Err(error) => return Err(error.into()),
         };
         let damaged = |problem: String| {
-            Failure::Refused(format!(
+            RefreshError::Refused(format!(
                 "`{object}` {problem}: put its former version back; if there is none, delete it, and what is published \
                  counts"
             ))
@@ -153,7 +155,7 @@ impl Bucket {
         object: &S3Object,
         content: String,
         before: Option<&State>,
-    ) -> Result<Written, Failure> {
+    ) -> Result<Written, RefreshError> {
         let condition = match before {
             Some(before) if before.content == content => return Ok(Written::Yes),
             Some(before) => Condition::Unchanged(before.etag.clone()),
@@ -169,7 +171,7 @@ impl Bucket {
         object: &S3Object,
         lists: &[Arc<RevocationList>],
         published: &Published,
-    ) -> Result<Written, Failure> {
+    ) -> Result<Written, RefreshError> {
         let (content_type, content) = match lists {
             [list] => ("application/pkix-crl", list.der().to_vec()),
             lists => ("application/x-pem-file", pem_of(lists).into_bytes()),
@@ -189,13 +191,13 @@ impl Bucket {
         content_type: &str,
         content: Vec<u8>,
         condition: Condition,
-    ) -> Result<Written, Failure> {
+    ) -> Result<Written, RefreshError> {
         let client = self
             .aws
             .get_or_init(AwsClients::from_environment)
             .await
             .objects(object.region.as_deref())
-            .map_err(|problem| Failure::Refused(problem.to_string()))?;
+            .map_err(|problem| RefreshError::Refused(problem.to_string()))?;
         let request = client
             .put_object()
             .bucket(&object.bucket)
@@ -223,11 +225,11 @@ impl Bucket {
                 match (status, error.code()) {
                     // 409: another conditional write to the object is under way.
                     (Some(409 | 412), _) => Ok(Written::Overtaken),
-                    (Some(403), _) => Err(Failure::Refused(format!(
+                    (Some(403), _) => Err(RefreshError::Refused(format!(
                         "`{object}` may not be written: allow this role s3:PutObject on it ({})",
                         DisplayErrorContext(&error)
                     ))),
-                    _ => Err(Failure::Unreachable(format!(
+                    _ => Err(RefreshError::Unreachable(format!(
                         "`{object}` cannot be written: {}",
                         DisplayErrorContext(&error)
                     ))),

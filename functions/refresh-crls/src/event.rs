@@ -29,9 +29,11 @@ pub(crate) enum InvalidEvent {
     UnknownSource(String),
 }
 
-/// Reads for which CRLs an operator lifts the binding: `{"rebind": ["http://crl.example.com/root.crl"]}`.
+/// Reads for which CRLs an operator lifts the binding: `{"rebind":
+/// ["http://crl.example.com/root.crl"]}`.
 ///
-/// Only the event itself can ask for that. A message or notification within it comes from another party.
+/// Only the event itself can ask for that. A message or notification within it comes from another
+/// party.
 pub(crate) fn rebinds(event: &Value) -> Result<Vec<CrlLocation>, InvalidEvent> {
     let Some(wanted) = event.get("rebind") else {
         return Ok(Vec::new());
@@ -46,8 +48,8 @@ pub(crate) fn rebinds(event: &Value) -> Result<Vec<CrlLocation>, InvalidEvent> {
 }
 
 impl Wanted {
-    /// Reads an event. Only a notification of S3, also within a message of SNS, asks for less than everything, so that what
-    /// this function publishes itself never starts it again.
+    /// Reads an event. Only a notification of S3, also within a message of SNS, asks for less than
+    /// everything, so that what this function publishes itself never starts it again.
     pub(crate) fn by(event: &Value) -> Self {
         if let Some(changed) = changed_by_event_bridge(event) {
             return Self::Objects(vec![changed]);

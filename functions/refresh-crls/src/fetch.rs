@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
-use crate::failure::Failure;
+use crate::error::RefreshError;
 
 /// How CRLs are fetched over HTTP.
 #[derive(Clone, Copy, Debug)]
@@ -33,45 +33,46 @@ pub(crate) struct Fetcher<'a> {
 
 impl Fetcher<'_> {
     /// The body of the answer. There is no limit on time here: whoever calls sets one.
-    pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Vec<u8>, Failure> {
+    pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Vec<u8>, RefreshError> {
         let stream = self.connect(location).await?;
         match (location.is_tls(), self.tls) {
             (false, _) => self.exchange(location, stream).await,
             (true, Some(configuration)) => {
                 let host = location.host();
                 let name = ServerName::try_from(host.to_owned())
-                    .map_err(|_| Failure::Refused(format!("`{host}` is not a name of a server")))?;
+                    .map_err(|_| RefreshError::Refused(format!("`{host}` is not a name of a server")))?;
                 let connector = TlsConnector::from(Arc::clone(configuration));
                 let stream = connector
                     .connect(name, stream)
                     .await
-                    .map_err(|error| Failure::Unreachable(format!("TLS: {error}")))?;
+                    .map_err(|error| RefreshError::Unreachable(format!("TLS: {error}")))?;
                 self.exchange(location, stream).await
             }
-            (true, None) => Err(Failure::Refused("TLS is not set up".to_owned())),
+            (true, None) => Err(RefreshError::Refused("TLS is not set up".to_owned())),
         }
     }
 
-    /// Connects to an address that was checked, with no second look-up in between. One forbidden address condemns the
-    /// name: who answers so cannot be trusted with the others.
-    async fn connect(self, location: &HttpLocation) -> Result<TcpStream, Failure> {
+    /// Connects to an address that was checked, with no second look-up in between. One forbidden
+    /// address condemns the name: who answers so cannot be trusted with the others.
+    async fn connect(self, location: &HttpLocation) -> Result<TcpStream, RefreshError> {
         let looked_up = tokio::net::lookup_host((location.host(), location.port())).await;
         let addresses: Vec<SocketAddr> = looked_up
-            .map_err(|error| Failure::Unreachable(format!("`{}`: {error}", location.host())))?
+            .map_err(|error| RefreshError::Unreachable(format!("`{}`: {error}", location.host())))?
             .collect();
         for address in &addresses {
             check(address.ip(), self.private_networks)?;
         }
         TcpStream::connect(addresses.as_slice())
             .await
-            .map_err(|error| Failure::Unreachable(format!("cannot connect: {error}")))
+            .map_err(|error| RefreshError::Unreachable(format!("cannot connect: {error}")))
     }
 
-    async fn exchange<S>(self, location: &HttpLocation, stream: S) -> Result<Vec<u8>, Failure>
+    async fn exchange<S>(self, location: &HttpLocation, stream: S) -> Result<Vec<u8>, RefreshError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let broken = |error: hyper::Error| Failure::Unreachable(format!("the connection broke: {error}"));
+        let broken =
+            |error: hyper::Error| RefreshError::Unreachable(format!("the connection broke: {error}"));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Whatever goes wrong on the connection, the exchange says; with it, the connection ends.
         let mut driver = JoinSet::new();
@@ -87,22 +88,22 @@ impl Fetcher<'_> {
             .header(ACCEPT_ENCODING, "identity")
             .header(CONNECTION, "close")
             .body(Empty::<Bytes>::new())
-            .map_err(|error| Failure::Refused(error.to_string()))?;
+            .map_err(|error| RefreshError::Refused(error.to_string()))?;
         let response = sender.send_request(request).await.map_err(broken)?;
         check_answer(&response)?;
         self.read(response.into_body()).await
     }
 
-    async fn read(self, mut body: Incoming) -> Result<Vec<u8>, Failure> {
+    async fn read(self, mut body: Incoming) -> Result<Vec<u8>, RefreshError> {
         let mut content = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame =
-                frame.map_err(|error| Failure::Unreachable(format!("the answer broke off: {error}")))?;
+                frame.map_err(|error| RefreshError::Unreachable(format!("the answer broke off: {error}")))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
             if content.len() + data.len() > self.max_bytes {
-                return Err(Failure::Refused(format!(
+                return Err(RefreshError::Refused(format!(
                     "is larger than {} bytes",
                     self.max_bytes
                 )));
@@ -113,8 +114,9 @@ impl Fetcher<'_> {
     }
 }
 
-/// Checks every reading of an address; `private` are the networks that may be reached although they are not public.
-fn check(address: IpAddr, private: &[IpNet]) -> Result<(), Failure> {
+/// Checks every reading of an address; `private` are the networks that may be reached although they
+/// are not public.
+fn check(address: IpAddr, private: &[IpNet]) -> Result<(), RefreshError> {
     for reading in address::readings(address) {
         let class = AddressClass::classify_reading(reading);
         let remedy = match class {
@@ -129,27 +131,29 @@ fn check(address: IpAddr, private: &[IpNet]) -> Result<(), Failure> {
             true => String::new(),
             false => format!(" stands for {reading}, which"),
         };
-        return Err(Failure::Refused(format!("{address}{read_as} is {class}{remedy}")));
+        return Err(RefreshError::Refused(format!(
+            "{address}{read_as} is {class}{remedy}"
+        )));
     }
     Ok(())
 }
 
-fn check_answer<B>(response: &Response<B>) -> Result<(), Failure> {
+fn check_answer<B>(response: &Response<B>) -> Result<(), RefreshError> {
     let status = response.status();
     if status == StatusCode::OK {
         return Ok(());
     }
     if status.is_redirection() {
         let target = shown_target(response.headers());
-        return Err(Failure::Refused(format!(
+        return Err(RefreshError::Refused(format!(
             "the server answered {status} and points to `{target}`: redirects are not followed, name the right URL"
         )));
     }
     let explanation = format!("the server answered {status}");
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-        Err(Failure::Unreachable(explanation))
+        Err(RefreshError::Unreachable(explanation))
     } else {
-        Err(Failure::Refused(explanation))
+        Err(RefreshError::Refused(explanation))
     }
 }
 

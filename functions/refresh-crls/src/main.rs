@@ -1,10 +1,11 @@
-//! A Lambda function for a schedule: it fetches the CRLs that the operator named, verifies them, and publishes those that
-//! are newer for the gate to read. What it publishes stays when a fetch fails.
+//! A Lambda function for a schedule: it fetches the CRLs that the operator named, verifies them,
+//! and publishes those that are newer for the gate to read. What it publishes stays when a fetch
+//! fails.
 
 mod authorities;
 mod bucket;
+mod error;
 mod event;
-mod failure;
 mod fetch;
 mod record;
 mod refresh;

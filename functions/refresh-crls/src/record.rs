@@ -1,13 +1,12 @@
 //! What became of each CRL: one JSON line, which is its metrics too.
 
-use std::io::Write;
-
+use alb_mtls_gate::{Importance, StandardOutput, escape_to_ascii};
 use alb_mtls_trust::SkippedCrl;
 use alb_mtls_verifier::{RevocationList, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::failure::Failure;
+use crate::error::RefreshError;
 
 /// What became of one CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -97,7 +96,7 @@ impl Record {
     pub(crate) fn new(
         source: String,
         destination: String,
-        outcome: Result<Outcome, Failure>,
+        outcome: Result<Outcome, RefreshError>,
         progress: Progress,
         now: Timestamp,
         duration_ms: u64,
@@ -105,8 +104,8 @@ impl Record {
         let Progress { lists, is_fetched } = progress;
         let (outcome, problem) = match outcome {
             Ok(outcome) => (outcome, None),
-            Err(Failure::Unreachable(problem)) => (Outcome::Unreachable, Some(problem)),
-            Err(Failure::Refused(problem)) => (Outcome::Refused, Some(problem)),
+            Err(RefreshError::Unreachable(problem)) => (Outcome::Unreachable, Some(problem)),
+            Err(RefreshError::Refused(problem)) => (Outcome::Refused, Some(problem)),
         };
         let metrics = metrics(&refresh_metrics(problem.is_some(), &lists, now), now);
         Self {
@@ -124,7 +123,8 @@ impl Record {
         }
     }
 
-    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be missing.
+    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be
+    /// missing.
     pub(crate) fn skipped(skipped: &SkippedCrl, now: Timestamp) -> Self {
         let SkippedCrl {
             url,
@@ -189,19 +189,19 @@ impl RunRecord {
     }
 }
 
+/// Writes a line like the gate's: in ASCII, since it quotes servers and CRLs, and within bounded
+/// time.
 fn print_line(record: &impl Serialize) {
     // Records contain text, numbers and structs of these, which always serialise.
-    let mut line = serde_json::to_string(record).unwrap_or_default();
-    line.push('\n');
-    // There is nowhere else to say that the log cannot be written.
-    let _ = std::io::stdout().lock().write_all(line.as_bytes());
+    let json = serde_json::to_string(record).unwrap_or_default();
+    StandardOutput.write_line(escape_to_ascii(&json), Importance::Important);
 }
 
 /// Name, unit and value of a metric.
 type Metric = (&'static str, &'static str, Value);
 
-/// Metrics of a CRL that is fetched. Age and time left are those of what is published, so that an alarm on them does
-/// not depend on whether the fetch succeeded.
+/// Metrics of a CRL that is fetched. Age and time left are those of what is published, so that an
+/// alarm on them does not depend on whether the fetch succeeded.
 fn refresh_metrics(failed: bool, lists: &[ListRecord], now: Timestamp) -> Vec<Metric> {
     let seconds_since = |time: Timestamp| now.unix_seconds().saturating_sub(time.unix_seconds());
     let age = lists.iter().map(|list| seconds_since(list.this_update)).max();

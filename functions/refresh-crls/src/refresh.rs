@@ -19,8 +19,8 @@ use tokio::time::{timeout, timeout_at};
 
 use crate::authorities::Authorities;
 use crate::bucket::{Bucket, Published, State, Written};
+use crate::error::RefreshError;
 use crate::event::{self, InvalidEvent, Wanted};
-use crate::failure::Failure;
 use crate::fetch::Fetcher;
 use crate::record::{ListRecord, Outcome, Progress, Record, RunRecord};
 use crate::settings::{DistributionPoints, Settings};
@@ -48,9 +48,9 @@ pub(crate) enum RunError {
     #[error("the event: {0}")]
     Event(#[from] InvalidEvent),
     #[error("the certificates that CRLs are verified with: {0}")]
-    Authorities(Failure),
+    Authorities(RefreshError),
     #[error("trust anchors for `https` servers: {0}")]
-    Tls(Failure),
+    Tls(RefreshError),
     #[error("{failed} of {all} CRLs could not be fetched or written; the first: {first}")]
     Unreachable {
         failed: usize,
@@ -85,10 +85,12 @@ impl Refresher {
 
     /// Refreshes the wanted CRLs, one after the other: each may be large.
     ///
-    /// After `available` the remaining ones are recorded as unreachable, so that each has a record and a metric.
+    /// After `available` the remaining ones are recorded as unreachable, so that each has a record
+    /// and a metric.
     ///
     /// # Errors
-    /// [`RunError`], which is recorded too: also when no CRL was fetched, since then the gate relies on what it has.
+    /// [`RunError`], which is recorded too: also when no CRL was fetched, since then the gate
+    /// relies on what it has.
     pub(crate) async fn run(&self, event: &Value, available: Duration) -> Result<Summary, RunError> {
         let outcome = self.refresh(event, available).await;
         if let Err(error) = &outcome {
@@ -192,7 +194,7 @@ impl Refresher {
         CrlPlan::new(locations, certificates, destination)
     }
 
-    async fn tls_for(&self, locations: &[CrlLocation]) -> Result<Option<Arc<ClientConfig>>, Failure> {
+    async fn tls_for(&self, locations: &[CrlLocation]) -> Result<Option<Arc<ClientConfig>>, RefreshError> {
         let is_needed = locations
             .iter()
             .any(|location| matches!(location, CrlLocation::Http(http) if http.is_tls()));
@@ -205,18 +207,18 @@ impl Refresher {
         };
         let configuration = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| Failure::Refused(error.to_string()))?
+            .map_err(|error| RefreshError::Refused(error.to_string()))?
             .with_root_certificates(anchors)
             .with_no_client_auth();
         Ok(Some(Arc::new(configuration)))
     }
 
-    async fn named_tls_anchors(&self, sources: &Sources) -> Result<RootCertStore, Failure> {
+    async fn named_tls_anchors(&self, sources: &Sources) -> Result<RootCertStore, RefreshError> {
         let mut anchors = RootCertStore::empty();
         for certificate in self.loader.certificates(sources, self.deadline()).await? {
             anchors
                 .add(certificate)
-                .map_err(|error| Failure::Refused(error.to_string()))?;
+                .map_err(|error| RefreshError::Refused(error.to_string()))?;
         }
         Ok(anchors)
     }
@@ -226,11 +228,11 @@ impl Refresher {
     }
 }
 
-fn system_tls_anchors() -> Result<RootCertStore, Failure> {
+fn system_tls_anchors() -> Result<RootCertStore, RefreshError> {
     let mut anchors = RootCertStore::empty();
     let (usable, _) = anchors.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if usable == 0 {
-        return Err(Failure::Refused(
+        return Err(RefreshError::Refused(
             "the system has none, and CRL_TLS_ANCHORS is not set".to_owned(),
         ));
     }
@@ -255,8 +257,8 @@ struct Place {
 }
 
 impl Place {
-    /// The history that the next CRL is compared with. A record that is not there yet begins with what is published, so
-    /// that to delete it is not to forget.
+    /// The history that the next CRL is compared with. A record that is not there yet begins with
+    /// what is published, so that to delete it is not to forget.
     fn history(&self) -> CrlHistory {
         let mut history = self
             .published
@@ -284,7 +286,7 @@ impl Context<'_> {
         Record::new(
             location.to_string(),
             object.to_string(),
-            Err(Failure::Unreachable(problem.to_owned())),
+            Err(RefreshError::Unreachable(problem.to_owned())),
             Progress::default(),
             Timestamp::now(),
             u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -314,7 +316,7 @@ impl Context<'_> {
         )
     }
 
-    async fn place(&self, object: S3Object) -> Result<Place, Failure> {
+    async fn place(&self, object: S3Object) -> Result<Place, RefreshError> {
         let Refresher { loader, bucket, .. } = self.refresher;
         let state_object = crl_state_object(&object);
         let state = match &state_object {
@@ -333,14 +335,15 @@ impl Context<'_> {
         })
     }
 
-    /// Publishes what the location delivers now, unless it must not be used, and notes how far it came.
+    /// Publishes what the location delivers now, unless it must not be used, and notes how far it
+    /// came.
     async fn replace(
         &self,
         location: &CrlLocation,
         place: &Place,
         progress: &mut Progress,
         now: Timestamp,
-    ) -> Result<Outcome, Failure> {
+    ) -> Result<Outcome, RefreshError> {
         let mut history = place.history();
         if self.rebinds.contains(location) {
             history.expect_none();
@@ -372,11 +375,11 @@ impl Context<'_> {
                 outcome
             }
         };
-        // The record comes after the CRL: a gate that reads it must find the CRL there. If this function ends in
-        // between, the next one takes the CRL's version from what is published.
+        // The record comes after the CRL: a gate that reads it must find the CRL there. If this
+        // function ends in between, the next one takes the CRL's version from what is published.
         if let Some(state_object) = &place.state_object {
-            let content =
-                write_crl_state(&lists.history()).map_err(|error| Failure::Refused(error.to_string()))?;
+            let content = write_crl_state(&lists.history())
+                .map_err(|error| RefreshError::Refused(error.to_string()))?;
             let bucket = &self.refresher.bucket;
             let written = bucket
                 .write_state(state_object, content.clone(), place.state.as_ref())
@@ -393,14 +396,15 @@ impl Context<'_> {
         Ok(outcome)
     }
 
-    /// Compares new lists with all that were published before, and with what the location is bound to.
+    /// Compares new lists with all that were published before, and with what the location is bound
+    /// to.
     fn succeed(
         &self,
         lists: &RevocationLists,
         location: &CrlLocation,
         place: &Place,
         history: CrlHistory,
-    ) -> Result<RevocationLists, Failure> {
+    ) -> Result<RevocationLists, RefreshError> {
         let Authorities {
             anchors,
             intermediates,
@@ -417,7 +421,7 @@ impl Context<'_> {
         let lists = RevocationLists::with_history(all, anchors, intermediates, Some(lists), history);
         let remedy = format!("if that is meant, invoke this function with {{\"rebind\": [\"{location}\"]}}");
         if let Some(list) = lists.first_unexpected() {
-            return Err(Failure::Refused(format!(
+            return Err(RefreshError::Refused(format!(
                 "{list}: this source is bound to {}; {remedy}",
                 expected.join(" and ")
             )));
@@ -430,12 +434,12 @@ impl Context<'_> {
         lists
             .succeed(place.published.lists(), &departures)
             .map_err(|error| match error {
-                CrlHistoryError::Missing { .. } => Failure::Refused(format!("{error}; {remedy}")),
-                error => Failure::Refused(error.to_string()),
+                CrlHistoryError::Missing { .. } => RefreshError::Refused(format!("{error}; {remedy}")),
+                error => RefreshError::Refused(error.to_string()),
             })
     }
 
-    async fn published(&self, object: &S3Object) -> Result<Published, Failure> {
+    async fn published(&self, object: &S3Object) -> Result<Published, RefreshError> {
         let Refresher {
             settings,
             loader,
@@ -453,7 +457,7 @@ impl Context<'_> {
             .await
     }
 
-    async fn fetch(&self, location: &CrlLocation) -> Result<Vec<u8>, Failure> {
+    async fn fetch(&self, location: &CrlLocation) -> Result<Vec<u8>, RefreshError> {
         let settings = &self.refresher.settings;
         match location {
             CrlLocation::Http(location) => {
@@ -464,7 +468,7 @@ impl Context<'_> {
                 };
                 match timeout(settings.timeout, fetcher.fetch(location)).await {
                     Ok(fetched) => fetched,
-                    Err(_) => Err(Failure::Unreachable(format!(
+                    Err(_) => Err(RefreshError::Unreachable(format!(
                         "there was no complete answer within {} s",
                         settings.timeout.as_secs()
                     ))),
@@ -479,16 +483,17 @@ impl Context<'_> {
                     .await?;
                 match documents.into_iter().next().map(|document| document.content) {
                     Some(Content::New(content)) => Ok(content),
-                    _ => Err(Failure::Unreachable("the object has no content".to_owned())),
+                    _ => Err(RefreshError::Unreachable("the object has no content".to_owned())),
                 }
             }
         }
     }
 
-    /// Reads what was fetched, and refuses it unless every list in it is signed by an authority and speaks already.
-    fn read(&self, content: Vec<u8>, now: Timestamp) -> Result<RevocationLists, Failure> {
+    /// Reads what was fetched, and refuses it unless every list in it is signed by an authority and
+    /// speaks already.
+    fn read(&self, content: Vec<u8>, now: Timestamp) -> Result<RevocationLists, RefreshError> {
         let lists = parse_revocation_lists(content, self.refresher.settings.max_bytes)
-            .map_err(|error| Failure::Refused(error.to_string()))?;
+            .map_err(|error| RefreshError::Refused(error.to_string()))?;
         let Authorities {
             anchors,
             intermediates,
@@ -497,14 +502,14 @@ impl Context<'_> {
         let lists = RevocationLists::new(lists, anchors, intermediates, None);
         for (list, standing) in lists.iter() {
             if standing != ListStanding::Verified {
-                return Err(Failure::Refused(format!("{list}: {standing}")));
+                return Err(RefreshError::Refused(format!("{list}: {standing}")));
             }
             // Neither is what a source of complete CRLs is for.
             if let Some(defect @ RevocationListErrorKind::Unsupported(_)) = list.defect() {
-                return Err(Failure::Refused(format!("{list}: it {defect}")));
+                return Err(RefreshError::Refused(format!("{list}: it {defect}")));
             }
             if now < list.this_update() {
-                return Err(Failure::Refused(format!(
+                return Err(RefreshError::Refused(format!(
                     "{list}: it is not yet to be used, it is {now}"
                 )));
             }
@@ -514,19 +519,20 @@ impl Context<'_> {
             && let Some((list, _)) = lists.iter().next()
         {
             let defect = list.defect().map(ToString::to_string).unwrap_or_default();
-            return Err(Failure::Refused(format!("{list}: it {defect}")));
+            return Err(RefreshError::Refused(format!("{list}: it {defect}")));
         }
         Ok(lists)
     }
 }
 
-/// A list that has ended or has a defect does not take the place of one that clears certificates: under `strict` it would
-/// shut every client out. With nothing else, it is better than none: it still revokes.
+/// A list that has ended or has a defect does not take the place of one that clears certificates:
+/// under `strict` it would shut every client out. With nothing else, it is better than none: it
+/// still revokes.
 fn refuse_worse(
     lists: &RevocationLists,
     published: Option<&RevocationLists>,
     now: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<(), RefreshError> {
     let fault = |list: &RevocationList| match (list.defect(), list.next_update()) {
         (Some(defect), _) => Some(format!("it {defect}, and what is published is without a defect")),
         (None, Some(end)) if end < now => Some(format!(
@@ -539,13 +545,15 @@ fn refuse_worse(
         all.find_map(|(list, _)| Some(format!("{list}: {}", fault(list)?)))
     };
     match (first_fault(lists), published) {
-        (Some(fault), Some(published)) if first_fault(published).is_none() => Err(Failure::Refused(fault)),
+        (Some(fault), Some(published)) if first_fault(published).is_none() => {
+            Err(RefreshError::Refused(fault))
+        }
         _ => Ok(()),
     }
 }
 
-fn overtaken(object: &S3Object) -> Failure {
-    Failure::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
+fn overtaken(object: &S3Object) -> RefreshError {
+    RefreshError::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
 }
 
 /// The source of a record and what is wrong with it.

@@ -9,9 +9,8 @@ use std::time::Duration;
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
-use alb_mtls_http::{NamePattern, StrippedHeaders};
-use alb_mtls_settings::{SettingsError, Values, process_environment, table, text};
-use alb_mtls_token::{Algorithm, TokenPolicy};
+use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
 use alb_mtls_trust::{
     AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
 };

@@ -3,6 +3,7 @@
 
 mod certificate_name;
 mod hop_by_hop;
+mod identity_headers;
 mod names;
 pub mod restated;
 mod stripped;

@@ -1,6 +1,10 @@
 //! The reader of the certificate header is strict and bounded.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot be set up has failed"
+)]
 
 use alb_mtls_http::{HeaderFormat, HeaderLimits, HeaderValues};
 use alb_mtls_verifier::{CertificateDer, PresentedChain, Reason, Rejection};

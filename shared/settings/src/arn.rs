@@ -2,8 +2,9 @@
 
 /// Amazon Resource Name in its parts, `arn:partition:service:region:account:resource`.
 ///
-/// A pattern or an attacker's text also has parts: [`Arn::split`] finds them and checks nothing. A text that is used for
-/// a decision must also pass [`Arn::is_in_one_account`], and the check of its service's own resources.
+/// A pattern or an attacker's text also has parts: [`Arn::split`] finds them and checks nothing. A
+/// text that is used for a decision must also pass [`Arn::is_in_one_account`], and the check of its
+/// service's own resources.
 ///
 /// ```
 /// use alb_mtls_settings::Arn;
@@ -33,7 +34,8 @@ pub struct Arn<'a> {
 }
 
 impl<'a> Arn<'a> {
-    /// Returns the parts of a text, without a check of any; `None` when it does not begin with `arn:` or lacks a part.
+    /// Returns the parts of a text, without a check of any; `None` when it does not begin with
+    /// `arn:` or lacks a part.
     pub fn split(text: &'a str) -> Option<Self> {
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next();
@@ -47,8 +49,9 @@ impl<'a> Arn<'a> {
         })
     }
 
-    /// Returns true if partition, region and account are written as AWS writes them. Such an ARN does not contain a
-    /// wildcard, a policy variable, or a character with a meaning in a URL before its resource.
+    /// Returns true if partition, region and account are written as AWS writes them. Such an ARN
+    /// does not contain a wildcard, a policy variable, or a character with a meaning in a URL
+    /// before its resource.
     pub fn is_in_one_account(&self) -> bool {
         is_partition(self.partition) && is_region(self.region) && is_account(self.account)
     }
@@ -70,13 +73,15 @@ impl std::fmt::Display for Arn<'_> {
     }
 }
 
-/// Returns true for a text that can be a partition: `aws`, `aws-cn`, `aws-us-gov` and others like them.
+/// Returns true for a text that can be a partition: `aws`, `aws-cn`, `aws-us-gov` and others like
+/// them.
 pub fn is_partition(text: &str) -> bool {
     text.starts_with("aws") && is_label(text)
 }
 
-/// Longest name of a region that is taken. The longest that there is, `us-isob-east-1` or so, has half of it; a region
-/// becomes part of a host name, whose labels have 63 characters at most (RFC 1035 §2.3.4).
+/// Longest name of a region that is taken. The longest that there is, `us-isob-east-1` or so, has
+/// half of it; a region becomes part of a host name, whose labels have 63 characters at most (RFC
+/// 1035 §2.3.4).
 const MAX_REGION_BYTES: usize = 32;
 
 /// Returns true for a text that can be a region, such as `eu-central-1`.

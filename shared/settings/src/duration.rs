@@ -1,14 +1,14 @@
-//! Durations as people write them.
+//! Durations as operators write them.
 
 use std::time::Duration;
 
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// A whole number and a unit.
+/// Parses a whole number and a unit.
 pub(crate) fn parse(text: &str) -> Option<Duration> {
     let (unit, seconds) = UNITS.into_iter().find(|(unit, _)| text.ends_with(*unit))?;
     let digits = text.strip_suffix(unit)?;
-    // `u64`'s own parser takes a `+` too.
+    // `u64`'s own parser also takes a `+`.
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
@@ -16,7 +16,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(total))
 }
 
-/// In the largest unit that leaves no rest.
+/// Writes a duration in the largest unit of which it is a multiple.
 pub(crate) fn write(seconds: u64) -> String {
     let whole = |(_, unit): &(char, u64)| seconds >= *unit && seconds.is_multiple_of(*unit);
     match UNITS.into_iter().find(whole) {

@@ -1,4 +1,4 @@
-//! What can be wrong with settings.
+//! Errors of settings.
 
 /// A setting that is missing, unknown or wrong. Displays as one line for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,25 +9,25 @@ pub enum SettingsError {
     Missing {
         /// The variable.
         name: &'static str,
-        /// What it is for.
+        /// Meaning of the variable.
         meaning: &'static str,
     },
-    /// A variable holds what it may not.
+    /// A variable has a value that is not allowed.
     #[error("{name} holds `{}`: it takes {takes}", value.escape_debug())]
     Wrong {
         /// The variable.
         name: &'static str,
-        /// What it holds.
+        /// Value of the variable.
         value: String,
-        /// What it may hold.
+        /// Allowed values.
         takes: String,
     },
-    /// A variable is set that means nothing as things are.
+    /// A variable is set that has no effect as things are.
     #[error("{name} has no effect {without}")]
     Useless {
         /// The variable.
         name: &'static str,
-        /// What is missing, beginning with `without`.
+        /// Condition that is missing, beginning with `without`.
         without: &'static str,
     },
     /// No variable of this name exists.

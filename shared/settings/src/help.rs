@@ -1,11 +1,11 @@
-//! What a program says when it is asked what it is.
+//! The answer of a program to `--help`.
 
 use std::fmt::Write;
 
 use crate::table::Table;
 
-/// The answer when this process was started with `--help`: what it is, and every setting. Lambda starts functions
-/// without arguments.
+/// Returns the help when this process was started with `--help`: its purpose, and every setting.
+/// Lambda starts functions without arguments.
 pub fn help_if_asked(about: &str, tables: &[&Table]) -> Option<String> {
     let asked = |argument: &str| ["--help", "-h", "help"].contains(&argument);
     std::env::args_os()

@@ -1,7 +1,8 @@
-//! Settings in environment variables. A table says what there is, and everything else is made from it: the values and
-//! their defaults, the errors, `--help`, the documentation.
+//! Settings in environment variables. A table lists every variable; values, defaults, errors,
+//! `--help` and the documentation are made from it.
 //!
-//! What is not in the table is an error: a setting with a typing mistake must not be one that silently does nothing.
+//! A variable that begins with the table's prefix and is not in the table is an error: a setting
+//! with a typing mistake must not silently do nothing.
 //!
 //! ```
 //! use alb_mtls_settings::{Values, table};

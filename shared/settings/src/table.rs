@@ -1,35 +1,36 @@
-//! What settings there are.
+//! Tables of settings.
 
 use std::fmt;
 
-/// The settings with one prefix, in the order of the documentation.
+/// Settings with one prefix, in the order of the documentation.
 #[derive(Debug)]
 pub struct Table {
-    /// What every name begins with. A variable with this prefix, in any letter case, that is not in the table is an error.
+    /// Prefix of every name. A variable with this prefix, in any letter case, that is not in the
+    /// table is an error.
     pub prefix: &'static str,
-    /// What there is.
+    /// Variables of the table.
     pub variables: &'static [Variable],
 }
 
-/// One environment variable.
+/// Environment variable of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// Name of the variable.
     pub name: &'static str,
-    /// What counts when it is not set.
+    /// Default of the variable.
     pub default: DefaultValue,
-    /// What it means and what it may hold, as one clause.
+    /// Meaning and allowed values, as one clause.
     pub meaning: &'static str,
 }
 
-/// What counts when a variable is not set. Displays as in the documentation.
+/// Default of a variable. Displays as in the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DefaultValue {
-    /// Nothing: it has to be set.
+    /// The variable must be set.
     Required,
-    /// This value, as if it had been set.
+    /// The value counts as if the variable were set to it.
     Value(&'static str),
-    /// What these words say; no value stands for it.
+    /// The words describe the default; no value stands for it.
     Absent(&'static str),
 }
 
@@ -55,7 +56,7 @@ macro_rules! table {
 }
 
 impl Table {
-    /// The variable of this name.
+    /// Returns the variable of this name.
     pub fn find(&self, name: &str) -> Option<&'static Variable> {
         self.variables.iter().find(|variable| variable.name == name)
     }
@@ -66,7 +67,8 @@ impl Table {
         names.find(|known| known.eq_ignore_ascii_case(name))
     }
 
-    /// The known name that shares the longest start with this one, if that is more than the prefix and a letter.
+    /// Returns the known name that shares the longest start with this one, if that is more than the
+    /// prefix and a letter.
     pub(crate) fn nearest(&self, name: &str) -> Option<&'static str> {
         let shared = |known: &str| {
             known

@@ -1,4 +1,5 @@
-//! Texts that are put together when the program is compiled, so that the help in one table can name the rows of another.
+//! Texts that are put together when the program is compiled, so that the help in one table can name
+//! the rows of another.
 
 /// Joins constant texts into one `&'static str`.
 ///
@@ -39,7 +40,8 @@ macro_rules! joined {
     }};
 }
 
-/// Returns the parts of a list in prose: for each word what separates it, and the word between two backticks.
+/// Returns the parts of a list in prose: for each word what separates it, and the word between two
+/// backticks.
 #[doc(hidden)]
 pub const fn list_parts<const LENGTH: usize>(mut words: &[&'static str]) -> [&'static str; LENGTH] {
     let mut parts = [""; LENGTH];
@@ -71,7 +73,8 @@ pub const fn text_bytes<const LENGTH: usize>(mut parts: &[&str]) -> [u8; LENGTH]
     let mut bytes = [0; LENGTH];
     let mut free = bytes.as_mut_slice();
     while let [first, rest @ ..] = parts {
-        // Both lengths come from `text_length` of the same parts; others would end compilation here.
+        // Both lengths come from `text_length` of the same parts; others would end compilation
+        // here.
         let (begin, after) = free.split_at_mut(first.len());
         begin.copy_from_slice(first.as_bytes());
         free = after;

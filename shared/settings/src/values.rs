@@ -1,4 +1,4 @@
-//! What is set.
+//! Values of settings.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,14 +10,15 @@ use crate::duration;
 use crate::error::SettingsError;
 use crate::table::{DefaultValue, Table};
 
-/// The variables of one table, as they are set. Names in these functions are those of the table.
+/// Values of the variables of one table. Names in these methods are those of the table.
 #[derive(Debug)]
 pub struct Values {
     table: &'static Table,
     set: BTreeMap<String, String>,
 }
 
-/// Returns the variables of this process whose names begin with one of these prefixes, in any letter case.
+/// Returns the variables of this process whose names begin with one of these prefixes, in any
+/// letter case.
 ///
 /// # Errors
 /// [`SettingsError::NotUnicode`].
@@ -40,8 +41,8 @@ pub fn process_environment(prefixes: &[&str]) -> Result<Vec<(String, String)>, S
     Ok(variables)
 }
 
-/// Returns whether `name` begins with `prefix` in any letter case. Names are compared in full later, so that a setting
-/// in another letter case is an error and not the setting of another program.
+/// Returns whether `name` begins with `prefix` in any letter case. Names are compared in full
+/// later: a setting in another letter case is an error, not the setting of another program.
 fn begins_with(name: &str, prefix: &str) -> bool {
     name.get(..prefix.len())
         .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
@@ -51,7 +52,8 @@ impl Values {
     /// Returns the values among these variables; names without the table's prefix are ignored.
     ///
     /// # Errors
-    /// [`SettingsError::LetterCase`] or [`SettingsError::Unknown`] for a name with the prefix that is not in the table.
+    /// [`SettingsError::LetterCase`] or [`SettingsError::Unknown`] for a name with the prefix that
+    /// is not in the table.
     pub fn new(
         table: &'static Table,
         variables: impl IntoIterator<Item = (String, String)>,
@@ -73,7 +75,7 @@ impl Values {
         }
     }
 
-    /// What is set, or the default where that is a value.
+    /// Returns the value that is set, or the default where that is a value.
     pub fn get(&self, name: &str) -> Option<&str> {
         if let Some(value) = self.set.get(name) {
             return Some(value);
@@ -84,12 +86,12 @@ impl Values {
         }
     }
 
-    /// Whether somebody set it.
+    /// Returns true if the variable is set in the environment.
     pub fn is_set(&self, name: &str) -> bool {
         self.set.contains_key(name)
     }
 
-    /// What is set, or an error that says what the variable is for.
+    /// Returns the value, or an error that gives the variable's meaning.
     ///
     /// # Errors
     /// [`SettingsError::Missing`].
@@ -97,7 +99,8 @@ impl Values {
         self.get(name).ok_or_else(|| self.missing(name))
     }
 
-    /// Reads it with the type's own parser, whose errors say what is wrong or what is taken instead.
+    /// Parses the value with the type's own parser, whose errors say what is wrong or what is
+    /// allowed.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`].
@@ -115,7 +118,7 @@ impl Values {
             .map_err(|error: T::Err| wrong(name, value, error.to_string()))
     }
 
-    /// The same, for a variable that is needed.
+    /// Parses the value of a required variable like [`Values::parsed`].
     ///
     /// # Errors
     /// [`SettingsError::Missing`] and [`SettingsError::Wrong`].
@@ -127,7 +130,7 @@ impl Values {
         self.parsed(name)?.ok_or_else(|| self.missing(name))
     }
 
-    /// One of a few words.
+    /// Returns the choice whose word is the value.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`] with all of them.
@@ -148,10 +151,10 @@ impl Values {
         })
     }
 
-    /// A whole number.
+    /// Parses a whole number.
     ///
     /// # Errors
-    /// [`SettingsError::Wrong`] when it is none or not in the range.
+    /// [`SettingsError::Wrong`] when the value is not a number or not in the range.
     pub fn number(&self, name: &'static str, range: RangeInclusive<usize>) -> Result<usize, SettingsError> {
         let value = self.required(name)?;
         let is_digits = value.bytes().all(|byte| byte.is_ascii_digit());
@@ -165,10 +168,10 @@ impl Values {
         })
     }
 
-    /// A whole number of seconds, minutes, hours or days; the range is in seconds.
+    /// Parses a whole number of seconds, minutes, hours or days; the range is in seconds.
     ///
     /// # Errors
-    /// [`SettingsError::Wrong`] when it is none or not in the range.
+    /// [`SettingsError::Wrong`] when the value is not a duration or not in the range.
     pub fn duration(
         &self,
         name: &'static str,
@@ -184,11 +187,11 @@ impl Values {
             })
     }
 
-    /// Words separated by white space; none when it is not set.
+    /// Parses words separated by white space; an empty list when the variable is not set.
     ///
     /// # Errors
-    /// [`SettingsError::Wrong`] for the first word that cannot be read, and when it is set and holds none: somebody
-    /// meant something.
+    /// [`SettingsError::Wrong`] for the first word that cannot be parsed, and when the variable is
+    /// set without a word: the operator meant something.
     pub fn words<T>(&self, name: &'static str) -> Result<Vec<T>, SettingsError>
     where
         T: FromStr,
@@ -210,7 +213,7 @@ impl Values {
         Ok(words)
     }
 
-    /// The same, for a variable that is needed.
+    /// Parses the words of a required variable like [`Values::words`].
     ///
     /// # Errors
     /// [`SettingsError::Missing`] and [`SettingsError::Wrong`].
@@ -223,7 +226,7 @@ impl Values {
         self.words(name)
     }
 
-    /// Text that is printed into tokens and headers: visible ASCII.
+    /// Returns text that is printed into tokens and headers: visible ASCII.
     ///
     /// # Errors
     /// [`SettingsError::Wrong`].
@@ -237,8 +240,8 @@ impl Values {
         }
     }
 
-    /// Refuses variables that somebody set and that mean nothing as things are; `without` says why, beginning with
-    /// that word.
+    /// Rejects variables that are set and have no effect as things are; `without` says why, and
+    /// begins with that word.
     ///
     /// # Errors
     /// [`SettingsError::Useless`] for the first of them.
@@ -249,7 +252,7 @@ impl Values {
         }
     }
 
-    /// The error for a variable that is needed and not set.
+    /// Returns the error for a required variable that is not set.
     pub fn missing(&self, name: &'static str) -> SettingsError {
         SettingsError::Missing {
             name,
@@ -257,7 +260,7 @@ impl Values {
         }
     }
 
-    /// The error for what a variable holds.
+    /// Returns the error for the value of a variable; `takes` lists what is allowed.
     pub fn wrong(&self, name: &'static str, takes: impl Into<String>) -> SettingsError {
         wrong(name, self.get(name).unwrap_or_default(), takes)
     }

@@ -1,7 +1,7 @@
 /// Makes an enum whose variants are the words that a setting takes.
 ///
-/// The enum gets `ALL` with every variant in this order, and `as_str` with the word of each. [`Values::word`] reads it.
-/// Attributes, `#[default]` among them, stay where they stand.
+/// The enum gets `ALL` with every variant in this order, and `as_str` with the word of each.
+/// [`Values::word`] reads it. Attributes, `#[default]` among them, stay where they stand.
 ///
 /// ```
 /// use alb_mtls_settings::{Values, table, words};

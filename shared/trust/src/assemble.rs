@@ -1,4 +1,4 @@
-//! Assembly of a snapshot from material: the only module that knows all parts of a snapshot.
+//! Assembly of a snapshot from material. No other module knows all parts of a snapshot.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -59,7 +59,8 @@ pub(crate) fn assemble(
     let lists = match &settings.revocation {
         None => None,
         Some(revocation) => {
-            // In strict mode a certificate of unknown status is rejected, whether its CRL has ended or is gone.
+            // In strict mode a certificate of unknown status is rejected, whether its CRL has ended
+            // or is gone.
             let mode = revocation.options.mode;
             let is_strict = mode == RevocationMode::Strict;
             let grace = i64::from(revocation.options.grace_seconds);
@@ -92,7 +93,7 @@ pub(crate) fn assemble(
     Ok(snapshot)
 }
 
-/// Checks that no more of the trust anchors in use are missing than may be.
+/// Checks that at most the allowed part of the trust anchors in use is missing.
 fn check_anchor_loss(
     settings: &TrustSettings,
     snapshot: &Snapshot,

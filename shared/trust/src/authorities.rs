@@ -9,7 +9,8 @@ use crate::material::{Material, SourceMaterial};
 use crate::provenance::Role;
 use crate::warning::{Located, Warning, find_warnings};
 
-/// Certificates that can be what their role asks for, with all that is wrong or notable about the others.
+/// Certificates that can be what their role asks for, with all that is wrong or notable about the
+/// others.
 #[derive(Debug, Default)]
 pub(crate) struct Authorities {
     pub(crate) anchors: Vec<TrustAnchor>,

@@ -22,8 +22,8 @@ pub(crate) struct Shared<'a> {
 /// Reads the policies in use and the shadow set.
 ///
 /// # Errors
-/// Everything that is wrong with the policies in use. A shadow set that cannot be used leaves the last one in
-/// place, with a warning.
+/// Everything that is wrong with the policies in use. A shadow set that cannot be used leaves the
+/// last one in place, with a warning.
 pub(crate) fn read_authorization(
     material: &Material,
     settings: &AuthorizationSettings,
@@ -55,7 +55,7 @@ fn read_shadow(
     if settings.shadow_anchors.is_none() && settings.shadow_policies.is_none() {
         return Ok(None);
     }
-    // Sources that could not be read and were never good: whoever looked them up has said what is wrong.
+    // Sources that could not be read and were never good: the lookup has reported what is wrong.
     let missing = [Role::ShadowAnchors, Role::ShadowPolicies]
         .into_iter()
         .flat_map(|role| material.of_role(role))
@@ -125,7 +125,7 @@ mod policies {
     use crate::provenance::Role;
     use crate::warning::Warning;
 
-    /// All policies of a role as one set.
+    /// Reads all policies of a role as one set.
     pub(super) fn read(
         material: &Material,
         role: Role,

@@ -1,24 +1,24 @@
-//! What a source holds, before anything is known about its meaning.
+//! Content of a source, before its meaning is known.
 
 use alb_mtls_verifier::Fingerprint;
 
 use crate::fetch_error::FetchError;
 
-/// One file, parameter or object that was read.
+/// File, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Which content it is.
+    /// Identity of the content.
     pub revision: Revision,
     /// The content itself.
     pub content: Content,
 }
 
-/// The content of a document.
+/// Content of a document.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Content {
-    /// The same as in the revision that was known before.
+    /// The content of the revision that the caller knows.
     Unchanged,
-    /// These bytes.
+    /// New content.
     New(Vec<u8>),
 }
 
@@ -26,14 +26,14 @@ impl std::fmt::Debug for Content {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Unchanged => formatter.write_str("Unchanged"),
-            // It may be a secret that should not be there.
+            // It can be a secret that should not be there.
             Self::New(bytes) => write!(formatter, "New({} bytes)", bytes.len()),
         }
     }
 }
 
 impl Document {
-    /// A document of which nothing but the content is known yet.
+    /// Creates a document from its content alone.
     pub(crate) fn new(origin: String, content: Vec<u8>) -> Self {
         Self {
             revision: Revision {
@@ -49,7 +49,7 @@ impl Document {
         }
     }
 
-    /// A document that a service says has not changed.
+    /// Creates a document that is known to be unchanged.
     pub(crate) fn unchanged(revision: Revision) -> Self {
         Self {
             revision,
@@ -57,7 +57,7 @@ impl Document {
         }
     }
 
-    /// Forgets the content when it is the known one.
+    /// Drops the content when the caller knows it.
     pub(crate) fn compared_with(mut self, known: &[Revision]) -> Self {
         let same = |other: &&Revision| {
             other.origin == self.revision.origin
@@ -70,8 +70,7 @@ impl Document {
         self
     }
 
-    /// Refuses other content than that with this digest, in lower-case hexadecimal.
-    #[cfg(feature = "aws")]
+    /// Checks that the content has this digest, in lower-case hexadecimal.
     pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
         let actual = self.revision.sha256.to_string();
         match expected {
@@ -84,12 +83,12 @@ impl Document {
     }
 }
 
-/// Exactly which content of a file, parameter or object was read.
+/// Identity of the content of a file, parameter or object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revision {
     /// The file, parameter or object, written like a source.
     pub origin: String,
-    /// The object that the content was read from, when the origin held a pointer to it.
+    /// The object that the content was read from, when the origin contained a pointer to it.
     pub target: Option<String>,
     /// Version of the SSM parameter.
     pub ssm_version: Option<i64>,
@@ -104,7 +103,7 @@ pub struct Revision {
 }
 
 impl Revision {
-    /// The place for messages: the origin, and what it points to.
+    /// Returns the place for messages: the origin, and the target of its pointer.
     pub(crate) fn place(&self) -> String {
         match &self.target {
             Some(target) => format!("{} → {target}", self.origin),

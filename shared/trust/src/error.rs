@@ -9,11 +9,11 @@ use crate::crl::InvalidCrlState;
 use crate::fetch_error::FetchError;
 use crate::refreshing::Aborted;
 
-/// Why material could not be loaded. Nothing of it is used then.
+/// Failure to load material. No part of the material is used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
-    /// These sources could not be read, or hold what cannot be used.
+    /// Sources could not be read, or their content cannot be used.
     #[error("{}", in_one_line(.0))]
     Sources(Vec<SourceError>),
     /// Too many of the trust anchors in use would be gone.
@@ -21,17 +21,17 @@ pub enum LoadError {
         "{lost} of the {before} trust anchors in use are missing in the new material, more than the {allowed} allowed"
     )]
     AnchorLoss {
-        /// Trust anchors in use.
+        /// Number of trust anchors in use.
         before: usize,
-        /// How many of them the new material lacks.
+        /// Number of these that the new material lacks.
         lost: usize,
-        /// The part of them that may go at once.
+        /// Part of them that can go at once.
         allowed: Percent,
     },
     /// A CRL is older than the one that was in use, or it is missing.
     #[error("{error}{}", remedy(.error))]
     CrlHistory {
-        /// The contradiction.
+        /// Contradiction to what was in use.
         error: CrlHistoryError,
     },
     /// The lookup ended without a result.
@@ -40,7 +40,7 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Whether the material was there and was refused, rather than out of reach.
+    /// Returns true if the material was there and was rejected, rather than out of reach.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Sources(errors) => errors.iter().any(SourceError::is_refusal),
@@ -65,14 +65,14 @@ fn in_one_line(errors: &[SourceError]) -> String {
     lines.join("; ")
 }
 
-/// What is wrong with one source.
+/// Failure of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceError {
     /// The source as the settings name it.
     pub source: String,
-    /// Which file, parameter or object it was, where a source leads to several or to another one.
+    /// The file, parameter or object, where a source leads to several or to another one.
     pub origin: Option<String>,
-    /// What is wrong.
+    /// The failure.
     pub kind: SourceErrorKind,
 }
 
@@ -95,46 +95,48 @@ impl SourceError {
         matches!(self.kind, SourceErrorKind::Fetch(FetchError::NotFound(_)))
     }
 
-    /// Returns true if it is the content that is wrong, and not the way to it.
+    /// Returns true if the content is wrong, and not the way to it.
     pub fn is_refusal(&self) -> bool {
         self.kind.is_refusal()
     }
 }
 
-/// What can be wrong with a source. Entries are counted from 1.
+/// Kind of the failure of a source. Entries are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceErrorKind {
     /// The content could not be fetched.
     #[error("{0}")]
     Fetch(#[from] FetchError),
-    /// Not a bundle of certificates.
+    /// The content is not a bundle of certificates.
     #[error("{0}")]
     Bundle(#[from] BundleError),
-    /// Not a file of CRLs that can be used.
+    /// The content is not a file of CRLs that can be used.
     #[error("{0}")]
     RevocationList(#[from] RevocationListError),
-    /// A CRL whose signature was looked at and does not count. The position is that in its source, from 1.
+    /// A CRL has a signature that was checked and does not count. The number is its position in the
+    /// source, from 1.
     #[error("CRL {entry}, of {issuer}: {reason}")]
     RevocationListSignature {
         /// Number of the CRL, from 1.
         entry: usize,
         /// Issuer that it names.
         issuer: String,
-        /// What is wrong, and what to do.
+        /// Fault and remedy.
         reason: String,
     },
-    /// A CRL that revokes what is on it and clears nothing. The position is that in its source, from 1.
+    /// A CRL revokes the certificates on it and clears none. The number is its position in the
+    /// source, from 1.
     #[error("CRL {entry}, of {issuer}: {error}")]
     RevocationListUnusable {
         /// Number of the CRL, from 1.
         entry: usize,
         /// Issuer that it names.
         issuer: String,
-        /// What is wrong with it.
+        /// Fault of the CRL.
         error: RevocationListErrorKind,
     },
-    /// Not a record of CRLs that can be used.
+    /// The content is not a record of CRLs that can be used.
     #[error("{0}")]
     CrlState(#[from] InvalidCrlState),
     /// The record of a CRL cannot be read.
@@ -144,7 +146,7 @@ pub enum SourceErrorKind {
     CrlStateUnavailable {
         /// Object of the record.
         object: String,
-        /// What went wrong.
+        /// Failure to read the record.
         error: Box<Self>,
     },
     /// A certificate that cannot be a trust anchor or an intermediate.
@@ -154,7 +156,7 @@ pub enum SourceErrorKind {
         entry: usize,
         /// Subject of the certificate, where it can be read.
         subject: Option<String>,
-        /// What is wrong with it.
+        /// Fault of the certificate.
         error: AuthorityError,
     },
     /// Policies that cannot be used.
@@ -162,7 +164,7 @@ pub enum SourceErrorKind {
     Policy {
         /// Line and column, both from 1.
         place: Option<(usize, usize)>,
-        /// What is wrong, in one line of bounded length.
+        /// Fault in one line of bounded length.
         message: String,
     },
     /// Every certificate of the source is in an earlier source already.
@@ -182,7 +184,7 @@ fn in_words(place: Option<(usize, usize)>) -> String {
 }
 
 impl SourceErrorKind {
-    /// Whether it is the content that is wrong, and not the way to it.
+    /// Returns true if the content is wrong, and not the way to it.
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Fetch(error) => error.is_refusal(),

@@ -1,4 +1,4 @@
-//! What the operator's log says about look-ups.
+//! Events about lookups for the operator's log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,11 @@ use crate::warning::{Severity, Warning};
 
 const TARGET: &str = "alb_mtls_trust";
 
-/// Warnings that are spelled out; the rest are counted.
+/// Warnings that are written out; the rest are counted. A bundle with one mistake often has it in
+/// every entry, and one lookup must not fill the log.
 const SPELLED_OUT: usize = 20;
 
-/// A new snapshot is in use.
+/// Logs that a new snapshot is in use.
 pub(crate) fn loaded(snapshot: &Snapshot, before: Option<&Snapshot>, took: Duration) {
     info!(
         target: TARGET,
@@ -49,7 +50,7 @@ pub(crate) fn loaded(snapshot: &Snapshot, before: Option<&Snapshot>, took: Durat
     warn_about(snapshot.warnings());
 }
 
-/// Everything is as it was.
+/// Logs that the material is unchanged.
 pub(crate) fn unchanged(snapshot: Option<&Snapshot>, took: Duration) {
     debug!(
         target: TARGET,
@@ -59,7 +60,7 @@ pub(crate) fn unchanged(snapshot: Option<&Snapshot>, took: Duration) {
     );
 }
 
-/// Material that cannot be read or used, and that decisions go on without.
+/// Logs material that cannot be read or used, and that decisions go on without.
 pub(crate) fn tolerated(problems: &[(Role, SourceError)]) {
     for (role, reason) in problems {
         match role {
@@ -73,7 +74,7 @@ pub(crate) fn tolerated(problems: &[(Role, SourceError)]) {
     }
 }
 
-/// Logs a lookup that failed. What was in use stays in use.
+/// Logs a lookup that failed. The snapshot in use stays in use.
 pub(crate) fn failed(failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
     let FailedLookup {
         error: reason,
@@ -99,7 +100,7 @@ pub(crate) fn failed(failure: &FailedLookup<'_, Snapshot, Arc<LoadError>>) {
     }
 }
 
-/// What an operator should look after.
+/// Logs warnings, the most severe first.
 fn warn_about(warnings: &[Warning]) {
     let mut weighty_first: Vec<&Warning> = warnings.iter().collect();
     weighty_first.sort_by_key(|warning| std::cmp::Reverse(warning.severity()));

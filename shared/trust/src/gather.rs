@@ -1,4 +1,4 @@
-//! Gathering: reads all sources side by side, and compares what they contain with what is known.
+//! Gathering: reads all sources in parallel, and compares what they contain with what is known.
 
 use futures_util::future::join_all;
 
@@ -13,27 +13,27 @@ use crate::refreshing::Deadline;
 use crate::settings::{CrlState, Missing};
 use crate::source::{S3Object, Source, Sources};
 
-/// What a look-up found, and what is wrong with it.
+/// Result of reading all sources, with every error.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     pub(crate) material: Material,
     pub(crate) change: Change,
     pub(crate) errors: Vec<SourceError>,
-    /// What is wrong with material that may be missing.
+    /// Errors of material that can be missing.
     pub(crate) tolerated: Vec<(Role, SourceError)>,
 }
 
-/// Whether a look-up found something else than before.
+/// Comparison of the material with what was known before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     Same,
     Different,
 }
 
-/// Reads all sources side by side. What is unchanged since `known` is taken from there.
+/// Reads all sources in parallel. What is unchanged since `known` is taken from there.
 ///
-/// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing, and so does one
-/// of the shadow set.
+/// A source of CRLs that cannot be read or used counts as unchanged where its CRLs may be missing,
+/// and so does one of the shadow set.
 pub(crate) async fn gather(
     loader: &Loader,
     sources: &[(Role, &Sources)],
@@ -53,8 +53,8 @@ pub(crate) async fn gather(
             Role::RevocationLists => MAX_CRL_BYTES,
             Role::Policies | Role::ShadowPolicies => MAX_POLICY_BYTES,
         };
-        // One after the other: a CRL is published before its record, so that a CRL that is read after the record
-        // is never older than it.
+        // In this order: a CRL is published before its record, so that a CRL that is read after the
+        // record is never older than it.
         let state = match crl_state_source(role, source, crl_state) {
             None => Ok(Vec::new()),
             Some(state) => fetch_crl_state(loader, source, &state, &revisions, deadline).await,
@@ -114,7 +114,7 @@ pub(crate) async fn gather(
     found
 }
 
-/// The record of the CRLs of a source, if it can have one.
+/// Returns the source of the record of a source's CRLs, if it can have one.
 fn crl_state_source(role: Role, source: &Source, crl_state: CrlState) -> Option<Source> {
     match (role, crl_state) {
         (Role::RevocationLists, CrlState::Read) => {
@@ -125,7 +125,7 @@ fn crl_state_source(role: Role, source: &Source, crl_state: CrlState) -> Option<
     }
 }
 
-/// Reads a record, which need not be there: CRLs may come from other programs than `refresh-crls`.
+/// Reads a record, which can be absent: other programs than `refresh-crls` publish CRLs too.
 async fn fetch_crl_state(
     loader: &Loader,
     source: &Source,

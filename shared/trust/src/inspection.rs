@@ -1,4 +1,4 @@
-//! What sources hold, for a person to read.
+//! Inspection of sources, for an operator to read.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use crate::settings::{CrlState, Missing};
 use crate::source::Sources;
 use crate::warning::Warning;
 
-/// What is inspected together: CRLs are held against the anchors and intermediates beside them.
+/// Sources that are inspected together: CRLs are checked against the anchors and intermediates
+/// beside them.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct InspectedSources<'a> {
     /// Trust anchors.
@@ -30,27 +31,28 @@ pub struct InspectedSources<'a> {
     pub intermediates: Option<&'a Sources>,
     /// CRLs.
     pub crls: Option<&'a Sources>,
-    /// Rules that clients will be verified with.
+    /// Options that clients will be verified with.
     pub options: VerifyOptions,
 }
 
-/// Everything that sources hold and everything that is wrong or notable about it.
+/// Content of sources, with everything that is wrong or notable about it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Inspection {
-    /// The sources that could be read, and what they held.
+    /// The sources that could be read, and their content.
     pub sources: Vec<SourceRecord>,
     /// The trust anchors, each once.
     pub anchors: Vec<TrustAnchor>,
     /// The CRLs, in the order of their sources.
     pub crls: Vec<InspectedList>,
-    /// Each trust anchor and intermediate, and whether a client below it can be accepted; empty without trust anchors.
+    /// Each trust anchor and intermediate, and whether a client below it can be accepted; empty
+    /// without trust anchors.
     pub authorities: Vec<InspectedAuthority>,
     /// Status of what each CA issued according to the CRLs; empty without CRLs.
     pub forecasts: Vec<IssuerForecast>,
-    /// Everything that would keep the material from being used.
+    /// Errors that would keep the material from being used.
     pub errors: Vec<SourceError>,
-    /// Everything else that an operator should look after.
+    /// Warnings for the operator.
     pub warnings: Vec<Warning>,
 }
 
@@ -64,7 +66,7 @@ pub struct InspectedList {
     pub entry: usize,
     /// The CRL.
     pub list: Arc<RevocationList>,
-    /// Who signed it, as far as it can be told; `None` without trust anchors.
+    /// Signer, as far as it is known; `None` without trust anchors.
     pub standing: Option<ListStanding>,
 }
 
@@ -80,12 +82,12 @@ pub struct InspectedAuthority {
     pub origin: String,
     /// Number of the certificate in it, from 1.
     pub entry: usize,
-    /// Paths from an intermediate to the trust anchors; for a trust anchor there is nothing to list. Otherwise the
-    /// rejection that every client below it will meet.
+    /// Paths from an intermediate to the trust anchors, empty for a trust anchor. Otherwise the
+    /// rejection of every client below the certificate.
     pub paths: Result<Vec<IssuingPath>, Rejection>,
 }
 
-/// Reads sources like [`Trust`](crate::Trust) does, but goes on after a problem to find them all.
+/// Reads sources like [`Trust`](crate::Trust), but goes on after an error to find them all.
 pub async fn inspect(
     loader: &Loader,
     inspected: InspectedSources<'_>,
@@ -123,7 +125,7 @@ pub async fn inspect(
         intermediates,
     };
     let lists = authorities.verify(all_lists(&material));
-    // Without authorities nothing can be said about signatures, and what times say is said all the same.
+    // Without authorities no signature can be checked; the times in CRLs can.
     let checked = check_revocation_lists(&material, lists.as_ref(), now);
     let CheckedLists {
         errors: refused,
@@ -173,14 +175,16 @@ struct KnownAuthorities {
 }
 
 impl KnownAuthorities {
-    /// The lists with what is known about their signatures; `None` without a trust anchor.
+    /// Returns the lists with the result of checking their signatures; `None` without a trust
+    /// anchor.
     fn verify(&self, lists: Vec<Arc<RevocationList>>) -> Option<RevocationLists> {
         let anchors = TrustAnchors::new(self.anchors.iter().filter_map(again))?;
         let intermediates = Intermediates::new(self.intermediates.iter().cloned()).ok()?;
         Some(RevocationLists::new(lists, &anchors, &intermediates, None))
     }
 
-    /// Decides as the functions do, save that clients of unknown status pass; `None` without a trust anchor.
+    /// Returns a verifier that decides like the functions', except that clients of unknown status
+    /// pass; `None` without a trust anchor.
     fn verifier(&self, policy: VerifyOptions, lists: Option<RevocationLists>) -> Option<Verifier> {
         let anchors = TrustAnchors::new(self.anchors.iter().filter_map(again))?;
         let intermediates = Intermediates::new(self.intermediates.iter().cloned()).ok()?;
@@ -207,7 +211,7 @@ impl KnownAuthorities {
     }
 }
 
-/// Puts each certificate to the rules that clients below it will meet, each certificate of a role once.
+/// Checks each certificate by the rules for clients below it, each certificate of a role once.
 fn inspect_authorities(material: &Material, verifier: &Verifier, now: Timestamp) -> Vec<InspectedAuthority> {
     let mut authorities: Vec<InspectedAuthority> = Vec::new();
     for role in [Role::Anchors, Role::Intermediates] {
@@ -232,7 +236,8 @@ fn inspect_authorities(material: &Material, verifier: &Verifier, now: Timestamp)
     authorities
 }
 
-/// A certificate that will be valid later is put to the rules of that time too: it was published in advance.
+/// Returns the paths above a certificate. One that will be valid later is also checked by the rules
+/// of that time: it was published in advance.
 fn paths_above(
     certificate: &TrustAnchor,
     role: Role,
@@ -258,7 +263,7 @@ fn is_early(rejection: &Rejection) -> bool {
     )
 }
 
-/// Returns true for the warning that a certificate has expired where its paths say so.
+/// Returns true for the warning that a certificate has expired where its paths also say so.
 fn is_said_by_path(warning: &Warning, authorities: &[InspectedAuthority]) -> bool {
     let Warning::Expired { anchor, .. } = warning else {
         return false;
@@ -273,13 +278,14 @@ fn is_said_by_path(warning: &Warning, authorities: &[InspectedAuthority]) -> boo
 }
 
 impl InspectedAuthority {
-    /// Returns true where time alone lets clients in, as for a certificate that was published in advance.
+    /// Returns true where time alone will let clients in, as for a certificate that was published
+    /// in advance.
     pub fn is_early(&self) -> bool {
         self.paths.as_ref().is_err_and(is_early)
     }
 }
 
-/// The same authority from its certificate, since who owns anchors keeps them.
+/// Reads an authority again from its certificate: an owner of anchors keeps them.
 fn again(authority: &TrustAnchor) -> Option<TrustAnchor> {
     TrustAnchor::new(authority.certificate().clone()).ok()
 }

@@ -1,9 +1,10 @@
-//! Trust anchors from files, SSM Parameter Store and S3, as immutable snapshots that refresh and never get lost.
+//! Trust anchors from files, SSM Parameter Store and S3, as immutable snapshots that refresh and
+//! never get lost.
 //!
-//! A [`Trust`] is made from settings without any input or output. Each decision asks it for a [`Snapshot`] and uses
-//! that one from start to end. What is due is looked up inside the call, because a frozen Lambda environment runs no
-//! timers; concurrent callers cause one look-up. Whatever goes wrong, the last good snapshot stays, up to a set age;
-//! then there is none, and the caller has to refuse.
+//! A [`Trust`] is made from settings without any input or output. Each decision asks it for a
+//! [`Snapshot`] and uses that one from start to end. What is due is looked up inside the call,
+//! because a frozen Lambda environment runs no timers; concurrent callers cause one lookup. When
+//! lookups fail, the last good snapshot stays, up to a set age; after that the caller must deny.
 //!
 //! ```
 //! use std::time::Duration;
@@ -28,43 +29,38 @@
 //! # });
 //! ```
 //!
-//! # What is refused
+//! # What is rejected
 //!
-//! Material replaces what is in use as a whole or not at all. A source that cannot be read, is empty or damaged, holds
-//! a private key or a certificate that is no CA's, adds nothing to the others, does not have the digest that it is
-//! pinned to, or lacks more of the anchors in use than [`TrustSettings::max_anchor_loss`], is an error that names
-//! source, entry and reason. So is a CRL that is older than the one of its issuer, key and scope that was in use, a CRL
-//! that is missing although its CA is still there, and any CRL that contradicts the record beside it
+//! Material replaces what is in use as a whole or not at all. An error that gives source, entry and
+//! reason is a source that cannot be read, is empty or damaged, contains a private key or a
+//! certificate that is not a CA's, adds nothing to the others, does not have the digest that it is
+//! pinned to, or lacks more of the anchors in use than [`TrustSettings::max_anchor_loss`]. So is a
+//! CRL that is older than the one of its issuer, key and scope that was in use, a CRL that is
+//! missing although its CA is still there, and any CRL that contradicts the record beside it
 //! ([`crl_state_object`]).
 //!
 //! # Pins
 //!
-//! Instead of PEM, a parameter or a file may hold one word, `s3://bucket/key?versionId=…#sha256=…`. What is trusted
-//! then changes by one atomic change of that parameter, forwards and backwards, and whoever can write the bucket cannot
-//! change it.
+//! Instead of PEM, a parameter or a file can contain one word,
+//! `s3://bucket/key?versionId=…#sha256=…`. What is trusted then changes by one atomic change of
+//! that parameter, forwards and backwards. A writer of the bucket cannot change it.
 //!
 //! # Permissions
 //!
-//! | source | IAM actions of the role |
-//! | --- | --- |
-//! | `ssm:/name` | `ssm:GetParameter` on the parameter |
-//! | `ssm:/path/*` | `ssm:GetParametersByPath` on the path |
-//! | `s3://bucket/key` | `s3:GetObject` on the object; for a CRL also on the record beside it, and `s3:ListBucket` |
-//! | `s3://bucket/key?versionId=…` | `s3:GetObjectVersion` on the object |
-//! | SecureString, SSE-KMS | besides, `kms:Decrypt` on the key |
-//!
-//! With `s3:ListBucket` on the bucket a missing object is told from a forbidden one. A bucket or a shared parameter of
+//! [`FORMS`] lists the forms of sources with the IAM actions that each needs. With `s3:ListBucket`
+//! on the bucket a missing object is told from a forbidden one. A bucket or a shared parameter of
 //! another account must allow the role as well; `?owner=` makes sure whose bucket it is.
 //!
 //! # Events
 //!
-//! Look-ups are reported as `tracing` events with the target `alb_mtls_trust`; [`Trust::status`] has the counters.
+//! Lookups are reported as `tracing` events with the target `alb_mtls_trust`; [`Trust::status`] has
+//! the counters.
 //!
 //! # Features
 //!
-//! `aws` (on by default) brings the AWS SDK. It is not touched before an `ssm:` or `s3:` source is read; without the
-//! feature such a source is an error. `policy` brings Cedar for [`AuthorizationSettings`]; without the feature policies
-//! are an error.
+//! `aws` (on by default) brings the AWS SDK. It is not touched before an `ssm:` or `s3:` source is
+//! read; without the feature such a source is an error. `policy` brings Cedar for
+//! [`AuthorizationSettings`]; without the feature policies are an error.
 
 #![warn(missing_docs)]
 

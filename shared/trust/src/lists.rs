@@ -1,4 +1,4 @@
-//! From CRLs to those that count.
+//! Checks of CRLs: which of them count.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use crate::error::{LoadError, SourceError, SourceErrorKind};
 use crate::material::{LocatedList, Material};
 use crate::warning::{Warning, find_list_warnings};
 
-/// The CRLs of the material, none of which contradicts those in use before.
+/// Returns the CRLs of the material. None of them contradicts those in use before.
 ///
-/// A CRL that cannot be read, that is forged or that its CA may not sign refuses the material under `strict`: what was in
-/// use before stays. Under `soft`, refusing would let every revoked client in at the next start, so that such a CRL is left
-/// out with a warning; one that was in use before is missed then, and refuses the material all the same. In both modes a
-/// CRL with a defect, or with a signature that is not supported, does not take the others down: it clears nothing, so that
-/// `strict` refuses the certificates of its issuer and of no other.
+/// Under `strict`, a CRL that cannot be read, that is forged or that its CA is not allowed to sign
+/// rejects the material: the lists in use before stay. Under `soft`, rejecting would let every
+/// revoked client in at the next start; such a CRL is left out with a warning. One that was in use
+/// before is then missing, which rejects the material in both modes. A CRL with a defect, or with a
+/// signature that is not supported, stays beside the others in both modes. It clears no
+/// certificate, so that `strict` rejects the certificates of its issuer alone.
 pub(crate) fn verified_lists(
     material: &Material,
     departures: &Departures<'_>,
@@ -57,15 +58,15 @@ pub(crate) fn verified_lists(
 /// CRLs of the material with something wrong.
 #[derive(Debug, Default)]
 pub(crate) struct CheckedLists {
-    /// CRLs that cannot be read, are forged or damaged, or that their CA may not sign.
+    /// CRLs that cannot be read, are forged or damaged, or that their CA is not allowed to sign.
     pub(crate) errors: Vec<SourceError>,
     /// CRLs that clear no certificate for another reason.
     pub(crate) unusable: Vec<SourceError>,
     pub(crate) warnings: Vec<Warning>,
 }
 
-/// Finds the CRLs that do not count, or do not clear certificates, and what is notable about the others. Of lists whose
-/// signatures were not looked at, only what they say themselves.
+/// Finds the CRLs that do not count or do not clear certificates, and what is notable about the
+/// others. Without `lists`, signatures are not checked.
 pub(crate) fn check_revocation_lists(
     material: &Material,
     lists: Option<&RevocationLists>,

@@ -1,4 +1,4 @@
-//! Fetching: from sources to documents, side by side, within a deadline.
+//! Loading: reads documents from sources in parallel, within a deadline.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -14,29 +14,31 @@ use crate::pointer::{is_pointer, read_pointer};
 use crate::refreshing::{Deadline, Throttling};
 use crate::source::{Reading, Source, SourceUse, Sources};
 
-/// Reads sources. It knows nothing of what their content means.
+/// Reads sources. The meaning of their content is not its concern.
 ///
-/// Nothing of the AWS SDK is touched before a source needs it; its clients are made once.
+/// The AWS SDK is not touched before a source needs it; its clients are made once.
 #[derive(Debug, Default)]
 pub struct Loader {
     #[cfg(feature = "aws")]
     aws: crate::aws::LazyClients,
 }
 
-/// Milliseconds between two attempts at a service that limits the rate of requests. Parameter Store allows 40 requests a
-/// second by default: the attempts of one process take few of them, and the jitter spreads those of many.
+/// Milliseconds between two attempts at a service that limits the rate of requests. Parameter Store
+/// allows 40 requests a second by default: the attempts of one process take few of them, and the
+/// jitter spreads those of many.
 const THROTTLED_DELAY: RangeInclusive<u64> = 200..=800;
 
 /// Most bytes of certificates that are read from one source: 8,000 certificates of 2 KB.
 pub const MAX_CERTIFICATE_BYTES: usize = 16 * 1_024 * 1_024;
 
 impl Loader {
-    /// A loader whose clients are made by the process's environment when they are needed.
+    /// Creates a loader whose clients are configured by the process's environment when they are
+    /// needed.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A loader with the application's own configuration of the AWS SDK.
+    /// Creates a loader with the application's own configuration of the AWS SDK.
     #[cfg(feature = "aws")]
     pub fn with_sdk_config(config: aws_config::SdkConfig) -> Self {
         Self {
@@ -44,20 +46,21 @@ impl Loader {
         }
     }
 
-    /// The clients that it reads with, for programs that write what others read.
+    /// Returns the clients that it reads with, for programs that write what others read.
     #[cfg(feature = "aws")]
     pub async fn clients(&self) -> &crate::AwsClients {
         self.aws.get().await
     }
 
-    /// Reads a source: a document for each file, parameter or object of it, pointers followed, in a stable order.
+    /// Reads a source: a document for each file, parameter or object in it, in a stable order.
+    /// Pointers are followed.
     ///
-    /// Content that has not changed since one of the `known` revisions is not handed over again, nor transferred
-    /// where the service can avoid it. No document is larger than `limit` bytes, and neither are all parameters of a
+    /// Content of one of the `known` revisions is not returned again, nor transferred where the
+    /// service can avoid it. Documents have at most `limit` bytes each, and the parameters of a
     /// path together.
     ///
     /// # Errors
-    /// [`SourceError`] names the source and what is wrong with it.
+    /// [`SourceError`] gives the source and the failure.
     pub async fn fetch(
         &self,
         source: &Source,
@@ -93,7 +96,7 @@ impl Loader {
     /// Reads the certificates of every source, in order.
     ///
     /// # Errors
-    /// [`SourceError`] for the first source that cannot be read or has something else in it.
+    /// [`SourceError`] for the first source that cannot be read or has other content.
     pub async fn certificates(
         &self,
         sources: &Sources,
@@ -186,7 +189,7 @@ impl Loader {
     }
 }
 
-/// An error, and the document of the source that it is at when the source does not say it already.
+/// Failure, and the document of the source that it is at when the source does not say so itself.
 type Located = (Option<String>, FetchError);
 
 fn refuse_pointer(document: Document) -> Result<Document, FetchError> {

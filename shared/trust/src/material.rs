@@ -1,4 +1,4 @@
-//! Material: what the documents of every source contain, by the role of the source.
+//! Material: the content of every source, parsed according to the role of the source.
 
 use std::sync::Arc;
 
@@ -14,13 +14,15 @@ use crate::provenance::{Role, SourceRecord};
 use crate::source::Source;
 use crate::warning::Located;
 
-/// The most bytes of CRLs, unpacked, that are read from one source: two and a half times ALB's own limit.
+/// Most bytes of CRLs, unpacked, that are read from one source: two and a half times the limit of
+/// an ALB's own revocation lists.
 pub const MAX_CRL_BYTES: usize = 128 * 1_024 * 1_024;
 
-/// The most bytes of policies that are read from one source.
+/// Most bytes of policies that are read from one source: some 5,000 policies, which are written by
+/// hand.
 pub const MAX_POLICY_BYTES: usize = 1_024 * 1_024;
 
-/// The certificates and CRLs of every source, with the exact revision that they came from.
+/// Certificates, CRLs and policies of every source, with the exact revisions that they came from.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Material {
     pub(crate) sources: Vec<SourceMaterial>,
@@ -45,18 +47,18 @@ impl SourceMaterial {
     }
 }
 
-/// What a document holds, by the role of its source.
+/// Parsed content of a document, according to the role of its source.
 #[derive(Clone, Debug)]
 pub(crate) enum Items {
     Certificates(Arc<[CertificateDer<'static>]>),
-    /// Each CRL in order, or why it cannot be read. At least one can.
+    /// Each CRL in order, or the error of reading it. At least one can be read.
     RevocationLists(Arc<[Result<Arc<RevocationList>, RevocationListError>]>),
     /// Record of the CRLs of the same source.
     CrlState(Arc<CrlHistory>),
     Policies(
         #[cfg_attr(
             not(feature = "policy"),
-            expect(dead_code, reason = "without policies nobody asks for them")
+            expect(dead_code, reason = "only policies are made from it")
         )]
         Arc<str>,
     ),
@@ -109,7 +111,7 @@ impl Items {
     }
 }
 
-/// A CRL and where it is.
+/// CRL and its place.
 pub(crate) struct LocatedList<'a> {
     pub(crate) source: &'a Source,
     pub(crate) located: Located<'a>,
@@ -146,7 +148,7 @@ impl Material {
         })
     }
 
-    /// CRLs that cannot be read, in files with others that can.
+    /// Returns the errors of CRLs that cannot be read, in files with others that can.
     pub(crate) fn unreadable_lists(&self) -> impl Iterator<Item = SourceError> {
         self.sources.iter().flat_map(|source| {
             source.documents.iter().flat_map(move |document| {
@@ -162,7 +164,7 @@ impl Material {
         })
     }
 
-    /// Everything that the records beside CRLs know.
+    /// Returns everything that the records beside CRLs know.
     pub(crate) fn crl_history(&self) -> CrlHistory {
         let mut all = CrlHistory::default();
         for items in self

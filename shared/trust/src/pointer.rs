@@ -1,4 +1,5 @@
-//! Pointers: a parameter or a file that contains, instead of material, where the material is and what digest it has.
+//! Pointers: instead of material, a parameter or a file can name an object with the material and
+//! its digest.
 
 use crate::fetch_error::FetchError;
 use crate::source::{S3Object, Source, s3};
@@ -11,8 +12,8 @@ pub(crate) fn is_pointer(content: &[u8]) -> bool {
 /// Reads content that is a pointer to an object in S3; `None` when it is not a pointer.
 ///
 /// # Errors
-/// [`FetchError::Pointer`] when it cannot be followed. A digest is required: without it, every writer of the object would
-/// decide what is trusted, whatever the pointer says.
+/// [`FetchError::Pointer`] when it cannot be followed. A digest is required: without it, every
+/// writer of the object would decide what is trusted.
 pub(crate) fn read_pointer(content: &[u8]) -> Result<Option<Source>, FetchError> {
     if !is_pointer(content) {
         return Ok(None);

@@ -1,28 +1,28 @@
-//! Where trust material came from, and what it is for.
+//! Origin and purpose of trust material.
 
 use crate::document::Revision;
 use crate::source::Source;
 
-/// What the material of a source is for.
+/// Purpose of the material of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Role {
-    /// Certificates that are trusted.
+    /// Trust anchors.
     Anchors,
-    /// Certificates that help to build paths.
+    /// Intermediates, which help to build paths.
     Intermediates,
     /// CRLs.
     RevocationLists,
     /// Policies.
     Policies,
-    /// Certificates that are tried out as trust anchors.
+    /// Trust anchors of the shadow set.
     ShadowAnchors,
-    /// Policies that are tried out.
+    /// Policies of the shadow set.
     ShadowPolicies,
 }
 
 impl Role {
-    /// The name in logs.
+    /// Returns the name in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Anchors => "anchors",
@@ -35,17 +35,17 @@ impl Role {
     }
 }
 
-/// What one source held.
+/// Content of one source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceRecord {
     /// The source as the settings name it.
     pub source: Source,
-    /// What its material is for.
+    /// Purpose of its material.
     pub role: Role,
-    /// Each file, parameter or object that was read for it.
+    /// Every file, parameter or object that was read for it.
     pub documents: Vec<Revision>,
-    /// Certificates in it, repeated ones counted each time.
+    /// Number of certificates in it, repeated ones counted each time.
     pub certificates: usize,
-    /// CRLs in it, repeated ones counted each time.
+    /// Number of CRLs in it, repeated ones counted each time.
     pub crls: usize,
 }

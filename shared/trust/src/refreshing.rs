@@ -1,4 +1,5 @@
-//! [`Refreshing`]: the last good value of something that is looked up again, and the only code that decides when.
+//! [`Refreshing`]: the last good value of something that is looked up again, and the only code that
+//! decides when.
 
 mod deadline;
 mod lookup;
@@ -17,10 +18,14 @@ use schedule::{Freshness, Schedule};
 
 /// A value that is looked up again when it is due, and is never lost to a lookup that fails.
 ///
-/// - While a value may be served, one caller looks up and the others get the last good value at once.
-/// - Without such a value, all callers wait for the same lookup, each for its own time, and share its failure.
-/// - After a failure the next lookup waits for a backoff with jitter, counted from the end of the lookup.
-/// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one lookup after another.
+/// - While a value can be served, one caller looks up and the others get the last good value at
+///   once.
+/// - Without such a value, all callers wait for the same lookup, each for its own time, and share
+///   its failure.
+/// - After a failure the next lookup waits for a backoff with jitter, counted from the end of the
+///   lookup.
+/// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one
+///   lookup after another.
 /// - Age is wall-clock time, since a frozen process runs no timers.
 #[derive(Debug)]
 pub struct Refreshing<T, E> {
@@ -44,8 +49,8 @@ where
     T: Send + Sync,
     E: Clone + fmt::Display + From<Aborted> + Send,
 {
-    /// Creates it without a value. The value is looked up again at the age `refresh`, and served up to the age
-    /// `max_stale` while lookups fail.
+    /// Creates it without a value. The value is looked up again at the age `refresh`, and served up
+    /// to the age `max_stale` while lookups fail.
     pub fn new(refresh: Duration, max_stale: Duration) -> Self {
         Self {
             deadlines: Deadlines::default(),
@@ -87,8 +92,8 @@ where
         self.state().answer(now)
     }
 
-    /// Returns the value that may be served without waiting; `None` when a call of [`Refreshing::get`] would look up,
-    /// and when there is none.
+    /// Returns the value that can be served without waiting; `None` when a call of
+    /// [`Refreshing::get`] would look up, and without a value.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<T>> {
         let mut state = self.state();
         match state.schedule.freshness(now) {
@@ -98,8 +103,8 @@ where
         }
     }
 
-    /// Looks the value up although it is not due, unless a lookup ended less than `pause` ago. The value before is
-    /// served when the lookup fails.
+    /// Looks the value up although it is not due, unless a lookup ended less than `pause` ago. The
+    /// value before is served when the lookup fails.
     pub async fn renew<L>(&self, lookup: &L, now: Timestamp, waiting: Waiting, pause: Duration)
     where
         L: Lookup<Value = T, Error = E>,
@@ -134,7 +139,8 @@ where
         self.state().last_error.clone()
     }
 
-    /// Looks up, unless another lookup ends first: `ended` is how many had ended when the caller decided to.
+    /// Looks up, unless another lookup ends first: `ended` is the number of lookups that had ended
+    /// when the caller decided to look up.
     async fn look_up_once<L>(&self, lookup: &L, now: Timestamp, waiting: Waiting, ended: u64)
     where
         L: Lookup<Value = T, Error = E>,
@@ -150,14 +156,16 @@ where
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) if can_serve => return,
-            // The lookup of the caller that holds it has a limit too: what ends first is shared.
+            // The lookup of the caller that has the turn has a limit too; the waiting ends with the
+            // first of both.
             Err(_) => match tokio::time::timeout(limit, self.turn.lock()).await {
                 Ok(turn) => turn,
                 Err(_) => return,
             },
         };
         if self.state().ended == ended {
-            // Rare, and kilobytes of state that every request would have to make room for.
+            // In a box: it is rare, and every request would have to make room for its kilobytes of
+            // state.
             Box::pin(self.attempt(lookup, now, limit, can_serve)).await;
         }
     }
@@ -179,7 +187,7 @@ where
             deadline
         };
         let last_good = self.state().value.clone();
-        // The lookup names what did not answer when it keeps the deadline itself.
+        // A lookup that keeps the deadline itself can say what did not answer.
         let looking_up = lookup.look_up(last_good, now, deadline);
         let outcome = match tokio::time::timeout(limit + GRACE, looking_up).await {
             Ok(outcome) => outcome,
@@ -208,7 +216,8 @@ where
     }
 }
 
-/// Time after its deadline in which a lookup can still say what did not answer.
+/// Time after its deadline in which a lookup can still say what did not answer: enough for a task
+/// to run, and too short to matter to a request.
 const GRACE: Duration = Duration::from_millis(50);
 
 impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
@@ -232,7 +241,7 @@ impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
     }
 }
 
-/// A lookup that has begun. Dropped before its end, it counts as a failure.
+/// Lookup that has begun. Dropped before its end, it counts as a failure.
 struct Attempt<'a, L: Lookup> {
     refreshing: &'a Refreshing<L::Value, L::Error>,
     lookup: &'a L,
@@ -274,7 +283,7 @@ impl<L: Lookup> Attempt<'_, L> {
         state.last_error = Some(error);
     }
 
-    /// Returns the caller's time plus what the lookup took.
+    /// Returns the caller's time plus the duration of the lookup.
     fn end_time(&self) -> Timestamp {
         let took = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
         self.now.plus_seconds(took)

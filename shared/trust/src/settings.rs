@@ -6,28 +6,30 @@ use alb_mtls_verifier::{RevocationMode, RevocationOptions, VerifyOptions};
 use crate::provenance::Role;
 use crate::source::Sources;
 
-/// What is trusted, where it comes from and how fresh it has to be.
+/// Sources of trust material, and how fresh it must be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustSettings {
-    /// Where the trust anchors are.
+    /// Sources of the trust anchors.
     pub anchors: Sources,
-    /// Where intermediates are, for clients that send only their own certificate. They are not trusted.
+    /// Sources of intermediates, for clients that send only their own certificate. They are not
+    /// trusted.
     pub intermediates: Option<Sources>,
-    /// What is asked of a client's path.
+    /// Options of verifying a client's path.
     pub options: VerifyOptions,
-    /// Where CRLs are and what they decide; without it no certificate is held against one.
+    /// Revocation; without it, certificates are not checked against CRLs.
     pub revocation: Option<RevocationSettings>,
-    /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds this, so that many
-    /// processes do not ask at once.
+    /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds
+    /// this, so that many processes do not ask at once.
     pub refresh: Duration,
-    /// Age up to which the last good snapshot serves while look-ups fail.
+    /// Age up to which the last good snapshot serves while lookups fail.
     pub max_stale: Duration,
-    /// The part of the trust anchors in use that new material may lack. With the whole, all may be replaced at once.
+    /// Part of the trust anchors in use that new material can lack. With 100 %, all can be replaced
+    /// at once.
     pub max_anchor_loss: Percent,
 }
 
 impl TrustSettings {
-    /// Every source, with what its material is for.
+    /// Returns every source with the purpose of its material.
     pub(crate) fn sources(&self) -> Vec<(Role, &Sources)> {
         let mut sources = vec![(Role::Anchors, &self.anchors)];
         sources.extend(
@@ -40,14 +42,15 @@ impl TrustSettings {
         sources
     }
 
-    /// The use of records beside CRLs.
+    /// Returns the use of records beside CRLs.
     pub(crate) fn crl_state(&self) -> CrlState {
         self.revocation
             .as_ref()
             .map_or(CrlState::Ignore, |revocation| revocation.state)
     }
 
-    /// An unknown status passes in this mode, and so does the status of everybody while CRLs cannot be read.
+    /// Returns the treatment of missing CRLs. In soft mode an unknown status passes, also while
+    /// CRLs cannot be read.
     pub(crate) fn missing_lists(&self) -> Missing {
         match &self.revocation {
             Some(revocation) if revocation.options.mode == RevocationMode::Soft => Missing::Tolerated,
@@ -56,19 +59,21 @@ impl TrustSettings {
     }
 }
 
-/// Where policies come from, and what is decided beside the real decision without effect.
+/// Sources of policies, and of a shadow set that is decided beside the real decision without
+/// effect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuthorizationSettings {
-    /// Where the policies are that a verified client needs a permission of. Without it every verified client may pass.
+    /// Sources of the policies that must permit a verified client. Without them every verified
+    /// client passes.
     pub policies: Option<Sources>,
-    /// Where the trust anchors are that are tried out.
+    /// Sources of the trust anchors of the shadow set.
     pub shadow_anchors: Option<Sources>,
-    /// Where the policies are that are tried out.
+    /// Sources of the policies of the shadow set.
     pub shadow_policies: Option<Sources>,
 }
 
 impl AuthorizationSettings {
-    /// Every source, with what its material is for.
+    /// Returns every source with the purpose of its material.
     pub(crate) fn sources(&self) -> impl Iterator<Item = (Role, &Sources)> {
         let all = [
             (Role::Policies, &self.policies),
@@ -80,12 +85,12 @@ impl AuthorizationSettings {
     }
 }
 
-/// Where CRLs come from and what they decide.
+/// Sources of CRLs, and what the CRLs decide.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevocationSettings {
-    /// Where the CRLs are.
+    /// Sources of the CRLs.
     pub crls: Sources,
-    /// What becomes of clients by them.
+    /// Effect of the CRLs on clients.
     pub options: RevocationOptions,
     /// Use of the records beside CRLs in S3.
     pub state: CrlState,
@@ -95,19 +100,20 @@ words! {
     /// Use of the records that `refresh-crls` writes beside the CRLs that it publishes.
     #[derive(Default)]
     pub enum CrlState {
-        /// A record that is there is read, and one that cannot be read is an error.
+        /// A record that exists is read, and one that cannot be read is an error.
         #[default]
         Read = "read",
-        /// No record is looked for. An old CRL is then noticed only by a process that had a newer one in use.
+        /// Records are not read. An old CRL is then noticed only by a process that had a newer one
+        /// in use.
         Ignore = "ignore",
     }
 }
 
-/// What becomes of a look-up that lacks CRLs.
+/// Treatment of a lookup that lacks CRLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Missing {
-    /// It fails.
+    /// The lookup fails.
     Refused,
-    /// It goes on with the CRLs that were known before, if any.
+    /// The lookup goes on with the CRLs that were known before, if any.
     Tolerated,
 }

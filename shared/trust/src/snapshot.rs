@@ -1,4 +1,4 @@
-//! Snapshots: data alone. `assemble` makes them.
+//! Snapshots: data alone. The module `assemble` makes them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,8 @@ use alb_mtls_verifier::{Fingerprint, RevocationLists, Timestamp, Verifier};
 use crate::provenance::SourceRecord;
 use crate::warning::Warning;
 
-/// Everything that decisions are based on, as it was at one moment. It never changes; new material is a new snapshot.
+/// Everything that decisions are based on, as it was at one moment. A snapshot never changes; new
+/// material is a new snapshot.
 ///
 /// A decision takes one snapshot and uses it from start to end.
 #[derive(Debug)]
@@ -51,56 +52,58 @@ impl Snapshot {
         &self.authorization
     }
 
-    /// The policies that verified clients need a permission of; `None` when the settings name none.
+    /// Returns the policies that must permit verified clients; `None` when the settings name none.
     #[cfg(feature = "policy")]
     pub fn policies(&self) -> Option<&Policies> {
         self.authorization.policies.as_deref()
     }
 
-    /// What is tried out beside the real decision; `None` when the settings name nothing, and when it could not be
-    /// used yet.
+    /// Returns the shadow set; `None` when the settings name none, and when it could not be used
+    /// yet.
     pub fn shadow(&self) -> Option<&ShadowSet> {
         self.authorization.shadow.as_deref()
     }
 
-    /// Decides about clients by this snapshot's trust anchors.
+    /// Returns the verifier with this snapshot's trust anchors.
     pub fn verifier(&self) -> &Verifier {
         &self.verifier
     }
 
-    /// The CRLs that clients are held against; `None` when the settings name none.
+    /// Returns the CRLs that clients are checked against; `None` when the settings name none.
     pub fn revocation_lists(&self) -> Option<&Arc<RevocationLists>> {
         self.revocation_lists.as_ref()
     }
 
-    /// A short name for sources and content: the same material has the same version in every process.
+    /// Returns a short name for sources and content: the same material has the same version in
+    /// every process.
     pub fn version(&self) -> &str {
         &self.version
     }
 
-    /// When its content was read. It may have been found unchanged many times since.
+    /// Returns the time when the content was read. It can have been found unchanged many times
+    /// since.
     pub fn loaded_at(&self) -> Timestamp {
         self.loaded_at
     }
 
-    /// What was read, source by source, in the order of the settings.
+    /// Returns the sources and what was read from them, in the order of the settings.
     pub fn sources(&self) -> &[SourceRecord] {
         &self.sources
     }
 
-    /// What an operator should look after, as of the time when it was loaded.
+    /// Returns the warnings for the operator, as of the time of loading.
     pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 }
 
-/// What is tried out: it never decides, and what is wrong with it never keeps the real material from being used.
+/// Shadow set. It never decides, and a fault in it never keeps the real material from being used.
 #[derive(Debug)]
 pub struct ShadowSet {
     verifier: Option<Verifier>,
     #[cfg_attr(
         not(feature = "policy"),
-        expect(dead_code, reason = "without policies nobody asks for them")
+        expect(dead_code, reason = "without the feature there is no accessor")
     )]
     policies: Option<Arc<Policies>>,
 }
@@ -110,24 +113,24 @@ impl ShadowSet {
         Self { verifier, policies }
     }
 
-    /// Decides about clients by the anchors that are tried out; `None` when those in use stay.
+    /// Returns the verifier with the shadow set's anchors; `None` when it uses those in use.
     pub fn verifier(&self) -> Option<&Verifier> {
         self.verifier.as_ref()
     }
 
-    /// The policies that are tried out; `None` when those in use stay.
+    /// Returns the shadow set's policies; `None` when it uses those in use.
     #[cfg(feature = "policy")]
     pub fn policies(&self) -> Option<&Policies> {
         self.policies.as_deref()
     }
 }
 
-/// The part of a snapshot that this module makes.
+/// Policies and shadow set of a snapshot.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Authorization {
     #[cfg_attr(
         not(feature = "policy"),
-        expect(dead_code, reason = "without policies nobody asks for them")
+        expect(dead_code, reason = "without the feature there is no accessor")
     )]
     pub(crate) policies: Option<Arc<Policies>>,
     pub(crate) shadow: Option<Arc<ShadowSet>>,
@@ -136,12 +139,12 @@ pub(crate) struct Authorization {
 #[cfg(feature = "policy")]
 pub(crate) use alb_mtls_policy::Policies;
 
-/// Without the feature there are no policies, and to name some is an error.
+/// Policies without the feature: there are none, and to name some is an error.
 #[cfg(not(feature = "policy"))]
 #[derive(Debug)]
 pub(crate) enum Policies {}
 
-/// The first 16 hexadecimal digits of a digest over what was read from where.
+/// Returns the first 16 hexadecimal digits of a digest over sources and content.
 fn version_of(sources: &[SourceRecord]) -> String {
     let mut text = String::new();
     for record in sources {

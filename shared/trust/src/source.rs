@@ -1,4 +1,5 @@
-//! Sources of material, as settings and the command line name them: one file for each kind, and one row in [`FORMS`].
+//! Sources of material, as settings and the command line name them: one file for each kind, and one
+//! row in [`FORMS`].
 
 mod file;
 mod place;
@@ -21,13 +22,13 @@ pub use ssm::{Parameter, ParameterPath};
 /// Every form of a source. The parser, errors, `--help` and the documentation are made from it.
 pub const FORMS: &[SourceForm] = &[file::FORM, ssm::PARAMETER, ssm::PATH, s3::FORM];
 
-/// The forms of sources in words, such as "`file:/path`, `ssm:/name` or `s3://bucket/key`".
+/// Forms of sources in words, such as "`file:/path`, `ssm:/name` or `s3://bucket/key`".
 pub const SOURCE_FORMS: &str = list!(forms::<{ FORMS.len() }>(None));
 
-/// The forms of sources of keys in words.
+/// Forms of sources of keys in words.
 pub const KEY_SOURCE_FORMS: &str = list!(forms::<{ count(SourceUse::Keys) }>(Some(SourceUse::Keys)));
 
-/// The forms of sources that bundles are published to in words.
+/// Forms of sources that bundles are published to in words.
 pub const PUBLISHED_SOURCE_FORMS: &str = list!(forms::<{ count(SourceUse::Publishing) }>(Some(
     SourceUse::Publishing
 )));
@@ -66,7 +67,7 @@ const fn count(wanted: SourceUse) -> usize {
 
 const fn has_use(mut uses: &[SourceUse], wanted: SourceUse) -> bool {
     while let [first, others @ ..] = uses {
-        // `==` of a type is not constant yet; the uses have no fields.
+        // `==` of an enum is not a constant function; the uses have no fields.
         if *first as u8 == wanted as u8 {
             return true;
         }
@@ -99,7 +100,7 @@ impl FromStr for Source {
     }
 }
 
-/// Explains how a word is written that names the place in another way.
+/// Explains how to write a word that names the place in another way.
 fn without_scheme(word: &str) -> Reason {
     let remedy = if let Some(meant) = FORMS.iter().find_map(|row| (row.suggest)(word)) {
         format!(": write `{meant}`")
@@ -115,9 +116,9 @@ fn without_scheme(word: &str) -> Reason {
     format!("has no known scheme{remedy}")
 }
 
-/// One source or more, in the order in which they were named, none of them twice.
+/// Sources in the order in which they were named, at least one and none of them twice.
 ///
-/// As text they are separated by white space.
+/// In text, white space separates them.
 ///
 /// ```
 /// use alb_mtls_trust::Sources;
@@ -131,7 +132,7 @@ fn without_scheme(word: &str) -> Reason {
 pub struct Sources(Vec<Source>);
 
 impl Sources {
-    /// Takes sources in this order.
+    /// Creates it from sources in this order.
     ///
     /// # Errors
     /// [`InvalidSources`] when there is none, or one of them twice.
@@ -150,7 +151,7 @@ impl Sources {
         }
     }
 
-    /// Each source in order; there is at least one.
+    /// Returns the sources in order; there is at least one.
     pub fn iter(&self) -> std::slice::Iter<'_, Source> {
         self.0.iter()
     }

@@ -17,7 +17,7 @@ use crate::settings::{AuthorizationSettings, TrustSettings};
 use crate::snapshot::Snapshot;
 use crate::source::Sources;
 
-/// The trust material of a process: always the last good snapshot, looked up again when it is due.
+/// Trust material of a process: always the last good snapshot, looked up again when it is due.
 #[derive(Debug)]
 pub struct Trust {
     material: TrustMaterial,
@@ -35,7 +35,7 @@ struct TrustMaterial {
     outcomes: Mutex<Outcomes>,
 }
 
-/// Lookups by their outcome.
+/// Numbers of lookups by their outcome.
 #[derive(Clone, Copy, Debug, Default)]
 struct Outcomes {
     loads: u64,
@@ -44,11 +44,11 @@ struct Outcomes {
     failures: u64,
 }
 
-/// There is no snapshot that may be used; decisions are refused until a later look-up succeeds.
+/// Lack of a snapshot that can be used. Requests are denied until a later lookup succeeds.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrustError {
-    /// No look-up has succeeded yet.
+    /// No lookup has succeeded yet.
     #[error("no trust material could be loaded: {0}")]
     NotLoaded(Arc<LoadError>),
     /// The last good snapshot is too old.
@@ -57,39 +57,39 @@ pub enum TrustError {
         age.as_secs()
     )]
     Stale {
-        /// Time since the last look-up that succeeded.
+        /// Time since the last lookup that succeeded.
         age: Duration,
-        /// Why the latest one did not.
+        /// Failure of the latest lookup.
         reason: Arc<LoadError>,
     },
 }
 
-/// How the look-ups went, for logs and metrics.
+/// State of the lookups, for logs and metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TrustStatus {
     /// Version of the last good snapshot.
     pub version: Option<String>,
-    /// When a look-up last succeeded.
+    /// Time of the last lookup that succeeded.
     pub last_success: Option<Timestamp>,
-    /// Look-ups that failed since then.
+    /// Number of lookups that failed since then.
     pub failures_since: u32,
-    /// Look-ups that ended.
+    /// Number of lookups that ended.
     pub look_ups: u64,
-    /// Look-ups whose material became a new snapshot.
+    /// Number of lookups whose material became a new snapshot.
     pub loads: u64,
-    /// Look-ups that found everything unchanged.
+    /// Number of lookups that found everything unchanged.
     pub unchanged: u64,
-    /// Look-ups whose material was there and was refused.
+    /// Number of lookups whose material was there and was rejected.
     pub refusals: u64,
-    /// Look-ups that did not get at the material.
+    /// Number of lookups that did not reach the material.
     pub failures: u64,
-    /// Why the latest look-up failed; absent when it succeeded.
+    /// Failure of the latest lookup; absent when it succeeded.
     pub last_error: Option<Arc<LoadError>>,
 }
 
 impl TrustStatus {
-    /// Time since the last look-up that succeeded.
+    /// Returns the time since the last lookup that succeeded.
     pub fn age(&self, now: Timestamp) -> Option<Duration> {
         let seconds = now.unix_seconds() - self.last_success?.unix_seconds();
         Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
@@ -97,7 +97,7 @@ impl TrustStatus {
 }
 
 impl Trust {
-    /// Trust with these settings. Nothing is read before the first use.
+    /// Creates trust material from settings. Nothing is read before the first use.
     pub fn new(settings: TrustSettings) -> Self {
         Self {
             snapshot: Refreshing::new(settings.refresh, settings.max_stale),
@@ -150,8 +150,8 @@ impl Trust {
         self.snapshot_within(now, None).await
     }
 
-    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due. See [`Refreshing`] for who
-    /// waits, and how long with `left` until the end of the invocation.
+    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due. See
+    /// [`Refreshing`] for who waits, and how long with `left` until the end of the invocation.
     ///
     /// # Errors
     /// [`TrustError`] when there is no snapshot, or none that is young enough.
@@ -163,8 +163,8 @@ impl Trust {
         self.get(now, Waiting::Request { left }).await
     }
 
-    /// Returns the snapshot that needs no lookup at the time `now`; `None` when [`Trust::snapshot`] would look up, and
-    /// when there is none.
+    /// Returns the snapshot that needs no lookup at the time `now`; `None` when [`Trust::snapshot`]
+    /// would look up, and when there is none.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
         self.snapshot.at_hand(now)
     }
@@ -189,7 +189,7 @@ impl Trust {
         }
     }
 
-    /// Returns the snapshot to decide by at the time `now`, for whatever waits for a lookup if one is due.
+    /// Returns the snapshot to decide by at the time `now`, after a lookup if one is due.
     ///
     /// # Errors
     /// [`TrustError`] when there is no snapshot, or none that is young enough.
@@ -269,7 +269,7 @@ impl From<Aborted> for Arc<LoadError> {
 }
 
 impl TrustMaterial {
-    /// Every source, with what its material is for.
+    /// Returns every source with the purpose of its material.
     fn sources(&self) -> Vec<(Role, &Sources)> {
         let mut sources = self.settings.sources();
         sources.extend(self.authorization.sources());

@@ -5,7 +5,8 @@ use alb_mtls_verifier::{Fingerprint, ListStanding, PublicKey, RevocationList, Ti
 use crate::document::Revision;
 use crate::error::SourceError;
 
-/// Something about the material that an operator should look after. It does not keep the material from being used.
+/// Warning about the material, for the operator. The material is still used; the operator
+/// should act.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Warning {
@@ -40,7 +41,7 @@ pub enum Warning {
     Duplicate {
         /// The second occurrence.
         certificate: Named,
-        /// Where the first one is.
+        /// Place of the first occurrence.
         first_origin: String,
         /// Number of the first one, from 1.
         first_entry: usize,
@@ -70,7 +71,7 @@ pub enum Warning {
     CrlStale {
         /// The CRL's issuer and where it is.
         crl: Named,
-        /// When its issuer meant to have published the next one.
+        /// Time before which its issuer meant to publish the next one.
         next_update: Timestamp,
     },
     /// A CRL from the future.
@@ -78,7 +79,7 @@ pub enum Warning {
     CrlNotYetValid {
         /// The CRL's issuer and where it is.
         crl: Named,
-        /// When it was issued, as it says.
+        /// Time of issue in the CRL.
         this_update: Timestamp,
     },
     /// A CRL whose issuer is neither an anchor nor a configured intermediate.
@@ -92,16 +93,16 @@ pub enum Warning {
     /// A CRL that clears no certificate, or does not count at all.
     #[error("{error}: this CRL clears no certificate, and the others count")]
     CrlUnusable {
-        /// The CRL, where it is and what is wrong with it.
+        /// The CRL, its place and what is wrong with it.
         error: SourceError,
     },
-    /// Something about a policy that is allowed, and that its author should look at.
+    /// A notable part of a policy that is allowed.
     #[error("{0}")]
     Policy(String),
     /// A shadow set that cannot be used.
     #[error("the shadow set cannot be used, what was tried out before stays: {reason}")]
     ShadowUnusable {
-        /// Defect.
+        /// Fault of the shadow set.
         reason: String,
     },
     /// Two different trust anchors with one name.
@@ -111,24 +112,24 @@ pub enum Warning {
     SharedName {
         /// The second one with the name.
         anchor: Named,
-        /// Where the first one is.
+        /// Place of the first one.
         first_origin: String,
         /// Number of the first one, from 1.
         first_entry: usize,
     },
 }
 
-/// How much a warning matters.
+/// Severity of a warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// May well be meant.
+    /// The operator can have meant it.
     Notice,
-    /// Should be mended.
+    /// The operator should repair it.
     Warning,
 }
 
 impl Warning {
-    /// How much it matters.
+    /// Returns the severity.
     pub fn severity(&self) -> Severity {
         match self {
             Self::Expired { .. }
@@ -147,7 +148,7 @@ impl Warning {
         }
     }
 
-    /// A stable word for logs and metrics.
+    /// Returns a stable word for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Expired { .. } => "anchor_expired",
@@ -167,7 +168,7 @@ impl Warning {
     }
 }
 
-/// A certificate, or a CRL by its issuer, and where it is.
+/// Certificate, or CRL by its issuer, and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The file, parameter or object.
@@ -188,21 +189,23 @@ impl std::fmt::Display for Named {
     }
 }
 
-/// How long before its end a trust anchor is worth a warning.
+/// Days before its end from which a trust anchor is worth a warning: time for a ceremony of its CA
+/// and a rollout.
 const EXPIRING_DAYS: i64 = 30;
 
-/// 2031-01-01T00:00:00Z: NIST SP 800-131A disallows 112 bits of strength, as RSA 2048 has, from then on.
+/// 2031-01-01T00:00:00Z: NIST SP 800-131A disallows 112 bits of strength, as RSA 2048 has, from
+/// then on.
 const END_OF_112_BITS: Timestamp = Timestamp::from_unix_seconds(1_924_992_000);
 const BITS_AFTER_2030: usize = 3_072;
 
-/// Where a certificate is.
+/// Place of a certificate or CRL.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Located<'a> {
     pub(crate) origin: &'a Revision,
     pub(crate) entry: usize,
 }
 
-/// Everything that is notable about certificates that are going to be used.
+/// Finds everything that is notable about certificates that are going to be used.
 pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Timestamp) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let mut by_id: HashMap<Fingerprint, Located<'_>> = HashMap::with_capacity(authorities.len());
@@ -254,7 +257,7 @@ pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Tim
     warnings
 }
 
-/// What is notable about a CRL that is going to be used.
+/// Finds what is notable about a CRL that is going to be used.
 pub(crate) fn find_list_warnings(
     list: &RevocationList,
     located: Located<'_>,

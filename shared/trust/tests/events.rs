@@ -1,4 +1,5 @@
-//! What an operator's log says. Alone in its process: which events are enabled is decided once for all threads.
+//! What an operator's log says. Alone in its process: which events are enabled is decided once for
+//! all threads.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 

@@ -5,15 +5,20 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::bundle::{AuthorityError, BundleError, read_bundle};
-use crate::certificate::{Certificate, CertificateError, IssuerKey, PublicKey, Validity, Version, oid};
-use crate::der_reader::{Malformed, Tag, single};
+use crate::authority::{AuthorityError, parse_authority};
+use crate::bundle::{BundleError, read_bundle};
 use crate::fingerprint::Fingerprint;
-use crate::name::{DistinguishedName, look_up_key};
-use crate::rules::{NameConstraints, PolicyExtensions, allows_client_authentication, check_authority};
-use crate::signature_budget::units_of_key;
+use crate::signature_budget::{Namesakes, units_of_key};
+use crate::x509::certificate::{Validity, Version};
+use crate::x509::der::{Malformed, Tag, single};
+use crate::x509::extensions::allows_client_authentication;
+use crate::x509::name::{DistinguishedName, look_up_key};
+use crate::x509::name_constraints::NameConstraints;
+use crate::x509::oid;
+use crate::x509::policies::PolicyExtensions;
+use crate::x509::public_key::{IssuerKey, PublicKey};
 
-/// One certificate that is trusted because the operator said so.
+/// Certificate that the operator trusts.
 #[derive(Debug)]
 pub struct TrustAnchor {
     certificate: CertificateDer<'static>,
@@ -45,8 +50,8 @@ impl PartialEq for TrustAnchor {
 impl Eq for TrustAnchor {}
 
 impl TrustAnchor {
-    /// Takes a CA certificate as a trust anchor. Expired ones are taken too: they anchor nothing, and whether they
-    /// do is decided when a client is verified.
+    /// Takes a CA certificate as a trust anchor. Expired ones are taken too: they anchor nothing,
+    /// and whether they do is decided when a client is verified.
     ///
     /// # Errors
     /// [`AuthorityError`] for what cannot be a CA.
@@ -62,7 +67,7 @@ impl TrustAnchor {
             .and_then(|constraints| constraints.path_length);
         let unreadable = |name: &'static str| move |Malformed| AuthorityError::Extension(name.into());
         let allows_clients =
-            allows_client_authentication(&parsed).map_err(unreadable("extended key usage (2.5.29.37)"))?;
+            allows_client_authentication(extensions).map_err(unreadable("extended key usage (2.5.29.37)"))?;
         let name_constraints = extensions.find(oid::NAME_CONSTRAINTS).map(|found| found.value);
         if let Some(value) = name_constraints {
             NameConstraints::parse(value).map_err(unreadable("name constraints (2.5.29.30)"))?;
@@ -71,7 +76,8 @@ impl TrustAnchor {
         let policy_extensions =
             PolicyExtensions::of_anchor(extensions).map_err(unreadable("policy constraints (2.5.29.36)"))?;
         let key_info = parsed.public_key_info;
-        // webpki does not read certificates with unique identifiers, and takes no more than this from others.
+        // webpki does not read certificates with unique identifiers, and takes no more than this
+        // from others.
         let content = |encoding: &[u8]| -> Result<Vec<u8>, AuthorityError> {
             let content = single(encoding, Tag::SEQUENCE);
             content.map(<[u8]>::to_vec).map_err(unreadable("a SEQUENCE"))
@@ -105,32 +111,33 @@ impl TrustAnchor {
         })
     }
 
-    /// SHA-256 of the certificate: the anchor's stable name.
+    /// Returns the SHA-256 of the certificate: the anchor's stable name.
     pub fn id(&self) -> Fingerprint {
         self.id
     }
 
-    /// The certificate's DER encoding.
+    /// Returns the certificate's DER encoding.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// The certificate's subject.
+    /// Returns the certificate's subject.
     pub fn subject(&self) -> &DistinguishedName {
         &self.subject
     }
 
-    /// When the certificate is valid; outside of it the anchor anchors nothing.
+    /// Returns the period in which the certificate is valid. The verifier accepts no path to an
+    /// anchor outside of it.
     pub fn validity(&self) -> Validity {
         self.validity
     }
 
-    /// Kind and size of the key.
+    /// Returns kind and size of the key.
     pub fn public_key(&self) -> PublicKey {
         self.public_key
     }
 
-    /// Whether the certificate is of X.509 version 3, as ALB wants all of them to be.
+    /// Returns true for X.509 version 3, which ALB requires of every certificate.
     pub fn is_version_3(&self) -> bool {
         self.is_version_3
     }
@@ -147,7 +154,7 @@ impl TrustAnchor {
         self.may_sign_lists
     }
 
-    /// The value of the extension, known to be readable.
+    /// Returns the value of the extension, which is known to be readable.
     pub(crate) fn name_constraints(&self) -> Option<&[u8]> {
         self.name_constraints.as_deref()
     }
@@ -184,18 +191,11 @@ pub struct TrustAnchors {
     namesakes: Namesakes,
 }
 
-/// The most anchors that bear one name, and what one signature with the key of each of them costs.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Namesakes {
-    pub(crate) count: usize,
-    /// Units of [`crate::signature_budget::SignatureBudget`].
-    pub(crate) units: usize,
-}
-
 impl TrustAnchors {
     /// Takes anchors in the given order, each certificate once.
     ///
-    /// Returns `None` when there is none: a verifier without anchors could only refuse, and an operator never means it.
+    /// Returns `None` when there is none: a verifier without anchors could only refuse, and an
+    /// operator never means it.
     pub fn new(anchors: impl IntoIterator<Item = TrustAnchor>) -> Option<Self> {
         let mut this = Self {
             all: Vec::new(),
@@ -215,12 +215,12 @@ impl TrustAnchors {
         if this.all.is_empty() { None } else { Some(this) }
     }
 
-    /// Every anchor, in the order in which they were given.
+    /// Returns every anchor, in the order in which they were given.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<TrustAnchor>> {
         self.all.iter()
     }
 
-    /// How many there are; never zero.
+    /// Returns the number of anchors, which is never zero.
     #[expect(clippy::len_without_is_empty, reason = "there is always at least one")]
     pub fn len(&self) -> usize {
         self.all.len()
@@ -245,12 +245,12 @@ impl TrustAnchors {
         })
     }
 
-    /// The anchors with this subject, given by its whole DER encoding.
+    /// Returns the anchors with this subject, given by its whole DER encoding.
     pub(crate) fn with_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
         self.at(self.by_subject.exactly(subject))
     }
 
-    /// The anchors whose subject is the same name by RFC 5280 §7.1.
+    /// Returns the anchors whose subject is the same name (RFC 5280 §7.1).
     pub(crate) fn with_equal_subject(&self, subject: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
         self.at(self.by_subject.equally(subject))
     }
@@ -293,17 +293,18 @@ impl Intermediates {
         Ok(this)
     }
 
-    /// How many there are.
+    /// Returns the number of certificates.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no certificates.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Those that bear this name, given by its whole DER encoding: written the same way, or else the same name.
+    /// Returns the certificates with this name, given by its whole DER encoding: in the same
+    /// encoding, or else an equal name.
     pub(crate) fn named(&self, subject: &[u8]) -> impl Iterator<Item = &CertificateDer<'static>> {
         let positions = match self.by_subject.exactly(subject) {
             [] => self.by_subject.equally(subject),
@@ -366,20 +367,4 @@ impl BySubject {
         let positions = look_up_key(subject).and_then(|key| self.equal.get(&key));
         positions.map_or(&[], Vec::as_slice)
     }
-}
-
-fn parse_authority<'a>(certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, AuthorityError> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
-        let particulars = error.to_rejection().context().to_string().into();
-        match error {
-            CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
-                AuthorityError::Malformed(particulars)
-            }
-            CertificateError::RepeatedExtension(_) | CertificateError::TooManyExtensions => {
-                AuthorityError::Extension(particulars)
-            }
-        }
-    })?;
-    check_authority(&parsed)?;
-    Ok(parsed)
 }

@@ -2,11 +2,12 @@
 
 use rustls_pki_types::CertificateDer;
 
-use crate::explanation::CertificateSummary;
+use crate::authority::AuthorityError;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemError, PemReader};
+use crate::x509::summary::CertificateSummary;
 
-/// Why a bundle cannot be used: which entry (counted from 1) and what is wrong with it.
+/// Error of a bundle that cannot be used, with the number of the entry from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}{problem}", entry.map(|entry| format!("entry {entry}: ")).unwrap_or_default())]
 pub struct BundleError {
@@ -32,14 +33,15 @@ impl BundleError {
     }
 }
 
-/// What can be wrong with a bundle.
+/// Kinds of errors of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleErrorKind {
     /// There is no certificate in it.
     #[error("there is no certificate in it")]
     Empty,
-    /// A private key in a bundle is a secret in the wrong place, and a sign that the wrong file was published.
+    /// A private key in a bundle is a secret in the wrong place, and a sign that the wrong file was
+    /// published.
     #[error("holds a private key, which begins in line {line}: a bundle contains certificates only; {}", FileKind::PrivateKey.advice())]
     PrivateKey {
         /// Line of the key's BEGIN line.
@@ -52,7 +54,7 @@ pub enum BundleErrorKind {
         kind: FileKind,
         /// Line of its BEGIN line.
         line: usize,
-        /// Its label.
+        /// Label of the block.
         label: String,
     },
     /// A file of another kind.
@@ -66,33 +68,9 @@ pub enum BundleErrorKind {
     Certificate {
         /// Defect.
         problem: AuthorityError,
-        /// Its subject, where it can be read.
+        /// Subject of the certificate, if it can be read.
         subject: Option<String>,
     },
-}
-
-/// Why a certificate cannot be a trust anchor or an intermediate.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AuthorityError {
-    /// Not DER of an X.509 certificate, with particulars.
-    #[error("is not a certificate that can be read: {0}")]
-    Malformed(Box<str>),
-    /// No basicConstraints with cA (RFC 5280 §4.2.1.9).
-    #[error("is not a CA certificate: basicConstraints with cA is missing")]
-    NotAuthority,
-    /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
-    #[error("may not issue certificates: its key usage lacks keyCertSign")]
-    KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with, with its description.
-    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
-    UnsupportedKey(Box<str>),
-    /// A name that contains control characters or cannot be represented, with particulars.
-    #[error("has a subject that cannot be represented: {0}")]
-    Name(Box<str>),
-    /// Critical extensions that are not understood or extensions that cannot be read, with particulars.
-    #[error("has an extension that cannot be processed: {0}")]
-    Extension(Box<str>),
 }
 
 /// Returns the subject of a certificate, where it can be read.
@@ -105,14 +83,17 @@ fn in_words(subject: Option<&str>) -> String {
     subject.map_or_else(String::new, |subject| format!(" (subject {subject})"))
 }
 
-/// Labels of PEM blocks with one certificate. The second is of the time before RFC 7468, for the same content.
+/// Labels of PEM blocks with one certificate. The second is of the time before RFC 7468, for the
+/// same content.
 const LABELS: &[&str] = &["CERTIFICATE", "X509 CERTIFICATE"];
 
-/// Reads the certificates of a bundle in order: PEM with text between the blocks, or one certificate in DER.
+/// Reads the certificates of a bundle in order: PEM with text between the blocks, or one
+/// certificate in DER.
 ///
 /// # Errors
-/// [`BundleError`] when there is no certificate, when a block is damaged or is not a certificate, and when the
-/// bundle contains a private key. Nothing is skipped: a bundle is used whole or not at all.
+/// [`BundleError`] when there is no certificate, when a block is damaged or is not a certificate,
+/// and when the bundle contains a private key. Nothing is skipped: a bundle is used whole or not at
+/// all.
 pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleError> {
     // Text cannot be DER of a certificate: the length of one takes more than seven bits.
     if FileKind::of_der(file) == Some(FileKind::Certificate) {

@@ -1,100 +1,59 @@
-//! Every check of one presented chain, for people who want to know why.
+//! Explanation of a verdict: every check of one presented chain, for people.
 
 use std::sync::Arc;
 
-use rustls_pki_types::CertificateDer;
-
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity};
-use crate::fingerprint::Fingerprint;
 use crate::identity::ClientIdentity;
-use crate::name::DistinguishedName;
 use crate::path::{self, Progress, Refusal};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
-use crate::timestamp::Timestamp;
 use crate::verifier::{VerifiedClient, Verifier, parse};
+use crate::x509::certificate::Certificate;
+use crate::x509::summary::CertificateSummary;
+use crate::x509::time::Timestamp;
 
-/// What [`Verifier::verify`] says of a chain, and how each of its checks went.
+/// Verdict of [`Verifier::verify`] on a chain, and the outcome of each check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Explanation {
     /// The verdict.
     pub verdict: Result<VerifiedClient, Rejection>,
-    /// Every check in order. More than one may have failed; the verdict names the first that was met.
+    /// Every check in order. More than one may have failed; the verdict names the first that was
+    /// met.
     pub checks: Vec<(Check, Outcome)>,
-    /// The path that the checks were applied to, the end-entity certificate first, as far as it goes.
+    /// The path that the checks were applied to, the end-entity certificate first, as far as it
+    /// goes.
     pub path: Vec<PathCertificate>,
     /// The trust anchor at the end of that path.
     pub anchor: Option<Arc<TrustAnchor>>,
 }
 
-/// How a check went.
+/// Outcome of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It holds.
+    /// The check passed.
     Passed,
-    /// It does not hold.
+    /// The check failed.
     Failed(Rejection),
     /// There was nothing to apply it to, because an earlier check failed.
     NotReached,
-    /// It is not asked for.
+    /// The check is turned off.
     Off,
 }
 
 /// A certificate of a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathCertificate {
-    /// Its position among the presented certificates; absent for one from the settings.
+    /// Position among the presented certificates; absent for one from the settings.
     pub presented_at: Option<usize>,
-    /// What it says.
+    /// Contents of the certificate.
     pub summary: CertificateSummary,
 }
 
-/// What a certificate says, not verified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct CertificateSummary {
-    /// The subject; absent when it cannot be represented.
-    pub subject: Option<DistinguishedName>,
-    /// The issuer; absent when it cannot be represented.
-    pub issuer: Option<DistinguishedName>,
-    /// When it is valid.
-    pub validity: Validity,
-    /// Kind and size of the key.
-    pub public_key: PublicKey,
-    /// Whether it says that it is a CA's.
-    pub is_authority: bool,
-    /// Whether subject and issuer are the same name.
-    pub is_self_issued: bool,
-    /// SHA-256 of the certificate.
-    pub fingerprint: Fingerprint,
-}
-
-impl CertificateSummary {
-    /// Reads a certificate; `None` when it is not one.
-    pub fn read(certificate: &CertificateDer<'_>) -> Option<Self> {
-        Certificate::parse(certificate)
-            .ok()
-            .map(|parsed| Self::of(&parsed))
-    }
-
-    fn of(certificate: &Certificate<'_>) -> Self {
-        Self {
-            subject: DistinguishedName::parse(certificate.subject).ok(),
-            issuer: DistinguishedName::parse(certificate.issuer).ok(),
-            validity: certificate.validity,
-            public_key: certificate.public_key,
-            is_authority: certificate.is_authority(),
-            is_self_issued: certificate.is_self_issued(),
-            fingerprint: Fingerprint::of(certificate.der),
-        }
-    }
-}
-
 impl Verifier {
-    /// Decides as [`Verifier::verify`] does, and says how every check went. Slower: for people, not for requests.
+    /// Decides as [`Verifier::verify`] does, and says how every check went. Slower: for people, not
+    /// for requests.
     pub fn explain(&self, chain: &PresentedChain, now: Timestamp) -> Explanation {
         let mut explanation = Explanation {
             verdict: self.verify(chain, now),
@@ -181,7 +140,8 @@ impl Verifier {
         checks.push((Check::Revocation, revocation));
         let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor)).map(|_| ());
         checks.push((Check::Identity, identity.into()));
-        // A path that our own rules reject is not put to webpki. The search has verified the signatures for both.
+        // A path that our own rules reject is not put to webpki. The search has verified the
+        // signatures for both.
         let is_accepted = checks
             .iter()
             .all(|(_, outcome)| !matches!(outcome, Outcome::Failed(_)));

@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
 use crate::pem_file::BYTE_ORDER_MARK;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, read_header};
 
-/// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a subject: what the
-/// file is, and what to do.
+/// Kind of a file or of a PEM block that is not the wanted one. Its display is one clause without a
+/// subject: what the file is, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -221,7 +221,7 @@ impl FileKind {
         }
     }
 
-    /// Name of the kind, with its article.
+    /// Returns the name of the kind, with its article.
     fn name(&self) -> String {
         match self {
             Self::AttributeCertificate => "an attribute certificate",
@@ -262,7 +262,7 @@ impl FileKind {
         .to_owned()
     }
 
-    /// Advice, often one command; FILE stands for the file.
+    /// Returns advice, often one command, in which FILE stands for the file.
     pub fn advice(&self) -> String {
         match self {
             Self::AttributeCertificate => "use a public key certificate",
@@ -314,7 +314,7 @@ impl FileKind {
         .to_owned()
     }
 
-    /// Advice for a file that a first command decodes.
+    /// Returns advice for a file that a first command decodes.
     fn advice_behind(&self, decode: &str) -> String {
         match self {
             Self::Base64(inner) => inner.advice_behind(&format!("{decode} | base64 -d")),
@@ -368,15 +368,10 @@ pub fn read_text(file: Vec<u8>) -> Result<String, String> {
 
 /// Octets that the outer length of DER announces and that are there, if some are missing.
 fn missing_octets(file: &[u8]) -> Option<(usize, usize)> {
-    let (header, length) = match *file {
-        [0x30, 0x81, length, ..] => (3, usize::from(length)),
-        [0x30, 0x82, high, low, ..] => (4, usize::from(u16::from_be_bytes([high, low]))),
-        [0x30, 0x83, high, middle, low, ..] => {
-            let length = u32::from_be_bytes([0, high, middle, low]);
-            (5, usize::try_from(length).ok()?)
-        }
-        _ => return None,
-    };
+    let (tag, header, length) = read_header(file).ok()?;
+    if tag != Tag::SEQUENCE || length <= 0x7F {
+        return None;
+    }
     // What follows an outer SEQUENCE of all kinds here.
     let begins_like_der = matches!(file.get(header), Some(0x30 | 0x02 | 0x06));
     (begins_like_der && file.len() < header + length).then_some((header + length, file.len()))

@@ -11,14 +11,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of these bytes.
+    /// Computes the fingerprint of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut context = Context::new(&SHA256);
         context.update(bytes);
         Self::finish(context)
     }
 
-    /// The fingerprint of a list of texts, each with its length before it: no two lists are one text.
+    /// Computes the fingerprint of a list of texts, each with its length before it, so that
+    /// different lists are different inputs.
     pub fn of_list<'a>(texts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut context = Context::new(&SHA256);
         for text in texts {
@@ -36,12 +37,12 @@ impl Fingerprint {
         Self(fingerprint)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Lower-case hexadecimal, written to `buffer`.
+    /// Writes lower-case hexadecimal to `buffer`.
     fn to_hexadecimal(self, buffer: &mut [u8; 64]) -> &str {
         // Twice the bytes always hold it.
         base16ct::lower::encode_str(&self.0, buffer).unwrap_or_default()

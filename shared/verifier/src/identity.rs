@@ -1,24 +1,29 @@
-//! Who a verified client is.
+//! Identity of a verified client.
 
 use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
-use crate::alternative_name::AlternativeName;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, PublicKey, Validity, oid};
 use crate::fingerprint::Fingerprint;
 use crate::heap;
-use crate::name::{AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable};
-use crate::payment_roles;
 use crate::rejection::{Reason, Rejection};
-use crate::rules::{listed_policies, unreadable_information};
-use crate::timestamp::Timestamp;
+use crate::x509::alternative_name::AlternativeName;
+use crate::x509::certificate::{Certificate, Validity};
+use crate::x509::critical_extensions::unreadable_information;
+use crate::x509::name::{
+    AttributeValue, COMMON_NAME, DistinguishedName, ORGANIZATION_IDENTIFIER, Unrepresentable,
+};
+use crate::x509::oid;
+use crate::x509::payment_roles;
+use crate::x509::policies::listed_policies;
+use crate::x509::public_key::PublicKey;
+use crate::x509::time::Timestamp;
 
-/// What the end-entity certificate says of the client, and which trust anchor vouches for it.
+/// Contents of a verified client's certificate, and the trust anchor above it.
 ///
-/// There is no way to make one but to verify a client's certificate.
+/// Only the verification of a client's certificate creates one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ClientIdentity {
@@ -26,28 +31,32 @@ pub struct ClientIdentity {
     pub subject: DistinguishedName,
     /// The certificate's issuer.
     pub issuer: DistinguishedName,
-    /// The serial number as the load balancer writes it: upper-case hexadecimal, two digits an octet.
+    /// The serial number as the load balancer writes it: upper-case hexadecimal, two digits an
+    /// octet.
     pub serial_number: String,
-    /// When the certificate is valid.
+    /// Period of validity.
     pub validity: Validity,
     /// The subject alternative names in the order of the certificate.
     pub alternative_names: Vec<AlternativeName>,
-    /// The SPIFFE id, if the certificate is an X509-SVID; otherwise absent, even when a `spiffe:` URI is there.
+    /// The SPIFFE id, if the certificate is an X509-SVID; otherwise absent, even when a `spiffe:`
+    /// URI is there.
     pub spiffe_id: Option<String>,
     /// The subject's organizationIdentifier, such as `PSDDE-BAFIN-123456`.
     pub organization_identifier: Option<String>,
-    /// The PSD2 roles of the QC statements (ETSI TS 119 495 §5.1): `PSP_AS`, `PSP_PI`, `PSP_AI`, `PSP_IC`, and others as
-    /// dotted object identifiers.
+    /// The PSD2 roles of the QC statements (ETSI TS 119 495 §5.1): `PSP_AS`, `PSP_PI`, `PSP_AI`,
+    /// `PSP_IC`, and others as dotted object identifiers.
     pub payment_roles: Vec<String>,
     /// The certificate policies, as dotted object identifiers.
     pub certificate_policies: Vec<String>,
-    /// Extensions that are not critical, cannot be read and decide nothing: what they would say is not here.
+    /// Extensions that are not critical, cannot be read and decide nothing: what they would say is
+    /// not here.
     pub unreadable_extensions: Vec<String>,
     /// Kind and size of the client's key.
     pub public_key: PublicKey,
     /// SHA-256 of the certificate; as base64url it is RFC 8705's `x5t#S256`.
     pub certificate_fingerprint: Fingerprint,
-    /// SHA-256 of the SubjectPublicKeyInfo: stays the same when a certificate is renewed with the same key.
+    /// SHA-256 of the SubjectPublicKeyInfo: stays the same when a certificate is renewed with the
+    /// same key.
     pub public_key_fingerprint: Fingerprint,
     /// The trust anchor at the end of the path.
     pub anchor: Arc<TrustAnchor>,
@@ -100,17 +109,17 @@ impl ClientIdentity {
         })
     }
 
-    /// The end-entity certificate's DER encoding.
+    /// Returns the end-entity certificate's DER encoding.
     pub fn certificate(&self) -> &CertificateDer<'static> {
         &self.certificate
     }
 
-    /// The subject's only commonName; absent when there is none or more than one.
+    /// Returns the subject's only commonName; absent when there is none or more than one.
     pub fn common_name(&self) -> Option<String> {
         only_text(&self.subject, COMMON_NAME)
     }
 
-    /// The value of an extension of the certificate by its object identifier, as raw DER.
+    /// Returns the value of an extension of the certificate by its object identifier, as raw DER.
     pub fn extension(&self, oid: ObjectIdentifier) -> Option<Vec<u8>> {
         let parsed = Certificate::parse(&self.certificate).ok()?;
         parsed
@@ -119,16 +128,21 @@ impl ClientIdentity {
             .map(|extension| extension.value.to_vec())
     }
 
-    /// Octets that this identity keeps allocated, its trust anchor left out: a short certificate can hold thousands of
-    /// names.
+    /// Octets that this identity keeps allocated, its trust anchor left out: a short certificate
+    /// can hold thousands of names.
     pub(crate) fn heap_bytes(&self) -> usize {
         let optional =
             |text: &Option<String>| text.as_ref().map_or(0, |text| heap::allocation(text.capacity()));
         heap::allocation(size_of::<Self>() + 2 * size_of::<usize>())
-            + heap::of_name(&self.subject)
-            + heap::of_name(&self.issuer)
+            + self.subject.heap_bytes()
+            + self.issuer.heap_bytes()
             + heap::allocation(self.serial_number.capacity())
-            + heap::of_alternative_names(&self.alternative_names)
+            + heap::allocation(self.alternative_names.capacity() * size_of::<AlternativeName>())
+            + self
+                .alternative_names
+                .iter()
+                .map(AlternativeName::heap_bytes)
+                .sum::<usize>()
             + optional(&self.spiffe_id)
             + optional(&self.organization_identifier)
             + heap::of_texts(&self.payment_roles)
@@ -137,13 +151,13 @@ impl ClientIdentity {
             + heap::allocation(self.certificate.len())
     }
 
-    /// Whole days until the certificate expires, negative when it has.
+    /// Returns the whole days until the certificate expires, negative when it has.
     pub fn days_left(&self, now: Timestamp) -> i64 {
         (self.validity.not_after.unix_seconds() - now.unix_seconds()).div_euclid(86_400)
     }
 }
 
-/// Whether a name has no attribute with a value in it.
+/// Returns true if a name has no attribute with a value.
 fn says_nothing(name: &DistinguishedName) -> bool {
     let attributes = name.attributes();
     attributes.iter().all(|attribute| match &attribute.value {
@@ -156,7 +170,8 @@ fn is_nameless(name: &AlternativeName) -> bool {
     matches!(name, AlternativeName::Directory(name) if says_nothing(name))
 }
 
-/// An attribute that may be relied on as *the* identity must occur once: with two, readers differ on which counts.
+/// Returns the text of an attribute that occurs once. With two, readers differ on which one counts,
+/// so neither can be *the* identity.
 fn only_text(name: &DistinguishedName, oid: ObjectIdentifier) -> Option<String> {
     match name.texts_of(oid).as_slice() {
         [text] => Some(text.to_string()),
@@ -191,8 +206,9 @@ fn negated(number: &[u8]) -> Vec<u8> {
     magnitude
 }
 
-/// The SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the only URI name, not a CA, key
-/// usage critical with digitalSignature and without keyCertSign and cRLSign.
+/// Returns the SPIFFE id of an X509-SVID (SPIFFE X509-SVID §2 to §5 for leaf certificates): the
+/// only URI name, without CA, key usage critical with digitalSignature and without keyCertSign and
+/// cRLSign.
 fn spiffe_id(certificate: &Certificate<'_>, names: &[AlternativeName]) -> Option<String> {
     let mut uris = names.iter().filter_map(|name| match name {
         AlternativeName::Uri(uri) => Some(uri),
@@ -211,7 +227,8 @@ fn spiffe_id(certificate: &Certificate<'_>, names: &[AlternativeName]) -> Option
     (may_identify && is_spiffe_id(uri)).then(|| uri.clone())
 }
 
-/// SPIFFE-ID §2: at most 2048 bytes, a lower-case trust domain, a path of non-empty segments that are not dots.
+/// SPIFFE-ID §2: at most 2048 bytes, a lower-case trust domain, a path of non-empty segments that
+/// are not dots.
 fn is_spiffe_id(uri: &str) -> bool {
     let Some((trust_domain, path)) = uri
         .strip_prefix("spiffe://")

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
 use crate::fingerprint::Fingerprint;
 use crate::hypothetical::{certificate_below, policies_below};
 use crate::path;
@@ -14,8 +13,9 @@ use crate::presented_chain::PresentedChain;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;
-use crate::timestamp::Timestamp;
 use crate::verifier::{Verifier, parse};
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 /// Path from a CA to a trust anchor that clients of the CA can be accepted by.
 #[derive(Clone, Debug)]
@@ -31,13 +31,15 @@ pub struct IssuingPath {
 type SignedPath = (Vec<CertificateDer<'static>>, Fingerprint);
 
 impl Verifier {
-    /// Returns a path to each trust anchor by which a client of this CA can be accepted, if its own certificate is good.
+    /// Returns a path to each trust anchor by which a client of this CA can be accepted, if its own
+    /// certificate is good.
     ///
-    /// The CA and every CA above it are put to the rules that a client meets at the time `now`, with a client that has
-    /// no names, and the policies that the CAs allow.
+    /// The CA and every CA above it are put to the rules that a client meets at the time `now`,
+    /// with a client that has no names, and the policies that the CAs allow.
     ///
     /// # Errors
-    /// [`Rejection`] of every client below the CA. Certificate 0 is the CA itself; one without a number is a CA above it.
+    /// [`Rejection`] of every client below the CA. Certificate 0 is the CA itself; one without a
+    /// number is a CA above it.
     pub fn issuing_paths(
         &self,
         authority: &CertificateDer<'static>,
@@ -137,7 +139,7 @@ impl Verifier {
     }
 }
 
-/// Only the first one has a number.
+/// Parses certificates of which only the first one has a number.
 fn parse_all<'a>(certificates: &'a [CertificateDer<'static>]) -> Result<Vec<Certificate<'a>>, Rejection> {
     let mut parsed = certificates
         .iter()

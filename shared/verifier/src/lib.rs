@@ -1,9 +1,10 @@
 //! From the certificates that a client presented to a verified client, or to a reason.
 //!
-//! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the first certificate,
-//! and nothing else. This crate does the rest: it builds a path to the operator's trust anchors (RFC 5280), applies the
-//! rules that a path builder leaves to its caller, and says who the client is. `alb-mtls-http` decodes the header.
-//! It does no input or output, reads no environment and has no clock: the time is an argument.
+//! A load balancer in mTLS *passthrough* mode proves that the client holds the private key of the
+//! first certificate, and nothing else. This crate does the rest: it builds a path to the
+//! operator's trust anchors (RFC 5280), applies the rules that a path builder leaves to its caller,
+//! and says who the client is. `alb-mtls-http` decodes the header. It does no input or output,
+//! reads no environment and has no clock: the time is an argument.
 //!
 //! ```
 //! use alb_mtls_verifier::{CertificateDer, PresentedChain};
@@ -16,12 +17,10 @@
 
 #![warn(missing_docs)]
 
-mod algorithm_name;
-mod alternative_name;
 mod anchors;
+mod authority;
 mod bundle;
-mod certificate;
-mod der_reader;
+mod excerpt;
 mod explanation;
 mod file_kind;
 mod fingerprint;
@@ -29,11 +28,8 @@ mod heap;
 mod hypothetical;
 mod identity;
 mod issuing_path;
-mod name;
-mod oid;
 mod options;
 mod path;
-mod payment_roles;
 mod pem_file;
 mod presented_chain;
 #[cfg(any(fuzzing, test))]
@@ -45,26 +41,22 @@ mod revocation;
 mod rules;
 mod signature;
 mod signature_budget;
-mod timestamp;
 mod verifier;
+mod x509;
 
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
 
-pub use alternative_name::AlternativeName;
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
-pub use bundle::{AuthorityError, BundleError, BundleErrorKind, read_bundle};
-pub use certificate::{PublicKey, Validity};
-pub use explanation::{CertificateSummary, Explanation, Outcome, PathCertificate};
+pub use authority::AuthorityError;
+pub use bundle::{BundleError, BundleErrorKind, read_bundle};
+pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
 pub use identity::ClientIdentity;
 pub use issuing_path::IssuingPath;
-pub use name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
-pub use oid::Oid;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
-pub use payment_roles::PAYMENT_ROLES;
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
 pub use presented_chain::PresentedChain;
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
@@ -77,8 +69,15 @@ pub use revocation::{
     read_revocation_lists,
 };
 pub use rules::Check;
-pub use timestamp::{InvalidTimestamp, Timestamp};
 pub use verifier::{VerifiedClient, Verifier};
+pub use x509::alternative_name::AlternativeName;
+pub use x509::certificate::Validity;
+pub use x509::name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use x509::oid::Oid;
+pub use x509::payment_roles::PAYMENT_ROLES;
+pub use x509::public_key::PublicKey;
+pub use x509::summary::CertificateSummary;
+pub use x509::time::{InvalidTimestamp, Timestamp};
 
 /// Runs the examples of the README.
 #[cfg(doctest)]

@@ -1,16 +1,19 @@
-//! What the operator asks of a path beyond RFC 5280.
+//! Options of the verifier beyond RFC 5280.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The rules that a deployment can set. The default is what an Application Load Balancer in verify mode asks for.
+/// Options of the verifier. The default is the behaviour of an Application Load Balancer in verify
+/// mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifyOptions {
-    /// Certificates below the trust anchor, the end-entity certificate included; ALB's own limit is 4.
+    /// Certificates below the trust anchor, including the end-entity certificate; ALB's own limit
+    /// is 4.
     ///
-    /// The path builder itself stops at 7 (six intermediates).
+    /// webpki stops at 7: deeper paths are decided by our rules alone
+    /// ([`WebpkiGap::DeepPath`](crate::WebpkiGap::DeepPath)).
     pub max_depth: usize,
-    /// What is asked of the end-entity certificate's extended key usage.
+    /// Requirement on the end-entity certificate's extended key usage.
     pub extended_key_usage: ExtendedKeyUsageOption,
 }
 
@@ -23,15 +26,15 @@ impl Default for VerifyOptions {
     }
 }
 
-/// Whether the end-entity certificate must state that it is for TLS clients (RFC 5280 §4.2.1.12).
+/// Requirement on the end-entity certificate's extended key usage (RFC 5280 §4.2.1.12).
 ///
-/// An extension that is there must name `clientAuth` or `anyExtendedKeyUsage` in either case.
+/// An extension that is present must contain `clientAuth` or `anyExtendedKeyUsage` in either case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ExtendedKeyUsageOption {
     /// A certificate without the extension is for every purpose.
     #[default]
     IfPresent,
-    /// A certificate without the extension is refused.
+    /// A certificate without the extension is rejected.
     Required,
 }
 
@@ -39,7 +42,7 @@ impl ExtendedKeyUsageOption {
     /// Every choice, in the order in which they are documented.
     pub const ALL: &'static [Self] = &[Self::IfPresent, Self::Required];
 
-    /// The name in settings.
+    /// Returns the name in settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::IfPresent => "if-present",
@@ -54,7 +57,7 @@ impl fmt::Display for ExtendedKeyUsageOption {
     }
 }
 
-/// The text names no policy for extended key usage.
+/// Error for a text that is not an option for extended key usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a policy for extended key usage")]
 pub struct UnknownExtendedKeyUsageOption;

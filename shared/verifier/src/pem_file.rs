@@ -1,8 +1,9 @@
-//! Reading of PEM files (RFC 7468): the one reader for bundles, CRLs and every other file that an operator keeps.
+//! Reading of PEM files (RFC 7468): the one reader for bundles, CRLs and every other file that an
+//! operator keeps.
 //!
-//! Tools and people put a byte order mark, comments, `Bag Attributes` and explanatory text around blocks, end lines
-//! with LF, CRLF or CR, and join files whose last line break is missing. All of that is skipped. A damaged block is
-//! never skipped: what could be the rest of one is an error.
+//! Tools and people put a byte order mark, comments, `Bag Attributes` and explanatory text around
+//! blocks, end lines with LF, CRLF or CR, and join files whose last line break is missing. All of
+//! that is skipped. A damaged block is never skipped: what could be the rest of one is an error.
 
 use std::fmt;
 use std::io::{self, BufRead};
@@ -17,12 +18,14 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 /// Longest label that is read; the longest in use is `ENCRYPTED PRIVATE KEY` (21 octets).
 const MAX_LABEL: usize = 64;
-/// Longest line outside of a block. Text is shorter, and a longer one would be kept in memory for nothing.
+/// Longest line outside of a block. Text is shorter, and a longer one would be kept in memory for
+/// nothing.
 const MAX_LINE: usize = 64 * 1_024;
-/// Characters of base64 that are decoded at once. A multiple of four: only the last group can be padded.
+/// Characters of base64 that are decoded at once. A multiple of four: only the last group can be
+/// padded.
 const PIECE: usize = 16 * 1_024;
 
-/// One block of a PEM file. Its debug form shows nothing of the content, which can be a secret.
+/// Block of a PEM file. Its debug form shows nothing of the content, which can be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PemBlock {
     /// Label of its BEGIN and END line, such as `CERTIFICATE`.
@@ -118,7 +121,8 @@ impl From<io::Error> for PemError {
 /// Reads every block of a PEM file whose label is one of `labels`.
 ///
 /// # Errors
-/// [`PemError`] for a block with another label, and for whatever could be the rest of a damaged block.
+/// [`PemError`] for a block with another label, and for whatever could be the rest of a damaged
+/// block.
 pub fn read_pem_blocks(text: &[u8], labels: &[&str]) -> Result<Vec<PemBlock>, PemError> {
     let mut reader = PemReader::new(text);
     let mut blocks = Vec::new();
@@ -315,7 +319,7 @@ struct Decoder {
     begin: usize,
     /// Characters that are not decoded yet.
     pending: Vec<u8>,
-    /// Where in `pending` each line begins, and its number.
+    /// Position in `pending` and number of each line.
     lines: Vec<(usize, usize)>,
     decoded: Vec<u8>,
     /// `true` when the padding was seen, after which nothing may come.
@@ -417,8 +421,8 @@ fn is_comment(text: &[u8]) -> bool {
     trimmed(text).starts_with(b"#")
 }
 
-/// Returns true for text with `BEGIN LABEL` or `END LABEL` at dashes: one half of a block, whose other half is lost or
-/// damaged. A ruler of dashes, or one with other words in it, is text.
+/// Returns true for text with `BEGIN LABEL` or `END LABEL` at dashes: one half of a block, whose
+/// other half is lost or damaged. A ruler of dashes, or one with other words in it, is text.
 fn has_marker(text: &[u8]) -> bool {
     [&b"BEGIN "[..], b"END "].iter().any(|word| {
         memchr::memmem::find_iter(text, word).any(|at| {
@@ -445,7 +449,7 @@ fn is_of_dash(octet: u8) -> bool {
     matches!(octet, b'-' | 0x93 | 0x94)
 }
 
-/// At most 40 characters, with everything unusual escaped: they go into logs.
+/// Escapes text for a log: at most 40 characters, with everything unusual escaped.
 fn printable(text: &[u8]) -> String {
     text.escape_ascii().to_string().chars().take(40).collect()
 }

@@ -2,7 +2,8 @@
 
 use rustls_pki_types::CertificateDer;
 
-/// Certificates that a client presented, the end-entity certificate first. Nothing is known about them yet.
+/// Certificates that a client presented, the end-entity certificate first. Nothing is known about
+/// them yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresentedChain {
     end_entity: CertificateDer<'static>,
@@ -20,7 +21,8 @@ impl PresentedChain {
         })
     }
 
-    /// Returns the first certificate: the only one for which the client has proved that it has the private key.
+    /// Returns the first certificate: the only one for which the client has proved that it has the
+    /// private key.
     pub fn end_entity(&self) -> &CertificateDer<'static> {
         &self.end_entity
     }

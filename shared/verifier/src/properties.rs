@@ -1,5 +1,5 @@
-//! What must hold for any bytes at all. The tests ask it of random bytes and of damaged certificates, the fuzzers of
-//! whatever they find.
+//! Properties of the parsers and the verifier for any octets. Tests check them with random octets
+//! and damaged certificates, fuzzers with whatever they find.
 
 #![expect(
     clippy::expect_used,
@@ -11,24 +11,25 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
-use crate::anchors::{Namesakes, TrustAnchor};
-use crate::certificate::Certificate;
-use crate::explanation::CertificateSummary;
+use crate::anchors::TrustAnchor;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
 use crate::presented_chain::PresentedChain;
 use crate::rules::{self, Budget, Context, Path};
-use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::signature_budget::{Namesakes, SignatureBudget};
+use crate::x509::certificate::Certificate;
+use crate::x509::summary::CertificateSummary;
+use crate::x509::time::Timestamp;
 use crate::{
     Intermediates, RevocationList, TrustAnchors, Verifier, parse_revocation_lists, read_bundle,
     without_byte_order_mark,
 };
 
-/// What a gzip file of a fuzzer may grow to.
+/// Size to which a gzip file of a fuzzer may unpack.
 const LARGEST_FILE: usize = 1 << 20;
 
-/// A bundle is read whole: as many certificates as there are BEGIN lines that are not commented out, or one in DER.
+/// A bundle is read whole: as many certificates as there are BEGIN lines that are not commented
+/// out, or one in DER.
 pub fn bundle(text: &[u8]) {
     let Ok(certificates) = read_bundle(text) else {
         return;
@@ -46,14 +47,14 @@ pub fn bundle(text: &[u8]) {
     }
 }
 
-/// What we read of a certificate is what webpki reads of it.
+/// Checks that webpki reads the same from a certificate.
 pub fn certificate(der: &[u8]) {
     let der = CertificateDer::from(der);
     let (Ok(ours), Ok(theirs)) = (Certificate::parse(&der), EndEntityCert::try_from(&der)) else {
         return;
     };
     let content = |encoding: &[u8]| {
-        crate::der_reader::single(encoding, crate::der_reader::Tag::SEQUENCE).map(<[u8]>::to_vec)
+        crate::x509::der::single(encoding, crate::x509::der::Tag::SEQUENCE).map(<[u8]>::to_vec)
     };
     assert_eq!(content(ours.issuer).as_deref(), Ok(theirs.issuer()));
     assert_eq!(content(ours.subject).as_deref(), Ok(theirs.subject()));
@@ -64,7 +65,7 @@ pub fn certificate(der: &[u8]) {
     assert_eq!(summary.is_authority, ours.is_authority());
 }
 
-/// What is read of a CRL is what webpki reads of it: each entry is found again, and nothing else is.
+/// Checks that webpki reads the same from a CRL: each entry is found again, and nothing else is.
 pub fn revocation_lists(file: &[u8]) {
     let Ok(lists) = parse_revocation_lists(file.to_vec(), LARGEST_FILE) else {
         return;
@@ -96,7 +97,7 @@ pub fn revocation_lists(file: &[u8]) {
     }
 }
 
-/// Whatever is shown of a client can be shown: no control character is in it.
+/// Checks that no text about a client contains a control character.
 pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
     let Ok(certificate) = Certificate::parse(der) else {
         return;
@@ -119,7 +120,7 @@ pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
     let _ = identity.common_name();
 }
 
-/// Every rule has an answer to every path, though no signature in it verifies.
+/// Checks that every rule has an answer for every path, though no signature in it verifies.
 pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
     let certificates: Vec<Certificate<'_>> = ders
         .iter()
@@ -221,7 +222,7 @@ mod tests {
         (0..3_usize, edits()).prop_map(|(which, edits)| edited(samples().swap_remove(which), edits))
     }
 
-    /// The same of a CRL with an entry of each kind.
+    /// Generates a damaged CRL with an entry of each kind.
     fn damaged_crl() -> impl Strategy<Value = Vec<u8>> {
         let root = CertificateBuilder::root("CN=Root,O=Example")
             .self_signed()

@@ -2,8 +2,9 @@
 
 /// Defines an enum of reasons from a table with one row a reason.
 ///
-/// A row is a variant, a [`ReasonCode`](crate::ReasonCode), the finer reason in `snake_case`, what happened as one clause,
-/// and what the operator can do about it as one clause. Code, documentation and tests read the same rows.
+/// A row is a variant, a [`ReasonCode`](crate::ReasonCode), the finer reason in `snake_case`, what
+/// happened as one clause, and what the operator can do about it as one clause. Code, documentation
+/// and tests read the same rows.
 ///
 /// ```
 /// alb_mtls_verifier::reason_table! {

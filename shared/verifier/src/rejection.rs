@@ -1,19 +1,20 @@
-//! Why a client was refused: one table of reasons, from which the documentation is made too.
+//! Reasons for which a client is rejected: one table, from which the documentation is made too.
 
 use std::fmt;
 
+use crate::excerpt::abbreviated;
 use crate::heap;
 
-/// Why a client is refused.
+/// Rejection of a client.
 ///
-/// Compares by value, so that a test can name the exact outcome. What the client is told is the caller's decision;
-/// this is what the operator is told.
+/// Compares by value, so that a test can name the exact outcome. It is for the operator; the caller
+/// decides what the client is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
     reason: Reason,
     certificate: Option<usize>,
     explanation: Option<Box<str>>,
-    /// Boxed, so that a verdict is no larger for it.
+    /// Boxed, so that `Result<VerifiedClient, Rejection>` stays small.
     facts: Option<Box<Facts>>,
 }
 
@@ -26,11 +27,13 @@ struct Facts {
     allowed: Option<Box<str>>,
 }
 
-/// Facts of a [`Rejection`] for programs: which certificate, which field of it, what was found, and what is allowed.
+/// Facts of a [`Rejection`] for programs: which certificate, which field of it, what was found, and
+/// what is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct RejectionContext<'r> {
-    /// Position among the presented certificates (0 is the end-entity certificate); absent for one from the settings.
+    /// Position among the presented certificates (0 is the end-entity certificate); absent for one
+    /// from the settings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<usize>,
     /// Subject of that certificate, cut at 200 characters; absent when it cannot be represented.
@@ -47,19 +50,8 @@ pub struct RejectionContext<'r> {
     pub allowed: Option<&'r str>,
 }
 
-/// Characters of one value that go into a log.
-pub(crate) const MAX_SHOWN: usize = 200;
-
-/// Cuts a value that a client chose to what goes into a log.
-pub(crate) fn abbreviated(text: &str) -> Box<str> {
-    match text.char_indices().nth(MAX_SHOWN) {
-        None => text.into(),
-        Some((end, _)) => [text.get(..end).unwrap_or_default(), "…"].concat().into(),
-    }
-}
-
 impl Rejection {
-    /// A rejection without particulars.
+    /// Creates a rejection without details.
     pub const fn new(reason: Reason) -> Self {
         Self {
             reason,
@@ -69,14 +61,15 @@ impl Rejection {
         }
     }
 
-    /// The same, saying which of the presented certificates it is about (0 is the end-entity certificate).
+    /// Sets the position of the presented certificate that the rejection concerns (0 is the
+    /// end-entity certificate).
     #[must_use]
     pub const fn of_certificate(mut self, index: usize) -> Self {
         self.certificate = Some(index);
         self
     }
 
-    /// The same with particulars for the operator, one clause without a full stop.
+    /// Sets an explanation for the operator, one clause without a full stop.
     #[must_use]
     pub fn because(mut self, explanation: impl Into<Box<str>>) -> Self {
         self.explanation = Some(explanation.into());
@@ -127,22 +120,23 @@ impl Rejection {
         }
     }
 
-    /// The entry of the table of reasons.
+    /// Returns the entry of the table of reasons.
     pub const fn reason(&self) -> Reason {
         self.reason
     }
 
-    /// The code in the words of the load balancer's connection log.
+    /// Returns the code in the words of the load balancer's connection log.
     pub const fn code(&self) -> ReasonCode {
         self.reason.code()
     }
 
-    /// The finer reason in `snake_case`; stable, for logs, metrics and queries.
+    /// Returns the finer reason in `snake_case`; stable, for logs, metrics and queries.
     pub const fn detail(&self) -> &'static str {
         self.reason.detail()
     }
 
-    /// Which of the presented certificates it is about, where one can be named (0 is the end-entity certificate).
+    /// Returns the position of the presented certificate that the rejection concerns, if there is
+    /// one (0 is the end-entity certificate).
     pub const fn certificate(&self) -> Option<usize> {
         self.certificate
     }
@@ -222,9 +216,11 @@ impl fmt::Display for RejectionContext<'_> {
     }
 }
 
-/// The codes of the load balancer's own connection log, plus CloudFront's for a missing certificate.
+/// The codes of the load balancer's own connection log, plus CloudFront's for a missing
+/// certificate.
 ///
-/// Source: Elastic Load Balancing user guide, "Connection logs for your Application Load Balancer", error reason codes.
+/// Source: Elastic Load Balancing user guide, "Connection logs for your Application Load Balancer",
+/// error reason codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
 #[non_exhaustive]
 pub enum ReasonCode {
@@ -246,7 +242,7 @@ pub enum ReasonCode {
     ClientCertNotYetValid,
     /// The certificate is not for this purpose.
     ClientCertPurposeInvalid,
-    /// The certificate is valid and refused all the same.
+    /// The certificate is valid and denied nevertheless.
     ClientCertRejected,
     /// A version, key or algorithm that is not supported.
     ClientCertTypeUnsupported,
@@ -257,7 +253,7 @@ pub enum ReasonCode {
 }
 
 impl ReasonCode {
-    /// The code as it is written in logs.
+    /// Returns the code as it is written in logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientCertCrlProcessingError => "ClientCertCrlProcessingError",
@@ -292,10 +288,10 @@ crate::reason_table! {
 
     HeaderRepeated, ClientCertInvalid, "header_repeated",
         "the certificate header occurs more than once",
-        "somebody adds the header besides the load balancer: look at the client and at proxies before the load balancer";
+        "another sender adds the header as well as the load balancer: look at the client and at proxies before the load balancer";
     HeaderJoined, ClientCertInvalid, "header_joined",
         "the certificate header holds several values joined by a comma",
-        "somebody adds the header besides the load balancer: look at the client and at proxies before the load balancer";
+        "another sender adds the header as well as the load balancer: look at the client and at proxies before the load balancer";
     HeaderLookAlike, ClientCertInvalid, "header_look_alike",
         "a header was sent whose name could be taken for the certificate header's",
         "an attempt to smuggle a certificate, or a proxy that rewrites `-` to `_`";
@@ -351,7 +347,7 @@ crate::reason_table! {
 
     Expired, ClientCertExpired, "expired",
         "a certificate has expired",
-        "renew it; `MTLS_MODE=report` lets expired clients in while they are renewed, and everybody else too";
+        "renew it; `MTLS_MODE=report` allows expired clients while they are renewed, and all other clients too";
     NotYetValid, ClientCertNotYetValid, "not_yet_valid",
         "a certificate is not valid yet",
         "check the clock of the issuing CA, or wait";
@@ -434,7 +430,7 @@ crate::reason_table! {
 
     Revoked, ClientCertCrlHit, "revoked",
         "a certificate in the path is revoked by its issuer",
-        "issue the client a new certificate if it should have one; a suspended one is let in again when the issuer publishes a CRL without it";
+        "issue the client a new certificate if it should have one; a suspended one is allowed again when the issuer publishes a CRL without it";
     CrlMissing, ClientCertCrlProcessingError, "crl_missing",
         "there is no CRL of the issuer of a certificate in the path",
         "add the issuer's CRL to MTLS_CRLS; MTLS_REVOCATION=soft lets clients of unknown status in";

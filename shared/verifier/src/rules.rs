@@ -1,11 +1,11 @@
-//! The validation of a path (RFC 5280 §6.1) and of the end-entity certificate, save for finding the path and
-//! verifying its signatures.
+//! Rules for a path (RFC 5280 §6.1) and for the end-entity certificate. The path search finds the
+//! path and verifies its signatures.
 //!
-//! The rules are complete on their own: they rely on nothing that a path builder may have looked at.
+//! The rules are complete on their own: they do not rely on anything that a path builder may have
+//! checked.
 
 mod authority;
 mod certificate_policies;
-mod critical_extensions;
 mod distrusted_keys;
 mod extended_key_usage;
 mod name_constraints;
@@ -14,19 +14,17 @@ mod single;
 use std::fmt;
 
 use crate::anchors::TrustAnchor;
-use crate::certificate::Certificate;
 use crate::options::VerifyOptions;
 use crate::rejection::{Reason, Rejection};
 use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::critical_extensions::check_critical_extensions;
+use crate::x509::time::Timestamp;
 
-pub(crate) use authority::check_authority;
-pub(crate) use certificate_policies::{PolicyExtensions, listed_policies};
-pub(crate) use critical_extensions::unreadable_information;
-pub(crate) use extended_key_usage::allows_client_authentication;
-pub(crate) use name_constraints::{Budget, NameConstraints, Names};
+pub(crate) use name_constraints::Budget;
 
-/// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of them.
+/// A path: the end-entity certificate, its issuers in order, and the anchor that issued the last of
+/// them.
 #[derive(Debug)]
 pub(crate) struct Path<'p, 'a> {
     pub(crate) end_entity: &'p Certificate<'a>,
@@ -36,7 +34,7 @@ pub(crate) struct Path<'p, 'a> {
 }
 
 impl<'p, 'a> Path<'p, 'a> {
-    /// The certificates below the anchor, the end-entity certificate first.
+    /// Returns the certificates below the anchor, the end-entity certificate first.
     pub(crate) fn certificates(&self) -> impl DoubleEndedIterator<Item = &'p Certificate<'a>> + use<'p, 'a> {
         std::iter::once(self.end_entity).chain(self.intermediates.iter().copied())
     }
@@ -47,7 +45,7 @@ impl<'p, 'a> Path<'p, 'a> {
     }
 }
 
-/// What the rules are applied with.
+/// Options, time and budgets of one verification.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) options: VerifyOptions,
@@ -60,7 +58,7 @@ pub(crate) struct Context {
 
 macro_rules! checks {
     ($($variant:ident, $name:literal, $describes:literal, $source:literal, $setting:expr;)+) => {
-        /// One thing that is checked of a client's certificates, in the order in which it is.
+        /// Check of a client's certificates, in the order in which checks are made.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Check {
@@ -71,22 +69,22 @@ macro_rules! checks {
             /// Every check, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The name in `snake_case`; stable.
+            /// Returns the name in `snake_case`; stable.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            /// What must hold, as one clause.
+            /// Returns the condition as one clause.
             pub const fn describes(self) -> &'static str {
                 match self { $(Self::$variant => $describes,)+ }
             }
 
-            /// Where the rule comes from.
+            /// Returns the source of the rule.
             pub const fn source(self) -> &'static str {
                 match self { $(Self::$variant => $source,)+ }
             }
 
-            /// The setting that governs it, if one does.
+            /// Returns the setting that governs the check, if there is one.
             pub const fn setting(self) -> Option<&'static str> {
                 match self { $(Self::$variant => $setting,)+ }
             }
@@ -159,13 +157,16 @@ impl fmt::Display for Check {
 
 type EndEntityRule = fn(&Certificate<'_>, &Context) -> Result<(), Rejection>;
 
-/// The rules for the end-entity certificate that need no issuer; asked before any signature is verified.
+/// Rules for the end-entity certificate that need no issuer, applied before any signature is
+/// verified: they cost nothing.
 pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
     (Check::EndEntityVersion, single::check_version),
     (Check::EndEntityKey, single::check_end_entity_key),
     (Check::EndEntitySerialNumber, single::check_serial_number),
     (Check::EndEntityKind, single::check_not_authority),
-    (Check::EndEntityCriticalExtensions, critical_extensions::check),
+    (Check::EndEntityCriticalExtensions, |certificate, _| {
+        check_critical_extensions(certificate)
+    }),
     (Check::EndEntityKeyUsage, single::check_may_sign),
     (Check::EndEntityPurpose, extended_key_usage::check_end_entity),
     (Check::EndEntityValidity, single::check_validity),
@@ -173,7 +174,7 @@ pub(crate) const END_ENTITY_RULES: &[(Check, EndEntityRule)] = &[
 
 type PathRule = fn(&Path<'_, '_>, &Context) -> Result<(), Rejection>;
 
-/// The rules for a whole path whose signatures verify, in the order of their cost.
+/// Rules for a whole path whose signatures verify, the cheapest first.
 pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
     (Check::AnchorValidity, check_anchor_validity),
     (Check::Depth, check_depth),
@@ -182,10 +183,7 @@ pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
     (Check::IssuerNames, check_issuer_names),
     (Check::Authorities, authority::check_authorities),
     (Check::AuthorityValidity, check_authority_validity),
-    (
-        Check::AuthorityCriticalExtensions,
-        critical_extensions::check_authorities,
-    ),
+    (Check::AuthorityCriticalExtensions, check_authority_extensions),
     (Check::PathLength, authority::check_path_length),
     (Check::AuthorityPurposes, extended_key_usage::check_authorities),
     (Check::DistrustedKeys, distrusted_keys::check),
@@ -235,8 +233,8 @@ fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> 
         .allowed(&allowed.to_string()))
 }
 
-/// A certificate that the operator put among the anchors vouches for others, not for itself: whoever presents it as a
-/// client would otherwise pass without any CA's consent.
+/// Checks that the client does not present its own trust anchor. A certificate among the anchors
+/// vouches for others, not for itself: a client with it would pass without the consent of any CA.
 fn check_not_own_anchor(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     if path.end_entity.der == path.anchor.certificate().as_ref() {
         Err(path.end_entity.reject(Reason::SelfSigned))
@@ -245,7 +243,8 @@ fn check_not_own_anchor(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejectio
     }
 }
 
-/// A nameless issuer would match every certificate that names none.
+/// Checks that every issuer has a name (RFC 5280 §4.1.2.4). An anchor without a name would match
+/// every certificate that names no issuer.
 fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     const EMPTY_NAME: &[u8] = &[0x30, 0];
     match path
@@ -263,4 +262,9 @@ fn check_issuer_names(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection>
 fn check_authority_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     let mut authorities = path.intermediates.iter();
     authorities.try_for_each(|authority| single::check_validity(authority, context))
+}
+
+fn check_authority_extensions(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
+    let mut authorities = path.intermediates.iter();
+    authorities.try_for_each(|authority| check_critical_extensions(authority))
 }

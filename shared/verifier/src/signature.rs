@@ -1,4 +1,5 @@
-//! Signatures of certificates and CRLs: the algorithms that are accepted, and the keys that are sound.
+//! Signatures of certificates and CRLs: the algorithms that are accepted, and the keys that are
+//! sound.
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
@@ -7,12 +8,13 @@ use aws_lc_rs::signature::{
 };
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
-use crate::algorithm_name::describe_key;
-use crate::certificate::{IssuerKey, PublicKey};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
 use crate::rejection::{Reason, Rejection};
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
+use crate::x509::public_key::{IssuerKey, PublicKey};
 
-/// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA, RSA and RSA-PSS.
+/// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA,
+/// RSA and RSA-PSS.
 ///
 /// Their implementations refuse RSA keys of fewer than 2048 or more than 8192 bits.
 pub(crate) static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
@@ -36,8 +38,8 @@ pub(crate) static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
 
-/// Whether signatures could be verified with a key: an RSA modulus that is positive and odd with an exponent that is odd,
-/// at least 3 and of at most 33 bits, or a point of the curve.
+/// Returns true if signatures can be verified with a key: an RSA modulus that is positive and odd
+/// with an exponent that is odd, at least 3 and of at most 33 bits, or a point of the curve.
 pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
     let algorithm: &'static dyn VerificationAlgorithm = match kind {
         PublicKey::P256 => &ECDSA_P256_SHA256_ASN1,
@@ -46,7 +48,8 @@ pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
         PublicKey::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
         PublicKey::Unsupported => return false,
     };
-    // Without this, a whole SubjectPublicKeyInfo in the place of a point would be read as well (RFC 5480 §2.2).
+    // Without this, a whole SubjectPublicKeyInfo in the place of a point would be read as well (RFC
+    // 5480 §2.2).
     let is_point = matches!(key.first(), Some(2..=4));
     (is_point || matches!(kind, PublicKey::Rsa { .. })) && ParsedPublicKey::new(algorithm, key).is_ok()
 }
@@ -65,20 +68,22 @@ pub(crate) enum SignatureFault {
     Invalid,
     /// The issuer's key is not accepted, for this reason, so that nothing was computed.
     Key(Reason),
-    /// The algorithm is for another kind of key, so that nothing was computed: another issuer signed.
+    /// The algorithm is for another kind of key, so that nothing was computed: another issuer
+    /// signed.
     OtherKind,
 }
 
 /// Algorithm that fits a signature and the key of its issuer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FittingAlgorithm {
-    /// One of [`SIGNATURE_ALGORITHMS`], by its position.
+    /// Algorithm of [`SIGNATURE_ALGORITHMS`], by its position.
     Listed(usize, &'static dyn SignatureVerificationAlgorithm),
     Pss(Pss),
 }
 
 impl FittingAlgorithm {
-    /// Finds the algorithm that the content of an AlgorithmIdentifier names, for the key of an issuer.
+    /// Finds the algorithm that the content of an AlgorithmIdentifier names, for the key of an
+    /// issuer.
     pub(crate) fn find(identifier: &[u8], issuer: IssuerKey<'_>) -> Result<Self, SignatureFault> {
         let mut all = SIGNATURE_ALGORITHMS.iter().enumerate();
         let listed = all.find(|(_, algorithm)| {
@@ -155,8 +160,8 @@ pub(crate) fn key_fault(issuer: IssuerKey<'_>) -> Option<Reason> {
     }
 }
 
-/// RSASSA-PSS with parameters that no listed algorithm has byte for byte (RFC 4055 §3.1): a default that is written out, a
-/// hash function without NULL, or a salt of another length than the hash.
+/// RSASSA-PSS with parameters that no listed algorithm has byte for byte (RFC 4055 §3.1): a default
+/// that is written out, a hash function without NULL, or a salt of another length than the hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pss {
     hash: Hash,
@@ -172,8 +177,8 @@ enum Hash {
 }
 
 impl Pss {
-    /// Reads the content of an AlgorithmIdentifier. The mask generation function must use the same hash function, as AWS-LC
-    /// asks; the defaults are SHA-1, which is not accepted.
+    /// Reads the content of an AlgorithmIdentifier. The mask generation function must use the same
+    /// hash function, as AWS-LC asks; the defaults are SHA-1, which is not accepted.
     fn parse(identifier: &[u8]) -> Result<Self, Malformed> {
         /// RFC 4055 §3.1: 20, the length of SHA-1.
         const DEFAULT_SALT_LENGTH: u16 = 20;
@@ -216,7 +221,8 @@ impl Pss {
 }
 
 impl Hash {
-    /// Reads the content of an AlgorithmIdentifier, whose parameters are NULL or absent (RFC 4055 §2.1).
+    /// Reads the content of an AlgorithmIdentifier, whose parameters are NULL or absent (RFC 4055
+    /// §2.1).
     fn parse(identifier: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(identifier);
         let name = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;

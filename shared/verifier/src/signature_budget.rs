@@ -1,27 +1,38 @@
-//! Signatures of one verification: each is verified once, and all of them cost no more than a budget.
+//! Signatures of one verification: each is verified once, and all of them cost no more than a
+//! budget.
 //!
-//! A sender needs no key to cost signatures: certificates whose issuer has the name of a trust anchor are enough.
-//! Below an anchor, a CA can also choose the kind of key.
+//! A sender needs no key to cost signatures: certificates whose issuer has the name of a trust
+//! anchor are enough. Below an anchor, a CA can also choose the kind of key.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
-use crate::anchors::Namesakes;
-use crate::certificate::{Certificate, IssuerKey, bit_length};
-use crate::der_reader::{Elements, Malformed, Tag};
 use crate::signature::{FittingAlgorithm, SIGNATURE_ALGORITHMS, SignatureFault, key_fault};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Elements, Malformed, Tag};
+use crate::x509::public_key::{IssuerKey, bit_length};
 
-/// Units for each certificate that a path can have. The costliest key that real CAs use takes 6 units, which leaves 4
-/// units a certificate for issuers that do not fit. At the default depth of 4, P-521 keys cost 24 of 40 units, and 40
-/// signatures on P-256 take 3.4 ms on a machine that takes 85 µs for one.
+/// Units for each certificate that a path can have. The costliest key that real CAs use takes 6
+/// units, which leaves 4 units a certificate for issuers that do not fit. At the default depth of
+/// 4, P-521 keys cost 24 of 40 units, and 40 signatures on P-256 take 3.4 ms on a machine that
+/// takes 85 µs for one.
 const UNITS_PER_CERTIFICATE: usize = 10;
 
 /// Units of the costliest key that real CAs use.
 const COSTLIEST_KEY: usize = 6;
 
-/// Octets of a signed certificate that cost one more unit to hash; SHA-512 takes about 25 µs for them.
+/// Octets of a signed certificate that cost one more unit to hash; SHA-512 takes about 25 µs for
+/// them.
 const OCTETS_PER_UNIT: usize = 16_384;
+
+/// The most anchors that bear one name, and what one signature with the key of each of them costs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Namesakes {
+    pub(crate) count: usize,
+    /// Units of [`SignatureBudget`].
+    pub(crate) units: usize,
+}
 
 /// Signatures of one verification, and the units that are left for more.
 #[derive(Debug)]
@@ -38,7 +49,8 @@ struct Ledger {
     seen: Vec<SeenSignature>,
 }
 
-/// A verified signature with its result. The contents are owned: webpki does not say how long they live.
+/// A verified signature with its result. The contents are owned: webpki does not say how long they
+/// live.
 #[derive(Debug)]
 struct SeenSignature {
     algorithm: usize,
@@ -53,8 +65,9 @@ struct SeenSignature {
 pub(crate) struct Exceeded;
 
 impl SignatureBudget {
-    /// Takes the number of certificates that a path can have, and what it costs to try every anchor of one name: the
-    /// operator configured so many, and without key identifiers any of them may be the right one, in any order.
+    /// Takes the number of certificates that a path can have, and what it costs to try every anchor
+    /// of one name: the operator configured so many, and without key identifiers any of them may be
+    /// the right one, in any order.
     pub(crate) fn new(max_depth: usize, namesakes: Namesakes) -> Self {
         let for_path = max_depth.saturating_mul(UNITS_PER_CERTIFICATE);
         let for_namesakes = max_depth
@@ -81,8 +94,8 @@ impl SignatureBudget {
         self.ledger().is_exceeded
     }
 
-    /// Verifies that the owner of `issuer` signed `certificate`. After the first signature that is too expensive, only
-    /// those that were verified before have a result.
+    /// Verifies that the owner of `issuer` signed `certificate`. After the first signature that is
+    /// too expensive, only those that were verified before have a result.
     pub(crate) fn verify(
         &self,
         certificate: &Certificate<'_>,
@@ -120,10 +133,11 @@ impl SignatureBudget {
 }
 
 impl Ledger {
-    /// Verifies `signature`, what is signed and its signature, if it was not verified before and the budget allows it.
+    /// Verifies `signature`, what is signed and its signature, if it was not verified before and
+    /// the budget allows it.
     ///
-    /// A memory across requests belongs between the two: it would be asked before units are spent, and would change
-    /// nothing else.
+    /// A memory across requests belongs between the two: it would be asked before units are spent,
+    /// and would change nothing else.
     fn verify(
         &mut self,
         (position, algorithm): (usize, &dyn SignatureVerificationAlgorithm),
@@ -169,10 +183,12 @@ impl Ledger {
     }
 }
 
-/// Algorithm for webpki that computes nothing: it knows the signatures that our search verified, by all of their octets.
+/// Algorithm for webpki that computes nothing: it knows the signatures that our search verified, by
+/// all of their octets.
 ///
-/// A signature is a pure function of algorithm, key, message and signature, so both validators can share its result. Each
-/// takes the three octet strings from the certificates on its own, and one that the search did not see is not valid here.
+/// A signature is a pure function of algorithm, key, message and signature, so both validators can
+/// share its result. Each takes the three octet strings from the certificates on its own, and one
+/// that the search did not see is not valid here.
 #[derive(Debug)]
 pub(crate) struct VerifiedSignatures<'b> {
     position: usize,
@@ -203,8 +219,9 @@ impl SignatureVerificationAlgorithm for VerifiedSignatures<'_> {
     }
 }
 
-/// Returns what one signature costs, in units of one on P-256. Measured with AWS-LC on x86-64, against 65 µs for P-256:
-/// P-384 218 µs, P-521 348 µs, RSA with 2048, 4096 and 8192 bits 21, 73 and 290 µs.
+/// Returns what one signature costs, in units of one on P-256. Measured with AWS-LC on x86-64,
+/// against 65 µs for P-256: P-384 218 µs, P-521 348 µs, RSA with 2048, 4096 and 8192 bits 21, 73
+/// and 290 µs.
 pub(crate) fn units_of_key(issuer: IssuerKey<'_>) -> usize {
     let is = |algorithm: AlgorithmIdentifier| issuer.algorithm == algorithm.as_ref();
     if is(alg_id::ECDSA_P256) {
@@ -227,8 +244,9 @@ fn sizes_of_rsa(key: &[u8]) -> Result<(usize, usize), Malformed> {
     Ok((modulus, exponent))
 }
 
-/// The time grows with the square of the modulus. An exponent beyond 65537 has at most 33 bits, whose squarings and
-/// multiplications take up to 2.4 times as long.
+/// Returns the units of an RSA key. The time grows with the square of the modulus. An exponent
+/// beyond 65537 has at most 33 bits, whose squarings and multiplications take up to 2.4 times as
+/// long.
 fn units_of_rsa((modulus, exponent): (usize, usize)) -> usize {
     const BITS_OF_65537: usize = 17;
     // AWS-LC refuses longer ones before it computes anything.

@@ -1,4 +1,4 @@
-//! The verdict.
+//! Verification of presented chains.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::Certificate;
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
@@ -16,12 +15,14 @@ use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
-/// Intermediates from the settings that are added to one client's chain at most.
+/// Intermediates from the settings that one request adds at most. No path has more than 10; the
+/// rest is for cross-certificates, and it bounds the search of a client that names popular issuers.
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
 
-/// Decides about presented chains. Immutable: new anchors make a new verifier.
+/// Verifier of presented chains. Immutable: new anchors make a new verifier.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     anchors: TrustAnchors,
@@ -30,15 +31,15 @@ pub struct Verifier {
     revocation: Option<Revocation>,
 }
 
-/// The lists that every path is held against.
+/// Lists in which every path is looked up.
 #[derive(Clone, Debug)]
 struct Revocation {
     lists: Arc<RevocationLists>,
     options: RevocationOptions,
 }
 
-/// Evidence that a client's certificate was verified: there is no other way to get one than [`Verifier::verify`]. A clone
-/// shares everything of size.
+/// Evidence that a client's certificate was verified: there is no other way to get one than
+/// [`Verifier::verify`]. A clone shares everything of size.
 #[derive(Clone, Debug)]
 pub struct VerifiedClient {
     identity: Arc<ClientIdentity>,
@@ -49,24 +50,26 @@ pub struct VerifiedClient {
 }
 
 impl VerifiedClient {
-    /// Who the client is.
+    /// Returns the client's identity.
     pub fn identity(&self) -> &Arc<ClientIdentity> {
         &self.identity
     }
 
-    /// The intermediates of the verified path, the end-entity certificate's issuer first, the anchor left out.
+    /// Returns the intermediates of the verified path, the end-entity certificate's issuer first,
+    /// without the anchor.
     pub fn intermediates(&self) -> &Arc<[CertificateDer<'static>]> {
         &self.intermediates
     }
 
-    /// The last second at which the verdict holds: every certificate of the path, the anchor included, is valid, and
-    /// the CRLs that were asked still count.
+    /// Returns the last second of the verdict: every certificate of the path, including the anchor,
+    /// is valid, and the CRLs that were read still count.
     pub fn valid_until(&self) -> Timestamp {
         let lists = self.revocation.valid_until();
         lists.map_or(self.valid_until, |until| until.min(self.valid_until))
     }
 
-    /// Octets that this verdict keeps allocated, about: what it shares with the trust material is left out.
+    /// Returns the octets that the verdict keeps allocated, about, without those that it shares
+    /// with the trust material.
     pub fn heap_bytes(&self) -> usize {
         let intermediates = self.intermediates.iter();
         let owned: usize = intermediates
@@ -75,19 +78,21 @@ impl VerifiedClient {
         self.identity.heap_bytes() + heap::allocation(owned) + self.revocation.heap_bytes()
     }
 
-    /// What the CRLs say about the path.
+    /// Returns the revocation status of the path.
     pub fn revocation(&self) -> &RevocationEvidence {
         &self.revocation
     }
 
-    /// Returns the validators that accepted the path: both, or ours alone where webpki lacks a feature.
+    /// Returns the validators that accepted the path: both, or ours alone where webpki lacks a
+    /// feature.
     pub fn validators(&self) -> Validators {
         self.validators
     }
 }
 
 impl Verifier {
-    /// A verifier for clients that chain to one of `anchors`, perhaps through one of `intermediates`.
+    /// Creates a verifier for clients that chain to one of `anchors`, perhaps through one of
+    /// `intermediates`.
     pub fn new(anchors: TrustAnchors, intermediates: Intermediates, options: VerifyOptions) -> Self {
         Self {
             anchors,
@@ -97,7 +102,7 @@ impl Verifier {
         }
     }
 
-    /// The same, holding every path against these lists too.
+    /// Sets the lists in which every path is looked up; defaults to none.
     #[must_use]
     pub fn with_revocation(mut self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
         self.revocation = match options.mode {
@@ -107,12 +112,12 @@ impl Verifier {
         self
     }
 
-    /// The trust anchors.
+    /// Returns the trust anchors.
     pub fn anchors(&self) -> &TrustAnchors {
         &self.anchors
     }
 
-    /// The rules beyond RFC 5280.
+    /// Returns the options.
     pub fn options(&self) -> VerifyOptions {
         self.options
     }
@@ -120,13 +125,14 @@ impl Verifier {
     /// Decides whether the presented chain identifies a client at the time `now`.
     ///
     /// # Errors
-    /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before a path that could
-    /// not be completed.
+    /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before
+    /// a path that could not be completed.
     pub fn verify(&self, chain: &PresentedChain, now: Timestamp) -> Result<VerifiedClient, Rejection> {
         self.decide(chain, &self.context(now))
     }
 
-    /// Decides as [`Verifier::verify`] does, and says how many units of the budget for signatures it spent.
+    /// Decides as [`Verifier::verify`] does, and says how many units of the budget for signatures
+    /// it spent.
     #[doc(hidden)]
     pub fn verify_counting(
         &self,
@@ -183,8 +189,8 @@ impl Verifier {
         }
     }
 
-    /// Every certificate that may stand between the end-entity certificate and an anchor: the presented ones in their
-    /// order, then the configured ones.
+    /// Returns every certificate that can stand between the end-entity certificate and an anchor:
+    /// the presented ones in their order, then the configured ones.
     pub(crate) fn candidates<'a>(
         &'a self,
         chain: &'a PresentedChain,
@@ -213,8 +219,8 @@ impl Verifier {
         path::search(&self.anchors, end_entity, intermediates, context, &judge)
     }
 
-    /// Everything that is asked of a path whose signatures verify. Rules that need more than the path itself, such as
-    /// revocation, come last: they are asked of paths that are otherwise good.
+    /// Applies every rule to a path whose signatures verify. Rules that need more than the path
+    /// itself, such as revocation, come last: they apply only to paths that are otherwise good.
     pub(crate) fn judge(
         &self,
         path: &Path<'_, '_>,
@@ -239,7 +245,8 @@ impl Verifier {
         }
     }
 
-    /// Adds the configured intermediates that could continue the presented chain, and those that continue these.
+    /// Adds the configured intermediates that could continue the presented chain, and those that
+    /// continue these.
     fn supply_intermediates<'a>(&'a self, end_entity: &Certificate<'a>, chain: &mut Vec<Certificate<'a>>) {
         if self.intermediates.is_empty() {
             return;

@@ -116,7 +116,8 @@ pub(crate) struct Function {
 }
 
 impl Function {
-    /// Invokes the function with an event that asks for everything, and gives the record of its only CRL.
+    /// Invokes the function with an event that asks for everything, and gives the record of its
+    /// only CRL.
     pub(crate) async fn refresh(&mut self) -> Value {
         let outcome = self.environment.invoke("{}").await;
         let is_finished = match &outcome {
@@ -128,7 +129,8 @@ impl Function {
         self.record().await
     }
 
-    /// The type and the words of the error with which an invocation fails because it fetched nothing, and its record.
+    /// The type and the words of the error with which an invocation fails because it fetched
+    /// nothing, and its record.
     pub(crate) async fn nothing_fetched(&mut self) -> (String, Value) {
         match self.environment.invoke("{}").await {
             InvocationOutcome::FunctionError { error_type, message } => {

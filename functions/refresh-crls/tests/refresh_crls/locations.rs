@@ -20,7 +20,8 @@ async fn crl_lies_at_its_url_without_scheme_and_escapes() {
     let crl = deployment.root_crl(1);
     let server = format!("127.0.0.1_{}", web.address.port());
     let long = format!("/certdist?cmd=crl&issuer={}", "x".repeat(3_000));
-    // The request, and what follows the server in the source for MTLS_CRLS; an empty one is a digest.
+    // The request, and what follows the server in the source for MTLS_CRLS; an empty one is a
+    // digest.
     let cases = [
         (
             "/CertEnroll/Example%20CA(1).crl",
@@ -216,7 +217,8 @@ async fn run_fails_when_every_location_answers_without_content() {
             "no CRL was fetched: 2 refused, 0 skipped; the first: `{first}`: the server answered 404 Not Found"
         )
     );
-    // What was delivered and refused is a matter of the CA: to ask again at once would change nothing.
+    // What was delivered and refused is a matter of the CA: to ask again at once would change
+    // nothing.
     web.put("/second.crl?ca=2", Page::Content(b"garbage".to_vec()));
     let summary = function.summary(&json!({})).await;
     assert_eq!(

@@ -1,4 +1,5 @@
-//! A revoked client, the gate, and an attacker who serves old CRLs of the CA and those of other CAs.
+//! A revoked client, the gate, and an attacker who serves old CRLs of the CA and those of other
+//! CAs.
 
 use alb_mtls_tests::{Function as Gate, certificate_headers, header_of};
 use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
@@ -72,7 +73,8 @@ impl Attack {
         self.deployment.function(&[&sources[0], &sources[1]], &[]).await
     }
 
-    /// Runs the refresher with this content in the place of the issuing CA's CRL; what became of it.
+    /// Runs the refresher with this content in the place of the issuing CA's CRL; what became of
+    /// it.
     async fn refresh(&self, function: &mut Function, content: &Crl) -> String {
         self.web.put_content("/issuing.crl", content.der());
         assert_ne!(verdict(&function.refresh().await), "refused");
@@ -118,7 +120,8 @@ impl Attack {
         (status(&self.revoked).await, status(&self.good).await)
     }
 
-    /// Asks as both clients until the gate has written these words. Failed attempts are followed by ever longer pauses.
+    /// Asks as both clients until the gate has written these words. Failed attempts are followed by
+    /// ever longer pauses.
     async fn ask_until_logged(&self, gate: &Gate, words: &str) {
         let mut log = String::new();
         for _ in 0..120 {

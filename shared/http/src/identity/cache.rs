@@ -13,7 +13,7 @@ use http::header::HeaderMap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
-use super::IdentityForms;
+use super::identity_forms::IdentityForms;
 
 /// Largest size of all cached values together, in bytes: room for some 130 clients, and 0.4 % of
 /// the smallest memory that a function can have (128 MB).

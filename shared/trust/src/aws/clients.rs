@@ -16,25 +16,27 @@ use crate::fetch_error::FetchError;
 
 /// Clients of the AWS SDK, one for each service and region.
 ///
-/// Which credentials are used is decided by what the environment offers, in this order, without asking anything over
-/// the network that is not there:
+/// The environment decides which credentials are used, in this order. Nothing is asked over the
+/// network that is not there:
 ///
-/// 1. `AWS_ACCESS_KEY_ID`: the environment's own, as Lambda sets them;
+/// 1. `AWS_ACCESS_KEY_ID`: the credentials in the environment, as Lambda sets them;
 /// 2. `AWS_WEB_IDENTITY_TOKEN_FILE`: IAM roles for service accounts on EKS;
 /// 3. `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or `…_FULL_URI`: ECS tasks, EKS Pod Identity;
 /// 4. else the SDK's default chain: profile files, then the instance metadata service. Profiles of
-///    `aws sso login` are not supported; `aws configure export-credentials` turns them into the first kind.
+///    `aws sso login` are not supported; `aws configure export-credentials` turns them into the
+///    first kind.
 ///
 /// The region is `AWS_REGION`, or the profile's. `AWS_ENDPOINT_URL` and its kind are honoured.
 #[derive(Debug)]
 pub struct AwsClients {
     config: SdkConfig,
-    /// A client of each type and region that was needed.
+    /// Client of each type and region that was needed.
     clients: Mutex<HashMap<(TypeId, Region), Box<dyn Any + Send + Sync>>>,
 }
 
 impl AwsClients {
-    /// Clients as the process's environment says. Nothing is asked of the network yet.
+    /// Creates clients configured by the process's environment. Nothing is sent over the network
+    /// yet.
     pub async fn from_environment() -> Self {
         let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
@@ -65,7 +67,8 @@ impl AwsClients {
         Self::new(loader.load().await)
     }
 
-    /// Clients with a configuration of the application's own; where it is silent on time limits and retries, ours hold.
+    /// Creates clients with the application's own configuration. Where it sets no time limits and
+    /// retries, ours apply.
     pub fn new(config: SdkConfig) -> Self {
         let mut builder = config.to_builder();
         if config.timeout_config().is_none() {
@@ -84,8 +87,8 @@ impl AwsClients {
         }
     }
 
-    /// Returns the client of a service in this region, or in the region of the process. `make` makes it once for each
-    /// region; sources have one method each that calls this.
+    /// Returns the client of a service in this region, or in the region of the process. `make`
+    /// makes it once for each region; sources have one method each that calls this.
     ///
     /// # Errors
     /// [`FetchError::Setup`] when neither region is known.
@@ -112,7 +115,8 @@ impl AwsClients {
     }
 }
 
-/// Short enough that a lost packet at start is retried well within the ten seconds that Lambda allows for it.
+/// Returns time limits that are short enough to retry a lost packet within the ten seconds that
+/// Lambda allows for the start.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
@@ -120,7 +124,7 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-/// Few: the look-up has a deadline, and the next one comes soon.
+/// Returns few retries: a lookup has a deadline, and the next one comes soon.
 fn retries() -> RetryConfig {
     RetryConfig::standard()
         .with_max_attempts(3)
@@ -139,7 +143,7 @@ where
     loader.credentials_provider(make(&config))
 }
 
-/// Where credentials come from.
+/// Origin of credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum CredentialsKind {
     Environment,
@@ -164,7 +168,7 @@ impl CredentialsKind {
     }
 }
 
-/// The clients, made when they are first needed.
+/// Clients that are made when they are first needed.
 #[derive(Debug, Default)]
 pub(crate) struct LazyClients(OnceCell<AwsClients>);
 

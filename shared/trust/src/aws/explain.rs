@@ -1,4 +1,4 @@
-//! From an error of the SDK to what the operator can do about it.
+//! Explanation of an SDK error: what the operator can do about it.
 
 use std::error::Error;
 
@@ -7,17 +7,18 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
 use crate::fetch_error::FetchError;
 
-/// The HTTP status of the answer, when there was one.
+/// Returns the HTTP status of the response, when there was one.
 pub(crate) fn status_of<E>(error: &SdkError<E, HttpResponse>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
 }
 
-/// The error code of the answer, as the service's reference lists it.
+/// Returns the error code of the response, as the service's reference lists it.
 pub(crate) fn code_of<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
     error.as_service_error().and_then(ProvideErrorMetadata::code)
 }
 
-/// Explains what does not depend on the operation: the way to the service, its health, and its limits.
+/// Explains what does not depend on the operation: the network, and the health and limits of the
+/// service.
 pub(crate) fn explain<E>(error: SdkError<E, HttpResponse>) -> FetchError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
@@ -37,7 +38,7 @@ where
             FetchError::Setup(format!("the request could not be sent: {}", causes(&error)))
         }
         SdkError::DispatchFailure(_) => FetchError::Unreachable(causes(&error)),
-        // A proxy's or a captive portal's page, or half an answer.
+        // The page of a proxy or captive portal, or half a response.
         _ if status.is_some_and(|status| status < 300) => {
             FetchError::Unreachable(format!("the answer could not be read: {}", causes(&error)))
         }
@@ -52,7 +53,7 @@ where
     }
 }
 
-/// `403 AccessDenied: …`, as far as it is known.
+/// Returns status, code and message, such as `403 AccessDenied: …`, as far as they are known.
 pub(crate) fn describe(status: Option<u16>, code: Option<&str>, message: Option<&str>) -> String {
     let status = status.map(|status| status.to_string());
     let words: Vec<&str> = [status.as_deref(), code].into_iter().flatten().collect();
@@ -73,7 +74,7 @@ fn is_throttling(status: Option<u16>, code: Option<&str>) -> bool {
         })
 }
 
-/// Everything that an error says about its causes, each once, in one line.
+/// Returns the texts of an error's causes, each once, in one line.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = error.source();
@@ -90,7 +91,8 @@ pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
     shortened(&texts.join(": "))
 }
 
-/// What others say, fit for one line of a log.
+/// Returns text from a service that fits in one line of a log. 400 characters have room for status,
+/// code and a sentence.
 fn shortened(text: &str) -> String {
     const MOST: usize = 400;
     let printable = |character: char| if character.is_control() { ' ' } else { character };

@@ -1,6 +1,7 @@
 //! Destination of CRLs, and the object of each.
 //!
-//! `refresh-crls` publishes according to this rule, and `alb-mtls bundle crls` prints the value of `MTLS_CRLS` with it.
+//! `refresh-crls` publishes according to this rule, and `alb-mtls bundle crls` prints the value of
+//! `MTLS_CRLS` with it.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -9,7 +10,8 @@ use super::location::CrlLocation;
 use super::state::CRL_STATE_SUFFIX;
 use crate::source::{Place, S3Object, s3};
 
-/// Place that CRLs are published to: `s3://bucket/prefix/`, with `?region=` and `?owner=` as in a source.
+/// Place that CRLs are published to: `s3://bucket/prefix/`, with `?region=` and `?owner=` as in a
+/// source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CrlDestination {
     bucket: String,
@@ -19,7 +21,7 @@ pub struct CrlDestination {
     owner: Option<String>,
 }
 
-/// The text is not a place to publish to.
+/// The text does not name a place to publish to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a bucket and a prefix that ends with a slash: `s3://bucket/prefix/`")]
 pub struct InvalidCrlDestination;
@@ -34,9 +36,11 @@ pub struct PublishedAsOne {
 }
 
 impl CrlDestination {
-    /// Returns the object for the CRL of a location: the prefix, then the URL without its scheme and with its escapes resolved.
+    /// Returns the object for the CRL of a location: the prefix, then the URL without its scheme
+    /// and with its escapes resolved.
     ///
-    /// Where that is not a plain name or is longer than keys can be, the digest of the URL takes its place.
+    /// Where that is not a plain name or is longer than keys can be, the digest of the URL takes
+    /// its place.
     pub fn object_for(&self, location: &CrlLocation) -> S3Object {
         let fits =
             |name: &String| self.prefix.len() + name.len() + CRL_STATE_SUFFIX.len() <= s3::MAX_KEY_BYTES;
@@ -47,7 +51,8 @@ impl CrlDestination {
     /// Checks that every location has an object of its own.
     ///
     /// # Errors
-    /// [`PublishedAsOne`] for the first two that do not: they differ in their scheme or in escapes alone.
+    /// [`PublishedAsOne`] for the first two that do not: they differ in their scheme or in escapes
+    /// alone.
     pub fn check_distinct(&self, locations: &[CrlLocation]) -> Result<(), PublishedAsOne> {
         let mut known = HashMap::new();
         for location in locations {

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, percent_decode_str, utf8_percent_encode};
 use super::state::CRL_STATE_SUFFIX;
 use crate::source::{S3Object, Source, s3};
 
-/// Characters that URLs do not have (RFC 3986 §2) and that CAs write all the same, such as the spaces of AD CS.
-/// Characters beyond ASCII are always escaped.
+/// Characters that URLs do not have (RFC 3986 §2) and that CAs write nevertheless, such as the
+/// spaces of AD CS. Characters beyond ASCII are always escaped.
 const NOT_IN_URLS: &AsciiSet = &AsciiSet::EMPTY
     .add(b' ')
     .add(b'"')
@@ -58,7 +58,8 @@ pub struct HttpLocation {
     request_target: String,
 }
 
-/// The text is not a location of a CRL. Its words follow "it takes", as in the messages about settings.
+/// The text is not a location of a CRL. The words of the error follow "it takes", as in the
+/// messages about settings.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`http://`, `https://` and `s3://` URLs of CRLs; this one {reason}")]
 pub struct InvalidCrlLocation {
@@ -66,7 +67,7 @@ pub struct InvalidCrlLocation {
 }
 
 impl InvalidCrlLocation {
-    /// Words about the URL alone, such as "names no host".
+    /// Returns words about the URL alone, such as "names no host".
     pub fn reason(&self) -> &str {
         &self.reason
     }
@@ -78,27 +79,28 @@ impl HttpLocation {
         self.is_tls
     }
 
-    /// Host in lower case, without the brackets of an IPv6 address.
+    /// Returns the host in lower case, without the brackets of an IPv6 address.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Port that is written, or the scheme's own.
+    /// Returns the port that is written, or the scheme's own.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Value of the header `Host`.
+    /// Returns the value of the header `Host`.
     pub fn authority(&self) -> &str {
         self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
-    /// Path and query as they are requested.
+    /// Returns path and query as they are requested.
     pub fn request_target(&self) -> &str {
         &self.request_target
     }
 
-    /// Returns the first part of the name: host, and the port if it is written. A colon is not used in keys.
+    /// Returns the first part of the name: host, and the port if it is written. A colon is not used
+    /// in keys.
     fn server(&self) -> String {
         let host = self.host.replace(':', "_");
         match self.uri.port_u16() {
@@ -109,10 +111,12 @@ impl HttpLocation {
 }
 
 impl CrlLocation {
-    /// Returns the name after the URL: the URL without its scheme, with its escapes resolved, or `bucket/key`.
+    /// Returns the name after the URL: the URL without its scheme, with its escapes resolved, or
+    /// `bucket/key`.
     ///
-    /// `None` for a URL whose name would not be plain: one that does not stay in its place when a program takes dots for
-    /// folders, that cannot be shown, or that is the name of a folder or of a record.
+    /// `None` for a URL whose name would not be plain: one that does not stay in its place when a
+    /// program takes dots for folders, that cannot be shown, or that is the name of a folder or of
+    /// a record.
     pub(super) fn plain_name(&self) -> Option<String> {
         let name = match self {
             Self::Http(location) => {
@@ -129,7 +133,8 @@ impl CrlLocation {
         is_plain.then_some(name)
     }
 
-    /// Returns the name for every other URL: its server, and the digest of the URL without its scheme.
+    /// Returns the name for every other URL: its server, and the digest of the URL without its
+    /// scheme.
     pub(super) fn digest_name(&self) -> String {
         let (server, rest) = match self {
             Self::Http(location) => (location.server(), location.request_target().to_owned()),
@@ -226,7 +231,8 @@ fn parse_http(text: &str) -> Result<CrlLocation, String> {
 /// Longest name of a host (RFC 1035 §2.3.4, as text). It leaves room for a digest in a key.
 const MAX_HOST_BYTES: usize = 253;
 
-/// Returns true for a text that can be a host. It becomes a folder in the key, so it must not be one that leads elsewhere.
+/// Returns true for a text that can be a host. It becomes a folder in the key, so it must not be
+/// one that leads elsewhere.
 fn is_host(host: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':');
     host.len() <= MAX_HOST_BYTES
@@ -234,7 +240,8 @@ fn is_host(host: &str) -> bool {
         && host.bytes().any(|byte| byte.is_ascii_alphanumeric())
 }
 
-/// Returns the scheme in lower case (RFC 3986 §3.1) and what follows its colon, if the text has a scheme.
+/// Returns the scheme in lower case (RFC 3986 §3.1) and what follows its colon, if the text has a
+/// scheme.
 fn split_scheme(text: &str) -> Option<(String, &str)> {
     let (scheme, rest) = text.split_once(':')?;
     // In `crl.example.com:8080/x` there is a dot, which the scheme of a CRL never has.

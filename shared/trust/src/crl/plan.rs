@@ -10,14 +10,14 @@ use super::location::{CrlLocation, InvalidCrlLocation};
 pub struct CrlPlan {
     /// Locations, no two of which are published as the same object.
     pub locations: Vec<CrlLocation>,
-    /// URLs that are left out, each of them once.
+    /// URLs that are left out, each once.
     pub skipped: Vec<SkippedCrl>,
 }
 
 /// URL of a CRL in a certificate that is not fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedCrl {
-    /// URL as the certificate has it.
+    /// URL in the certificate.
     pub url: String,
     /// Reason, in words that follow the URL.
     pub reason: String,
@@ -26,10 +26,11 @@ pub struct SkippedCrl {
 }
 
 impl CrlPlan {
-    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP alone, because the
-    /// issuer of a certificate does not decide which buckets are read.
+    /// Adds to the named locations those in the `cRLDistributionPoints` of certificates: HTTP
+    /// alone, because the issuer of a certificate must not decide which buckets are read.
     ///
-    /// For certificates that the operator configured. The URLs in a client's certificate are never fetched.
+    /// The certificates must be those that the operator configured. The URLs in a client's
+    /// certificate are never fetched.
     pub fn new<'a, 'b: 'a>(
         named: &[CrlLocation],
         certificates: impl IntoIterator<Item = &'a CertificateDer<'b>>,

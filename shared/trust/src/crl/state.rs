@@ -1,7 +1,8 @@
 //! Record of the CRLs that were published at a place, beside them.
 //!
-//! A process that starts knows nothing of earlier CRLs. The record tells it which ones it must find, and which numbers
-//! and dates they must have reached, so that an old or another CRL in the same place is refused at once.
+//! A process that starts does not know earlier CRLs. The record lists those that it must find, and
+//! the numbers and dates that they must have reached, so that an old or another CRL in the same
+//! place is rejected at once.
 
 use alb_mtls_verifier::{CrlHistory, CrlNumber, CrlSeries, CrlVersion, SeenCrl, Timestamp};
 use base64::Engine;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::source::S3Object;
 
-/// Largest record that is read: one of 1,000 series has about 700 KB.
+/// Largest record that is read, in bytes: one of 1,000 series has about 700 KB.
 pub const MAX_CRL_STATE_BYTES: usize = 1_024 * 1_024;
 
 /// End of the key of a record.
@@ -33,7 +34,7 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    /// For a person to read, like the next one.
+    /// Names for a person to read.
     issuer: String,
     description: String,
     number: Option<String>,
@@ -46,8 +47,8 @@ struct Entry {
     scope: String,
 }
 
-/// The object with the record of a CRL's object. A CRL of a fixed version or content does not have one: nothing can
-/// take its place.
+/// Returns the object with the record of a CRL's object. A CRL of a fixed version or content does
+/// not have one: nothing can take its place.
 pub fn crl_state_object(object: &S3Object) -> Option<S3Object> {
     if object.version_id.is_some() || object.sha256.is_some() {
         return None;

@@ -31,7 +31,8 @@ impl Deadline {
         }
     }
 
-    /// Counts a service that limits the rate of requests as failed, for a caller that has a value to go on with.
+    /// Counts a service that limits the rate of requests as failed, for a caller that has a value
+    /// to go on with.
     #[must_use]
     pub(crate) fn without_waiting_for_throttling(self) -> Self {
         Self {

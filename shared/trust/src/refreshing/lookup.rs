@@ -1,4 +1,4 @@
-//! One lookup: who does it, who waits for it, and how it can end.
+//! Lookups: the work, the callers that wait for it, and its ends.
 
 use std::fmt;
 use std::future::Future;
@@ -9,14 +9,15 @@ use alb_mtls_verifier::Timestamp;
 
 use super::deadline::Deadline;
 
-/// Looks a value up: the part of a [`Refreshing`] that knows what the value is.
+/// Lookup of a value: the part of a [`Refreshing`] that knows what the value is.
 pub trait Lookup: Send + Sync {
     /// The value.
     type Value: Send + Sync;
-    /// The reason why a lookup failed. Callers that waited for the same lookup share it.
+    /// Reason why a lookup failed. Callers that waited for the same lookup share it.
     type Error: Clone + fmt::Display + From<Aborted> + Send;
 
-    /// Looks the value up at the time `now`, before `deadline`; `last_good` is the value in use, if there is one.
+    /// Looks the value up at the time `now`, before `deadline`; `last_good` is the value in use, if
+    /// there is one.
     ///
     /// # Errors
     /// The value in use stays in use, up to its maximum age.
@@ -31,13 +32,13 @@ pub trait Lookup: Send + Sync {
     fn report_failure(&self, failure: &FailedLookup<'_, Self::Value, Self::Error>);
 }
 
-/// A lookup that ended without a result.
+/// End of a lookup without a result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Aborted {
-    /// There was no answer within this time.
+    /// No answer came within this time.
     #[error("there was no answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
-    /// Its caller went away before it ended.
+    /// The caller went away before the lookup ended.
     #[error("the lookup was interrupted before it ended")]
     Interrupted,
 }
@@ -57,29 +58,30 @@ pub enum Found<T> {
     New(T),
 }
 
-/// A lookup that failed, with what callers get meanwhile.
+/// Failed lookup, with what callers get meanwhile.
 #[derive(Debug)]
 pub struct FailedLookup<'a, T, E> {
-    /// The reason.
+    /// Reason of the failure.
     pub error: &'a E,
-    /// The value in use, if there is one.
+    /// Value in use, if there is one.
     pub last_good: Option<&'a T>,
     /// Time since the last lookup that succeeded.
     pub age: Option<Duration>,
-    /// Failures since the last success, this one included.
+    /// Number of failures since the last success, this one included.
     pub failures: u32,
-    /// Time from the end of this lookup until the next one may begin.
+    /// Time from the end of this lookup until the next one can begin.
     pub retry_after: Duration,
     /// Duration of the lookup; absent when its caller went away.
     pub took: Option<Duration>,
 }
 
-/// Time that a lookup may take.
+/// Time limits of a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadlines {
-    /// At the start of the process. Lambda allows ten seconds for everything then.
+    /// Limit at the start of the process. Lambda allows ten seconds for everything then.
     pub start: Duration,
-    /// While a request waits; twice as long after a failure, so that a slow source is not taken for a dead one.
+    /// Limit while a request waits; twice as long after a failure, so that a slow source is not
+    /// mistaken for a dead one.
     pub request: Duration,
 }
 
@@ -92,21 +94,22 @@ impl Default for Deadlines {
     }
 }
 
-/// The caller that waits for a lookup.
+/// Caller that waits for a lookup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waiting {
     /// The start of the process.
     Start,
     /// A request.
     Request {
-        /// Time until its invocation ends, where it has an end. A lookup takes at most half of it, and at most a
-        /// quarter while there is a value to serve and the last lookup did not fail: Lambda ends the environment of an
-        /// invocation that runs out of time, and the last good value with it.
+        /// Time until its invocation ends, where it has an end. A lookup takes at most half of it,
+        /// and at most a quarter while there is a value to serve and the last lookup did not fail:
+        /// Lambda ends the environment of an invocation that runs out of time, and the last good
+        /// value with it.
         left: Option<Duration>,
     },
 }
 
-/// There is no value that may be used.
+/// Lack of a value that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoValue<E: fmt::Display> {
     /// No lookup has succeeded yet.
@@ -117,17 +120,17 @@ pub enum NoValue<E: fmt::Display> {
     Stale {
         /// Time since the last lookup that succeeded.
         age: Duration,
-        /// The reason why the latest one failed.
+        /// Reason why the latest lookup failed.
         reason: E,
     },
 }
 
-/// Counts of lookups, for status and metrics.
+/// Numbers of lookups, for status and metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LookupCounts {
-    /// Lookups that ended.
+    /// Number of lookups that ended.
     pub ended: u64,
-    /// Lookups since the last success that failed.
+    /// Number of lookups since the last success that failed.
     pub failures_since: u32,
     /// Time of the last success.
     pub last_success: Option<Timestamp>,

@@ -1,26 +1,29 @@
-//! Times of lookups: when the next one is due, and how old is too old. Wall-clock time alone counts, since a frozen
-//! process runs no timers.
+//! Times of lookups: when the next one is due, and how old is too old. Wall-clock time alone
+//! counts, since a frozen process runs no timers.
 
 use std::time::Duration;
 
 use alb_mtls_verifier::Timestamp;
 
-/// Clocks of concurrent callers may differ by this much; a clock that is put back further has been set.
+/// Most seconds by which the clocks of concurrent callers differ: a clock that is put back further
+/// has been set.
 const CLOCK_TOLERANCE: i64 = 60;
 
-/// Longest time between attempts while there is a snapshot to serve.
+/// Longest time between attempts while there is a value to serve: a new source is then in use
+/// within a minute of its repair.
 const LONGEST_RELAXED_DELAY: Duration = Duration::from_secs(60);
 
-/// Longest time between attempts while requests are being refused.
+/// Longest time between attempts while requests are denied: short, because clients wait for the
+/// repair.
 const LONGEST_URGENT_DELAY: Duration = Duration::from_secs(15);
 
-/// The times of past look-ups and what follows from them.
+/// Times of past lookups, and the times that follow from them.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     refresh: i64,
     max_stale: i64,
     last_success: Option<Timestamp>,
-    /// Begin of the time in which the clock is behind the last success.
+    /// Start of the time in which the clock is behind the last success.
     set_back_since: Option<Timestamp>,
     /// Seconds after the last success; varies, and never exceeds `refresh`.
     due_after: i64,
@@ -70,7 +73,7 @@ impl Schedule {
         }
     }
 
-    /// Whether enough time has passed since the last failure.
+    /// Returns true if enough time has passed since the last failure.
     pub(crate) fn may_try(&self, now: Timestamp) -> bool {
         let Some(last) = self.last_failure else {
             return true;
@@ -104,12 +107,12 @@ impl Schedule {
         self.last_success
     }
 
-    /// Failures since the last success.
+    /// Returns the number of failures since the last success.
     pub(crate) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// Returns the time from the last failure until the next lookup may begin.
+    /// Returns the time from the last failure until the next lookup can begin.
     pub(crate) fn retry_after(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.retry_after).unwrap_or(0))
     }
@@ -127,18 +130,19 @@ impl Schedule {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
         let longest = longest_delay(self.failures, self.is_urgent(now));
-        // Half of it at least, so that processes which failed together do not come back together.
+        // Half of it at least, so that processes that failed together do not come back together.
         self.retry_after = fastrand::i64(longest - longest / 2..=longest);
     }
 
-    /// Whether there is nothing to serve.
+    /// Returns true if there is no value to serve.
     fn is_urgent(&self, now: Timestamp) -> bool {
         self.seconds_old(now).is_none_or(|age| age > self.max_stale)
     }
 
-    /// A clock behind the last success makes ages too small, in the worst case indefinitely. Age then counts from the
-    /// moment at which that was noticed, and a lookup is due. The last success keeps its time: a clock that is put
-    /// back and forth must not make a young value old.
+    /// Notices a clock that is behind the last success. Such a clock makes ages too small, in the
+    /// worst case indefinitely. Age then counts from the moment at which it was noticed, and a
+    /// lookup is due. The last success keeps its time: a clock that is put back and forth must not
+    /// make a young value old.
     fn notice_clock(&mut self, now: Timestamp) {
         let is_ahead = |time: Timestamp| time.unix_seconds() - CLOCK_TOLERANCE > now.unix_seconds();
         if self.last_success.is_some_and(is_ahead) {
@@ -154,7 +158,8 @@ impl Schedule {
     }
 }
 
-/// In seconds. Requests that are being refused are a reason to try again at once, but not to hammer.
+/// Returns the longest delay, in seconds. Denied requests are a reason to try again at once, but
+/// not in a tight loop.
 fn longest_delay(failures: u32, urgent: bool) -> i64 {
     let doubled = |first: u64, times: u32| first.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX));
     let delay = match (urgent, failures) {

@@ -71,7 +71,8 @@ fn parse(path: &str) -> Result<Source, Reason> {
 
 /// Reads a whole file of at most `limit` bytes.
 async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FetchError> {
-    // Checked before it is opened: to open a pipe without a writer would block a thread indefinitely.
+    // Checked before it is opened: to open a pipe without a writer would block a thread
+    // indefinitely.
     let metadata = tokio::fs::metadata(path).await.map_err(|error| explain(&error))?;
     if !metadata.is_file() {
         return Err(FetchError::Service("is not a regular file".into()));

@@ -1,4 +1,4 @@
-//! The seam for sources: what a place of content must be able to do, and the row that announces it.
+//! The seam for sources: what each place of content can do, and the row that announces it.
 
 use std::any::Any;
 use std::fmt;
@@ -22,20 +22,21 @@ pub struct SourceForm {
     pub form: &'static str,
     /// Contents of such a source, as a noun phrase.
     pub meaning: &'static str,
-    /// IAM actions that the role of a reader needs, in Markdown; empty for a source that is not in AWS.
+    /// IAM actions that the role of a reader needs, in Markdown; empty for a source that is not in
+    /// AWS.
     pub permissions: &'static str,
-    /// Uses besides reading.
+    /// Uses other than reading trust material.
     pub uses: &'static [SourceUse],
-    /// Reads what follows the scheme.
+    /// Parses what follows the scheme.
     pub(super) parse: fn(&str) -> Result<Source, Reason>,
     /// Returns the source that a word without a known scheme probably means.
     pub(super) suggest: fn(&str) -> Option<String>,
 }
 
-/// Use of a source besides reading trust material from it.
+/// Use of a source other than reading trust material from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SourceUse {
-    /// Secret keys: access to it is granted by name, and it is encrypted or local.
+    /// Secret keys. Access to the source is granted by name, and it is encrypted or local.
     Keys,
     /// Pointers: instead of material, a document can name an object with the material.
     Pointer,
@@ -43,23 +44,24 @@ pub enum SourceUse {
     Publishing,
 }
 
-/// Documents of a place on their way.
+/// Documents that are being read.
 pub(crate) type Fetching<'a> = BoxFuture<'a, Result<Vec<Document>, FetchError>>;
 
 /// Place that content is read from.
 ///
-/// A new kind of source is a type with this trait in a file of its own, and a row in the table of forms.
+/// A new kind of source is a type with this trait in a file of its own, and a row in the table of
+/// forms.
 pub(crate) trait Place: Any + fmt::Debug + fmt::Display + Send + Sync {
     /// Returns the row of the table that the place belongs to.
     fn form(&self) -> &'static SourceForm;
 
     /// Reads the documents of the place: one, or several in a stable order.
     ///
-    /// Content that is one of the known revisions need not be transferred. No document is larger than the limit, and
-    /// neither are several together.
+    /// Content of a known revision need not be transferred. The limit holds for each document and
+    /// for all of them together.
     fn read<'a>(&'a self, reading: Reading<'a>) -> Fetching<'a> {
         _ = reading;
-        // The places in AWS have their own `read` with the feature alone.
+        // With the feature, the places in AWS have their own `read`.
         let error = FetchError::Setup(
             "this program was built without AWS support: only `file:` sources can be read (cargo feature `aws`)"
                 .into(),
@@ -82,7 +84,7 @@ pub(crate) struct Reading<'a> {
     /// Clients of the AWS SDK, made when they are first needed.
     #[cfg(feature = "aws")]
     pub(crate) aws: &'a crate::aws::LazyClients,
-    /// Revisions that the caller has the content of.
+    /// Revisions whose content the caller has.
     #[cfg_attr(
         not(feature = "aws"),
         expect(dead_code, reason = "only S3 can tell that content is unchanged")
@@ -92,7 +94,7 @@ pub(crate) struct Reading<'a> {
     pub(crate) limit: usize,
 }
 
-/// One place that material is read from.
+/// Source that material is read from.
 ///
 /// ```
 /// use alb_mtls_trust::{S3Object, Source};
@@ -138,7 +140,8 @@ impl Source {
         self.place.check_writable()
     }
 
-    /// Returns the place as the type of its kind, such as [`S3Object`](crate::S3Object); `None` for another kind.
+    /// Returns the place as the type of its kind, such as [`S3Object`](crate::S3Object); `None` for
+    /// another kind.
     pub fn downcast_ref<T: Any>(&self) -> Option<&T> {
         let place: &dyn Any = &*self.place;
         place.downcast_ref()

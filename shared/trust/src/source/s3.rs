@@ -32,28 +32,30 @@ pub(crate) const SCHEME: &str = "s3://";
 /// Source: S3 user guide, "Naming Amazon S3 objects".
 pub(crate) const MAX_KEY_BYTES: usize = 1_024;
 
-/// Characters that are escaped in the displayed form of a key or version id: those with a meaning in a source.
+/// Characters that are escaped in the displayed form of a key or version id: those with a meaning
+/// in a source.
 const ESCAPED: &AsciiSet = &CONTROLS.add(b' ').add(b'#').add(b'%').add(b'&').add(b'?');
 
-/// An object in S3.
+/// Object in S3.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct S3Object {
-    /// The name of a bucket, or the alias of an access point.
+    /// Name of a bucket, or alias of an access point.
     pub bucket: String,
-    /// The key, not escaped.
+    /// Key, not escaped.
     pub key: String,
     /// `?versionId=`: this version and no newer one.
     pub version_id: Option<String>,
-    /// `?region=`: where the bucket is, when it is not the region of the process.
+    /// `?region=`: region of the bucket, when it is not that of the process.
     pub region: Option<String>,
-    /// `?owner=`: the account that must own the bucket, so that nobody else's bucket of this name is read.
+    /// `?owner=`: the account that must own the bucket, so that another account's bucket of this
+    /// name is not read.
     pub owner: Option<String>,
     /// `#sha256=`: the content must have this digest, in lower-case hexadecimal.
     pub sha256: Option<String>,
 }
 
 impl S3Object {
-    /// An object by bucket and key alone.
+    /// Creates an object from bucket and key alone.
     pub fn new(bucket: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
             bucket: bucket.into(),
@@ -135,7 +137,8 @@ fn parse(text: &str) -> Result<Source, Reason> {
     }
 }
 
-/// Reads what follows `s3://`, for an object or, where the key is empty or ends with a slash, for objects below a prefix.
+/// Parses what follows `s3://`, for an object or, where the key is empty or ends with a slash, for
+/// objects below a prefix.
 pub(crate) fn parse_location(text: &str) -> Result<S3Object, Reason> {
     let (text, fragment) = match text.split_once('#') {
         None => (text, None),
@@ -207,8 +210,9 @@ mod reader {
     use crate::fetch_error::FetchError;
     use crate::source::place::Reading;
 
-    /// Transfers that are begun, one after the other breaks off. The SDK itself retries only up to the first byte, and a third
-    /// transfer of a large CRL would not end before the deadline of the lookup.
+    /// Number of transfers that are begun when they break off. The SDK itself retries only up to
+    /// the first byte; each transfer starts from there again, and all share the deadline of the
+    /// lookup.
     const TRANSFERS: usize = 2;
 
     impl AwsClients {
@@ -219,7 +223,7 @@ mod reader {
         pub fn objects(&self, region: Option<&str>) -> Result<aws_sdk_s3::Client, FetchError> {
             self.client(region, |config| {
                 let mut builder = aws_sdk_s3::config::Builder::from(config);
-                // An endpoint that is not Amazon's seldom has a name for every bucket.
+                // An endpoint other than Amazon's seldom has a name for every bucket.
                 if config.endpoint_url().is_some() || has_own_endpoint() {
                     builder.set_force_path_style(Some(true));
                 }
@@ -234,7 +238,7 @@ mod reader {
             .any(|name| std::env::var_os(name).is_some())
     }
 
-    /// Reads an object, unless it is one of the `known` revisions still.
+    /// Reads an object, unless it is still one of the `known` revisions.
     pub(super) async fn read(object: &S3Object, reading: Reading<'_>) -> Result<Document, FetchError> {
         let client = reading.aws.get().await.objects(object.region.as_deref())?;
         let origin = object.to_string();
@@ -255,7 +259,7 @@ mod reader {
                 Ok(output) => output,
                 Err(error) => {
                     return match known {
-                        // Not an error at all, but the SDK takes every status above 299 for one.
+                        // Not an error, but the SDK takes every status above 299 for one.
                         Some(revision) if status_of(&error) == Some(304) => {
                             Ok(Document::unchanged(revision.clone()))
                         }

@@ -36,22 +36,22 @@ fn suggest(word: &str) -> Option<String> {
     is_parameter.then(|| format!("{SCHEME}{word}"))
 }
 
-/// A parameter of SSM Parameter Store.
+/// Parameter of SSM Parameter Store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Parameter {
-    /// The name, with `:version` or `:label` if there is one; or the whole ARN, for a parameter that another account
-    /// shares.
+    /// Name, with `:version` or `:label` if there is one; or the whole ARN, for a parameter that
+    /// another account shares.
     pub name: String,
-    /// From the ARN or from `?region=`; otherwise the region of the process.
+    /// Region from the ARN or from `?region=`; otherwise that of the process.
     pub region: Option<String>,
 }
 
-/// The parameters directly below a path in SSM Parameter Store.
+/// Parameters directly below a path in SSM Parameter Store.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ParameterPath {
-    /// Begins with a slash and ends without one, except that it may be `/`.
+    /// Path that begins with a slash and ends without one, except for `/` itself.
     pub path: String,
-    /// From `?region=`; otherwise the region of the process.
+    /// Region from `?region=`; otherwise that of the process.
     pub region: Option<String>,
 }
 
@@ -66,7 +66,8 @@ impl Place for Parameter {
     }
 
     fn check_writable(&self) -> Result<(), &'static str> {
-        // Versions and labels are for reading, and a parameter of another account is its owner's to write.
+        // Versions and labels are for reading, and a parameter of another account is written by its
+        // owner.
         if self.name.contains(':') {
             Err("cannot be written: name the parameter alone, without ARN, version or label")
         } else {
@@ -147,7 +148,8 @@ fn parse(text: &str) -> Result<Source, Reason> {
     }))
 }
 
-/// `arn:aws:ssm:region:account:parameter/name`, where the name's own leading slash is the one after `parameter`.
+/// Parses `arn:aws:ssm:region:account:parameter/name`, where the name's own leading slash is the
+/// one after `parameter`.
 fn parse_arn(arn: &str) -> Result<Parameter, Reason> {
     let Some(parts) = Arn::split(arn).filter(|parts| parts.service == "ssm") else {
         return Err("is not the ARN of a parameter: `arn:aws:ssm:region:account:parameter/name`".into());
@@ -182,7 +184,8 @@ fn check_name_and_selector(text: &str) -> Result<(), Reason> {
     check_selector(selector)
 }
 
-/// Longest name: 1,011 characters, so that with the ARN's beginning it has 2,048 at most.
+/// Longest name, in bytes: of the 2,048 characters that the service takes, 1,037 are reserved for
+/// its own use.
 ///
 /// Source: Systems Manager API reference, PutParameter, Name; the characters are from there too.
 const MAX_NAME_BYTES: usize = 1_011;
@@ -229,7 +232,8 @@ mod reader {
     const PAGE: i32 = 10;
 
     impl AwsClients {
-        /// Returns the client of SSM Parameter Store in this region, or in the region of the process.
+        /// Returns the client of SSM Parameter Store in this region, or in the region of the
+        /// process.
         ///
         /// # Errors
         /// [`FetchError::Setup`] when neither is known.

@@ -165,7 +165,8 @@ async fn stale_future_and_unknown_crls_are_warned_of() {
     }
 }
 
-/// A CRL of another authority that cannot be used, beside one that revokes a client; whether `strict` refuses both.
+/// A CRL of another authority that cannot be used, beside one that revokes a client; whether
+/// `strict` refuses both.
 fn unusable_crls(other: &Credential) -> [(String, bool, &'static str); 5] {
     let named = |kind: KeyKind| {
         let builder = CertificateBuilder::root("CN=Other,O=Trust Tests").key_kind(kind);
@@ -318,7 +319,8 @@ async fn a_replay_without_numbers_is_refused_in_strict_and_soft() {
     }
 }
 
-/// A client's authority that is not configured, its CRL beside that of the anchor, and a trust that saw both.
+/// A client's authority that is not configured, its CRL beside that of the anchor, and a trust that
+/// saw both.
 struct Shown {
     fixture: Fixture,
     issuing: Credential,

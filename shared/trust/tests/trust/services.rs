@@ -1,5 +1,5 @@
-//! Trust material in SSM Parameter Store and S3, before moto's server, with a proxy between that makes things go
-//! wrong.
+//! Trust material in SSM Parameter Store and S3, before moto's server, with a proxy between that
+//! makes things go wrong.
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -506,8 +506,8 @@ async fn a_parameter_added_to_or_taken_from_a_path_is_seen() {
     );
 }
 
-/// Asks `count` times at once while the services hold their answers, and lets them go when all but one are served or
-/// wait.
+/// Asks `count` times at once while the services hold their answers, and lets them go when all but
+/// one are served or wait.
 async fn ask_at_once(
     trust: Arc<Trust>,
     proxy: &FaultProxy,
@@ -599,8 +599,8 @@ async fn a_caller_who_goes_away_leaves_trust_usable() {
 
 // Outages
 
-/// Loads, then breaks the services, and checks that the last good snapshot serves, that the failure is counted and
-/// explained, and that trust recovers.
+/// Loads, then breaks the services, and checks that the last good snapshot serves, that the failure
+/// is counted and explained, and that trust recovers.
 async fn survives(name: &str, anchors: &str, fault: Fault, words: &str) {
     let proxy = proxy().await;
     let request = if words.contains("no complete answer") {

@@ -1,8 +1,9 @@
-//! The second validator: webpki must accept the path that our search chose, with that anchor and those intermediates.
+//! The second validator: webpki must accept the path that our search chose, with that anchor and
+//! those intermediates.
 //!
-//! Two independent implementations of RFC 5280 §6.1 rarely have the same fault, so a path that only one of them accepts
-//! is denied. webpki does not process some features ([`WebpkiGap`]): a path with one of them is decided by our rules
-//! alone, and [`Validators`] says so.
+//! Two independent implementations of RFC 5280 §6.1 rarely have the same fault, so a path that only
+//! one of them accepts is denied. webpki does not process some features ([`WebpkiGap`]): a path
+//! with one of them is decided by our rules alone, and [`Validators`] says so.
 
 use std::fmt;
 
@@ -10,9 +11,9 @@ use rustls_pki_types::{CertificateDer, Der, SignatureVerificationAlgorithm, Trus
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, VerifiedPath};
 
 use super::gaps::{self, WebpkiGaps};
-use crate::certificate::oid;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
+use crate::x509::oid;
 
 /// Path validators that accepted a client's certificates.
 ///
@@ -34,7 +35,8 @@ impl Validators {
         }
     }
 
-    /// Returns the features of the path that webpki does not process; none if both validators accepted it.
+    /// Returns the features of the path that webpki does not process; none if both validators
+    /// accepted it.
     pub const fn gaps(self) -> WebpkiGaps {
         match self {
             Self::Both => WebpkiGaps::NONE,
@@ -51,8 +53,8 @@ impl fmt::Display for Validators {
 
 /// Asks webpki about a path that our rules accept.
 ///
-/// webpki is asked first and its gaps are looked for only when it rejects, so that a feature excuses a rejection but
-/// never replaces the question.
+/// webpki is asked first and its gaps are looked for only when it rejects, so that a feature
+/// excuses a rejection but never replaces the question.
 pub(crate) fn agree(path: &Path<'_, '_>, context: &Context) -> Result<Validators, Rejection> {
     if gaps::has_many_constrained_names(path) {
         return Ok(Validators::Own(WebpkiGaps::of(path)));
@@ -73,9 +75,9 @@ pub(crate) fn agree(path: &Path<'_, '_>, context: &Context) -> Result<Validators
 
 /// Returns no error if webpki accepts exactly this path.
 ///
-/// webpki cannot be given a path, so it searches among the certificates of this one. They are in the order of the path,
-/// which makes it the first path that webpki tries in full; a shorter one is not taken for it. Signatures cost nothing:
-/// the search verified every one that the path needs.
+/// webpki cannot be given a path, so it searches among the certificates of this one. They are in
+/// the order of the path, which makes it the first path that webpki tries in full; a shorter one is
+/// not taken for it. Signatures cost nothing: the search verified every one that the path needs.
 fn ask_webpki(path: &Path<'_, '_>, context: &Context) -> Result<(), webpki::Error> {
     let anchor = [borrowed(path.anchor.webpki())];
     let intermediates: Vec<CertificateDer<'_>> = path
@@ -119,8 +121,8 @@ fn borrowed<'s>(anchor: &'s WebpkiAnchor<'static>) -> WebpkiAnchor<'s> {
     }
 }
 
-/// Extended key usage that webpki requires of every certificate of a path: one that is present must allow clients
-/// (RFC 5280 §4.2.1.12).
+/// Extended key usage that webpki requires of every certificate of a path: one that is present must
+/// allow clients (RFC 5280 §4.2.1.12).
 struct ClientPurpose;
 
 impl ExtendedKeyUsageValidator for ClientPurpose {
@@ -136,8 +138,8 @@ impl ExtendedKeyUsageValidator for ClientPurpose {
             }
             is_present = true;
         }
-        // webpki calls this without a purpose if the extension is absent. Only MTLS_EKU=required asks for it then, of
-        // the end-entity certificate alone, which is a rule of ours.
+        // webpki calls this without a purpose if the extension is absent. Only MTLS_EKU=required
+        // asks for it then, of the end-entity certificate alone, which is a rule of ours.
         if is_present {
             Err(webpki::Error::EmptyEkuExtension)
         } else {
@@ -151,12 +153,12 @@ mod tests {
     use test_pki::{CertificateBuilder, Credential};
 
     use super::*;
-    use crate::anchors::{Namesakes, TrustAnchor};
-    use crate::certificate::Certificate;
+    use crate::anchors::TrustAnchor;
     use crate::options::VerifyOptions;
     use crate::rules::Budget;
-    use crate::signature_budget::SignatureBudget;
-    use crate::timestamp::Timestamp;
+    use crate::signature_budget::{Namesakes, SignatureBudget};
+    use crate::x509::certificate::Certificate;
+    use crate::x509::time::Timestamp;
 
     const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 

@@ -1,14 +1,17 @@
 //! Features of a path that webpki does not process, as a table.
 //!
-//! webpki rejects a path with one of them, which RFC 5280 permits a validator to do. Each is read here from the encoding,
-//! without the types of our rules: a rule that reads an extension wrongly must not also excuse webpki's rejection.
+//! webpki rejects a path with one of them, which RFC 5280 permits a validator to do. Each is read
+//! here from the encoding, without the types of our rules: a rule that reads an extension wrongly
+//! must not also excuse webpki's rejection.
 
 use std::fmt;
 
-use crate::certificate::{Certificate, Extension, oid};
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag, single};
 use crate::rules::Path;
 use crate::signature::SIGNATURE_ALGORITHMS;
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, single};
+use crate::x509::extensions::Extension;
+use crate::x509::oid;
 
 macro_rules! gaps {
     ($($variant:ident, $name:literal, $meaning:literal, $source:literal, $is_in:expr;)+) => {
@@ -139,18 +142,20 @@ impl fmt::Display for WebpkiGaps {
     }
 }
 
-/// Octets of alternative names times subtrees that webpki may compare. Its own budget of 250,000 comparisons takes up to
-/// ten milliseconds, and 65,536 of these products a tenth of that. A CA with 100 subtrees can issue for 655 octets of
-/// names before webpki is not asked.
+/// Octets of alternative names times subtrees that webpki may compare. Its own budget of 250,000
+/// comparisons takes up to ten milliseconds, and 65,536 of these products a tenth of that. A CA
+/// with 100 subtrees can issue for 655 octets of names before webpki is not asked.
 const MAX_NAME_CONSTRAINT_WORK: usize = 1 << 16;
 
 /// Intermediates that webpki has room for.
 const MAX_INTERMEDIATES: usize = 6;
 
-/// Length of the longest certificate that webpki reads: a header of four octets and a content of 65,534.
+/// Length of the longest certificate that webpki reads: a header of four octets and a content of
+/// 65,534.
 const LONGEST_CERTIFICATE: usize = 4 + 65_534;
 
-/// Length of the longest host name for webpki (RFC 1035 §3.1); ours leaves a wildcard label out of the count.
+/// Length of the longest host name for webpki (RFC 1035 §3.1); ours leaves a wildcard label out of
+/// the count.
 const LONGEST_HOST: usize = 253;
 
 const MAILBOX: Tag = context_tag(1, false);
@@ -242,8 +247,8 @@ pub(super) fn has_many_constrained_names(path: &Path<'_, '_>) -> bool {
     subtrees.saturating_mul(octets) > MAX_NAME_CONSTRAINT_WORK
 }
 
-/// A self-issued CA makes a difference below a path length that all CAs together exceed, and for alternative names of its
-/// own under name constraints.
+/// A self-issued CA makes a difference below a path length that all CAs together exceed, and for
+/// alternative names of its own under name constraints.
 fn has_exempt_authority(path: &Path<'_, '_>) -> bool {
     let is_exempt = |authority: &&&Certificate<'_>| authority.is_self_issued();
     let mut issuers = path.intermediates.iter().enumerate();
@@ -287,7 +292,8 @@ fn has_early_times(path: &Path<'_, '_>) -> bool {
         .any(|certificate| certificate.validity.not_before.unix_seconds() < 0)
 }
 
-/// webpki reads the outermost SEQUENCE of these extensions in every certificate. Our rules read them where they decide.
+/// webpki reads the outermost SEQUENCE of these extensions in every certificate. Our rules read
+/// them where they decide.
 fn has_unread_extension(path: &Path<'_, '_>) -> bool {
     let read_by_webpki = [
         oid::SUBJECT_ALTERNATIVE_NAME,
@@ -314,7 +320,8 @@ fn value_of<'a>(certificate: &Certificate<'a>, extension: der::asn1::ObjectIdent
     certificate.extensions.find(extension).map(|found| found.value)
 }
 
-/// Returns true if `is_wanted` holds for a subtree of an issuer and the alternative names of the certificates below.
+/// Returns true if `is_wanted` holds for a subtree of an issuer and the alternative names of the
+/// certificates below.
 fn has_constrained(path: &Path<'_, '_>, is_wanted: impl Fn(&Subtree<'_>, &[Element<'_>]) -> bool) -> bool {
     let holds = |constraints: &[u8], issuers_below: &[&Certificate<'_>]| {
         let mut names = alternative_names(path.end_entity);

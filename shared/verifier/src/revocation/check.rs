@@ -9,17 +9,19 @@ use super::issuers::{CrlIssuer, ListSignatureError};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
-use crate::certificate::Certificate;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
 use crate::signature::ACCEPTED_ALGORITHMS;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::time::Timestamp;
 
 impl RevocationLists {
-    /// Decides about every certificate of a path whose signatures verify, as far down as the options ask.
+    /// Decides about every certificate of a path whose signatures verify, as far down as the
+    /// options ask.
     ///
     /// # Errors
-    /// A certificate that is revoked, in every mode but `off`; one that no list clears, in mode `strict`.
+    /// A certificate that is revoked, in every mode but `off`; one that no list clears, in mode
+    /// `strict`.
     pub(crate) fn check(
         &self,
         path: &Path<'_, '_>,
@@ -79,11 +81,11 @@ struct Answer {
 #[derive(Clone, Copy, Debug, Default)]
 struct NewestOfScope {
     all: NewestVersions,
-    /// Those without a defect: the others may lack what an older list has.
+    /// Lists without a defect: a list with one may lack entries that an older list has.
     whole: NewestVersions,
 }
 
-/// Whether a list speaks now.
+/// Validity of a list at one time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Currency {
     NotYet,
@@ -94,12 +96,13 @@ enum Currency {
 impl Inquiry<'_, '_> {
     /// Asks the lists that bear the issuer's name, the latest first.
     ///
-    /// A serial number on any list that its issuer signed is revoked, whatever the list's scope and whatever else is
-    /// wrong with it: an issuer uses a serial number once. Only a list that is both stale and replaced, by one without a
-    /// defect, is past; a stale one that nothing replaced still revokes. To clear a certificate, a list must be the newest of its scope and speak
-    /// of this certificate; of several such lists, the latest decides, and it must be current and without a defect. A list
-    /// in use before that is newer and speaks of the certificate keeps an older one from clearing it, even if that list
-    /// is gone: it may have revoked the certificate.
+    /// A serial number on any list that its issuer signed is revoked, whatever the list's scope and
+    /// whatever else is wrong with it: an issuer uses a serial number once. Only a list that is
+    /// both stale and replaced, by one without a defect, is past; a stale one that nothing replaced
+    /// still revokes. To clear a certificate, a list must be the newest of its scope and speak of
+    /// this certificate; of several such lists, the latest decides, and it must be current and
+    /// without a defect. A list in use before that is newer and speaks of the certificate keeps an
+    /// older one from clearing it, even if that list is gone: it may have revoked the certificate.
     fn ask(&self, lists: &[ListOfIssuer]) -> Result<Answer, Rejection> {
         let newest_of = self.newest_of_each_scope(lists);
         let mut newest: Option<(&Arc<RevocationList>, Currency)> = None;
@@ -185,7 +188,7 @@ impl Inquiry<'_, '_> {
         }
     }
 
-    /// Newest of the lists of each scope that the issuer signed and that speak already.
+    /// Returns the newest list of each scope that the issuer signed and that is valid already.
     fn newest_of_each_scope(&self, lists: &[ListOfIssuer]) -> Vec<NewestOfScope> {
         let mut newest: Vec<NewestOfScope> = Vec::new();
         for ListOfIssuer { signed, scope } in lists {
@@ -319,7 +322,7 @@ impl Inquiry<'_, '_> {
     }
 
     fn issuer_name(&self) -> String {
-        crate::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
+        crate::x509::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
             |_| "the issuer has a name that cannot be shown".to_owned(),
             |name| format!("the issuer is {name}"),
         )
@@ -337,9 +340,9 @@ struct WhyNot<'l> {
     not_yet: Option<&'l Arc<RevocationList>>,
     /// The latest one, which has a defect.
     defective: Option<&'l Arc<RevocationList>>,
-    /// One that is older than another.
+    /// List that is older than another.
     replaced: Option<&'l Arc<RevocationList>>,
-    /// One that goes beside complete lists.
+    /// List that stands beside complete lists.
     partial: Option<&'l Arc<RevocationList>>,
 }
 

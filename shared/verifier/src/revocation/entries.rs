@@ -1,28 +1,27 @@
-//! The entries of a list: one walk over all of them, then exact look-ups by serial number.
+//! Entries of a list: read once in full, then found by serial number.
 
 use std::fmt;
-use std::ops::Range;
 
-use super::cursor::{Cursor, ENUMERATED, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, shortest};
 use super::error::{RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
 use super::scope::names_directory;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::der::{Element, Elements, Malformed, Tag, shortest, single};
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
-/// Where to find the entry of a serial number: eight octets an entry, the entries themselves stay in the list's DER.
+/// Positions of the entries by serial number: eight octets for each, while the entries stay in the
+/// list's DER.
 ///
-/// Sorted; the upper half of each number is a fingerprint of the serial number, the lower half the entry's position.
-/// A fingerprint only says where to look: whole serial numbers are compared.
+/// Sorted. The upper half of each number is a fingerprint of the serial number, the lower half the
+/// entry's position. A fingerprint only says where to look: whole serial numbers are compared.
 pub(super) struct EntryIndex(Vec<u64>);
 
-/// What a list says about a certificate that it revokes.
+/// Entry of a list for a certificate that it revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevokedCertificate {
     /// Since when the issuer considers it revoked; `None` when the list gives no date that exists.
     pub revoked_at: Option<Timestamp>,
-    /// Why, when the list says so.
+    /// Reason, if the list gives one.
     pub reason: Option<RevocationReason>,
 }
 
@@ -31,30 +30,31 @@ pub struct RevokedCertificate {
 pub enum RevocationReason {
     /// None is given.
     Unspecified,
-    /// The certificate's key is known to somebody else, or believed to be.
+    /// The certificate's key is known to an attacker, or believed to be.
     KeyCompromise,
     /// A CA's key is.
     CaCompromise,
-    /// What the certificate says about its subject has changed.
+    /// The subject's data in the certificate has changed.
     AffiliationChanged,
     /// Another certificate takes its place.
     Superseded,
-    /// It is not needed any more.
+    /// The certificate is not needed any more.
     CessationOfOperation,
-    /// It is suspended, which counts as revoked.
+    /// The certificate is suspended, which counts as revoked.
     CertificateHold,
     /// Has a meaning in delta CRLs only; a complete list that says it still lists the certificate.
     RemoveFromCrl,
     /// A privilege in the certificate was withdrawn.
     PrivilegeWithdrawn,
-    /// An attribute authority's key is known to somebody else, or believed to be.
+    /// An attribute authority's key is known to an attacker, or believed to be.
     AaCompromise,
-    /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked all the same.
+    /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked nevertheless.
     Unknown(u8),
 }
 
 impl RevocationReason {
-    /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet, or none.
+    /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet,
+    /// or none.
     fn from_code(code: &[u8]) -> Option<Self> {
         let [code] = *code else {
             return None;
@@ -74,7 +74,7 @@ impl RevocationReason {
         })
     }
 
-    /// The name in RFC 5280.
+    /// Returns the name in RFC 5280.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -102,36 +102,31 @@ impl fmt::Display for RevocationReason {
 }
 
 impl EntryIndex {
-    /// Walks over the entries between two positions of `der` and looks at every octet of them. Returns the index with
-    /// the first defect, if there is one.
+    /// Reads every octet of the entries. Returns the index with the first defect, if there is one.
     ///
-    /// An entry whose serial number can be read is in the index, whatever else is wrong with it: its issuer revokes that
-    /// certificate (ITU-T X.509, clause on critical CRL entry extensions, says so of extensions that are not understood).
-    /// An entry that belongs to another issuer than `issuer` is not, nor are those after it, up to the next one that
-    /// names `issuer` again (RFC 5280 §5.3.3).
-    pub(super) fn build(
-        der: &[u8],
-        entries: Range<usize>,
-        issuer: &[u8],
-    ) -> (Self, Option<RevocationListErrorKind>) {
+    /// An entry whose serial number can be read is in the index, whatever else is wrong with it:
+    /// its issuer revokes that certificate (ITU-T X.509, clause on critical CRL entry extensions,
+    /// says so of extensions that are not understood). An entry that belongs to another issuer than
+    /// `issuer` is not, nor are those after it, up to the next one that names `issuer` again (RFC
+    /// 5280 §5.3.3).
+    pub(super) fn build(mut entries: Elements<'_>, issuer: &[u8]) -> (Self, Option<RevocationListErrorKind>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
 
-        let mut cursor = Cursor::new(der).within(entries.clone());
-        let mut index = Vec::with_capacity(entries.len() / USUAL_LENGTH);
+        let mut index = Vec::with_capacity(entries.octets_left() / USUAL_LENGTH);
         let mut defect = None;
         let mut is_of_issuer = true;
-        while !cursor.at_end() {
-            let offset = cursor.position();
+        while !entries.at_end() {
+            let offset = entries.position();
             let malformed = || RevocationListErrorKind::Malformed {
                 field: "an entry",
                 offset,
             };
-            let (Ok(place), Ok(position)) = (cursor.next_place(), u32::try_from(offset)) else {
+            let (Ok(element), Ok(position)) = (entries.next_element(), u32::try_from(offset)) else {
                 defect.get_or_insert_with(malformed);
                 break;
             };
-            let Ok(entry) = Entry::read(&cursor, place) else {
+            let Ok(entry) = Entry::read(element) else {
                 defect.get_or_insert_with(malformed);
                 continue;
             };
@@ -154,12 +149,12 @@ impl EntryIndex {
         (Self(index), defect)
     }
 
-    /// How many entries there are.
+    /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Serial number of each entry; `None` for an entry that cannot be read again.
+    /// Returns the serial number of each entry; `None` for an entry that cannot be read again.
     pub(super) fn serial_numbers<'d>(&self, der: &'d [u8]) -> impl Iterator<Item = Option<&'d [u8]>> {
         self.0.iter().map(|key| {
             let position = usize::try_from(key & !FINGERPRINT).ok()?;
@@ -167,7 +162,7 @@ impl EntryIndex {
         })
     }
 
-    /// The entries of this serial number, given as the content of a DER INTEGER.
+    /// Returns the entries of this serial number, given as the content of a DER INTEGER.
     pub(super) fn find<'s>(
         &'s self,
         der: &'s [u8],
@@ -189,7 +184,8 @@ impl EntryIndex {
 /// The half of a key that is a fingerprint.
 const FINGERPRINT: u64 = 0xFFFF_FFFF_0000_0000;
 
-/// Spreads serial numbers over the upper 32 bits. Whoever could choose them to collide has the issuer's key.
+/// Spreads serial numbers over the upper 32 bits. Only the owner of the issuer's key can choose
+/// them to collide.
 fn fingerprint(serial_number: &[u8]) -> u64 {
     let mixed = shortest(serial_number).chunks(8).fold(0_u64, |mixed, chunk| {
         let word = chunk
@@ -200,12 +196,11 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
     mixed & FINGERPRINT
 }
 
-/// One element of `revokedCertificates`.
+/// Element of `revokedCertificates`.
 struct Entry<'a> {
-    cursor: Cursor<'a>,
     serial_number: &'a [u8],
-    date: Option<Place>,
-    extensions: Option<Place>,
+    date: Option<Element<'a>>,
+    extensions: Option<Element<'a>>,
     /// Set if nothing but what an entry may have is in it.
     is_whole: bool,
 }
@@ -225,27 +220,26 @@ const REASON_ALONE: [u8; 13] = [
 ];
 
 impl<'a> Entry<'a> {
-    /// Reads an entry that lies at `place`, as far as it can be read after the serial number.
+    /// Reads an entry, as far as it can be read after the serial number.
     #[inline]
-    fn read(cursor: &Cursor<'a>, place: Place) -> Result<Self, Malformed> {
-        if place.tag != SEQUENCE {
+    fn read(element: Element<'a>) -> Result<Self, Malformed> {
+        if element.tag != Tag::SEQUENCE {
             return Err(Malformed);
         }
-        let mut fields = cursor.within(place.content);
-        let serial_number = fields.content(INTEGER)?;
+        let mut fields = element.elements();
+        let serial_number = fields.content(Tag::INTEGER)?;
         if serial_number.is_empty() {
             return Err(Malformed);
         }
         // What is in the date decides nothing.
-        let date = fields.next_place().ok();
-        let date = date.filter(|date| matches!(date.tag, UTC_TIME | GENERALIZED_TIME));
+        let date = fields.next_element().ok();
+        let date = date.filter(|date| matches!(date.tag, Tag::UTC_TIME | Tag::GENERALIZED_TIME));
         let extensions = match fields.at_end() {
             true => Ok(None),
-            false => fields.expect(SEQUENCE).map(Some),
+            false => fields.expect(Tag::SEQUENCE).map(Some),
         };
         let is_whole = date.is_some() && extensions.is_ok() && fields.finish().is_ok();
         Ok(Self {
-            cursor: fields,
             serial_number,
             date,
             extensions: extensions.unwrap_or_default(),
@@ -254,9 +248,8 @@ impl<'a> Entry<'a> {
     }
 
     fn at(der: &'a [u8], position: usize) -> Option<Self> {
-        let mut cursor = Cursor::new(der).within(position..der.len());
-        let place = cursor.next_place().ok()?;
-        Self::read(&cursor, place).ok()
+        let element = Elements::new(der.get(position..)?).next_element().ok()?;
+        Self::read(element).ok()
     }
 
     fn is_of(&self, serial_number: &[u8]) -> bool {
@@ -271,25 +264,15 @@ impl<'a> Entry<'a> {
     }
 
     fn revoked_at(&self) -> Option<Timestamp> {
-        let date = self.date.as_ref()?;
-        let tag = match date.tag {
-            UTC_TIME => Tag::UTC_TIME,
-            _ => Tag::GENERALIZED_TIME,
-        };
-        let element = Element {
-            tag,
-            content: self.cursor.slice(date.content.clone()),
-            encoding: self.cursor.slice(date.encoding()),
-        };
-        Timestamp::from_element(element).ok()
+        Timestamp::from_element(self.date?).ok()
     }
 
     fn extensions_encoding(&self) -> &'a [u8] {
-        let place = self.extensions.as_ref();
-        place.map_or(&[], |place| self.cursor.slice(place.encoding()))
+        self.extensions.map_or(&[], |extensions| extensions.encoding)
     }
 
-    /// Returns true for an entry without extensions, or with a reason alone: it needs no second look.
+    /// Returns true for an entry without extensions, or with a reason alone: it needs no second
+    /// look.
     #[inline]
     fn is_usual(&self) -> bool {
         self.extensions.is_none() || self.extensions_encoding().starts_with(&REASON_ALONE)
@@ -306,10 +289,10 @@ impl<'a> Entry<'a> {
     /// Reads the extensions. One that is not critical and cannot be read says nothing.
     fn notes(&self, issuer: &[u8]) -> EntryNotes {
         let mut notes = EntryNotes::default();
-        let Some(extensions) = &self.extensions else {
+        let Some(extensions) = self.extensions else {
             return notes;
         };
-        let visited = read_extensions(&self.cursor, extensions.content.clone(), |extension| {
+        let visited = read_extensions(extensions.elements(), |extension| {
             match extension.oid {
                 identifier::REASON_CODE => match reason_code(&extension) {
                     Ok(reason) => notes.reason = reason,
@@ -320,7 +303,8 @@ impl<'a> Entry<'a> {
                 },
                 // Only indirect CRLs have entries that name another issuer.
                 identifier::CERTIFICATE_ISSUER => {
-                    // One that cannot be read changes nothing: the entry still revokes, as the one before it would.
+                    // One that cannot be read changes nothing: the entry still revokes, as the one
+                    // before it would.
                     notes.is_of_issuer = names_directory(extension.value, issuer).ok();
                     let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
                     notes.problem.get_or_insert(indirect);
@@ -339,9 +323,7 @@ impl<'a> Entry<'a> {
 }
 
 fn reason_code(extension: &Extension<'_>) -> Result<Option<RevocationReason>, Malformed> {
-    let mut value = Cursor::new(extension.value);
-    let code = value.content(ENUMERATED)?;
-    value.finish()?;
+    let code = single(extension.value, Tag::ENUMERATED)?;
     Ok(RevocationReason::from_code(code))
 }
 
@@ -389,7 +371,7 @@ mod tests {
     ];
 
     fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListErrorKind>) {
-        EntryIndex::build(der, 0..der.len(), ISSUER)
+        EntryIndex::build(Elements::new(der), ISSUER)
     }
 
     fn index(der: &[u8]) -> EntryIndex {
@@ -522,7 +504,7 @@ mod tests {
             assert_eq!(index.len(), 1);
             assert!(find(&index, &der, &[9]).is_some());
         }
-        // Longer than what there is: the entries before it count.
+        // The length is beyond the end: the entries before it count.
         let der = [after, vec![0x30, 0x40, 0x02, 0x01, 0x01]].concat();
         let (index, defect) = build(&der);
         assert!(defect.is_some() && find(&index, &der, &[9]).is_some());

@@ -1,6 +1,7 @@
-//! Problems of CRLs: those that make a file unusable, and defects that keep a list from clearing certificates.
+//! Problems of CRLs: those that make a file unusable, and defects that keep a list from clearing
+//! certificates.
 
-use crate::timestamp::Timestamp;
+use crate::x509::time::Timestamp;
 
 /// Problem of a CRL: which one of a file (counted from 1), whose it is and what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +51,7 @@ pub enum RevocationListErrorKind {
     Malformed {
         /// Part that cannot be read.
         field: &'static str,
-        /// Where that part should be, in octets from the start of the list.
+        /// Position of that part, in octets from the start of the list.
         offset: usize,
     },
     /// Neither version 1 nor version 2.
@@ -85,7 +86,7 @@ pub enum RevocationListErrorKind {
     RepeatedExtension {
         /// Object identifier of the extension.
         oid: String,
-        /// Where the second one is, in octets from the start of the list.
+        /// Position of the second extension, in octets from the start of the list.
         offset: usize,
     },
     /// More extensions in one place than any CA writes.
@@ -101,7 +102,7 @@ pub enum RevocationListErrorKind {
     CriticalExtension {
         /// Object identifier of the extension.
         oid: String,
-        /// Where it is, in octets from the start of the list.
+        /// Position of the extension, in octets from the start of the list.
         offset: usize,
     },
     /// An extension that is processed, with a value that cannot be.
@@ -109,7 +110,7 @@ pub enum RevocationListErrorKind {
     MalformedExtension {
         /// Object identifier of the extension.
         oid: String,
-        /// Where it is, in octets from the start of the list.
+        /// Position of the extension, in octets from the start of the list.
         offset: usize,
     },
     /// An entry with a critical extension that is not understood or cannot be read (RFC 5280 §5.3).
@@ -119,7 +120,7 @@ pub enum RevocationListErrorKind {
     CriticalEntryExtension {
         /// Object identifier of the extension.
         oid: String,
-        /// Where it is, in octets from the start of the list.
+        /// Position of the extension, in octets from the start of the list.
         offset: usize,
     },
     /// A kind of CRL that clears no certificate.

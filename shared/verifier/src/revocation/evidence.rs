@@ -1,31 +1,32 @@
-//! What was found out about a path that was let through.
+//! Revocation status of an accepted path.
 
 use std::sync::Arc;
 
 use super::list::RevocationList;
 use crate::heap;
 use crate::rejection::Rejection;
-use crate::timestamp::Timestamp;
+use crate::x509::time::Timestamp;
 
-/// What the lists say about the certificates of a path. Nothing in it is revoked.
+/// Revocation status of the certificates of a path, none of which is revoked.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationEvidence {
     pub(super) certificates: Vec<CertificateStatus>,
     pub(super) valid_until: Option<Timestamp>,
 }
 
-/// What the lists say about one certificate that is not revoked.
+/// Revocation status of a certificate that is not revoked.
 #[derive(Clone, Debug)]
 pub enum CertificateStatus {
     /// This list speaks of the certificate, is current and does not revoke it.
     Good(Arc<RevocationList>),
-    /// No list clears it, and the options let it pass; this is the rejection that mode strict would give.
+    /// No list clears it, and the options let it pass; this is the rejection that mode strict would
+    /// give.
     Unknown(Rejection),
 }
 
 impl RevocationEvidence {
-    /// The status of the certificates that were looked up: the end-entity certificate's first, then its issuer's and
-    /// so on; the trust anchor is not among them. Empty when revocation is off.
+    /// Returns the status of each certificate that was looked up: the end-entity certificate's
+    /// first, then its issuer's and so on, without the trust anchor. Empty when revocation is off.
     pub fn certificates(&self) -> &[CertificateStatus] {
         &self.certificates
     }
@@ -40,7 +41,8 @@ impl RevocationEvidence {
         statuses + self.certificates.iter().map(of_one).sum::<usize>()
     }
 
-    /// The first certificate whose status is not known: what mode strict would reject.
+    /// Returns the rejection for the first certificate of unknown status, which mode strict would
+    /// give.
     pub fn unknown(&self) -> Option<&Rejection> {
         self.certificates.iter().find_map(|status| match status {
             CertificateStatus::Good(_) => None,
@@ -48,7 +50,7 @@ impl RevocationEvidence {
         })
     }
 
-    /// The earliest nextUpdate among the lists that cleared a certificate.
+    /// Returns the earliest nextUpdate among the lists that cleared a certificate.
     pub fn next_update(&self) -> Option<Timestamp> {
         let cleared = self.certificates.iter().filter_map(|status| match status {
             CertificateStatus::Good(list) => list.next_update(),
@@ -57,8 +59,8 @@ impl RevocationEvidence {
         cleared.min()
     }
 
-    /// The last second at which the same lists would still say the same, the grace included; `None` when their time
-    /// does not matter. A verdict must not be kept for longer.
+    /// Returns the last second at which the same lists would give the same status, including the
+    /// grace period; `None` if their time does not matter. A verdict must not be kept longer.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.valid_until
     }

@@ -1,11 +1,8 @@
 //! Extensions of lists and of their entries.
 
-use std::ops::Range;
-
-use super::cursor::{BOOLEAN, Cursor, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::error::RevocationListErrorKind;
-use crate::der_reader::{Malformed, boolean};
-use crate::oid::dotted;
+use crate::x509::der::{Elements, Malformed, Tag, boolean};
+use crate::x509::oid::dotted;
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
 pub(super) mod identifier {
@@ -17,7 +14,8 @@ pub(super) mod identifier {
     pub(in super::super) const REASON_CODE: &[u8] = &[0x55, 0x1D, 0x15];
 }
 
-/// More extensions than any real list or entry has; the cap keeps the search for repeats cheap.
+/// Limit of extensions in one list or entry. Real lists have fewer than 10, real entries fewer than
+/// 4; the search for repeats takes time that grows with the square of their number.
 const MAX_EXTENSIONS: usize = 32;
 
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +25,12 @@ pub(super) struct Extension<'a> {
     pub(super) critical: bool,
     /// Content of the OCTET STRING.
     pub(super) value: &'a [u8],
-    /// Where the extension is, in octets from the start of the list.
+    /// Position of the extension, in octets from the start of the list.
     pub(super) offset: usize,
 }
 
 impl Extension<'_> {
-    /// Problem of an extension that is processed and whose value cannot be read.
+    /// Returns the error for an extension that is processed and whose value cannot be read.
     pub(super) fn malformed(&self) -> RevocationListErrorKind {
         RevocationListErrorKind::MalformedExtension {
             oid: dotted(self.oid),
@@ -41,17 +39,15 @@ impl Extension<'_> {
     }
 }
 
-/// Passes every extension to `visit` in order. No extensions at all are fine, as OpenSSL has it, although RFC 5280 wants
-/// at least one where there is a list of them.
+/// Passes every extension to `visit` in order. No extensions at all are fine, as OpenSSL has it,
+/// although RFC 5280 wants at least one where there is a list of them.
 ///
 /// # Errors
 /// The first extension whose form is wrong, or that occurs again; those after it are not visited.
 pub(super) fn read_extensions<'a>(
-    cursor: &Cursor<'a>,
-    content: Range<usize>,
+    mut extensions: Elements<'a>,
     mut visit: impl FnMut(Extension<'a>),
 ) -> Result<(), RevocationListErrorKind> {
-    let mut extensions = cursor.within(content);
     let mut seen: [&[u8]; MAX_EXTENSIONS] = [&[]; MAX_EXTENSIONS];
     let mut count = 0;
     while !extensions.at_end() {
@@ -75,14 +71,14 @@ pub(super) fn read_extensions<'a>(
     Ok(())
 }
 
-fn read_extension<'a>(extensions: &mut Cursor<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
-    let mut fields = extensions.enter(SEQUENCE)?;
-    let oid = fields.content(OBJECT_IDENTIFIER)?;
-    let critical = match fields.optional(BOOLEAN)? {
+fn read_extension<'a>(extensions: &mut Elements<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
+    let mut fields = extensions.enter(Tag::SEQUENCE)?;
+    let oid = fields.content(Tag::OBJECT_IDENTIFIER)?;
+    let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,
-        Some(place) => boolean(fields.slice(place.content))?,
+        Some(value) => boolean(value.content)?,
     };
-    let value = fields.content(OCTET_STRING)?;
+    let value = fields.content(Tag::OCTET_STRING)?;
     fields.finish()?;
     if oid.is_empty() {
         return Err(Malformed);

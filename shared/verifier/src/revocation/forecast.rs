@@ -1,4 +1,5 @@
-//! What strict revocation will make of the certificates of a CA, found out by the code that decides about clients.
+//! Result of strict revocation for the certificates of a CA, computed by the code that decides
+//! about clients.
 
 use super::evidence::CertificateStatus;
 use super::issuers::CrlIssuer;
@@ -6,16 +7,18 @@ use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use super::scope::Scope;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, oid};
 use crate::fingerprint::Fingerprint;
-use crate::hypothetical::{SEQUENCE, authority, certificate_below, element, extension};
-use crate::name::names_are_equal;
+use crate::hypothetical::{authority, certificate_below, extension};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::timestamp::Timestamp;
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Tag, context_tag, encode};
+use crate::x509::name::names_are_equal;
+use crate::x509::oid;
+use crate::x509::time::Timestamp;
 
-/// Status that the certificates of one CA will have. Certificates with one name and key are one CA: a client is accepted
-/// if the path through any of them is.
+/// Status that the certificates of one CA will have. Certificates with one name and key are one CA:
+/// a client is accepted if the path through any of them is.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct IssuerForecast {
@@ -30,7 +33,8 @@ pub struct IssuerForecast {
 }
 
 impl RevocationLists {
-    /// Forecasts the status of certificates that these CAs issued, as far as the CAs do not revoke them.
+    /// Forecasts the status of certificates that these CAs issued, as far as the CAs do not revoke
+    /// them.
     pub fn forecast<'i>(
         &self,
         issuers: impl IntoIterator<Item = &'i TrustAnchor>,
@@ -80,7 +84,8 @@ impl Inquiry<'_> {
         let mut scopes: Vec<&Scope> = Vec::new();
         for ListOfIssuer { signed, .. } in self.lists.of_issuer(issuer.subject) {
             let list = signed.list();
-            // Those that stand beside complete lists clear nothing, and take nothing away from these.
+            // Those that stand beside complete lists clear nothing, and take nothing away from
+            // these.
             if signed.is_signed_by(issuer)
                 && !list.is_beside_complete_ones()
                 && !scopes.contains(&list.scope())
@@ -106,7 +111,8 @@ impl Inquiry<'_> {
         })
     }
 
-    /// Status of a certificate with these extensions through the certificate of the CA that says the best of it.
+    /// Status of a certificate with these extensions through the certificate of the CA that says
+    /// the best of it.
     fn status(&self, group: &[&TrustAnchor], extensions: &[Vec<u8>]) -> CertificateStatus {
         let mut unknown = None;
         for issuer in group {
@@ -149,9 +155,9 @@ fn extensions_within(scope: &Scope) -> Vec<Vec<u8>> {
         extensions.push(authority());
     }
     if let Some(names) = scope.general_names() {
-        let full_name = element(0xA0, &[&names]);
-        let point = element(SEQUENCE, &[&element(0xA0, &[&full_name])]);
-        let points = element(SEQUENCE, &[&point]);
+        let full_name = encode(context_tag(0, true), &[&names]);
+        let point = encode(Tag::SEQUENCE, &[&encode(context_tag(0, true), &[&full_name])]);
+        let points = encode(Tag::SEQUENCE, &[&point]);
         extensions.push(extension(oid::CRL_DISTRIBUTION_POINTS, &points));
     }
     extensions

@@ -1,46 +1,26 @@
 //! CRLs that were in use before, which later ones are compared with.
 //!
-//! A list can be compared with its predecessor only while the predecessor is there, and an attacker who can replace a
-//! list can also take it away first. Therefore the newest version of each series is kept apart from the lists themselves.
+//! A list can be compared with its predecessor only while the predecessor is there, and an attacker
+//! who can replace a list can also take it away first. Therefore the newest version of each series
+//! is kept apart from the lists themselves.
 
 use std::fmt;
 
 use super::issuers::KnownKey;
 use super::list::RevocationList;
-use super::number::CrlNumber;
+use super::number::CrlVersion;
 use super::scope::Scope;
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::{Certificate, IssuerKey};
-use crate::name::{DistinguishedName, names_are_equal};
-use crate::timestamp::Timestamp;
-
-/// Number and date of a CRL: its place among the others of its series.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CrlVersion {
-    /// CRLNumber (RFC 5280 §5.2.3).
-    pub number: Option<CrlNumber>,
-    /// Date of the list.
-    pub this_update: Timestamp,
-}
-
-impl CrlVersion {
-    /// Returns true if a list of this version must not take the place of one of the `other` version.
-    ///
-    /// The number decides. The date decides between equal numbers, and where one of the two lists has no number: many
-    /// CAs write none, and RFC 5280 §5.1.2.4 wants a thisUpdate in each.
-    pub fn is_older_than(self, other: Self) -> bool {
-        match (self.number, other.number) {
-            (Some(own), Some(theirs)) if own != theirs => own < theirs,
-            _ => self.this_update < other.this_update,
-        }
-    }
-}
+use crate::x509::certificate::Certificate;
+use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::public_key::IssuerKey;
+use crate::x509::time::Timestamp;
 
 /// Newest versions among several lists of a series.
 ///
-/// Lists with a number and lists without one cannot be brought into one order where an issuer writes both and its numbers
-/// contradict its dates. Therefore a version is compared with each kind by itself, so that nothing which is older than
-/// any list passes for a new one.
+/// Lists with a number and lists without one cannot be brought into one order where an issuer
+/// writes both and its numbers contradict its dates. Therefore a version is compared with each kind
+/// by itself, so that nothing which is older than any list passes for a new one.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct NewestVersions {
     numbered: Option<CrlVersion>,
@@ -98,8 +78,9 @@ impl CrlSeries {
         }
     }
 
-    /// Reads the parts that [`issuer`](Self::issuer), [`key_algorithm`](Self::key_algorithm), [`key`](Self::key) and
-    /// [`scope`](Self::scope) return. Returns `None` if they are not DER of such parts.
+    /// Reads the parts that [`issuer`](Self::issuer), [`key_algorithm`](Self::key_algorithm),
+    /// [`key`](Self::key) and [`scope`](Self::scope) return. Returns `None` if they are not DER of
+    /// such parts.
     pub fn from_parts(issuer: &[u8], key_algorithm: &[u8], key: &[u8], scope: &[u8]) -> Option<Self> {
         Some(Self {
             issuer: DistinguishedName::parse(issuer).ok()?,
@@ -112,12 +93,12 @@ impl CrlSeries {
         })
     }
 
-    /// Name of the issuer.
+    /// Returns the name of the issuer.
     pub fn issuer(&self) -> &DistinguishedName {
         &self.issuer
     }
 
-    /// Content of the AlgorithmIdentifier of the issuer's key.
+    /// Returns the content of the AlgorithmIdentifier of the issuer's key.
     pub fn key_algorithm(&self) -> &[u8] {
         self.key.as_issuer_key().algorithm
     }
@@ -127,7 +108,7 @@ impl CrlSeries {
         self.key.as_issuer_key().key
     }
 
-    /// Value of the issuingDistributionPoint, empty if the lists do not have one.
+    /// Returns the value of the issuingDistributionPoint, empty if the lists do not have one.
     pub fn scope(&self) -> &[u8] {
         self.scope.der()
     }
@@ -192,7 +173,7 @@ pub struct SeenCrl {
 }
 
 impl SeenCrl {
-    /// Newest list of a series, from a record that outlived the process.
+    /// Creates the newest list of a series from a record that outlived the process.
     pub fn new(series: CrlSeries, version: CrlVersion, next_update: Timestamp, is_expected: bool) -> Self {
         Self {
             series,
@@ -203,8 +184,8 @@ impl SeenCrl {
         }
     }
 
-    /// Returns `None` for a list that belongs to no series: one whose scope cannot be read, or a delta CRL. Neither
-    /// clears a certificate.
+    /// Returns `None` for a list that belongs to no series: one whose scope cannot be read, or a
+    /// delta CRL. Neither clears a certificate.
     pub(super) fn of(list: &RevocationList, signer: &KnownKey) -> Option<Self> {
         if !list.scope().is_series() {
             return None;
@@ -215,12 +196,12 @@ impl SeenCrl {
     }
 }
 
-/// The end of a list that does not say one: the last second that a certificate can name, which RFC 5280 §4.1.2.5 gives
-/// the meaning "no well-defined date".
+/// The end of a list that does not say one: the last second that a certificate can name, which RFC
+/// 5280 §4.1.2.5 gives the meaning "no well-defined date".
 const WITHOUT_END: Timestamp = Timestamp::from_unix_seconds(253_402_300_799);
 
-/// Newest CRL of each series that was in use, whether it is still there or not. Of a series with numbered lists and
-/// others, the newest of both kinds.
+/// Newest CRL of each series that was in use, whether it is still there or not. Of a series with
+/// numbered lists and others, the newest of both kinds.
 #[derive(Clone, Debug, Default)]
 pub struct CrlHistory {
     seen: Vec<SeenCrl>,
@@ -260,7 +241,7 @@ impl CrlHistory {
         }
     }
 
-    /// Newest list of each series.
+    /// Returns the newest list of each series.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &SeenCrl> {
         self.seen.iter()
     }
@@ -274,7 +255,8 @@ impl CrlHistory {
         self.seen.iter_mut()
     }
 
-    /// Returns a list that was in use, speaks of the certificate and is newer than `list`, which speaks of it too.
+    /// Returns a list that was in use, speaks of the certificate and is newer than `list`, which
+    /// speaks of it too.
     pub(super) fn newer_than(
         &self,
         list: &RevocationList,
@@ -307,14 +289,16 @@ pub struct Departures<'a> {
     pub anchors: &'a TrustAnchors,
     /// Configured intermediates from now on.
     pub intermediates: &'a Intermediates,
-    /// Lists that ended before this time may go. An ended list does not clear a certificate but still revokes some,
-    /// so that this is safe only where every certificate of unknown status is refused.
+    /// Lists that ended before this time may go. An ended list does not clear a certificate but
+    /// still revokes some, so that this is safe only where every certificate of unknown status is
+    /// refused.
     pub ended_before: Option<Timestamp>,
 }
 
 impl Departures<'_> {
-    /// A list may go with its CA: once a configured certificate had its key, and none has it any more. The lists of
-    /// CAs that only clients show stay expected, because nothing says that such a CA is gone.
+    /// A list may go with its CA: once a configured certificate had its key, and none has it any
+    /// more. The lists of CAs that only clients show stay expected, because nothing says that such
+    /// a CA is gone.
     pub(super) fn allow(&self, seen: &SeenCrl) -> bool {
         let is_over = self.ended_before.is_some_and(|end| seen.next_update < end);
         is_over || (seen.was_configured && !self.has_ca_of(seen))

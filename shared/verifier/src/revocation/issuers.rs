@@ -1,22 +1,24 @@
-//! Who signed a list: verified once for each list and key, then remembered.
+//! Signatures of lists: verified once for each list and key, then remembered.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls_pki_types::{CertificateDer, InvalidSignature};
 
 use super::list::RevocationList;
-use crate::algorithm_name::describe_key;
 use crate::anchors::TrustAnchor;
-use crate::certificate::{Certificate, IssuerKey};
 use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::certificate::Certificate;
+use crate::x509::public_key::IssuerKey;
 
-/// The issuer of a certificate that is looked up, as its own certificate in a verified path shows it.
+/// The issuer of a certificate that is looked up, as its own certificate in a verified path shows
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CrlIssuer<'a> {
     /// The whole encoding of its name.
     pub(crate) subject: &'a [u8],
     pub(crate) key: IssuerKey<'a>,
-    /// Whether its key usage, if it has one, allows signing CRLs (RFC 5280 §4.2.1.3).
+    /// The key usage allows signing CRLs or is absent (RFC 5280 §4.2.1.3).
     pub(crate) may_sign_lists: bool,
 }
 
@@ -41,21 +43,23 @@ impl<'a> CrlIssuer<'a> {
     }
 }
 
-/// What is known about the signature of a list.
+/// State of the signature of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListStanding {
     /// A trust anchor, a configured intermediate or an intermediate of a verified client signed it.
     Verified,
-    /// The issuer is not known yet: it may be an intermediate that clients present, and then the list is verified
-    /// when the first of them comes.
+    /// The issuer is not known yet: it may be an intermediate that clients present, and then the
+    /// list is verified when the first of them comes.
     IssuerUnknown,
-    /// There is an issuer of this name, and the signature does not verify with its key: the list is forged or
-    /// damaged, or the issuer has another key which no certificate has shown yet.
+    /// There is an issuer of this name, and the signature does not verify with its key: the list is
+    /// forged or damaged, or the issuer has another key which no certificate has shown yet.
     SignatureInvalid,
-    /// There is an issuer of this name, and the signature was not computed: the algorithm or the issuer's key is not
-    /// supported, or the key is of another kind than the signature. Nothing says that the list was changed.
+    /// There is an issuer of this name, and the signature was not computed: the algorithm or the
+    /// issuer's key is not supported, or the key is of another kind than the signature. Nothing
+    /// says that the list was changed.
     SignatureUnsupported(ListSignatureError),
-    /// Its issuer signed it, and the key usage of the issuer's certificate lacks cRLSign: it clears nobody.
+    /// The issuer signed the list, and the key usage of its certificate lacks cRLSign: the list
+    /// clears no certificate.
     IssuerMayNotSign,
 }
 
@@ -98,7 +102,7 @@ pub(super) struct KnownKey {
 }
 
 impl KnownKey {
-    /// The key of a CA certificate.
+    /// Reads the key of a CA certificate.
     pub(super) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
         let parsed = Certificate::parse(certificate).ok()?;
         Some(Self {
@@ -152,22 +156,23 @@ impl KnownKey {
         self.may_sign_lists
     }
 
-    /// Whether the list says that this key signed it; some lists and some certificates say nothing.
+    /// Returns true if the list names this key as its signer; some lists and some certificates do
+    /// not name one.
     pub(super) fn is_named_by(&self, list: &RevocationList) -> bool {
         list.authority_key_identifier().is_some()
             && self.identifier.as_deref() == list.authority_key_identifier()
     }
 }
 
-/// Keys that did not sign a list and are remembered as such. A verified path leads to only so many keys under one
-/// name; whoever could make more costs a signature each time.
+/// Keys that are remembered because they did not sign a list. A verified path leads to few keys
+/// under one name; a CA that makes more costs one signature each time.
 const MAX_OTHER_KEYS: usize = 8;
 
 /// A key that did not sign a list, as far as can be told.
 #[derive(Debug)]
 struct OtherKey {
     key: KnownKey,
-    /// Why the signature was not computed; `None` if it was, and did not verify.
+    /// Reason for which the signature was not computed; `None` if it was, and did not verify.
     obstacle: Option<ListSignatureError>,
 }
 
@@ -175,7 +180,7 @@ struct OtherKey {
 #[derive(Debug)]
 pub(super) struct SignedList {
     list: Arc<RevocationList>,
-    /// The key that signed it: there can only be one.
+    /// Returns the key that signed the list, once it is known.
     signer: OnceLock<KnownKey>,
     /// Keys that did not, the latest last.
     others: Mutex<Vec<OtherKey>>,
@@ -194,7 +199,7 @@ impl SignedList {
         &self.list
     }
 
-    /// The key that signed it, once it is known.
+    /// Returns the key that signed the list, once it is known.
     pub(super) fn signer(&self) -> Option<&KnownKey> {
         self.signer.get()
     }
@@ -205,7 +210,8 @@ impl SignedList {
         let _ = self.signer.set(signer.clone());
     }
 
-    /// Whether this issuer's key signed the list; verifies the signature when the key is met for the first time.
+    /// Returns true if this issuer's key signed the list. Verifies the signature when the key is
+    /// met for the first time.
     pub(super) fn is_signed_by(&self, issuer: CrlIssuer<'_>) -> bool {
         let key = issuer.key;
         if let Some(signer) = self.signer.get() {
@@ -231,8 +237,8 @@ impl SignedList {
         false
     }
 
-    /// Returns why the signature was not computed with this key, of which [`is_signed_by`](Self::is_signed_by) says that
-    /// it did not sign.
+    /// Returns why the signature was not computed with this key, of which
+    /// [`is_signed_by`](Self::is_signed_by) says that it did not sign.
     pub(super) fn obstacle(&self, key: IssuerKey<'_>) -> Option<ListSignatureError> {
         let others = self.others();
         let other = others.iter().find(|other| other.key.is(key));
@@ -280,7 +286,8 @@ fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
                 .verify_signature(key.key, list.to_be_signed(), signature);
             match verified {
                 Ok(()) => return Verification::Verified,
-                // AWS-LC computes nothing with a key that it does not take, and says no more than this.
+                // AWS-LC computes nothing with a key that it does not take, and says no more than
+                // this.
                 Err(InvalidSignature) => key_fault(key).map_or(SignatureFault::Invalid, SignatureFault::Key),
             }
         }

@@ -1,27 +1,25 @@
-//! One CRL, read whole and kept with an index of its entries.
+//! CRL that is read in full and kept with an index of its entries.
 
 use std::fmt;
 use std::ops::Range;
 
-use super::cursor::{BIT_STRING, Cursor, GENERALIZED_TIME, INTEGER, Place, SEQUENCE, UTC_TIME, constructed};
 use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
 use super::error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
-use super::history::CrlVersion;
-use super::number::CrlNumber;
+use super::number::{CrlNumber, CrlVersion};
 use super::scope::Scope;
-use crate::algorithm_name::describe_signature_algorithm;
-use crate::certificate::authority_key_identifier;
-use crate::der_reader::{Element, Malformed, Tag};
-use crate::name::DistinguishedName;
-use crate::oid::dotted;
-use crate::timestamp::Timestamp;
+use crate::x509::algorithm_name::describe_signature_algorithm;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, whole_octets};
+use crate::x509::extensions::authority_key_identifier;
+use crate::x509::name::DistinguishedName;
+use crate::x509::oid::dotted;
+use crate::x509::time::Timestamp;
 
-/// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that is what
-/// [`RevocationLists`](super::RevocationLists) finds out.
+/// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that
+/// is what [`RevocationLists`](super::RevocationLists) finds out.
 ///
-/// The part of a list that can be read revokes; only a list that is understood whole clears certificates. See
-/// [`defect`](Self::defect).
+/// The part of a list that can be read revokes; only a list that is understood whole clears
+/// certificates. See [`defect`](Self::defect).
 ///
 /// It keeps its DER encoding and eight octets for each entry.
 pub struct RevocationList {
@@ -43,8 +41,8 @@ impl RevocationList {
     /// Reads one CRL from its DER encoding, which is kept.
     ///
     /// # Errors
-    /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found. Whatever else is wrong
-    /// with it is a [`defect`](Self::defect).
+    /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found.
+    /// Whatever else is wrong with it is a [`defect`](Self::defect).
     pub fn from_der(der: Vec<u8>) -> Result<Self, RevocationListError> {
         let mut issuer = None;
         Self::read(der, &mut issuer).map_err(|problem| RevocationListError {
@@ -59,36 +57,39 @@ impl RevocationList {
         der: Vec<u8>,
         issuer_found: &mut Option<DistinguishedName>,
     ) -> Result<Self, RevocationListErrorKind> {
-        let mut cursor = Cursor::new(&der);
-        let mut outer = field(&mut cursor, "the CRL", |cursor| cursor.enter(SEQUENCE))?;
-        field(&mut cursor, "nothing more", |cursor| cursor.finish())?;
-        let to_be_signed = field(&mut outer, "what is signed", |outer| outer.expect(SEQUENCE))?;
+        let mut file = Elements::new(&der);
+        let mut outer = field(&mut file, "the CRL", |file| file.enter(Tag::SEQUENCE))?;
+        field(&mut file, "nothing more", |file| file.finish())?;
+        let to_be_signed = field(&mut outer, "what is signed", |outer| outer.expect(Tag::SEQUENCE))?;
         let algorithm = "the signature algorithm";
-        let signature_algorithm = field(&mut outer, algorithm, |outer| outer.expect(SEQUENCE))?.content;
+        let signature_algorithm = field(&mut outer, algorithm, |outer| outer.expect(Tag::SEQUENCE))?;
         let signature = field(&mut outer, "the signature", |outer| {
-            let place = outer.expect(BIT_STRING)?;
-            whole_octets(outer, place)
+            let bits = outer.expect(Tag::BIT_STRING)?;
+            let octets = whole_octets(bits.content)?;
+            let end = bits.content_range().end;
+            Ok(end - octets.len()..end)
         })?;
         field(&mut outer, "nothing more", |outer| outer.finish())?;
 
         let mut defect = None;
-        let mut fields = outer.within(to_be_signed.content.clone());
-        let version = field(&mut fields, "the version", |fields| fields.optional(INTEGER))?;
-        match version.map(|version| fields.slice(version.content)) {
-            // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in version 2 as well.
+        let mut fields = to_be_signed.elements();
+        let version = field(&mut fields, "the version", |fields| fields.optional(Tag::INTEGER))?;
+        match version.map(|version| version.content) {
+            // Nothing, 0 and 1 are versions 1, 1 and 2. What version 1 lacks may be lacking in
+            // version 2 as well.
             None | Some([0 | 1]) => {}
             Some(other) => {
                 let found = format!("0x{}", base16ct::lower::encode_string(other));
                 defect = Some(RevocationListErrorKind::Version { found });
             }
         }
-        let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(SEQUENCE))?;
+        let inner_algorithm = field(&mut fields, algorithm, |fields| fields.content(Tag::SEQUENCE))?;
         let issuer = field(&mut fields, "the name of the issuer", |fields| {
-            let place = fields.expect(SEQUENCE)?.encoding();
-            DistinguishedName::parse(fields.slice(place)).map_err(|_| Malformed)
+            let name = fields.expect(Tag::SEQUENCE)?.encoding;
+            DistinguishedName::parse(name).map_err(|_| Malformed)
         })?;
         let issuer = issuer_found.insert(issuer);
-        let outer_algorithm = outer.slice(signature_algorithm.clone());
+        let outer_algorithm = signature_algorithm.content;
         if inner_algorithm != outer_algorithm {
             return Err(RevocationListErrorKind::SignatureAlgorithmMismatch {
                 signed: describe_signature_algorithm(inner_algorithm),
@@ -96,23 +97,24 @@ impl RevocationList {
             });
         }
         let this_update = field(&mut fields, "thisUpdate", |fields| {
-            let place = fields.next_place()?;
-            time(fields, place)
+            Timestamp::from_element(fields.next_element()?)
         })?;
         let next_update = next_update(&mut fields, &mut defect)?;
-        let entries = field(&mut fields, "the entries", |fields| fields.optional(SEQUENCE))?;
-        let entries = entries.map_or(0..0, |entries| entries.content);
+        let entries = field(&mut fields, "the entries", |fields| {
+            fields.optional(Tag::SEQUENCE)
+        })?;
+        let entries = entries.map_or(Elements::new(&[]), |entries| entries.elements());
         let extensions = field(&mut fields, "the extensions", |fields| {
-            let Some(explicit) = fields.optional(constructed(0))? else {
-                return Ok(0..0);
+            let Some(explicit) = fields.optional(context_tag(0, true))? else {
+                return Ok(Elements::new(&[]));
             };
-            let mut explicit = fields.within(explicit.content);
-            let extensions = explicit.expect(SEQUENCE)?.content;
+            let mut explicit = explicit.elements();
+            let extensions = explicit.enter(Tag::SEQUENCE)?;
             explicit.finish()?;
             Ok(extensions)
         })?;
         field(&mut fields, "nothing more", |fields| fields.finish())?;
-        let extensions = ListExtensions::read(&fields, extensions, issuer.der());
+        let extensions = ListExtensions::read(extensions, issuer.der());
         if let Some(next_update) = next_update
             && next_update < this_update
         {
@@ -121,12 +123,12 @@ impl RevocationList {
                 next_update,
             });
         }
-        let (entries, defect_of_entries) = EntryIndex::build(&der, entries, issuer.der());
+        let (entries, defect_of_entries) = EntryIndex::build(entries, issuer.der());
         let kind = extensions.scope.limit().map(RevocationListErrorKind::Unsupported);
 
         Ok(Self {
-            to_be_signed: to_be_signed.encoding(),
-            signature_algorithm,
+            to_be_signed: to_be_signed.range(),
+            signature_algorithm: signature_algorithm.content_range(),
             signature,
             issuer: issuer.clone(),
             this_update,
@@ -140,74 +142,79 @@ impl RevocationList {
         })
     }
 
-    /// The DER encoding.
+    /// Returns the DER encoding.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Who issued it.
+    /// Returns the name of the issuer.
     pub fn issuer(&self) -> &DistinguishedName {
         &self.issuer
     }
 
-    /// From when on it speaks.
+    /// Returns the time from which the list is valid.
     pub fn this_update(&self) -> Timestamp {
         self.this_update
     }
 
-    /// When there should be a newer one; `None` for a list that does not say so, which is a defect.
+    /// Returns the time by which a newer list is due; `None` for a list without nextUpdate, which
+    /// is a defect.
     pub fn next_update(&self) -> Option<Timestamp> {
         self.next_update
     }
 
-    /// Its number, which its issuer raises with every one. Many CAs do not number their lists, and those of version 1
-    /// cannot: these are ordered by their dates.
+    /// Returns the number, which the issuer raises with every list. Many CAs do not number their
+    /// lists, and lists of version 1 cannot have one: these are ordered by their dates.
     pub fn number(&self) -> Option<CrlNumber> {
         self.number
     }
 
-    /// Returns why the list clears no certificate, if that is so. A list with a defect that its issuer has signed still
-    /// revokes the certificates on it.
+    /// Returns why the list clears no certificate, if that is so. A list with a defect that its
+    /// issuer has signed still revokes the certificates on it.
     ///
-    /// A list that is newer than one without a defect keeps that one from clearing too, unless it is of a kind that goes
-    /// beside complete lists: the issuer has spoken, and what it said is not understood.
+    /// A list that is newer than one without a defect keeps that one from clearing too, unless it
+    /// is of a kind that goes beside complete lists: the issuer has spoken, and what it said is not
+    /// understood.
     pub fn defect(&self) -> Option<&RevocationListErrorKind> {
         self.defect.as_ref()
     }
 
-    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a list for some reasons
-    /// and the like stand beside complete lists.
+    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a
+    /// list for some reasons and the like stand beside complete lists.
     pub(super) fn is_beside_complete_ones(&self) -> bool {
         self.scope.limit().is_some()
     }
 
-    /// Name and object identifier of its signature algorithm, with the parameters that matter.
+    /// Returns the name and object identifier of the signature algorithm, with the parameters that
+    /// matter.
     pub fn signature_algorithm_name(&self) -> String {
         describe_signature_algorithm(self.signature_algorithm())
     }
 
-    /// How many certificates it revokes.
+    /// Returns the number of certificates that the list revokes.
     pub fn entry_count(&self) -> usize {
         self.entries.len()
     }
 
-    /// The URIs of its distribution point, when it is the list of one; other kinds of name are left out.
+    /// Returns the URIs of the distribution point, if the list is for one; other kinds of name are
+    /// left out.
     pub fn distribution_points(&self) -> Vec<String> {
         self.scope.uris()
     }
 
-    /// Which certificates of its issuer it speaks of, in words. Lists of one issuer with the same words replace each other.
+    /// Describes the certificates of the issuer that the list covers. Lists of one issuer with the
+    /// same description replace each other.
     pub fn coverage(&self) -> String {
         self.scope.to_string()
     }
 
-    /// Whether it speaks of every certificate of its issuer.
+    /// Returns true if the list covers every certificate of its issuer.
     pub fn is_complete(&self) -> bool {
         self.scope == Scope::default()
     }
 
-    /// What it says about the certificate of its issuer with this serial number, given as the content of a DER
-    /// INTEGER. `None` is not a clean bill: whether the list speaks of the certificate is another question.
+    /// Returns the entry for the certificate of the issuer with this serial number, given as the
+    /// content of a DER INTEGER. `None` does not clear the certificate: the list may not cover it.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
         let mut found = self.entries.find(&self.der, serial_number);
         match self.scope.limit() {
@@ -224,7 +231,7 @@ impl RevocationList {
         self.der.get(self.to_be_signed.clone()).unwrap_or_default()
     }
 
-    /// The content of the AlgorithmIdentifier.
+    /// Returns the content of the AlgorithmIdentifier.
     pub(super) fn signature_algorithm(&self) -> &[u8] {
         self.der.get(self.signature_algorithm.clone()).unwrap_or_default()
     }
@@ -241,7 +248,7 @@ impl RevocationList {
         &self.scope
     }
 
-    /// Number and date of the list.
+    /// Returns number and date of the list.
     pub fn version(&self) -> CrlVersion {
         CrlVersion {
             number: self.number,
@@ -291,10 +298,10 @@ struct ListExtensions {
 }
 
 impl ListExtensions {
-    fn read(cursor: &Cursor<'_>, content: Range<usize>, issuer: &[u8]) -> Self {
+    fn read(extensions: Elements<'_>, issuer: &[u8]) -> Self {
         let mut this = Self::default();
         let mut is_delta = false;
-        let visited = read_extensions(cursor, content, |extension| {
+        let visited = read_extensions(extensions, |extension| {
             let read = match extension.oid {
                 identifier::AUTHORITY_KEY_IDENTIFIER => authority_key_identifier(extension.value)
                     .map(|identifier| this.authority_key_identifier = identifier.map(Box::from)),
@@ -338,56 +345,32 @@ impl ListExtensions {
 }
 
 fn number(extension: &Extension<'_>) -> Result<Option<CrlNumber>, Malformed> {
-    let mut value = Cursor::new(extension.value);
-    let number = CrlNumber::from_integer(value.content(INTEGER)?)?;
-    value.finish()?;
-    Ok(number)
+    CrlNumber::from_integer(single(extension.value, Tag::INTEGER)?)
 }
 
 /// Reads a field, and says which one it is and where it should be if that fails.
 fn field<'a, T>(
-    cursor: &mut Cursor<'a>,
+    fields: &mut Elements<'a>,
     name: &'static str,
-    read: impl FnOnce(&mut Cursor<'a>) -> Result<T, Malformed>,
+    read: impl FnOnce(&mut Elements<'a>) -> Result<T, Malformed>,
 ) -> Result<T, RevocationListErrorKind> {
-    let offset = cursor.position();
-    read(cursor).map_err(|Malformed| RevocationListErrorKind::Malformed { field: name, offset })
+    let offset = fields.position();
+    read(fields).map_err(|Malformed| RevocationListErrorKind::Malformed { field: name, offset })
 }
 
 fn next_update(
-    fields: &mut Cursor<'_>,
+    fields: &mut Elements<'_>,
     defect: &mut Option<RevocationListErrorKind>,
 ) -> Result<Option<Timestamp>, RevocationListErrorKind> {
     let (name, offset) = ("nextUpdate", fields.position());
-    if !matches!(fields.peek(), Some(UTC_TIME | GENERALIZED_TIME)) {
+    if !matches!(fields.peek(), Some(Tag::UTC_TIME | Tag::GENERALIZED_TIME)) {
         defect.get_or_insert(RevocationListErrorKind::NextUpdateMissing);
         return Ok(None);
     }
-    let place = field(fields, name, |fields| fields.next_place())?;
-    let time = time(fields, place);
+    let element = field(fields, name, |fields| fields.next_element())?;
+    let time = Timestamp::from_element(element);
     if time.is_err() {
         defect.get_or_insert(RevocationListErrorKind::Malformed { field: name, offset });
     }
     Ok(time.ok())
-}
-
-/// The octets of a BIT STRING without unused bits.
-fn whole_octets(cursor: &Cursor<'_>, place: Place) -> Result<Range<usize>, Malformed> {
-    match cursor.slice(place.content.clone()) {
-        [0, ..] => Ok(place.content.start + 1..place.content.end),
-        _ => Err(Malformed),
-    }
-}
-
-fn time(cursor: &Cursor<'_>, place: Place) -> Result<Timestamp, Malformed> {
-    let tag = match place.tag {
-        UTC_TIME => Tag::UTC_TIME,
-        GENERALIZED_TIME => Tag::GENERALIZED_TIME,
-        _ => return Err(Malformed),
-    };
-    Timestamp::from_element(Element {
-        tag,
-        content: cursor.slice(place.content.clone()),
-        encoding: cursor.slice(place.encoding()),
-    })
 }

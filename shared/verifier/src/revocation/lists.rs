@@ -4,20 +4,21 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::history::{CrlHistory, CrlHistoryError, CrlSeries, CrlVersion, Departures, SeenCrl};
+use super::history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
 use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
+use super::number::CrlVersion;
 use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::certificate::Certificate;
-use crate::name::look_up_key;
+use crate::x509::certificate::Certificate;
+use crate::x509::name::look_up_key;
 use rustls_pki_types::CertificateDer;
 
 /// The lists that clients are looked up in, each with what is known about its signature.
 ///
-/// Signatures are verified here, once, against the trust anchors and the configured intermediates. A list of another
-/// issuer is kept: if a client's verified path shows an intermediate of that name whose key signed it, it counts from
-/// then on.
+/// Signatures are verified here, once, against the trust anchors and the configured intermediates.
+/// A list of another issuer is kept: if a client's verified path shows an intermediate of that name
+/// whose key signed it, it counts from then on.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationLists {
     all: Vec<Arc<SignedList>>,
@@ -28,8 +29,8 @@ pub struct RevocationLists {
 impl RevocationLists {
     /// Takes lists and verifies their signatures.
     ///
-    /// `previous` is what was in use before, if anything: keys of intermediates that clients showed in the meantime
-    /// are remembered, and a list that is the same object is not verified again.
+    /// `previous` is what was in use before, if anything: keys of intermediates that clients showed
+    /// in the meantime are remembered, and a list that is the same object is not verified again.
     pub fn new(
         lists: impl IntoIterator<Item = Arc<RevocationList>>,
         anchors: &TrustAnchors,
@@ -66,24 +67,26 @@ impl RevocationLists {
         this
     }
 
-    /// Every list and what is known about its signature, in the order in which they were given.
+    /// Returns every list with the state of its signature, in the order in which they were given.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<RevocationList>, ListStanding)> {
         self.all.iter().map(|signed| (signed.list(), signed.standing()))
     }
 
-    /// How many there are.
+    /// Returns the number of lists.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no lists.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Newest list of each series that is or was in use, as far as signatures are known.
+    /// Returns the newest list of each series that is or was in use, as far as signatures are
+    /// known.
     ///
-    /// The issuer of a list may become known only after the list was loaded, by a client that shows it.
+    /// The issuer of a list may become known only after the list was loaded, from the path of a
+    /// client.
     pub fn history(&self) -> CrlHistory {
         let mut history = self.history.clone();
         for signed in &self.all {
@@ -97,14 +100,14 @@ impl RevocationLists {
         history
     }
 
-    /// Compares the lists with the history that they were made with, and with the `previous` ones. Returns them with
-    /// the history that the next ones are compared with.
+    /// Compares the lists with the history that they were made with, and with the `previous` ones.
+    /// Returns them with the history that the next ones are compared with.
     ///
     /// Only verified lists count: an attacker can write a number on an unsigned one.
     ///
     /// # Errors
-    /// [`CrlHistoryError`] if a list of a series is older than before, is missing although none of the `departures`
-    /// allows it, or contradicts another one of the same version.
+    /// [`CrlHistoryError`] if a list of a series is older than before, is missing although none of
+    /// the `departures` allows it, or contradicts another one of the same version.
     pub fn succeed(
         mut self,
         previous: Option<&Self>,
@@ -139,8 +142,9 @@ impl RevocationLists {
         Ok(self)
     }
 
-    /// Number and date should be enough to tell two lists of a series apart. Where they are not, because two lists were
-    /// made within one second and at most one of them has a number, only the one that revokes more may follow the other.
+    /// Checks two lists of one series that number and date do not order, because they were made
+    /// within one second and at most one of them has a number. Only the one that revokes more may
+    /// follow the other.
     fn check_equal_versions(&self, previous: Option<&Self>) -> Result<(), CrlHistoryError> {
         for before in previous.iter().flat_map(|previous| &previous.all) {
             let signer = before.signer();
@@ -169,7 +173,7 @@ impl RevocationLists {
         Ok(())
     }
 
-    /// First list whose series the history does not expect, if it expects any.
+    /// Returns the first list whose series the history does not expect, if it expects any.
     pub fn first_unexpected(&self) -> Option<&Arc<RevocationList>> {
         let expected = || self.history.iter().filter(|seen| seen.is_expected);
         expected().next()?;
@@ -183,7 +187,7 @@ impl RevocationLists {
             .map(|signed| signed.list())
     }
 
-    /// Verified lists of one series.
+    /// Returns the verified lists of one series.
     fn of_series(&self, series: &CrlSeries) -> impl Iterator<Item = &Arc<RevocationList>> {
         self.all
             .iter()
@@ -216,9 +220,11 @@ impl RevocationLists {
         &self.history
     }
 
-    /// The URIs in a CA certificate's own `cRLDistributionPoints`: where its issuer's CRLs are to be found.
+    /// Returns the URIs in a CA certificate's own `cRLDistributionPoints`, where its issuer's CRLs
+    /// are published.
     ///
-    /// For certificates that the operator configured. What stands in a client's certificate is never fetched.
+    /// For certificates that the operator configured. No URL from a client's certificate is ever
+    /// fetched.
     pub fn distribution_points_of(certificate: &CertificateDer<'_>) -> Vec<String> {
         let parsed = Certificate::parse(certificate);
         parsed
@@ -227,7 +233,7 @@ impl RevocationLists {
             .unwrap_or_default()
     }
 
-    /// The lists whose issuer has this name, the newest first.
+    /// Returns the lists whose issuer has this name, the newest first.
     pub(super) fn of_issuer(&self, name: &[u8]) -> &[ListOfIssuer] {
         self.by_issuer.get(name)
     }

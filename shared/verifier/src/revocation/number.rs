@@ -1,9 +1,9 @@
-//! CRL numbers.
+//! Numbers and versions of CRLs.
 
 use std::fmt;
 
-use super::cursor::shortest;
-use crate::der_reader::Malformed;
+use crate::x509::der::{Malformed, shortest};
+use crate::x509::time::Timestamp;
 
 /// The number of a CRL, which its issuer raises with every one (RFC 5280 §5.2.3): up to 20 octets.
 ///
@@ -14,8 +14,9 @@ pub struct CrlNumber([u8; LENGTH]);
 const LENGTH: usize = 20;
 
 impl CrlNumber {
-    /// Takes the content of a DER INTEGER. Returns `None` for a number that is negative or longer than 20 octets: it is
-    /// not one that RFC 5280 §5.2.3 defines, and its list is ordered by date, like a list without a number.
+    /// Takes the content of a DER INTEGER. Returns `None` for a number that is negative or longer
+    /// than 20 octets: it is not one that RFC 5280 §5.2.3 defines, and its list is ordered by date,
+    /// like a list without a number.
     pub(crate) fn from_integer(content: &[u8]) -> Result<Option<Self>, Malformed> {
         let number = shortest(content);
         let magnitude = match number {
@@ -78,6 +79,29 @@ impl fmt::Debug for CrlNumber {
 impl serde::Serialize for CrlNumber {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+/// Number and date of a CRL: its place among the others of its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlVersion {
+    /// CRLNumber (RFC 5280 §5.2.3).
+    pub number: Option<CrlNumber>,
+    /// Date of the list.
+    pub this_update: Timestamp,
+}
+
+impl CrlVersion {
+    /// Returns true if a list of this version must not take the place of one of the `other`
+    /// version.
+    ///
+    /// The number decides. The date decides between equal numbers, and where one of the two lists
+    /// has no number: many CAs write none, and RFC 5280 §5.1.2.4 wants a thisUpdate in each.
+    pub fn is_older_than(self, other: Self) -> bool {
+        match (self.number, other.number) {
+            (Some(own), Some(theirs)) if own != theirs => own < theirs,
+            _ => self.this_update < other.this_update,
+        }
     }
 }
 

@@ -1,32 +1,32 @@
-//! What the operator asks of revocation.
+//! Options of revocation checks.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Whether and how revocation decides. The default is the strictest.
+/// Options of revocation checks. The default is the strictest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RevocationOptions {
-    /// What becomes of a client whose status is not known.
+    /// Treatment of a client whose status is not known.
     pub mode: RevocationMode,
-    /// Which certificates of a path are looked up.
+    /// Certificates of a path that are looked up.
     pub depth: RevocationDepth,
-    /// How long after its nextUpdate a list still counts, in seconds.
+    /// Seconds after its nextUpdate during which a list still counts.
     pub grace_seconds: u32,
 }
 
-/// What becomes of a client whose revocation status is not known.
+/// Treatment of a client whose revocation status is not known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RevocationMode {
-    /// No list is looked at.
+    /// No list is read.
     Off,
-    /// A revoked certificate is refused, one whose status is not known passes.
+    /// A revoked certificate is rejected, one of unknown status passes.
     Soft,
     /// Every certificate must be cleared by a list.
     #[default]
     Strict,
 }
 
-/// Which certificates of a path are looked up; the trust anchor never is.
+/// Certificates of a path that are looked up; the trust anchor never is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum RevocationDepth {
     /// The client's own certificate.
@@ -40,7 +40,7 @@ impl RevocationMode {
     /// Every choice, in the order in which they are documented.
     pub const ALL: &'static [Self] = &[Self::Off, Self::Soft, Self::Strict];
 
-    /// The name in settings.
+    /// Returns the name in settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Off => "off",
@@ -54,7 +54,7 @@ impl RevocationDepth {
     /// Every choice, in the order in which they are documented.
     pub const ALL: &'static [Self] = &[Self::EndEntity, Self::Chain];
 
-    /// The name in settings.
+    /// Returns the name in settings.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EndEntity => "leaf",

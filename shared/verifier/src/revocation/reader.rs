@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
 
-use super::cursor::SEQUENCE;
 use super::error::{RevocationListError, RevocationListErrorKind};
 use super::list::RevocationList;
-use crate::explanation::CertificateSummary;
 use crate::file_kind::{FileKind, describe_block};
 use crate::pem_file::{PemBlock, PemError, PemReader};
+use crate::x509::der::{Elements, Tag};
+use crate::x509::summary::CertificateSummary;
 
 /// Each CRL of a file in order, or why it cannot be read.
 pub type EachRevocationList = Vec<Result<Arc<RevocationList>, RevocationListError>>;
 
-/// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks; either may be
-/// compressed with gzip. At most `max_bytes` are read of what it unpacks to.
+/// Reads every CRL of a source: one in DER, or any number in PEM with text between the blocks;
+/// either may be compressed with gzip. At most `max_bytes` are read of what it unpacks to.
 ///
 /// # Errors
-/// [`RevocationListError`] when there is no CRL, or one of them cannot be read. Nothing is skipped: a file is used whole
-/// or not at all. A CRL that can be read and has a [`defect`](RevocationList::defect) is not an error.
+/// [`RevocationListError`] when there is no CRL, or one of them cannot be read. Nothing is skipped:
+/// a file is used whole or not at all. A CRL that can be read and has a
+/// [`defect`](RevocationList::defect) is not an error.
 pub fn read_revocation_lists(
     source: impl BufRead,
     max_bytes: usize,
@@ -30,7 +31,8 @@ pub fn read_revocation_lists(
         .collect()
 }
 
-/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single one in DER is not copied.
+/// Reads every CRL of a file that is in memory already, like [`read_revocation_lists`]; a single
+/// one in DER is not copied.
 ///
 /// # Errors
 /// Those of [`read_revocation_lists`].
@@ -41,8 +43,8 @@ pub fn parse_revocation_lists(
     parse_each_revocation_list(file, max_bytes)?.into_iter().collect()
 }
 
-/// Reads every CRL of a file that is in memory already, like [`parse_revocation_lists`], for a caller who can do without
-/// one of them.
+/// Reads every CRL of a file that is in memory already, like [`parse_revocation_lists`], for a
+/// caller who can do without one of them.
 ///
 /// # Errors
 /// [`RevocationListError`] when the file as a whole cannot be read, or has no CRL in it.
@@ -50,7 +52,7 @@ pub fn parse_each_revocation_list(
     file: Vec<u8>,
     max_bytes: usize,
 ) -> Result<EachRevocationList, RevocationListError> {
-    if file.first() != Some(&SEQUENCE) {
+    if Elements::new(&file).peek() != Some(Tag::SEQUENCE) {
         return read_each_revocation_list(file.as_slice(), max_bytes);
     }
     if file.len() > max_bytes {
@@ -93,7 +95,7 @@ const HEAD: usize = 16 * 1_024;
 
 fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, RevocationListError> {
     let head = source.fill_buf().map_err(unreadable)?;
-    let is_der = head.first() == Some(&SEQUENCE);
+    let is_der = Elements::new(head).peek() == Some(Tag::SEQUENCE);
     let head = head.get(..HEAD).unwrap_or(head).to_vec();
     if is_der {
         let mut der = Vec::new();
@@ -120,7 +122,8 @@ fn read_lists(source: &mut impl BufRead) -> Result<EachRevocationList, Revocatio
 
 const LABEL: &str = "X509 CRL";
 
-/// Another kind of DER is named where it is one for certain: a damaged CRL could look like something else.
+/// Reads one CRL in DER. Another kind of DER is named only if it is certain: a damaged CRL could
+/// look like something else.
 fn read_der(der: Vec<u8>) -> Result<Arc<RevocationList>, RevocationListError> {
     let kind = match FileKind::of_der(&der) {
         None | Some(FileKind::Crl) => None,

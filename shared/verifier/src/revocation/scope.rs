@@ -1,19 +1,19 @@
-//! Which of its issuer's certificates a list speaks of (RFC 5280 §5.2.5), and which lists a certificate names.
+//! Certificates that a list covers (RFC 5280 §5.2.5), and lists that a certificate names
+//! (§4.2.1.13).
 
 use std::fmt;
-use std::ops::Range;
 
-use super::cursor::{Cursor, SEQUENCE, TagByte, constructed, primitive};
 use super::error::UnsupportedList;
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Malformed, boolean};
-use crate::hypothetical::element;
-use crate::name::{DistinguishedName, names_are_equal};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Element, Elements, Malformed, Tag, boolean, context_tag, encode, single};
+use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::oid;
 
-/// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each other.
+/// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each
+/// other.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Scope {
-    /// Value of the issuing distribution point; empty for a list without one, and for one that restricts nothing.
+    /// Returns the value of the issuingDistributionPoint, empty for a list without one.
     value: Box<[u8]>,
     /// Names of the distribution point, if it is the list of one.
     names: Option<Box<[PointName]>>,
@@ -30,7 +30,7 @@ enum Subjects {
     Authorities,
 }
 
-/// One name of a distribution point.
+/// Name of a distribution point.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum PointName {
     /// Whole encoding of a Name.
@@ -40,36 +40,33 @@ enum PointName {
 }
 
 /// `fullName` of a DistributionPointName.
-const FULL_NAME: TagByte = constructed(0);
+const FULL_NAME: Tag = context_tag(0, true);
 /// `nameRelativeToCRLIssuer` of a DistributionPointName.
-const RELATIVE_NAME: TagByte = constructed(1);
+const RELATIVE_NAME: Tag = context_tag(1, true);
 /// `directoryName` of a GeneralName, an explicit tag.
-const DIRECTORY_NAME: TagByte = constructed(4);
+const DIRECTORY_NAME: Tag = context_tag(4, true);
 /// `uniformResourceIdentifier` of a GeneralName.
-const URI: TagByte = primitive(6);
+const URI: Tag = context_tag(6, false);
 
 impl Scope {
-    /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole encoding of a Name.
+    /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole
+    /// encoding of a Name.
     ///
-    /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so too, although RFC 5280
-    /// §5.2.5 forbids to write them.
+    /// An empty SEQUENCE and one with nothing but FALSE restrict nothing, and OpenSSL reads them so
+    /// too, although RFC 5280 §5.2.5 forbids to write them.
     pub(super) fn parse(value: &[u8], issuer: &[u8]) -> Result<Self, Malformed> {
-        let mut outer = Cursor::new(value);
-        let mut fields = outer.enter(SEQUENCE)?;
-        outer.finish()?;
-        let names = match fields.optional(constructed(0))? {
+        let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
+        let names = match fields.optional(context_tag(0, true))? {
             None => None,
-            Some(place) => {
+            Some(name) => {
                 let mut names = Vec::new();
-                each_name(&fields, place.content, issuer, |name| {
-                    names.push(PointName::from(name))
-                })?;
+                each_name(name, issuer, |name| names.push(PointName::from(name)))?;
                 Some(names.into_boxed_slice())
             }
         };
         let only_end_entities = flag(&mut fields, 1)?;
         let only_authorities = flag(&mut fields, 2)?;
-        let some_reasons = fields.optional(primitive(3))?.is_some();
+        let some_reasons = fields.optional(context_tag(3, false))?.is_some();
         let indirect = flag(&mut fields, 4)?;
         let attribute_certificates = flag(&mut fields, 5)?;
         fields.finish()?;
@@ -101,7 +98,8 @@ impl Scope {
         })
     }
 
-    /// Returns the scope of a list whose extensions cannot be read: it may speak of any certificate.
+    /// Returns the scope of a list whose extensions cannot be read: it may speak of any
+    /// certificate.
     pub(super) fn unreadable() -> Self {
         Self {
             is_unreadable: true,
@@ -117,17 +115,18 @@ impl Scope {
         }
     }
 
-    /// Value of the issuing distribution point, empty for a list without one.
+    /// Returns the value of the issuingDistributionPoint, empty for a list without one.
     pub(super) fn der(&self) -> &[u8] {
         &self.value
     }
 
-    /// Kind of the list, if it is one that clears no certificate.
+    /// Returns the kind of the list, if lists of that kind clear no certificate.
     pub(super) fn limit(&self) -> Option<UnsupportedList> {
         self.limit
     }
 
-    /// Returns true if lists of this scope can be told from those of others by what [`der`](Self::der) returns.
+    /// Returns true if lists of this scope can be told from those of others by what
+    /// [`der`](Self::der) returns.
     pub(super) fn is_series(&self) -> bool {
         !self.is_unreadable && self.limit != Some(UnsupportedList::Delta)
     }
@@ -143,7 +142,8 @@ impl Scope {
         self.subjects == Subjects::Authorities
     }
 
-    /// Whether a list with this scope speaks of the certificate, so that its silence clears it.
+    /// Returns true if a list with this scope covers the certificate, so that its absence from the
+    /// list clears it.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
         let subject_is_covered = match self.subjects {
             Subjects::All => true,
@@ -157,7 +157,7 @@ impl Scope {
                 .is_none_or(|names| is_named_by(certificate, names).unwrap_or(false))
     }
 
-    /// The URIs among the names of the distribution point.
+    /// Returns the URIs among the names of the distribution point.
     pub(super) fn uris(&self) -> Vec<String> {
         self.names().filter_map(PointName::uri).collect()
     }
@@ -194,7 +194,7 @@ impl fmt::Display for Scope {
     }
 }
 
-/// One name of a distribution point, borrowed or put together from the issuer's.
+/// Name of a distribution point, borrowed or composed with the issuer's.
 enum FoundName<'a> {
     /// Whole encoding of a Name.
     Directory(&'a [u8]),
@@ -234,10 +234,10 @@ impl From<FoundName<'_>> for PointName {
 }
 
 impl PointName {
-    /// Whole encoding of the GeneralName.
+    /// Returns the whole encoding of the GeneralName.
     fn general_name(&self) -> Vec<u8> {
         match self {
-            Self::Directory(name) => element(DIRECTORY_NAME, &[name]),
+            Self::Directory(name) => encode(DIRECTORY_NAME, &[name]),
             Self::Other(name) => name.to_vec(),
         }
     }
@@ -257,15 +257,15 @@ impl PointName {
     }
 }
 
-/// The text of a GeneralName that is a URI.
+/// Returns the text of a GeneralName that is a URI.
 fn uri(name: &[u8]) -> Option<String> {
-    let mut cursor = Cursor::new(name);
-    let content = cursor.content(URI).ok()?;
+    let content = Elements::new(name).content(URI).ok()?;
     Some(content.escape_ascii().to_string())
 }
 
-/// Returns true if one of the certificate's distribution points bears one of these names, or its issuer does: RFC 5280 §6.3.3
-/// assumes a distribution point with the names of the issuer for CRLs that the certificate does not mention.
+/// Returns true if one of the certificate's distribution points bears one of these names, or its
+/// issuer does: RFC 5280 §6.3.3 assumes a distribution point with the names of the issuer for CRLs
+/// that the certificate does not mention.
 fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
     let is_one = |name: &FoundName<'_>| names.iter().any(|other| name.is(other));
     if is_one(&FoundName::Directory(certificate.issuer)) {
@@ -280,56 +280,55 @@ fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<boo
     Ok(named)
 }
 
-/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes on the names of each
-/// point that is for every reason and served by that issuer.
+/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes
+/// on the names of each point that is for every reason and served by that issuer.
 ///
-/// Points for some reasons only, and those served by another issuer, say nothing about a list that is neither. A
-/// `cRLIssuer` that names the certificate's own issuer makes no difference, although it should not be written then; where
-/// there is no other name, it is the point's name (RFC 5280 §6.3.3 (b) (2) (i)).
+/// Points for some reasons only, and those served by another issuer, say nothing about a list that
+/// is neither. A `cRLIssuer` that names the certificate's own issuer makes no difference, although
+/// it should not be written then; where there is no other name, it is the point's name (RFC 5280
+/// §6.3.3 (b) (2) (i)).
 fn each_distribution_point_name<'a>(
     value: &'a [u8],
     issuer: &[u8],
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
-    let mut outer = Cursor::new(value);
-    let mut points = outer.enter(SEQUENCE)?;
-    outer.finish()?;
+    let mut points = Elements::inside(value, Tag::SEQUENCE)?;
     while !points.at_end() {
-        let mut fields = points.enter(SEQUENCE)?;
-        let name = fields.optional(constructed(0))?;
-        let reasons = fields.optional(primitive(1))?;
-        let crl_issuer = fields.optional(constructed(2))?;
+        let mut fields = points.enter(Tag::SEQUENCE)?;
+        let name = fields.optional(context_tag(0, true))?;
+        let reasons = fields.optional(context_tag(1, false))?;
+        let crl_issuer = fields.optional(context_tag(2, true))?;
         fields.finish()?;
         let is_of_issuer = match &crl_issuer {
             None => true,
-            Some(place) => any_directory_is(fields.within(place.content.clone()), issuer)?,
+            Some(names) => any_directory_is(names.elements(), issuer)?,
         };
         if reasons.is_some() || !is_of_issuer {
             continue;
         }
         match (name, crl_issuer) {
-            (Some(name), _) => each_name(&fields, name.content, issuer, &mut visit)?,
-            (None, Some(crl_issuer)) => each_general_name(fields.within(crl_issuer.content), &mut visit)?,
+            (Some(name), _) => each_name(name, issuer, &mut visit)?,
+            (None, Some(crl_issuer)) => each_general_name(crl_issuer.elements(), &mut visit)?,
             (None, None) => {}
         }
     }
     Ok(())
 }
 
-/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name of `issuer`.
+/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name
+/// of `issuer`.
 fn each_name<'a>(
-    cursor: &Cursor<'a>,
-    content: Range<usize>,
+    point_name: Element<'a>,
     issuer: &[u8],
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
-    let mut choice = cursor.within(content);
-    let place = choice.next_place()?;
+    let mut choice = point_name.elements();
+    let name = choice.next_element()?;
     choice.finish()?;
-    match place.tag {
-        FULL_NAME => each_general_name(cursor.within(place.content), visit),
+    match name.tag {
+        FULL_NAME => each_general_name(name.elements(), visit),
         RELATIVE_NAME => {
-            visit(FoundName::Relative(below(issuer, cursor.slice(place.content))?));
+            visit(FoundName::Relative(below(issuer, name.content)?));
             Ok(())
         }
         _ => Err(Malformed),
@@ -338,14 +337,14 @@ fn each_name<'a>(
 
 /// Passes on each of at least one GeneralName.
 fn each_general_name<'a>(
-    mut names: Cursor<'a>,
+    mut names: Elements<'a>,
     mut visit: impl FnMut(FoundName<'a>),
 ) -> Result<(), Malformed> {
     loop {
-        let place = names.next_place()?;
-        visit(match place.tag {
-            DIRECTORY_NAME => FoundName::Directory(names.slice(place.content)),
-            _ => FoundName::Other(names.slice(place.encoding())),
+        let name = names.next_element()?;
+        visit(match name.tag {
+            DIRECTORY_NAME => FoundName::Directory(name.content),
+            _ => FoundName::Other(name.encoding),
         });
         if names.at_end() {
             return Ok(());
@@ -353,17 +352,17 @@ fn each_general_name<'a>(
     }
 }
 
-/// Whole encoding of the Name with one RelativeDistinguishedName, given by the content of its SET, below `issuer`.
+/// Returns the whole encoding of the Name that consists of `issuer` and one
+/// RelativeDistinguishedName, given by the content of its SET.
 fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
-    const SET: TagByte = 0x31;
-
-    let mut outer = Cursor::new(issuer);
-    let above = outer.content(SEQUENCE)?;
-    outer.finish()?;
-    Ok(element(SEQUENCE, &[above, &element(SET, &[relative_name])]))
+    let above = single(issuer, Tag::SEQUENCE)?;
+    Ok(encode(
+        Tag::SEQUENCE,
+        &[above, &encode(Tag::SET, &[relative_name])],
+    ))
 }
 
-fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
+fn any_directory_is(names: Elements<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
     let mut found = false;
     each_general_name(names, |name| {
         found = found || matches!(name, FoundName::Directory(name) if names_are_equal(name, wanted));
@@ -373,20 +372,18 @@ fn any_directory_is(names: Cursor<'_>, wanted: &[u8]) -> Result<bool, Malformed>
 
 /// Returns true if the GeneralNames of an extension's value have the directoryName `wanted`.
 pub(super) fn names_directory(value: &[u8], wanted: &[u8]) -> Result<bool, Malformed> {
-    let mut outer = Cursor::new(value);
-    let names = outer.enter(SEQUENCE)?;
-    outer.finish()?;
-    any_directory_is(names, wanted)
+    any_directory_is(Elements::inside(value, Tag::SEQUENCE)?, wanted)
 }
 
-fn flag(fields: &mut Cursor<'_>, number: u8) -> Result<bool, Malformed> {
-    match fields.optional(primitive(number))? {
+fn flag(fields: &mut Elements<'_>, number: u8) -> Result<bool, Malformed> {
+    match fields.optional(context_tag(number, false))? {
         None => Ok(false),
-        Some(place) => boolean(fields.slice(place.content)),
+        Some(value) => boolean(value.content),
     }
 }
 
-/// The URIs of every distribution point of a certificate that its issuer serves for every reason.
+/// Returns the URIs of every distribution point of a certificate that its issuer serves for every
+/// reason.
 pub(super) fn distribution_point_uris(certificate: &Certificate<'_>) -> Result<Vec<String>, Malformed> {
     let mut uris = Vec::new();
     if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {

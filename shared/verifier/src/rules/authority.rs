@@ -1,33 +1,8 @@
-//! Who may issue certificates: basic constraints, key usage, path length.
+//! Rules for issuers: basic constraints, key usage, path length (RFC 5280 §4.2.1.3 and §4.2.1.9).
 
-use super::{Context, Path, critical_extensions, extended_key_usage, single};
-use crate::algorithm_name::describe_key;
-use crate::bundle::AuthorityError;
-use crate::certificate::{Certificate, Version};
+use super::{Context, Path, extended_key_usage, single};
 use crate::rejection::{Reason, Rejection};
-use crate::signature;
-
-/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is loaded.
-pub(crate) fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
-    // Certificates of version 1 have no extensions that could say so; as an anchor the operator says it.
-    if certificate.version == Version::V3 && !certificate.is_authority() {
-        return Err(AuthorityError::NotAuthority);
-    }
-    let usage = certificate.extensions.key_usage;
-    if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
-        return Err(AuthorityError::KeyUsage);
-    }
-    if let Err(rejection) = critical_extensions::check_all(certificate) {
-        return Err(AuthorityError::Extension(rejection.context().to_string().into()));
-    }
-    let key = certificate.issuer_key();
-    match signature::key_fault(key) {
-        None => Ok(()),
-        Some(_) => Err(AuthorityError::UnsupportedKey(
-            describe_key(key.algorithm, key.key).into(),
-        )),
-    }
-}
+use crate::x509::certificate::Certificate;
 
 pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     for authority in path.intermediates {
@@ -55,9 +30,10 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
     Ok(())
 }
 
-/// RFC 5280 §6.1.1(d) treats an anchor as a name and a key. Its certificate states constraints all the same: the
-/// operator's CA software enforces them when issuing, and RFC 5937 when verifying. Name constraints and policies of
-/// the anchor are processed together with those of the path.
+/// Checks the constraints of the trust anchor's own certificate. RFC 5280 §6.1.1(d) treats an
+/// anchor as a name and a key, but CA software enforces the certificate's constraints when it
+/// issues, and RFC 5937 when it verifies. Name constraints and policies of the anchor are processed
+/// together with those of the path.
 pub(super) fn check_anchor_constraints(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     let subject = path.anchor.subject().as_str();
     if let Some(allowed) = exceeds(path.anchor.path_length(), path.intermediates) {
@@ -96,8 +72,8 @@ fn path_length_facts(rejection: Rejection, below: usize, allowed: usize) -> Reje
         .allowed(&allowed.to_string())
 }
 
-/// Returns the path length if more intermediates are below. Self-issued certificates do not count (RFC 5280 §4.2.1.9); that
-/// names are equal costs more to find out.
+/// Returns the path length if more intermediates are below. Self-issued certificates do not count
+/// (RFC 5280 §4.2.1.9); that names are equal costs more to find out.
 fn exceeds(allowed: Option<u32>, below: &[&Certificate<'_>]) -> Option<usize> {
     let allowed = allowed.and_then(|allowed| usize::try_from(allowed).ok())?;
     let counts = |authority: &&&Certificate<'_>| !authority.is_self_issued();

@@ -1,12 +1,12 @@
 //! Keys that are known to be compromised, wherever they stand in a path.
 
 use super::{Context, Path};
-use crate::certificate::PublicKey;
 use crate::fingerprint::Fingerprint;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::public_key::PublicKey;
 
-/// SHA-256 of the SubjectPublicKeyInfo of the eight intermediates of e-commerce monitoring GmbH that webpki refuses
-/// too. All are on P-384.
+/// SHA-256 of the SubjectPublicKeyInfo of the eight intermediates of e-commerce monitoring GmbH
+/// that webpki refuses too. All are on P-384.
 const DISTRUSTED: &[&[u8; 32]] = &[
     b"\xeb\xed\x64\x75\xc2\xc2\xd8\x0f\xcb\x19\x9f\x3f\xe8\xdd\x6e\x6b\
       \x3c\xe6\x0b\x77\xeb\x15\xd4\xe4\x2c\x3d\xec\x0c\x6f\x5b\x51\x05",

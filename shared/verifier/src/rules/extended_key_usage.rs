@@ -1,11 +1,12 @@
 //! Extended key usage (RFC 5280 §4.2.1.12).
 
 use super::{Context, Path};
-use crate::certificate::{Certificate, oid};
-use crate::der_reader::{Elements, Malformed, Tag, single};
-use crate::oid::dotted_list;
 use crate::options::ExtendedKeyUsageOption;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Elements, Malformed, Tag, single};
+use crate::x509::extensions::allows_client_authentication;
+use crate::x509::oid::{self, dotted_list};
 
 /// Name of the extension in messages.
 pub(super) const EXTENDED_KEY_USAGE: &str = "extended key usage (2.5.29.37)";
@@ -13,7 +14,7 @@ pub(super) const ALLOWED: &str = "clientAuth (1.3.6.1.5.5.7.3.2) or anyExtendedK
 
 pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
     match (
-        allows_client_authentication(certificate),
+        allows_client_authentication(&certificate.extensions),
         context.options.extended_key_usage,
     ) {
         (Ok(None), ExtendedKeyUsageOption::Required) => {
@@ -27,10 +28,12 @@ pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context)
     }
 }
 
-/// An issuer's purposes bound those of the certificates below it.
+/// Checks the purposes of every issuer: they limit those of the certificates below it, as in
+/// OpenSSL, Go and webpki.
 pub(super) fn check_authorities(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     let mut authorities = path.intermediates.iter();
-    authorities.try_for_each(|authority| check(authority, allows_client_authentication(authority)))
+    authorities
+        .try_for_each(|authority| check(authority, allows_client_authentication(&authority.extensions)))
 }
 
 fn check(certificate: &Certificate<'_>, allowed: Result<Option<bool>, Malformed>) -> Result<(), Rejection> {
@@ -47,21 +50,6 @@ fn check(certificate: &Certificate<'_>, allowed: Result<Option<bool>, Malformed>
     }
 }
 
-/// Whether clientAuth is among the purposes, or anyExtendedKeyUsage, which stands for every purpose; `None` without
-/// the extension.
-pub(crate) fn allows_client_authentication(certificate: &Certificate<'_>) -> Result<Option<bool>, Malformed> {
-    let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
-        return Ok(None);
-    };
-    let mut purposes = Elements::inside(extension.value, Tag::SEQUENCE)?;
-    let mut allowed = false;
-    while !purposes.at_end() {
-        let purpose = purposes.expect(Tag::OBJECT_IDENTIFIER)?.content;
-        allowed |= is_client_purpose(purpose);
-    }
-    Ok(Some(allowed))
-}
-
 /// Lists the purposes in dotted form, for messages.
 fn purposes_of(certificate: &Certificate<'_>) -> String {
     let Some(extension) = certificate.extensions.find(oid::EXTENDED_KEY_USAGE) else {
@@ -72,8 +60,4 @@ fn purposes_of(certificate: &Certificate<'_>) -> String {
         let purpose = purposes.expect(Tag::OBJECT_IDENTIFIER).ok()?;
         Some(purpose.content)
     }))
-}
-
-fn is_client_purpose(purpose: &[u8]) -> bool {
-    purpose == oid::CLIENT_AUTHENTICATION.as_bytes() || purpose == oid::ANY_EXTENDED_KEY_USAGE.as_bytes()
 }

@@ -1,9 +1,10 @@
 //! Rules for one certificate by itself.
 
 use super::Context;
-use crate::certificate::{Certificate, PublicKey, Version};
 use crate::rejection::{Reason, Rejection};
 use crate::signature;
+use crate::x509::certificate::{Certificate, Version};
+use crate::x509::public_key::PublicKey;
 
 pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let version = match certificate.version {
@@ -15,7 +16,7 @@ pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Resul
     Err(rejection.in_field("version").found(version).allowed("3"))
 }
 
-/// The keys that a load balancer accepts: RSA of 2048 to 8192 bits, P-256, P-384, P-521.
+/// Checks that a load balancer accepts the key: RSA of 2048 to 8192 bits, P-256, P-384, P-521.
 pub(super) fn check_public_key(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let reason = match certificate.public_key {
         kind if kind.is_supported() => return Ok(()),
@@ -29,8 +30,9 @@ fn reject_key(certificate: &Certificate<'_>, reason: Reason) -> Rejection {
     signature::with_key_facts(certificate.reject(reason), certificate.issuer_key())
 }
 
-/// An issuer's key has verified a signature; a client's key is only taken on the load balancer's word. Other TLS servers
-/// have been known to take keys with which everybody can sign, such as RSA with the exponent 1.
+/// Checks that the client's key proves something. An issuer's key has verified a signature; the
+/// client's key is known only from the load balancer. Some TLS servers accepted keys with which
+/// every attacker can sign, such as RSA with the exponent 1.
 pub(super) fn check_end_entity_key(
     certificate: &Certificate<'_>,
     context: &Context,
@@ -46,9 +48,10 @@ pub(super) fn check_end_entity_key(
 /// Octets of a serial number at most: the longest hash, SHA-512, from which CAs make them.
 const MAX_SERIAL_NUMBER: usize = 64;
 
-/// RFC 5280 §4.1.2.2 asks CAs for a positive number of at most 20 octets, and verifiers to handle others gracefully: zero
-/// and negative numbers are in use, and 20 random octets become 21 when the first bit is set. Revocation compares the
-/// octets of numbers that are in their shortest form, whatever their sign.
+/// RFC 5280 §4.1.2.2 asks CAs for a positive number of at most 20 octets, and verifiers to handle
+/// others gracefully: zero and negative numbers are in use, and 20 random octets become 21 when the
+/// first bit is set. Revocation compares the octets of numbers that are in their shortest form,
+/// whatever their sign.
 pub(super) fn check_serial_number(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let octets = certificate.serial_number.len();
     if octets <= MAX_SERIAL_NUMBER {

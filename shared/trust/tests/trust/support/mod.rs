@@ -1,4 +1,5 @@
-//! What the tests of this crate share: a PKI, settings, moto's server, and a proxy that makes things go wrong.
+//! What the tests of this crate share: a PKI, settings, moto's server, and a proxy that makes
+//! things go wrong.
 
 #[cfg(feature = "aws")]
 pub(crate) mod moto;

@@ -1,14 +1,16 @@
-//! Roles of payment service providers under PSD2 in the QC statements of a certificate (ETSI TS 119 495 §5.1).
+//! Roles of payment service providers under PSD2 in the QC statements of a certificate (ETSI TS 119
+//! 495 §5.1).
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Elements, Malformed, Tag};
-use crate::oid::Oid;
+use crate::x509::der::{Elements, Malformed, Tag};
+use crate::x509::oid::Oid;
 
 /// id-etsi-psd2-qcStatement.
 const PAYMENT_STATEMENT: ObjectIdentifier = ObjectIdentifier::new_unwrap("0.4.0.19495.2");
 
-/// Roles of payment service providers: object identifier and name. The identifier counts, whatever name stands beside it.
+/// Roles of payment service providers: object identifier and name. The identifier counts, whatever
+/// name stands beside it.
 pub const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
     (ObjectIdentifier::new_unwrap("0.4.0.19495.1.1"), "PSP_AS"),
     (ObjectIdentifier::new_unwrap("0.4.0.19495.1.2"), "PSP_PI"),
@@ -16,15 +18,17 @@ pub const PAYMENT_ROLES: &[(ObjectIdentifier, &str)] = &[
     (ObjectIdentifier::new_unwrap("0.4.0.19495.1.4"), "PSP_IC"),
 ];
 
-/// Levels in a payment statement at most: the statement's information, its roles, one role, and one more.
+/// Levels in a payment statement at most: the statement's information, its roles, one role, and one
+/// more.
 const LEVELS: usize = 4;
 
-/// Reads the value of a qcStatements extension: each role once, by its name or, where it has none, its identifier in dotted
-/// form.
+/// Reads the value of a qcStatements extension: each role once, by its name or, where it has none,
+/// its identifier in dotted form.
 ///
-/// The standard has a SEQUENCE for each role in a SEQUENCE of roles. CAs also write the roles of one statement, or a single
-/// role, without the inner or the outer one, or with an explicit tag around them. Nothing else in the statement is an
-/// object identifier, so that every one at any level is a role.
+/// The standard has a SEQUENCE for each role in a SEQUENCE of roles. CAs also write the roles of
+/// one statement, or a single role, without the inner or the outer one, or with an explicit tag
+/// around them. Nothing else in the statement is an object identifier, so that every one at any
+/// level is a role.
 pub(crate) fn read(value: &[u8]) -> Result<Vec<String>, Malformed> {
     let mut statements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut roles = Vec::new();

@@ -1,14 +1,14 @@
 //! Critical extensions: each is one that is processed, and can be read (RFC 5280 §4.2).
 
-use super::certificate_policies::{listed_policies, read_constraints, read_inhibit_any, read_mappings};
-use super::extended_key_usage::allows_client_authentication;
-use super::name_constraints::check_general_names;
-use super::{Context, Path};
-use crate::certificate::{Certificate, Extension, authority_key_identifier, oid};
-use crate::der_reader::{Elements, Malformed, Tag, context_tag, named_bits, single};
-use crate::name::Unrepresentable;
-use crate::oid::dotted;
 use crate::rejection::{Reason, Rejection};
+use crate::x509::certificate::Certificate;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, named_bits, single};
+use crate::x509::extensions::{Extension, allows_client_authentication, authority_key_identifier};
+use crate::x509::name::Unrepresentable;
+use crate::x509::name_constraints::check_general_names;
+use crate::x509::oid::{self, dotted};
+use crate::x509::payment_roles;
+use crate::x509::policies::{listed_policies, read_constraints, read_inhibit_any, read_mappings};
 
 type Reader = fn(&Certificate<'_>, &Extension<'_>) -> Result<(), Malformed>;
 
@@ -22,7 +22,7 @@ const PROCESSED: &[(&[u8], &str, Reader)] = &[
     (
         oid::EXTENDED_KEY_USAGE.as_bytes(),
         "extended key usage",
-        |certificate, _| allows_client_authentication(certificate).map(|_| ()),
+        |certificate, _| allows_client_authentication(&certificate.extensions).map(|_| ()),
     ),
     (
         oid::CERTIFICATE_POLICIES.as_bytes(),
@@ -64,9 +64,9 @@ const PROCESSED: &[(&[u8], &str, Reader)] = &[
     ),
 ];
 
-/// The extensions that are read where they are not critical and decide nothing by themselves, so that one that cannot be
-/// read is left out of the evidence and named there. RFC 5280 §4.2.1.1 and §4.2.1.2 forbid marking a key identifier
-/// critical.
+/// The extensions that are read where they are not critical and decide nothing by themselves, so
+/// that one that cannot be read is left out of the evidence and named there. RFC 5280 §4.2.1.1 and
+/// §4.2.1.2 forbid marking a key identifier critical.
 const INFORMATION: &[(&[u8], &str, Reader)] = &[
     (
         oid::AUTHORITY_KEY_IDENTIFIER.as_bytes(),
@@ -89,7 +89,7 @@ const INFORMATION: &[(&[u8], &str, Reader)] = &[
         distribution_points,
     ),
     (oid::QC_STATEMENTS.as_bytes(), "QC statements", |_, extension| {
-        crate::payment_roles::read(extension.value).map(|_| ())
+        payment_roles::read(extension.value).map(|_| ())
     }),
 ];
 
@@ -126,12 +126,8 @@ fn distribution_points(_: &Certificate<'_>, extension: &Extension<'_>) -> Result
     }
 }
 
-pub(super) fn check(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
-    check_all(certificate)
-}
-
 /// Checks that every critical extension of a certificate is understood and can be read.
-pub(super) fn check_all(certificate: &Certificate<'_>) -> Result<(), Rejection> {
+pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result<(), Rejection> {
     for extension in certificate
         .extensions
         .all
@@ -153,12 +149,8 @@ pub(super) fn check_all(certificate: &Certificate<'_>) -> Result<(), Rejection> 
     Ok(())
 }
 
-pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
-    let mut authorities = path.intermediates.iter();
-    authorities.try_for_each(|authority| check(authority, context))
-}
-
-/// Returns name and identifier of every extension that is not critical, cannot be read, and decides nothing.
+/// Returns name and identifier of every extension that is not critical, cannot be read, and decides
+/// nothing.
 pub(crate) fn unreadable_information(certificate: &Certificate<'_>) -> Vec<String> {
     let mut unreadable = Vec::new();
     for extension in &certificate.extensions.all {

@@ -1,9 +1,9 @@
 //! Host names, in dNSName and in URIs.
 
-use super::subtree::Within;
+use super::within::Within;
 
-/// A host name of letters, digits, `-` and `_`, without a dot at either end; what RFC 1123 allows and certificates
-/// hold.
+/// A host name of letters, digits, `-` and `_`, without a dot at either end; what RFC 1123 allows
+/// and certificates hold.
 pub(super) fn is_host_name(name: &str) -> bool {
     let is_short = |label: &str| label.len() <= 63;
     name.len() <= 253 && name.split('.').all(|label| is_label(label) && is_short(label))
@@ -14,8 +14,9 @@ pub(super) fn is_dns_name(name: &str) -> bool {
     is_host_name(name.strip_prefix("*.").unwrap_or(name))
 }
 
-/// Whether a common name would be taken for a host name: OpenSSL's rule, two labels or more of any length, and those
-/// with a `*` as well, by which its constraints were got around (openssl/openssl issue 30346).
+/// Returns true if a common name would be taken for a host name. The rule is OpenSSL's: two labels
+/// or more of any length, and also with a `*`, which evaded its constraints (openssl/openssl issue
+/// 30346).
 pub(super) fn looks_like_host(name: &str) -> bool {
     name.contains('.') && name.split('.').all(|label| is_label(&label.replace('*', "x")))
 }
@@ -25,18 +26,21 @@ fn is_label(label: &str) -> bool {
     !label.is_empty() && label.bytes().all(character) && !label.starts_with('-') && !label.ends_with('-')
 }
 
-/// What a constraint may hold: nothing, a host name, or one after a dot.
+/// Returns true for a base that a constraint may have: nothing, a host name, or a host name after a
+/// dot.
 pub(super) fn is_constraint(base: &str) -> bool {
     base.is_empty() || is_host_name(base.strip_prefix('.').unwrap_or(base))
 }
 
-/// Whether `name` is `base` with zero or more labels to its left. With a dot in front of `base` it must be one or
-/// more, which RFC 5280 does not have for dNSName, and practice has.
+/// Compares `name` with `base` and zero or more labels to its left (RFC 5280 §4.2.1.10). After a
+/// dot in front of `base` it must be one or more labels; the RFC does not define that for dNSName,
+/// and CAs use it.
 pub(super) fn dns_within(name: &str, base: &str) -> Within {
     if is_below_or_equal(name, base) {
         return Within::Wholly;
     }
-    // `*.example.com` stands for one label before `example.com`, of which the constraint may name one.
+    // `*.example.com` stands for one label before `example.com`, of which the constraint may name
+    // one.
     let expansion = name.strip_prefix("*.").zip(base.split_once('.'));
     match expansion {
         Some((wildcard_parent, (label, parent)))
@@ -48,7 +52,8 @@ pub(super) fn dns_within(name: &str, base: &str) -> Within {
     }
 }
 
-/// Whether a URI's or a mailbox's host is the one that the constraint names or, with a dot in front, below it.
+/// Compares the host of a URI or mailbox with the one that the constraint names or, with a dot in
+/// front, with the hosts below it (RFC 5280 §4.2.1.10).
 pub(super) fn host_within(host: &str, base: &str) -> Within {
     let within = if base.is_empty() {
         true
@@ -76,7 +81,7 @@ fn is_below_or_equal(name: &str, base: &str) -> bool {
         }
 }
 
-/// The host of a URI (RFC 3986 §3.2), if it has one that is a host name.
+/// Returns the host of a URI (RFC 3986 §3.2), if it has one that is a host name.
 pub(super) fn host_of_uri(uri: &str) -> Option<&str> {
     let (scheme, rest) = uri.split_once("://")?;
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -1,14 +1,15 @@
 //! Names of signature algorithms and keys, for messages about those that are not supported.
 //!
-//! Each description ends with the object identifier, which is what an operator can search for in a CA's configuration.
+//! Each description ends with the object identifier, which is what an operator can search for in a
+//! CA's configuration.
 
 use std::fmt::Write;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::certificate::bit_length;
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::oid::dotted;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::oid::dotted;
+use crate::x509::public_key::bit_length;
 
 /// Object identifier and the name that it has in messages.
 type Named = (ObjectIdentifier, &'static str);
@@ -111,7 +112,8 @@ const CURVES: &[Named] = &[
     named("1.2.250.1.223.101.256.1", "FRP256v1"),
 ];
 
-/// Describes the signature algorithm of an AlgorithmIdentifier, given by its content, with the parameters that matter.
+/// Describes the signature algorithm of an AlgorithmIdentifier, given by its content, with the
+/// parameters that matter.
 pub(crate) fn describe_signature_algorithm(identifier: &[u8]) -> String {
     let Ok((oid, parameters)) = read(identifier) else {
         return UNREADABLE.to_owned();
@@ -160,7 +162,7 @@ pub(crate) fn describe_key(identifier: &[u8], key: &[u8]) -> String {
 
 const UNREADABLE: &str = "an algorithm whose identifier cannot be read";
 
-/// Object identifier and parameters of an AlgorithmIdentifier.
+/// Reads object identifier and parameters of an AlgorithmIdentifier (RFC 5280 §4.1.1.2).
 fn read(identifier: &[u8]) -> Result<(&[u8], Option<Element<'_>>), Malformed> {
     let mut fields = Elements::new(identifier);
     let oid = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
@@ -173,7 +175,7 @@ fn read(identifier: &[u8]) -> Result<(&[u8], Option<Element<'_>>), Malformed> {
     Ok((oid, parameters))
 }
 
-/// Name from a table and the identifier in dotted form.
+/// Returns the name from a table and the identifier in dotted form.
 fn name_of(oid: &[u8], table: &[Named]) -> String {
     let known = table.iter().find(|(known, _)| known.as_bytes() == oid);
     match known {
@@ -185,7 +187,8 @@ fn name_of(oid: &[u8], table: &[Named]) -> String {
 /// Encoding of NULL (X.690 §8.8).
 const NULL: [u8; 2] = [0x05, 0x00];
 
-/// NULL, and none at all, are the usual parameters; which of them is right depends on the algorithm.
+/// NULL, and none at all, are the usual parameters; which of them is right depends on the
+/// algorithm.
 fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
         None => {}
@@ -249,8 +252,8 @@ fn integer(fields: &mut Elements<'_>, number: u8) -> Result<Option<String>, Malf
     let Some(explicit) = fields.optional(context_tag(number, true))? else {
         return Ok(None);
     };
-    let content = crate::der_reader::single(explicit.content, Tag::INTEGER)?;
-    let value = crate::der_reader::small_unsigned(content);
+    let content = crate::x509::der::single(explicit.content, Tag::INTEGER)?;
+    let value = crate::x509::der::small_unsigned(content);
     Ok(Some(value.map_or_else(
         |Malformed| format!("0x{}", base16ct::lower::encode_string(content)),
         |value| value.to_string(),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::der_reader::{Element, Malformed, Tag};
+use crate::x509::der::{Element, Malformed, Tag};
 
 /// A point in time: seconds since 1970-01-01T00:00:00Z, negative before it.
 ///
@@ -13,12 +13,12 @@ use crate::der_reader::{Element, Malformed, Tag};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// A point in time from seconds since the Unix epoch.
+    /// Creates a point in time from seconds since the Unix epoch.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self(seconds)
     }
 
-    /// The present, by the system's clock.
+    /// Returns the present time of the system's clock.
     pub fn now() -> Self {
         let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         Self(since_epoch.map_or(0, |duration| {
@@ -26,12 +26,12 @@ impl Timestamp {
         }))
     }
 
-    /// Seconds since the Unix epoch.
+    /// Returns the seconds since the Unix epoch.
     pub const fn unix_seconds(self) -> i64 {
         self.0
     }
 
-    /// This point in time moved by so many seconds, or the nearest that can be represented.
+    /// Returns this point in time moved by `seconds`, or the nearest that can be represented.
     #[must_use]
     pub const fn plus_seconds(self, seconds: i64) -> Self {
         Self(self.0.saturating_add(seconds))
@@ -64,7 +64,7 @@ impl Timestamp {
         }
     }
 
-    /// The form that webpki takes; times before 1970 become 1970, as webpki reads them too.
+    /// Converts to webpki's type, which cannot represent times before 1970; these become 1970.
     pub(crate) fn to_webpki(self) -> rustls_pki_types::UnixTime {
         let seconds = u64::try_from(self.0).unwrap_or(0);
         rustls_pki_types::UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds))
@@ -157,6 +157,7 @@ mod tests {
                 tag: Tag::UTC_TIME,
                 content,
                 encoding: &[],
+                offset: 0,
             })
         };
         assert_eq!(

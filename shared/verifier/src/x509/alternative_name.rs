@@ -3,14 +3,15 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::name::{DistinguishedName, Unrepresentable, ascii};
-use crate::oid::Oid;
+use crate::heap;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::name::{DistinguishedName, Unrepresentable, ascii};
+use crate::x509::oid::Oid;
 
 /// Name of the extension in messages.
 pub(crate) const ALTERNATIVE_NAMES: &str = "the subject alternative names";
 
-/// One subject alternative name. Names of different types are never equal, whatever their text.
+/// Subject alternative name. Names of different types are never equal, whatever their text.
 ///
 /// Displays with its type in front, as OpenSSL prints it: `DNS:client.example`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,6 +39,20 @@ pub enum AlternativeName {
 }
 
 impl AlternativeName {
+    /// Returns the octets that the name keeps allocated, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Dns(text) | Self::Email(text) | Self::Uri(text) | Self::RegisteredId(text) => {
+                heap::allocation(text.capacity())
+            }
+            Self::Ip(_) => 0,
+            Self::Directory(name) => name.heap_bytes(),
+            Self::Other { oid, value } => {
+                heap::allocation(oid.capacity()) + heap::allocation(value.capacity())
+            }
+        }
+    }
+
     /// Reads the value of a subjectAltName extension.
     pub(crate) fn parse_all(value: &[u8]) -> Result<Vec<Self>, Unrepresentable> {
         let of_extension = |error: Unrepresentable| error.inside(ALTERNATIVE_NAMES);
@@ -83,8 +98,9 @@ impl AlternativeName {
     }
 }
 
-/// Visible ASCII without spaces: what a host name, a mailbox or a URI is made of. NUL and control characters, which
-/// have made readers see another name than the CA did, are refused here for every type at once.
+/// Reads visible ASCII without spaces, of which host names, mailboxes and URIs consist. NUL and
+/// control characters have made readers see another name than the CA did, so no type may contain
+/// them.
 fn visible(content: &[u8]) -> Result<String, Unrepresentable> {
     let text = ascii(content)?;
     match text.bytes().find(|octet| !octet.is_ascii_graphic()) {
@@ -151,7 +167,7 @@ impl fmt::Display for AlternativeName {
 }
 
 impl serde::Serialize for AlternativeName {
-    /// An object with one field, named for the type: `{"dns": "client.example"}`.
+    /// Writes an object with one field that is named after the type: `{"dns": "client.example"}`.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeMap;
         let mut map = serializer.serialize_map(Some(1))?;

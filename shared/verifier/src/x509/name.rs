@@ -7,8 +7,9 @@ use std::sync::OnceLock;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::{Element, Elements, Malformed, Tag};
-use crate::oid::Oid;
+use crate::heap;
+use crate::x509::der::{Element, Elements, Malformed, Tag};
+use crate::x509::oid::Oid;
 
 mod comparison;
 
@@ -16,16 +17,17 @@ pub(crate) use comparison::{ComparableName, Comparison, look_up_key, names_are_e
 
 /// A subject or an issuer, checked to be representable: no text in it holds control characters.
 ///
-/// Displays as RFC 4514 wants it: the most specific part first, special characters escaped, so that no attribute's
-/// value can pass for another attribute. Attributes without a name in [`ATTRIBUTE_NAMES`] show as `OID=#hex`.
+/// Displays as RFC 4514 wants it: the most specific part first, special characters escaped, so that
+/// no attribute's value can pass for another attribute. Attributes without a name in
+/// [`ATTRIBUTE_NAMES`] show as `OID=#hex`.
 #[derive(Clone)]
 pub struct DistinguishedName {
     der: Box<[u8]>,
-    /// The one-line form, once somebody has asked for it: a client's name is written again for every request.
+    /// Form in one line, made on first use and kept: a client's name is written for every request.
     line: OnceLock<Box<str>>,
 }
 
-/// One attribute of a name.
+/// Attribute of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameAttribute<'a> {
     /// Number of the relative distinguished name that it belongs to, from 0 at the root's end.
@@ -34,21 +36,23 @@ pub struct NameAttribute<'a> {
     pub oid: Oid<'a>,
     /// The attribute's value.
     pub value: AttributeValue<'a>,
-    /// True for the text of a TeletexString beyond ASCII, for which CAs use other character sets than Latin-1 as well.
+    /// True for the text of a TeletexString beyond ASCII, for which CAs use other character sets
+    /// than Latin-1 as well.
     pub(crate) is_approximate: bool,
 }
 
 /// The value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttributeValue<'a> {
-    /// A string: UTF8String, PrintableString, IA5String, NumericString, VisibleString, BMPString, UniversalString, and
-    /// TeletexString (T61String) read as Latin-1.
+    /// A string: UTF8String, PrintableString, IA5String, NumericString, VisibleString, BMPString,
+    /// UniversalString, and TeletexString (T61String) read as Latin-1.
     Text(Cow<'a, str>),
     /// Anything else, as its DER encoding.
     Der(&'a [u8]),
 }
 
-/// Short names of attribute types: RFC 4514 §3, and those beyond it that OpenSSL prints and private CAs use.
+/// Short names of attribute types: RFC 4514 §3, and those beyond it that OpenSSL prints and private
+/// CAs use.
 pub const ATTRIBUTE_NAMES: &[(ObjectIdentifier, &str)] = &[
     (ObjectIdentifier::new_unwrap("2.5.4.3"), "CN"),
     (ObjectIdentifier::new_unwrap("2.5.4.6"), "C"),
@@ -71,10 +75,12 @@ pub const ATTRIBUTE_NAMES: &[(ObjectIdentifier, &str)] = &[
 pub(crate) const EMAIL_ADDRESS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1");
 /// commonName.
 pub(crate) const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-/// organizationIdentifier (ETSI EN 319 412-1), the identity of a payment service provider under PSD2.
+/// organizationIdentifier (ETSI EN 319 412-1), the identity of a payment service provider under
+/// PSD2.
 pub(crate) const ORGANIZATION_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.97");
 
-/// Reason for which a name cannot be read, or cannot be shown without being mistaken for something else.
+/// Reason for which a name cannot be read, or cannot be shown without being mistaken for something
+/// else.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unrepresentable {
     problem: Cow<'static, str>,
@@ -125,6 +131,14 @@ impl From<Malformed> for Unrepresentable {
 }
 
 impl DistinguishedName {
+    /// Returns the octets that the name keeps allocated, about.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        // The one-line form is made later. Most of it is the name's own text; escaped or in
+        // hexadecimal form it is twice as long, and a type in dotted form is three times its
+        // encoding.
+        heap::allocation(self.der().len()) + heap::allocation(3 * self.der().len())
+    }
+
     /// Takes the whole DER encoding of a Name, after looking at every attribute.
     pub(crate) fn parse(der: &[u8]) -> Result<Self, Unrepresentable> {
         walk(der, |_| ())?;
@@ -134,22 +148,23 @@ impl DistinguishedName {
         })
     }
 
-    /// The one-line form.
+    /// Returns the one-line form.
     pub fn as_str(&self) -> &str {
         self.line.get_or_init(|| self.to_line().into())
     }
 
-    /// The DER encoding of the Name.
+    /// Returns the DER encoding of the Name.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Whether the name has no attributes at all (RFC 5280 §4.1.2.6: then the alternative names identify).
+    /// Returns true if the name has no attributes (RFC 5280 §4.1.2.6): then the alternative names
+    /// identify the subject.
     pub fn is_empty(&self) -> bool {
         self.attributes().is_empty()
     }
 
-    /// The attributes in the order of the encoding: from the root of the naming tree down.
+    /// Returns the attributes in the order of the encoding: from the root of the naming tree down.
     pub fn attributes(&self) -> Vec<NameAttribute<'_>> {
         let mut attributes = Vec::new();
         // The walk succeeded when the name was made.
@@ -157,7 +172,7 @@ impl DistinguishedName {
         attributes
     }
 
-    /// The text of every attribute of this type, in the order of the encoding.
+    /// Returns the text of every attribute of this type, in the order of the encoding.
     pub fn texts_of(&self, oid: ObjectIdentifier) -> Vec<Cow<'_, str>> {
         let mut texts = Vec::new();
         // The walk succeeded when the name was made.
@@ -206,7 +221,7 @@ pub(crate) fn walk<'a>(
 fn unreadable_type(oid: &[u8]) -> Unrepresentable {
     Unrepresentable::new(format!(
         "an attribute whose type {} cannot be read",
-        crate::oid::dotted(oid)
+        crate::x509::oid::dotted(oid)
     ))
 }
 
@@ -221,7 +236,8 @@ fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentabl
         Tag::PRINTABLE_STRING | Tag::IA5_STRING | Tag::NUMERIC_STRING | Tag::VISIBLE_STRING => {
             Cow::Borrowed(ascii(content)?)
         }
-        // T.61 proper went out of use before X.509 came into it: OpenSSL, Go and the CAs mean Latin-1 (RFC 5280 §4.1.2.4).
+        // T.61 proper went out of use before X.509 came into it: OpenSSL, Go and the CAs mean
+        // Latin-1 (RFC 5280 §4.1.2.4).
         Tag::TELETEX_STRING if content.is_ascii() => Cow::Borrowed(ascii(content)?),
         Tag::TELETEX_STRING => Cow::Owned(content.iter().copied().map(char::from).collect()),
         Tag::BMP_STRING => Cow::Owned(basic_multilingual_plane(content)?),
@@ -237,7 +253,7 @@ fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentabl
     }
 }
 
-/// The text of an IA5String and its like: seven-bit, or not representable.
+/// Reads an IA5String or a similar type: seven-bit text, or not representable.
 pub(crate) fn ascii(content: &[u8]) -> Result<&str, Unrepresentable> {
     match content.iter().find(|octet| !octet.is_ascii()) {
         None => std::str::from_utf8(content).map_err(|_| Unrepresentable::new("text that is not ASCII")),
@@ -316,7 +332,8 @@ fn push_attribute(line: &mut String, attribute: &NameAttribute<'_>) {
     line.push('=');
     match (name, &attribute.value) {
         (Some(_), AttributeValue::Text(text)) => push_escaped(line, text),
-        // RFC 4514 §2.4: a type in dotted-decimal form has its value in hexadecimal form, tag included.
+        // RFC 4514 §2.4: a type in dotted-decimal form has its value in hexadecimal form, tag
+        // included.
         (None, AttributeValue::Text(text)) => push_hexadecimal(line, &utf8_string(text)),
         (_, AttributeValue::Der(der)) => push_hexadecimal(line, der),
     }
@@ -335,7 +352,8 @@ fn push_hexadecimal(line: &mut String, bytes: &[u8]) {
     line.push_str(&base16ct::lower::encode_string(bytes));
 }
 
-/// RFC 4514 §2.4: a space or `#` at the start, a space at the end, and the characters that separate.
+/// RFC 4514 §2.4: a space or `#` at the start, a space at the end, and the characters that
+/// separate.
 fn push_escaped(line: &mut String, text: &str) {
     let last = text.chars().count().saturating_sub(1);
     for (position, character) in text.chars().enumerate() {

@@ -1,17 +1,18 @@
-//! One name, one subtree, and whether the one lies in the other.
+//! Names, subtrees, and the relation of one name to one subtree (RFC 5280 §4.2.1.10).
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::domain;
 use super::mailbox::{self, Mailbox};
-use crate::certificate::oid;
-use crate::der_reader::{Element, Elements, Malformed, Tag, context_tag};
-use crate::name::{AttributeValue, ComparableName, Comparison, NameAttribute, Unrepresentable, ascii};
+use super::within::Within;
+use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
+use crate::x509::name::{AttributeValue, ComparableName, Comparison, NameAttribute, Unrepresentable, ascii};
+use crate::x509::oid;
 
 /// The kinds of GeneralName (RFC 5280 §4.2.1.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Address,
     Directory,
     Dns,
@@ -24,7 +25,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) fn is_processed(self) -> bool {
+    pub(crate) fn is_processed(self) -> bool {
         match self {
             Self::Address | Self::Directory | Self::Dns | Self::Mailbox | Self::Uri => true,
             Self::EdiParty | Self::Other | Self::RegisteredId | Self::X400Address => false,
@@ -49,10 +50,10 @@ impl Kind {
 
 /// A name of a certificate, under one of the kinds that it is.
 #[derive(Debug)]
-pub(super) struct Name<'a> {
-    pub(super) kind: Kind,
-    /// `None` for a name that is not a valid one of its kind or cannot be compared: it may lie in any subtree, and
-    /// surely lies in none.
+pub(crate) struct Name<'a> {
+    pub(crate) kind: Kind,
+    /// `None` for a name that is not a valid one of its kind or cannot be compared: it may lie in
+    /// any subtree, and surely lies in none.
     form: Option<Form<'a>>,
     text: Cow<'a, str>,
 }
@@ -70,7 +71,7 @@ enum Form<'a> {
 
 impl<'a> Name<'a> {
     /// Adds a GeneralName under every kind that it is.
-    pub(super) fn push_all(element: Element<'a>, names: &mut Vec<Self>) -> Result<(), Unrepresentable> {
+    pub(crate) fn push_all(element: Element<'a>, names: &mut Vec<Self>) -> Result<(), Unrepresentable> {
         let content = element.content;
         let kind = Kind::of(element.tag)?;
         let name = match kind {
@@ -96,7 +97,7 @@ impl<'a> Name<'a> {
         Ok(())
     }
 
-    pub(super) fn directory(name: ComparableName<'a>) -> Self {
+    pub(crate) fn directory(name: ComparableName<'a>) -> Self {
         Self {
             kind: Kind::Directory,
             form: Some(Form::Directory(name)),
@@ -136,8 +137,8 @@ impl<'a> Name<'a> {
         }
     }
 
-    /// An emailAddress of a subject (RFC 5280 §4.2.1.10).
-    pub(super) fn of_email_attribute(attribute: NameAttribute<'a>) -> Self {
+    /// Takes an emailAddress attribute of a subject (RFC 5280 §4.2.1.10).
+    pub(crate) fn of_email_attribute(attribute: NameAttribute<'a>) -> Self {
         match attribute.value {
             AttributeValue::Text(Cow::Borrowed(text)) => Self::mailbox(text),
             // PKCS #9 has an IA5String here.
@@ -146,7 +147,7 @@ impl<'a> Name<'a> {
     }
 
     /// A commonName that is taken for a host name, if it looks like one.
-    pub(super) fn of_common_name(attribute: NameAttribute<'a>) -> Option<Self> {
+    pub(crate) fn of_common_name(attribute: NameAttribute<'a>) -> Option<Self> {
         match attribute.value {
             AttributeValue::Text(text) if domain::looks_like_host(&text) => Some(Self::dns(text)),
             AttributeValue::Text(_) | AttributeValue::Der(_) => None,
@@ -182,12 +183,12 @@ impl fmt::Display for Name<'_> {
 
 /// The base of a GeneralSubtree.
 #[derive(Debug)]
-pub(super) struct Subtree<'a> {
-    pub(super) kind: Kind,
+pub(crate) struct Subtree<'a> {
+    pub(crate) kind: Kind,
     /// `None` for a kind that is not processed.
     base: Option<Base<'a>>,
     /// Comparisons of short names that a comparison with this base costs as much as.
-    pub(super) cost: usize,
+    pub(crate) cost: usize,
 }
 
 #[derive(Debug)]
@@ -199,17 +200,8 @@ enum Base<'a> {
     Uri(&'a str),
 }
 
-/// Whether a name lies in a subtree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Within {
-    Not,
-    /// Some of what the name stands for, or perhaps.
-    Partly,
-    Wholly,
-}
-
 impl<'a> Subtree<'a> {
-    pub(super) fn parse(base: Element<'a>) -> Result<Self, Malformed> {
+    pub(crate) fn parse(base: Element<'a>) -> Result<Self, Malformed> {
         let content = base.content;
         let kind = Kind::of(base.tag)?;
         let text = || ascii(content).map_err(|_| Malformed);
@@ -231,8 +223,8 @@ impl<'a> Subtree<'a> {
         })
     }
 
-    /// Whether the subtree holds a name of its own kind.
-    pub(super) fn holds(&self, name: &Name<'_>) -> Within {
+    /// Compares the subtree with a name of its own kind.
+    pub(crate) fn holds(&self, name: &Name<'_>) -> Within {
         match (&self.base, &name.form) {
             (Some(Base::Address { base, mask }), Some(Form::Address(address))) => {
                 address_within(address, base, mask)
@@ -250,7 +242,7 @@ impl<'a> Subtree<'a> {
     }
 }
 
-/// An address and a mask whose one-bits stand together.
+/// Reads an address and a mask whose one-bits stand together (RFC 5280 §4.2.1.10, RFC 4632).
 fn parse_address(content: &[u8]) -> Result<Base<'_>, Malformed> {
     if !matches!(content.len(), 8 | 32) {
         return Err(Malformed);

@@ -1,12 +1,13 @@
-//! Email addresses (RFC 5280 §4.2.1.10): a constraint names one mailbox, a host, or with a dot in front the hosts of
-//! a domain.
+//! Email addresses (RFC 5280 §4.2.1.10): a constraint names one mailbox, a host, or with a dot in
+//! front the hosts of a domain.
 
 use std::borrow::Cow;
 
 use super::domain::{host_within, is_constraint, is_host_name};
-use super::subtree::Within;
+use super::within::Within;
 
-/// A mailbox taken apart (RFC 5321 §4.1.2), with a local part that means the same however it is quoted.
+/// A mailbox taken apart (RFC 5321 §4.1.2), with a local part that means the same however it is
+/// quoted.
 #[derive(Debug)]
 pub(super) struct Mailbox<'a> {
     local: Cow<'a, str>,
@@ -69,7 +70,8 @@ fn is_dot_string(local: &str) -> bool {
         .all(|word| !word.is_empty() && word.bytes().all(is_atom_character))
 }
 
-/// The text between the quotes, in which `\a` is `a`; `None` when a quote or backslash in it is not escaped.
+/// Returns the text between the quotes, in which `\a` is `a`; `None` if a quote or backslash in it
+/// is not escaped (RFC 5321 §4.1.2).
 fn unquoted(quoted: &str) -> Option<String> {
     let mut characters = quoted.chars();
     let mut plain = String::with_capacity(quoted.len());

@@ -1,8 +1,10 @@
 //! Comparing names (RFC 5280 §7.1, RFC 4518).
 //!
-//! Names are compared for two purposes, and each takes the answer that is safe for it. Names that are *surely* the
-//! same chain, and lie within a permitted subtree: case and white space are all that may differ. Names that are
-//! *possibly* the same lie within an excluded subtree: whatever RFC 4518 maps together, and some more.
+//! Names are compared for two purposes, and each takes the answer that is safe for it. Names that
+//! are *surely* the same chain, and lie within a permitted subtree: case and white space are all
+//! that may differ. Names that are
+//! *possibly* the same lie within an excluded subtree: whatever RFC 4518 maps together, and some
+//! more.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -12,7 +14,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_public_assigned;
 
 use super::{AttributeValue, NameAttribute, Unrepresentable, walk};
-use crate::oid::Oid;
+use crate::x509::oid::Oid;
 
 /// A name taken apart for comparison.
 #[derive(Debug)]
@@ -27,7 +29,7 @@ pub(crate) enum Comparison {
     Same,
     /// Surely not.
     Different,
-    /// They may be the same, for all that can be said: the caller takes what is safe.
+    /// The names are possibly the same. The caller decides for the safe side.
     Undecided,
 }
 
@@ -39,7 +41,7 @@ struct ComparableAttribute<'a> {
     beyond_ascii: Option<(Cow<'a, str>, OnceCell<Possible>)>,
 }
 
-/// What is equal when two values are surely the same.
+/// Form of a value that is equal for two values that are certainly the same.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum ComparableValue<'a> {
     /// In lower case, runs of white space as one, none at the edges.
@@ -47,11 +49,12 @@ enum ComparableValue<'a> {
     Der(&'a [u8]),
 }
 
-/// What is equal when two values are possibly the same.
+/// Form of a value that is equal for two values that are possibly the same.
 #[derive(Debug)]
 enum Possible {
     Text(String),
-    /// Some character is not assigned, or means nothing by itself: RFC 4518 §2.4 leaves the comparison undefined.
+    /// Some character is not assigned, or means nothing by itself: RFC 4518 §2.4 leaves the
+    /// comparison undefined.
     Anything,
 }
 
@@ -72,8 +75,9 @@ impl<'a> ComparableName<'a> {
         Ok(Self { relative_names })
     }
 
-    /// Compares this name, as far as it is needed, with `base`, the root of a subtree: it is within when every relative
-    /// name of `base` is the one in the same place of this name (RFC 5280 §4.2.1.10).
+    /// Compares this name, as far as it is needed, with `base`, the root of a subtree: it is within
+    /// when every relative name of `base` is the one in the same place of this name (RFC 5280
+    /// §4.2.1.10).
     pub(crate) fn is_within(&self, base: &Self) -> Comparison {
         if base.relative_names.len() > self.relative_names.len() {
             return Comparison::Different;
@@ -89,7 +93,7 @@ impl<'a> ComparableName<'a> {
         whole
     }
 
-    /// Whether there are no attributes.
+    /// Returns true if there are no attributes.
     pub(crate) fn is_empty(&self) -> bool {
         self.relative_names.is_empty()
     }
@@ -114,7 +118,8 @@ fn compare_relative_names(left: &[ComparableAttribute<'_>], right: &[ComparableA
     }
     let is_possible = match (left, right) {
         ([left], [right]) => left.is_possibly(right),
-        // Several attributes in one relative name are rare, and those beyond ASCII have no order to pair them by.
+        // Several attributes in one relative name are rare, and those beyond ASCII have no order to
+        // pair them by.
         _ => left.iter().chain(right).any(|attribute| !attribute.is_plain()),
     };
     if is_possible {
@@ -129,7 +134,7 @@ impl<'a> ComparableAttribute<'a> {
         (&self.oid, &self.value)
     }
 
-    /// Whether what is certain is all that can be said: text in ASCII.
+    /// Returns true for ASCII text, of which the certain form says everything.
     fn is_plain(&self) -> bool {
         matches!(self.value, ComparableValue::Text(_)) && self.beyond_ascii.is_none()
     }
@@ -192,8 +197,9 @@ impl Possible {
     }
 }
 
-/// Compatibility decomposition, no case, and nothing that cannot be seen. Coarser than RFC 4518: upper case and then
-/// lower case puts together what case folding does, and dotless `ı` with `i`.
+/// Returns the text in compatibility decomposition, without case and without invisible characters.
+/// It is coarser than RFC 4518: upper case and then lower case joins what case folding joins, and
+/// also dotless `ı` with `i`.
 fn folded(text: &str) -> String {
     let is_visible = |character: &char| !is_ignorable(*character);
     text.nfkd()
@@ -205,7 +211,8 @@ fn folded(text: &str) -> String {
         .collect()
 }
 
-/// Characters that RFC 4518 §2.2 maps to nothing, and those of Unicode's property Default_Ignorable_Code_Point.
+/// Characters that RFC 4518 §2.2 maps to nothing, and those of Unicode's property
+/// Default_Ignorable_Code_Point.
 const IGNORABLE: &[RangeInclusive<char>] = &[
     '\u{AD}'..='\u{AD}',
     '\u{34F}'..='\u{34F}',
@@ -233,7 +240,8 @@ fn is_ignorable(character: char) -> bool {
     !character.is_ascii() && IGNORABLE.iter().any(|range| range.contains(&character))
 }
 
-/// Whether two whole DER encodings of a Name are surely the same name: byte for byte, or by RFC 5280 §7.1.
+/// Returns true if two whole DER encodings of a Name are certainly the same name: octet for octet,
+/// or by RFC 5280 §7.1.
 pub(crate) fn names_are_equal(left: &[u8], right: &[u8]) -> bool {
     if left == right {
         return true;
@@ -244,7 +252,7 @@ pub(crate) fn names_are_equal(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
-/// One text for all names that are surely the same; for lookups.
+/// Returns a text that is the same for all names that are certainly equal, for lookups.
 pub(crate) fn look_up_key(der: &[u8]) -> Option<Box<str>> {
     ComparableName::parse(der)
         .ok()

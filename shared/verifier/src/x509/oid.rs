@@ -4,16 +4,47 @@ use std::fmt;
 
 use der::asn1::ObjectIdentifier;
 
-use crate::der_reader::Malformed;
-use crate::rejection::MAX_SHOWN;
+use crate::excerpt::MAX_SHOWN;
+use crate::x509::der::Malformed;
 
-/// Octets of one arc at most: 4096 bits, where OpenSSL stops too since CVE-2023-2650. To write a number in decimal takes
-/// time that grows with the square of its length.
+pub(crate) const ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32.0");
+pub(crate) const AUTHORITY_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+pub(crate) const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+pub(crate) const CERTIFICATE_POLICIES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.32");
+pub(crate) const CRL_DISTRIBUTION_POINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.31");
+pub(crate) const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+pub(crate) const INHIBIT_ANY_POLICY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.54");
+pub(crate) const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+pub(crate) const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+pub(crate) const POLICY_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.36");
+pub(crate) const SUBJECT_KEY_IDENTIFIER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+pub(crate) const POLICY_MAPPINGS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.33");
+pub(crate) const QC_STATEMENTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.3");
+pub(crate) const SUBJECT_ALTERNATIVE_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+
+pub(crate) const ANY_EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
+pub(crate) const CLIENT_AUTHENTICATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
+
+/// SmtpUTF8Mailbox (RFC 9598): an email address as an otherName.
+pub(crate) const INTERNATIONAL_MAILBOX: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.8.9");
+pub(crate) const QUALIFIER_CERTIFICATION_PRACTICE: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.1");
+pub(crate) const QUALIFIER_USER_NOTICE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.2.2");
+
+pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+pub(crate) const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+pub(crate) const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+pub(crate) const P521: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.35");
+pub(crate) const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+
+/// Octets of one arc at most: 4096 bits, where OpenSSL stops too since CVE-2023-2650. To write a
+/// number in decimal takes time that grows with the square of its length.
 const MAX_ARC_OCTETS: usize = 586;
 
 /// Object identifier whose arcs may be of any size, such as the UUIDs under 2.25.
 ///
-/// Equal when the content octets are equal: each identifier has one encoding. Displays in dotted form.
+/// Equal when the content octets are equal: each identifier has one encoding. Displays in dotted
+/// form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid<'a>(&'a [u8]);
 
@@ -34,7 +65,8 @@ impl<'a> Oid<'a> {
     }
 }
 
-/// Writes the content octets of an OBJECT IDENTIFIER in dotted form, or in hexadecimal where they are not valid.
+/// Writes the content octets of an OBJECT IDENTIFIER in dotted form, or in hexadecimal where they
+/// are not valid.
 pub(crate) fn dotted(content: &[u8]) -> String {
     Oid::parse(content).map_or_else(
         |Malformed| format!("#{}", base16ct::lower::encode_string(content)),
@@ -42,8 +74,8 @@ pub(crate) fn dotted(content: &[u8]) -> String {
     )
 }
 
-/// Lists identifiers in dotted form, for a message: no more of them than a message shows, because a client chooses how
-/// many and how large they are.
+/// Lists identifiers in dotted form, for a message: no more of them than a message shows, because a
+/// client chooses how many and how large they are.
 pub(crate) fn dotted_list<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut list = String::new();
     for content in contents {
@@ -65,7 +97,8 @@ fn arcs(content: &[u8]) -> impl Iterator<Item = &[u8]> {
 impl fmt::Display for Oid<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut arcs = arcs(self.0);
-        // The first two arcs are one number: 40 times the first plus the second, which is below 40 unless the first is 2.
+        // The first two arcs are one number: 40 times the first plus the second, which is below 40
+        // unless the first is 2.
         let both = Decimal::of_arc(arcs.next().unwrap_or_default());
         let first = both.small().map_or(2, |both| (both / 40).min(2));
         write!(formatter, "{first}.{}", both.minus(first * 40))?;

@@ -1,0 +1,78 @@
+//! CA certificates as the operator supplies them: what can be a trust anchor or an intermediate at
+//! all.
+
+use rustls_pki_types::CertificateDer;
+
+use crate::signature;
+use crate::x509::algorithm_name::describe_key;
+use crate::x509::certificate::{Certificate, CertificateError, Version};
+use crate::x509::critical_extensions::check_critical_extensions;
+
+/// Error of a certificate that cannot be a trust anchor or an intermediate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthorityError {
+    /// Not DER of an X.509 certificate, with particulars.
+    #[error("is not a certificate that can be read: {0}")]
+    Malformed(Box<str>),
+    /// No basicConstraints with cA (RFC 5280 §4.2.1.9).
+    #[error("is not a CA certificate: basicConstraints with cA is missing")]
+    NotAuthority,
+    /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
+    #[error("may not issue certificates: its key usage lacks keyCertSign")]
+    KeyUsage,
+    /// A key that the load balancer's clients cannot have been certified with, with its
+    /// description.
+    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
+    UnsupportedKey(Box<str>),
+    /// A name that contains control characters or cannot be represented, with particulars.
+    #[error("has a subject that cannot be represented: {0}")]
+    Name(Box<str>),
+    /// Critical extensions that are not understood or extensions that cannot be read, with
+    /// particulars.
+    #[error("has an extension that cannot be processed: {0}")]
+    Extension(Box<str>),
+}
+
+/// Reads a certificate that can be a trust anchor or an intermediate.
+pub(crate) fn parse_authority<'a>(
+    certificate: &'a CertificateDer<'static>,
+) -> Result<Certificate<'a>, AuthorityError> {
+    let parsed = Certificate::parse(certificate).map_err(|error| {
+        let particulars = error.to_rejection().context().to_string().into();
+        match error {
+            CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
+                AuthorityError::Malformed(particulars)
+            }
+            CertificateError::RepeatedExtension(_) | CertificateError::TooManyExtensions => {
+                AuthorityError::Extension(particulars)
+            }
+        }
+    })?;
+    check_authority(&parsed)?;
+    Ok(parsed)
+}
+
+/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is
+/// loaded.
+fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
+    // Certificates of version 1 have no extensions that could say so; as an anchor the operator
+    // says it.
+    if certificate.version == Version::V3 && !certificate.is_authority() {
+        return Err(AuthorityError::NotAuthority);
+    }
+    let usage = certificate.extensions.key_usage;
+    if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
+        return Err(AuthorityError::KeyUsage);
+    }
+    if let Err(rejection) = check_critical_extensions(certificate) {
+        return Err(AuthorityError::Extension(rejection.context().to_string().into()));
+    }
+    let key = certificate.issuer_key();
+    match signature::key_fault(key) {
+        None => Ok(()),
+        Some(_) => Err(AuthorityError::UnsupportedKey(
+            describe_key(key.algorithm, key.key).into(),
+        )),
+    }
+}
