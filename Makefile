@@ -61,9 +61,9 @@ lint-features: ## clippy in each state of the cargo features; needs cargo-hack
 	$(CARGO) hack clippy --each-feature --exclude-features default --ignore-private --all-targets -- -D warnings
 	$(CARGO) hack clippy --each-feature --exclude-features default $(call SELECT,$(HAS_FEATURES)) --all-targets -- -D warnings
 
-# With all features they are a part of `make test`.
-test-features: ## tests of published crates in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack test --each-feature --exclude-features default --exclude-all-features \
+# With all features they are a part of `make test`. `aws` by itself would build the SDK once more, for minutes.
+test-features: ## tests of published crates without and with each of the other cargo features; needs cargo-hack
+	$(CARGO) hack test --each-feature --exclude-features default,aws --exclude-all-features \
 	$(call SELECT,$(IS_PUBLISHED) and $(HAS_FEATURES))
 
 msrv: ## compiles with the oldest supported Rust
