@@ -97,7 +97,11 @@ async fn every_metric_of_the_table_is_told_by_a_real_function() {
             assert_eq!(record[metric], 1, "{record}");
         }
     }
-    for metric in METRICS {
+    // No input makes the path validators disagree: that is what the tests of the verifier check.
+    let reachable = METRICS
+        .iter()
+        .filter(|metric| metric.name != "ValidatorDisagreements");
+    for metric in reachable {
         let dimensions = json!(metric.dimensions);
         assert!(
             seen.contains(&(metric.name.to_owned(), dimensions)),
