@@ -71,6 +71,7 @@ impl Document {
     }
 
     /// Checks that the content has this digest, in lower-case hexadecimal.
+    #[cfg(feature = "aws")]
     pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
         let actual = self.revision.sha256.to_string();
         match expected {
