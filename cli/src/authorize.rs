@@ -64,7 +64,7 @@ pub(crate) struct AuthorizeArguments {
     #[arg(long = "event-version", value_enum, value_name = "VERSION")]
     events: Vec<ApiEvent>,
 
-    /// Where the event has the certificate
+    /// Place of the certificate in the event
     #[arg(long, value_enum, default_value_t = Place::ClientCert)]
     certificate: Place,
 
@@ -93,7 +93,7 @@ pub(crate) struct AuthorizeArguments {
     json: bool,
 }
 
-/// Where a certificate is in an event, and what AUTHORIZE_CERTIFICATE says.
+/// Place of the certificate in an event, as AUTHORIZE_CERTIFICATE names it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 enum Place {
     /// API Gateway ended TLS: the client's own certificate, without intermediates
@@ -181,7 +181,7 @@ async fn authorize(arguments: &AuthorizeArguments) -> Result<Vec<Decision>, Fail
     outcome
 }
 
-/// Log lines go to standard error: standard output has the decisions alone.
+/// Prints log lines to standard error, because standard output has only the decisions.
 async fn print_log(mut lines: UnboundedReceiver<OutputLine>, wanted: bool) {
     while let Some(line) = lines.recv().await {
         if wanted {
@@ -280,13 +280,13 @@ impl Authorizer {
     }
 }
 
-/// What the function decided about one event.
+/// Decision of the function about one event.
 #[derive(Debug, Serialize)]
 struct Decision {
     event: &'static str,
     #[serde(rename = "decision")]
     verdict: Verdict,
-    /// What the function answered; none with an error.
+    /// Answer of the function; `None` after an error.
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<Value>,
 }

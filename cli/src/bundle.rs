@@ -61,7 +61,7 @@ pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
     })
 }
 
-/// Nobody waits for a request here; a slow answer is better than none.
+/// Returns a long deadline: an operator prefers a slow answer to an error.
 fn patience() -> Deadline {
     Deadline::after(Duration::from_secs(30))
 }

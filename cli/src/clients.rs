@@ -20,8 +20,8 @@ Examples:
   alb-mtls clients --logs export.log --anchors anchors.pem
   gunzip -c export/*/*.gz | alb-mtls clients --logs - --json
 
-Lines that are no decision records are left out. Where allowed requests are sampled, clients that come seldom may be
-missing; denied ones are recorded always.";
+Lines other than decision records are skipped. Where allowed requests are sampled, clients with few requests can be
+missing; denied requests are always recorded.";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -30,7 +30,7 @@ pub(crate) struct ClientsArguments {
     #[arg(long, value_name = "FILE")]
     logs: PathBuf,
 
-    /// Trust anchors in use, to list those that nobody came by too
+    /// Trust anchors in use, to list also those without clients
     #[arg(long, value_name = "FILE")]
     anchors: Option<PathBuf>,
 

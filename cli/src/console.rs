@@ -75,7 +75,7 @@ pub(crate) fn block_on(command: impl Future<Output = ExitCode>) -> ExitCode {
     }
 }
 
-/// Whether output is coloured.
+/// Choice of coloured or plain output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Colours {
     Always,
@@ -83,7 +83,8 @@ pub(crate) enum Colours {
 }
 
 impl Colours {
-    /// Returns `Always` for a terminal, unless `NO_COLOR` is set and not empty (<https://no-color.org>).
+    /// Returns `Always` for a terminal, unless `NO_COLOR` is set and not empty
+    /// (<https://no-color.org>).
     pub(crate) fn of_stdout() -> Self {
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         match io::stdout().is_terminal() && !unwanted {

@@ -29,7 +29,7 @@ pub(crate) struct PkiArguments {
 
 #[derive(Debug, Subcommand)]
 enum PkiCommand {
-    /// Make the demo PKI; one that is there already stays as it is
+    /// Make the demo PKI; an existing one is kept
     Init(init::InitArguments),
     /// Issue one more client certificate from the demo PKI
     Issue(issue::IssueArguments),

@@ -68,7 +68,8 @@ or there is no gate in it; 3 nothing was found, and something was not looked at"
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct DoctorArguments {
-    /// Templates, Terraform plans (JSON), Kubernetes manifests, answers of the AWS command line (JSON), or folders of them
+    /// Templates, Terraform plans (JSON), Kubernetes manifests, answers of the AWS command line
+    /// (JSON), or folders of them
     #[arg(
         value_name = "FILE",
         required_unless_present_any = ["stack", "load_balancer", "rules"],
@@ -80,7 +81,8 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "NAME")]
     stack: Option<String>,
 
-    /// Look at a load balancer, whatever made it, and at the functions behind it; reads, and changes nothing
+    /// Look at a load balancer, whatever made it, and at the functions behind it; reads, and
+    /// changes nothing
     #[arg(long, value_name = "NAME", conflicts_with = "stack")]
     load_balancer: Option<String>,
 
@@ -92,7 +94,8 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     parameter: Vec<(String, String)>,
 
-    /// Finding (CHECK:RESOURCE) or thing not looked at (KIND:NAME) to leave out, as the report names it
+    /// Finding (CHECK:RESOURCE) or thing not looked at (KIND:NAME) to leave out, as the report
+    /// names it
     #[arg(long, value_name = "CHECK:RESOURCE")]
     accept: Vec<String>,
 

@@ -19,7 +19,8 @@ use crate::console::finish;
 const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/alb-mtls/50dc6c495c0c9188";
 
-/// What curl sends and what ALB adds. The time in the trace id is fixed: the same input makes the same event.
+/// Headers that curl sends and that ALB adds. The time in the trace id is fixed: the same input
+/// makes the same event.
 const USUAL_HEADERS: [(&str, &str); 7] = [
     ("accept", "*/*"),
     ("host", "api.example.org"),
@@ -117,10 +118,10 @@ impl FromStr for RequestTarget {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if !text.starts_with('/') {
-            return Err("a path begins with `/`");
+            return Err("a path starts with `/`");
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
-            return Err("a path holds visible ASCII only, without `#`; everything else is percent-encoded");
+            return Err("a path contains only visible ASCII without `#`; percent-encode everything else");
         }
         Ok(match text.split_once('?') {
             Some((path, query)) => Self {
@@ -139,7 +140,7 @@ fn target_group_arn(text: &str) -> Result<String, &'static str> {
     if text.starts_with("arn:") && text.contains(":targetgroup/") {
         Ok(text.to_owned())
     } else {
-        Err("the ARN of a target group begins with `arn:` and holds `:targetgroup/`")
+        Err("the ARN of a target group starts with `arn:` and contains `:targetgroup/`")
     }
 }
 
@@ -155,9 +156,10 @@ impl FromStr for Header {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, value) = text.split_once(':').ok_or("a header is written `name: value`")?;
         let value = value.trim_matches([' ', '\t']);
-        HeaderValue::from_str(value).map_err(|_| "the value of a header holds no control characters")?;
+        HeaderValue::from_str(value)
+            .map_err(|_| "the value of a header cannot contain control characters")?;
         Ok(Self {
-            name: name.parse().map_err(|_| "that is no header name")?,
+            name: name.parse().map_err(|_| "the name is not a valid header name")?,
             value: value.to_owned(),
         })
     }
@@ -219,7 +221,7 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
     pretty(&request.to_event(&arguments.target_group_arn, header_mode)?)
 }
 
-/// The usual headers, less those of which the client sends its own, and then the client's.
+/// Returns the usual headers, less those of which the client sends its own, and then the client's.
 pub(crate) fn headers_with(own: &[Header]) -> Vec<(String, String)> {
     let is_own = |name: &str| own.iter().any(|header| header.name == name);
     let usual = USUAL_HEADERS.into_iter().filter(|(name, _)| !is_own(name));

@@ -22,13 +22,14 @@ Examples:
   alb-mtls pki init
       make a demo PKI in .demo
   alb-mtls local --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem
-      run the function `respond` behind a load balancer here
+      run the function `respond` behind a local load balancer
   alb-mtls event --pem .demo/good.pem
-      print the event that a function would get
+      print the event that a function would receive
 
 Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
 
-/// Client-certificate authentication behind an Application Load Balancer: try it out, look inside, operate it
+/// Client-certificate authentication behind an Application Load Balancer: try it out, look inside,
+/// operate it
 #[derive(Debug, Parser)]
 #[command(name = "alb-mtls", version, after_help = EXAMPLES, propagate_version = false)]
 struct CommandLine {
@@ -36,28 +37,28 @@ struct CommandLine {
     command: Command,
 }
 
-/// In the order of `--help`: what one needs first comes first.
+/// Sub-commands in the order of `--help`, the first steps first.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a demo PKI and client certificates, good and bad ones
+    /// Make a demo PKI with valid and invalid client certificates
     Pki(demo_pki::PkiArguments),
     /// Run a load balancer on this machine in front of the functions
     Local(local::LocalArguments),
     /// Print the event that a load balancer would send to a function
     Event(event::EventArguments),
-    /// Ask the built authorizer about a certificate, as API Gateway would
+    /// Send a certificate to the built authorizer, as API Gateway would
     Authorize(authorize::AuthorizeArguments),
     /// Check trust anchors, and publish them to SSM Parameter Store or S3
     Bundle(bundle::BundleArguments),
-    /// Check Cedar policies, and what they say to a request
+    /// Check Cedar policies, and evaluate them for a request
     Policy(policy::PolicyArguments),
-    /// Find what opens the gate in a template or a deployed stack
+    /// Find unsafe configuration in a template or a deployed stack
     Doctor(doctor::DoctorArguments),
-    /// List the clients in the logs of a function, and the trust anchors that they came by
+    /// List the clients in the logs of a function, with their trust anchors
     Clients(clients::ClientsArguments),
-    /// Say what becomes of a client's certificates and why, check by check
+    /// Show the verdict on a client's certificates, check by check
     Verify(verify::VerifyArguments),
-    /// Judge files of cases: chains, trust anchors and the verdict that is expected
+    /// Print the verdict on each case of a file of test vectors
     Vectors(vectors::VectorsArguments),
 }
 

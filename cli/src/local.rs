@@ -51,7 +51,7 @@ fn serve(arguments: &LocalArguments) -> Result<(), LocalError> {
         let Some(alb) = started.await.transpose()? else {
             return Ok(());
         };
-        // A terminal that is gone is no reason to stop.
+        // A closed terminal does not stop the load balancer.
         let _ = writeln!(
             io::stdout(),
             "listening on https://{} ({})",
@@ -69,7 +69,8 @@ fn serve(arguments: &LocalArguments) -> Result<(), LocalError> {
     })
 }
 
-/// Ctrl-C, or what `kill` sends. From the start on, so that no function outlives a start that is given up.
+/// Ctrl-C, or what `kill` sends. From the start on, so that no function outlives a start that is
+/// given up.
 struct StopRequest {
     interrupt: Signal,
     terminate: Signal,

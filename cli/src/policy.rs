@@ -26,7 +26,7 @@ Examples:
   alb-mtls policy check deploy/policies/anonymous-paths.cedar --anonymous --path /status
   alb-mtls policy schema > alb-mtls.cedarschema
 
-Exit codes of check: 0 good, and the request passes; 1 the request is refused; 2 the policies or another file cannot be used";
+Exit codes of check: 0 valid policies, and the request is allowed; 1 the request is denied; 2 a file cannot be used";
 
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
@@ -37,7 +37,7 @@ pub(crate) struct PolicyArguments {
 
 #[derive(Debug, Subcommand)]
 enum PolicyCommand {
-    /// Check Cedar policies, and say whether a request would pass and by which of them
+    /// Check Cedar policies, and show if they allow a request and which of them decide
     Check(Box<CheckArguments>),
     /// Print the schema that policies are checked against
     Schema,
@@ -46,7 +46,7 @@ enum PolicyCommand {
 #[derive(Args, Debug)]
 #[command(group = ArgGroup::new("principal").args(["pem", "anonymous"]))]
 struct CheckArguments {
-    /// Files of policies; all of them together are one set
+    /// Policy files; together they are one set
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
@@ -74,11 +74,11 @@ struct CheckArguments {
     #[arg(long, requires = "principal")]
     host: Option<String>,
 
-    /// Address that the load balancer saw
+    /// Address of the client, as the load balancer sees it
     #[arg(long, value_name = "IP", requires = "principal")]
     source_address: Option<IpAddr>,
 
-    /// Target group that the request came through
+    /// Target group of the request
     #[arg(long, value_name = "ARN", requires = "principal")]
     target_group: Option<String>,
 
@@ -103,7 +103,7 @@ enum Failure {
     Policies(PolicyErrors),
 }
 
-/// One line for each error.
+/// Returns one line for each error.
 fn each(errors: &PolicyErrors) -> String {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     lines.join("\nerror: ")
@@ -155,7 +155,7 @@ fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
     Policies::parse_all(sources).map_err(Failure::Policies)
 }
 
-/// By the rules that the functions have when nothing else is set.
+/// Verifies the chain with the functions' default options.
 fn verify(
     pem: &Path,
     anchors: &Path,
@@ -222,7 +222,7 @@ fn list(policies: &[Arc<str>]) -> String {
     quoted.join(", ")
 }
 
-/// What becomes of a request.
+/// Result for a request.
 enum Answer {
     /// Policies are not asked about a client that is not verified.
     CertificateRefused(Rejection),

@@ -29,7 +29,7 @@ Examples:
   alb-mtls verify --anchors anchors.pem --event event.json --json
   pbpaste | alb-mtls verify --anchors anchors.pem --header -
 
-A file named - is the standard input. NO_COLOR turns colours off, as does a pipe.
+`-` reads the standard input. NO_COLOR or a pipe turns colours off.
 Exit codes: 0 accepted, 1 rejected, 2 wrong usage or unreadable input";
 
 /// CRLs of half a million entries are about this long.
@@ -51,11 +51,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE")]
     crls: Option<PathBuf>,
 
-    /// What an unknown status means, as MTLS_REVOCATION: soft or strict
+    /// Handling of an unknown revocation status, as MTLS_REVOCATION: soft or strict
     #[arg(long, value_name = "MODE", default_value = "strict", requires = "crls")]
     revocation: RevocationMode,
 
-    /// Time of the verdict in RFC 3339; now, when not said
+    /// Time of the verification in RFC 3339 [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
 
@@ -63,7 +63,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FILE", group = "client")]
     header: Option<PathBuf>,
 
-    /// File with the certificates that the client presents, its own first: PEM, or one in DER
+    /// File with the client's certificate chain, leaf first: PEM, or one certificate in DER
     #[arg(long, value_name = "FILE", group = "client")]
     pem: Option<PathBuf>,
 
@@ -78,11 +78,11 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "NAME", default_value = CERTIFICATE_HEADER)]
     header_name: String,
 
-    /// Bytes of the header, as MTLS_MAX_HEADER
+    /// Maximum size of the header in bytes, as MTLS_MAX_HEADER
     #[arg(long, value_name = "BYTES", default_value_t = 16_384)]
     max_header: usize,
 
-    /// Certificates below the trust anchor, as MTLS_MAX_DEPTH
+    /// Maximum number of certificates below the trust anchor, as MTLS_MAX_DEPTH
     #[arg(long, value_name = "NUMBER", default_value_t = 4)]
     max_depth: usize,
 
@@ -97,7 +97,7 @@ pub(crate) struct VerifyArguments {
 
 fn format_help() -> String {
     format!(
-        "How certificates are written in the header, as MTLS_HEADER_FORMAT: {}",
+        "Format of certificates in the header, as MTLS_HEADER_FORMAT: {}",
         READ.join(", ")
     )
 }

@@ -11,8 +11,8 @@ static ANCHOR: LazyLock<(Arc<TrustAnchor>, CertificateDer<'static>)> = LazyLock:
     (Arc::new(TrustAnchor::new(der.clone()).unwrap()), der)
 });
 
-// DER values one after the other, the end-entity certificate first. The rules come before any signature here, so that
-// they see what no CA would sign.
+// DER values one after the other, the end-entity certificate first. The rules come before any
+// signature here, so that they see what no CA would sign.
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut ders = Vec::new();
     let mut rest = bytes;

@@ -15,7 +15,7 @@ pub enum Api {
 impl Api {
     pub const ALL: [Self; 3] = [Self::Rest, Self::Http1, Self::Http2];
 
-    /// The name in file names and on the command line's output.
+    /// Returns the name in file names and on the command line's output.
     pub fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
@@ -31,7 +31,7 @@ impl Api {
         }
     }
 
-    /// The field with the ARN.
+    /// Returns the field with the ARN.
     pub fn arn_field(self) -> &'static str {
         match self {
             Self::Rest | Self::Http1 => "methodArn",
@@ -50,12 +50,12 @@ pub fn sample(api: Api, case: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// An event without a certificate.
+/// Returns an event without a certificate.
 pub fn anonymous(api: Api) -> Value {
     sample(api, "no-certificate")
 }
 
-/// An event whose client presented this text to API Gateway.
+/// Returns an event whose client presented this text to API Gateway.
 pub fn with_pem(api: Api, pem: &str) -> Value {
     let mut event = sample(api, "valid");
     let certificate = event.pointer_mut(api.place()).unwrap();
@@ -63,12 +63,12 @@ pub fn with_pem(api: Api, pem: &str) -> Value {
     event
 }
 
-/// An event whose client presented this certificate to API Gateway.
+/// Returns an event whose client presented this certificate to API Gateway.
 pub fn with_certificate(api: Api, client: &Credential) -> Value {
     with_pem(api, &client.pem())
 }
 
-/// The event with one more header.
+/// Returns the event with one more header.
 pub fn with_header(mut event: Value, name: &str, value: &str) -> Value {
     event["headers"][name] = json!(value);
     if let Some(headers) = event.get_mut("multiValueHeaders") {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use local_alb::{ClientCertificateHeaderCopies, Listener, passthrough_header};
 use test_pki::{CertificateBuilder, Credential, KeyKind, Purpose, chain_pem, write_private};
 
-/// A root, an issuing CA, and what clients of it and of others present. Everything lives in a folder of its own.
+/// A root, an issuing CA, and what clients of it and of others present. Everything lives in a
+/// folder of its own.
 #[derive(Debug)]
 pub struct Clients {
     directory: tempfile::TempDir,
@@ -21,8 +22,8 @@ impl Clients {
         Self::of("Test")
     }
 
-    /// A PKI whose CAs have other names. One made with [`Clients::new`] twice is an impostor of the first: the same
-    /// names, other keys.
+    /// A PKI whose CAs have other names. One made with [`Clients::new`] twice is an impostor of the
+    /// first: the same names, other keys.
     pub fn of(name: &str) -> Self {
         let root = CertificateBuilder::root(&format!("CN={name} Root,O=Tests"))
             .self_signed()
@@ -47,7 +48,7 @@ impl Clients {
         clients
     }
 
-    /// The folder of this PKI.
+    /// Returns the folder of this PKI.
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -69,8 +70,8 @@ impl Clients {
         client.issued_by(&self.issuing).expect("a client")
     }
 
-    /// A listener of a load balancer on a free port of this machine, and the file with the authority of its server
-    /// certificate, for `localhost`.
+    /// A listener of a load balancer on a free port of this machine, and the file with the
+    /// authority of its server certificate, for `localhost`.
     pub fn listener(&self, copies: ClientCertificateHeaderCopies) -> (Listener, PathBuf) {
         let authority = CertificateBuilder::root("CN=Server CA")
             .self_signed()
@@ -114,14 +115,14 @@ impl Clients {
         self.issue(CertificateBuilder::client("CN=client-k,O=Tests").key_kind(kind))
     }
 
-    /// A client of nobody.
+    /// Returns a client with a self-signed certificate.
     pub fn self_signed() -> Credential {
         CertificateBuilder::client("CN=self,O=Tests")
             .self_signed()
             .expect("a self-signed client")
     }
 
-    /// The value of the certificate header for a client that also sends the issuing CA.
+    /// Returns the value of the certificate header for a client that also sends the issuing CA.
     pub fn header(&self, client: &Credential) -> String {
         header_of([client, &self.issuing])
     }
@@ -131,7 +132,7 @@ impl Clients {
         certificate_headers(self.header(&self.good))
     }
 
-    /// Chain and key of a client as files for curl: `NAME.pem` and `NAME.key`.
+    /// Writes chain and key of a client as files for curl: `NAME.pem` and `NAME.key`.
     pub fn write_client(&self, name: &str, client: &Credential) -> (PathBuf, PathBuf) {
         let chain = self.write(&format!("{name}.pem"), &chain_pem([client, &self.issuing]));
         let key = self.write(&format!("{name}.key"), &client.key().to_pem().expect("a key"));
@@ -151,7 +152,7 @@ fn time_now() -> time::OffsetDateTime {
     time::OffsetDateTime::now_utc()
 }
 
-/// The header's value for these certificates in this order.
+/// Returns the header's value for these certificates in this order.
 pub fn header_of<'a>(certificates: impl IntoIterator<Item = &'a Credential>) -> String {
     let chain: Vec<_> = certificates
         .into_iter()
@@ -160,14 +161,14 @@ pub fn header_of<'a>(certificates: impl IntoIterator<Item = &'a Credential>) -> 
     passthrough_header(&chain)
 }
 
-/// The certificate header beside those that a load balancer adds to every client's request.
+/// Returns the certificate header beside those that a load balancer adds to every client's request.
 pub fn certificate_headers(value: String) -> Vec<(String, String)> {
     let mut headers = client_headers();
     headers.push(("x-amzn-mtls-clientcert".to_owned(), value));
     headers
 }
 
-/// The headers of a client's request without a certificate.
+/// Returns the headers of a client's request without a certificate.
 pub fn client_headers() -> Vec<(String, String)> {
     [
         ("host", "gate.tests.example"),

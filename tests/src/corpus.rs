@@ -1,4 +1,4 @@
-//! What hostile clients send, for every function that stands behind a load balancer.
+//! Requests of hostile clients, for every function behind a load balancer.
 
 use serde_json::{Value, json};
 
@@ -90,7 +90,7 @@ pub const RESTATING_HEADERS: &[&str] = &[
     "X-Host",
 ];
 
-/// Every way to write a name that some backend reads as the same.
+/// Returns every way to write a name that some backend reads as the same.
 pub fn spellings(name: &str) -> Vec<String> {
     let lower = name.to_ascii_lowercase();
     let alternating = lower
@@ -115,13 +115,13 @@ pub fn spellings(name: &str) -> Vec<String> {
     spellings
 }
 
-/// The event of a good client, in multi-value mode.
+/// Returns the event of a good client, in multi-value mode.
 pub fn valid_event(clients: &Clients) -> Value {
     let headers = clients.good_headers().into_iter();
     event_of(headers.map(|(name, value)| (name, json!([value]))).collect())
 }
 
-/// The event of a request with these headers, in multi-value mode.
+/// Returns the event of a request with these headers, in multi-value mode.
 pub fn event_of(headers: serde_json::Map<String, Value>) -> Value {
     json!({
         "requestContext": {"elb": {"targetGroupArn": TARGET_GROUP}},
@@ -134,7 +134,7 @@ pub fn event_of(headers: serde_json::Map<String, Value>) -> Value {
     })
 }
 
-/// The valid event with one member replaced.
+/// Returns the valid event with one member replaced.
 fn with(clients: &Clients, pointer: &str, value: Value) -> Vec<u8> {
     let mut event = valid_event(clients);
     let (parent, name) = pointer.rsplit_once('/').expect("a member of the event");
@@ -147,7 +147,8 @@ fn with(clients: &Clients, pointer: &str, value: Value) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
-/// Events that no load balancer sends, or only for a hostile client, each with a name. None of them may be served.
+/// Events that no load balancer sends, or only for a hostile client, each with a name. None of them
+/// may be served.
 pub fn hostile_events(clients: &Clients) -> Vec<(String, Vec<u8>)> {
     let mut events: Vec<(String, Vec<u8>)> = ["null", "true", "7", "\"text\"", "[]", "{}", "[[[[[[]]]]]]"]
         .iter()
@@ -297,7 +298,7 @@ fn unreadable_events(good: &str) -> Vec<(String, Vec<u8>)> {
             ),
         ),
         ("two load balancers", two_load_balancers.into_bytes()),
-        ("bytes that are no text", not_utf8),
+        ("bytes that are not text", not_utf8),
     ]
     .map(|(name, event)| (name.to_owned(), event))
     .into()

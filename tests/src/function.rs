@@ -21,7 +21,7 @@ pub struct Function {
     lines: Mutex<UnboundedReceiver<OutputLine>>,
 }
 
-/// What a function answered.
+/// Answer of a function.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -29,17 +29,17 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as text.
+    /// Returns the body as text.
     pub fn body(&self) -> &str {
         self.json.get("body").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub fn body_json(&self) -> Value {
         serde_json::from_str(self.body()).expect("the body is JSON")
     }
 
-    /// The first value of a header, in whichever form the answer has it.
+    /// Returns the first value of a header, in whichever form the answer has it.
     pub fn header(&self, name: &str) -> Option<&str> {
         let single = self
             .json
@@ -78,12 +78,13 @@ impl Function {
         }
     }
 
-    /// What becomes of an event.
+    /// Returns the outcome of an event.
     pub async fn invoke(&self, event: impl Into<bytes::Bytes>) -> InvocationOutcome {
         self.environment.invoke(event).await
     }
 
-    /// The function's answer to an event. Everything but an answer fails the test: a gate never errors.
+    /// Returns the function's answer to an event. Everything but an answer fails the test: a gate
+    /// never errors.
     pub async fn answer(&self, event: impl Into<bytes::Bytes>) -> Answer {
         match self.environment.invoke(event).await {
             InvocationOutcome::Response(bytes) => {
@@ -104,13 +105,13 @@ impl Function {
         }
     }
 
-    /// The answer to a GET of `path` with these headers, in multi-value mode.
+    /// Returns the answer to a GET of `path` with these headers, in multi-value mode.
     pub async fn get(&self, path: &str, headers: &[(String, String)]) -> Answer {
         self.answer(event("GET", path, headers, HeaderMode::MultiValue))
             .await
     }
 
-    /// What the function wrote since it was asked last, line by line.
+    /// Returns the lines that the function wrote since the last call.
     pub fn log(&self) -> Vec<String> {
         let mut lines = self
             .lines
@@ -123,13 +124,13 @@ impl Function {
         log
     }
 
-    /// The next decision record; waits for it.
+    /// Returns the next decision record; waits for it.
     pub async fn record(&self) -> Value {
         self.line_where(|line| line.get("message").is_some_and(|message| message == "decision"))
             .await
     }
 
-    /// The next JSON line for which this holds; waits for it.
+    /// Returns the next JSON line for which this holds; waits for it.
     pub async fn line_where(&self, wanted: impl Fn(&Value) -> bool) -> Value {
         std::future::poll_fn(|context| {
             let mut lines = self
@@ -149,13 +150,13 @@ impl Function {
         .await
     }
 
-    /// What was measured on it.
+    /// Returns measurements of the function.
     pub fn facts(&self) -> EnvironmentFacts {
         self.environment.facts()
     }
 }
 
-/// An event as the load balancer makes it.
+/// Returns an event as the load balancer makes it.
 pub fn event(method: &str, target: &str, headers: &[(String, String)], mode: HeaderMode) -> bytes::Bytes {
     let (path, query) = match target.split_once('?') {
         Some((path, query)) => (path, Some(query.to_owned())),

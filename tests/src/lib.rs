@@ -1,4 +1,5 @@
-//! What the end-to-end tests share: the built binaries, a PKI made for the test, and a function with its logs.
+//! Helpers of the end-to-end tests: the built binaries, a PKI made for the test, and a function
+//! with its logs.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -39,11 +40,11 @@ pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use runtime_api::{Next, PlannedApi, Sent, Taken};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 
-/// The built binary of a package, in the profile of the tests, as it is today.
+/// Returns the built binary of a package, in the profile of the tests, as it is today.
 pub fn binary(package: &str) -> PathBuf {
     static BUILT: OnceLock<()> = OnceLock::new();
-    // The whole workspace, as `make test` builds it: a package by itself would have its dependencies built again, with
-    // the features that it alone asks for.
+    // The whole workspace, as `make test` builds it: a package by itself would have its
+    // dependencies built again, with the features that it alone asks for.
     BUILT.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
@@ -58,8 +59,8 @@ pub fn binary(package: &str) -> PathBuf {
     profile_directory().join(package)
 }
 
-/// Says that a test is left out because something is missing on this machine. In CI that is a failure: `.ci/run`
-/// installs everything.
+/// Says that a test is left out because something is missing on this machine. In CI that is a
+/// failure: `.ci/run` installs everything.
 ///
 /// # Panics
 /// When the variable `CI` is set.
@@ -68,7 +69,7 @@ pub fn leave_out(missing: &str) {
     eprintln!("left out: {missing}");
 }
 
-/// The root of the project.
+/// Returns the root of the project.
 pub fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()

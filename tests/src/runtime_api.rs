@@ -31,7 +31,7 @@ pub enum Next {
 }
 
 impl Next {
-    /// An event with the headers that every invocation has.
+    /// Returns an event with the headers that every invocation has.
     pub fn event(id: impl Into<String>, event: Bytes) -> Self {
         let id = id.into();
         Self::Event {
@@ -123,7 +123,7 @@ impl PlannedApi {
         self.plan.planned.notify_one();
     }
 
-    /// Plans what becomes of the next answer.
+    /// Plans the handling of the next answer.
     pub fn take_next(&self, taken: Taken) {
         locked(&self.plan.taken).push_back(taken);
     }

@@ -8,18 +8,18 @@ use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use test_pki::{Key, KeyKind};
 
-/// What tokens name as their issuer.
+/// Issuer of tokens.
 pub const ISSUER: &str = "https://issuer.tests.example";
 
-/// What they are for.
+/// Audience of tokens.
 pub const AUDIENCE: &str = "https://api.tests.example";
 
-/// The issuer's key of this id, always the same one.
+/// Returns the issuer's key of this id, always the same one.
 pub fn key(id: &str) -> Key {
     Key::from_seed(KeyKind::P256, id).expect("a key")
 }
 
-/// The issuer's public keys of these ids, as a JWK set.
+/// Returns the issuer's public keys of these ids, as a JWK set.
 pub fn key_set(ids: &[&str]) -> String {
     let jwk = |id: &&str| {
         let info = key(id).public_key_info().expect("a public key");

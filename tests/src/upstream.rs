@@ -1,4 +1,5 @@
-//! An upstream that is no HTTP server: it writes down what arrives, byte for byte, and answers what it was told to.
+//! An upstream that is not an HTTP server: it writes down what arrives, byte for byte, and answers
+//! what it was told to.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,24 +11,24 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What happens to the connection once a request is there.
+/// Reply to a request, and handling of the connection.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    /// These bytes; the connection stays.
+    /// Sends bytes and keeps the connection.
     Bytes(Vec<u8>),
-    /// These bytes, and no more of them.
+    /// Sends bytes and closes the connection.
     BytesThenClose(Vec<u8>),
-    /// These bytes, then those many times; the connection stays.
+    /// Sends bytes, then others many times, and keeps the connection.
     Repeated(Vec<u8>, Vec<u8>, usize),
-    /// These bytes, and no more of them; whatever comes is still read.
+    /// Sends bytes and closes the sending side; still reads.
     BytesThenHalfClose(Vec<u8>),
     /// The connection ends abruptly.
     Reset,
-    /// These bytes one by one, with this pause after each.
+    /// Sends bytes one by one, with a pause after each.
     Drip(Vec<u8>, Duration),
     /// Nothing, for as long as the other side waits.
     Silence,
-    /// What Lambda's Invoke API answers once this function has had the request's body as its event.
+    /// Answers as Lambda's Invoke API once this function has had the request's body as its event.
     Invocation(Arc<Environment>),
 }
 
@@ -41,7 +42,7 @@ impl Reply {
     }
 }
 
-/// One request as it arrived.
+/// Request as it arrived.
 #[derive(Debug)]
 pub struct Recorded {
     /// Number of the connection, from 0.
@@ -56,12 +57,12 @@ impl Recorded {
         String::from_utf8(self.head.clone()).expect("heads here are UTF-8")
     }
 
-    /// The first line without its end.
+    /// Returns the first line without its end.
     pub fn request_line(&self) -> String {
         self.head().lines().next().unwrap_or_default().to_owned()
     }
 
-    /// Every header line in order, without its end.
+    /// Returns every header line in order, without its end.
     pub fn headers(&self) -> Vec<String> {
         let head = self.head();
         head.split("\r\n")
@@ -71,7 +72,7 @@ impl Recorded {
             .collect()
     }
 
-    /// The values of a header, by its name in lower case.
+    /// Returns the values of a header, by its name in lower case.
     pub fn values(&self, name: &str) -> Vec<String> {
         let start = format!("{name}: ");
         self.headers()
@@ -96,7 +97,7 @@ impl Recorder {
         Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), replies).await
     }
 
-    /// The same at this address.
+    /// Starts a recorder at this address.
     pub async fn start_at(address: SocketAddr, replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -133,7 +134,7 @@ impl Recorder {
         let _ = (&mut self.task).await;
     }
 
-    /// The next request; waits for it.
+    /// Returns the next request; waits for it.
     pub async fn next(&mut self) -> Recorded {
         self.requests.recv().await.expect("the recorder runs")
     }
@@ -228,7 +229,7 @@ async fn serve(
     }
 }
 
-/// Where the next head ends; none at the end of the connection.
+/// Reads until the end of the next head; returns `None` at the end of the connection.
 async fn read_until_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<usize> {
     loop {
         if let Some(position) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
@@ -240,7 +241,7 @@ async fn read_until_head(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option
     }
 }
 
-/// Source: Lambda API reference, "Invoke", response syntax.
+/// Invokes the function. Source: Lambda API reference, "Invoke", response syntax.
 async fn invoke(function: &Environment, event: Vec<u8>) -> Vec<u8> {
     let outcome = function.invoke(event).await;
     let (header, payload) = match outcome {

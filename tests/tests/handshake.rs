@@ -188,8 +188,8 @@ async fn a_certificate_header_of_the_clients_own_opens_nothing_that_can_be_seen_
         .1;
     let forged = format!("X-Amzn-Mtls-Clientcert: {stolen}");
 
-    // Nobody has documented whether the load balancer removes the client's copy. If it does, the client is what its
-    // handshake says; if it does not, a second value gives the client away.
+    // AWS does not document whether the load balancer removes the client's copy. If it does, the
+    // client is what its handshake says; if it does not, a second value gives the client away.
     let strips = Gate::start(
         &clients,
         clients.anchors_source(),

@@ -1,4 +1,5 @@
-//! Events that no load balancer sends, or only for a hostile client: an ordinary 4xx each, by the same process.
+//! Events that no load balancer sends, or only for a hostile client: an ordinary 4xx each, by the
+//! same process.
 
 use alb_mtls_tests::{Clients, Function, client_headers, hostile_events, valid_event};
 

@@ -33,7 +33,7 @@ fn answer(outcome: &InvocationOutcome) -> Value {
     serde_json::from_slice(bytes).unwrap()
 }
 
-/// A server that answers nobody before so many ask at once.
+/// Starts a server that answers only when so many clients ask at once.
 async fn upstream(at_once: u32) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -85,7 +85,7 @@ async fn each_of_many_clients_at_once_gets_its_own_answer() {
     for number in 0..200 {
         let name = format!("client-{number}");
         let client = CertificateBuilder::client(&format!("CN={name},O=Tests"));
-        // Every fourth one is of nobody.
+        // Every fourth one has no certificate.
         let (header, expected) = if number % 4 == 3 {
             (header_of([&client.self_signed().unwrap()]), None)
         } else {

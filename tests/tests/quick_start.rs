@@ -22,7 +22,7 @@ impl Drop for Running {
 #[test]
 fn each_line_that_make_run_prints_answers_what_it_says() {
     use std::os::unix::process::CommandExt;
-    // A free port: nobody else takes it in the moment between.
+    // A free port, which other programs are unlikely to take in the meantime.
     let port = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -79,7 +79,8 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
     }
 }
 
-/// What a client without a certificate is answered that copies a public chain into the header that everybody knows.
+/// Returns the answer for a client without a certificate that copies a public chain into the
+/// well-known header.
 fn copied_chain(port: u16) -> String {
     let chain = std::fs::read_to_string(project().join(".demo/good.pem")).unwrap();
     let header = chain.replace(' ', "%20").replace('\n', "%0A");
@@ -100,7 +101,7 @@ fn copied_chain(port: u16) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What the upstream saw of the lies that the README sends it.
+/// Returns the forged headers of the README that reached the upstream.
 fn walk_through(port: u16) -> String {
     let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
     let command = readme

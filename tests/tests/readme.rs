@@ -131,7 +131,7 @@ fn reasons() -> String {
     table
 }
 
-/// The text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
+/// Returns the text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
 fn replace(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = text

@@ -54,7 +54,8 @@ impl Process {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Ends the process where it still runs; returns how, and what it wrote to standard output and error.
+    /// Ends the process where it still runs; returns how, and what it wrote to standard output and
+    /// error.
     async fn end(mut self) -> (Option<ExitStatus>, String, String) {
         for _ in 0..100 {
             if !self.is_alive() {
@@ -72,7 +73,7 @@ impl Process {
         (status, output, errors)
     }
 
-    /// Resident memory in KB.
+    /// Returns the resident memory in KB.
     ///
     /// Source: proc_pid_status(5).
     fn resident(&self) -> u64 {
@@ -108,7 +109,8 @@ impl Case {
         }
     }
 
-    /// The functions behind the same loop, each with an event that needs nothing but itself.
+    /// Returns the functions behind the same loop, each with an event that needs nothing but
+    /// itself.
     fn all(clients: &Clients) -> [Self; 4] {
         let authorizer =
             json!({"type": "REQUEST", "methodArn": "arn:aws:execute-api:eu-west-1:123456789012:a/b/GET/c"});
@@ -161,7 +163,7 @@ impl Case {
     }
 }
 
-/// Everything but an event, and but the 500 after which a function ends.
+/// Returns everything but an event, and but the 500 after which a function ends.
 fn faults_of_next() -> Vec<Next> {
     let broken = |headers: &str| Next::Event {
         id: "broken".to_owned(),
@@ -322,7 +324,8 @@ async fn managed_instance_keeps_all_workers_through_a_thousand_failures() {
     let case = Case::respond(&clients);
     let mut api = PlannedApi::start().await;
     let mut process = case.start(api.address, &[("AWS_LAMBDA_MAX_CONCURRENCY", "4")]);
-    // A status is the quickest fault; each sends its worker into a longer pause until the next event.
+    // A status is the quickest fault; each sends its worker into a longer pause until the next
+    // event.
     let mut faults = faults_of_next();
     faults.push(Next::Status(500));
     let mut failures = 0;
@@ -386,7 +389,8 @@ async fn dead_runtime_api_is_asked_with_pauses_until_it_is_back() {
     }
     assert!(process.is_alive());
     let (_, output, _) = process.end().await;
-    // Pauses of 50 ms to 5 s: seven in three seconds, where asking without a pause makes thousands of lines.
+    // Pauses of 50 ms to 5 s: seven in three seconds, where asking without a pause makes thousands
+    // of lines.
     let asked = output.matches("no event could be had").count();
     assert!((4..=60).contains(&asked), "{asked}");
 }

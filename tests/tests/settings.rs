@@ -1,4 +1,4 @@
-//! What a function does with settings that are wrong and trust material that is not there.
+//! Wrong settings and missing trust material.
 
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "helpers of tests")]
 
@@ -100,7 +100,7 @@ fn a_setting_in_another_letter_case_stops_every_program() {
     }
 }
 
-/// The lines of a log that warn of the certificate header's default name.
+/// Returns the lines of a log that warn of the certificate header's default name.
 fn warnings(function: &Function) -> Vec<serde_json::Value> {
     let lines = function.log().into_iter();
     let lines = lines.filter_map(|line| serde_json::from_str::<serde_json::Value>(&line).ok());
@@ -126,7 +126,7 @@ async fn a_certificate_header_with_its_default_name_is_warned_of_once() {
         let anchors = [("MTLS_ANCHORS", clients.anchors_source())];
         let others = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let function = Function::start(program, anchors.into_iter().chain(others)).await;
-        // Whoever asks for its first event has started.
+        // A function that polls for its first event has started.
         let warnings = warnings(&function);
         assert_eq!(warnings.len(), expected, "{program} {variables:?}: {warnings:?}");
         for warning in warnings {

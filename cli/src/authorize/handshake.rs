@@ -1,5 +1,5 @@
-//! Certificates from real handshakes: a load balancer here hands each client's chain to this program, which asks the
-//! function about it as API Gateway would.
+//! Certificates from real handshakes: a load balancer here hands each client's chain to this
+//! program, which asks the function about it as API Gateway would.
 
 use std::convert::Infallible;
 use std::io::{self, Write};
@@ -71,7 +71,7 @@ pub(super) async fn serve(
         .address(address)
         .client_header_copies(ClientCertificateHeaderCopies::Strip);
     let alb = LocalAlb::start(listener, vec![group]).await?;
-    // A terminal that is gone is no reason to stop.
+    // A closed terminal does not stop the server.
     let _ = writeln!(io::stdout(), "listening on https://{}", alb.address());
     tokio::select! {
         () = answer_all(target, &authorizer) => {}
@@ -85,7 +85,7 @@ pub(super) async fn serve(
 
 async fn answer_all(target: TcpListener, authorizer: &Arc<Authorizer>) {
     loop {
-        // A connection that is gone before it is accepted concerns nobody.
+        // A connection can end before it is accepted.
         let Ok((stream, _)) = target.accept().await else {
             continue;
         };
@@ -110,7 +110,8 @@ async fn answer(request: &Request<Incoming>, authorizer: &Authorizer) -> Respons
     }
 }
 
-/// The request as it would have reached API Gateway: with its leaf alone where that ends TLS.
+/// Returns the request as it would have reached API Gateway: with its leaf alone where that ends
+/// TLS.
 fn to_api_request(request: &Request<Incoming>, place: Place) -> Result<ApiRequest, Rejection> {
     let presented: Vec<&[u8]> = request
         .headers()

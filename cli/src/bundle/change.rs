@@ -1,4 +1,4 @@
-//! What publishing would change.
+//! Changes that publishing would make.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::report::{anchor_json, anchor_line};
 
-/// How long before its end an anchor is shown as expiring.
+/// Time before its end from which an anchor is shown as expiring.
 const EXPIRING_SECONDS: i64 = 30 * 86_400;
 
 /// The difference between the anchors that are published now and those that are going to be.

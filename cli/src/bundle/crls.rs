@@ -1,10 +1,10 @@
-//! What is known of CRLs.
+//! CRLs in reports.
 
 use alb_mtls_trust::InspectedList;
 use alb_mtls_verifier::RevocationList;
 use serde_json::{Value, json};
 
-/// One line on one CRL.
+/// Returns one line about a CRL.
 pub(crate) fn crl_line(crl: &InspectedList) -> String {
     format!(
         "{}; {} entries; {}; entry {} of `{}`",
@@ -16,7 +16,7 @@ pub(crate) fn crl_line(crl: &InspectedList) -> String {
     )
 }
 
-/// One CRL for machines.
+/// Returns a CRL as JSON.
 pub(crate) fn crl_json(crl: &InspectedList) -> Value {
     json!({
         "origin": crl.origin,
@@ -33,12 +33,12 @@ pub(crate) fn crl_json(crl: &InspectedList) -> Value {
     })
 }
 
-/// The number as it is displayed; `None` for a CRL without one.
+/// Returns the number as it is displayed; `None` for a CRL without one.
 pub(crate) fn number(list: &RevocationList) -> Option<String> {
     list.number().map(|number| number.to_string())
 }
 
-/// The CRL among the others of its issuer.
+/// Returns the CRL among the others of its issuer.
 pub(crate) fn name(list: &RevocationList) -> String {
     match list.number() {
         Some(number) => format!("CRL {number}"),

@@ -1,4 +1,4 @@
-//! What `MTLS_REVOCATION=strict` and `soft` will make of the certificates of each CA.
+//! Effect of `MTLS_REVOCATION=strict` and `soft` on the certificates of each CA.
 
 use alb_mtls_trust::{InspectedAuthority, Inspection};
 use alb_mtls_verifier::{CertificateStatus, IssuerForecast, Rejection};
@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::crls::{self, number};
 use super::paths::particulars;
 
-/// Returns true if strict revocation would reject some of what the CA issued for want of a CRL that counts now.
+/// Returns true if strict revocation would reject some of what the CA issued for want of a CRL that
+/// counts now.
 pub(crate) fn is_refused(forecast: &IssuerForecast) -> bool {
     let unknown = |(_, status): &(String, CertificateStatus)| matches!(status, CertificateStatus::Unknown(_));
     forecast.scopes.is_empty() || forecast.scopes.iter().any(unknown)
@@ -42,7 +43,7 @@ pub(crate) fn uncleared(inspection: &Inspection) -> impl Iterator<Item = (&Inspe
     })
 }
 
-/// One CA for machines.
+/// Returns a CA as JSON.
 pub(crate) fn issuer_json(forecast: &IssuerForecast) -> Value {
     let scopes = forecast.scopes.iter().map(|(scope, status)| {
         let mut fields = status_json(status);

@@ -1,4 +1,4 @@
-//! Where a bundle is published.
+//! Locations to which bundles are published.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use alb_mtls_trust::{
 /// A place that publishing writes to.
 #[derive(Clone, Debug)]
 pub(crate) enum Location {
-    /// One parameter that holds the whole bundle.
+    /// Parameter with the whole bundle.
     Parameter(Parameter),
     /// Parameters directly below a path, each with as many certificates as fit.
     ParameterPath(ParameterPath),
@@ -19,7 +19,7 @@ pub(crate) enum Location {
 }
 
 impl Location {
-    /// The same place to read from.
+    /// Returns this location as a source to read from.
     pub(crate) fn source(&self) -> Source {
         match self.clone() {
             Self::Parameter(parameter) => parameter.into(),
@@ -59,7 +59,7 @@ pub(crate) enum PointerLocation {
 }
 
 impl PointerLocation {
-    /// The same place to read from.
+    /// Returns this location as a source to read from.
     pub(crate) fn source(&self) -> Source {
         match self.clone() {
             Self::Parameter(parameter) => parameter.into(),

@@ -35,8 +35,8 @@ pub(crate) async fn write(clients: &AwsClients, object: &S3Object, bundle: &str)
         let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
         format!("cannot write `{object}`: {message}{advice}")
     })?;
-    // A bucket that never had versions answers without one; one whose versions are suspended answers "null", which the
-    // next write replaces.
+    // A bucket that never had versions answers without one; one whose versions are suspended
+    // answers "null", which the next write replaces.
     let version_id = output.version_id.filter(|version| version != "null");
     Ok(S3Object {
         version_id,

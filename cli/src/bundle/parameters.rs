@@ -5,10 +5,10 @@ use alb_mtls_verifier::Fingerprint;
 use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 
-/// What DeleteParameters takes at once.
+/// Most names that one call of DeleteParameters takes.
 const DELETIONS: usize = 10;
 
-/// How much a parameter holds, and what it costs.
+/// Size limit and price class of a parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Tier {
     /// 4 KB, free of charge
@@ -49,7 +49,7 @@ pub(crate) async fn write_one(
     put(&client, &parameter.name, value, tier).await
 }
 
-/// What was done below a path.
+/// Parameters written and deleted below a path.
 #[derive(Debug)]
 pub(crate) struct Written {
     pub(crate) written: Vec<String>,
@@ -58,8 +58,9 @@ pub(crate) struct Written {
 
 /// Makes the parameters below a path hold exactly these certificates.
 ///
-/// A parameter is named by what it holds and never changes. The new ones are all written before an old one is deleted,
-/// so that whoever reads in between finds every certificate that stays; after a failure, publishing again goes on.
+/// A parameter is named by what it holds and never changes. The new ones are all written before an
+/// old one is deleted, so that a reader in between finds every certificate that stays; after a
+/// failure, publishing again goes on.
 pub(crate) async fn write_path(
     clients: &AwsClients,
     path: &ParameterPath,

@@ -1,10 +1,11 @@
-//! Whether clients below each trust anchor and intermediate can be accepted, for people and for machines.
+//! Trust anchors and intermediates below which clients can be accepted, as text and as JSON.
 
 use alb_mtls_trust::{InspectedAuthority, Inspection, Role};
 use alb_mtls_verifier::{CertificateSummary, Reason, Rejection};
 use serde_json::{Value, json};
 
-/// Authorities below which no client can be accepted, now or later, with the rejection that each will meet.
+/// Authorities below which no client can be accepted, now or later, with the rejection that each
+/// will meet.
 pub(crate) fn errors(inspection: &Inspection) -> impl Iterator<Item = (&InspectedAuthority, &Rejection)> {
     inspection
         .authorities
@@ -25,7 +26,7 @@ pub(crate) fn subjects_below(inspection: &Inspection, anchor: &InspectedAuthorit
         .collect()
 }
 
-/// One line on an authority below which no client can be accepted.
+/// Returns one line about an authority below which no client can be accepted.
 pub(crate) fn error_line(authority: &InspectedAuthority, rejection: &Rejection) -> String {
     let place = format!(
         "entry {} of `{}` ({})",
@@ -49,7 +50,7 @@ pub(crate) fn particulars(rejection: &Rejection) -> String {
     }
 }
 
-/// One authority for machines.
+/// Returns an authority as JSON.
 pub(crate) fn authority_json(authority: &InspectedAuthority) -> Value {
     let (paths, rejection) = match &authority.paths {
         Ok(paths) => (paths.as_slice(), None),

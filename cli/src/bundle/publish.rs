@@ -33,7 +33,8 @@ pub(crate) struct PublishArguments {
     #[arg(long, value_name = "LOCATION")]
     to: Location,
 
-    /// Where to write the pointer to the new object: `ssm:/name` or a file. The switch is then atomic
+    /// Location of the pointer to the new object: `ssm:/name` or a file. The switch is then
+    /// atomic
     #[arg(long, value_name = "LOCATION")]
     pointer: Option<PointerLocation>,
 
@@ -71,7 +72,7 @@ pub(crate) async fn run(arguments: &PublishArguments) -> ExitCode {
     }
 }
 
-/// Why nothing, or not everything, was published.
+/// Reason why nothing, or not everything, was published.
 enum Failure {
     /// A check said no, or the person did.
     Refused(String),
@@ -110,7 +111,7 @@ async fn publish(arguments: &PublishArguments) -> Result<Value, Failure> {
     Ok(result)
 }
 
-/// What shall be published; it has to be without fault.
+/// Reads the anchors to publish, which must not have any problem.
 async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> Result<Inspection, Failure> {
     let sources = Sources::new(sources.iter().map(|source| source.0.clone()))
         .map_err(|error| Failure::Unusable(error.to_string()))?;
@@ -130,7 +131,8 @@ async fn read_new(loader: &Loader, sources: &[SourceOrPath], now: Timestamp) -> 
     }
 }
 
-/// What is in use now. It may be missing, and it may be unusable: that may be why something else is published.
+/// Reads the anchors in use. They can be missing or unusable, which can be the reason to publish
+/// others.
 async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Inspection, Failure> {
     let sources = Sources::new([source]).map_err(|error| Failure::Unusable(error.to_string()))?;
     let mut old = inspect_anchors(loader, &sources, patience(), now).await;
@@ -145,7 +147,7 @@ async fn read_old(loader: &Loader, source: Source, now: Timestamp) -> Result<Ins
     }
 }
 
-/// Removing an anchor shuts clients out: somebody has to want it.
+/// Asks the operator to confirm the removal of anchors, because it locks clients out.
 fn confirm(change: &Change<'_>, old: &Inspection, yes: bool) -> Result<(), Failure> {
     if !old.errors.is_empty() {
         note(format!(
@@ -257,7 +259,7 @@ async fn write_pointer(loader: &Loader, parameter: &Parameter, pointer: &S3Objec
     .await
 }
 
-/// Whoever reads the file finds the old pointer or the new one, never half of one.
+/// Replaces a file such that a reader finds the old pointer or the new one, never a part.
 fn replace_file(path: &Path, content: &str) -> io::Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -265,14 +267,14 @@ fn replace_file(path: &Path, content: &str) -> io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-/// Whether exactly this bundle is in use.
+/// Returns true if exactly this bundle is in use.
 fn holds(old: &Inspection, bundle: &str) -> bool {
     let digest = Fingerprint::of(bundle.as_bytes());
     let mut documents = old.sources.iter().flat_map(|record| &record.documents);
     documents.any(|document| document.sha256 == digest)
 }
 
-/// The pointer to this bundle in this object, when it is what is in use.
+/// Returns the pointer to this bundle in this object, when it is what is in use.
 fn pointer_in_use(old: &Inspection, object: &S3Object, bundle: &str) -> Option<S3Object> {
     let digest = Fingerprint::of(bundle.as_bytes());
     let mut documents = old.sources.iter().flat_map(|record| &record.documents);
@@ -284,7 +286,7 @@ fn pointer_in_use(old: &Inspection, object: &S3Object, bundle: &str) -> Option<S
             let is_same = (&pointer.bucket, &pointer.key) == (&object.bucket, &object.key);
             is_same.then(|| pointer.clone())
         }
-        // A parameter or file with the bundle itself holds no pointer to it.
+        // A parameter or file with the bundle itself does not contain a pointer to it.
         None if document.origin == object.to_string() => Some(S3Object {
             version_id: document.s3_version_id.clone().filter(|version| version != "null"),
             sha256: Some(digest.to_string()),

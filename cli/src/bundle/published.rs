@@ -22,7 +22,8 @@ pub(crate) struct CrlsArguments {
     #[arg(value_name = "URL", required_unless_present = "certificates")]
     urls: Vec<String>,
 
-    /// CA certificates whose distribution points are fetched too, as with CRL_DISTRIBUTION_POINTS=fetch, may be repeated
+    /// CA certificates whose distribution points are fetched too, as with
+    /// CRL_DISTRIBUTION_POINTS=fetch, may be repeated
     #[arg(long, value_name = "SOURCE")]
     certificates: Vec<SourceOrPath>,
 
@@ -97,7 +98,7 @@ impl Published {
         Ok(Self { plan, objects })
     }
 
-    /// The value for `MTLS_CRLS`; `None` where nothing is published.
+    /// Returns the value for `MTLS_CRLS`; `None` where nothing is published.
     fn setting(&self) -> Option<Sources> {
         Sources::new(self.objects.iter().cloned().map(Source::from)).ok()
     }

@@ -1,4 +1,4 @@
-//! What is known of trust anchors, for people and for machines.
+//! Trust anchors as text and as JSON.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::crls::{crl_json, crl_line};
 use super::{forecast, paths};
 
-/// One line on one anchor.
+/// Returns one line about an anchor.
 pub(crate) fn anchor_line(anchor: &TrustAnchor) -> String {
     let subject = anchor.subject().to_string();
     let subject = if subject.is_empty() {
@@ -27,7 +27,7 @@ pub(crate) fn anchor_line(anchor: &TrustAnchor) -> String {
     )
 }
 
-/// One anchor for machines.
+/// Returns an anchor as JSON.
 pub(crate) fn anchor_json(anchor: &TrustAnchor) -> Value {
     json!({
         "subject": anchor.subject().to_string(),
@@ -38,7 +38,7 @@ pub(crate) fn anchor_json(anchor: &TrustAnchor) -> Value {
     })
 }
 
-/// Everything that was found, with the problems last, where one sees them.
+/// Returns everything that was found, with the problems last, where one sees them.
 pub(crate) fn inspection_text(inspection: &Inspection) -> String {
     let mut text = String::new();
     for record in &inspection.sources {
@@ -85,7 +85,7 @@ pub(crate) fn inspection_text(inspection: &Inspection) -> String {
     text
 }
 
-/// The same for machines.
+/// Returns everything that was found as JSON.
 pub(crate) fn inspection_json(inspection: &Inspection) -> Value {
     let uncleared = forecast::uncleared(inspection).map(|(authority, rejection)| {
         json!({
@@ -118,7 +118,7 @@ pub(crate) fn inspection_json(inspection: &Inspection) -> Value {
     })
 }
 
-/// Trust anchors with the intermediates below them, then the intermediates that lead to one.
+/// Writes trust anchors with the intermediates below them, then the intermediates that lead to one.
 fn write_authorities(text: &mut String, inspection: &Inspection) {
     let with_intermediates = inspection
         .authorities

@@ -1,4 +1,4 @@
-//! Who was seen, and by which trust anchor.
+//! Clients in the records, with their trust anchors.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -11,9 +11,10 @@ use super::log_lines::{Client, LogLines, ReadRecord};
 /// Clients by certificate, and the anchors that vouched for them.
 #[derive(Debug, Default)]
 pub(super) struct Inventory {
-    /// By SHA-256 of the certificate, then by anchor: while anchors change, one client may come by two.
+    /// By SHA-256 of the certificate, then by anchor: while anchors change, one client may come by
+    /// two.
     clients: BTreeMap<(String, String), Seen>,
-    /// Subjects by id, also of anchors that nobody came by.
+    /// Subjects by id, also of anchors without clients.
     anchors: BTreeMap<String, String>,
     period: Option<Period>,
     without_identity: u64,
@@ -44,7 +45,7 @@ impl Period {
     }
 }
 
-/// What was seen of one anchor.
+/// Use of one anchor.
 struct AnchorUse<'a> {
     id: &'a str,
     subject: &'a str,
@@ -57,7 +58,7 @@ struct AnchorUse<'a> {
 }
 
 impl Inventory {
-    /// Lists this anchor even if nobody came by it.
+    /// Lists this anchor even without clients.
     pub(super) fn expect(&mut self, id: &str, subject: &str) {
         self.anchors.insert(id.to_owned(), subject.to_owned());
     }
@@ -195,7 +196,7 @@ impl Inventory {
         clients
     }
 
-    /// Those in use longest ago first: they are the ones that may go.
+    /// Returns the anchors with the least recently used first: they are candidates for removal.
     fn anchor_use(&self, now: Timestamp) -> Vec<AnchorUse<'_>> {
         let mut all: Vec<AnchorUse<'_>> = self
             .anchors
@@ -222,7 +223,7 @@ impl Inventory {
     }
 }
 
-/// The subject, or the first alternative name where there is none.
+/// Returns the subject, or the first alternative name where there is none.
 fn name_of(client: &Client) -> String {
     if !client.subject.is_empty() {
         return client.subject.clone();
@@ -237,7 +238,7 @@ fn name_of(client: &Client) -> String {
     }
 }
 
-/// Whole days, negative when they are past.
+/// Returns whole days, negative for a time in the past.
 fn days(now: Timestamp, until: Timestamp) -> i64 {
     until
         .unix_seconds()
@@ -253,8 +254,8 @@ fn days_in_words(days: i64) -> String {
     }
 }
 
-/// Names come from certificates, and a log can hold what no verifier let through: nothing that a terminal acts on or
-/// hides is printed.
+/// Names come from certificates, and a log can hold what no verifier let through: nothing that a
+/// terminal acts on or hides is printed.
 fn visible(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for character in name.chars() {

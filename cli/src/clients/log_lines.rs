@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read};
 use alb_mtls_verifier::Timestamp;
 use serde::Deserialize;
 
-/// What is taken of a decision record.
+/// Fields of a decision record that the inventory uses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Record {
     timestamp: String,
@@ -37,7 +37,7 @@ pub(super) struct ReadRecord {
     pub(super) client: Option<(Client, Timestamp)>,
 }
 
-/// How many lines of each kind there were.
+/// Number of lines of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct LogLines {
     pub(super) records: u64,
@@ -99,7 +99,7 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// The JSON of each decision record in a line, `None` for one that is cut off.
+/// Returns the JSON of each decision record in a line, `None` for one that is cut off.
 fn records_in(line: &str) -> Vec<Option<String>> {
     if holds_record(line, "\\\"") {
         // A JSON string within JSON: the output of `aws logs filter-log-events`, or lines of it.
@@ -126,7 +126,7 @@ fn records_in(line: &str) -> Vec<Option<String>> {
     }
 }
 
-/// Whether the line says `"message":"decision"`, with the quotes written like this.
+/// Returns true if the line contains `"message":"decision"`, with quotes written as `quote`.
 fn holds_record(line: &str, quote: &str) -> bool {
     ["", " "]
         .iter()
@@ -140,7 +140,7 @@ fn first_string(text: &str) -> Option<String> {
         .ok()
 }
 
-/// What stands behind the record is no matter.
+/// Reads a record at the start of the text and ignores the rest.
 fn read_record(text: &str) -> Option<ReadRecord> {
     let record: Record = serde_json::Deserializer::from_str(text)
         .into_iter()

@@ -4,18 +4,19 @@ use std::str::FromStr;
 use test_pki::{Certificate, Credential, Crl, chain_pem, write_private, write_public};
 use time::{Duration, OffsetDateTime};
 
-/// Where the issuing CA lies, which `pki issue` uses again.
+/// File of the issuing CA, which `pki issue` uses again.
 pub(super) const ISSUING_CERTIFICATE: &str = "issuing-ca.pem";
 pub(super) const ISSUING_KEY: &str = "issuing-ca.key";
-/// The issuing CA's CRL, which `pki revoke` makes anew.
+/// CRL of the issuing CA, which `pki revoke` replaces.
 pub(super) const ISSUING_CRL: &str = "issuing-ca.crl.pem";
 
-/// The number of a CRL that is made now: later ones have larger numbers, without a file to count them in.
+/// Returns the number of a CRL that is made now: later ones have larger numbers, without a file to
+/// count them in.
 pub(super) fn crl_number(now: OffsetDateTime) -> u64 {
     u64::try_from(now.unix_timestamp_nanos() / 1_000).unwrap_or_default()
 }
 
-/// The demo's CRLs live as long as its certificates: nobody makes them anew every day.
+/// Makes the demo's CRLs as long-lived as its certificates: the demo has no daily refresh.
 pub(super) fn crl_next_update(now: OffsetDateTime) -> OffsetDateTime {
     now + Duration::days(3650)
 }
@@ -118,7 +119,7 @@ impl FileSet {
         Ok(())
     }
 
-    /// One line for each: what it is, aligned, and where.
+    /// Returns one line for each file: its description and its path.
     pub(super) fn listing(&self) -> String {
         let width = self
             .rows
@@ -133,7 +134,7 @@ impl FileSet {
     }
 }
 
-/// Certificate file and key file of a credential.
+/// Returns the names of a credential's certificate file and key file.
 pub(super) fn file_names(name: &str) -> (String, String) {
     (format!("{name}.pem"), format!("{name}.key"))
 }

@@ -26,17 +26,17 @@ pub(super) struct InitArguments {
     #[arg(long, value_name = "DIR", default_value = ".demo")]
     dir: PathBuf,
 
-    /// Make it anew, in place of the one that is there
+    /// Replace an existing demo PKI
     #[arg(long)]
     force: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum InitError {
-    #[error("the demo PKI in `{}` has expired (`{file}`): make it anew with --force", directory.display())]
+    #[error("the demo PKI in `{}` has expired (`{file}`): replace it with --force", directory.display())]
     Expired { directory: PathBuf, file: String },
 
-    #[error("the demo PKI in `{}` is not complete, `{file}` is missing: make it anew with --force", directory.display())]
+    #[error("the demo PKI in `{}` is not complete, `{file}` is missing: replace it with --force", directory.display())]
     Incomplete { directory: PathBuf, file: String },
 
     #[error(transparent)]
@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<String, InitError> {
     let directory = &arguments.dir;
     if !arguments.force && is_there(directory)? {
         return Ok(format!(
-            "the demo PKI in {} is there already and stays as it is (--force makes it anew)\n",
+            "the demo PKI in {} exists and is kept (--force replaces it)\n",
             directory.display()
         ));
     }
@@ -69,7 +69,7 @@ struct Client {
     kind: Kind,
 }
 
-/// What is wrong with it, if anything.
+/// Defect of a certificate, if any.
 enum Kind {
     Expired,
     ForeignAuthority,
@@ -217,7 +217,8 @@ fn make() -> Result<FileSet, test_pki::Error> {
     Ok(files)
 }
 
-/// Whether the demo PKI is there, whole and still valid. A directory with none of its files may be used.
+/// Returns true if a complete and valid demo PKI exists, and false for a directory with none of its
+/// files.
 fn is_there(directory: &Path) -> Result<bool, InitError> {
     let expected = expected_files();
     let missing: Vec<&String> = expected

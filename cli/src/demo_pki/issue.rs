@@ -36,7 +36,7 @@ pub(super) struct IssueArguments {
     #[arg(long)]
     uri: Vec<String>,
 
-    /// How many days it shall be valid from now
+    /// Validity in days from now
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
     days: u32,
 
@@ -82,7 +82,7 @@ pub(super) enum IssueError {
     #[error(transparent)]
     Pki(#[from] test_pki::Error),
 
-    #[error("`{}` is there already: choose another --name", path.display())]
+    #[error("`{}` exists already: choose another --name", path.display())]
     Taken { path: PathBuf },
 }
 

@@ -13,7 +13,7 @@ use crate::doctor::facts::{Deployment, Place, Unread};
 use crate::doctor::rules::Rule;
 use crate::doctor::text;
 
-/// One way in.
+/// Weakness that opens the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) rule: &'static Rule,

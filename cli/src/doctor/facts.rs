@@ -17,7 +17,8 @@ pub(super) struct Place {
     pub(super) line: usize,
 }
 
-/// Resources and how they relate. Names are logical ids in a template, addresses in a plan, ARNs or names in a stack.
+/// Resources and how they relate. Names are logical ids in a template, addresses in a plan, ARNs or
+/// names in a stack.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Deployment {
     pub(super) listeners: Vec<Listener>,
@@ -146,7 +147,7 @@ pub(super) struct Function {
 }
 
 impl Function {
-    /// Returns whether the gate is in it.
+    /// Returns true if the gate is in it.
     pub(super) fn is_gate(&self) -> bool {
         self.variables.contains_key("MTLS_ANCHORS")
     }
@@ -164,8 +165,8 @@ impl Function {
         }
     }
 
-    /// Returns whether Lambda starts wrappers: it does with the runtimes of languages, and not with `provided` ones.
-    /// None where the runtime is not said, as for images.
+    /// Returns true if Lambda starts wrappers: it does with the runtimes of languages, and not with
+    /// `provided` ones. None where the runtime is not said, as for images.
     pub(super) fn knows_wrappers(&self) -> Option<bool> {
         let runtime = self.runtime.as_ref().filter(|runtime| !runtime.contains("${"))?;
         Some(!runtime.starts_with("provided"))
@@ -293,7 +294,8 @@ pub(super) struct Grant {
 }
 
 impl Deployment {
-    /// Returns whether there is anything to look at: a gate, or a listener that passes certificates on.
+    /// Returns true if there is anything to look at: a gate, or a listener that passes certificates
+    /// on.
     pub(super) fn has_gate(&self) -> bool {
         self.functions.iter().any(Function::is_gate) || self.passthrough_listeners().next().is_some()
     }

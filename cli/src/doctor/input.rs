@@ -209,8 +209,8 @@ fn other_kind(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// Returns whether a document is known to describe no resources: what CDK and Serverless write beside templates, and
-/// settings of tools.
+/// Returns true if a document is known to describe no resources: what CDK and Serverless write
+/// beside templates, and settings of tools.
 fn is_of_a_tool(path: &Path, document: &Node) -> bool {
     let has = |names: &[&str]| names.iter().all(|name| document.get(name).is_some());
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());

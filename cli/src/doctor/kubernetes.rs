@@ -1,4 +1,5 @@
-//! Reads Kubernetes manifests: Ingress and Gateway objects of the AWS Load Balancer Controller, and the workloads behind.
+//! Reads Kubernetes manifests: Ingress and Gateway objects of the AWS Load Balancer Controller, and
+//! the workloads behind.
 
 mod workloads;
 
@@ -40,7 +41,7 @@ struct Reader<'a> {
     deployment: Deployment,
 }
 
-/// Returns whether the controller makes an Application Load Balancer for an Ingress.
+/// Returns true if the controller makes an Application Load Balancer for an Ingress.
 fn is_of_load_balancer(ingress: &Node) -> bool {
     let class = ingress
         .text_at(&["spec", "ingressClassName"])
@@ -304,7 +305,8 @@ fn forward(by: &str, target_group: String, place: Place) -> Forward {
     }
 }
 
-/// Returns the protocols and ports of an Ingress; without the annotation the controller takes 443 with a certificate.
+/// Returns the protocols and ports of an Ingress; without the annotation the controller takes 443
+/// with a certificate.
 fn ports(ingress: &Node) -> Vec<(String, String)> {
     let listed = structured(ingress, "listen-ports");
     let listed = listed.as_ref().map(Node::elements).unwrap_or_default();

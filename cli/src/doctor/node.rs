@@ -96,7 +96,7 @@ impl Node {
         self.text_at(path).map(str::to_owned)
     }
 
-    /// Returns whether a member is true, in any spelling of YAML 1.1, which CloudFormation reads.
+    /// Returns true if a member is true, in any spelling of YAML 1.1, which CloudFormation reads.
     pub(super) fn is_true(&self, path: &[&str]) -> bool {
         self.text_at(path).is_some_and(is_true)
     }
@@ -141,8 +141,8 @@ impl Node {
         }
     }
 
-    /// Returns `self` with what `over` says in its place: maps are merged, lists follow each other, as SAM merges
-    /// `Globals` with a resource.
+    /// Returns `self` with what `over` says in its place: maps are merged, lists follow each other,
+    /// as SAM merges `Globals` with a resource.
     pub(super) fn merged_with(&self, over: &Self) -> Self {
         match (&self.value, &over.value) {
             (Value::Map(_), Value::Map(members)) => {
@@ -195,20 +195,22 @@ impl Node {
     }
 }
 
-/// Returns whether a text is `true` in any spelling of YAML 1.1.
+/// Returns true if a text is `true` in any spelling of YAML 1.1.
 pub(super) fn is_true(text: &str) -> bool {
     ["true", "yes", "on", "y"]
         .iter()
         .any(|word| text.eq_ignore_ascii_case(word))
 }
 
-/// Converts `{"Fn::If": […]}`, `{"Ref": …}` and `{"Condition": …}` to what `!If`, `!Ref` and `!Condition` are.
+/// Converts `{"Fn::If": […]}`, `{"Ref": …}` and `{"Condition": …}` to what `!If`, `!Ref` and
+/// `!Condition` are.
 pub(super) fn long_form(members: Vec<(String, Node)>) -> Value {
     match <[(String, Node); 1]>::try_from(members) {
         Ok([(name, argument)]) => {
             let function = match name.as_str() {
                 "Ref" => Some("Ref"),
-                // As the only member of a map, and of text, this is a condition; in a policy's statement it is a map.
+                // As the only member of a map, and of text, this is a condition; in a policy's
+                // statement it is a map.
                 "Condition" if argument.text().is_some() => Some("Condition"),
                 // A loop stands beside the resources that it adds to.
                 _ if name.starts_with("Fn::ForEach") => None,

@@ -1,4 +1,5 @@
-//! `docs/doctor.md`, from the tables of rules and gaps and from samples that tests hold the doctor against.
+//! `docs/doctor.md`, from the tables of rules and gaps and from samples that tests hold the doctor
+//! against.
 
 use std::fmt::Write;
 
@@ -51,11 +52,11 @@ const SAMPLES: &[Sample] = &[
     sample("target-without-gate",
         "          MTLS_ANCHORS: !Sub s3://${Bucket}/anchors.pem\n", ""),
     sample("default-certificate-header",
-        "      ListenerAttributes:\n        - VariableKey: routing.http.request.x_amzn_mtls_clientcert.header_name\n          Value: x-7f3a\n", ""),
+        "      ListenerAttributes:\n        - Key: routing.http.request.x_amzn_mtls_clientcert.header_name\n          Value: x-7f3a\n", ""),
     sample("header-name-differs", "          MTLS_HEADER: x-7f3a\n", "          MTLS_HEADER: x-91c2\n"),
     sample("single-value-headers",
-        "        - VariableKey: lambda.multi_value_headers.enabled\n          Value: \"true\"\n",
-        "        - VariableKey: lambda.multi_value_headers.enabled\n          Value: \"false\"\n"),
+        "        - Key: lambda.multi_value_headers.enabled\n          Value: \"true\"\n",
+        "        - Key: lambda.multi_value_headers.enabled\n          Value: \"false\"\n"),
     sample("target-groups-unset",
         "          MTLS_TARGET_GROUPS: !Sub arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/gate/*\n",
         "          MTLS_TARGET_GROUPS: !Sub arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*\n"),

@@ -119,7 +119,8 @@ impl Report {
         report
     }
 
-    /// Returns the answer: a finding is one whatever else was not read, and nothing is clean that was not.
+    /// Returns the answer: a finding is one whatever else was not read, and nothing is clean that
+    /// was not.
     pub(super) fn answer(&self) -> Answer {
         let is_denied = |entry: &Entry| match entry.severity {
             Severity::Error => true,
@@ -155,7 +156,7 @@ impl Report {
         errors
     }
 
-    /// Returns whether there is nothing to print but errors.
+    /// Returns true if there is nothing to print but errors.
     pub(super) fn is_empty(&self) -> bool {
         !self.has_gate && self.findings.is_empty() && self.unreadable().count() == self.unread.len()
     }

@@ -1,4 +1,5 @@
-//! Facts from the properties of resources, which every reader of files brings into CloudFormation's form.
+//! Facts from the properties of resources, which every reader of files brings into CloudFormation's
+//! form.
 
 pub(super) mod api;
 pub(super) mod balancing;

@@ -1,4 +1,5 @@
-//! The rules: what opens a gate that is right but wired wrong, and how to close it. `docs/doctor.md` is made from this table.
+//! The rules: what opens a gate that is right but wired wrong, and how to close it.
+//! `docs/doctor.md` is made from this table.
 
 use serde::Serialize;
 
@@ -31,7 +32,7 @@ pub(super) struct Rule {
     pub(super) what: &'static str,
     pub(super) why: &'static str,
     pub(super) fix: &'static str,
-    /// Where AWS, or this project, says so.
+    /// Page of AWS or of this project that states the rule.
     pub(super) source: &'static str,
 }
 

@@ -1,4 +1,5 @@
-//! Reads what `terraform show -json` prints of a plan or a state, as resources in CloudFormation's form.
+//! Reads what `terraform show -json` prints of a plan or a state, as resources in CloudFormation's
+//! form.
 
 mod convert;
 
@@ -282,7 +283,8 @@ struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// Returns the value of an attribute: what is known, the resource that it refers to, or something unknown.
+    /// Returns the value of an attribute: what is known, the resource that it refers to, or
+    /// something unknown.
     fn text(&self, name: &str) -> Option<String> {
         if let Some(text) = self.values.text_at(&[name]) {
             return Some(match self.document.by_id.get(text) {

@@ -1,7 +1,8 @@
 //! Texts in which `${…}` stands for what only a deployment knows.
 //!
-//! `${Function.Arn}` is an attribute of a resource, `${AWS::Region}` a pseudo parameter, and `${?…}` a value that was
-//! not among the files: a parameter without a default, an import, a function that is not computed here.
+//! `${Function.Arn}` is an attribute of a resource, `${AWS::Region}` a pseudo parameter, and
+//! `${?…}` a value that was not among the files: a parameter without a default, an import, a
+//! function that is not computed here.
 
 /// Returns a placeholder.
 pub(super) fn placeholder(name: &str) -> String {
@@ -13,12 +14,13 @@ pub(super) fn unknown(what: &str) -> String {
     format!("${{?{what}}}")
 }
 
-/// Returns whether a text contains a value that was not among the files.
+/// Returns true if a text contains a value that was not among the files.
 pub(super) fn is_unknown(text: &str) -> bool {
     text.contains("${?")
 }
 
-/// Returns whether a text contains such a value that the operator has not chosen: another one than a default is chosen.
+/// Returns true if a text contains such a value that the operator has not chosen: another one than
+/// a default is chosen.
 pub(super) fn is_open(text: &str) -> bool {
     is_unknown(&text.replace("${?another ", "${"))
 }
@@ -38,7 +40,8 @@ pub(super) fn shown(text: &str) -> String {
         .replace("${?", "${")
 }
 
-/// Returns the resource in a text that is exactly one placeholder, `${Name}` or `${Name.Attribute}`.
+/// Returns the resource in a text that is exactly one placeholder, `${Name}` or
+/// `${Name.Attribute}`.
 pub(super) fn resource_in(text: &str) -> Option<&str> {
     let inner = inner(text)?;
     if inner.starts_with('?') || inner.starts_with("AWS::") {
@@ -137,7 +140,8 @@ pub(super) fn account_of_arn(arn: &str) -> Option<String> {
     split(arn, ":").into_iter().nth(4)
 }
 
-/// Returns whether a text fits a pattern in which `*` stands for any text and `?` for any character.
+/// Returns true if a text fits a pattern in which `*` stands for any text and `?` for any
+/// character.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<char> = pattern.chars().collect();
     let text: Vec<char> = text.chars().collect();
@@ -167,11 +171,12 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
         .is_some_and(|rest| rest.iter().all(|character| *character == '*'))
 }
 
-/// Returns whether two patterns have a text in common.
+/// Returns true if two patterns have a text in common.
 pub(super) fn overlap(one: &str, other: &str) -> bool {
     let one: Vec<char> = one.chars().collect();
     let other: Vec<char> = other.chars().collect();
-    // Which beginnings of `other` have a text in common with the beginning of `one` that was looked at.
+    // Which beginnings of `other` have a text in common with the beginning of `one` that was looked
+    // at.
     let mut common: Vec<bool> = (0..=other.len())
         .map(|length| other.iter().take(length).all(|character| *character == '*'))
         .collect();

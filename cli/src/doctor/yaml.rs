@@ -8,10 +8,12 @@ use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 
 use crate::doctor::node::{Node, Value, long_form};
 
-/// Deepest nesting that is read: templates stay below 40, and every level is one of the stack of several functions.
+/// Deepest nesting that is read: templates stay below 40, and every level is one of the stack of
+/// several functions.
 const MAX_DEPTH: usize = 128;
 
-/// Most values of a file with its aliases written out: ten times the largest public template, and few enough to keep.
+/// Most values of a file with its aliases written out: ten times the largest public template, and
+/// few enough to keep.
 const MAX_VALUES: usize = 500_000;
 
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +44,8 @@ pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match read(text) {
-        // CloudFormation's parsers ask for no indentation of a closing bracket or of a quoted text's next line.
+        // CloudFormation's parsers ask for no indentation of a closing bracket or of a quoted
+        // text's next line.
         Err(YamlError::Syntax(error)) => match read(&lenient::indented(text)) {
             Err(YamlError::Syntax(_)) => match serde_json::from_str(text) {
                 // JSON escapes characters beyond the basic plane as YAML does not.
@@ -238,7 +241,8 @@ fn tagged(node: Node, function: Option<String>) -> Node {
     }
 }
 
-/// Returns the function that a local tag stands for; tags of YAML itself, such as `!!str`, change nothing here.
+/// Returns the function that a local tag stands for; tags of YAML itself, such as `!!str`, change
+/// nothing here.
 fn function(tag: Option<&Tag>) -> Option<String> {
     let tag = tag.filter(|tag| tag.handle == "!" && !tag.suffix.is_empty())?;
     Some(tag.suffix.clone())

@@ -1,7 +1,7 @@
 //! The events that API Gateway sends to authorizers of the type REQUEST.
 //!
-//! Source: API Gateway developer guide, "Input to an API Gateway Lambda authorizer" and "Control access to HTTP APIs
-//! with AWS Lambda authorizers".
+//! Source: API Gateway developer guide, "Input to an API Gateway Lambda authorizer" and "Control
+//! access to HTTP APIs with AWS Lambda authorizers".
 
 use clap::ValueEnum;
 use local_alb::verify_headers;
@@ -38,7 +38,7 @@ pub(crate) enum ApiEvent {
 impl ApiEvent {
     pub(crate) const ALL: [Self; 3] = [Self::Rest, Self::Http1, Self::Http2];
 
-    /// The name in file names and output.
+    /// Returns the name in file names and output.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
@@ -55,12 +55,13 @@ pub(crate) struct ApiRequest {
     pub(crate) path: String,
     pub(crate) query: Option<String>,
     pub(crate) headers: Vec<(String, String)>,
-    /// The client's certificate, when API Gateway ended TLS with it: its own certificate, without intermediates.
+    /// The client's certificate, when API Gateway ended TLS with it: its own certificate, without
+    /// intermediates.
     pub(crate) client_certificate: Option<Certificate>,
 }
 
 impl ApiRequest {
-    /// The event as JSON. Its members are in the order of the documentation.
+    /// Returns the event as JSON. Its members are in the order of the documentation.
     ///
     /// # Errors
     /// When the client's certificate cannot be read.
@@ -110,7 +111,7 @@ impl ApiRequest {
         }
     }
 
-    /// The same but for the payload format's name, and without lists of values.
+    /// Returns the event of an HTTP API in format 1.0: as a REST API's, without lists of values.
     fn http1(&self, client_cert: Option<ClientCert>) -> RestEvent<'_> {
         RestEvent {
             version: Some("1.0"),
@@ -161,7 +162,7 @@ impl ApiRequest {
         )
     }
 
-    /// The parameters of the query, decoded.
+    /// Returns the parameters of the query, decoded.
     fn parameters(&self) -> Vec<(String, String)> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         let pairs = self.query.as_deref().unwrap_or_default().split('&');
@@ -296,7 +297,7 @@ impl Serialize for Joined {
     }
 }
 
-/// The values of each name, in the order in which the names occur first.
+/// Returns the values of each name, in the order in which the names occur first.
 fn by_name(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, Vec<&str>)> {
     let first = |index: usize, name: &str| {
         let mut before = pairs.iter().take(index);
@@ -353,7 +354,8 @@ impl ClientCert {
     }
 }
 
-/// API Gateway names the attribute that stands first in the certificate first; the load balancer names it last.
+/// API Gateway names the attribute that stands first in the certificate first; the load balancer
+/// names it last.
 fn reversed(name: &str) -> String {
     let mut attributes: Vec<String> = Vec::new();
     let mut escaped = true;

@@ -20,7 +20,8 @@ pub(super) struct SamplesArguments {
     dir: PathBuf,
 }
 
-/// Writes the same bytes each time: every key is derived from a seed, and none of them is written anywhere.
+/// Writes the same bytes each time: every key is derived from a seed, and none of them is written
+/// anywhere.
 pub(super) fn run(arguments: &SamplesArguments) -> Result<String, Failure> {
     let directory = &arguments.dir;
     std::fs::create_dir_all(directory).map_err(|error| test_pki::Error::File {
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &SamplesArguments) -> Result<String, Failure> {
     Ok(written)
 }
 
-/// File names and what the files hold.
+/// Returns the names of the files and their content.
 fn samples() -> Result<Vec<(String, String)>, Failure> {
     let root = CertificateBuilder::root("CN=Example Client Root,O=Example")
         .seed("sample root")
@@ -107,15 +108,15 @@ fn sample(case: &str, content: String) -> (String, String) {
     (format!("alb-mtls-{case}.json"), content)
 }
 
-/// Valid until the end of 2099, as everything that comes from a seed.
+/// Returns a client that is valid until the end of 2099, as all certificates from a seed.
 fn client(name: &str) -> CertificateBuilder {
     CertificateBuilder::client(&format!("CN={name},OU=Clients,O=Example"))
         .uri(&format!("spiffe://example.org/client/{name}"))
         .seed(&format!("sample {name}"))
 }
 
-/// A wrong decoder turns `+` into a space; here it cannot go unnoticed. Three bytes that are `++++` in base64 fill an
-/// extension, shifted so that they begin where a group of base64 does.
+/// A wrong decoder turns `+` into a space; here it cannot go unnoticed. Three bytes that are `++++`
+/// in base64 fill an extension, shifted so that they begin where a group of base64 does.
 fn plus_heavy(issuing: &Credential) -> Result<Credential, test_pki::Error> {
     let candidate = |shift: u8| {
         let octets = [vec![0; shift.into()], [0xfb, 0xef, 0xbe].repeat(32)].concat();
@@ -140,7 +141,7 @@ fn chain(client: &Credential, issuing: &Credential) -> String {
     certificate_header([client, issuing].map(Credential::certificate))
 }
 
-/// Cut off inside the base64 of the last certificate.
+/// Cuts a header off inside the base64 of the last certificate.
 fn truncated(header: &str) -> String {
     header.chars().take(header.len() - header.len() / 5).collect()
 }
@@ -162,7 +163,8 @@ fn request(certificate_headers: &[&str], mode: HeaderMode) -> Result<String, Fai
     pretty(&request.to_event(TARGET_GROUP, mode)?)
 }
 
-/// A request to API Gateway, with a certificate that it saw itself, or one in a load balancer's header.
+/// A request to API Gateway, with a certificate that it saw itself, or one in a load balancer's
+/// header.
 fn api_request(client_certificate: Option<&Certificate>, header: Option<&String>) -> ApiRequest {
     let mut headers = headers_with(&[]);
     headers.extend(header.map(|value| (CERTIFICATE_HEADER.to_owned(), value.clone())));

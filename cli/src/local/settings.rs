@@ -38,7 +38,7 @@ const HEADER_SETTING: &str = "MTLS_HEADER";
 #[derive(Debug)]
 pub(super) struct CertificateHeader {
     name: HeaderName,
-    /// Whether it has ALB's own name because a target runs elsewhere.
+    /// True if it has ALB's default name because a target runs elsewhere.
     is_left: bool,
 }
 
@@ -57,11 +57,11 @@ impl Display for CertificateHeader {
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct LocalArguments {
-    /// Where to listen; port 0 takes a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8443")]
     listen: SocketAddr,
 
-    /// What to do with client certificates
+    /// Mode of mutual TLS
     #[arg(long, value_enum, default_value_t = Mode::Passthrough)]
     mode: Mode,
 
@@ -81,7 +81,8 @@ pub(crate) struct LocalArguments {
     #[arg(long = "function", value_name = "NAME=PATH")]
     functions: Vec<Named<PathBuf>>,
 
-    /// A Lambda Invoke endpoint to call; repeatable; NAME defaults to the function's name in the URL
+    /// A Lambda Invoke endpoint to call; repeatable; NAME defaults to the function's name in the
+    /// URL
     #[arg(long = "invoke-url", value_name = "[NAME=]URL")]
     invoke_urls: Vec<NamedUrl>,
 
@@ -89,7 +90,8 @@ pub(crate) struct LocalArguments {
     #[arg(long = "http-target", value_name = "NAME=ADDRESS")]
     http_targets: Vec<Named<SocketAddr>>,
 
-    /// Sends the paths that begin with PREFIX to a target, the longest prefix first; repeatable [default: / for the only one]
+    /// Sends the paths that begin with PREFIX to a target, the longest prefix first; repeatable
+    /// [default: / for the only one]
     #[arg(long = "route", value_name = "PREFIX=NAME")]
     routes: Vec<Route>,
 
@@ -97,7 +99,8 @@ pub(crate) struct LocalArguments {
     #[arg(long = "env", value_name = "KEY=VALUE")]
     variables: Vec<Variable>,
 
-    /// Target groups in single-value mode: functions see the last of repeated headers and parameters
+    /// Target groups in single-value mode: functions see the last of repeated headers and
+    /// parameters
     #[arg(long)]
     single_value_headers: bool,
 
@@ -105,11 +108,11 @@ pub(crate) struct LocalArguments {
     #[arg(long, value_name = "NAME")]
     header_name: Option<HeaderName>,
 
-    /// What becomes of the client's own copies of certificate headers; nobody knows which ALB does
+    /// Handling of certificate headers that the client sends itself; AWS does not document ALB's
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Copies::PassOn)]
     client_header_copies: Copies,
 
-    /// How many requests each function that is run here handles at once [default: 1]
+    /// Number of requests that each local function handles at once [default: 1]
     #[arg(long, value_name = "COUNT")]
     concurrency: Option<NonZeroUsize>,
 
@@ -117,7 +120,7 @@ pub(crate) struct LocalArguments {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     health_checks: Option<Duration>,
 
-    /// How long a function may take to answer
+    /// Time that a function can take to answer
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     timeout: Duration,
 }
@@ -289,7 +292,7 @@ impl LocalArguments {
     }
 }
 
-/// Why the flags do not make a load balancer.
+/// Flags that do not describe a load balancer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SettingsError {
     #[error("{0}; name a file of trust anchors with `--anchors FILE`")]
@@ -331,9 +334,9 @@ enum Mode {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Copies {
-    /// They reach the function, in front of the load balancer's own
+    /// Pass them to the function, before the load balancer's own
     PassOn,
-    /// They are removed
+    /// Remove them
     Strip,
 }
 
@@ -437,7 +440,7 @@ impl FromStr for Variable {
     }
 }
 
-/// The characters that names of functions and target groups have in AWS.
+/// Checks that a name has only characters that AWS allows for functions and target groups.
 fn checked_name(name: &str) -> Result<String, String> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if !name.is_empty() && name.bytes().all(allowed) {
@@ -464,7 +467,7 @@ fn default_function() -> Result<Named<PathBuf>, SettingsError> {
     })
 }
 
-/// What the AWS SDK needs to find its credentials and endpoints.
+/// Returns the variables from which the AWS SDK finds credentials and endpoints.
 fn inherited_variables(
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> impl Iterator<Item = (String, OsString)> {

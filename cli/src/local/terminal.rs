@@ -1,4 +1,4 @@
-//! One line for each thing that happens.
+//! Log lines of the local load balancer.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ pub(super) async fn print(mut records: UnboundedReceiver<Record>) {
     let colours = Colours::of_stdout();
     while let Some(record) = records.recv().await {
         let line = line(&record, colours);
-        // A terminal that is gone is no reason to stop.
+        // A closed terminal does not stop the load balancer.
         let _ = writeln!(io::stdout(), "{line}");
     }
 }
@@ -68,7 +68,7 @@ fn verdict(status: u16, colours: Colours) -> String {
     colours.paint(colour.on_default(), &status.to_string())
 }
 
-/// What others wrote, without line ends or orders to the terminal.
+/// Escapes control characters in text from outside, so that it cannot control the terminal.
 fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,4 +1,4 @@
-//! One case of a file of cases; `vectors/README.md` describes the schema.
+//! Cases of a file of cases; `vectors/README.md` describes the schema.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer};
 
 use crate::files::{FileError, read_text};
 
-/// A chain, what is trusted, when, and what should come of it. Fields that only describe a case are not read.
+/// A chain, what is trusted, when, and what should come of it. Fields that only describe a case are
+/// not read.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
     pub id: String,
@@ -55,7 +56,7 @@ fn extended_key_usage<'de, D: Deserializer<'de>>(
         .map_err(D::Error::custom)
 }
 
-/// How binding the expected verdict is.
+/// Degree to which the expected verdict is binding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tier {
@@ -86,7 +87,7 @@ pub enum CaseError {
     },
 }
 
-/// Every case of a file.
+/// Returns every case of a file.
 pub fn read_cases(path: &Path) -> Result<Vec<Case>, CaseError> {
     let text = read_text(path)?;
     let lines = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());

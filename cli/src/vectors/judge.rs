@@ -1,4 +1,4 @@
-//! What the verifier says to a case.
+//! Verdict of the verifier on a case.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use super::case::{Case, Expected};
 /// Options with which cases are judged.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct Judge {
-    /// Number of certificates below the trust anchor; chains of test suites are longer than a load balancer's
+    /// Number of certificates below the trust anchor; chains of test suites are longer than a load
+    /// balancer's
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     max_depth: usize,
 }
@@ -33,7 +34,7 @@ pub enum Verdict {
         validators: Validators,
     },
     Reject(Rejection),
-    /// The case cannot be put to the verifier as it stands, which refuses the client all the same.
+    /// Case that the verifier cannot be asked about; counts as a rejection.
     Unjudged {
         detail: &'static str,
         explanation: String,
@@ -41,14 +42,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Returns true if the verdict is the expected one. A disagreement of the validators is never expected.
+    /// Returns true if the verdict is the expected one. A disagreement of the validators is never
+    /// expected.
     pub fn is(&self, expected: Expected) -> bool {
         let is_disagreement =
             matches!(self, Self::Reject(rejection) if rejection.reason() == Reason::ValidatorsDisagree);
         !is_disagreement && (expected == Expected::Accept) == matches!(self, Self::Accept { .. })
     }
 
-    /// The finer reason of a refusal.
+    /// Returns the finer reason of a refusal.
     pub fn detail(&self) -> &str {
         match self {
             Self::Accept { .. } => "",

@@ -1,4 +1,4 @@
-//! What happened to a chain on its way: the mistakes that people really make.
+//! Damage to a chain on its way, and common mistakes of configuration.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use alb_mtls_verifier::{
     Rejection, RevocationLists, read_bundle,
 };
 
-/// A known damage to a header, or a known mistake in a chain. Each is only reported where it was made sure of.
+/// A known damage to a header, or a known mistake in a chain. Each is only reported where it was
+/// made sure of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
     /// The event comes from API Gateway, which saw no certificate.
@@ -34,7 +35,7 @@ pub(super) enum Damage {
     DoubleEncoded,
     /// The value is Envoy's own header.
     Envoy { element: Option<&'static str> },
-    /// It is a file of another kind.
+    /// File of another kind.
     FileKind(FileKind),
     /// The chain ends at a root that is not among the anchors.
     ForeignRoot(String),
@@ -52,7 +53,7 @@ pub(super) enum Damage {
     LineBreaksToSpaces,
     /// The value says that there is no certificate.
     NoCertificate(String),
-    /// It is in another format.
+    /// Value in another format.
     OtherFormat(HeaderFormat),
     /// Another header of the event contains a certificate.
     OtherHeader(String),
@@ -60,7 +61,7 @@ pub(super) enum Damage {
     PlusToSpace,
     /// A private key stands in the value.
     PrivateKey,
-    /// It stands in quotation marks.
+    /// Value in quotation marks.
     Quoted,
     /// The client's certificate is a self-signed CA certificate.
     SelfSignedAuthority,
@@ -76,7 +77,7 @@ pub(super) enum ApiGatewayEdge {
 }
 
 impl Damage {
-    /// Stable name of the kind, in `snake_case`.
+    /// Returns the stable name of the kind, in `snake_case`.
     pub(super) const fn kind(&self) -> &'static str {
         match self {
             Self::ApiGateway(_) => "api_gateway_without_certificate",
@@ -172,7 +173,7 @@ impl fmt::Display for Damage {
                 "the issuer of certificate {position} is neither among the anchors nor sent, {issuer}: have the client send it, put it into MTLS_INTERMEDIATES (--intermediates), or if it is a root whose clients are meant, into MTLS_ANCHORS"
             ),
             Self::Joined => formatter.write_str(
-                "two values are joined by a comma: the client or a proxy sends the header too, besides the load balancer",
+                "two values are joined by a comma: a client or proxy sends the header in addition to the load balancer",
             ),
             Self::LeafNotFirst(position) => write!(
                 formatter,
@@ -196,7 +197,7 @@ impl fmt::Display for Damage {
             Self::PrivateKey => formatter.write_str(
                 "a private key stands in the value: the client sends a file with key and certificate; give it the certificate alone, and replace the key",
             ),
-            Self::Quoted => formatter.write_str("the value stands in quotation marks, which are no part of it"),
+            Self::Quoted => formatter.write_str("the value is in quotation marks, which do not belong to it"),
             Self::SelfSignedAuthority => formatter.write_str(
                 "the client's certificate is a self-signed CA certificate: a root in place of its own, or one that `openssl req -x509` made; give it a certificate that a CA of the anchors issued",
             ),
@@ -208,7 +209,7 @@ impl fmt::Display for Damage {
     }
 }
 
-/// What a header that could not be decoded may have gone through: each guess is tried out.
+/// Returns the kinds of damage that explain a header that cannot be decoded; tries to repair each.
 pub(super) fn of_header(value: &[u8], format: HeaderFormat, limits: HeaderLimits) -> Vec<Damage> {
     let text = String::from_utf8_lossy(value).into_owned();
     if let Some(damage) = of_missing(&text) {
@@ -327,8 +328,8 @@ fn has_private_key(text: &str) -> bool {
     spaced.contains("PRIVATE KEY-----")
 }
 
-/// Splits the first value of Envoy's header into its elements, if it is one: `Key=value` separated by semicolons, with
-/// values in quotation marks where they need to be.
+/// Splits the first value of Envoy's header into its elements, if it is one: `Key=value` separated
+/// by semicolons, with values in quotation marks where they need to be.
 fn envoy_elements(text: &str) -> Option<Vec<(String, String)>> {
     const KEYS: &[&str] = &["By", "Cert", "Chain", "DNS", "Hash", "Subject", "URI"];
     let mut elements: Vec<String> = vec![String::new()];
@@ -394,7 +395,7 @@ fn line_breaks_restored(text: &str) -> String {
         .replace("END%0ACERTIFICATE", "END%20CERTIFICATE")
 }
 
-/// What is wrong with a refused chain as a whole.
+/// Returns the problems of a rejected chain as a whole.
 pub(super) fn of_chain(
     chain: &PresentedChain,
     explanation: &Explanation,
@@ -423,14 +424,14 @@ pub(super) fn of_chain(
     }
 }
 
-/// What the operator gave beside the chain.
+/// Further files that the operator gave.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Given {
     pub(super) intermediates: bool,
     pub(super) lists: Option<Arc<RevocationLists>>,
 }
 
-/// The last certificate of the path is the one whose issuer is missing.
+/// Explains a path whose last certificate has no known issuer.
 fn of_incomplete_path(
     summaries: &[Option<CertificateSummary>],
     path: &[PathCertificate],

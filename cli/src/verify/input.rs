@@ -1,4 +1,4 @@
-//! What a client presented, from a header, a file of certificates or an event.
+//! The client's chain, from a header, a file of certificates or an event.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ pub(super) enum Input {
         certificate: Vec<Vec<u8>>,
         /// Values of `Client-Cert-Chain`.
         chain: Vec<Vec<u8>>,
-        /// What an event without the header has in its place.
+        /// Substitutes for the header in an event without it.
         in_place: Vec<Damage>,
     },
 }
@@ -45,7 +45,8 @@ impl Input {
         }
     }
 
-    /// Headers of a load balancer's event; certificates where API Gateway's REST and HTTP APIs put them.
+    /// Headers of a load balancer's event; certificates where API Gateway's REST and HTTP APIs put
+    /// them.
     pub(super) fn event(
         text: &[u8],
         path: &Path,
@@ -108,7 +109,8 @@ impl Input {
         }
     }
 
-    /// The format and the only value of the certificate header; nothing else can be looked at for damage.
+    /// Returns the format and the only value of the certificate header; nothing else can be looked
+    /// at for damage.
     pub(super) fn only_header(&self) -> Option<(HeaderFormat, &[u8])> {
         match self {
             Self::Header {
@@ -121,7 +123,7 @@ impl Input {
         }
     }
 
-    /// What stands in place of the header where it is missing.
+    /// Returns the substitutes for a missing header.
     pub(super) fn without_header(&self) -> Vec<Damage> {
         match self {
             Self::Header {
@@ -134,7 +136,8 @@ impl Input {
     }
 }
 
-/// What an event has in place of the certificate header: an edge that saw no certificate, or other headers with one.
+/// Returns the substitutes for the certificate header in an event: an edge that saw no certificate,
+/// or other headers with one.
 fn in_place_of_header(event: &Value) -> Vec<Damage> {
     let context = |name: &str| event.get("requestContext").and_then(|context| context.get(name));
     let mut found = Vec::new();
@@ -164,7 +167,8 @@ fn in_place_of_header(event: &Value) -> Vec<Damage> {
     found
 }
 
-/// Every value of a header, whose name counts whatever its case; `multiValueHeaders` where it is there.
+/// Returns every value of a header, whose name counts whatever its case; `multiValueHeaders` where
+/// it is there.
 fn values(event: &Value, name: &str) -> Vec<Vec<u8>> {
     let headers = match event.get("multiValueHeaders") {
         Some(Value::Object(headers)) => headers,

@@ -170,7 +170,7 @@ impl Report {
 }
 
 impl Explained {
-    /// The path from the anchor down, then what was presented beside it.
+    /// Returns the path from the anchor down, then what was presented beside it.
     fn write_tree(&self, text: &mut String, paint: Colours) -> std::fmt::Result {
         let Explanation { path, anchor, .. } = &self.explanation;
         match anchor {

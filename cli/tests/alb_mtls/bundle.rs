@@ -73,7 +73,7 @@ impl Directory {
         serde_json::from_slice(&output.stdout).unwrap()
     }
 
-    /// The subjects' common names that a lint of these sources finds.
+    /// Returns the subjects' common names that a lint of these sources finds.
     fn anchors(&self, sources: &[&str]) -> Vec<String> {
         let output = self.run(&[&["lint", "--json"], sources].concat());
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -646,7 +646,10 @@ fn wrong_usage_is_one_clear_error() {
             &["publish", "anchors.pem", "--to", "anchors.pem"][..],
             "has no known scheme",
         ),
-        (&["publish", "anchors.pem", "--to", "file:/tmp/x"], "is a file"),
+        (
+            &["publish", "anchors.pem", "--to", "file:/tmp/x"],
+            "is not a source that bundles are published to",
+        ),
         (
             &["publish", "anchors.pem", "--to", "s3://bucket/key?versionId=1"],
             "names a version",

@@ -54,7 +54,7 @@ impl Chain {
     }
 }
 
-/// An event, after `aws_lambda_events` could read it too.
+/// Returns an event, after `aws_lambda_events` could read it too.
 fn parsed(text: &str) -> Value {
     serde_json::from_str::<AlbTargetGroupRequest>(text).expect(text);
     serde_json::from_str(text).unwrap()
@@ -313,7 +313,7 @@ mod samples {
         parsed(&fs::read_to_string(committed().join(format!("alb-mtls-{case}.json"))).unwrap())
     }
 
-    /// An event of API Gateway, after `aws_lambda_events` could read it too.
+    /// Returns an event of API Gateway, after `aws_lambda_events` could read it too.
     fn api_sample(api: &str, case: &str) -> Value {
         let text = fs::read_to_string(committed().join(format!("apigw-{api}-{case}.json"))).unwrap();
         if api == "http-2.0" {
@@ -324,7 +324,7 @@ mod samples {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The PEM in the certificate header, which occurs once.
+    /// Returns the PEM in the certificate header, which occurs once.
     fn presented(case: &str) -> String {
         let event = sample(case);
         let values = event["multiValueHeaders"]["x-amzn-mtls-clientcert"]
@@ -436,8 +436,8 @@ mod samples {
         }
     }
 
-    /// Members and where they are: API Gateway developer guide, "Input to an API Gateway Lambda authorizer" and
-    /// "Control access to HTTP APIs with AWS Lambda authorizers".
+    /// Members and where they are: API Gateway developer guide, "Input to an API Gateway Lambda
+    /// authorizer" and "Control access to HTTP APIs with AWS Lambda authorizers".
     #[test]
     fn events_of_api_gateway_have_the_documented_members() {
         for case in [

@@ -1,4 +1,5 @@
-//! `alb-mtls bundle lint` against `alb-mtls verify`: what lint says of material is what a client meets.
+//! `alb-mtls bundle lint` against `alb-mtls verify`: what lint says of material is what a client
+//! meets.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -451,7 +452,8 @@ fn strict_forecast_names_an_intermediate_that_no_crl_clears() {
     );
 }
 
-/// Files that operators give, made by openssl: what they are called, and the kind of command that converts them.
+/// Files that operators give, made by openssl: what they are called, and the kind of command that
+/// converts them.
 #[test]
 fn every_other_kind_of_file_is_named_with_a_command_that_converts_it() {
     for (make, words) in [

@@ -66,7 +66,7 @@ impl Folder {
         command
     }
 
-    /// One line on stderr and exit code 2.
+    /// Returns the one line on stderr of a run that ends with 2.
     fn refusal(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
@@ -125,7 +125,7 @@ struct Running {
 }
 
 impl Running {
-    /// What it prints until it ends by this signal.
+    /// Returns the output until this signal ends it.
     fn stop(mut self, signal: &str) -> String {
         let pid = self.child.id().to_string();
         assert!(
@@ -283,7 +283,10 @@ fn wrong_usage_is_one_line() {
         (&["--listen", &address][..], "cannot listen on `127.0.0.1:"),
         (&["--server-key", "missing.key"], "`missing.key`"),
         (&["--server-certificate", "missing.pem"], "alb-mtls pki init"),
-        (&["--server-certificate", ".demo/good.key"], "the file holds none"),
+        (
+            &["--server-certificate", ".demo/good.key"],
+            "the file does not contain one",
+        ),
         (&["--anchors", ".demo/anchors.pem"], "`--mode verify`"),
         (&["--mode", "verify", "--anchors", "missing.pem"], "`missing.pem`"),
         (

@@ -11,7 +11,7 @@ use std::sync::LazyLock;
 use crate::support::{alb_mtls, alb_mtls_error, alb_mtls_ok, openssl, openssl_ok, stderr};
 use tempfile::TempDir;
 
-/// One demo PKI for all tests that only read it.
+/// Demo PKI for all tests that only read it.
 static DEMO: LazyLock<TempDir> = LazyLock::new(|| {
     let directory = TempDir::new().unwrap();
     init(directory.path(), &[]);
@@ -186,7 +186,7 @@ fn clients_send_their_issuing_authority_and_never_the_root() {
 fn a_second_init_changes_nothing_and_says_so() {
     let before = contents(DEMO.path());
     let told = init(DEMO.path(), &[]);
-    assert!(told.contains("is there already"), "{told}");
+    assert!(told.contains("exists and is kept"), "{told}");
     assert_eq!(contents(DEMO.path()), before);
 }
 
@@ -209,7 +209,7 @@ fn an_incomplete_directory_is_an_error_until_forced() {
     let path = directory.path().to_str().unwrap();
     let error = alb_mtls_error(&["pki", "init", "--dir", path]);
     let expected = format!(
-        "error: the demo PKI in `{path}` is not complete, `p384.key` is missing: make it anew with --force"
+        "error: the demo PKI in `{path}` is not complete, `p384.key` is missing: replace it with --force"
     );
     assert_eq!(error, expected);
 
@@ -238,7 +238,7 @@ fn an_expired_demo_is_an_error() {
     .unwrap();
     let error = alb_mtls_error(&["pki", "init", "--dir", directory.path().to_str().unwrap()]);
     assert!(
-        error.contains("has expired (`good.pem`): make it anew with --force"),
+        error.contains("has expired (`good.pem`): replace it with --force"),
         "{error}"
     );
 }
@@ -326,7 +326,7 @@ fn issues_one_more_client() {
 
     let error = alb_mtls_error(&["pki", "issue", "--dir", path, "--name", "worker.1"]);
     assert!(
-        error.ends_with("is there already: choose another --name"),
+        error.ends_with("exists already: choose another --name"),
         "{error}"
     );
 }

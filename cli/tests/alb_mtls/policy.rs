@@ -41,7 +41,7 @@ impl Folder {
         self.0.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// Exit code and output for a request of the client.
+    /// Returns the exit code and output for a request of the client.
     fn ask(&self, policies: &str, options: &[&str]) -> (i32, String) {
         let file = self.file("asked.cedar", policies);
         let (pem, anchors) = (self.path("chain.pem"), self.path("anchors.pem"));

@@ -12,14 +12,14 @@ pub(crate) fn alb_mtls(arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-/// What it wrote, after it ended with 0.
+/// Returns the output of a run that ends with 0.
 pub(crate) fn alb_mtls_ok(arguments: &[&str]) -> String {
     let output = alb_mtls(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The one line on stderr, after it ended with 2 and wrote nothing else.
+/// Returns the one line on stderr, after it ended with 2 and wrote nothing else.
 pub(crate) fn alb_mtls_error(arguments: &[&str]) -> String {
     let output = alb_mtls(arguments);
     let text = stderr(&output);

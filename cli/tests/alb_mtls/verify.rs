@@ -1,4 +1,5 @@
-//! `alb-mtls verify`: the verdict, the checks that led to it, and what happened to a chain on its way.
+//! `alb-mtls verify`: the verdict, the checks that led to it, and what happened to a chain on its
+//! way.
 
 #![expect(clippy::string_slice, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -63,7 +64,7 @@ impl Scene {
             .unwrap()
     }
 
-    /// The report in JSON, and the exit code.
+    /// Returns the report in JSON, and the exit code.
     fn report(&self, options: &[&str]) -> (Value, Option<i32>) {
         let output = self.verify(&[options, &["--json"]].concat());
         let text = String::from_utf8(output.stdout).unwrap();

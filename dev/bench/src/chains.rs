@@ -1,4 +1,4 @@
-//! What clients present.
+//! Chains of clients.
 
 use alb_mtls_gate::Ingress;
 use alb_mtls_tests::{certificate_headers, header_of};
@@ -21,7 +21,7 @@ pub struct Chain {
 /// A chain as a client sends it.
 #[derive(Debug)]
 pub struct Presented {
-    /// What the load balancer puts into the header.
+    /// Value of the load balancer's header.
     pub header: String,
     /// The client's own.
     pub end_entity: CertificateDer<'static>,
@@ -60,13 +60,13 @@ impl Chain {
             .dns("client-1.example.org")
     }
 
-    /// Another client of the same authority.
+    /// Issues another client certificate of the same authority.
     pub fn issue(&self, client: CertificateBuilder) -> Credential {
         let issuer = self.intermediates.first().unwrap_or(&self.root);
         client.issued_by(issuer).expect("a client")
     }
 
-    /// What this client sends.
+    /// Returns the chain that this client sends.
     pub fn presented(&self, client: &Credential) -> Presented {
         let der = |credential: &Credential| CertificateDer::from(credential.der().to_vec());
         Presented {

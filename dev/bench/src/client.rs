@@ -74,7 +74,7 @@ impl HttpsClient {
         Ok((status, response.into_body().collect().await?.to_bytes()))
     }
 
-    /// Whether another request can be sent.
+    /// Returns true if another request can be sent.
     pub fn is_open(&self) -> bool {
         !self.sender.is_closed()
     }

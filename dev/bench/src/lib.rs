@@ -14,7 +14,8 @@
 //! | `revocation_cost` | loading and looking up revocation lists of up to two million entries, beside webpki |
 //! | `start_times` | start of a function until its first poll, by source of its trust anchors |
 //!
-//! `cargo run --profile quick --package alb-mtls-bench --bin NAME` runs those without a target of make.
+//! `cargo run --profile quick --package alb-mtls-bench --bin NAME` runs those without a target of
+//! make.
 //!
 //! ```
 //! use alb_mtls_bench::{Effort, Subject, in_turns};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-/// Processor and cores, such as `Intel(R) Xeon(R) Processor, 2 cores`.
+/// Returns the processor and cores, such as `Intel(R) Xeon(R) Processor, 2 cores`.
 pub fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text
@@ -15,7 +15,7 @@ pub fn machine() -> String {
     format!("{model}, {cores} cores")
 }
 
-/// How many processes wanted to run on average, in the last one, five and fifteen minutes.
+/// Returns the load averages of the last one, five and fifteen minutes.
 pub fn load() -> String {
     let averages = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     averages.split(' ').take(3).collect::<Vec<_>>().join(" ")

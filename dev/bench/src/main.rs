@@ -1,6 +1,7 @@
-//! `make bench`: one run, one table. Everything that is compared was measured in turns.
+//! `make bench`: one run, one table. Everything that is compared was measured alternately.
 //!
-//! The functions that it runs are those beside this program, so they were built in the same profile.
+//! The functions that it runs are those beside this program, so they were built in the same
+//! profile.
 
 #![expect(
     clippy::expect_used,
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 use alb_mtls_bench::{Effort, Format, Plot, Table, load, machine, progress};
 use clap::{Parser, ValueEnum};
 
-/// What the gate costs, beside webpki, OpenSSL and an empty function.
+/// Cost of the gate, beside webpki, OpenSSL and an empty function.
 #[derive(Parser)]
 struct Arguments {
     /// Shows in seconds that everything works; the figures mean little.
@@ -25,10 +26,10 @@ struct Arguments {
     /// Writes the table as Markdown.
     #[arg(long)]
     markdown: bool,
-    /// Where to write the plot of cost against revoked certificates and trust anchors.
+    /// File for the plot of cost against revoked certificates and trust anchors.
     #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
-    /// What to measure; everything unless told otherwise.
+    /// Sections to measure; defaults to all.
     sections: Vec<Section>,
 }
 
@@ -94,11 +95,11 @@ fn main() {
     }
 }
 
-/// What the figures are worth.
+/// Returns a note on the quality of the figures.
 fn build(effort: Effort) -> &'static str {
     match (cfg!(debug_assertions), effort) {
         (true, _) => "a debug build, so the figures mean nothing",
         (false, Effort::Quick) => "a quick run, so the figures mean little",
-        (false, Effort::Full) => "medians, measured in turns",
+        (false, Effort::Full) => "medians, measured alternately",
     }
 }

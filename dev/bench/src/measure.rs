@@ -1,11 +1,11 @@
-//! Measuring in turns, so that whatever else the machine does meets all subjects alike.
+//! Alternating measurements, so that other work of the machine affects all subjects alike.
 
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// How long measuring may take.
+/// Effort of a measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effort {
     /// Until the figures hold.
@@ -15,7 +15,7 @@ pub enum Effort {
 }
 
 impl Effort {
-    /// The one number or the other.
+    /// Returns the one number or the other.
     pub fn choose<T>(self, full: T, quick: T) -> T {
         match self {
             Self::Full => full,
@@ -27,7 +27,8 @@ impl Effort {
         self.choose(101, 3)
     }
 
-    /// How long one turn of one subject takes at least: long beside the clock, short beside the scheduler.
+    /// Returns the least time of one turn of one subject: long beside the clock's resolution, short
+    /// beside the scheduler's.
     fn turn(self) -> Duration {
         self.choose(Duration::from_micros(500), Duration::from_micros(50))
     }
@@ -43,7 +44,7 @@ impl std::fmt::Debug for Subject<'_> {
 }
 
 impl<'a> Subject<'a> {
-    /// What is done; the result goes to [`std::hint::black_box`] by itself.
+    /// Measures this work, whose result goes to [`std::hint::black_box`].
     pub fn new<T>(mut work: impl FnMut() -> T + 'a) -> Self {
         Self(Box::new(move || {
             std::hint::black_box(work());
@@ -89,8 +90,8 @@ impl Series {
         percentile(self.0.clone(), percent)
     }
 
-    /// How much longer one run takes than one of `other`: the median of what was measured turn by turn, which a busy machine
-    /// moves less than it moves either of the two.
+    /// Returns the ratio of one run to one of `other`: the median of the ratios of each turn, which
+    /// a busy machine changes less than either of the two.
     pub fn ratio_to(&self, other: &Self) -> f64 {
         let ratios = self.0.iter().zip(&other.0).map(|(own, other)| own / other);
         percentile(ratios.collect(), 50)
@@ -109,7 +110,7 @@ fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.get(position).copied().unwrap_or(f64::NAN)
 }
 
-/// Measures these subjects in turns, forwards and backwards.
+/// Measures these subjects alternately, forwards and backwards.
 pub fn in_turns<const N: usize>(effort: Effort, mut subjects: [Subject<'_>; N]) -> [Series; N] {
     let runs = subjects.each_mut().map(|subject| subject.runs(effort.turn()));
     let mut series = [const { Series(Vec::new()) }; N];
@@ -123,7 +124,7 @@ pub fn in_turns<const N: usize>(effort: Effort, mut subjects: [Subject<'_>; N]) 
     series
 }
 
-/// The output of a future that has nothing to wait for.
+/// Returns the output of a future that has nothing to wait for.
 pub fn at_once<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,

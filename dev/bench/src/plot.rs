@@ -1,16 +1,17 @@
 //! Plots of cost against size, as SVG that can be read on a light and on a dark page.
 //!
-//! `plotters` was considered: it writes colours into each element, so that a plot does not follow the page's colour scheme,
-//! and has no labels at the end of a curve; these and the formats of the axes would have to be written for it too.
+//! `plotters` was considered: it writes colours into each element, so that a plot does not follow
+//! the page's colour scheme, and has no labels at the end of a curve; these and the formats of the
+//! axes would have to be written for it too.
 
 use std::fmt::Write as _;
 
 /// Cost against one size.
 #[derive(Debug)]
 pub struct Plot {
-    /// What is on the way right.
+    /// Name of the horizontal axis.
     pub size: &'static str,
-    /// What is compared.
+    /// Curves that are compared.
     pub curves: Vec<Curve>,
 }
 
@@ -25,10 +26,10 @@ impl Plot {
     }
 }
 
-/// How the cost of one subject grows.
+/// Growth of the cost of one subject.
 #[derive(Debug)]
 pub struct Curve {
-    /// Its name.
+    /// Name of the subject.
     pub name: &'static str,
     /// Sizes and seconds.
     pub points: Vec<(usize, f64)>,
@@ -156,7 +157,7 @@ impl Axis {
     }
 }
 
-/// None at all stands a power of ten to the left of a hundred.
+/// Returns the position of a size; zero is a power of ten to the left of a hundred.
 fn logarithm(size: usize) -> f64 {
     if size == 0 { 2.0 } else { (size as f64).log10() }
 }

@@ -16,7 +16,7 @@ pub fn built(package: &str) -> PathBuf {
     path
 }
 
-/// Time that the threads of a process had a processor so far, those that have ended left out.
+/// Returns the processor time of the running threads of a process.
 pub fn cpu_time(pid: u32) -> Duration {
     let threads = fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
     let nanoseconds = threads.flatten().filter_map(|thread| {

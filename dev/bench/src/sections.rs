@@ -1,4 +1,4 @@
-//! What is measured.
+//! Sections of the table.
 
 pub(crate) mod anchors;
 pub(crate) mod decide;

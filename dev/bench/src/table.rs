@@ -8,7 +8,7 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// How a table is written.
+/// Format of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// In columns.
@@ -17,7 +17,7 @@ pub enum Format {
     Markdown,
 }
 
-/// One thing that was measured.
+/// Row of a table: one measured quantity.
 #[derive(Debug)]
 pub struct Row {
     section: &'static str,
@@ -27,7 +27,7 @@ pub struct Row {
     goal: Option<Goal>,
 }
 
-/// What it is compared with.
+/// Quantity that a row is compared with.
 #[derive(Debug)]
 pub struct Beside {
     name: &'static str,
@@ -35,7 +35,7 @@ pub struct Beside {
     ratio: f64,
 }
 
-/// What was to be reached.
+/// Goal of a row.
 #[derive(Clone, Copy, Debug)]
 pub enum Goal {
     /// At most this quantity.
@@ -84,7 +84,7 @@ impl fmt::Display for Quantity {
 }
 
 impl Beside {
-    /// With a ratio of its own, taken turn by turn.
+    /// Compares with a ratio that was measured turn by turn.
     pub fn with_ratio(name: &'static str, measured: Quantity, ratio: f64) -> Self {
         Self {
             name,
@@ -106,21 +106,21 @@ impl Row {
         }
     }
 
-    /// Compared with this.
+    /// Adds what the value is compared with.
     #[must_use]
     pub fn beside(self, name: &'static str, measured: Quantity) -> Self {
         let ratio = self.measured.number() / measured.number();
         self.compared(Beside::with_ratio(name, measured, ratio))
     }
 
-    /// Compared with this.
+    /// Adds what the value is compared with.
     #[must_use]
     pub fn compared(mut self, beside: Beside) -> Self {
         self.beside.push(beside);
         self
     }
 
-    /// To be held against this.
+    /// Adds the goal.
     #[must_use]
     pub fn goal(mut self, goal: Goal) -> Self {
         self.goal = Some(goal);
@@ -181,7 +181,7 @@ impl Table {
         self.rows.push(row);
     }
 
-    /// The table as text.
+    /// Returns the table as text.
     pub fn to_text(&self, format: Format) -> String {
         match format {
             Format::Plain => self.to_plain(),

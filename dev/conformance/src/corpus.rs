@@ -1,4 +1,5 @@
-//! The project's own cases. Everything in them is derived from texts, so that the same files come out each time.
+//! The project's own cases. Everything in them is derived from texts, so that the same files come
+//! out each time.
 
 mod advisories;
 mod headers;
@@ -14,7 +15,8 @@ use rustls_pki_types::CertificateDer;
 use serde::Serialize;
 use test_pki::{Certificate, CertificateBuilder, Credential};
 
-/// When every case is judged, unless it says otherwise; seeded certificates are valid from 2025 to 2099.
+/// Time of validation of every case without another one; seeded certificates are valid from 2025 to
+/// 2099.
 const NOW: &str = "2026-11-22T00:00:00Z";
 
 type Cases = Result<Vec<Case>, test_pki::Error>;
@@ -76,7 +78,7 @@ struct Case {
     chain_headers: Vec<String>,
 }
 
-/// Who is trusted, and what is presented.
+/// Returns a case with these trust anchors and this presented chain.
 fn case<'c>(
     id: &str,
     why: &'static str,
@@ -107,7 +109,7 @@ impl Case {
     }
 }
 
-/// Writes every file anew.
+/// Writes every file.
 pub(crate) fn generate(folder: &Path) -> Result<String, CorpusError> {
     let mut report = String::new();
     for (file, cases) in FILES {
@@ -115,7 +117,8 @@ pub(crate) fn generate(folder: &Path) -> Result<String, CorpusError> {
         let path = folder.join(format!("{file}.jsonl"));
         let mut lines = String::new();
         for case in &cases {
-            // Straight from the struct: the order of a map's keys depends on how serde_json was built.
+            // Straight from the struct: the order of a map's keys depends on how serde_json was
+            // built.
             lines
                 .push_str(&serde_json::to_string(case).map_err(|source| CorpusError::Json { file, source })?);
             lines.push('\n');
@@ -139,8 +142,8 @@ fn der(certificate: impl AsRef<Certificate>) -> CertificateDer<'static> {
     CertificateDer::from(certificate.as_ref().der().to_vec())
 }
 
-/// One DER value of fewer than 65,536 octets, with the two octets of length that fit every such value left to those
-/// that need them.
+/// Encodes one DER value of fewer than 65,536 octets, with the two octets of length that fit every
+/// such value left to those that need them.
 fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let [.., high, low] = length;
@@ -152,7 +155,7 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     [header, content].concat()
 }
 
-/// The certificates of credentials.
+/// Returns the certificates of credentials.
 fn certificates<'c>(
     credentials: impl IntoIterator<Item = &'c Credential>,
 ) -> impl Iterator<Item = &'c Certificate> {

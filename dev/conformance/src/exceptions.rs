@@ -2,16 +2,16 @@
 
 use serde::Deserialize;
 
-/// One line of the list.
+/// Entry of the list.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Exception {
     /// The case's id; a `*` stands for anything.
     id: String,
-    /// Who is stricter.
+    /// Stricter side.
     pub(crate) stricter: Side,
-    /// Why, with the section where RFC 5280 and the suite differ.
-    #[expect(dead_code, reason = "for whoever reads the list")]
+    /// Reason, with the section where RFC 5280 and the suite differ.
+    #[expect(dead_code, reason = "for readers of the list")]
     why: String,
 }
 

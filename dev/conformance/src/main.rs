@@ -33,8 +33,8 @@ enum Command {
     Generate(GenerateArguments),
     /// Judge each file of cases in a folder; print a table of suites and each disagreement
     ///
-    /// Fails if a case is accepted that must be rejected, if a disagreement is not listed as an exception, or if a listed
-    /// exception agrees.
+    /// Fails if a case is accepted that must be rejected, if a disagreement is not listed as an
+    /// exception, or if a listed exception agrees.
     Run(RunArguments),
 }
 

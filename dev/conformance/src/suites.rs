@@ -10,12 +10,12 @@ use serde_json::Value;
 
 use crate::exceptions::{Exception, Side};
 
-/// What came of a folder.
+/// Result for a folder.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     suites: BTreeMap<String, Counts>,
     disagreements: Vec<Disagreement>,
-    /// Exceptions that are none: the case is there and agreed.
+    /// Exceptions whose case agrees.
     agreed_exceptions: Vec<String>,
     not_cases: Vec<PathBuf>,
 }
@@ -56,7 +56,7 @@ struct Disagreement {
 }
 
 impl Report {
-    /// Nothing wrongly accepted among what must be refused, and no disagreement but the listed ones.
+    /// Returns true without wrongly accepted cases and without unlisted disagreements.
     pub(crate) fn is_as_expected(&self) -> bool {
         self.agreed_exceptions.is_empty() && self.disagreements.iter().all(|one| one.is_expected)
     }
@@ -139,8 +139,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
     Ok(files)
 }
 
-/// A folder may hold other lists as well; a case is known by its trust anchors. A damaged file of cases still counts as
-/// one, so that it is reported.
+/// A folder may hold other lists as well; a case is known by its trust anchors. A damaged file of
+/// cases still counts as one, so that it is reported.
 fn holds_cases(path: &Path) -> Result<bool, FileError> {
     let text = read_text(path)?;
     let first: Option<Value> = text

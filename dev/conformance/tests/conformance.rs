@@ -14,7 +14,7 @@ fn run(arguments: &[&str]) -> Output {
     command.args(arguments).output().unwrap()
 }
 
-/// What it wrote, after it ended with 0.
+/// Returns the output of a run that ends with 0.
 fn run_ok(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert!(
@@ -25,7 +25,7 @@ fn run_ok(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The one line on stderr, after it ended with 2.
+/// Returns the one line on stderr, after it ended with 2.
 fn run_error(arguments: &[&str]) -> String {
     let output = run(arguments);
     assert_eq!(output.status.code(), Some(2));
@@ -103,7 +103,7 @@ fn suite(change: impl Fn(&mut Vec<Value>)) -> TempDir {
     folder
 }
 
-/// Exit code and output of a run with these exceptions.
+/// Returns the exit code and output of a run with these exceptions.
 fn conformance(folder: &TempDir, exceptions: &Value) -> (Option<i32>, String) {
     let file = folder.path().join("exceptions.json");
     fs::write(&file, exceptions.to_string()).unwrap();

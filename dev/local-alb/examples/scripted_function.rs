@@ -1,7 +1,8 @@
 //! A function for tests: it shows the event that it got, or misbehaves as the path asks for.
 //!
-//! `/answer` answers with the JSON in the body as it is, `/error` and `/panic` fail, `/exit` ends the process, `/hang`
-//! never answers, `/slow` takes a while, `/lines` writes to both streams, and every other path shows the event and the environment.
+//! `/answer` answers with the JSON in the body as it is, `/error` and `/panic` fail, `/exit` ends
+//! the process, `/hang` never answers, `/slow` takes a while, `/lines` writes to both streams, and
+//! every other path shows the event and the environment.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,8 @@ use crate::identifiers;
 use crate::listener::ClientCertificateHeaderCopies;
 
 /// ALB's limits for the head of a request, in bytes; it answers 400 beyond them.
-/// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html>.
+/// Source:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html>.
 const MAXIMUM_REQUEST_LINE: usize = 16 * 1024;
 const MAXIMUM_HEADER: usize = 16 * 1024;
 const MAXIMUM_HEADERS: usize = 64 * 1024;
@@ -17,7 +18,8 @@ const MAXIMUM_HEADERS: usize = 64 * 1024;
 const MAXIMUM_FORWARDED_ADDRESSES: usize = 30;
 
 /// A trace header longer than this is replaced, not extended.
-/// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>.
+/// Source:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-request-tracing.html>.
 const MAXIMUM_TRACE: usize = 7 * 1024;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -28,7 +30,7 @@ const TRACE_ID: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 /// Prefix of all of ALB's client certificate headers.
 const CERTIFICATE_HEADERS: &str = "x-amzn-mtls-";
 
-/// What belongs to one connection only. That ALB removes exactly these is `unconfirmed`.
+/// Headers that belong to one connection only. That ALB removes exactly these is `unconfirmed`.
 const HOP_BY_HOP: [HeaderName; 7] = [
     CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -39,7 +41,7 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     UPGRADE,
 ];
 
-/// What the listener knows about a connection and adds to each of its requests.
+/// Facts about a connection that the listener adds to each of its requests.
 #[derive(Debug)]
 pub(crate) struct ConnectionFacts {
     pub(crate) client: IpAddr,
@@ -49,7 +51,7 @@ pub(crate) struct ConnectionFacts {
     pub(crate) client_header_copies: ClientCertificateHeaderCopies,
 }
 
-/// Why a request does not reach a target.
+/// Reason why a request does not reach a target.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the header field is larger than 16 K")]
@@ -85,7 +87,7 @@ impl Refusal {
     }
 }
 
-/// The headers that reach the target: the client's, and ALB's own after them.
+/// Returns the headers that reach the target: the client's, and ALB's own after them.
 pub(crate) fn admit(head: &Parts, connection: &ConnectionFacts) -> Result<HeaderMap, Refusal> {
     check_limits(head)?;
     if head.method == Method::TRACE {
@@ -173,7 +175,7 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Mode `append`, ALB's default: the client's own values stay in front.
+/// Appends the client's address, as in ALB's default mode; the client's own values stay in front.
 fn forwarded_for(headers: &HeaderMap, client: IpAddr) -> Result<HeaderValue, Refusal> {
     let mut addresses: Vec<&[u8]> = headers
         .get_all(FORWARDED_FOR)
@@ -193,7 +195,8 @@ fn forwarded_for(headers: &HeaderMap, client: IpAddr) -> Result<HeaderValue, Ref
     HeaderValue::from_bytes(&addresses.join(&b", "[..])).map_err(|_| Refusal::HeaderTooLarge)
 }
 
-/// A new `Root`, or the client's fields with ALB's own `Self` in front of them. Of several headers the last counts.
+/// A new `Root`, or the client's fields with ALB's own `Self` in front of them. Of several headers
+/// the last counts.
 fn trace(headers: &HeaderMap) -> HeaderValue {
     let own = identifiers::trace();
     let received = headers.get_all(TRACE_ID).iter().next_back();

@@ -23,10 +23,11 @@ const IGNORED: [&str; 8] = [
     "upgrade",
 ];
 
-/// The HTTP response that a function's answer stands for.
+/// Returns the HTTP response that a function's answer stands for.
 ///
-/// ALB documents that flag, status and headers are required. Here only the status is: a missing flag is `false`, and
-/// an answer with no headers at all has none. The other mode's headers alone are invalid, as at ALB.
+/// ALB documents that flag, status and headers are required. Here only the status is: a missing
+/// flag is `false`, and an answer with no headers at all has none. The other mode's headers alone
+/// are invalid, as at ALB.
 pub(crate) fn http_response(answer: &[u8], header_mode: HeaderMode) -> Result<Response<Bytes>, AnswerError> {
     if answer.len() > MAXIMUM_ANSWER {
         return Err(AnswerError::TooLarge);
@@ -40,7 +41,7 @@ pub(crate) fn http_response(answer: &[u8], header_mode: HeaderMode) -> Result<Re
     Ok(response)
 }
 
-/// Why a function's answer is not an HTTP response.
+/// Reason why a function's answer is not an HTTP response.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum AnswerError {
     #[error("`body` is not valid base64 although `isBase64Encoded` is true")]
@@ -128,7 +129,7 @@ fn headers(answer: &Map<String, Value>, header_mode: HeaderMode) -> Result<Heade
     }
 }
 
-/// The field, unless it is missing or null.
+/// Returns the field, unless it is missing or null.
 fn present<'a>(answer: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     answer.get(name).filter(|value| !value.is_null())
 }

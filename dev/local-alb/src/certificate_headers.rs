@@ -6,7 +6,8 @@ use rustls_pki_types::CertificateDer;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// What AWS leaves as it is: RFC 3986's unreserved characters and the "safe" ones of the page below.
+/// Characters that AWS does not encode: RFC 3986's unreserved characters and the "safe" ones of the
+/// page below.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -19,10 +20,11 @@ const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
 /// Characters of base64 in a line of PEM are 64, which stand for this many bytes.
 const BYTES_PER_LINE: usize = 48;
 
-/// The value of `X-Amzn-Mtls-Clientcert`: the chain as the client presented it, leaf first, as concatenated PEM,
-/// percent-encoded with `+`, `=` and `/` left as they are.
+/// Returns the value of `X-Amzn-Mtls-Clientcert`: the chain as the client presented it, leaf first,
+/// as concatenated PEM, percent-encoded with `+`, `=` and `/` left as they are.
 ///
-/// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html>;
+/// Source:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html>;
 /// its own sample encodes `=`, reports from the field do not.
 ///
 /// ```
@@ -39,7 +41,7 @@ pub fn passthrough_header(chain: &[CertificateDer<'_>]) -> String {
     utf8_percent_encode(&pem, ENCODED).to_string()
 }
 
-/// Verify mode's five headers, names in lower case, for the leaf of a verified chain.
+/// Returns verify mode's five headers, names in lower case, for the leaf of a verified chain.
 ///
 /// # Errors
 ///
@@ -87,8 +89,8 @@ fn pem(certificate: &[u8]) -> String {
     text
 }
 
-/// Whole bytes in upper case, as in AWS's example `03A5B1`, without the zero byte that only marks the number as
-/// positive.
+/// Formats whole bytes in upper case, as in AWS's example `03A5B1`, without the zero byte that only
+/// marks the number as positive.
 fn serial_number(bytes: &[u8]) -> String {
     let significant = match bytes {
         [0, rest @ ..] if !rest.is_empty() => rest,

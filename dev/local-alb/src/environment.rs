@@ -9,13 +9,14 @@ use crate::locked;
 use crate::process::{Process, peak_memory};
 use crate::runtime_api::Concurrency;
 
-/// One execution environment of a function: the built program behind a Runtime API of its own, as in Lambda.
+/// Execution environment of a function: the built program behind a Runtime API of its own, as
+/// in Lambda.
 ///
-/// It handles one invocation at a time; more of them wait for their turn. A process that has died or was
-/// killed is started again for the next invocation.
+/// It handles one invocation at a time; more of them wait for their turn. A process that has died
+/// or was killed is started again for the next invocation.
 ///
-/// Dropping the future of [`invoke`](Self::invoke) before it is ready kills the process, so that no answer
-/// can be taken for that of a later invocation. Dropping the environment kills it too.
+/// Dropping the future of [`invoke`](Self::invoke) before it is ready kills the process, so that no
+/// answer can be taken for that of a later invocation. Dropping the environment kills it too.
 #[derive(Debug)]
 pub struct Environment {
     command: FunctionCommand,
@@ -28,8 +29,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// When the program cannot be run, ends or reports an initialization error before its first poll, or takes
-    /// longer than its initialization timeout.
+    /// When the program cannot be run, ends or reports an initialization error before its first
+    /// poll, or takes longer than its initialization timeout.
     pub async fn start(command: FunctionCommand) -> Result<Self, StartError> {
         let process = Process::start(&command, Concurrency::One).await?;
         let record = LifeRecord {
@@ -45,7 +46,7 @@ impl Environment {
         })
     }
 
-    /// Hands one event to the function and waits for what becomes of it.
+    /// Hands one event to the function and waits for its outcome.
     ///
     /// The event is passed on byte for byte, so that a test can send what is not JSON.
     pub async fn invoke(&self, event: impl Into<Bytes>) -> InvocationOutcome {
@@ -71,7 +72,7 @@ impl Environment {
         lease.0.invoke(event.into(), &self.command).await
     }
 
-    /// What was measured on the process that runs now, or ran last.
+    /// Returns measurements of the process that runs now, or ran last.
     pub fn facts(&self) -> EnvironmentFacts {
         let record = locked(&self.record);
         EnvironmentFacts {
@@ -109,7 +110,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// What was measured on an execution environment.
+/// Measurements of an execution environment.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EnvironmentFacts {
     /// The process id.
@@ -118,7 +119,7 @@ pub struct EnvironmentFacts {
     pub start_to_first_poll: Duration,
     /// The largest resident set so far, in bytes (`VmHWM`); none once the process is gone.
     pub peak_memory: Option<u64>,
-    /// How often the process was started again, also when that failed.
+    /// Number of restarts of the process, failed ones included.
     pub restarts: u64,
     /// Events handed to the function, over all of its processes.
     pub invocations: u64,

@@ -5,7 +5,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 /// The largest request body that ALB hands to a function, in bytes.
 pub const MAXIMUM_BODY: usize = 1024 * 1024;
 
-/// A request as ALB would hand it to a function: its own headers are among [`headers`](Self::headers) already.
+/// A request as ALB would hand it to a function: its own headers are among
+/// [`headers`](Self::headers) already.
 ///
 /// ```
 /// use local_alb::{AlbRequest, HeaderMode};
@@ -38,12 +39,13 @@ pub struct AlbRequest {
 }
 
 impl AlbRequest {
-    /// The event that a function registered in this target group gets.
+    /// Returns the event that a function registered in this target group gets.
     ///
     /// A body is passed on as text when it has no content-encoding and its type is `text/*`,
-    /// `application/json`, `application/javascript` or `application/xml`; every other body is base64.
-    /// That an empty body is always text is `unconfirmed`.
-    /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>.
+    /// `application/json`, `application/javascript` or `application/xml`; every other body is
+    /// base64. That an empty body is always text is `unconfirmed`.
+    /// Source:
+    /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>.
     ///
     /// # Errors
     ///
@@ -93,7 +95,7 @@ impl AlbRequest {
     }
 }
 
-/// Which pair of header and query fields an event and its answer have: the target group attribute
+/// Form of header and query fields in an event and its answer: the target group attribute
 /// `lambda.multi_value_headers.enabled`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HeaderMode {
@@ -103,7 +105,7 @@ pub enum HeaderMode {
     SingleValue,
 }
 
-/// The event of ALB's own health check. Its form in multi-value mode is `unconfirmed`.
+/// Returns the event of ALB's own health check. Its form in multi-value mode is `unconfirmed`.
 pub fn health_check_event(target_group_arn: &str, header_mode: HeaderMode, path: &str) -> Bytes {
     encode(&Event {
         target_group_arn,
@@ -117,7 +119,7 @@ pub fn health_check_event(target_group_arn: &str, header_mode: HeaderMode, path:
     })
 }
 
-/// Why there is no event for a request.
+/// Reason why there is no event for a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EventError {
     /// ALB answers 502 and logs `LambdaBadRequest`.
@@ -210,6 +212,6 @@ fn parameters(query: &str) -> Vec<(&str, &str)> {
 )]
 fn encode(event: &Event<'_>) -> Bytes {
     serde_json::to_vec(event)
-        .expect("an event holds nothing but text")
+        .expect("an event contains only text")
         .into()
 }

@@ -25,7 +25,8 @@ use crate::running_target::{Invoker, RunningGroup, RunningTarget, TargetError};
 use crate::tasks::Spawner;
 use crate::tls::HTTP_2;
 
-/// What the HTTP libraries read before ALB's own limits are looked at. Beyond it they answer 431 or 414 themselves.
+/// Most bytes that the HTTP libraries read before ALB's own limits apply. Beyond it they answer 431
+/// or 414 themselves.
 const READ_LIMIT: u32 = 256 * 1024;
 
 /// More header fields than fit into ALB's 64 K in real requests.
@@ -113,7 +114,7 @@ impl Exchange {
         }
     }
 
-    /// In a task of its own: a client that goes away does not end the invocation.
+    /// Invokes in a separate task: a client that disconnects does not end the invocation.
     async fn invoke(&self, invoker: Arc<Invoker>, event: Bytes) -> Result<Bytes, Failure> {
         let spawner = self.spawner.clone();
         let invocation = async move { invoker.invoke(event, &spawner).await };
@@ -157,7 +158,7 @@ impl Exchange {
 /// Bytes of a function, or a stream of an HTTP target.
 pub(crate) type AnswerBody = Either<Full<Bytes>, Incoming>;
 
-/// Why the load balancer answers by itself.
+/// Reason why the load balancer answers by itself.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error("the request's body ended early")]
@@ -215,7 +216,7 @@ fn alb_request(head: &Parts, headers: &HeaderMap, body: Bytes) -> Result<AlbRequ
     })
 }
 
-/// The page that ALB shows for its own answers.
+/// Returns the page that ALB shows for its own answers.
 fn error_page(status: StatusCode) -> Response<AnswerBody> {
     let title = match status.canonical_reason() {
         Some(reason) => format!("{} {reason}", status.as_u16()),

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-/// How to start a function, and what Lambda would tell it about itself.
+/// Command that starts a function, with the settings that Lambda gives it.
 ///
-/// The process inherits nothing but `PATH`: like in Lambda, all that it knows comes from its own settings
-/// ([`variable`](Self::variable)) and from the `AWS_LAMBDA_*` variables that the environment sets.
+/// The process inherits nothing but `PATH`: like in Lambda, all that it knows comes from its own
+/// settings ([`variable`](Self::variable)) and from the `AWS_LAMBDA_*` variables that the
+/// environment sets.
 #[derive(Clone, Debug)]
 pub struct FunctionCommand {
     pub(crate) program: PathBuf,
@@ -21,8 +22,8 @@ pub struct FunctionCommand {
 }
 
 impl FunctionCommand {
-    /// A function named after its program, with Lambda's smallest memory size (128 MB), ten seconds to start
-    /// and thirty to answer, and its output on the terminal.
+    /// A function named after its program, with Lambda's smallest memory size (128 MB), ten seconds
+    /// to start and thirty to answer, and its output on the terminal.
     pub fn new(program: impl Into<PathBuf>) -> Self {
         let program = program.into();
         let name = program.file_stem().map_or_else(
@@ -48,43 +49,44 @@ impl FunctionCommand {
         self
     }
 
-    /// The function's name, which is also in its ARN and its log group.
+    /// Returns the function's name, which is also in its ARN and its log group.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Sets an environment variable of the function. The last of several with one name counts, and it wins
-    /// over what the environment would set by itself, except for `AWS_LAMBDA_RUNTIME_API`.
+    /// Sets an environment variable of the function. The last of several with one name counts, and
+    /// it wins over what the environment would set by itself, except for `AWS_LAMBDA_RUNTIME_API`.
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<OsString>) -> Self {
         self.variables.push((name.into(), value.into()));
         self
     }
 
-    /// The memory size in megabytes that the function is told. It is not enforced.
+    /// Sets the memory size in megabytes that the function is told. It is not enforced.
     #[must_use]
     pub fn memory_size(mut self, megabytes: u32) -> Self {
         self.memory_size = megabytes;
         self
     }
 
-    /// How long the process may take until it first asks for an event (ten seconds, as in Lambda).
+    /// Sets the time until the process must ask for an event (ten seconds, as in Lambda).
     #[must_use]
     pub fn initialization_timeout(mut self, timeout: Duration) -> Self {
         self.initialization_timeout = timeout;
         self
     }
 
-    /// How long an invocation may take (thirty seconds). A process that takes longer is killed, as in Lambda.
+    /// Sets the timeout of an invocation (thirty seconds). A process that takes longer is killed,
+    /// as in Lambda.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Where standard output and standard error go.
+    /// Sets the destination of standard output and standard error.
     #[must_use]
     pub fn output(mut self, output: FunctionOutput) -> Self {
         self.output = output;
@@ -92,7 +94,7 @@ impl FunctionCommand {
     }
 }
 
-/// Where the output of a function goes.
+/// Destination of a function's output.
 #[derive(Clone, Debug)]
 pub enum FunctionOutput {
     /// Nowhere.
@@ -103,18 +105,18 @@ pub enum FunctionOutput {
     Terminal,
 }
 
-/// One line that a function wrote.
+/// Line that a function wrote.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OutputLine {
     /// The function's name.
     pub function: String,
-    /// Where the function wrote the line.
+    /// Output stream of the line.
     pub stream: OutputStream,
     /// The line without its end; bytes that are not UTF-8 are replaced.
     pub text: String,
 }
 
-/// One of a process's two output streams.
+/// Output stream of a process.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum OutputStream {
     /// Standard error.

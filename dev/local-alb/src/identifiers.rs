@@ -2,7 +2,7 @@ use std::fmt::Write;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
-/// Random lower-case hexadecimal digits. They tell requests apart and protect nothing.
+/// Returns random lower-case hexadecimal digits, which identify requests and are not secret.
 pub(crate) fn hexadecimal(digits: usize) -> String {
     let mut text = String::with_capacity(digits + 16);
     while text.len() < digits {
@@ -13,7 +13,8 @@ pub(crate) fn hexadecimal(digits: usize) -> String {
     text
 }
 
-/// Version 1 of the format that `X-Amzn-Trace-Id` and X-Ray share: `1-<8 hex seconds>-<24 hex>`.
+/// Returns an identifier in version 1 of the format that `X-Amzn-Trace-Id` and X-Ray share: `1-<8
+/// hex seconds>-<24 hex>`.
 pub(crate) fn trace() -> String {
     format!("1-{:08x}-{}", since_epoch().as_secs(), hexadecimal(24))
 }

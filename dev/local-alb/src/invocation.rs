@@ -6,17 +6,18 @@ use bytes::Bytes;
 
 use crate::runtime_api::Answer;
 
-/// What became of one invocation.
+/// Outcome of an invocation.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum InvocationOutcome {
     /// The process ended without an answer, or could not be started again.
     Crashed {
-        /// How it ended.
+        /// Exit status or error.
         reason: String,
     },
     /// The function reported an error.
     FunctionError {
-        /// Such as `Runtime.UnknownReason` or `&alloc::string::String`; empty when the function names none.
+        /// Such as `Runtime.UnknownReason` or `&alloc::string::String`; empty when the function
+        /// names none.
         error_type: String,
         /// The function's own words.
         message: String,
@@ -36,18 +37,18 @@ impl From<Answer> for InvocationOutcome {
     }
 }
 
-/// Why a function did not start.
+/// Reason why a function did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// It ended before it asked for an event.
+    /// The process ended before it asked for an event.
     #[error("function `{function}` ended before it asked for its first event: {status}")]
     Exited {
         /// The function's name.
         function: String,
-        /// How the process ended.
+        /// Exit status of the process.
         status: String,
     },
-    /// It reported that it cannot start.
+    /// The function reported that it cannot start.
     #[error("function `{function}` reported an initialization error: {message}")]
     Initialization {
         /// The function's name.
@@ -55,7 +56,7 @@ pub enum StartError {
         /// The function's own words.
         message: String,
     },
-    /// Its program cannot be run.
+    /// The program cannot be run.
     #[error("cannot run `{program}`: {source}")]
     Program {
         /// The program as given.
@@ -66,7 +67,7 @@ pub enum StartError {
     /// The Runtime API could not listen on the loopback address.
     #[error("the Runtime API cannot listen on 127.0.0.1: {0}")]
     RuntimeApi(#[source] io::Error),
-    /// It did not ask for an event in time.
+    /// The function did not ask for an event in time.
     #[error("function `{function}` did not ask for its first event within {} s", limit.as_secs_f64())]
     TimedOut {
         /// The function's name.

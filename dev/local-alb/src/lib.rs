@@ -1,11 +1,13 @@
-//! An Application Load Balancer on one's own machine, in front of Lambda functions: real TLS handshakes with client
-//! certificates, the events that ALB makes of requests, and the built functions behind a Runtime API as in Lambda.
+//! An Application Load Balancer on one's own machine, in front of Lambda functions: real TLS
+//! handshakes with client certificates, the events that ALB makes of requests, and the built
+//! functions behind a Runtime API as in Lambda.
 //!
-//! It is a tool for development and tests. Where AWS does not document what ALB does, the choice made here is marked
-//! `unconfirmed`, and where a target's safety depends on it, a setting offers both.
+//! It is a tool for development and tests. Where AWS does not document what ALB does, the choice
+//! made here is marked `unconfirmed`, and where a target's safety depends on it, a setting offers
+//! both.
 //!
-//! [`LocalAlb`] is the whole of it; [`Environment`] hands events to a function without any network in front;
-//! [`AlbRequest`] and [`passthrough_header`] make events and headers alone:
+//! [`LocalAlb`] is the whole of it; [`Environment`] hands events to a function without any network
+//! in front; [`AlbRequest`] and [`passthrough_header`] make events and headers alone:
 //!
 //! ```
 //! use local_alb::{AlbRequest, HeaderMode};
@@ -42,9 +44,9 @@
 //! # }
 //! ```
 //!
-//! Differences from ALB: header names that HTTP does not allow are refused with 400, also where ALB would pass them
-//! on; a head of more than 256 K is answered by the HTTP library (431 or 414 instead of 400); WebSockets are refused
-//! for every kind of target.
+//! Differences from ALB: header names that HTTP does not allow are refused with 400, also where ALB
+//! would pass them on; a head of more than 256 K is answered by the HTTP library (431 or 414
+//! instead of 400); WebSockets are refused for every kind of target.
 
 mod admission;
 mod answer;
@@ -85,7 +87,7 @@ pub use record::{Record, RequestRecord};
 pub use target::{HealthChecks, InvokeUrl, InvokeUrlError, Target, TargetGroup};
 pub use tls::TlsError;
 
-/// What these locks guard is whole after every statement, so a panic elsewhere leaves nothing half done.
+/// Locks a mutex and ignores poisoning: the guarded values are consistent after every statement.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

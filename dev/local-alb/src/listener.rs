@@ -22,8 +22,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// A listener in passthrough mode on a free port of 127.0.0.1, with ALB's own name for the certificate
-    /// header, which passes on the client's copies of it: what is worst for a target.
+    /// A listener in passthrough mode on a free port of 127.0.0.1, with ALB's own name for the
+    /// certificate header, which passes on the client's copies of it: what is worst for a target.
     pub fn new(certificate_chain: Vec<CertificateDer<'static>>, private_key: PrivateKeyDer<'static>) -> Self {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -40,7 +40,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or holds no certificate or private key.
+    /// When a file cannot be read or does not contain a certificate or private key.
     pub fn from_pem_files(certificate: &Path, private_key: &Path) -> Result<Self, PemFileError> {
         let certificate_chain = certificates_from_pem_file(certificate)?;
         let private_key = PrivateKeyDer::from_pem_file(private_key)
@@ -48,43 +48,44 @@ impl Listener {
         Ok(Self::new(certificate_chain, private_key))
     }
 
-    /// Where to listen; port 0 takes a free one.
+    /// Sets the address to listen on; port 0 selects a free port.
     #[must_use]
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
         self
     }
 
-    /// What the listener does with the client's certificate.
+    /// Sets the mode of mutual TLS.
     #[must_use]
     pub fn mode(mut self, mode: MutualAuthentication) -> Self {
         self.mode = mode;
         self
     }
 
-    /// The listener attribute `routing.http.request.x_amzn_mtls_clientcert.header_name`. It counts in passthrough
-    /// mode only.
+    /// Sets the listener attribute `routing.http.request.x_amzn_mtls_clientcert.header_name`. It
+    /// counts in passthrough mode only.
     #[must_use]
     pub fn certificate_header(mut self, name: HeaderName) -> Self {
         self.certificate_header = name;
         self
     }
 
-    /// Returns a name for [`certificate_header`](Self::certificate_header) in the form of `template.yaml`: `x-` and a UUID.
+    /// Returns a name for [`certificate_header`](Self::certificate_header) in the form of
+    /// `template.yaml`: `x-` and a UUID.
     pub fn new_header_name() -> HeaderName {
         // Hexadecimal digits and hyphens are a header name.
         HeaderName::try_from(format!("x-{}", identifiers::request()))
             .unwrap_or(HeaderName::from_static("x-renamed"))
     }
 
-    /// What becomes of the client's own copies of certificate headers.
+    /// Sets the handling of the client's own copies of certificate headers.
     #[must_use]
     pub fn client_header_copies(mut self, copies: ClientCertificateHeaderCopies) -> Self {
         self.client_header_copies = copies;
         self
     }
 
-    /// Where to tell what happens, such as one record per request.
+    /// Sets the receiver of records, such as one for each request.
     #[must_use]
     pub fn records(mut self, records: UnboundedSender<Record>) -> Self {
         self.records = Some(records);
@@ -92,11 +93,11 @@ impl Listener {
     }
 }
 
-/// The certificates of a PEM file, in order; text around them is skipped.
+/// Returns the certificates of a PEM file, in order; text around them is skipped.
 ///
 /// # Errors
 ///
-/// When the file cannot be read or holds no certificate.
+/// When the file cannot be read or does not contain a certificate.
 pub fn certificates_from_pem_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, PemFileError> {
     use rustls_pki_types::pem::Error::NoItemsFound;
 
@@ -130,34 +131,38 @@ impl PemFileError {
         }
     }
 
-    /// The file that was asked for.
+    /// Returns the file that was asked for.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
 /// ALB's modes of mutual authentication.
-/// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html>.
+/// Source:
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html>.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum MutualAuthentication {
-    /// Asks for a certificate, checks only that the client holds its private key, and sends the chain as it is
-    /// to the target. A client without a certificate is let in, and no header is sent.
+    /// Asks for a certificate, checks only that the client holds its private key, and sends the
+    /// chain as it is to the target. A client without a certificate can connect, and no header is
+    /// sent.
     Passthrough,
-    /// Requires a certificate that a trust anchor vouches for, and sends facts of the leaf to the target.
+    /// Requires a certificate that a trust anchor vouches for, and sends facts of the leaf to the
+    /// target.
     Verify {
         /// The trust store's certificates.
         trust_anchors: Vec<CertificateDer<'static>>,
     },
 }
 
-/// What becomes of the headers that the client itself sends under the names of ALB's certificate headers
-/// (`x-amzn-mtls-*`, and the configured name). AWS documents neither, so a target must be safe with both.
+/// Handling of headers that the client itself sends under the names of ALB's certificate
+/// headers (`x-amzn-mtls-*`, and the configured name). AWS documents neither, so a target must be
+/// safe with both.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ClientCertificateHeaderCopies {
-    /// They reach the target, in front of ALB's own.
+    /// Pass them to the target, before ALB's own.
     PassOn,
-    /// They are removed.
+    /// Remove them.
     Strip,
 }
 
@@ -179,7 +184,7 @@ impl PemFileKind {
 fn explain(error: &rustls_pki_types::pem::Error) -> String {
     match error {
         rustls_pki_types::pem::Error::Io(error) => error.to_string(),
-        rustls_pki_types::pem::Error::NoItemsFound => "the file holds none".to_owned(),
+        rustls_pki_types::pem::Error::NoItemsFound => "the file does not contain one".to_owned(),
         other => other.to_string(),
     }
 }

@@ -21,7 +21,7 @@ use crate::target::{HealthChecks, TargetGroup};
 use crate::tasks::{Spawner, Tasks};
 use crate::tls::{self, TlsError};
 
-/// How long a client may take for its handshake.
+/// Timeout of a client's handshake.
 const HANDSHAKE_LIMIT: Duration = Duration::from_secs(10);
 
 /// A load balancer that runs on this machine.
@@ -39,8 +39,8 @@ impl LocalAlb {
     ///
     /// # Errors
     ///
-    /// When the target groups contradict each other, the listener's certificates cannot be used, a function
-    /// does not start, or the address is in use.
+    /// When the target groups contradict each other, the listener's certificates cannot be used, a
+    /// function does not start, or the address is in use.
     pub async fn start(listener: Listener, target_groups: Vec<TargetGroup>) -> Result<Self, LocalAlbError> {
         check(&target_groups)?;
         let acceptor = TlsAcceptor::from(tls::server_config(&listener)?);
@@ -91,12 +91,13 @@ impl LocalAlb {
         })
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What was measured on the environments of a target group's function; none for other targets.
+    /// Returns measurements of the environments of a target group's function; none for other
+    /// targets.
     pub fn environments(&self, target_group: &str) -> Vec<EnvironmentFacts> {
         let group = self.groups.iter().find(|group| group.name == target_group);
         match group.map(|group| &group.target) {
@@ -116,7 +117,7 @@ impl LocalAlb {
     }
 }
 
-/// Why a load balancer does not start.
+/// Reason why a load balancer does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LocalAlbError {

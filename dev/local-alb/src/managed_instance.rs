@@ -7,10 +7,11 @@ use crate::invocation::{InvocationOutcome, StartError};
 use crate::process::{Process, peak_memory};
 use crate::runtime_api::Concurrency;
 
-/// An execution environment as a Lambda Managed Instance runs it: one process that handles several invocations at once.
+/// An execution environment as a Lambda Managed Instance runs it: one process that handles several
+/// invocations at once.
 ///
-/// Unlike an [`Environment`](crate::Environment) it does not start a process that has died again, and it tells such a one from
-/// one that takes long by nothing: its invocations time out.
+/// Unlike an [`Environment`](crate::Environment) it does not start a process that has died again,
+/// and it tells such a one from one that takes long by nothing: its invocations time out.
 ///
 /// Source: Lambda developer guide, "Lambda Managed Instances", `AWS_LAMBDA_MAX_CONCURRENCY`.
 #[derive(Debug)]
@@ -20,7 +21,8 @@ pub struct ManagedInstance {
 }
 
 impl ManagedInstance {
-    /// Starts the process, tells it how many invocations it may get at once, and waits until it first asks for an event.
+    /// Starts the process, tells it how many invocations it may get at once, and waits until it
+    /// first asks for an event.
     ///
     /// # Errors
     ///
@@ -31,21 +33,23 @@ impl ManagedInstance {
         Ok(Self { command, process })
     }
 
-    /// Hands one event to the function, beside those that are under way, and waits for what becomes of it.
+    /// Hands one event to the function, beside those that are under way, and waits for its
+    /// outcome.
     ///
-    /// More of them than the process polls for wait for their turn, which counts as part of the invocation.
+    /// More of them than the process polls for wait for their turn, which counts as part of the
+    /// invocation.
     pub async fn invoke(&self, event: impl Into<Bytes>) -> InvocationOutcome {
         self.process
             .invoke_beside_others(event.into(), &self.command)
             .await
     }
 
-    /// The process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// The largest resident set so far, in bytes; none once the process is gone.
+    /// Returns the largest resident set so far, in bytes; none once the process is gone.
     pub fn peak_memory(&self) -> Option<u64> {
         peak_memory(self.process.pid())
     }

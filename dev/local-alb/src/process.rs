@@ -13,11 +13,11 @@ use crate::identifiers;
 use crate::invocation::{InvocationOutcome, StartError};
 use crate::runtime_api::{Concurrency, Invocation, RuntimeApi, Startup};
 
-/// How long to wait for what a dead process left in its connections and pipes. A descendant of it may hold
-/// them open for ever.
+/// Time to wait for remaining data of a dead process in its connections and pipes. A descendant of
+/// it can keep them open indefinitely.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// One process of a function and the Runtime API that serves it; both end together.
+/// Process of a function and the Runtime API that serves it; both end together.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -93,7 +93,7 @@ impl Process {
         self.start_to_first_poll
     }
 
-    /// Whether it runs and has answered every event that it got.
+    /// Returns true if the process runs and has answered every event.
     pub(crate) fn is_fit(&mut self) -> bool {
         !self.busy && matches!(self.child.try_wait(), Ok(None))
     }

@@ -1,7 +1,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What the load balancer tells about what it does.
+/// Record of a connection, health check or request.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Record {
@@ -9,7 +9,7 @@ pub enum Record {
     Connection {
         /// The client.
         client: SocketAddr,
-        /// What went wrong.
+        /// Error in words.
         problem: String,
     },
     /// A health check of a target group ended.
@@ -23,12 +23,12 @@ pub enum Record {
     Request(RequestRecord),
 }
 
-/// One request and its answer.
+/// Request and its answer.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct RequestRecord {
     /// The client.
     pub client: SocketAddr,
-    /// How many certificates the client presented.
+    /// Number of certificates that the client presented.
     pub certificates: usize,
     /// The method as sent.
     pub method: String,
@@ -38,7 +38,7 @@ pub struct RequestRecord {
     pub target_group: Option<String>,
     /// The answer's status.
     pub status: u16,
-    /// Why the load balancer answered by itself; none when the target answered.
+    /// Reason why the load balancer answered by itself; `None` when the target answered.
     pub problem: Option<String>,
     /// From the request's head to its answer.
     pub duration: Duration,

@@ -18,7 +18,7 @@ use crate::invocation::{InvocationOutcome, StartError};
 use crate::target::{InvokeUrl, Target, TargetGroup};
 use crate::tasks::Spawner;
 
-/// What an Invoke endpoint may answer at most, in bytes. The function's answer is limited further.
+/// Largest answer of an Invoke endpoint, in bytes. The function's answer is limited further.
 const MAXIMUM_INVOKE_ANSWER: usize = 8 * 1024 * 1024;
 
 /// A target group whose target runs.
@@ -51,7 +51,7 @@ impl RunningGroup {
         })
     }
 
-    /// The status that the target answers a health check with.
+    /// Returns the status that the target answers a health check with.
     pub(crate) async fn check_health(&self, path: &str, spawner: &Spawner) -> Result<u16, TargetError> {
         match &self.target {
             RunningTarget::Http(address) => {
@@ -117,7 +117,7 @@ impl Invoker {
     }
 }
 
-/// Why a target did not answer; each of them is a 502 of the load balancer.
+/// Reason why a target did not answer; each of them is a 502 of the load balancer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TargetError {
     #[error(transparent)]

@@ -36,12 +36,12 @@ pub(crate) struct RuntimeApi {
     server: JoinHandle<()>,
 }
 
-/// How many invocations one process has under way.
+/// Number of concurrent invocations of one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Concurrency {
     /// As many as it polls for.
     Many,
-    /// One: a newer poll ends an older one, which the process has given up.
+    /// Single invocation: a newer poll ends an older one, which the process has given up.
     One,
 }
 
@@ -73,7 +73,8 @@ impl RuntimeApi {
         self.address
     }
 
-    /// The next poll gets it. When the server is gone, so is the invocation, and with it the way to answer it.
+    /// Hands the invocation to the next poll. When the server is gone, so is the invocation, and
+    /// the way to answer it.
     pub(crate) fn hand_out(&self, invocation: Invocation) {
         if let Some(invocations) = &self.invocations {
             let _ = invocations.send(invocation);
@@ -97,7 +98,7 @@ impl Drop for RuntimeApi {
     }
 }
 
-/// One event on its way to the function.
+/// Event on its way to the function.
 #[derive(Debug)]
 pub(crate) struct Invocation {
     request_id: String,
@@ -121,7 +122,7 @@ impl Invocation {
     }
 }
 
-/// What the function made of an event.
+/// Answer of the function to an event.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Error { error_type: String, message: String },
@@ -160,7 +161,7 @@ impl State {
         under_way.insert(request_id, answer);
     }
 
-    /// The way to answer, for an invocation under way only.
+    /// Returns the way to answer, for an invocation under way only.
     fn take(&self, request_id: &str) -> Option<oneshot::Sender<Answer>> {
         locked(&self.under_way).remove(request_id)
     }
@@ -184,7 +185,7 @@ async fn serve(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::R
         });
         connections.spawn(async move {
             // A connection fails when the process ends, which is noticed elsewhere.
-            // A process may end right after its last request, which is to be read all the same.
+            // A process may end right after its last request, which must still be read.
             let _ = http1::Builder::new()
                 .half_close(true)
                 .serve_connection(TokioIo::new(stream), service)
@@ -332,7 +333,8 @@ async fn collect(body: Incoming) -> Result<Bytes, BodyError> {
     }
 }
 
-/// Type and message of an error report; one that is not the documented JSON is its own message.
+/// Returns the type and message of an error report; one that is not the documented JSON is its own
+/// message.
 fn error_of(headers: &HeaderMap, body: &Bytes) -> (String, String) {
     let report: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let field = |name: &str| {

@@ -21,7 +21,8 @@ pub struct TargetGroup {
 }
 
 impl TargetGroup {
-    /// A target group for every path, in single-value mode and without health checks, as ALB has it by default.
+    /// A target group for every path, in single-value mode and without health checks, as ALB has it
+    /// by default.
     pub fn new(name: impl Into<String>, target: Target) -> Self {
         let name = name.into();
         Self {
@@ -36,14 +37,14 @@ impl TargetGroup {
         }
     }
 
-    /// The ARN in `requestContext`.
+    /// Returns the ARN in `requestContext`.
     #[must_use]
     pub fn arn(mut self, arn: impl Into<String>) -> Self {
         self.arn = arn.into();
         self
     }
 
-    /// The attribute `lambda.multi_value_headers.enabled`.
+    /// Sets the attribute `lambda.multi_value_headers.enabled`.
     #[must_use]
     pub fn header_mode(mut self, header_mode: HeaderMode) -> Self {
         self.header_mode = header_mode;
@@ -57,8 +58,8 @@ impl TargetGroup {
         self
     }
 
-    /// The paths that begin with one of these belong to this group, the longest prefix of all groups first.
-    /// A prefix `/api` is ALB's path pattern `/api*`.
+    /// Sets the prefixes of the paths that belong to this group; the longest prefix of all
+    /// groups first. A prefix `/api` is ALB's path pattern `/api*`.
     #[must_use]
     pub fn path_prefixes(mut self, prefixes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.path_prefixes = prefixes.into_iter().map(Into::into).collect();
@@ -66,7 +67,7 @@ impl TargetGroup {
     }
 }
 
-/// What answers the requests of a target group.
+/// Target that answers the requests of a target group.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Target {
@@ -74,18 +75,19 @@ pub enum Target {
     Function {
         /// The program.
         command: FunctionCommand,
-        /// How many requests are handled at once, each in an environment of its own. The first one is started
-        /// with the load balancer, the others when they are needed. More requests wait, where Lambda would
-        /// throttle.
+        /// Number of concurrent requests, each in a separate environment. The first one
+        /// is started with the load balancer, the others when they are needed. More requests wait,
+        /// where Lambda would throttle.
         concurrency: NonZeroUsize,
     },
-    /// An HTTP/1.1 server (ALB's `ip` target type): it gets the request itself, with ALB's headers added.
+    /// An HTTP/1.1 server (ALB's `ip` target type): it gets the request itself, with ALB's headers
+    /// added.
     Http(SocketAddr),
     /// A function behind a Lambda Invoke endpoint.
     InvokeUrl {
         /// The endpoint.
         url: InvokeUrl,
-        /// How long an invocation may take.
+        /// Timeout of an invocation.
         timeout: Duration,
     },
 }
@@ -124,7 +126,7 @@ pub struct InvokeUrl {
 }
 
 impl InvokeUrl {
-    /// The function that the path names in the way of Lambda's Invoke operation.
+    /// Returns the function that the path names in the way of Lambda's Invoke operation.
     pub fn function_name(&self) -> Option<&str> {
         let (_, rest) = self.path.path().split_once("/functions/")?;
         let (name, operation) = rest.split_once('/')?;

@@ -48,7 +48,7 @@ pub(crate) struct Spawner {
 }
 
 impl Spawner {
-    /// The task's result is none when the load balancer stopped first.
+    /// Spawns a task; its result is `None` if the load balancer stopped first.
     pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<Option<F::Output>>
     where
         F: Future<Output: Send> + Send + 'static,

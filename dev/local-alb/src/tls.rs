@@ -37,7 +37,7 @@ pub(crate) fn server_config(listener: &Listener) -> Result<Arc<ServerConfig>, Tl
     Ok(Arc::new(config))
 }
 
-/// Why the listener's certificates are no use.
+/// Reason why the listener's certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The server's certificate and key do not fit together or cannot be used.
@@ -114,7 +114,8 @@ impl ClientCertVerifier for PossessionVerifier {
     }
 }
 
-/// Without the names of the trust anchors in the handshake: `AdvertiseTrustStoreCaNames` is off by default.
+/// Returns a verifier that does not send the names of the trust anchors in the handshake:
+/// `AdvertiseTrustStoreCaNames` is off by default.
 fn trust_store_verifier(
     trust_anchors: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,

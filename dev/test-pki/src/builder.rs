@@ -23,14 +23,15 @@ use x509_cert::time::{Time, Validity};
 use crate::raw::{self, TbsCertificate};
 use crate::{Certificate, Credential, Error, GeneralName, Key, KeyKind, SignatureAlgorithm, key, name};
 
-/// Whether a relying party that does not know an extension must refuse the certificate.
+/// Criticality of an extension: a critical one must not be ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criticality {
     Critical,
     NotCritical,
 }
 
-/// What a certificate says about being an authority (`basicConstraints`, RFC 5280 section 4.2.1.9).
+/// Statement of a certificate about being an authority (`basicConstraints`, RFC 5280 section
+/// 4.2.1.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     /// `cA` is true; `path_length` bounds the intermediates below.
@@ -41,7 +42,7 @@ pub enum Authority {
     Unsaid,
 }
 
-/// What the key may be used for (`extKeyUsage`, RFC 5280 section 4.2.1.12).
+/// Purpose of a key (`extKeyUsage`, RFC 5280 section 4.2.1.12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     Any,
@@ -71,8 +72,9 @@ impl Purpose {
 
 /// Says what a certificate shall hold, then issues it.
 ///
-/// The constructors fill in what a sound authority would; the methods add to that or replace it, also with what no
-/// sound authority would write. A value that cannot be encoded is reported when the certificate is issued.
+/// The constructors fill in what a sound authority would; the methods add to that or replace it,
+/// also with what no sound authority would write. A value that cannot be encoded is reported when
+/// the certificate is issued.
 ///
 /// Names are written as in RFC 4514, the most specific attribute first.
 #[derive(Clone, Debug)]
@@ -108,7 +110,7 @@ impl CertificateBuilder {
         Self::intermediate(subject)
     }
 
-    /// An authority below another: CA, keyCertSign and cRLSign, ten years.
+    /// Returns an authority below another: CA, keyCertSign and cRLSign, ten years.
     pub fn intermediate(subject: &str) -> Self {
         Self {
             default_days: 3650,
@@ -131,7 +133,8 @@ impl CertificateBuilder {
         Self::client(subject).purposes(&[Purpose::ServerAuth])
     }
 
-    /// No extensions but the key identifiers, one year. An empty `subject` is an empty name.
+    /// Creates a builder without extensions except the key identifiers, for one year. An empty
+    /// `subject` is an empty name.
     pub fn bare(subject: &str) -> Self {
         let (subject, failure) = match name::distinguished_der(subject) {
             Ok(subject) => (subject, None),
@@ -165,14 +168,15 @@ impl CertificateBuilder {
 
 /// Keys, serial number, validity.
 impl CertificateBuilder {
-    /// Derives key, serial number and validity (2025-01-01 to 2099-12-31) from the seed, where they are not given
-    /// otherwise: with a seeded issuer the certificate is the same, byte for byte, each time. Not for RSA.
+    /// Derives key, serial number and validity (2025-01-01 to 2099-12-31) from the seed, where they
+    /// are not given otherwise: with a seeded issuer the certificate is the same, byte for byte,
+    /// each time. Not for RSA.
     pub fn seed(mut self, seed: &str) -> Self {
         self.seed = Some(seed.to_owned());
         self
     }
 
-    /// The kind of the key that is made; P-256 when not said.
+    /// Sets the kind of the key; defaults to P-256.
     pub fn key_kind(mut self, kind: KeyKind) -> Self {
         self.key_kind = kind;
         self
@@ -184,31 +188,31 @@ impl CertificateBuilder {
         self
     }
 
-    /// What the issuer signs with; what fits its key when not said.
+    /// Sets the signature algorithm of the issuer; defaults to one for its key.
     pub fn signature_algorithm(mut self, algorithm: SignatureAlgorithm) -> Self {
         self.algorithm = Some(algorithm);
         self
     }
 
-    /// The serial number, a positive one.
+    /// Sets a positive serial number.
     pub fn serial(self, serial: u64) -> Self {
         // The leading zero keeps a high first bit from being a sign.
         self.serial_bytes(&[&[0], serial.to_be_bytes().as_slice()].concat())
     }
 
-    /// The serial number in big-endian two's complement: may be negative or too long.
+    /// Sets the serial number in big-endian two's complement: it can be negative or too long.
     pub fn serial_bytes(mut self, serial: &[u8]) -> Self {
         self.serial = Some(serial.to_vec());
         self
     }
 
-    /// First and last second of validity.
+    /// Sets the first and last second of validity.
     pub fn valid(mut self, not_before: OffsetDateTime, not_after: OffsetDateTime) -> Self {
         self.validity = Some((not_before, not_after));
         self
     }
 
-    /// Valid from an hour ago for so many days from now.
+    /// Sets a validity from an hour ago until this many days from now.
     pub fn days(self, days: u32) -> Self {
         let (not_before, not_after) = from_now(days);
         self.valid(not_before, not_after)
@@ -623,7 +627,7 @@ pub(crate) fn x509_time(time: OffsetDateTime) -> Result<Time, Error> {
     Ok(date_time.into())
 }
 
-/// An hour of margin for clocks that are behind.
+/// Returns a validity from an hour ago, for clocks that are behind.
 fn from_now(days: u32) -> (OffsetDateTime, OffsetDateTime) {
     let now = OffsetDateTime::now_utc();
     (

@@ -20,7 +20,7 @@ impl Certificate {
         Self { der: der.into() }
     }
 
-    /// The first certificate of a PEM text.
+    /// Returns the first certificate of a PEM text.
     ///
     /// # Errors
     ///
@@ -29,19 +29,19 @@ impl Certificate {
         Self::all_from_pem(text)?
             .into_iter()
             .next()
-            .ok_or_else(|| Error::malformed("certificate", "there is no PEM block `CERTIFICATE`"))
+            .ok_or_else(|| Error::malformed("certificate", "there is not PEM block `CERTIFICATE`"))
     }
 
-    /// The first certificate of a PEM file.
+    /// Returns the first certificate of a PEM file.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or holds none.
+    /// When the file cannot be read or does not contain one.
     pub fn load(path: &Path) -> Result<Self, Error> {
         Self::from_pem(&files::read(path)?).map_err(|error| error.in_file(path))
     }
 
-    /// All certificates of a PEM file, in its order.
+    /// Reads all certificates of a PEM file, in order.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Certificate {
         Self::all_from_pem(&files::read(path)?).map_err(|error| error.in_file(path))
     }
 
-    /// All certificates of a PEM text, in its order.
+    /// Parses all certificates of a PEM text, in order.
     ///
     /// # Errors
     ///
@@ -77,16 +77,16 @@ impl Certificate {
         &self.der
     }
 
-    /// One PEM block with 64-column lines, each ending in a line feed.
+    /// Returns one PEM block with 64-column lines, each ending in a line feed.
     pub fn pem(&self) -> String {
         crate::pem_text("CERTIFICATE", self.der.clone())
     }
 
-    /// The part that is signed.
+    /// Returns the part that is signed.
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate.
+    /// When the DER is not a certificate.
     pub fn tbs(&self) -> Result<TbsCertificate, Error> {
         self.signed()?
             .to_be_signed
@@ -94,21 +94,22 @@ impl Certificate {
             .map_err(|error| Error::malformed("certificate", error))
     }
 
-    /// The whole, taken apart: to give it another signature or outer algorithm.
+    /// Returns the certificate as a structure, to give it another signature or outer algorithm.
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate.
+    /// When the DER is not a certificate.
     pub fn signed(&self) -> Result<Signed, Error> {
         Signed::from_der(&self.der)
     }
 
-    /// A copy in which something is changed, signed again: the way to certificates that no sound authority issues.
-    /// `key` is the issuer's; its default algorithm is written into both places, after the change.
+    /// A copy in which something is changed, signed again: the way to certificates that no sound
+    /// authority issues. `key` is the issuer's; its default algorithm is written into both places,
+    /// after the change.
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate, or the change fails, or its result cannot be encoded.
+    /// When the DER is not a certificate, or the change fails, or its result cannot be encoded.
     ///
     /// ```
     /// use test_pki::{CertificateBuilder, raw};
@@ -130,7 +131,7 @@ impl Certificate {
         self.edited_with(key, key.default_algorithm(), change)
     }
 
-    /// Like [`Certificate::edited`], signed with an algorithm of one's choice.
+    /// Edits a certificate like [`Certificate::edited`] and signs it with this algorithm.
     ///
     /// # Errors
     ///
@@ -160,7 +161,7 @@ impl Certificate {
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate.
+    /// When the DER is not a certificate.
     pub fn with_broken_signature(&self) -> Result<Self, Error> {
         let mut signed = self.signed()?;
         let mut bytes = signed.signature.raw_bytes().to_vec();
@@ -171,20 +172,20 @@ impl Certificate {
         Ok(Self::from_der(signed.to_der()?))
     }
 
-    /// The serial number, big-endian two's complement.
+    /// Returns the serial number, big-endian two's complement.
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate.
+    /// When the DER is not a certificate.
     pub fn serial(&self) -> Result<Vec<u8>, Error> {
         Ok(self.tbs()?.serial_number.as_bytes().to_vec())
     }
 
-    /// The last second of validity.
+    /// Returns the last second of validity.
     ///
     /// # Errors
     ///
-    /// When the DER is no certificate.
+    /// When the DER is not a certificate.
     pub fn not_after(&self) -> Result<OffsetDateTime, Error> {
         let validity: Validity = self
             .tbs()?
@@ -198,7 +199,8 @@ impl Certificate {
         Ok(self.tbs()?.subject)
     }
 
-    /// The subject key identifier: that of the extension, otherwise the one that this crate would give to the key.
+    /// Returns the subject key identifier: that of the extension, otherwise the one that this crate
+    /// would give to the key.
     pub(crate) fn key_identifier(&self) -> Result<Vec<u8>, Error> {
         use der::oid::AssociatedOid;
         use x509_cert::ext::pkix::SubjectKeyIdentifier;
@@ -267,12 +269,12 @@ impl Credential {
         &self.key
     }
 
-    /// The certificate's DER.
+    /// Returns the certificate's DER.
     pub fn der(&self) -> &[u8] {
         self.certificate.der()
     }
 
-    /// The certificate's PEM.
+    /// Returns the certificate's PEM.
     pub fn pem(&self) -> String {
         self.certificate.pem()
     }

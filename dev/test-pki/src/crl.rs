@@ -16,7 +16,7 @@ use crate::builder::{distribution_point_name, extension, octets, push, x509_time
 use crate::raw::{self, RevokedCertificate, Signed, TbsCertList};
 use crate::{Certificate, Credential, Criticality, Error, Key, SignatureAlgorithm, name};
 
-/// Which certificates of its issuer a CRL speaks of (RFC 5280 section 5.2.5).
+/// Scope of a CRL among the certificates of its issuer (RFC 5280 section 5.2.5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CrlScope {
     #[default]
@@ -77,7 +77,7 @@ impl CrlBuilder {
         }
     }
 
-    /// From when to when the CRL speaks.
+    /// Sets the times of this update and the next update.
     pub fn valid(mut self, this_update: OffsetDateTime, next_update: OffsetDateTime) -> Self {
         self.this_update = Some(this_update);
         self.next_update = NextUpdate::At(next_update);
@@ -145,7 +145,7 @@ impl CrlBuilder {
         self
     }
 
-    /// What the issuer signs with; what fits its key when not said.
+    /// Sets the signature algorithm of the issuer; defaults to one for its key.
     pub fn signature_algorithm(mut self, algorithm: SignatureAlgorithm) -> Self {
         self.algorithm = Some(algorithm);
         self
@@ -217,7 +217,8 @@ impl CrlBuilder {
                 indirect_crl: false,
                 only_contains_attribute_certs: false,
             };
-            // The type's own identifier is a wrong one in x509-cert 0.3.0 (that of subjectInfoAccess).
+            // The type's own identifier is a wrong one in x509-cert 0.3.0 (that of
+            // subjectInfoAccess).
             let der = value.to_der().map_err(Error::encode("extension"))?;
             list.push(extension(
                 ID_CE_ISSUING_DISTRIBUTION_POINT,
@@ -266,7 +267,7 @@ impl Crl {
     ///
     /// # Errors
     ///
-    /// When the file cannot be read, or holds no such block.
+    /// When the file cannot be read, or does not contain such a block.
     pub fn load(path: &Path) -> Result<Self, Error> {
         let file = |reason: String| Error::File {
             action: "read",
@@ -285,7 +286,7 @@ impl Crl {
         &self.der
     }
 
-    /// Whether there is an entry for this certificate.
+    /// Returns true if there is an entry for this certificate.
     ///
     /// # Errors
     ///
@@ -296,7 +297,7 @@ impl Crl {
         Ok(entries.iter().any(|entry| entry.serial_number == serial))
     }
 
-    /// The next CRL of the same issuer, which revokes this certificate too, from now on.
+    /// Returns the next CRL of the same issuer, which revokes this certificate too, from now on.
     ///
     /// # Errors
     ///
@@ -327,7 +328,7 @@ impl Crl {
         })
     }
 
-    /// One PEM block with 64-column lines, each ending in a line feed.
+    /// Returns one PEM block with 64-column lines, each ending in a line feed.
     pub fn pem(&self) -> String {
         crate::pem_text(LABEL, self.der.clone())
     }
@@ -336,7 +337,7 @@ impl Crl {
     ///
     /// # Errors
     ///
-    /// When the DER is no CRL, or the change fails, or its result cannot be encoded.
+    /// When the DER is not a CRL, or the change fails, or its result cannot be encoded.
     pub fn edited(
         &self,
         key: &Key,

@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-/// Why a key, a certificate or a CRL could not be made, read or written.
+/// Error while making, reading or writing a key, a certificate or a CRL.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

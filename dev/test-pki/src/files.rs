@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Writes a file that anybody may read, such as a certificate.
+/// Writes a world-readable file, such as a certificate.
 ///
 /// # Errors
 ///
@@ -14,8 +14,8 @@ pub fn write_public(path: &Path, content: &str) -> Result<(), Error> {
     write(path, content, 0o644)
 }
 
-/// Writes a file that only its owner may read (mode 0600), such as a private key. A file that is there is replaced,
-/// so that looser permissions of its own do not stay.
+/// Writes a file that only its owner may read (mode 0600), such as a private key. A file that is
+/// there is replaced, so that looser permissions of its own do not stay.
 ///
 /// # Errors
 ///

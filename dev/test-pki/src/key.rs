@@ -46,7 +46,7 @@ impl KeyKind {
     }
 }
 
-/// How a certificate or a CRL is signed.
+/// Signature algorithm of a certificate or a CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignatureAlgorithm {
     EcdsaSha256,
@@ -77,7 +77,7 @@ impl SignatureAlgorithm {
         }
     }
 
-    /// The content of the `AlgorithmIdentifier`, without its outer SEQUENCE.
+    /// Returns the content of the `AlgorithmIdentifier`, without its outer SEQUENCE.
     pub(crate) fn identifier(self) -> AlgorithmIdentifier {
         match self {
             Self::EcdsaSha256 => alg_id::ECDSA_SHA256,
@@ -147,8 +147,9 @@ impl Key {
         Ok(Self::new(Kind::Rsa(pair)))
     }
 
-    /// The same key for the same seed, always: for samples and vectors that must be reproducible byte for byte.
-    /// Its signatures are reproducible too (RFC 6979, RFC 8032). Anybody can make it, so it protects nothing.
+    /// Derives a key from a seed, for samples and vectors that must be reproducible byte for byte.
+    /// Its signatures are reproducible too (RFC 6979, RFC 8032). Every reader can derive it, so it
+    /// protects nothing.
     ///
     /// # Errors
     ///
@@ -161,7 +162,7 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// When the text is no such key or the key is of a kind that this crate does not have.
+    /// When the text is not such a key or the key is of a kind that this crate does not have.
     pub fn from_pem(text: &str) -> Result<Self, Error> {
         let block = pem::parse(text).map_err(|error| Error::malformed("private key", error))?;
         if block.tag() != "PRIVATE KEY" {
@@ -224,7 +225,7 @@ impl Key {
         Ok(crate::pem_text("PRIVATE KEY", der))
     }
 
-    /// The public key as DER `SubjectPublicKeyInfo`.
+    /// Returns the public key as DER `SubjectPublicKeyInfo`.
     ///
     /// # Errors
     ///
@@ -255,7 +256,7 @@ impl Key {
         }
     }
 
-    /// What [`Key::sign`] is normally used with.
+    /// Returns the usual algorithm for [`Key::sign`].
     pub fn default_algorithm(&self) -> SignatureAlgorithm {
         match &*self.0 {
             Kind::Ed25519(_) => SignatureAlgorithm::Ed25519,
@@ -270,8 +271,8 @@ impl Key {
     ///
     /// # Errors
     ///
-    /// When the algorithm is not one for this kind of key. ECDSA takes any of its three digests with any curve,
-    /// except SHA-256 with P-521, which is too short for it.
+    /// When the algorithm is not one for this kind of key. ECDSA takes any of its three digests
+    /// with any curve, except SHA-256 with P-521, which is too short for it.
     pub fn sign(&self, algorithm: SignatureAlgorithm, message: &[u8]) -> Result<Vec<u8>, Error> {
         let refused = || Error::SignatureAlgorithm {
             kind: self.kind_name(),
@@ -318,7 +319,8 @@ impl Key {
     }
 
     fn expand(kind: KeyKind, seed: &[u8]) -> Result<Self, Error> {
-        // SHA-512 is as long as the longest scalar needs; the kind keeps keys of two kinds and one seed unrelated.
+        // SHA-512 is as long as the longest scalar needs; the kind keeps keys of two kinds and one
+        // seed unrelated.
         let wide = digest::digest(&SHA512, &[kind.name().as_bytes(), b" key ", seed].concat());
         let failed = || Error::Key {
             action: "expand a seed",
@@ -362,7 +364,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Random bytes from the system.
+/// Returns random bytes from the system.
 pub(crate) fn random<const N: usize>() -> Result<[u8; N], Error> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::Key {

@@ -19,13 +19,14 @@
 //! # Ok::<_, test_pki::Error>(())
 //! ```
 //!
-//! With [`CertificateBuilder::seed`] everything is derived from a text, so that the same certificate comes out each
-//! time; anybody can derive its key too. For certificates that must be wrong in some way, first look whether the
-//! builder lets it through (it checks nothing); what it cannot say, [`Certificate::edited`] can, on the open
-//! structures of [`raw`].
+//! With [`CertificateBuilder::seed`] everything is derived from a text, so that the same
+//! certificate comes out each time; every reader can derive its key too. For certificates that must
+//! be wrong in some way, first look whether the builder lets it through (it checks nothing); what
+//! it cannot say, [`Certificate::edited`] can, on the open structures of [`raw`].
 //!
-//! The structures are encoded by `x509-cert`; the usual certificate generators refuse much of what a hostile test
-//! needs, and cannot write repeated attributes, directory names, policies or RSASSA-PSS signatures.
+//! The structures are encoded by `x509-cert`; the usual certificate generators refuse much of what
+//! a hostile test needs, and cannot write repeated attributes, directory names, policies or
+//! RSASSA-PSS signatures.
 
 mod builder;
 mod certificate;
@@ -48,7 +49,8 @@ pub use crate::files::{write_private, write_public};
 pub use crate::key::{Key, KeyKind, SignatureAlgorithm};
 pub use crate::name::GeneralName;
 
-/// The PEM of several certificates, one after the other, as given: leaf first is the order to send.
+/// Returns the PEM of several certificates, one after the other, as given: leaf first is the order
+/// to send.
 pub fn chain_pem<T: AsRef<Certificate>>(certificates: impl IntoIterator<Item = T>) -> String {
     certificates
         .into_iter()

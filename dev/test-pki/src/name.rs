@@ -8,7 +8,8 @@ use x509_cert::name::Name;
 
 use crate::{Error, raw};
 
-/// A name in a subject alternative name or in a name constraint (RFC 5280 sections 4.2.1.6 and 4.2.1.10).
+/// A name in a subject alternative name or in a name constraint (RFC 5280 sections 4.2.1.6 and
+/// 4.2.1.10).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GeneralName<'a> {
     Dns(&'a str),
@@ -47,12 +48,13 @@ impl GeneralName<'_> {
     }
 }
 
-/// Reads a distinguished name as RFC 4514 writes it: the most specific attribute first, `CN=client,O=Example`;
-/// an attribute without a short name by its object identifier, `2.5.4.97=PSDGB-FCA-123456`.
+/// Reads a distinguished name as RFC 4514 writes it: the most specific attribute first,
+/// `CN=client,O=Example`; an attribute without a short name by its object identifier,
+/// `2.5.4.97=PSDGB-FCA-123456`.
 ///
 /// # Errors
 ///
-/// When the text is no such name.
+/// When the text is not such a name.
 pub(crate) fn distinguished(text: &str) -> Result<Name, Error> {
     // The parser takes an empty text for one broken attribute.
     if text.is_empty() {

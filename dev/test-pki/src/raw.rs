@@ -1,4 +1,5 @@
-//! The bare structures, every field open, for certificates and CRLs that no sound authority would issue.
+//! The bare structures, every field open, for certificates and CRLs that no sound authority would
+//! issue.
 
 use der::asn1::{Any, BitString, Int, ObjectIdentifier};
 use der::{Decode, Encode, Sequence};
@@ -27,7 +28,7 @@ pub struct TbsCertificate {
 }
 
 impl TbsCertificate {
-    /// The first extension with this identifier.
+    /// Returns the first extension with this identifier.
     pub fn extension(&mut self, identifier: ObjectIdentifier) -> Option<&mut Extension> {
         self.extensions
             .iter_mut()
@@ -53,7 +54,7 @@ pub struct TbsCertList {
     pub extensions: Option<Vec<Extension>>,
 }
 
-/// One entry of a [`TbsCertList`].
+/// Entry of a [`TbsCertList`].
 #[derive(Clone, Debug, PartialEq, Eq, Sequence)]
 pub struct RevokedCertificate {
     pub serial_number: Int,
@@ -62,7 +63,7 @@ pub struct RevokedCertificate {
     pub extensions: Option<Vec<Extension>>,
 }
 
-/// What certificates and CRLs have in common: something to be signed, the algorithm, the signature.
+/// Signed structure of certificates and CRLs: content, algorithm and signature.
 #[derive(Clone, Debug, PartialEq, Eq, Sequence)]
 pub struct Signed {
     pub to_be_signed: Any,
@@ -105,7 +106,7 @@ impl Signed {
     }
 }
 
-/// The `AlgorithmIdentifier` of a signature algorithm.
+/// Returns the `AlgorithmIdentifier` of a signature algorithm.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ use test_pki::{
 use time::macros::datetime;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-/// The verdict of webpki on a client directly below an anchor.
+/// Returns the verdict of webpki on a client directly below an anchor.
 fn verify(anchor: &Certificate, leaf: &Certificate) -> Result<(), webpki::Error> {
     let anchor_der = anchor.der().into();
     let anchors = [anchor_from_trusted_cert(&anchor_der)?];

@@ -1,4 +1,4 @@
-//! What this crate makes, as the `openssl` command line sees it.
+//! Certificates and CRLs of this crate, read by the `openssl` command line.
 
 #![expect(
     clippy::expect_used,
@@ -37,7 +37,7 @@ fn openssl(directory: &Path, arguments: &[&str]) -> Output {
         .expect("openssl must be installed")
 }
 
-/// What openssl wrote, after it succeeded.
+/// Returns the output of openssl, which must succeed.
 fn openssl_ok(directory: &Path, arguments: &[&str]) -> String {
     let output = openssl(directory, arguments);
     assert!(
@@ -57,7 +57,7 @@ fn certificate_text(credential: &Credential) -> String {
     )
 }
 
-/// The line after the one that holds `title`.
+/// Returns the line after the one that holds `title`.
 fn below<'a>(text: &'a str, title: &str) -> &'a str {
     let mut lines = text.lines().skip_while(|line| !line.contains(title));
     lines.next().unwrap_or_else(|| panic!("no `{title}` in:\n{text}"));

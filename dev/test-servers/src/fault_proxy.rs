@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-/// What a client asked.
+/// Request of a client.
 #[derive(Clone, Debug)]
 pub struct ProxiedRequest {
     /// Names and values, as sent.
@@ -17,7 +17,7 @@ pub struct ProxiedRequest {
 }
 
 impl ProxiedRequest {
-    /// The value of a header.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
@@ -25,16 +25,16 @@ impl ProxiedRequest {
         })
     }
 
-    /// Whether it asks for this operation of SSM.
+    /// Returns true for a request of this operation of SSM.
     pub fn is_ssm(&self, operation: &str) -> bool {
         self.header("x-amz-target") == Some(&format!("AmazonSSM.{operation}"))
     }
 }
 
-/// What happens to a request.
+/// Fault that happens to a request.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// It passes.
+    /// Pass the request on.
     None,
     /// An answer of this status with these headers and body.
     Answer(u16, &'static str, String),
@@ -59,13 +59,13 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// An error of SSM as it words them.
+    /// Returns an error of SSM as it words them.
     pub fn ssm_error(code: &str) -> Self {
         let body = format!(r#"{{"__type":"{code}","message":"as the test wants it"}}"#);
         Self::Answer(400, "content-type: application/x-amz-json-1.1\r\n", body)
     }
 
-    /// An error of S3 as it words them.
+    /// Returns an error of S3 as it words them.
     pub fn s3_error(status: u16, code: &str) -> Self {
         let body = format!("<Error><Code>{code}</Code><Message>as the test wants it</Message></Error>");
         Self::Answer(status, "content-type: application/xml\r\n", body)
@@ -77,8 +77,8 @@ const FULL: Duration = Duration::from_millis(200);
 
 type Decide = Box<dyn FnMut(&ProxiedRequest) -> Fault + Send>;
 
-/// A proxy in front of an HTTP server that makes things go wrong on request, and counts what passes. It lives as long as
-/// the asynchronous runtime that it was started in.
+/// A proxy in front of an HTTP server that makes things go wrong on request, and counts what
+/// passes. It lives as long as the asynchronous runtime that it was started in.
 #[derive(Clone)]
 pub struct FaultProxy {
     port: u16,
@@ -118,17 +118,17 @@ impl FaultProxy {
         this
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What AWS SDKs take as `AWS_ENDPOINT_URL`.
+    /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The variables with which a function finds the services behind it.
+    /// Returns the variables with which a function finds the services behind it.
     pub fn variables(&self) -> Vec<(String, String)> {
         crate::variables(self.endpoint())
     }
@@ -138,24 +138,24 @@ impl FaultProxy {
         *self.shared.decide.lock().unwrap() = Box::new(decide);
     }
 
-    /// From now on the same happens to every request.
+    /// Applies the fault to every request from now on.
     pub fn always(&self, fault: Fault) {
         self.decide(move |_| fault.clone());
     }
 
-    /// From now on everything passes.
+    /// Passes every request on from now on.
     pub fn recover(&self) {
         self.always(Fault::None);
     }
 
-    /// From now on connections are refused.
+    /// Refuses connections from now on.
     pub async fn refuse_connections(&self) {
         let listening = self.shared.listening.lock().unwrap().take().unwrap();
         listening.abort();
         listening.await.unwrap_err();
     }
 
-    /// From now on connections are neither accepted nor refused: the queue of those that wait is full.
+    /// Leaves connections unanswered from now on: the queue of waiting ones is full.
     pub async fn ignore_connections(&self) {
         self.refuse_connections().await;
         let socket = TcpSocket::new_v4().unwrap();
@@ -174,7 +174,7 @@ impl FaultProxy {
         *self.shared.listening.lock().unwrap() = Some(task);
     }
 
-    /// From now on connections are accepted again.
+    /// Accepts connections again.
     pub async fn accept_connections(&self) {
         let before = self.shared.listening.lock().unwrap().take();
         if let Some(before) = before {
@@ -184,12 +184,12 @@ impl FaultProxy {
         self.listen(TcpListener::bind(("127.0.0.1", self.port)).await.unwrap());
     }
 
-    /// What has been asked since the last call.
+    /// Returns the requests since the last call.
     pub fn take_requests(&self) -> Vec<ProxiedRequest> {
         std::mem::take(&mut *self.shared.requests.lock().unwrap())
     }
 
-    /// The statuses that the server has answered with since the last call.
+    /// Returns the statuses that the server has answered with since the last call.
     pub fn take_statuses(&self) -> Vec<u16> {
         std::mem::take(&mut *self.shared.statuses.lock().unwrap())
     }
@@ -215,7 +215,8 @@ impl FaultProxy {
 }
 
 impl Shared {
-    /// One request, one answer, then the connection is closed: whatever happens concerns one request only.
+    /// Serves one request, then closes the connection, so that a fault concerns one
+    /// request only.
     async fn serve(&self, mut client: TcpStream) -> std::io::Result<()> {
         let Some((raw, request)) = read_request(&mut client).await? else {
             return Ok(());
@@ -292,7 +293,8 @@ impl Shared {
     }
 }
 
-/// Reads a request with a body of known length; what it returns asks the server to close the connection afterwards.
+/// Reads a request with a body of known length; what it returns asks the server to close the
+/// connection afterwards.
 async fn read_request(client: &mut TcpStream) -> std::io::Result<Option<(Vec<u8>, ProxiedRequest)>> {
     let mut bytes = Vec::new();
     let head_length = loop {

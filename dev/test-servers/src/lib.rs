@@ -25,7 +25,7 @@ mod moto;
 pub use fault_proxy::{Fault, FaultProxy, ProxiedRequest};
 pub use moto::Moto;
 
-/// The variables with which a function finds services at this endpoint.
+/// Returns the variables with which a function finds services at this endpoint.
 fn variables(endpoint: String) -> Vec<(String, String)> {
     [
         ("AWS_ENDPOINT_URL", endpoint.as_str()),

@@ -3,8 +3,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 
-/// moto's server: SSM Parameter Store and S3 on this machine. It ends with the value, and with the test process however
-/// that ends: its standard input is a pipe of ours.
+/// moto's server: SSM Parameter Store and S3 on this machine. It ends with the value, and with the
+/// test process however that ends: its standard input is a pipe of ours.
 #[derive(Debug)]
 pub struct Moto {
     process: Child,
@@ -48,23 +48,24 @@ impl Moto {
         }
     }
 
-    /// The server of this test process, for tests that use names of their own; started when first asked for.
+    /// Returns the server of this test process, for tests that use names of their own; started when
+    /// first asked for.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Moto> = OnceLock::new();
         SHARED.get_or_init(Self::start)
     }
 
-    /// Where it listens.
+    /// Returns the address on which it listens.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// What AWS SDKs take as `AWS_ENDPOINT_URL`.
+    /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The variables with which a function finds this server.
+    /// Returns the variables with which a function finds this server.
     pub fn variables(&self) -> Vec<(String, String)> {
         crate::variables(self.endpoint())
     }

@@ -1,4 +1,4 @@
-//! The certificates that CRLs are verified with, read anew at every invocation.
+//! Certificates that CRLs are verified with, read again at every invocation.
 
 use alb_mtls_trust::{Deadline, Loader, Sources};
 use alb_mtls_verifier::{CertificateDer, Intermediates, TrustAnchor, TrustAnchors};

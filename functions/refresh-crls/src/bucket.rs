@@ -1,4 +1,5 @@
-//! What is published: read and verified like anything else, and replaced only by whoever saw it.
+//! The published CRLs: read and verified like any others, and replaced only by a writer that saw
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub(crate) struct Bucket {
     aws: OnceCell<AwsClients>,
 }
 
-/// What lies at an object's place.
+/// Content of an object's place.
 #[derive(Debug)]
 pub(crate) enum Published {
     Nothing,
@@ -54,15 +55,15 @@ pub(crate) struct State {
     etag: Option<String>,
 }
 
-/// Whether a CRL was written.
+/// Result of writing a CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Written {
     Yes,
-    /// Somebody else wrote in the meantime.
+    /// Another writer wrote in the meantime.
     Overtaken,
 }
 
-/// What a write requires of the object, so that nothing is overwritten unseen.
+/// Condition of a write on the object, so that nothing is overwritten unseen.
 enum Condition {
     Absent,
     /// The object still has this entity tag.

@@ -1,15 +1,16 @@
-//! What an event asks for.
+//! The meaning of an event.
 
 use alb_mtls_trust::CrlLocation;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
-/// Which CRLs are refreshed.
+/// CRLs to refresh.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
-    /// All: the schedule, a message that something was revoked, or somebody who asks.
+    /// All: for the schedule, for a message that a certificate was revoked, and for an operator's
+    /// request.
     All,
-    /// Those in these objects: S3 says that they changed.
+    /// The CRLs in these objects: S3 says that they changed.
     Objects(Vec<Changed>),
 }
 

@@ -22,7 +22,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::error::RefreshError;
 
-/// How CRLs are fetched over HTTP.
+/// Configuration of fetching CRLs over HTTP.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fetcher<'a> {
     pub(crate) private_networks: &'a [IpNet],
@@ -32,7 +32,7 @@ pub(crate) struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// The body of the answer. There is no limit on time here: whoever calls sets one.
+    /// Returns the body of the response. The caller limits the time.
     pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Vec<u8>, RefreshError> {
         let stream = self.connect(location).await?;
         match (location.is_tls(), self.tls) {
@@ -52,8 +52,8 @@ impl Fetcher<'_> {
         }
     }
 
-    /// Connects to an address that was checked, with no second look-up in between. One forbidden
-    /// address condemns the name: who answers so cannot be trusted with the others.
+    /// Connects to an address that was checked, without a second lookup in between. One forbidden
+    /// address rejects the name: a name server that returns one cannot be trusted with the others.
     async fn connect(self, location: &HttpLocation) -> Result<TcpStream, RefreshError> {
         let looked_up = tokio::net::lookup_host((location.host(), location.port())).await;
         let addresses: Vec<SocketAddr> = looked_up
@@ -157,7 +157,7 @@ fn check_answer<B>(response: &Response<B>) -> Result<(), RefreshError> {
     }
 }
 
-/// What others say, fit for one line of a log.
+/// Returns the target of a redirect, fit for one line of a log.
 fn shown_target(headers: &HeaderMap) -> String {
     let target = headers.get(LOCATION).map_or(&b""[..], |value| value.as_bytes());
     target.escape_ascii().to_string().chars().take(200).collect()

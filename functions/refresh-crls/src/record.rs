@@ -1,4 +1,4 @@
-//! What became of each CRL: one JSON line, which is its metrics too.
+//! Records: the outcome of each CRL as one JSON line, which carries its metrics too.
 
 use alb_mtls_gate::{Importance, StandardOutput, escape_to_ascii};
 use alb_mtls_trust::SkippedCrl;
@@ -8,23 +8,24 @@ use serde_json::{Value, json};
 
 use crate::error::RefreshError;
 
-/// What became of one CRL.
+/// Outcome of one CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// A newer one was published.
     Published,
-    /// It is the one that is published already.
+    /// The CRL is published already.
     Unchanged,
-    /// It could not be fetched or written; what was published before stays.
+    /// The CRL could not be fetched or written; what was published before stays.
     Unreachable,
-    /// It must not be used; what was published before stays.
+    /// The CRL must not be used; what was published before stays.
     Refused,
     /// A certificate names it, and it is not fetched.
     Skipped,
 }
 
-/// One CRL for the operator. The same line is its metrics (CloudWatch embedded metric format).
+/// Record of one CRL for the operator. The line carries its metrics too (CloudWatch embedded metric
+/// format).
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Record {
     pub(crate) timestamp: Timestamp,
@@ -32,16 +33,16 @@ pub(crate) struct Record {
     pub(crate) level: &'static str,
     /// Always `crl`: what to search for.
     pub(crate) message: &'static str,
-    /// Where it comes from.
+    /// Location of the CRL.
     pub(crate) source: String,
-    /// Where it is published.
+    /// Object that it is published as.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) destination: Option<String>,
     pub(crate) outcome: Outcome,
-    /// Why it was not refreshed.
+    /// Reason why it was not refreshed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) problem: Option<String>,
-    /// What is published now.
+    /// CRLs that are published now.
     pub(crate) lists: Vec<ListRecord>,
     pub(crate) duration_ms: u64,
     /// True if the location delivered anything, usable or not.
@@ -63,7 +64,7 @@ pub(crate) struct ListRecord {
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
-    /// Why it clears no certificate.
+    /// Reason why it clears no certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     defect: Option<String>,
 }
@@ -123,8 +124,8 @@ impl Record {
         }
     }
 
-    /// Record of a URL in a certificate that is not fetched. Where no other one is, its CRL may be
-    /// missing.
+    /// Creates the record of a URL in a certificate that is not fetched. Where no other URL is
+    /// fetched for it, its CRL can be missing.
     pub(crate) fn skipped(skipped: &SkippedCrl, now: Timestamp) -> Self {
         let SkippedCrl {
             url,

@@ -1,4 +1,4 @@
-//! One refresh: for each CRL fetch, verify, compare with what is published, publish.
+//! Refresh: for each CRL fetch, verify, compare with what is published, publish.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub(crate) struct Summary {
     skipped: usize,
 }
 
-/// Why an invocation failed, so that Lambda tries it again.
+/// Failure of an invocation, so that Lambda tries it again.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("the event: {0}")]
@@ -62,7 +62,8 @@ pub(crate) enum RunError {
 }
 
 impl RunError {
-    /// Name in Lambda's answer, by which an operator or a state machine tells failures apart.
+    /// Returns the name in Lambda's answer, by which an operator or a state machine tells failures
+    /// apart.
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Event(_) => "InvalidEvent",
@@ -239,12 +240,12 @@ fn system_tls_anchors() -> Result<RootCertStore, RefreshError> {
     Ok(anchors)
 }
 
-/// What one invocation works with.
+/// Material and settings of one invocation.
 struct Context<'a> {
     refresher: &'a Refresher,
     authorities: &'a Authorities,
     tls: Option<&'a Arc<ClientConfig>>,
-    /// Where an operator lifts the binding.
+    /// Locations whose binding an operator lifts.
     rebinds: &'a [CrlLocation],
 }
 
@@ -257,8 +258,8 @@ struct Place {
 }
 
 impl Place {
-    /// The history that the next CRL is compared with. A record that is not there yet begins with
-    /// what is published, so that to delete it is not to forget.
+    /// Returns the history that the next CRL is compared with. A record that does not exist yet
+    /// begins with what is published, so that deleting it does not forget.
     fn history(&self) -> CrlHistory {
         let mut history = self
             .published
@@ -553,10 +554,10 @@ fn refuse_worse(
 }
 
 fn overtaken(object: &S3Object) -> RefreshError {
-    RefreshError::Unreachable(format!("`{object}` was written by somebody else meanwhile"))
+    RefreshError::Unreachable(format!("`{object}` was written by another party meanwhile"))
 }
 
-/// The source of a record and what is wrong with it.
+/// Returns the source of a record and what is wrong with it.
 fn problem_of(record: &Record) -> String {
     format!(
         "`{}`: {}",

@@ -18,13 +18,13 @@ pub(crate) struct Settings {
     pub(crate) private_networks: Vec<IpNet>,
     /// Trust anchors for `https` servers, instead of the system's.
     pub(crate) tls_anchors: Option<Sources>,
-    /// Longest time for one CRL, from the look-up of its name to its last octet.
+    /// Longest time for one CRL, from the lookup of its name to its last byte.
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
 }
 
 words! {
-    /// Whether CRLs are fetched from where the operator's own certificates say.
+    /// Use of the URLs of CRLs in the operator's own certificates.
     #[derive(Default)]
     pub(crate) enum DistributionPoints {
         #[default]

@@ -1,4 +1,4 @@
-//! What an operator's log says. Alone in its process: which events are enabled is decided once for
+//! Events in the operator's log. Alone in its process: which events are enabled is decided once for
 //! all threads.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
@@ -26,7 +26,7 @@ impl Write for Log {
 }
 
 impl Log {
-    /// The events since the last call, without those of libraries.
+    /// Returns the events since the last call, without those of libraries.
     fn take(&self) -> Vec<Value> {
         let bytes = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(bytes).unwrap();
@@ -38,7 +38,7 @@ impl Log {
             .collect()
     }
 
-    /// The one event since the last call.
+    /// Returns the only event since the last call.
     fn only(&self) -> Value {
         let mut events = self.take();
         assert_eq!(events.len(), 1, "{events:?}");
@@ -88,7 +88,7 @@ async fn look_ups_are_events_with_fields() {
     );
 
     trust.snapshot(now.plus_seconds(300)).await.unwrap();
-    assert_eq!(log.take(), [Value::Null; 0], "what is unchanged is no news");
+    assert_eq!(log.take(), [Value::Null; 0], "unchanged material was reported");
 
     std::fs::write(&path, "damaged").unwrap();
     trust.snapshot(now.plus_seconds(650)).await.unwrap();

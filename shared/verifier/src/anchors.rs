@@ -211,6 +211,7 @@ impl TrustAnchors {
             this.by_subject.insert(anchor.subject.der(), this.all.len());
             this.all.push(Arc::new(anchor));
         }
+        // Counted once, since a request needs only the largest group for its budget.
         this.namesakes = this.count_namesakes();
         if this.all.is_empty() { None } else { Some(this) }
     }

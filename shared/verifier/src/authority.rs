@@ -61,6 +61,7 @@ fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> 
     if certificate.version == Version::V3 && !certificate.is_authority() {
         return Err(AuthorityError::NotAuthority);
     }
+    // RFC 5280 §6.1.4(n).
     let usage = certificate.extensions.key_usage;
     if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
         return Err(AuthorityError::KeyUsage);

@@ -112,6 +112,7 @@ pub fn read_bundle(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, BundleEr
             Err(error) => return Err(error_of(file, entry, error)),
         }
     }
+    // An empty bundle is never meant: it would reject every client.
     if certificates.is_empty() {
         let problem = match FileKind::recognise(file) {
             None | Some(FileKind::Empty | FileKind::Pem) => BundleErrorKind::Empty,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::anchors::TrustAnchor;
 use crate::identity::ClientIdentity;
-use crate::path::{self, Progress, Refusal};
+use crate::path::{self, PathError, Progress};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
@@ -87,6 +87,8 @@ impl Verifier {
         let intermediates = self.candidates(chain, &end_entity).map_err(unreadable)?;
         let checks = &mut explanation.checks;
         checks.push((Check::Parsing, Outcome::Passed));
+        // Unlike a verdict, an explanation goes on after a failed check: all that is wrong shows at
+        // once.
         for (check, rule) in rules::END_ENTITY_RULES {
             checks.push((*check, rule(&end_entity, &context).into()));
         }
@@ -95,7 +97,7 @@ impl Verifier {
         let searched = path::search(self.anchors(), &end_entity, &intermediates, &context, &judge);
         let (path, anchor, stopped) = match searched {
             Ok(found) => (found.intermediates, Some(found.anchor), None),
-            Err(Refusal {
+            Err(PathError {
                 rejection,
                 progress,
                 intermediates,

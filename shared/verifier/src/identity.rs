@@ -78,6 +78,8 @@ impl ClientIdentity {
             None => Vec::new(),
             Some(extension) => AlternativeName::parse_all(extension.value).map_err(unrepresentable)?,
         };
+        // RFC 5280 §4.1.2.6: an empty subject needs an alternative name. Without either, no policy
+        // could tell this client from another.
         if says_nothing(&subject) && alternative_names.iter().all(is_nameless) {
             let rejection = certificate.reject(Reason::NameMissing);
             return Err(rejection.in_field("subject and subject alternative names"));

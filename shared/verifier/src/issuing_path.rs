@@ -60,8 +60,10 @@ impl Verifier {
             Err(Reason::IssuerUnknown.into())
         };
         let searched = path::search(self.anchors(), &first, &configured, &self.context(now), &next);
-        let mut rejection = searched.err().map(|refusal| refusal.rejection);
+        let mut rejection = searched.err().map(|error| error.rejection);
         let mut paths: Vec<IssuingPath> = Vec::new();
+        // webpki is not asked here: it needs a client's signature, which no certificate of these
+        // has.
         for (position, (certificates, anchor)) in signed.into_inner().iter().enumerate() {
             let Some(anchor) = self.anchors().iter().find(|known| known.id() == *anchor) else {
                 continue;

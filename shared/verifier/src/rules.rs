@@ -206,6 +206,8 @@ pub(crate) fn check_path(path: &Path<'_, '_>, context: &Context) -> Result<(), R
 fn check_anchor_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     let anchor = path.anchor;
     let validity = anchor.validity();
+    // RFC 5280 §6.1.1(d) does not give an anchor a time. An expired root is one that the operator
+    // forgot, and its successor has another certificate.
     if context.now > validity.not_after {
         Err(Rejection::new(Reason::AnchorExpired)
             .about(anchor.subject().as_str())
@@ -222,6 +224,8 @@ fn check_anchor_validity(path: &Path<'_, '_>, context: &Context) -> Result<(), R
 }
 
 fn check_depth(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
+    // ALB in verify mode counts in the same way: certificates below the anchor, including the
+    // client's.
     let (depth, allowed) = (path.depth(), context.options.max_depth);
     if depth <= allowed {
         return Ok(());

@@ -106,6 +106,7 @@ impl FittingAlgorithm {
         if pss.is_none() && !is_listed() {
             return Err(SignatureFault::Algorithm);
         }
+        // A key that is not accepted says more than that its algorithm differs.
         if let Some(reason) = key_fault(issuer) {
             return Err(SignatureFault::Key(reason));
         }

@@ -144,6 +144,7 @@ impl Ledger {
         key: &[u8],
         (signed, signature): (&[u8], &[u8]),
     ) -> Result<bool, Exceeded> {
+        // A remembered result costs nothing and is the same: verification is a pure function.
         if let Some(verifies) = self.known(position, key, (signed, signature)) {
             return Ok(verifies);
         }
@@ -154,6 +155,7 @@ impl Ledger {
             algorithm: &algorithm.public_key_alg_id(),
             key,
         };
+        // The sender chooses key and length, so both count.
         let units = units_of_key(issuer) + signed.len() / OCTETS_PER_UNIT;
         let Some(left) = self.left.checked_sub(units) else {
             self.is_exceeded = true;

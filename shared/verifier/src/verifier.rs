@@ -9,7 +9,7 @@ use crate::anchors::{Intermediates, TrustAnchors};
 use crate::heap;
 use crate::identity::ClientIdentity;
 use crate::options::VerifyOptions;
-use crate::path::{self, FoundPath, Refusal, Validators};
+use crate::path::{self, FoundPath, PathError, Validators};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
@@ -146,14 +146,18 @@ impl Verifier {
 
     fn decide(&self, chain: &PresentedChain, context: &Context) -> Result<VerifiedClient, Rejection> {
         let end_entity = parse(0, chain.end_entity())?;
+        // Rules without an issuer come first: a sender gets no signature verified with a
+        // certificate that no issuer could save.
         rules::check_end_entity(&end_entity, context)?;
         let intermediates = self.candidates(chain, &end_entity)?;
+        // The judgement of a path is a shared closure, and the last path that it accepts is the one
+        // that is found.
         let revocation = RefCell::default();
         let found = self.find_path(&end_entity, &intermediates, context, &revocation);
         let FoundPath {
             intermediates: path_intermediates,
             anchor,
-        } = found.map_err(|refusal| refusal.rejection)?;
+        } = found.map_err(|error| error.rejection)?;
 
         let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor))?;
         // webpki is asked last, so that a rejection of its own is always a disagreement.
@@ -211,7 +215,7 @@ impl Verifier {
         intermediates: &'s [Certificate<'a>],
         context: &Context,
         revocation: &RefCell<RevocationEvidence>,
-    ) -> Result<FoundPath<'s, 'a>, Refusal<'s, 'a>> {
+    ) -> Result<FoundPath<'s, 'a>, PathError<'s, 'a>> {
         let judge = |path: &Path<'_, '_>| {
             self.judge(path, context)
                 .map(|evidence| _ = revocation.replace(evidence))
@@ -251,12 +255,15 @@ impl Verifier {
         if self.intermediates.is_empty() {
             return;
         }
+        // Names are looked up from the client's certificates upwards, so intermediates that no
+        // presented certificate leads to are never added.
         let mut wanted: Vec<&[u8]> = chain.iter().map(|certificate| certificate.issuer).collect();
         wanted.push(end_entity.issuer);
         let mut supplied = 0;
         while let Some(issuer) = wanted.pop() {
             for certificate in self.intermediates.named(issuer) {
                 let known = chain.iter().any(|other| other.der == certificate.as_ref());
+                // A certificate that the client sent as well must not be in the path twice.
                 if known || supplied == MAX_SUPPLIED_INTERMEDIATES {
                     continue;
                 }

@@ -1,10 +1,10 @@
-//! NIST's Public Key Interoperability Test Suite (PKITS 1.0.1), with the default settings of each test: any policy
-//! will do, none is required, and revocation is checked for the whole path.
+//! NIST's Public Key Interoperability Test Suite (PKITS 1.0.1), with the default settings of each
+//! test: any policy will do, none is required, and revocation is checked for the whole path.
 //!
-//! Certificates and CRLs come from the PyPI package `cryptography-vectors`. As in the directory that NIST describes,
-//! every test sees every certificate and every CRL of the suite, and has to find its own path. The expected outcome is
-//! in the name that NIST gave to the end-entity certificate; the table below has those whose name does not say it,
-//! and those on which we differ.
+//! Certificates and CRLs come from the PyPI package `cryptography-vectors`. As in the directory
+//! that NIST describes, every test sees every certificate and every CRL of the suite, and has to
+//! find its own path. The expected outcome is in the name that NIST gave to the end-entity
+//! certificate; the table below has those whose name does not say it, and those on which we differ.
 
 #![expect(
     clippy::expect_used,
@@ -33,7 +33,8 @@ use Outcome::{Invalid, Stricter, Valid};
 
 /// By the name of the end-entity certificate's file, without `EE.crt`.
 const OUTCOMES: &[(&str, Outcome)] = &[
-    // Section 4.8, certificate policies: GoodCA and its like require an explicit policy, NoPoliciesCA does not.
+    // Section 4.8, certificate policies: GoodCA and its like require an explicit policy,
+    // NoPoliciesCA does not.
     ("AllCertificatesNoPoliciesTest2", Valid),
     ("AllCertificatesSamePoliciesTest10", Valid),
     ("AllCertificatesSamePoliciesTest13", Valid),
@@ -109,8 +110,9 @@ const OUTCOMES: &[(&str, Outcome)] = &[
     ("ValiddeltaCRLTest5", Stricter("revoked")),
 ];
 
-/// Its signature is a BIT STRING with an unused bit. A presented certificate that cannot be read is refused whatever
-/// else is presented, so it is left out for the others' sake.
+/// Name of a CA certificate whose signature is a BIT STRING with an unused bit. A presented
+/// certificate that cannot be read is rejected whatever else is presented, so it is left out for
+/// the other tests.
 const UNREADABLE: &str = "BadSignedCACert";
 
 /// The suite's certificates are valid from 2010 to 2030.
@@ -255,7 +257,7 @@ fn expected(test: &str) -> Outcome {
     }
 }
 
-/// Tests whose end-entity certificates are good but for a CRL.
+/// Returns true for tests whose end-entity certificates are good without CRLs.
 fn is_about_revocation(test: &str) -> bool {
     const ABOUT: &[&str] = &[
         "BasicSelfIssued",

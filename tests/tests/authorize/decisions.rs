@@ -9,7 +9,7 @@ use crate::support::{Authorizer, Outcome};
 
 const HEADER: &str = "x-amzn-mtls-clientcert";
 
-/// A client of a CA that nobody here knows.
+/// Returns a client of an unknown CA.
 fn stranger() -> Credential {
     let root = CertificateBuilder::root("CN=Foreign Root").self_signed().unwrap();
     CertificateBuilder::client("CN=client-1,OU=Payments,O=Tests")

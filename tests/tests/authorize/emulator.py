@@ -1,4 +1,4 @@
-"""Reads authorizers' answers as `sam local start-api` does: cases as a JSON list in, a list of what became of them out."""
+"""Reads authorizers' answers as `sam local start-api` does: cases as a JSON list in, a list of outcomes out."""
 
 import json
 import sys

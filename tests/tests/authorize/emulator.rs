@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::events::{Api, anonymous, with_certificate};
 use crate::support::Authorizer;
 
-/// What the emulator makes of each case: `authorized`, and the context that an integration gets.
+/// Returns the emulator's outcome of each case: `authorized`, and the context that an integration
+/// gets.
 fn emulate(cases: &[Value]) -> Vec<Value> {
     let python = project().join(".venv/bin/python");
     assert!(

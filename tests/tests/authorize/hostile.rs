@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::events::{Api, with_certificate};
 use crate::support::{Authorizer, Outcome};
 
-/// The event with one member replaced, or left out for null.
+/// Returns the event with one member replaced, or left out for null.
 fn with(event: &Value, pointer: &str, value: Value) -> Value {
     let mut event = event.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -97,7 +97,7 @@ async fn every_malformed_event_is_denied_with_a_record() {
     assert_eq!(authorizer.facts().pid, process, "the process was replaced");
 }
 
-/// JSON that no request can be, and what is no JSON at all.
+/// Sends JSON that is not a request, and text that is not JSON.
 #[tokio::test]
 async fn events_that_cannot_be_read_are_denied_with_a_record() {
     let clients = Clients::new();

@@ -1,4 +1,4 @@
-//! What the built function does with settings that are wrong.
+//! Wrong settings of the built function.
 
 use std::process::Command;
 

@@ -16,7 +16,7 @@ pub(crate) struct Authorizer {
     lines: Mutex<UnboundedReceiver<OutputLine>>,
 }
 
-/// What API Gateway makes of an answer.
+/// Outcome of an answer at API Gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Outcome {
     Allow(Value),
@@ -27,8 +27,8 @@ pub(crate) enum Outcome {
 }
 
 impl Authorizer {
-    /// Starts the function with these variables besides the anchors and intermediates of the clients, who send only
-    /// their own certificate to API Gateway.
+    /// Starts the function with these variables and the anchors and intermediates of the
+    /// clients, who send only their own certificate to API Gateway.
     pub(crate) async fn start(clients: &Clients, variables: &[(&str, &str)]) -> Self {
         let intermediates = clients.write("intermediates.pem", &clients.issuing.pem());
         let (sender, lines) = unbounded_channel();
@@ -45,7 +45,7 @@ impl Authorizer {
         }
     }
 
-    /// What becomes of an event. Every answer is held against the forms that API Gateway takes.
+    /// Returns the outcome of an event. Every answer must have a form that API Gateway takes.
     pub(crate) async fn ask(&self, event: &Value) -> Outcome {
         self.ask_bytes(event.to_string().into_bytes()).await
     }
@@ -60,7 +60,7 @@ impl Authorizer {
         }
     }
 
-    /// The next decision record; waits for it.
+    /// Returns the next decision record; waits for it.
     pub(crate) async fn record(&self) -> Value {
         std::future::poll_fn(|context| {
             let mut lines = self.lines.lock().unwrap();
@@ -75,7 +75,7 @@ impl Authorizer {
         .await
     }
 
-    /// The detail of the next decision record.
+    /// Returns the detail of the next decision record.
     pub(crate) async fn detail(&self) -> String {
         let record = self.record().await;
         record["detail"].as_str().unwrap_or_default().to_owned()
@@ -86,7 +86,7 @@ impl Authorizer {
     }
 }
 
-/// The verdict of an answer that is exactly of one of the two documented forms.
+/// Returns the verdict of an answer that is exactly of one of the two documented forms.
 fn classify(answer: Value) -> Outcome {
     let members = |json: &Value| {
         let mut names: Vec<String> = json.as_object().unwrap().keys().cloned().collect();
@@ -136,7 +136,7 @@ impl Outcome {
         &self.answer().expect("there is an answer")["context"]
     }
 
-    /// Whether it is a policy about the whole stage.
+    /// Returns true for a policy about the whole stage.
     pub(crate) fn is_about_the_stage(&self) -> bool {
         let answer = self.answer().expect("there is an answer");
         answer["policyDocument"]["Statement"][0]["Resource"] == STAGE

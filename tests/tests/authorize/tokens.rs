@@ -32,7 +32,8 @@ impl Issuer {
         std::fs::write(&self.keys, key_set(ids)).unwrap();
     }
 
-    /// The variables of a function that trusts this issuer. Keys are looked up for each request.
+    /// Returns the variables of a function that trusts this issuer. Keys are looked up for each
+    /// request.
     fn variables<'a>(&self, requirement: &'a str, source: &'a mut String) -> Vec<(&'a str, &'a str)> {
         *source = format!("file:{}", self.keys.display());
         vec![
@@ -272,7 +273,8 @@ async fn without_the_issuers_keys_nothing_is_decided() {
     }
 }
 
-/// Behind a load balancer the same check is a step of the gate: the names of the settings differ in one prefix.
+/// Behind a load balancer the same check is a step of the gate: the names of the settings differ in
+/// one prefix.
 #[tokio::test]
 async fn a_target_of_a_load_balancer_checks_the_same_token() {
     let clients = Clients::new();

@@ -15,7 +15,7 @@ pub(crate) struct Clock {
     pub(crate) is_served: bool,
 }
 
-/// One after the other, in one process.
+/// Faults of clocks, applied one after the other in one process.
 pub(crate) static CLOCKS: [Clock; 6] = [
     Clock {
         what: "frozen for 10 minutes",
@@ -49,7 +49,7 @@ pub(crate) static CLOCKS: [Clock; 6] = [
     },
 ];
 
-/// Debian's package `faketime`.
+/// Returns the library of Debian's package `faketime`.
 fn library() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?;
     let mut libraries = folders.filter_map(|folder| {
@@ -72,7 +72,8 @@ async fn the_age_of_material_is_that_of_the_clock_whatever_happens_to_it() {
         leave_out("`faketime` is not installed: freezes of hours were not run");
         return;
     };
-    // The emulator's clock, which says when an invocation ends, is not moved: `forward` would have no time left.
+    // The emulator's clock, which says when an invocation ends, is not moved: `forward` would have
+    // no time left.
     for gate in [Gate::Respond, Gate::Authorize, Gate::Layer] {
         let clients = Clients::new();
         let material = Material::put(gate, Service::Ssm, &clients);

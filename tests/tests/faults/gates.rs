@@ -231,8 +231,9 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Starts a gate with these variables beside those that it needs; its material comes from `source`, or from files.
-    /// A shell redirects its output as `redirection` says, where that is not empty.
+    /// Starts a gate with these variables beside those that it needs; its material comes from
+    /// `source`, or from files. A shell redirects its output as `redirection` says, where that is
+    /// not empty.
     pub(crate) async fn start(
         gate: Gate,
         clients: Clients,
@@ -314,7 +315,7 @@ impl Subject {
         }
     }
 
-    /// An event of the good client.
+    /// Returns an event of the good client.
     pub(crate) fn good(&self) -> Bytes {
         match self.row.gate {
             Gate::Authorize => with_pem(Api::Rest, &self.clients.good.pem()).to_string().into(),
@@ -322,7 +323,7 @@ impl Subject {
         }
     }
 
-    /// An event of a client without a certificate.
+    /// Returns an event of a client without a certificate.
     pub(crate) fn stranger(&self) -> Bytes {
         match self.row.gate {
             Gate::Authorize => anonymous(Api::Rest).to_string().into(),
@@ -347,7 +348,7 @@ impl Subject {
         }
     }
 
-    /// The longest time that a client without a certificate waited.
+    /// Returns the longest time that a client without a certificate waited.
     pub(crate) fn slowest_stranger(&self) -> Duration {
         *self.slowest_stranger.lock().unwrap()
     }
@@ -409,10 +410,10 @@ impl Subject {
     }
 }
 
-/// Time that no client without a certificate waits, also on a busy machine. A request that waits for a source which does
-/// not answer takes 1.25 s at least with the shortest timeout here.
+/// Time that no client without a certificate waits, also on a busy machine. A request that waits
+/// for a source which does not answer takes 1.25 s at least with the shortest timeout here.
 const UNHURT: Duration = Duration::from_secs(1);
 
-/// Longest time until a change of the source is noticed: the longest backoff without a value is 15 s, and the lookup
-/// takes up to 5 s.
+/// Longest time until a change of the source is noticed: the longest backoff without a value is 15
+/// s, and the lookup takes up to 5 s.
 const LONGEST_CHANGE: Duration = Duration::from_secs(45);

@@ -151,7 +151,8 @@ async fn lost(gate: Gate, redirection: &str, reader: Option<Receiver>) {
     lost_with(Clients::new(), gate, redirection, reader).await;
 }
 
-/// Answers as ever, although nothing of what is written arrives: a reader goes away after the start.
+/// Answers as ever, although nothing of what is written arrives: a reader goes away after the
+/// start.
 async fn lost_with(clients: Clients, gate: Gate, redirection: &str, reader: Option<Receiver>) {
     let subject = Subject::start(gate, clients, None, &[], TIMEOUT, redirection).await;
     drop(reader);
@@ -159,14 +160,15 @@ async fn lost_with(clients: Clients, gate: Gate, redirection: &str, reader: Opti
     subject.assert_not_restarted(redirection);
 }
 
-/// Number of denials among `count` requests of [`ask_in_turn`].
+/// Returns the number of denials among `count` requests of [`ask_in_turn`].
 fn denials(count: usize) -> usize {
     count.div_ceil(ONE_DENIED_IN)
 }
 
 const ONE_DENIED_IN: usize = 20;
 
-/// Asks as the good client and, now and then, without a certificate; returns how long each answer took.
+/// Asks as the good client and, now and then, without a certificate; returns how long each answer
+/// took.
 async fn ask_in_turn(subject: &Subject, count: usize, what: &str) -> Vec<Duration> {
     let mut times = Vec::new();
     let row = subject.row;
@@ -228,7 +230,7 @@ async fn not_read(gate: Gate) {
     subject.assert_not_restarted("not read");
 }
 
-/// The decision records and reports of losses in a log, until nothing more comes.
+/// Returns the decision records and reports of losses in a log, until nothing more comes.
 async fn read_all(reader: Receiver) -> Vec<Value> {
     let mut lines = BufReader::new(reader).lines();
     let mut records: Vec<Value> = Vec::new();

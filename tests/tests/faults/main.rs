@@ -1,8 +1,8 @@
-//! Faults of all that the gate depends on, through the built functions: each invocation is answered in its time with the
-//! status that `docs/faults.md` states, and no environment is lost.
+//! Faults of all that the gate depends on, through the built functions: each invocation is answered
+//! in its time with the status that `docs/faults.md` states, and no environment is lost.
 //!
-//! The tables here drive the suite and are the tables of that page. `FAULTS=all` (`make faults`) runs every combination;
-//! without it those run that differ in kind.
+//! The tables here drive the suite and are the tables of that page. `FAULTS=all` (`make faults`)
+//! runs every combination; without it those run that differ in kind.
 
 #![expect(
     clippy::expect_used,
@@ -26,10 +26,12 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Combinations at once: they wait most of their time, and the answers of a busy machine would be late.
+/// Combinations at once: they wait most of their time, and the answers of a busy machine would be
+/// late.
 const AT_ONCE: usize = 8;
 
-/// Runs all of these, some at once, and returns their results. Fails after the last one when some have failed.
+/// Runs all of these, some at once, and returns their results. Fails after the last one when some
+/// have failed.
 async fn run_all<T: Send + 'static>(
     cases: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
@@ -57,7 +59,7 @@ async fn run_all<T: Send + 'static>(
     results
 }
 
-/// Returns whether every combination runs, which takes minutes.
+/// Returns true if every combination runs, which takes minutes.
 fn is_complete() -> bool {
     std::env::var_os("FAULTS").is_some_and(|value| value == "all")
 }

@@ -107,7 +107,7 @@ fn logs() -> String {
     )
 }
 
-/// The text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
+/// Returns the text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
 fn replace(text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = text

@@ -106,7 +106,7 @@ async fn ended(process: u32) {
     }
 }
 
-/// The sum of a metric over the lines written so far.
+/// Returns the sum of a metric over the lines written so far.
 fn sum(lines: &[String], metric: &str) -> u64 {
     let values = lines.iter().filter_map(|line| {
         let line: Value = serde_json::from_str(line).ok()?;

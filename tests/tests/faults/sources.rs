@@ -1,4 +1,5 @@
-//! Sources of material that fail: every fault, at the start, during a refresh, and beyond the age that is allowed.
+//! Sources of material that fail: every fault, at the start, during a refresh, and beyond the age
+//! that is allowed.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -94,7 +95,7 @@ pub(crate) static FAULTS: [SourceFault; 18] = [
     other("has text that is not the material", Kind::Spoilt),
 ];
 
-/// When a source fails.
+/// Time at which a source fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Start,
@@ -112,7 +113,8 @@ struct Case {
 }
 
 impl Case {
-    /// Returns whether it is part of the short form: every gate with the fault that takes longest, and every fault with one gate.
+    /// Returns true if it is part of the short form: every gate with the fault that takes longest,
+    /// and every fault with one gate.
     fn is_in_short_form(&self) -> bool {
         if self.timeout != 5 {
             return false;

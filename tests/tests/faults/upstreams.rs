@@ -1,4 +1,5 @@
-//! Upstreams of the forwarder that fail or attack: each has a status and a detail, and the next request is served.
+//! Upstreams of the forwarder that fail or attack: each has a status and a detail, and the next
+//! request is served.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,7 @@ enum Kind {
     RefusesConnections,
     IgnoresConnections,
     HasNoAddress,
-    /// Its URL begins with `https:`.
+    /// Upstream with an `https:` URL that ignores handshakes.
     IgnoresHandshakes,
 }
 
@@ -70,7 +71,7 @@ const fn invocation(
     }
 }
 
-/// Reply of Lambda when a function has answered this.
+/// Returns Lambda's reply when a function has answered this.
 fn payload(json: &str) -> Reply {
     invoked("200 OK", "", json)
 }
@@ -414,12 +415,14 @@ pub(crate) static FUNCTION_FAULTS: [UpstreamFault; 15] = [
     ),
 ];
 
-/// Time that an exchange has here, in seconds: more than the 5 s for making a connection where none is made.
+/// Time that an exchange has here, in seconds: more than the 5 s for making a connection where none
+/// is made.
 const TIME: u64 = 1;
 const TIME_TO_CONNECT: u64 = 6;
 
-/// Time that an answer may take beyond that on a busy machine. Together they are less than the function's timeout of 30 s.
-/// Endless interim answers take 8 to 12 s there: hyper reads them on before timers have their turn.
+/// Time that an answer may take beyond that on a busy machine. Together they are less than the
+/// function's timeout of 30 s. Endless interim answers take 8 to 12 s there: hyper reads them on
+/// before timers have their turn.
 const BEYOND: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]

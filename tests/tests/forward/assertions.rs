@@ -51,7 +51,7 @@ fn put_secret(moto: &Moto, name: &str, value: &str) {
     );
 }
 
-/// What PyJWT makes of the assertion with this key set.
+/// Returns PyJWT's reading of the assertion with this key set.
 async fn verified(clients: &Clients, upstream: &mut Recorder, keys: &Value) -> Value {
     let jwks = clients
         .write("jwks.json", &keys.to_string())

@@ -10,7 +10,7 @@ use test_pki::CertificateBuilder;
 use crate::harness::{Event, forward};
 use crate::upstream::{Recorded, Recorder, Reply};
 
-/// What other people's packages make of the request; further arguments as `reader.py` takes them.
+/// Returns the request as common packages read it; further arguments as `reader.py` takes them.
 pub(crate) fn read(request: &Recorded, directory: &Path, arguments: &[&str]) -> Value {
     let head = directory.join("request");
     std::fs::write(&head, &request.head).unwrap();

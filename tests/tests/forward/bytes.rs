@@ -1,4 +1,4 @@
-//! What the client sent is what the upstream gets.
+//! Requests reach the upstream as the client sent them.
 
 use alb_mtls_tests::{Clients, Function};
 use base64::Engine;

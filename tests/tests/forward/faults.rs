@@ -23,7 +23,7 @@ async fn fails(reply: Reply, variables: &[(&str, &str)], status: u16, detail: &s
     upstream.next().await;
     assert!(
         upstream.arrived().is_none(),
-        "a fresh connection is no reason to try again"
+        "a fresh connection does not justify a retry"
     );
 }
 
@@ -233,7 +233,8 @@ async fn a_connection_that_ended_while_the_environment_was_frozen_is_not_used() 
         assert_eq!(upstream.next().await.connection, 0);
         let pid = function.facts().pid.to_string();
         signal("-STOP", &pid);
-        // The upstream ends the connection while the function cannot notice, and is back when it can.
+        // The upstream ends the connection while the function cannot notice, and is back when it
+        // can.
         let address = upstream.address();
         upstream.stop().await;
         let mut upstream = Recorder::start_at(address, [Reply::ok()]).await;

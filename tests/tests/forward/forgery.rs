@@ -1,4 +1,4 @@
-//! No header by which a client could pass for somebody reaches the upstream.
+//! Headers that claim an identity never reach the upstream.
 
 use alb_mtls_tests::{Clients, IDENTITY_HEADERS, RESTATING_HEADERS, client_headers, spellings};
 
@@ -8,7 +8,7 @@ use crate::upstream::{Recorder, Reply};
 
 const FORGED: &str = "forged-identity";
 
-/// What is behind the forwarder.
+/// Upstream behind the forwarder.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Behind {
     Server,
@@ -17,7 +17,8 @@ enum Behind {
 
 const BEHIND: [Behind; 2] = [Behind::Server, Behind::Function];
 
-/// Sends each spelling of each name in a request of its own and returns how many of them were forwarded.
+/// Sends each spelling of each name in a request of its own and returns how many of them were
+/// forwarded.
 async fn forge(
     behind: Behind,
     variables: &[(&str, &str)],
@@ -98,7 +99,8 @@ async fn nothing_forged_passes_beside_a_certificate() {
             .map(|(name, value)| (name.replace("x-amzn-mtls-clientcert", "x-renamed-header"), value))
             .collect();
         let forwarded = forge_as(&clients, behind, &variables, &headers, "/").await;
-        // Copies and look-alikes of the certificate header, under its own and its usual name, are refused.
+        // Copies and look-alikes of the certificate header, under its own and its usual name, are
+        // refused.
         let refused = spellings("X-Renamed-Header").len() + spellings("X-Amzn-Mtls-Clientcert").len();
         assert_eq!(forwarded, total() - refused);
     }

@@ -1,4 +1,5 @@
-//! Another Lambda function as the upstream: it gets the event that it always got, and knows who the client is.
+//! Another Lambda function as the upstream: it gets the event that it always got, and knows who the
+//! client is.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -21,12 +22,12 @@ fn answer(json: &Value, headers: &str) -> Reply {
     ))
 }
 
-/// What Lambda answers for a function that answers nothing but that all is well.
+/// Returns Lambda's answer for a function that only reports success.
 pub(crate) fn ok() -> Reply {
     answer(&json!({"statusCode": 200}), "")
 }
 
-/// The forwarder before a function that this server stands for.
+/// Returns the forwarder before a function that this server stands for.
 pub(crate) async fn calling(
     clients: &Clients,
     api: &Recorder,
@@ -49,7 +50,7 @@ fn received(request: &Recorded) -> Value {
     serde_json::from_slice(&request.body).unwrap()
 }
 
-/// Whether botocore signs the request in the same way.
+/// Returns true if botocore signs the request in the same way.
 fn is_signed(request: &Recorded, api: &Recorder, clients: &Clients) -> bool {
     let (head, body) = (clients.directory().join("head"), clients.directory().join("body"));
     std::fs::write(&head, &request.head).unwrap();
@@ -155,7 +156,7 @@ async fn the_function_gets_the_event_as_it_was_sent_with_the_identity_in_it() {
             .cloned()
             .collect();
         assert_eq!(stated.len(), 7, "{stated:?}");
-        // What is left is what was sent, but for the certificate.
+        // The rest is what was sent, except the certificate.
         headers.retain(|name, _| !stated.contains(name));
         event[field]
             .as_object_mut()
@@ -219,7 +220,8 @@ async fn a_real_function_behind_the_gate_knows_the_client() {
     }
 }
 
-/// A function in Python with AWS's own runtime client, written for verify mode with packages that know nothing of us.
+/// A function in Python with AWS's own runtime client, written for verify mode with packages that
+/// know nothing of us.
 async fn existing_function() -> Reply {
     let python = FunctionCommand::new(project().join(".venv/bin/python"))
         .argument("-m")

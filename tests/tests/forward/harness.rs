@@ -84,7 +84,7 @@ impl Event {
     }
 }
 
-/// Every value of a header of an answer in multi-value mode.
+/// Returns every value of a header of an answer in multi-value mode.
 pub(crate) fn values(answer: &Answer, name: &str) -> Vec<String> {
     let values = &answer.json["multiValueHeaders"][name];
     values
@@ -95,7 +95,7 @@ pub(crate) fn values(answer: &Answer, name: &str) -> Vec<String> {
         .collect()
 }
 
-/// That the answer is a problem with this status, and that the record beside it has this detail.
+/// Asserts that the answer is a problem with this status, and that its record has this detail.
 pub(crate) async fn assert_problem(function: &Function, answer: &Answer, status: u16, detail: &str) -> Value {
     assert_eq!(answer.status, status, "{}", answer.body());
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));

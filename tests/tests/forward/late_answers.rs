@@ -31,8 +31,8 @@ const ROUNDS: usize = 100;
 /// Requests under way at once.
 const AT_ONCE: u32 = 16;
 
-/// An upstream that answers each request with its path, and writes an answer for nobody to every connection when it is
-/// told to. It leaves Nagle's algorithm on, as most servers do.
+/// An upstream that answers each request with its path, and writes an unrequested answer to every
+/// connection when it is told to. It leaves Nagle's algorithm on, as most servers do.
 struct Late {
     url: String,
     variables: Vec<(&'static str, String)>,
@@ -229,7 +229,8 @@ fn answer(body: &str) -> Vec<u8> {
     format!("{head}content-type: text/plain\r\n\r\n{body}").into_bytes()
 }
 
-/// An event whose answer is this path. Half of them may have an effect and are sent once only.
+/// Returns an event whose answer is this path. Half of them may have an effect and are sent once
+/// only.
 fn event(clients: &Clients, path: &str) -> Vec<u8> {
     let method = if path.ends_with(['0', '2', '4', '6', '8']) {
         "GET"

@@ -1,4 +1,5 @@
-//! The forwarder, end to end: the built function, real sockets, and upstreams that write down every byte.
+//! The forwarder, end to end: the built function, real sockets, and upstreams that write down every
+//! byte.
 
 #![expect(
     clippy::expect_used,

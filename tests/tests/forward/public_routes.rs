@@ -1,4 +1,4 @@
-//! Routes that are open to everybody, and what is not although it looks like one.
+//! Public routes, and paths that only look like one.
 
 use alb_mtls_tests::{Clients, client_headers};
 

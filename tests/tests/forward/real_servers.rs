@@ -1,4 +1,5 @@
-//! Express and nginx behind public routes: what they read as a protected host or a closed path needs a certificate.
+//! Express and nginx behind public routes: what they read as a protected host or a closed path
+//! needs a certificate.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -23,7 +24,8 @@ impl Drop for Server {
     }
 }
 
-/// Returns whether a test is to be left out because something is not installed, which is a fault in CI.
+/// Returns true if a test is to be left out because something is not installed, which is a fault in
+/// CI.
 fn is_left_out(missing: &str) -> bool {
     leave_out(missing);
     true

@@ -1,11 +1,12 @@
-//! What the upstream answers is what the client gets, as far as a load balancer can take it.
+//! Responses of the upstream reach the client, as far as a load balancer can take them.
 
 use alb_mtls_tests::{Answer, Clients};
 
 use crate::harness::{Event, assert_problem, forward, values};
 use crate::upstream::{Recorder, Reply};
 
-/// The answer to one request that the upstream answers with these bytes and then keeps or ends the connection.
+/// Returns the answer to one request that the upstream answers with these bytes and then keeps or
+/// ends the connection.
 async fn answer(method: &str, reply: Reply) -> Answer {
     let clients = Clients::new();
     let upstream = Recorder::start([reply]).await;

@@ -57,5 +57,8 @@ async fn a_path_that_no_route_takes_is_not_found() {
     let answer = function
         .answer(Event::get("/b", client_headers()).to_bytes())
         .await;
-    assert_eq!(answer.status, 401, "who may not ask does not learn what there is");
+    assert_eq!(
+        answer.status, 401,
+        "a denied client does not learn which routes exist"
+    );
 }

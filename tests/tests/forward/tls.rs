@@ -230,7 +230,8 @@ async fn the_function_authenticates_to_an_upstream_that_asks() {
     .await;
     assert_eq!(seen["client"], "gate");
 
-    // Without one the upstream ends the connection, which in TLS 1.3 comes to light before or after the request.
+    // Without one the upstream ends the connection, which in TLS 1.3 comes to light before or after
+    // the request.
     let clients = Clients::new();
     let function = forward(&clients, &upstream.url(), &[("FORWARD_UPSTREAM_CA", &ca)]).await;
     let answer = function

@@ -1,4 +1,5 @@
-//! AWS Lambda Web Adapter, the released program, before a web server: an extension that fetches events itself.
+//! AWS Lambda Web Adapter, the released program, before a web server: an extension that fetches
+//! events itself.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use crate::wrappers::{refused_start, script};
 
 const ADAPTER: &str = "lambda_web_adapter@1.0.0-rc1";
 
-/// The adapter's program, which is built once from the registry, as it was released there.
+/// Returns the adapter's program, which is built once from the registry, as it was released there.
 fn adapter() -> Option<&'static Path> {
     static BUILT: OnceLock<Option<PathBuf>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
@@ -39,7 +40,7 @@ fn adapter() -> Option<&'static Path> {
     built.as_deref()
 }
 
-/// An address at which nobody listens.
+/// Returns an address without a listener.
 pub(crate) fn free_address() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().to_string()
@@ -77,7 +78,8 @@ impl Opt {
         self.folder.join("bin/alb-mtls-layer")
     }
 
-    /// The variables of the function, which Lambda gives the extension and the runtime alike.
+    /// Returns the variables of the function, which Lambda gives the extension and the runtime
+    /// alike.
     fn variables(&self, clients: &Clients) -> Vec<(String, String)> {
         [
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
@@ -143,8 +145,8 @@ async fn start(
     (adapter, start_layer(opt, clients, api, variables))
 }
 
-/// Starts the gate and then the extension. Lambda does it the other way round, with which this version of the adapter ends:
-/// it registers at the proxy, too (its pull request 737 changed that).
+/// Starts the gate and then the extension. Lambda does it the other way round, with which this
+/// version of the adapter ends: it registers at the proxy, too (its pull request 737 changed that).
 async fn start_gate_first(
     opt: &Opt,
     clients: &Clients,
@@ -245,7 +247,7 @@ async fn adapter_that_is_not_led_through_the_gate_ends_the_start() {
     }
 }
 
-/// Why the start is refused: this operator says of the adapter what is not so.
+/// Starts with settings that describe the adapter wrongly.
 #[tokio::test]
 async fn adapter_that_is_vouched_for_wrongly_gets_past_the_gate() {
     let Some(adapter) = adapter() else { return };

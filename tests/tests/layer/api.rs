@@ -1,4 +1,4 @@
-//! A Runtime API that writes down every byte that it gets, and hands out events to whoever asks.
+//! A Runtime API that writes down every byte that it gets, and hands out events on request.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What arrives, in the order in which it does.
+/// Request to the API, in order of arrival.
 #[derive(Debug)]
 pub(crate) enum Arrived {
-    /// Somebody asks for an event and waits for it.
+    /// Poll for an event.
     Next,
     /// An extension has registered itself.
     Extension,
@@ -19,11 +19,11 @@ pub(crate) enum Arrived {
     Head(String),
     /// Bytes of its body as they are on the wire.
     Body(Vec<u8>),
-    /// Its end: the whole request.
+    /// End of a request, with the whole request.
     End { head: String, body: Vec<u8> },
 }
 
-/// One event with the headers of its invocation.
+/// Event with the headers of its invocation.
 #[derive(Clone, Debug)]
 pub(crate) struct Invocation {
     pub(crate) id: String,
@@ -46,7 +46,7 @@ pub(crate) struct Api {
     pub(crate) address: SocketAddr,
     events: UnboundedSender<Invocation>,
     arrived: UnboundedReceiver<Arrived>,
-    /// What the next answers and errors are answered with, in place of 202.
+    /// Statuses for the next answers and errors, instead of 202.
     refusals: Arc<Mutex<Vec<u16>>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -82,12 +82,12 @@ impl Api {
         }
     }
 
-    /// Whoever asks next, or has asked first, gets it.
+    /// Hands the invocation to the first waiting poll or the next one.
     pub(crate) fn hand_out(&self, invocation: Invocation) {
         self.events.send(invocation).unwrap();
     }
 
-    /// The next answer or error is not taken, and gets this status.
+    /// Rejects the next answer or error with this status.
     pub(crate) async fn refuse_next(&self, status: u16) {
         self.refusals.lock().await.push(status);
     }
@@ -96,7 +96,7 @@ impl Api {
         self.arrived.recv().await.expect("the server runs")
     }
 
-    /// The next request that does not ask for an event: its head and its body.
+    /// Returns the next request that does not ask for an event: its head and its body.
     pub(crate) async fn request(&mut self) -> (String, Vec<u8>) {
         loop {
             if let Arrived::End { head, body } = self.arrived().await {
@@ -105,7 +105,7 @@ impl Api {
         }
     }
 
-    /// Whether nothing has arrived that was not taken yet.
+    /// Returns true if no request is waiting to be taken.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.arrived.try_recv().is_err()
     }
@@ -206,7 +206,8 @@ async fn serve(
     }
 }
 
-/// Where the buffer holds this for the first time, read as far as that; none at the end of the connection.
+/// Reads until the buffer contains this; returns its position, or `None` at the end of the
+/// connection.
 async fn read_until(stream: &mut TcpStream, buffer: &mut Vec<u8>, wanted: &[u8]) -> Option<usize> {
     loop {
         if let Some(start) = buffer.windows(wanted.len()).position(|bytes| bytes == wanted) {

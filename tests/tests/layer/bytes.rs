@@ -12,7 +12,8 @@ const BEFORE: &str = r#"
 { "new\u0046ield" : [ 1.50, 1e3, null, {"x-amzn-mtls-clientcert-subject": "in no header"} ],"requestContext":{"elb":{"targetGroupArn":"TARGET"} },
   "httpMethod":"PUT","path":"/a%20b\/..;\u0026//","multiValueQueryStringParameters":{"b":["2","1"],"a":[""]}, "#;
 
-/// The good client's headers as they are written in an event, and the members of the object that shall be left.
+/// Returns the good client's headers as they are written in an event, and the members of the object
+/// that shall be left.
 fn headers(clients: &Clients) -> (String, Vec<&'static str>) {
     let mut members = vec![
         r#""Accept" : ["\u0061",  "b"]"#,
@@ -85,7 +86,8 @@ async fn a_large_answer_arrives_as_the_function_wrote_it() {
     }
 }
 
-/// What a load balancer would never do: which of two fields counts is not for readers to disagree about.
+/// Checks events that a load balancer never sends: readers could disagree on which of two fields
+/// counts.
 #[tokio::test]
 async fn events_that_readers_could_disagree_about_reach_nobody() {
     let clients = Clients::new();
@@ -116,7 +118,8 @@ async fn events_that_readers_could_disagree_about_reach_nobody() {
     assert_eq!((answer.status, calls(&answer)), (200, 1));
 }
 
-/// The same name twice in one object: most readers take the last, and none of them may be one that the gate did not see.
+/// Checks repeated names in one object: most readers take the last one, and the gate must have seen
+/// each.
 #[tokio::test]
 async fn a_header_that_is_there_twice_is_judged_and_removed_twice() {
     let clients = Clients::new();
@@ -190,7 +193,8 @@ async fn the_headers_of_an_invocation_reach_the_runtime() {
     }
 }
 
-/// The first part arrives while the function holds the second back, and what comes after the body arrives too.
+/// The first part arrives while the function holds the second back, and what comes after the body
+/// arrives too.
 #[tokio::test]
 async fn a_streamed_response_arrives_as_it_is_written() {
     let clients = Clients::new();
@@ -242,7 +246,8 @@ fn make_pipe(path: &std::path::Path) {
     assert!(made.success());
 }
 
-/// An answer of more than a megabyte from `curl`, which asks for permission first, as a `bootstrap` in shell may.
+/// An answer of more than a megabyte from `curl`, which asks for permission first, as a `bootstrap`
+/// in shell may.
 #[tokio::test]
 async fn a_runtime_that_expects_to_be_told_to_go_on_is_told() {
     let clients = Clients::new();

@@ -1,4 +1,4 @@
-//! No header by which a client could pass for somebody reaches the function.
+//! Headers that claim an identity never reach the function.
 
 use alb_mtls_tests::{Clients, IDENTITY_HEADERS, RESTATING_HEADERS, client_headers, event, spellings};
 use local_alb::HeaderMode;
@@ -7,7 +7,8 @@ use crate::functions::{Language, calls, received};
 
 const FORGED: &str = "forged-identity";
 
-/// Sends each spelling of each name in a request of its own and returns how many of them reached the function.
+/// Sends each spelling of each name in a request of its own and returns how many of them reached
+/// the function.
 async fn forge(
     language: Language,
     clients: &Clients,
@@ -54,7 +55,8 @@ async fn nothing_forged_passes_beside_a_certificate() {
         .into_iter()
         .map(|(name, value)| (name.replace("x-amzn-mtls-clientcert", "x-renamed-header"), value))
         .collect();
-    // Copies and look-alikes of the certificate header, under its own and its usual name, are refused.
+    // Copies and look-alikes of the certificate header, under its own and its usual name, are
+    // refused.
     let refused = spellings("X-Renamed-Header").len() + spellings("X-Amzn-Mtls-Clientcert").len();
     for language in Language::all() {
         for identity in ["verify-mode,rfc9440,xfcc,passthrough", "none"] {

@@ -28,7 +28,7 @@ def send(connection, method, path, body=None, headers=None):
 
 
 def last_words(path, body):
-    """Sends a request and ends before anybody could have answered."""
+    """Sends a request and ends before an answer can arrive."""
     connection = connect()
     connection.connect()
     head = f"POST {path} HTTP/1.1\r\nhost: {API}\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -92,7 +92,7 @@ def loop(barrier=None):
 
 
 def stream(request_id, body):
-    """A streamed response whose second half waits until somebody has written to a pipe."""
+    """A streamed response whose second half waits until a pipe is written to."""
     connection = connect()
     connection.putrequest("POST", f"{INVOCATION}{request_id}/response")
     connection.putheader("Lambda-Runtime-Function-Response-Mode", "streaming")

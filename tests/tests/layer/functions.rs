@@ -18,7 +18,8 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// Those that this machine has. `.ci/run` installs Node.js; without it, this says so and Python stands alone.
+    /// Returns the runtimes that this machine has. `.ci/run` installs Node.js; without it, this
+    /// says so and Python stands alone.
     pub(crate) fn all() -> Vec<Self> {
         if has("node") {
             vec![Self::Python, Self::Node]
@@ -35,24 +36,24 @@ impl Language {
         }
     }
 
-    /// The function by itself.
+    /// Returns the function by itself.
     pub(crate) fn bare(self) -> FunctionCommand {
         let [program, script] = self.command_line();
         FunctionCommand::new(program).argument(script).name("app")
     }
 
-    /// The function behind the layer, with the anchors of these clients.
+    /// Returns the function behind the layer, with the anchors of these clients.
     pub(crate) fn behind_layer(self, clients: &Clients, variables: &[(&str, &str)]) -> FunctionCommand {
         behind_layer(self.command_line(), clients, variables)
     }
 
-    /// The function behind the layer, started.
+    /// Returns the function behind the layer, started.
     pub(crate) async fn start(self, clients: &Clients, variables: &[(&str, &str)]) -> Function {
         Function::run(self.behind_layer(clients, variables)).await
     }
 }
 
-/// Whether this machine has a program.
+/// Returns true if this machine has a program.
 pub(crate) fn has(program: &str) -> bool {
     Command::new(program)
         .arg("--version")
@@ -90,12 +91,12 @@ pub(crate) fn here(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// How often the function was called, this call included.
+/// Returns the number of calls of the function, this one included.
 pub(crate) fn calls(answer: &Answer) -> u64 {
     answer.json["calls"].as_u64().unwrap()
 }
 
-/// The event as the function got it, byte for byte.
+/// Returns the event as the function got it, byte for byte.
 pub(crate) fn received(answer: &Answer) -> String {
     let event = STANDARD.decode(answer.json["event"].as_str().unwrap()).unwrap();
     String::from_utf8(event).unwrap()

@@ -42,7 +42,7 @@ impl Started {
         Self { process }
     }
 
-    /// Whether the process still runs.
+    /// Returns true if the process still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         self.process.try_wait().unwrap().is_none()
     }
@@ -165,7 +165,7 @@ async fn what_the_runtime_says_last_arrives() {
     assert_eq!(status.code(), Some(1));
 }
 
-/// Parameter Store with these anchors, which answers when the value becomes true.
+/// Starts a Parameter Store with these anchors, which answers when the value becomes true.
 async fn parameter_store(anchors: &str, answers: tokio::sync::watch::Receiver<bool>) -> FaultProxy {
     let store = FaultProxy::before(0).await;
     let value = serde_json::Value::from(anchors);

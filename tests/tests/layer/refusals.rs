@@ -10,7 +10,7 @@ use test_pki::{Credential, CrlBuilder};
 
 use crate::functions::{Language, calls, received_json};
 
-/// The answer without what differs from one function to another: nothing.
+/// Returns the answer without what differs from one function to another: nothing.
 async fn refused_alike(function: &Function, other: &Function, event: &[u8], what: &str) -> Answer {
     let answer = function.answer(event.to_vec()).await;
     let expected = other.answer(event.to_vec()).await;
@@ -51,7 +51,7 @@ fn clients_to_refuse(clients: &Clients) -> Vec<(&'static str, Vec<(String, Strin
     vec![
         ("no certificate", client_headers()),
         ("self-signed", of(&Clients::self_signed())),
-        ("of somebody else", of(&Clients::new().good)),
+        ("of another client", of(&Clients::new().good)),
         ("expired", of(&clients.expired())),
         ("not yet valid", of(&clients.not_yet_valid())),
         ("for servers", of(&clients.server_only())),
@@ -73,7 +73,8 @@ async fn refused_clients_get_the_answer_of_every_other_function_and_the_function
                 let answer = refused_alike(&function, &other, &event, what).await;
                 assert_eq!(answer.status, 401, "{what}: {}", answer.body());
             }
-            // It counts its calls: this is the first, and the next one in the other mode is the second.
+            // It counts its calls: this is the first, and the next one in the other mode is the
+            // second.
             let answer = function
                 .answer(event("GET", "/", &clients.good_headers(), mode))
                 .await;
@@ -105,7 +106,8 @@ async fn hostile_events_are_refused_and_the_function_is_not_called() {
                 other => panic!("{name}: {other:?}"),
             }
         }
-        // Those that say in no field that they are an HTTP request; no client of a load balancer can send one.
+        // Those that say in no field that they are an HTTP request; no client of a load balancer
+        // can send one.
         assert_eq!(errors, 8);
         let answer = function.answer(valid_event(&clients).to_string()).await;
         assert_eq!((answer.status, calls(&answer)), (200, 1), "{language:?}");

@@ -1,4 +1,5 @@
-//! Runtimes of others, as they are: AWS's own for Python and Node.js, the one for Rust, and Java's own client.
+//! Runtimes of others, as they are: AWS's own for Python and Node.js, the one for Rust, and Java's
+//! own client.
 
 use alb_mtls_tests::{Clients, Function, binary, client_headers, event, leave_out, project};
 use local_alb::{HeaderMode, InvocationOutcome};
@@ -43,8 +44,8 @@ async fn awss_own_node_runtime_works_behind_the_layer_with_both_of_its_clients()
     }
 }
 
-/// The function is called for whom the gate accepts, sees the event with the client's identity and nothing else changed, and
-/// its errors are its own.
+/// Checks that the function is called for accepted clients, sees the event with the client's
+/// identity and nothing else changed, and its errors are its own.
 async fn assert_works(function: &Function, clients: &Clients) {
     for (mode, field, number) in [
         (HeaderMode::MultiValue, "multiValueHeaders", 1),
@@ -87,7 +88,8 @@ fn assert_only_identity_changed(sent: &[u8], mut seen: Value, field: &str) {
     assert_eq!(seen, expected);
 }
 
-/// It sends `Connection: Upgrade, HTTP2-Settings` with each first request of a connection.
+/// Runs a runtime that sends `Connection: Upgrade, HTTP2-Settings` with each first request of a
+/// connection.
 #[tokio::test]
 async fn a_function_with_javas_own_client_works_behind_the_layer() {
     if !has("java") {

@@ -1,4 +1,4 @@
-//! What is wrong with settings is told to Lambda and to the log, and the runtime never starts.
+//! Wrong settings are reported to Lambda and in the log, and the runtime never starts.
 
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 """A web server as people run them behind Lambda Web Adapter: it knows nothing of Lambda.
 
-It answers with the headers that it got and the number of its calls, of which checks whether it is ready are none."""
+It answers with the headers that it got and the number of its calls, not counting readiness checks."""
 
 import http.server
 import json

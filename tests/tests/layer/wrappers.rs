@@ -11,7 +11,7 @@ use crate::api::{Api, Arrived, Invocation};
 use crate::functions::{behind_layer, calls, here, layer, python};
 use crate::process::{Started, in_background, shell};
 
-/// An executable script.
+/// Returns an executable script.
 pub(crate) fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -19,7 +19,8 @@ pub(crate) fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// As AWS's documentation and OpenTelemetry do it: an option of the interpreter, and variables that it reads.
+/// As AWS's documentation and OpenTelemetry do it: an option of the interpreter, and variables that
+/// it reads.
 const FOR_PYTHON: &str = r#"program=$1; shift; export PYTHONPATH="$HANDLERS"; exec "$program" -X utf8 "$@""#;
 
 async fn assert_gated(command: local_alb::FunctionCommand, clients: &Clients) {
@@ -99,7 +100,7 @@ async fn next_wrapper_gets_what_lambda_would_give_it() {
     assert_eq!(status.code(), Some(0));
 }
 
-/// The start that is refused: what Lambda was told, the exit code and what was printed.
+/// Returns the start that is refused: what Lambda was told, the exit code and what was printed.
 pub(crate) async fn refused_start(started: Started, api: &mut Api) -> (String, String) {
     let (head, body) = api.request().await;
     assert!(head.starts_with("POST /2018-06-01/runtime/init/error "), "{head}");
@@ -222,7 +223,7 @@ async fn fixed_address_is_where_the_gate_listens() {
     let (head, _) = api.request().await;
     assert!(head.contains("/id-1/response"), "{head}");
 
-    // Somebody listens there already: the first one.
+    // The first one listens there already.
     let mut other = Api::start().await;
     let second = Started::of(layer(), runtime(), &clients, &other, &variables);
     let (head, body) = other.request().await;

@@ -1,4 +1,4 @@
-//! `deploy/canary`: quiet while the gate refuses whom it must, loud when it does not.
+//! `deploy/canary`: silent while the gate denies what it must, and an alarm when it does not.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -149,7 +149,8 @@ async fn each_wrong_answer_is_named() {
             strip,
             vec!["none", "forged"],
         ),
-        // What a load balancer does with it is not documented: if it hands it over, this is how one learns.
+        // What a load balancer does with it is not documented: if it hands it over, this is how one
+        // learns.
         (vec![("MTLS_CRLS", everything.as_str())], pass_on, vec!["forged"]),
         (
             vec![("MTLS_CRLS", "file:/nowhere")],

@@ -1,4 +1,4 @@
-//! What a cold start must not wait for.
+//! Work that a cold start must not wait for.
 
 use alb_mtls_tests::binary;
 use memchr::memmem::find;

@@ -15,7 +15,7 @@ fn guides() -> Vec<PathBuf> {
     guides
 }
 
-/// The blocks of a guide that are marked to be run, in order, as one script.
+/// Returns the blocks of a guide that are marked to be run, in order, as one script.
 pub(crate) fn script(text: &str) -> String {
     let blocks = text.split("<!-- run").skip(1).map(|after| {
         let (_, block) = after.split_once("```sh\n").unwrap();
@@ -74,7 +74,7 @@ fn a_guide_whose_command_fails_is_seen() {
     assert!(!succeeded && output.contains("nowhere.pem"), "{output}");
 }
 
-/// What readers have when they come to a guide.
+/// Prepares the files that readers have at the start of a guide.
 fn prepare(folder: &Path) {
     std::fs::copy(project().join("template.yaml"), folder.join("template.yaml")).unwrap();
     for (name, clients) in [("old", Clients::of("Old")), ("new", Clients::of("New"))] {

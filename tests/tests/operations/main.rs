@@ -1,4 +1,4 @@
-//! What operators run besides the functions: the canary, and the gate in a container.
+//! Programs and files of operations: the canary, the gate in a container, guides, manifests.
 
 #![expect(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use std::process::Command;
 use alb_mtls_tests::project;
 use serde_json::Value;
 
-/// What a Python program prints as JSON.
+/// Returns the JSON that a Python program prints.
 fn from_python<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Value {
     let output = Command::new(project().join(".venv/bin/python"))
         .args(arguments)

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::from_python;
 
-/// The objects of the manifest.
+/// Returns the objects of the manifest.
 fn manifest() -> Vec<Value> {
     let read = "import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(open(sys.argv[1])))))";
     let manifest = project().join("deploy/kubernetes/alb-mtls.yaml");
@@ -94,7 +94,8 @@ fn a_deployment_by_cargo_lambda_takes_no_setting_away() {
     for folder in functions {
         let path = folder.unwrap().path().join("Cargo.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        // Variables that stand there replace those of the function: CRLs that an operator named would be gone.
+        // Variables that stand there replace those of the function: CRLs that an operator named
+        // would be gone.
         assert!(
             !text.contains("[package.metadata.lambda.deploy.env]"),
             "{}",

@@ -129,7 +129,7 @@ for address, body in of_type("data.aws_iam_policy_document").items():
         if '"*"' in [text for text in texts(statement.get("resources", []))]:
             problems.append(f"{address} is for every resource")
 if of_type("aws_lambda_function"):
-    # Whatever the variables are: the last word is a name that nobody else has.
+    # For all values of the variables, the header's default name is unique.
     if not re.search(r"MTLS_HEADER\W+local\.certificate_header\b", str(blocks.get("local.environment"))):
         problems.append("MTLS_HEADER is not the name that the listener writes")
     if "random_uuid.certificate_header.result" not in str(blocks.get("local.certificate_header")):

@@ -1,4 +1,5 @@
-//! `deploy/terraform/`: its graph, read with a parser of HCL. What only the provider knows is not looked at.
+//! `deploy/terraform/`: its graph, read with a parser of HCL. What only the provider knows is not
+//! looked at.
 
 use std::path::Path;
 
@@ -6,7 +7,7 @@ use alb_mtls_tests::project;
 
 use crate::from_python;
 
-/// What is wrong with the files of a folder.
+/// Returns the problems of the files of a folder.
 fn problems(folder: &Path) -> Vec<String> {
     let program = project().join("tests/tests/operations/terraform.py");
     let report = from_python([program.as_path(), folder]);

@@ -1,4 +1,5 @@
-//! `docs/your-ca.md`: the commands of each CA that can be had here, and the shape of one that cannot.
+//! `docs/your-ca.md`: the commands of each CA that can be had here, and the shape of one that
+//! cannot.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +7,7 @@ use alb_mtls_tests::{Moto, leave_out, project};
 
 use super::guides::{run, script};
 
-/// The sections of the page with something to run.
+/// Returns the sections of the page with something to run.
 fn sections() -> Vec<(String, String)> {
     let page = std::fs::read_to_string(project().join("docs/your-ca.md")).unwrap();
     let sections = page.split("\n## ").skip(1).map(|section| {
@@ -16,7 +17,7 @@ fn sections() -> Vec<(String, String)> {
     sections.filter(|(_, text)| text.contains("<!-- run")).collect()
 }
 
-/// The folder of a program, if it is there.
+/// Returns the folder of a program, if it is there.
 fn folder_of(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap();
     let more = [PathBuf::from("/usr/share/easy-rsa"), project().join(".venv/bin")];
@@ -83,8 +84,8 @@ fn check(name: &str, text: &str, output: &str, folder: &Path) {
     }
 }
 
-/// CRLs of step-ca have a critical issuing distribution point, and its default template names none in certificates
-/// (smallstep/certificates#2250).
+/// CRLs of step-ca have a critical issuing distribution point, and its default template names none
+/// in certificates (smallstep/certificates#2250).
 #[test]
 fn step_ca_needs_the_distribution_point_that_the_page_says() {
     let page = std::fs::read_to_string(project().join("docs/your-ca.md")).unwrap();

@@ -1,4 +1,4 @@
-//! Each policy of the cookbook lets pass whom it is for, and nobody else.
+//! Each policy of the cookbook allows its clients and denies all others.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of, project};
 use alb_mtls_verifier::Fingerprint;
@@ -7,13 +7,13 @@ use test_pki::der::asn1::ObjectIdentifier;
 use test_pki::{CertificateBuilder, Credential, Criticality};
 use time::OffsetDateTime;
 
-use crate::support::{EVERYBODY, anchor_id, ask, ask_with, deciding, issue, with_policies};
+use crate::support::{ALL_CLIENTS, anchor_id, ask, ask_with, deciding, issue, with_policies};
 
 const FIRST_ANCHOR: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const SECOND_ANCHOR: &str = "2222222222222222222222222222222222222222222222222222222222222222";
 const FIRST_KEY: &str = "3333333333333333333333333333333333333333333333333333333333333333";
 
-/// The file with real values in place of the examples, which must be there to be replaced.
+/// Returns the file with real values in place of the examples, which must be there to be replaced.
 fn recipe(file: &str, replacements: &[(&str, &str)]) -> String {
     let mut text = std::fs::read_to_string(project().join("deploy/policies").join(file)).unwrap();
     for (example, real) in replacements {
@@ -104,7 +104,7 @@ async fn a_withdrawn_serial_number_is_refused() {
             ("CN=Example Issuing CA,O=Example", "CN=Example Issuing CA,O=Tests"),
         ],
     );
-    let function = with_policies(&clients, &format!("{text}{EVERYBODY}"), &[]).await;
+    let function = with_policies(&clients, &format!("{text}{ALL_CLIENTS}"), &[]).await;
     let client = |serial: [u8; 3]| clients.issue(CertificateBuilder::client("CN=x").serial_bytes(&serial));
     denies(
         &function,
@@ -119,7 +119,7 @@ async fn a_withdrawn_serial_number_is_refused() {
         &clients,
         &client([0x0A, 0x1B, 0x2D]),
         "GET /",
-        "everybody",
+        "all-clients",
     )
     .await;
 }
@@ -139,13 +139,13 @@ async fn nothing_is_written_while_maintenance_lasts() {
             ("2026-12-05T22:00:00Z", "2001-01-01T00:00:00Z"),
             ("2026-12-06T03:00:00Z", "2001-01-02T00:00:00Z"),
         ];
-        recipe("maintenance-window.cedar", &whole_day) + EVERYBODY
+        recipe("maintenance-window.cedar", &whole_day) + ALL_CLIENTS
     };
     let function = with_policies(&clients, &window(&today.to_string()), &[]).await;
     denies(&function, &clients, &clients.good, "POST /", "sunday-maintenance").await;
-    permits(&function, &clients, &clients.good, "GET /", "everybody").await;
+    permits(&function, &clients, &clients.good, "GET /", "all-clients").await;
     let function = with_policies(&clients, &window(&another), &[]).await;
-    permits(&function, &clients, &clients.good, "POST /", "everybody").await;
+    permits(&function, &clients, &clients.good, "POST /", "all-clients").await;
 }
 
 #[tokio::test]
@@ -254,7 +254,7 @@ async fn payment_service_providers_do_what_their_roles_say() {
     .await;
 }
 
-/// The QC statement of PSD2 with one role (ETSI TS 119 495 section 5.1).
+/// Returns the QC statement of PSD2 with one role (ETSI TS 119 495 section 5.1).
 fn payment_statement(role: &str) -> Vec<u8> {
     let sequence = |parts: &[Vec<u8>]| {
         let content = parts.concat();

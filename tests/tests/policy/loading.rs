@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use alb_mtls_tests::{Clients, Function, binary};
 
-use crate::support::{EVERYBODY, ask, respond, source, with_policies};
+use crate::support::{ALL_CLIENTS, ask, respond, source, with_policies};
 
-const NOBODY: &str = "@id(\"nobody\")\nforbid (principal, action, resource);\n";
+const NO_CLIENTS: &str = "@id(\"no-clients\")\nforbid (principal, action, resource);\n";
 
 /// Asks as the good client until the status is this one; gives all statuses.
 async fn ask_until(function: &Function, clients: &Clients, wanted: u16) -> Vec<u16> {
@@ -28,10 +28,10 @@ async fn ask_until(function: &Function, clients: &Clients, wanted: u16) -> Vec<u
 #[tokio::test]
 async fn a_change_counts_within_one_refresh() {
     let clients = Clients::new();
-    let function = with_policies(&clients, EVERYBODY, &[("MTLS_REFRESH", "1s")]).await;
+    let function = with_policies(&clients, ALL_CLIENTS, &[("MTLS_REFRESH", "1s")]).await;
     let (status, before) = ask(&function, Some((&clients, &clients.good)), "GET /").await;
     assert_eq!(status, 200);
-    clients.write("policies.cedar", NOBODY);
+    clients.write("policies.cedar", NO_CLIENTS);
     let statuses = ask_until(&function, &clients, 403).await;
     assert!(
         statuses.iter().all(|status| [200, 403].contains(status)),
@@ -39,25 +39,25 @@ async fn a_change_counts_within_one_refresh() {
     );
     let (_, after) = ask(&function, Some((&clients, &clients.good)), "GET /").await;
     assert_ne!(before["trust_version"], after["trust_version"]);
-    clients.write("policies.cedar", EVERYBODY);
+    clients.write("policies.cedar", ALL_CLIENTS);
     ask_until(&function, &clients, 200).await;
 }
 
 #[tokio::test]
 async fn a_broken_change_is_refused_with_line_and_column_and_the_last_good_policies_stay() {
     let clients = Clients::new();
-    let function = with_policies(&clients, EVERYBODY, &[("MTLS_REFRESH", "1s")]).await;
+    let function = with_policies(&clients, ALL_CLIENTS, &[("MTLS_REFRESH", "1s")]).await;
     assert_eq!(
         ask(&function, Some((&clients, &clients.good)), "GET /").await.0,
         200
     );
     for (text, place) in [
         (
-            format!("{EVERYBODY}permit (principal, action, resource) when {{ principal.cn == \"x\" }};"),
+            format!("{ALL_CLIENTS}permit (principal, action, resource) when {{ principal.cn == \"x\" }};"),
             "line 3, column 45",
         ),
         (
-            format!("{EVERYBODY}permit (principal, action resource);"),
+            format!("{ALL_CLIENTS}permit (principal, action resource);"),
             "line 3, column 27",
         ),
     ] {
@@ -97,7 +97,7 @@ async fn with_no_good_policies_at_the_start_nobody_passes_until_there_are_some()
             record["explanation"].as_str().unwrap().contains("policies.cedar"),
             "{record}"
         );
-        clients.write("policies.cedar", EVERYBODY);
+        clients.write("policies.cedar", ALL_CLIENTS);
         let statuses = ask_until(&function, &clients, 200).await;
         assert!(
             statuses.iter().all(|status| [200, 503].contains(status)),
@@ -111,12 +111,12 @@ async fn several_sources_are_one_set_and_a_prohibition_in_one_wins() {
     let clients = Clients::new();
     let sources = format!(
         "{} {}",
-        source(&clients, "a.cedar", EVERYBODY),
-        source(&clients, "b.cedar", NOBODY)
+        source(&clients, "a.cedar", ALL_CLIENTS),
+        source(&clients, "b.cedar", NO_CLIENTS)
     );
     let function = respond(&clients, &[("MTLS_POLICY", &sources)]).await;
     let (status, record) = ask(&function, Some((&clients, &clients.good)), "GET /").await;
-    assert_eq!((status, &record["policies"][0]), (403, &"nobody".into()));
+    assert_eq!((status, &record["policies"][0]), (403, &"no-clients".into()));
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! What policies mean in each mode.
+//! Policies in each mode.
 
 use alb_mtls_tests::{Clients, certificate_headers, client_headers, header_of};
 
-use crate::support::{EVERYBODY, ask, ask_with, deciding, issue, respond, with_policies};
+use crate::support::{ALL_CLIENTS, ask, ask_with, deciding, issue, respond, with_policies};
 
 const PAYMENTS: &str = r#"
 @id("payments")
@@ -64,7 +64,7 @@ async fn report_mode_lets_everybody_pass_and_identifies_whom_it_verified() {
 #[tokio::test]
 async fn in_optional_mode_policies_can_tell_nobody_from_somebody() {
     let clients = Clients::new();
-    let function = with_policies(&clients, EVERYBODY, &[("MTLS_MODE", "optional")]).await;
+    let function = with_policies(&clients, ALL_CLIENTS, &[("MTLS_MODE", "optional")]).await;
     let (status, record) = ask(&function, None, "GET /").await;
     assert_eq!(
         (status, &record["detail"]),

@@ -1,11 +1,11 @@
-//! What a change of anchors or policies would change, on live requests, before it is made.
+//! Effect of a planned change of anchors or policies on live requests.
 
 use std::time::Duration;
 
 use alb_mtls_tests::Clients;
 use serde_json::Value;
 
-use crate::support::{EVERYBODY, anchor_id, ask, respond, source};
+use crate::support::{ALL_CLIENTS, anchor_id, ask, respond, source};
 
 const READ_ONLY: &str = "@id(\"read-only\")\nforbid (principal, action in Action::\"write\", resource);\n";
 
@@ -16,7 +16,7 @@ fn difference(record: &Value) -> (&Value, &Value) {
 #[tokio::test]
 async fn stricter_policies_are_seen_to_deny_and_deny_nobody() {
     let clients = Clients::new();
-    let shadow = source(&clients, "shadow.cedar", format!("{EVERYBODY}{READ_ONLY}"));
+    let shadow = source(&clients, "shadow.cedar", format!("{ALL_CLIENTS}{READ_ONLY}"));
     let function = respond(&clients, &[("MTLS_SHADOW_POLICY", &shadow)]).await;
     let (status, record) = ask(&function, Some((&clients, &clients.good)), "POST /").await;
     assert_eq!(status, 200);
@@ -34,8 +34,8 @@ async fn stricter_policies_are_seen_to_deny_and_deny_nobody() {
 #[tokio::test]
 async fn looser_policies_are_seen_to_allow_and_allow_nobody() {
     let clients = Clients::new();
-    let active = source(&clients, "active.cedar", format!("{EVERYBODY}{READ_ONLY}"));
-    let shadow = source(&clients, "shadow.cedar", EVERYBODY);
+    let active = source(&clients, "active.cedar", format!("{ALL_CLIENTS}{READ_ONLY}"));
+    let shadow = source(&clients, "shadow.cedar", ALL_CLIENTS);
     let function = respond(
         &clients,
         &[("MTLS_POLICY", &active), ("MTLS_SHADOW_POLICY", &shadow)],
@@ -104,7 +104,7 @@ async fn the_policies_in_use_are_asked_about_clients_of_other_anchors() {
 #[tokio::test]
 async fn what_is_tried_out_never_refuses_an_anonymous_request() {
     let clients = Clients::new();
-    let shadow = source(&clients, "shadow.cedar", EVERYBODY);
+    let shadow = source(&clients, "shadow.cedar", ALL_CLIENTS);
     let variables = [("MTLS_MODE", "optional"), ("MTLS_SHADOW_POLICY", shadow.as_str())];
     let function = respond(&clients, &variables).await;
     let (status, record) = ask(&function, None, "GET /").await;
@@ -131,7 +131,7 @@ async fn a_broken_shadow_set_is_reported_and_changes_nothing() {
     assert!(warning.to_string().contains("line 1, column "), "{warning}");
     let (status, record) = ask(&function, Some((&clients, &clients.good)), "POST /").await;
     assert_eq!((status, &record["shadow"]), (200, &Value::Null));
-    clients.write("shadow.cedar", &format!("{EVERYBODY}{READ_ONLY}"));
+    clients.write("shadow.cedar", &format!("{ALL_CLIENTS}{READ_ONLY}"));
     let seen = tokio::time::timeout(Duration::from_secs(30), async {
         loop {
             let (status, record) = ask(&function, Some((&clients, &clients.good)), "POST /").await;
@@ -147,8 +147,8 @@ async fn a_broken_shadow_set_is_reported_and_changes_nothing() {
 #[tokio::test]
 async fn report_mode_and_a_shadow_set_go_together() {
     let clients = Clients::new();
-    let active = source(&clients, "active.cedar", format!("{EVERYBODY}{READ_ONLY}"));
-    let shadow = source(&clients, "shadow.cedar", EVERYBODY);
+    let active = source(&clients, "active.cedar", format!("{ALL_CLIENTS}{READ_ONLY}"));
+    let shadow = source(&clients, "shadow.cedar", ALL_CLIENTS);
     let variables = [
         ("MTLS_MODE", "report"),
         ("MTLS_POLICY", active.as_str()),

@@ -8,7 +8,8 @@ use serde_json::Value;
 use test_pki::{CertificateBuilder, Credential};
 
 /// Permits every verified client everything.
-pub(crate) const EVERYBODY: &str = "@id(\"everybody\")\npermit (principal is Client, action, resource);\n";
+pub(crate) const ALL_CLIENTS: &str =
+    "@id(\"all-clients\")\npermit (principal is Client, action, resource);\n";
 
 /// Starts `respond` with these policies.
 pub(crate) async fn with_policies(clients: &Clients, text: &str, variables: &[(&str, &str)]) -> Function {
@@ -18,7 +19,7 @@ pub(crate) async fn with_policies(clients: &Clients, text: &str, variables: &[(&
     respond(clients, &all).await
 }
 
-/// The id of the anchor of these clients, as policies spell it.
+/// Returns the id of the anchor of these clients, as policies spell it.
 pub(crate) fn anchor_id(clients: &Clients) -> String {
     let anchor = TrustAnchor::new(clients.root.der().to_vec().into()).unwrap();
     anchor.id().to_string()
@@ -28,7 +29,7 @@ pub(crate) fn issue(clients: &Clients, subject: &str) -> Credential {
     clients.issue(CertificateBuilder::client(subject))
 }
 
-/// Asks as this client, or as nobody. Gives the status and the record.
+/// Sends a request as this client or without a certificate; returns the status and the record.
 pub(crate) async fn ask(
     function: &Function,
     client: Option<(&Clients, &Credential)>,
@@ -54,7 +55,8 @@ pub(crate) async fn ask_with(
     (answer.status, function.record().await)
 }
 
-/// The ids of the policies that decided, joined by spaces, or the detail of a refusal by none.
+/// Returns the ids of the policies that decided, joined by spaces, or the detail of a refusal by
+/// none.
 pub(crate) fn deciding(record: &Value) -> String {
     match record["policies"].as_array() {
         Some(policies) => {

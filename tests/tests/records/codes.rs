@@ -34,7 +34,7 @@ const OUT_OF_REACH: &[(&str, &str)] = &[
     ),
 ];
 
-/// What the function recorded, by the detail of the refusal.
+/// Records of the function, by the detail of the denial.
 #[derive(Default)]
 struct Seen(BTreeMap<String, Value>);
 
@@ -48,7 +48,7 @@ impl Seen {
     }
 }
 
-/// What the documentation says of a detail.
+/// Returns the documentation of each detail.
 fn table() -> BTreeMap<&'static str, (&'static str, u16)> {
     denial_reasons()
         .iter()
@@ -88,7 +88,7 @@ async fn every_reason_of_the_table_is_provoked() {
     }
 }
 
-/// One vector for each detail, of those whose verdict does not depend on the time of day.
+/// Sends one vector for each detail, of those whose verdict does not depend on the time of day.
 async fn by_vectors(seen: &mut Seen) {
     let clients = Clients::new();
     let mut done = BTreeSet::new();
@@ -282,7 +282,8 @@ async fn by_revocation(seen: &mut Seen) {
         );
         seen.expect(&function, detail).await;
     }
-    // The issuer is known from the client's own chain alone, so that the CRL is not refused when it is loaded.
+    // The issuer is known from the client's own chain alone, so that the CRL is not refused when it
+    // is loaded.
     let no_crls = CertificateBuilder::intermediate("CN=No CRLs")
         .key_usage(&[KeyUsage::KeyCertSign])
         .issued_by(&clients.root)

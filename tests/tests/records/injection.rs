@@ -1,4 +1,4 @@
-//! Nothing that a client sends can break a record, or the terminal of whoever reads it.
+//! Input of clients cannot break a record, or the terminal of its reader.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, event, header_of};
 use local_alb::HeaderMode;
@@ -8,7 +8,7 @@ use test_pki::{Certificate, Credential};
 
 use alb_mtls_tests::respond;
 
-/// Names that have broken somebody's log.
+/// Names that have broken logs of other programs.
 const NAMES: &[(&str, &str)] = &[
     ("a line feed", "a\nlevel=INFO decision=allowed"),
     ("a carriage return", "a\r{\"decision\":\"allowed\"}"),
@@ -27,8 +27,8 @@ const NAMES: &[(&str, &str)] = &[
     ("beyond the basic plane", "\u{1f600}\u{10ffff}"),
 ];
 
-/// The line with the record that the function wrote since, as it stands in the log. Every other line is JSON too: a
-/// record that was broken in two would leave one that is not.
+/// Returns the line with the record that the function wrote since, as it stands in the log. Every
+/// other line is JSON too: a record that was broken in two would leave one that is not.
 async fn line_of(function: &Function) -> String {
     loop {
         let mut records = Vec::new();

@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 
 use alb_mtls_tests::{respond, source};
 
-/// The metrics that a line defines, with their dimensions, each held against the value beside it.
+/// Returns the metrics that a line defines, with their dimensions, each compared with the value
+/// beside it.
 fn defined(line: &Value) -> Vec<(String, Value)> {
     let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
     assert!(line["_aws"]["Timestamp"].as_i64().unwrap() > 1_700_000_000_000);
@@ -21,7 +22,7 @@ fn defined(line: &Value) -> Vec<(String, Value)> {
                 let name = dimension.as_str().unwrap();
                 assert!(
                     ["service", "code"].contains(&name),
-                    "{name} is no bounded dimension"
+                    "{name} is not a bounded dimension"
                 );
                 assert!(line[name].is_string(), "{name} is not in {line}");
             }

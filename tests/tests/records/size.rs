@@ -5,11 +5,11 @@ use local_alb::HeaderMode;
 use serde_json::{Value, json};
 use test_pki::CertificateBuilder;
 
-/// Largest record of a request without a verified client, in bytes, as docs/limits.md says: five texts of 1,024, what is
-/// always there, and metrics.
+/// Largest record of a request without a verified client, in bytes, as docs/limits.md says: five
+/// texts of 1,024, what is always there, and metrics.
 const LARGEST: usize = 8 * 1_024;
 
-/// The lines with a record that the function wrote since.
+/// Returns the lines with a record that the function wrote since.
 fn records(function: &Function) -> Vec<String> {
     let is_record = |line: &String| line.contains("\"message\":\"decision\"");
     function.log().into_iter().filter(is_record).collect()

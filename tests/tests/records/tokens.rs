@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-/// The variables of a function that requires tokens of this issuer.
+/// Returns the variables of a function that requires tokens of this issuer.
 pub(crate) fn variables(source: &str) -> [(&str, &str); 5] {
     [
         ("MTLS_BOUND_TOKEN", "required"),
@@ -19,7 +19,8 @@ pub(crate) fn variables(source: &str) -> [(&str, &str); 5] {
     ]
 }
 
-/// The detail of each refusal of a token, and the values of the Authorization header that cause it.
+/// Returns the detail of each refusal of a token, and the values of the Authorization header that
+/// cause it.
 pub(crate) fn faults(clients: &Clients) -> Vec<(&'static str, Vec<String>)> {
     let now = time::OffsetDateTime::now_utc().unix_timestamp();
     let sound = json!({

@@ -5,7 +5,7 @@ use test_pki::CrlBuilder;
 
 use super::{ask, respond};
 
-/// The function with the root's CRL and one of the issuing CA with this many entries.
+/// Returns the function with the root's CRL and one of the issuing CA with this many entries.
 async fn respond_with(entries: usize, clients: &Clients) -> Function {
     let files = clients.directory();
     let root = CrlBuilder::new().issued_by(&clients.root).unwrap();

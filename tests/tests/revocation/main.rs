@@ -12,13 +12,13 @@ use serde_json::Value;
 use test_pki::Credential;
 use time::OffsetDateTime;
 
-/// The function with these anchors and CRLs.
+/// Returns the function with these anchors and CRLs.
 async fn respond(anchors: &str, crls: &str, others: &[(&str, &str)]) -> Function {
     let first = [("MTLS_ANCHORS", anchors), ("MTLS_CRLS", crls)];
     Function::start("respond", first.iter().chain(others).copied()).await
 }
 
-/// The status that a client with this chain gets, and the record of the decision.
+/// Returns the status that a client with this chain gets, and the record of the decision.
 async fn ask<'a>(function: &Function, chain: impl IntoIterator<Item = &'a Credential>) -> (u16, Value) {
     let headers = certificate_headers(header_of(chain));
     let status = function.get("/", &headers).await.status;

@@ -1,5 +1,6 @@
-//! The shape of AWS Private CA with partitioned CRLs: each certificate names the partition that it may be revoked in, and
-//! each CRL says in a critical issuing distribution point which partition it is.
+//! The shape of AWS Private CA with partitioned CRLs: each certificate names the partition that it
+//! may be revoked in, and each CRL says in a critical issuing distribution point which partition it
+//! is.
 
 use alb_mtls_tests::{Clients, Function};
 use serde_json::Value;
@@ -18,7 +19,7 @@ struct PrivateCa {
     other_partition: Credential,
 }
 
-/// How long a CRL counts; AWS Private CA makes one anew at half of it.
+/// Lifetime of a CRL; AWS Private CA replaces it after half of that.
 const LIFETIME: Duration = Duration::days(7);
 
 const ROOT_PARTITION: &str =

@@ -1,4 +1,5 @@
-//! From the URL of a CA through `refresh-crls` and the bucket to the gate, with the setting that `alb-mtls` prints.
+//! From the URL of a CA through `refresh-crls` and the bucket to the gate, with the setting that
+//! `alb-mtls` prints.
 
 use std::collections::HashMap;
 use std::process::Command;

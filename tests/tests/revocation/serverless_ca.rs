@@ -1,5 +1,5 @@
-//! The shape of serverless-ca: a P-384 root, a P-256 issuing CA, clients with a common name alone, and a CRL of each
-//! level that lives for one day and ten minutes, made every day.
+//! The shape of serverless-ca: a P-384 root, a P-256 issuing CA, clients with a common name alone,
+//! and a CRL of each level that lives for one day and ten minutes, made every day.
 
 use alb_mtls_tests::{Clients, Function, certificate_headers, header_of};
 use serde_json::Value;
@@ -46,7 +46,8 @@ impl ServerlessCa {
             .number(u64::try_from(made.unix_timestamp()).unwrap())
     }
 
-    /// Writes both levels' CRLs as made at this time, the issuing CA's in DER and the root's in PEM, as published.
+    /// Writes both levels' CRLs as made at this time, the issuing CA's in DER and the root's in
+    /// PEM, as published.
     fn publish(&self, made: OffsetDateTime) {
         let issuing = self
             .crl(made)
@@ -231,7 +232,7 @@ async fn a_crl_that_is_rolled_back_or_forged_leaves_the_last_good_one_in_use() {
         let function = ca.respond(&[("MTLS_REFRESH", "1s")]).await;
         assert_eq!(ca.ask(&function, &ca.revoked).await.0, 401, "{name}");
 
-        // None of these revokes anybody: whoever takes it lets the revoked client in.
+        // None of these lists has an entry: using one would allow the revoked client.
         let newer = ca.crl(made + Duration::minutes(1));
         let content = match name {
             "older" => {

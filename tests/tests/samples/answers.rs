@@ -2,7 +2,8 @@
 
 use alb_mtls_tests::{Function, project};
 
-/// The status that the name of a sample promises; `None` for events of others than the load balancer.
+/// Returns the status that the name of a sample promises; `None` for events of others than the load
+/// balancer.
 pub(crate) fn expected_status(name: &str) -> Option<u16> {
     let case = name.strip_prefix("alb-mtls-")?.trim_end_matches("-single-value");
     Some(match case {

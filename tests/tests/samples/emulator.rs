@@ -28,7 +28,8 @@ fn source(file: &str) -> String {
     format!("file:{}", project().join("events").join(file).display())
 }
 
-/// A target of the load balancer answers its events by what they hold, and refuses what is not its business.
+/// A target of the load balancer answers its events by what they hold, and refuses what is not its
+/// business.
 fn assert_target(emulator: &Emulator) {
     for (name, path) in samples() {
         let answer = emulator.invoke(&path);

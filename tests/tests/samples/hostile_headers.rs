@@ -1,4 +1,5 @@
-//! Hostile certificate headers from files, each through the built function: an ordinary 4xx, by the same process.
+//! Hostile certificate headers from files, each through the built function: an ordinary 4xx, by the
+//! same process.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 
 const HEADER: &str = "x-amzn-mtls-clientcert";
 
-/// The event of a client with these values of the certificate header.
+/// Returns the event of a client with these values of the certificate header.
 fn event(values: &[&str]) -> Value {
     let mut headers: serde_json::Map<String, Value> = client_headers()
         .into_iter()
@@ -92,7 +93,8 @@ async fn every_hostile_header_of_the_vectors_is_a_4xx_and_every_control_passes()
     }
 }
 
-/// Acceptance vectors that are no part of the project, where the folder is beside it. Read, never copied.
+/// Acceptance vectors that do not belong to the project, where the folder is beside it. Read, never
+/// copied.
 #[tokio::test]
 async fn every_malformed_header_of_the_acceptance_vectors_is_answered_as_they_say() {
     let vectors = project().join("../shared/acceptance");

@@ -27,7 +27,7 @@ impl Emulator {
         command_line: impl IntoIterator<Item = PathBuf>,
         variables: impl IntoIterator<Item = (&'a str, String)>,
     ) -> Self {
-        // Free ports: nobody else takes them in the moment between.
+        // Free ports, which other programs are unlikely to take in the meantime.
         let ports = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [address, runtime_api] = ports.each_ref().map(|listener| listener.local_addr().unwrap());
         drop(ports);
@@ -56,7 +56,7 @@ impl Emulator {
         emulator
     }
 
-    /// The function's answer to the event in this file; a function error is JSON, too.
+    /// Returns the function's answer to the event in this file; a function error is JSON, too.
     pub(crate) fn invoke(&self, event: &Path) -> Value {
         let answer = self.invoke_raw(event);
         serde_json::from_slice(&answer).unwrap_or_else(|error| {
@@ -65,7 +65,7 @@ impl Emulator {
         })
     }
 
-    /// Whatever is answered: nothing, when the function does not start.
+    /// Returns the raw answer, which is empty when the function does not start.
     pub(crate) fn invoke_raw(&self, event: &Path) -> Vec<u8> {
         let url = format!(
             "http://{}/2015-03-31/functions/function/invocations",
@@ -80,7 +80,7 @@ impl Emulator {
         output.stdout
     }
 
-    /// What the emulator and the function wrote.
+    /// Returns the output of the emulator and the function.
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
     }

@@ -1,4 +1,5 @@
-//! Sources that never answer, and functions with little time: each invocation is answered, and no environment is lost.
+//! Sources that never answer, and functions with little time: each invocation is answered, and no
+//! environment is lost.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -109,7 +110,7 @@ async fn a_hanging_source_at_the_start_costs_no_environment() {
     assert_eq!(environment.facts().pid, process);
 }
 
-/// An upstream that says `hello` to everything.
+/// Returns an upstream that says `hello` to everything.
 async fn upstream() -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -132,7 +133,8 @@ async fn upstream() -> String {
     format!("http://{address}")
 }
 
-/// Invokes the forwarder with so many requests at once and returns how many got each status. All are answered.
+/// Invokes the forwarder with so many requests at once and returns how many got each status. All
+/// are answered.
 async fn statuses_at_once(forward: &Arc<ManagedInstance>, clients: &Clients, count: u32) -> Vec<u64> {
     let good = event("GET", "/", &clients.good_headers(), HeaderMode::MultiValue);
     let mut invocations = JoinSet::new();

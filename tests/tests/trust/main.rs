@@ -1,4 +1,5 @@
-//! Trust material through the built function: moto's server holds it, and a proxy before that makes things go wrong.
+//! Trust material through the built function: moto's server holds it, and a proxy before that makes
+//! things go wrong.
 
 #![expect(
     clippy::indexing_slicing,
@@ -19,7 +20,8 @@ use std::time::Duration;
 use alb_mtls_tests::{Answer, Clients, FaultProxy, Function, Moto};
 use futures_util::future::join_all;
 
-/// The function with these anchors, which finds SSM and S3 behind the proxy and looks every second.
+/// Returns the function with these anchors, which finds SSM and S3 behind the proxy and looks every
+/// second.
 async fn respond(proxy: &FaultProxy, anchors: &str, others: &[(&str, &str)]) -> Function {
     start(proxy.variables(), anchors, others).await
 }
@@ -38,13 +40,13 @@ async fn proxy() -> FaultProxy {
     FaultProxy::before(Moto::shared().port()).await
 }
 
-/// The status that the good client of this PKI gets.
+/// Returns the status that the good client of this PKI gets.
 async fn ask(function: &Function, clients: &Clients) -> u16 {
     function.get("/", &clients.good_headers()).await.status
 }
 
-/// Asks as the good client, forty times a second, until an answer, together with what the function has written since the
-/// first of them, is as wanted.
+/// Asks as the good client, forty times a second, until an answer, together with what the function
+/// has written since the first of them, is as wanted.
 async fn ask_until(
     function: &Function,
     clients: &Clients,
@@ -83,7 +85,7 @@ async fn side_by_side<T>(cases: impl IntoIterator<Item = T>, run: impl AsyncFn(T
     join_all(cases.into_iter().map(|case| run(case))).await;
 }
 
-/// Whether one line of the log has all of these words.
+/// Returns true if one line of the log has all of these words.
 fn has_line(log: &str, words: &[&str]) -> bool {
     log.lines()
         .any(|line| words.iter().all(|word| line.contains(word)))

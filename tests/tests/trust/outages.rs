@@ -194,7 +194,7 @@ async fn a_name_that_does_not_resolve_is_survived_at_start_and_later() {
     let function = start(variables(), "ssm:/resolved/never", &[]).await;
     refuses_for_want_of_material(&function, &clients, "cannot be reached", "at start").await;
 
-    // Later: what was a bundle becomes a pointer to where nobody finds the way.
+    // Later: what was a bundle becomes a pointer to a place that cannot be reached.
     let function = start(variables(), &clients.anchors_source(), &[]).await;
     assert_eq!(ask(&function, &clients).await, 200);
     let pointer = format!("s3://bucket/anchors.pem#sha256={}", Fingerprint::of(b""));

@@ -5,7 +5,7 @@ use alb_mtls_verifier::Fingerprint;
 
 use super::{NOT_AVAILABLE, REFUSED, ask, ask_until, has_line, proxy, respond, side_by_side};
 
-/// What is put in the place of a good bundle, and how the refusal is worded.
+/// Returns the replacements of a good bundle, with the words of the rejection.
 fn bad_bundles(clients: &Clients) -> Vec<(&'static str, String, &'static str)> {
     let pem = clients.root.pem();
     let leaf = clients.good.pem();
@@ -136,7 +136,8 @@ async fn content_other_than_what_is_pinned_is_refused() {
     let function = respond(&proxy().await, "ssm:/pinned/anchors", &[]).await;
     assert_eq!(ask(&function, &clients).await, 200);
 
-    // Whoever can write the bucket alone changes nothing: the content in use is the one that is pinned.
+    // Write access to the bucket alone changes nothing: the content in use is the one that is
+    // pinned.
     moto.put_object("pinned", "anchors.pem", smuggled.root.pem());
     let started_later = respond(&proxy().await, "ssm:/pinned/anchors", &[]).await;
     assert_eq!(ask(&started_later, &smuggled).await, 503);

@@ -1,6 +1,7 @@
-//! Material that is gone, older, or that of another party: one answer for each kind. CRLs have an order and an issuer, and
-//! are tested with `refresh-crls`. The others have neither: their content is what its last writer made it, so that the
-//! pins of `MTLS_ANCHORS` and permissions protect it. But nothing that is gone or empty counts as an answer.
+//! Material that is gone, older, or that of another party: one answer for each kind. CRLs have an
+//! order and an issuer, and are tested with `refresh-crls`. The others have neither: their content
+//! is what its last writer made it, so that the pins of `MTLS_ANCHORS` and permissions protect it.
+//! But nothing that is gone or empty counts as an answer.
 
 use std::path::PathBuf;
 

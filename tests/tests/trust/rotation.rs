@@ -4,7 +4,7 @@ use alb_mtls_tests::{Clients, Moto};
 
 use super::{ask, ask_until, has_line, proxy, respond, side_by_side};
 
-/// What the log says when material takes the place of other.
+/// Log messages about replaced material.
 const REPLACED: &[&str] = &["trust material loaded", "previous_version"];
 
 /// Three PKIs: one that stays, one that goes, and one that comes.
@@ -72,7 +72,7 @@ async fn a_rotation_is_seen_at_the_next_refresh_and_no_request_is_dropped() {
         );
         let look_ups = proxy.take_requests().len();
         let most = if kind == "pointer" { 2 } else { 1 };
-        assert_eq!(look_ups, most, "{kind}: the first look-up afterwards sees it");
+        assert_eq!(look_ups, most, "{kind}: the first lookup afterwards sees it");
         assert_eq!(ask(&function, &change.coming).await, 200, "{kind}");
         assert_eq!(ask(&function, &change.going).await, 401, "{kind}");
     })

@@ -103,7 +103,7 @@ async fn a_page_that_fails_is_not_taken_for_the_end() {
     assert_eq!(
         ask(&function, &clients).await,
         503,
-        "half of the anchors are none"
+        "half of the anchors are invalid"
     );
 }
 
@@ -135,7 +135,7 @@ async fn a_source_that_is_not_there_leaves_everybody_outside() {
     .await;
 }
 
-/// The digest of the bundle, by another program than ours.
+/// Returns the digest of the bundle, by another program than ours.
 fn sha256(clients: &Clients) -> String {
     let output = Command::new("openssl")
         .args(["dgst", "-sha256", "-r"])

@@ -28,7 +28,8 @@ pub(crate) enum DescribedError {
     Whose(&'static str),
 }
 
-/// Adds what one answer says. Attributes and rules belong to what other answers name: those come first.
+/// Adds what one answer says. Attributes and rules belong to what other answers name: those come
+/// first.
 pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
     let place = |node: &Node| Place {
         file: file.to_owned(),
@@ -155,7 +156,7 @@ pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
     Ok(())
 }
 
-/// Returns whether a document is an answer that is known here.
+/// Returns true if a document is an answer that is known here.
 pub(crate) fn is_answer(document: &Node) -> bool {
     const NAMES: [&str; 14] = [
         "Attributes",
@@ -239,7 +240,8 @@ fn listener_of_rule(arn: &str) -> String {
     listener.replacen(":listener-rule/", ":listener/", 1)
 }
 
-/// Attributes come without the name of what they belong to: the file's name has to hold it, or there is only one.
+/// Attributes come without the name of what they belong to: the file's name has to hold it, or
+/// there is only one.
 fn read_attributes(attributes: &Node, file: &str, deployment: &mut Deployment) -> Result<(), DescribedError> {
     // Names of folders are not the file's.
     let file = file.rsplit('/').next().unwrap_or(file);
@@ -287,7 +289,7 @@ fn after_resource_type(arn: &str) -> &str {
     arn.split_once("targetgroup/").map_or(arn, |(_, after)| after)
 }
 
-/// The ARN of a function without its alias or version.
+/// Returns the ARN of a function without its alias or version.
 pub(crate) fn unqualified(arn: &str) -> String {
     arn.splitn(8, ':').take(7).collect::<Vec<_>>().join(":")
 }
@@ -330,7 +332,7 @@ fn read_statement(statement: &Node, place: Place, deployment: &mut Deployment) {
     });
 }
 
-/// The value of a condition, whatever compares it; names of conditions have no case.
+/// Returns the value of a condition, whatever compares it; names of conditions have no case.
 fn condition(statement: &Node, key: &str) -> Option<String> {
     let operators = statement.get("Condition").map(Node::members).unwrap_or_default();
     operators.iter().find_map(|(_, keys)| {
@@ -340,7 +342,8 @@ fn condition(statement: &Node, key: &str) -> Option<String> {
     })
 }
 
-/// Answers about a bucket do not name it either: the file's name has to hold its name, or there is only one.
+/// Answers about a bucket do not name it either: the file's name has to hold its name, or there is
+/// only one.
 fn bucket<'a>(
     file: &str,
     place: Place,
@@ -375,7 +378,8 @@ fn bucket<'a>(
     Ok(&mut deployment.buckets[index])
 }
 
-/// An authorizer of `get-authorizers`, or an API of `get-rest-api`, `get-api` and their lists.
+/// Returns an authorizer of `get-authorizers`, or an API of `get-rest-api`, `get-api` and their
+/// lists.
 fn read_api_item(item: &Node, place: Place, deployment: &mut Deployment) {
     let any = |names: &[&str]| {
         names

@@ -1,4 +1,5 @@
-//! A deployed stack, asked through the AWS command line: its region, profile and sign-on are the user's own.
+//! A deployed stack, asked through the AWS command line: its region, profile and sign-on are the
+//! user's own.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,7 +55,7 @@ pub(crate) enum Subject<'a> {
     LoadBalancer(&'a str),
 }
 
-/// Everything about it that the doctor looks at.
+/// Returns everything about it that the doctor looks at.
 pub(crate) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
     let mut answers = match subject {
         Subject::Stack(name) => {
@@ -76,7 +77,8 @@ pub(crate) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
     Ok(answers)
 }
 
-/// Writes each answer into a file of a folder, which must be new or empty, for another look without AWS.
+/// Writes each answer into a file of a folder, which must be new or empty, for another look without
+/// AWS.
 pub(crate) fn save(answers: &[Answer], folder: &Path) -> Result<(), LiveError> {
     let write_error = |path: &Path| {
         let path = path.to_owned();
@@ -94,7 +96,7 @@ pub(crate) fn save(answers: &[Answer], folder: &Path) -> Result<(), LiveError> {
     Ok(())
 }
 
-/// One call of the command line.
+/// Call of the AWS command line.
 struct Question {
     file: String,
     arguments: Vec<String>,
@@ -119,7 +121,7 @@ impl Question {
         }
     }
 
-    /// About what the last argument names, by an ARN or a name.
+    /// Returns a question about the resource that the last argument names, by ARN or name.
     fn about<const N: usize>(kind: &str, arguments: [&str; N]) -> Self {
         let subject = arguments.last().copied().unwrap_or_default();
         let name = subject.rsplit('/').next().unwrap_or(subject);
@@ -130,7 +132,7 @@ impl Question {
         Self { absence, ..self }
     }
 
-    /// Nothing where the absence of what it asks for stands for no answer.
+    /// Asks AWS; returns `None` if the resource does not exist and that is an answer.
     fn ask(self) -> Result<Option<Answer>, LiveError> {
         let command = format!("aws {}", self.arguments.join(" "));
         let output = Command::new("aws")
@@ -219,7 +221,7 @@ fn questions_about_load_balancers(balancers: &[Answer]) -> Vec<Question> {
     arns.flat_map(about_load_balancer).collect()
 }
 
-/// Which functions are registered in the target groups.
+/// Returns the questions about functions that are registered in target groups.
 fn questions_about_target_groups(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
     let deployment = known_so_far(answers)?;
     let groups = deployment
@@ -254,7 +256,8 @@ fn questions_about_targets(targets: &[Answer]) -> Vec<Question> {
     questions
 }
 
-/// Every listener and target group of a load balancer, not only those of a stack: others may have added some.
+/// Returns every listener and target group of a load balancer, not only those of a stack: others
+/// may have added some.
 fn about_load_balancer(arn: &str) -> [Question; 2] {
     [
         ("listeners", "describe-listeners"),
@@ -308,7 +311,8 @@ fn known_so_far(answers: &[Answer]) -> Result<Deployment, LiveError> {
     Ok(deployment)
 }
 
-/// Asks about what the answers name: listeners, target groups, log groups, and the buckets that functions have their trust material from.
+/// Asks about what the answers name: listeners, target groups, log groups, and the buckets that
+/// functions have their trust material from.
 fn questions_about_answers(answers: &[Answer]) -> Result<Vec<Question>, LiveError> {
     let deployment = known_so_far(answers)?;
     let mut questions = Vec::new();

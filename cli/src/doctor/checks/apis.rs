@@ -72,7 +72,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Every route of an API with the authorizer uses it.
+    /// Returns every route of an API with the authorizer uses it.
     pub(super) fn routes(&mut self) {
         let deployment = self.deployment;
         for route in &deployment.routes {
@@ -113,12 +113,12 @@ impl Checks<'_> {
     }
 }
 
-/// Returns whether an authorizer is that of an API; the answers of the AWS command line do not say.
+/// Returns true if an authorizer is that of an API; the answers of the AWS command line do not say.
 fn uses(authorizer: &Authorizer, api: &str) -> bool {
     authorizer.api == api || authorizer.api.is_empty()
 }
 
-/// Returns whether a route's authorizer is this one, by its id or by its name within the API.
+/// Returns true if a route's authorizer is this one, by its id or by its name within the API.
 fn is_named(authorizer: &Authorizer, name: &str) -> bool {
     let own = &authorizer.name;
     let within = own.rsplit_once('/').map_or(own.as_str(), |(_, within)| within);

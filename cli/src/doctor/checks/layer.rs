@@ -132,7 +132,8 @@ fn authority(value: &str) -> &str {
     value.strip_suffix('/').unwrap_or(value)
 }
 
-/// Returns whether a layer is the gate's, by the names that the template, the module and the guide give it.
+/// Returns true if a layer is the gate's, by the names that the template, the module and the guide
+/// give it.
 fn is_gate(layer: &str) -> bool {
     let name = layer.split_once(":layer:").map_or(layer, |(_, name)| name);
     let lower = name.to_ascii_lowercase();

@@ -88,7 +88,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Behind a listener in passthrough mode, every target verifies.
+    /// Checks that every target behind a listener in passthrough mode verifies.
     pub(super) fn targets(&mut self) {
         let deployment = self.deployment;
         for listener in deployment.passthrough_listeners() {
@@ -146,7 +146,8 @@ impl Checks<'_> {
         }
     }
 
-    /// The gate must read the header that the load balancer writes: any other one is the client's own.
+    /// Checks that the gate reads the header that the load balancer writes: any other one is the
+    /// client's own.
     pub(super) fn header_names(&mut self) {
         let deployment = self.deployment;
         for listener in deployment.passthrough_listeners() {
@@ -210,7 +211,8 @@ impl Checks<'_> {
         }
     }
 
-    /// Functions whose listener is not known here, such as one of another stack: what they read says enough.
+    /// Functions whose listener is not known here, such as one of another stack: what they read
+    /// says enough.
     pub(super) fn header_names_of_functions(&mut self) {
         let deployment = self.deployment;
         for function in deployment.gates() {
@@ -276,7 +278,7 @@ impl Checks<'_> {
     }
 }
 
-/// Returns whether requests through this target group are allowed in by the certificate header.
+/// Returns true if requests through this target group are allowed in by the certificate header.
 fn is_gated(deployment: &Deployment, name: &str) -> bool {
     let group = deployment.target_group(name);
     let has_gate = group.is_some_and(|group| deployment.gates_of(group).next().is_some());
@@ -295,8 +297,8 @@ fn gated_forward(deployment: &Deployment, listener: &Listener) -> bool {
     forwards.any(|forward| is_gated(deployment, &forward.target_group))
 }
 
-/// Returns whether a listener in passthrough mode is known to forward to the function, and under which name it hands
-/// over the certificate: then the listener's check speaks of both.
+/// Returns true if a listener in passthrough mode is known to forward to the function, and under
+/// which name it hands over the certificate: then the listener's check speaks of both.
 fn is_behind_known_listener(deployment: &Deployment, function: &Function) -> bool {
     let groups: Vec<&str> = deployment
         .groups_of(function)
@@ -310,7 +312,7 @@ fn is_behind_known_listener(deployment: &Deployment, function: &Function) -> boo
     })
 }
 
-/// Returns whether API Gateway, and no header, tells the function about certificates.
+/// Returns true if API Gateway, and no header, tells the function about certificates.
 fn has_certificates_from_api(deployment: &Deployment, function: &Function) -> bool {
     let place = function.variables.get("AUTHORIZE_CERTIFICATE");
     match place.map(String::as_str) {

@@ -82,7 +82,7 @@ impl Checks<'_> {
     }
 }
 
-/// Where functions have their trust material from.
+/// Sources of the functions' trust material.
 struct TrustSources<'a> {
     deployment: &'a Deployment,
     /// Ids of buckets.
@@ -132,7 +132,7 @@ impl<'a> TrustSources<'a> {
                 })
     }
 
-    /// Returns whether all that fits the resource lies where its function publishes CRLs.
+    /// Returns true if all that fits the resource lies where its function publishes CRLs.
     fn is_below_destination(&self, resource: &str, grant: &Grant) -> bool {
         let destination = grant.destination.as_deref();
         let Some(object) = destination.and_then(|url| url.strip_prefix("s3://")) else {
@@ -161,7 +161,8 @@ impl<'a> TrustSources<'a> {
     }
 }
 
-/// Returns the name of a parameter, with a slash before it; a resource that is one is meant by its own name.
+/// Returns the name of a parameter, with a slash before it; a resource that is one is meant by its
+/// own name.
 fn parameter_name(deployment: &Deployment, name: &str) -> String {
     let resource = text::resource_in(name);
     let mut parameters = deployment.parameters.iter();

@@ -1,4 +1,5 @@
-//! Values of a template under given values of its parameters: conditions decided, functions computed.
+//! Values of a template under given values of its parameters: conditions decided, functions
+//! computed.
 
 mod conditions;
 mod functions;
@@ -25,7 +26,7 @@ pub(crate) struct Combination {
     pub(crate) equalities: BTreeMap<String, bool>,
 }
 
-/// One combination of a program, and what was asked in it.
+/// Evaluation of a program under one combination of values, with the questions that came up.
 pub(crate) struct Evaluation<'a> {
     pub(crate) program: &'a Program,
     pub(crate) combination: &'a Combination,
@@ -70,7 +71,8 @@ pub(crate) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// Returns the resources that exist in this combination and are asked for, resolved, with their names.
+    /// Returns the resources that exist in this combination and are asked for, resolved, with their
+    /// names.
     pub(crate) fn resources(&self, wanted: impl Fn(&Node) -> bool) -> Vec<(String, Node)> {
         let Some(resources) = self.template.node.get("Resources") else {
             return Vec::new();
@@ -174,7 +176,8 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Returns a text of the template, in which nothing is taken for a placeholder but dynamic references.
+/// Returns a text of the template, in which nothing is taken for a placeholder but dynamic
+/// references.
 fn literal(text: &str) -> String {
     let text = text.replace("${", "$ {");
     let mut result = String::new();

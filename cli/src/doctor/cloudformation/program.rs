@@ -1,4 +1,5 @@
-//! Templates that belong together: nested stacks with their parents, and what one exports with what another imports.
+//! Templates that belong together: nested stacks with their parents, and what one exports with what
+//! another imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -70,7 +71,8 @@ impl Program {
         program
     }
 
-    /// Returns the name of a file without its folder and its end, or with more of it where another has that name.
+    /// Returns the name of a file without its folder and its end, or with more of it where another
+    /// has that name.
     fn prefix(&self, file: &str) -> String {
         let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let short = format!("{}/", stem.replace('.', "-"));

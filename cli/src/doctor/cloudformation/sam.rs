@@ -1,4 +1,5 @@
-//! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases, APIs with their routes.
+//! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases,
+//! APIs with their routes.
 
 use crate::doctor::facts::{Authorization, Authorizer, Permission, Route, identity_of};
 use crate::doctor::node::Node;
@@ -20,7 +21,8 @@ const KNOWN: [&str; 8] = [
     "AWS::Serverless::StateMachine",
 ];
 
-/// Kinds with a role, to which a connector adds a policy; for others it lets the destination be invoked by the source alone.
+/// Kinds with a role, to which a connector adds a policy; for others it lets the destination be
+/// invoked by the source alone.
 const WITH_ROLE: [&str; 4] = [
     "AWS::Lambda::Function",
     "AWS::Serverless::Function",

@@ -1,4 +1,4 @@
-//! Which names mean one thing: a function by its id, name, ARN, alias or version, and so on.
+//! Names of one resource: a function by its id, name, ARN, alias or version, and so on.
 //!
 //! Names that are not proven to mean the same stay different.
 
@@ -42,7 +42,8 @@ impl Deployment {
         }
     }
 
-    /// Puts rules to their listeners and targets to their groups; one that is not there stands for itself.
+    /// Puts rules to their listeners and targets to their groups; one that is not there stands for
+    /// itself.
     fn join(&mut self) {
         for rule in std::mem::take(&mut self.rules) {
             match self
@@ -65,7 +66,8 @@ impl Deployment {
         }
     }
 
-    /// Returns the id of the function that a text refers to, or the text itself where it is unknown.
+    /// Returns the id of the function that a text refers to, or the text itself where it is
+    /// unknown.
     pub(in crate::doctor) fn function_id(&self, reference: &str) -> String {
         let mut reference = reference.to_owned();
         for _ in 0..MAX_ALIASES {
@@ -95,7 +97,8 @@ impl Deployment {
         })
     }
 
-    /// Returns the function whose alias has an id of the kind that SAM makes: `FunctionAliaslive`, `FunctionVersion…`.
+    /// Returns the function whose alias has an id of the kind that SAM makes: `FunctionAliaslive`,
+    /// `FunctionVersion…`.
     fn function_of_sam(&self, alias: &str) -> Option<String> {
         let names = self.functions.iter().map(|function| function.name.as_str());
         names
@@ -107,7 +110,8 @@ impl Deployment {
             .map(str::to_owned)
     }
 
-    /// Returns the id of the target group that a text refers to, or the text itself where it is unknown.
+    /// Returns the id of the target group that a text refers to, or the text itself where it is
+    /// unknown.
     pub(in crate::doctor) fn target_group_id(&self, reference: &str) -> String {
         let name = id(reference);
         if self.target_group(&name).is_some() {
@@ -140,7 +144,8 @@ impl Deployment {
             .collect()
     }
 
-    /// Returns the name of a log group with functions by the name that they have in AWS, where it is said.
+    /// Returns the name of a log group with functions by the name that they have in AWS, where it
+    /// is said.
     pub(in crate::doctor) fn log_group_name(&self, name: &str) -> String {
         let pieces = text::pieces(name).into_iter().map(|piece| {
             let function = text::resource_in(piece).and_then(|resource| self.function(resource));

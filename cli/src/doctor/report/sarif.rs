@@ -1,4 +1,5 @@
-//! The report in the Static Analysis Results Interchange Format, version 2.1.0, which code scanning takes.
+//! The report in the Static Analysis Results Interchange Format, version 2.1.0, which code scanning
+//! takes.
 
 use std::path::Path;
 
@@ -119,7 +120,8 @@ fn result(rule: &str, level: &str, text: &str, file: &str, line: usize, identity
     })
 }
 
-/// Returns a relative reference as it is, and an absolute path as a URI; a command of the AWS command line is neither.
+/// Returns a relative reference as it is, and an absolute path as a URI; a command of the AWS
+/// command line is neither.
 fn uri(file: &str) -> String {
     const KEPT: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
         .remove(b'/')

@@ -1,4 +1,5 @@
-//! Facts from API Gateway: authorizers, routes, endpoints, and the OpenAPI documents that can say all of it.
+//! Facts from API Gateway: authorizers, routes, endpoints, and the OpenAPI documents that can say
+//! all of it.
 
 use std::fs;
 use std::path::Path;
@@ -32,8 +33,8 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    /// Returns the seconds for which answers are kept by default: REST APIs keep them unless they are told not to, HTTP
-    /// APIs only when they are told to.
+    /// Returns the seconds for which answers are kept by default: REST APIs keep them unless they
+    /// are told not to, HTTP APIs only when they are told to.
     pub(crate) fn seconds_kept(self) -> &'static str {
         match self {
             Self::Rest => "300",

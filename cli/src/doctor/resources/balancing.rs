@@ -8,7 +8,8 @@ use crate::doctor::facts::{
 use crate::doctor::node::Node;
 use crate::doctor::text;
 
-/// The attribute that names the passthrough header; those of verify mode have a suffix after `clientcert`.
+/// The attribute that names the passthrough header; those of verify mode have a suffix after
+/// `clientcert`.
 pub(in crate::doctor) const HEADER_ATTRIBUTE: &str =
     "routing.http.request.x_amzn_mtls_clientcert.header_name";
 pub(in crate::doctor) const MULTI_VALUE_ATTRIBUTE: &str = "lambda.multi_value_headers.enabled";

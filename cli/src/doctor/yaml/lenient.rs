@@ -1,10 +1,11 @@
-//! Indents what YAML 1.2 wants indented, and CloudFormation's parsers do not: lines that continue a list or map in
-//! brackets, or a quoted text. There, leading white space says nothing.
+//! Indents what YAML 1.2 wants indented, and CloudFormation's parsers do not: lines that continue a
+//! list or map in brackets, or a quoted text. There, leading white space says nothing.
 
 /// More than any template's indentation.
 const INDENT: &str = "                                                                                ";
 
-/// Returns the text with each line that continues something indented further; no line is added or removed.
+/// Returns the text with each line that continues something indented further; no line is added or
+/// removed.
 pub(super) fn indented(text: &str) -> String {
     let mut scanner = Scanner::default();
     let mut result = String::with_capacity(text.len());

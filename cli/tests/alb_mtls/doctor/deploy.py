@@ -92,7 +92,7 @@ def main(template_file, stack):
         balancing.modify_target_group_attributes(
             TargetGroupArn=group["TargetGroupArn"], Attributes=[{"Key": "lambda.multi_value_headers.enabled", "Value": "true"}]
         )
-    # Faults, planted by hand as somebody would who is in a hurry.
+    # Faults as an operator in a hurry would make them.
     functions = boto3.client("lambda")
     function = functions.list_functions()["Functions"][0]["FunctionName"]
     functions.create_function_url_config(FunctionName=function, AuthType="NONE")

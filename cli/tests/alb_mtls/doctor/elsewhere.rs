@@ -198,7 +198,8 @@ fn each_fault_of_a_state_is_found() {
     );
 }
 
-/// A plan before the first apply: references are in its configuration, and values that AWS chooses are missing.
+/// A plan before the first apply: references are in its configuration, and values that AWS chooses
+/// are missing.
 fn plan(http_action: Value) -> Value {
     let module = "module.gate.";
     let planned = |name: &str, values: Value| resource(&format!("{module}{name}"), values);

@@ -1,4 +1,4 @@
-//! Files of every kind, and what becomes of those that cannot be read.
+//! Files of every kind, and reports on unreadable ones.
 
 use std::fs;
 use std::path::Path;

@@ -31,7 +31,7 @@ impl StandIn {
     }
 }
 
-/// With a folder first on the path.
+/// Returns the command with a folder first on the path.
 fn doctor_with_path(folder: &Path, arguments: &[&str]) -> Command {
     let path = std::env::var("PATH").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_alb-mtls"));
@@ -223,7 +223,8 @@ fn our_template_as_a_stack_in_moto_has_what_moto_lacks_and_what_was_planted() {
         checks,
         [
             "function-url",
-            // moto knows no mutual authentication, of a listener or for its rules, and no log group of a function.
+            // moto knows no mutual authentication, of a listener or for its rules, and no log group
+            // of a function.
             "listener-without-mutual-tls",
             "listener-without-mutual-tls",
             "log-retention",
@@ -273,7 +274,7 @@ fn what_the_guide_makes_by_hand_lacks_only_what_moto_lacks() {
     );
 }
 
-/// What there is before the guide begins, and what cargo-lambda makes.
+/// Resources that exist before the guide begins, and those that cargo-lambda makes.
 const BEFORE_THE_GUIDE: &str = r#"
 subnets=$(aws ec2 describe-subnets --query 'Subnets[:2].SubnetId' --output text)
 security_group=$(aws ec2 describe-security-groups --query 'SecurityGroups[0].GroupId' --output text)

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 
 use super::{doctor, project, report};
 
-/// A line of the template, how often it keeps the gate closed, and the check that misses it. The others of that line
-/// are of buckets and functions that are no part of the gate.
+/// A line of the template, how often it keeps the gate closed, and the check that misses it. The
+/// others of that line are of buckets and functions that do not belong to the gate.
 const PROPERTIES: &[(&str, usize, &str)] = &[
     ("        Mode: passthrough\n", 1, "listener-without-mutual-tls"),
     (
@@ -70,7 +70,7 @@ fn every_removal_of_a_security_property_is_found() {
             let findings = report["findings"].as_array().unwrap().iter();
             found += usize::from(findings.clone().any(|finding| finding["check"] == *check));
         }
-        // An authorizer without anchors is no target, and only then not found.
+        // An authorizer without anchors is not a target, and only then not found.
         let least = expected - usize::from(*line == "          MTLS_ANCHORS: ");
         assert!(found >= least, "{line:?}: {found} of {expected}");
     }

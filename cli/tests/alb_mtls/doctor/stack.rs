@@ -84,7 +84,7 @@ impl Stack {
         fs::write(self.0.path().join(format!("{name}.json")), text).unwrap();
     }
 
-    /// One answer with a part of its text replaced.
+    /// Replaces a part of an answer's text.
     fn change(&self, name: &str, before: &str, after: &str) {
         let path = self.0.path().join(format!("{name}.json"));
         let text = fs::read_to_string(&path).unwrap();
@@ -107,7 +107,7 @@ fn a_stack_that_is_wired_like_the_template_is_fine() {
     assert_eq!(Stack::new().checks(), Vec::<String>::new());
 }
 
-/// What is wrong, how it comes about, and the check that must say so.
+/// Description of a fault, a function that makes it, and the check that must find it.
 type Fault = (&'static str, fn(&Stack), &'static str);
 
 #[rustfmt::skip]
@@ -120,7 +120,7 @@ const FAULTS: &[Fault] = &[
     ("a rule of an HTTP listener that forwards",
      |stack| stack.change("rules", "f2f7dc8efc522ab2", "a1a7dc8efc522ab2"), "listener-without-mutual-tls"),
     ("single values", |stack| stack.change("attributes-of-gate-respond", "true", "false"), "single-value-headers"),
-    ("a renamed header that nobody reads",
+    ("a renamed header that is not read",
      |stack| stack.change(LISTENER_ATTRIBUTES, "x-gate-7f3a", "X-Secret"), "header-name-differs"),
     ("a function that reads the default header", |stack| stack.change("function", "MTLS_HEADER", "OTHER"), "header-name-differs"),
     ("a listener that renames nothing",

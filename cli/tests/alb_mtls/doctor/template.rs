@@ -12,7 +12,7 @@ fn template() -> String {
     fs::read_to_string(project().join("template.yaml")).unwrap()
 }
 
-/// The checks that a text of a template fails, with what they are about.
+/// Returns the checks that a text of a template fails, with what they are about.
 fn findings(template: &str, arguments: &[&str]) -> Vec<(String, String)> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("template.yaml");
@@ -114,7 +114,8 @@ fn exact_source_arn_without_source_account_is_advice() {
     );
 }
 
-/// A fault, the text that it replaces (which must be there), and what the doctor must say: check and resource.
+/// A fault, the text that it replaces (which must be there), and what the doctor must say: check
+/// and resource.
 type Fault<'a> = (&'a str, &'a str, &'a str, &'a str, &'a str);
 
 const HTTP_FORWARD: &str = "        - Type: forward
@@ -238,7 +239,7 @@ Outputs:
      "      SourceArn: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n",
      "      SourceArn: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*\n",
      "permission-too-wide", "RespondPermission"),
-    ("anybody may invoke",
+    ("any account can invoke",
      "      FunctionName: !GetAtt RespondFunction.Arn
       Principal: elasticloadbalancing.amazonaws.com
 ",
@@ -284,7 +285,7 @@ Outputs:
     ("report mode by default",
      "    Default: enforce\n", "    Default: report\n",
      "mode-report", "RespondFunction"),
-    ("records for ever",
+    ("records without an end",
      "  RespondLogGroup:
     Type: AWS::Logs::LogGroup
     UpdateReplacePolicy: Retain

@@ -1,4 +1,4 @@
-//! What callgrind writes: <https://valgrind.org/docs/manual/cl-format.html>.
+//! Output of callgrind: <https://valgrind.org/docs/manual/cl-format.html>.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ pub(crate) struct Profile {
     in_aws_lc: u64,
 }
 
-/// Whose function it is.
+/// Owner of a function.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Owner {
     AwsLc,
@@ -53,8 +53,8 @@ impl Profile {
     }
 }
 
-/// Whose `(7) name` is, or `(7)` alone for a name of before. What AWS-LC exports has one prefix; the crate around it,
-/// `aws_lc_rs`, is Rust, whose names have paths.
+/// Returns the owner of `(7) name`, or of `(7)` alone for an earlier name. What AWS-LC exports has
+/// one prefix; the crate around it, `aws_lc_rs`, is Rust, whose names have paths.
 fn owner(function: &str, owners: &mut HashMap<String, Owner>) -> Owner {
     let (id, name) = function.split_once(' ').unwrap_or((function, ""));
     if name.is_empty() {
@@ -71,7 +71,7 @@ fn owner(function: &str, owners: &mut HashMap<String, Owner>) -> Owner {
     owner
 }
 
-/// The second number of a line with a position, such as `+3 17` or `* 17`, and a cost.
+/// Returns the second number of a line with a position, such as `+3 17` or `* 17`, and a cost.
 fn cost(line: &str) -> Option<u64> {
     let (position, cost) = line.split_once(' ')?;
     let is_position =

@@ -21,7 +21,7 @@ impl Counts {
         };
         let lines = text
             .lines()
-            .map(|text| line(text).unwrap_or_else(|| panic!("`{text}` is no count")));
+            .map(|text| line(text).unwrap_or_else(|| panic!("`{text}` is not a count")));
         Self(lines.collect())
     }
 
@@ -50,7 +50,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// How a count stands beside the stored one.
+/// Comparison of a count with the stored one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Standing {
     /// Within the tolerance, or below.

@@ -1,13 +1,15 @@
-//! `make instructions`: how many instructions the hot paths take, held against stored counts.
+//! `make instructions`: instructions of the hot paths, compared with stored counts.
 //!
-//! Each path runs under valgrind's callgrind twice, with more and with fewer repetitions; the difference is what the
-//! path itself takes, without its set-up. What is spent inside AWS-LC is left out: signatures and digests are not
-//! ours, and AWS-LC chooses its code by the processor. What is left differs by a per cent or two between runs, because
-//! hash tables have random seeds and the allocator depends on addresses, and by little between machines.
+//! Each path runs under valgrind's callgrind twice, with more and with fewer repetitions; the
+//! difference is what the path itself takes, without its set-up. What is spent inside AWS-LC is
+//! left out: signatures and digests are not ours, and AWS-LC chooses its code by the processor.
+//! What is left differs by a per cent or two between runs, because hash tables have random seeds
+//! and the allocator depends on addresses, and by little between machines.
 //!
-//! gungraun (formerly iai-callgrind) was considered. It compares all instructions of a function, those of AWS-LC included,
-//! so that counts of one processor would not hold for another; it keeps baselines as callgrind's output below `target`,
-//! not as counts in the repository; and it needs a runner of exactly its version to be installed.
+//! gungraun (formerly iai-callgrind) was considered. It compares all instructions of a function,
+//! those of AWS-LC included, so that counts of one processor would not hold for another; it keeps
+//! baselines as callgrind's output below `target`, not as counts in the repository; and it needs a
+//! runner of exactly its version to be installed.
 
 #![expect(
     clippy::expect_used,
@@ -28,13 +30,13 @@ use crate::callgrind::Profile;
 use crate::counts::{Counts, Standing};
 use crate::paths::HotPath;
 
-/// Counts the instructions of the hot paths and holds them against stored counts.
+/// Counts the instructions of the hot paths and compares them with stored counts.
 #[derive(Parser)]
 struct Arguments {
     /// The stored counts.
     #[arg(long, value_name = "FILE")]
     counts: PathBuf,
-    /// Stores what is counted, in place of holding it against what was stored.
+    /// Stores the counts instead of comparing them.
     #[arg(long)]
     update: bool,
     /// Runs one path so many times and counts nothing: what callgrind runs.

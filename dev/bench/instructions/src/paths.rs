@@ -1,4 +1,5 @@
-//! The hot paths. Certificates are the same each time, so what differs between two counts is the code.
+//! The hot paths. Certificates are the same each time, so what differs between two counts is the
+//! code.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,9 +26,9 @@ pub(crate) enum HotPath {
     SeenBefore,
     /// Event to the event that a function behind the layer gets, of a client that is remembered.
     Rewritten,
-    /// Event to decision and record to answer, of a header that is no PEM.
+    /// Event to decision and record to answer, of a header that is not PEM.
     Malformed,
-    /// The same without a certificate.
+    /// Event to decision and record to answer, without a certificate.
     Anonymous,
 }
 
@@ -165,7 +166,7 @@ fn gate(clients: &Clients) -> Arc<Gate> {
     Arc::new(gate)
 }
 
-/// An event as a load balancer makes it, with multi-value headers.
+/// Returns an event as a load balancer makes it, with multi-value headers.
 fn event(header: Option<&str>) -> Vec<u8> {
     let mut event = json!({
         "requestContext": {"elb": {

@@ -1,4 +1,4 @@
-//! What policies cost: reading them, and one decision with ten of them.
+//! Cost of policies: reading them, and one decision with ten of them.
 //!
 //! `cargo run --release -p alb-mtls-bench --bin decision_cost`
 

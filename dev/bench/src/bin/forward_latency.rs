@@ -1,8 +1,10 @@
-//! What the way through the forwarder adds to calling an upstream directly, beside nginx as a plain proxy where it is
-//! installed; and whether memory stays flat. One run, in turns, so that the figures can be compared.
+//! Time that the forwarder adds to a direct call of an upstream, beside nginx as a plain proxy
+//! where it is installed; and growth of memory. One run with alternating subjects, so that the
+//! figures can be compared.
 //!
-//! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin forward_latency [REQUESTS]`
-//! (100,000 unless told otherwise) after `cargo build --profile PROFILE --package forward --package respond
+//! `make bench-forward`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin
+//! forward_latency [REQUESTS]` (100,000 unless told otherwise) after `cargo build --profile PROFILE
+//! --package forward --package respond
 //! --package empty-function`.
 
 #![expect(
@@ -114,7 +116,7 @@ async fn main() {
         }
     }
     println!(
-        "{TURNS} requests each, in turns, answers of {BODY} bytes; {}, load {}\n",
+        "{TURNS} requests each, alternating, answers of {BODY} bytes; {}, load {}\n",
         machine(),
         load()
     );
@@ -145,8 +147,8 @@ async fn main() {
         direct
     );
 
-    // The runtime puts each invocation's trace into an environment variable, and glibc never frees one that was set:
-    // what an empty function grows by is not the forwarder's.
+    // The runtime puts each invocation's trace into an environment variable, and glibc never frees
+    // one that was set: what an empty function grows by is not the forwarder's.
     let empty = function("empty-function", &[]).await;
     for _ in 0..TURNS + WARM_UP {
         invoke(&empty, &request).await;
@@ -212,7 +214,7 @@ async fn answer_all(mut stream: TcpStream, answer: String) {
     }
 }
 
-/// Whether this is one request with the whole of its body.
+/// Returns true if this is one request with its whole body.
 fn is_complete(request: &[u8]) -> bool {
     let Some(end) = request.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
         return false;

@@ -1,4 +1,4 @@
-//! What headers cost that are made to cost time below an anchor, beside one signature on P-256:
+//! Cost of hostile headers below an anchor, beside one signature on P-256:
 //! `cargo run --profile quick -p alb-mtls-bench --bin hostile_names`.
 
 use std::error::Error;
@@ -13,7 +13,7 @@ use test_pki::{CertificateBuilder, Credential, GeneralName, Key, KeyKind};
 /// Each measurement is the quickest of so many.
 const ROUNDS: usize = 20;
 
-/// How the names of a header look, with those of a subtree that no name lies in.
+/// Form of the names of a header, with names of a subtree that none of them is within.
 #[derive(Clone, Copy, Debug)]
 enum Names {
     ShortDns,
@@ -142,7 +142,7 @@ fn report(what: &str, (cost, verdict): (Duration, Verdict), one: Duration, chain
     println!("{bytes:>6}  {what:<34} {cost:>12.3?} {ratio:>8.1} {units:>5}  {text}");
 }
 
-/// The largest chain within the limits, half of it names and half of it subtrees.
+/// Returns the largest chain within the limits, half of it names and half of it subtrees.
 fn largest(root: &Credential, names: Names, limits: Limits) -> Result<Vec<Credential>, Box<dyn Error>> {
     let (mut least, mut most) = (1, 8_192);
     while least + 1 < most {
@@ -163,7 +163,7 @@ fn largest(root: &Credential, names: Names, limits: Limits) -> Result<Vec<Creden
     }
 }
 
-/// Every path is refused for the last name, so that all of them are looked at.
+/// Returns a chain whose paths are all rejected for the last name, so that each is searched.
 fn chain(
     root: &Credential,
     names: Names,
@@ -198,7 +198,7 @@ fn chain(
     Ok(presented)
 }
 
-/// The chain with the most CAs that is within the limits.
+/// Returns the chain with the most CAs that is within the limits.
 fn fitting(
     limits: Limits,
     chain: impl Fn(usize) -> Result<Vec<Credential>, Box<dyn Error>>,
@@ -213,7 +213,8 @@ fn fitting(
     }
 }
 
-/// CAs of one name, all below the anchor, whose keys could each have signed every other certificate.
+/// CAs of one name, all below the anchor, whose keys could each have signed every other
+/// certificate.
 fn flood(root: &Credential, kind: KeyKind, authorities: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
     let named = || CertificateBuilder::intermediate("CN=Root").key_kind(kind);
     let mut presented = vec![named().issued_by(root)?];
@@ -228,7 +229,8 @@ fn flood(root: &Credential, kind: KeyKind, authorities: usize) -> Result<Vec<Cre
     Ok(presented)
 }
 
-/// A flood below an anchor that has a good path too, on which names are held against constraints.
+/// Returns a flood below an anchor with a good path too, on which names are checked for
+/// constraints.
 fn flood_under_constraints(
     root: &Credential,
     authorities: usize,
@@ -248,7 +250,7 @@ fn flood_under_constraints(
     Ok(presented)
 }
 
-/// Certificates that anybody can make: they have an anchor's name and no anchor behind them.
+/// Returns certificates with an anchor's name and without its key, as any attacker can make them.
 fn namesakes(kind: KeyKind, authorities: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
     let presented: Result<Vec<Credential>, _> = (0..authorities)
         .map(|_| {
@@ -263,7 +265,7 @@ fn namesakes(kind: KeyKind, authorities: usize) -> Result<Vec<Credential>, Box<d
     Ok(presented)
 }
 
-/// An ordinary chain of the greatest depth.
+/// Returns an ordinary chain of the greatest depth.
 fn deepest_path(root: &Credential, kind: KeyKind, depth: usize) -> Result<Vec<Credential>, Box<dyn Error>> {
     let mut issuer = root.clone();
     let mut presented = Vec::new();

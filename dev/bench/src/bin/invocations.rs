@@ -1,9 +1,9 @@
-//! Time of an invocation and memory over many of them, for several programs in one run: each invocation has a new trace id,
-//! as in Lambda.
+//! Time of an invocation and memory over many of them, for several programs in one run: each
+//! invocation has a new trace id, as in Lambda.
 //!
-//! `cargo run --profile PROFILE --package alb-mtls-bench --bin invocations -- --invocations 1000000 PROGRAM...`, where a
-//! program is a built function that asks over one connection. The Runtime API is a socket of this process, and the programs
-//! take turns.
+//! `cargo run --profile PROFILE --package alb-mtls-bench --bin invocations -- --invocations 1000000
+//! PROGRAM...`, where a program is a built function that asks over one connection. The Runtime API
+//! is a socket of this process, and the programs take turns.
 
 #![expect(
     clippy::indexing_slicing,
@@ -34,7 +34,8 @@ struct Arguments {
     /// Invocations of each program.
     #[arg(long, default_value_t = 100_000)]
     invocations: u64,
-    /// Share of requests that pass with a record, as in MTLS_RECORD_ALLOWED; records go to /dev/null.
+    /// Share of requests that pass with a record, as in MTLS_RECORD_ALLOWED; records go to
+    /// /dev/null.
     #[arg(long, default_value = "0%")]
     records: String,
     /// Paths of built functions.

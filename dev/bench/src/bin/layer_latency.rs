@@ -1,9 +1,10 @@
-//! What the layer adds to a function: to each invocation with bodies of 1 KB and of 1 MB in both header modes, to the start,
-//! and in memory. One run, in turns with the same function without it and behind a relay that only copies bytes, which is what
-//! no proxy of the Runtime API can do without on the machine that measures.
+//! Time and memory that the layer adds to a function: to each invocation with bodies of 1 KB and of
+//! 1 MB in both header modes, to the start, and in memory. One run, alternating with the same
+//! function without it and behind a relay that only copies bytes, which is the least that a proxy
+//! of the Runtime API can do without on the machine that measures.
 //!
-//! `make bench-layer`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin layer_latency` after
-//! `cargo build --profile PROFILE --package layer --package empty-function`.
+//! `make bench-layer`, or `cargo run --profile PROFILE --package alb-mtls-bench --bin
+//! layer_latency` after `cargo build --profile PROFILE --package layer --package empty-function`.
 
 #![expect(
     clippy::expect_used,
@@ -146,7 +147,8 @@ fn become_behind_relay(program: &OsStr) {
     eprintln!("{error}");
 }
 
-/// Copies both ways between the runtime's one connection and the Runtime API, until the runtime ends.
+/// Copies both ways between the runtime's one connection and the Runtime API, until the runtime
+/// ends.
 fn relay() {
     let listener = io::stdin().as_fd().try_clone_to_owned().map(TcpListener::from);
     let (runtime, _) = listener
@@ -197,7 +199,7 @@ fn event(clients: &Clients, size: usize, mode: HeaderMode) -> Bytes {
     request.to_event(TARGET_GROUP, mode).expect("an event")
 }
 
-/// The process that is the gate: the runtime's only child.
+/// Returns the process that is the gate: the runtime's only child.
 fn gate_of(environment: &Environment) -> u32 {
     let runtime = environment.facts().pid;
     let children = std::fs::read_to_string(format!("/proc/{runtime}/task/{runtime}/children"))

@@ -1,9 +1,10 @@
-//! What loading costs: `cargo run --release -p alb-mtls-bench --bin loading_cost [CERTIFICATES]`
+//! Cost of loading: `cargo run --release -p alb-mtls-bench --bin loading_cost [CERTIFICATES]`
 //!
-//! First, how long a new process takes from `main` to its first snapshot, for each kind of source, and beside it the
-//! AWS SDK in its default set-up doing nothing but reading the same parameter. Then, how long many trust anchors take
-//! from a file and from S3. The services are a socket of this process that answers at once, so that what is measured
-//! is the program. Each figure is the median of several runs; the starts are those of separate processes.
+//! First, how long a new process takes from `main` to its first snapshot, for each kind of source,
+//! and beside it the AWS SDK in its default set-up doing nothing but reading the same parameter.
+//! Then, how long many trust anchors take from a file and from S3. The services are a socket of
+//! this process that answers at once, so that what is measured is the program. Each figure is the
+//! median of several runs; the starts are those of separate processes.
 
 #![expect(
     clippy::unwrap_used,
@@ -64,7 +65,7 @@ fn measure_starts() {
     }
 }
 
-/// From before the process exists until it has ended.
+/// Measures from before the process exists until it has ended.
 fn measure_start(work: &str, endpoint: &str) -> Duration {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command
@@ -74,7 +75,8 @@ fn measure_start(work: &str, endpoint: &str) -> Duration {
         .env("AWS_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test");
-    // Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them is what takes longest.
+    // Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them
+    // is what takes longest.
     let file = "/etc/ssl/certs/ca-certificates.crt";
     if Path::new(file).exists() {
         command.env("SSL_CERT_FILE", file);

@@ -1,13 +1,14 @@
-//! What revocation costs: webpki's own check against this crate's, with lists of several sizes, in one run.
+//! Cost of revocation: webpki's own check against this crate's, with lists of several sizes, in
+//! one run.
 //!
 //! ```text
 //! cargo run --release -p alb-mtls-bench --bin revocation_cost [ENTRIES …]
 //! ```
 //!
-//! Without arguments: 100, 10,000, 500,000 (a load balancer's own limit) and 2,000,000 entries. Every measurement is made in
-//! a process of its own, so that memory is that of one list: from a file on disk to the first client that can be
-//! verified. "clean" and "held" are the median time of one verification of a client with one intermediate, without
-//! and with the list, taken in turns.
+//! Without arguments: 100, 10,000, 500,000 (a load balancer's own limit) and 2,000,000 entries.
+//! Every measurement is made in a process of its own, so that memory is that of one list: from a
+//! file on disk to the first client that can be verified. "clean" and "held" are the median time of
+//! one verification of a client with one intermediate, without and with the list, alternating.
 
 #![expect(
     clippy::unwrap_used,
@@ -74,7 +75,7 @@ fn compare(sizes: &[usize]) {
     }
 }
 
-/// One engine with the files of one size; prints the rest of its line.
+/// Measures one engine with the files of one size; prints the rest of its line.
 fn measure(engine: &str, folder: &Path) {
     let (load, clean, held) = match engine {
         "webpki" => measure_webpki(folder),
@@ -183,7 +184,8 @@ fn measure_webpki(folder: &Path) -> (Load, Duration, Duration) {
     (load, clean, held)
 }
 
-/// The median times of both, measured in turns so that whatever else the machine does meets both alike.
+/// Returns the median times of both, measured alternately so that other work of the machine affects
+/// both alike.
 fn in_turns(first: impl Fn(), second: impl Fn()) -> (Duration, Duration) {
     const BUDGET: Duration = Duration::from_secs(3);
     const AT_LEAST: usize = 20;
@@ -212,7 +214,8 @@ fn certificate(folder: &Path, name: &str) -> CertificateDer<'static> {
     std::fs::read(folder.join(name)).unwrap().into()
 }
 
-/// Root, issuing authority, client, an empty list of the root and a list of the issuing authority of this size.
+/// Writes the root, issuing authority, client, an empty list of the root and a list of the issuing
+/// authority of this size.
 fn make_files(size: usize, folder: &Path) {
     let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
     let issuing = CertificateBuilder::intermediate("CN=Issuing")
@@ -231,8 +234,8 @@ fn make_files(size: usize, folder: &Path) {
     write("list.pem", list.pem().as_bytes());
 }
 
-/// A list with that many entries of 16 octets of serial number, a date and a reason; put together by hand, because a
-/// builder holds each entry as a structure of its own.
+/// A list with that many entries of 16 octets of serial number, a date and a reason; put together
+/// by hand, because a builder holds each entry as a structure of its own.
 fn large_list(size: usize, issuer: &Credential) -> test_pki::Crl {
     let empty = CrlBuilder::new().issued_by(issuer).unwrap();
     let signed = test_pki::raw::Signed::from_der(empty.der()).unwrap();

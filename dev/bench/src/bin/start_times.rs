@@ -1,9 +1,11 @@
-//! How long functions take from the start of the process to their first poll, by where their trust anchors are; beside an
-//! empty function, and beside a process that does no more than read the parameter with the AWS SDK as it comes.
+//! Time of functions from the start of the process to their first poll, by the source of their
+//! trust anchors; beside an empty function, and beside a process that does no more than read the
+//! parameter with the AWS SDK as it comes.
 //!
-//! `cargo run --profile PROFILE --package alb-mtls-bench --bin start_times` after
-//! `cargo build --profile PROFILE --package respond --package empty-function`. One run, in turns, so that the figures can
-//! be compared; each is a median. The services are a socket of this process that answers at once.
+//! `cargo run --profile PROFILE --package alb-mtls-bench --bin start_times` after `cargo build
+//! --profile PROFILE --package respond --package empty-function`. One run, alternating, so that the
+//! figures can be compared; each is a median. The services are a socket of this process that
+//! answers at once.
 
 #![expect(
     clippy::expect_used,
@@ -25,7 +27,8 @@ const MANY: usize = 10_000;
 /// Set for processes that are this program again: what they do.
 const CHILD: &str = "START_TIMES_CHILD";
 
-/// Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them takes longest.
+/// Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them
+/// takes longest.
 const CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 #[tokio::main]
@@ -76,7 +79,7 @@ async fn main() {
     println!("{}, load {}", machine(), load());
 }
 
-/// What is started.
+/// Program that is started.
 enum Subject {
     /// A function with these trust anchors.
     Function(&'static str, String),

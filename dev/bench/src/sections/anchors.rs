@@ -1,4 +1,4 @@
-//! What the number of trust anchors costs.
+//! Cost of the number of trust anchors.
 
 use alb_mtls_bench::{Beside, Chain, Effort, Goal, Plot, Quantity, Row, Subject, Table, in_turns, progress};
 use alb_mtls_verifier::{Intermediates, TrustAnchor, TrustAnchors, Verifier, VerifyOptions};

@@ -100,8 +100,8 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
     ));
 }
 
-/// Returns whether the gate allows the request as a verified client. The gate takes requests by value, so that a copy of
-/// it is part of what is measured.
+/// Returns true if the gate allows the request as a verified client. The gate takes requests by
+/// value, so that a copy of it is part of what is measured.
 fn passes(gate: &Gate, request: &Parts) -> bool {
     match at_once(gate.admit(request.clone())) {
         Admission::Allowed(allowed) => allowed.principal.client().is_some(),
@@ -119,7 +119,7 @@ impl AuditSink for ToText {
     }
 }
 
-/// That many, of which the last one permits the request.
+/// Returns `count` policies, the last of which permits the request.
 fn policies(count: usize, anchor: &str) -> String {
     let policy = |number| {
         format!(

@@ -21,7 +21,8 @@ const CPU: &str = "processor time of a warm invocation";
 const AT_ONCE: &str = "invocations a second in a Managed Instance";
 const MEMORY: &str = "peak memory";
 
-/// Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them takes longest.
+/// Lambda has its CA certificates in one file; where they are a folder of hundreds, reading them
+/// takes longest.
 const CA_FILE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 pub(crate) async fn measure(effort: Effort, table: &mut Table) {

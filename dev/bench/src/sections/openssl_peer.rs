@@ -1,4 +1,5 @@
-//! OpenSSL, as a server that asks for client certificates uses it: it decodes what was presented, then verifies it.
+//! OpenSSL, as a server that asks for client certificates uses it: it decodes what was presented,
+//! then verifies it.
 
 use alb_mtls_bench::Presented;
 use openssl::stack::Stack;
@@ -15,7 +16,7 @@ pub(crate) fn store(root: &[u8]) -> X509Store {
     builder.build()
 }
 
-/// Whether OpenSSL accepts what was presented.
+/// Returns true if OpenSSL accepts the presented chain.
 pub(crate) fn verify(presented: &Presented, store: &X509Store) -> bool {
     let end_entity = X509::from_der(&presented.end_entity).expect("a certificate");
     let mut chain = Stack::new().expect("a stack");

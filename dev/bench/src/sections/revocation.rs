@@ -1,4 +1,4 @@
-//! What revoked certificates cost, at the start and at each request.
+//! Cost of revoked certificates, at the start and at each request.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -92,7 +92,8 @@ struct Load<T> {
     took: Duration,
 }
 
-/// The quickest of a few, which take long enough to be met by whatever else the machine does.
+/// Returns the quickest of a few, which take long enough to be met by whatever else the machine
+/// does.
 fn quickest<T>(effort: Effort, mut work: impl FnMut() -> T) -> Load<T> {
     let mut once = || {
         let started = Instant::now();

@@ -148,7 +148,7 @@ pub(crate) fn verifier(chain: &Chain) -> Verifier {
     Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
 }
 
-/// The verdict about a header.
+/// Returns the verdict about a header.
 pub(crate) fn decide(verifier: &Verifier, header: &str) -> Result<VerifiedClient, Rejection> {
     let values = HeaderValues {
         certificate: &[header.as_bytes()],

@@ -1,11 +1,11 @@
-//! webpki alone, on certificates that somebody has decoded already.
+//! webpki alone, on certificates that are decoded already.
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{CertRevocationList, EndEntityCert, KeyUsage, RevocationOptionsBuilder};
 
 use alb_mtls_bench::Presented;
 
-/// Whether webpki accepts what was presented.
+/// Returns true if webpki accepts the presented chain.
 pub(crate) fn verify(
     presented: &Presented,
     anchors: &[TrustAnchor<'_>],
@@ -28,7 +28,7 @@ pub(crate) fn verify(
     Ok(())
 }
 
-/// The trust anchor that webpki makes of a certificate.
+/// Returns the trust anchor that webpki makes of a certificate.
 pub(crate) fn anchor<'a>(certificate: &'a CertificateDer<'_>) -> TrustAnchor<'a> {
     webpki::anchor_from_trusted_cert(certificate).expect("a trust anchor")
 }

@@ -18,7 +18,8 @@ pub(super) fn cases() -> Cases {
     Ok(cases)
 }
 
-/// CVE-2023-2422 (Keycloak): the identity came from another certificate of the list than the verified one.
+/// CVE-2023-2422 (Keycloak): the identity came from another certificate of the list than the
+/// verified one.
 fn stuffing(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let victim = CertificateBuilder::client("CN=admin,O=Example")
@@ -34,7 +35,7 @@ fn stuffing(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     cases.extend([
         case(
             "advisories/CVE-2023-2422/untrusted-first",
-            "somebody else's valid certificate follows the attacker's own",
+            "another client's valid certificate follows the attacker's own",
             [&root],
             certificates([&own, &victim]),
         )
@@ -50,8 +51,8 @@ fn stuffing(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     Ok(())
 }
 
-/// CVE-2023-33201 and CVE-2023-28857 (Bouncy Castle, Apereo CAS): URLs of a certificate were followed before it was
-/// trusted.
+/// CVE-2023-33201 and CVE-2023-28857 (Bouncy Castle, Apereo CAS): URLs of a certificate were
+/// followed before it was trusted.
 fn urls(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let metadata = "http://169.254.169.254/latest/meta-data/";
@@ -96,9 +97,9 @@ fn urls(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     Ok(())
 }
 
-/// CVE-2026-27586 (Caddy): trust material that could not be read was as good as none. CVE-2024-2048 and CVE-2025-6037
-/// (Vault): a trusted certificate that is no CA was matched loosely. Keycloak #16193: the chain was not valid, which
-/// was logged.
+/// CVE-2026-27586 (Caddy): trust material that could not be read was as good as none. CVE-2024-2048
+/// and CVE-2025-6037 (Vault): a trusted certificate that is not a CA was matched loosely. Keycloak
+/// #16193: the chain was not valid, which was logged.
 fn trust_material(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;
@@ -106,7 +107,7 @@ fn trust_material(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
         ("empty", vec![]),
         ("unreadable", vec!["-----BEGIN CERTIFICATE-----\n".to_owned()]),
     ] {
-        let why = "no anchor can be read: nobody is trusted, not everybody";
+        let why = "no anchor can be read: no client is trusted, not every client";
         let case = case(
             &format!("advisories/CVE-2026-27586/{id}"),
             why,
@@ -132,7 +133,7 @@ fn trust_material(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     cases.push(
         case(
             "advisories/CVE-2024-2048",
-            "a trusted certificate that is no CA, and another one with its key and serial number",
+            "a trusted certificate that is not a CA, and another one with its key and serial number",
             [&pinned],
             certificates([&look_alike]),
         )
@@ -166,8 +167,8 @@ fn trust_material(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     Ok(())
 }
 
-/// CVE-2022-21657 (Envoy): the purpose was not looked at. CVE-2022-21656: names of different types were taken for each
-/// other. CVE-2026-47778: a NUL cut a name short.
+/// CVE-2022-21657 (Envoy): the purpose was not looked at. CVE-2022-21656: names of different types
+/// were taken for each other. CVE-2026-47778: a NUL cut a name short.
 fn purposes_and_names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let server = CertificateBuilder::server("CN=server,O=Example")
@@ -219,8 +220,9 @@ fn purposes_and_names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     Ok(())
 }
 
-/// RUSTSEC-2026-0098 and -0099, CVE-2025-61727 (Go): constraints on URIs were ignored, and wildcards slipped past those
-/// on DNS names. CVE-2022-4203 (OpenSSL): an email address in an otherName.
+/// RUSTSEC-2026-0098 and -0099, CVE-2025-61727 (Go): constraints on URIs were ignored, and
+/// wildcards slipped past those on DNS names. CVE-2022-4203 (OpenSSL): an email address in an
+/// otherName.
 fn constraints(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let mut add = |id: &str,

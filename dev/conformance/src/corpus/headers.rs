@@ -95,7 +95,7 @@ fn url_encoded(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
         ),
         (
             "bad-escape",
-            "an escape that is none",
+            "an invalid escape",
             format!("{text}%zz"),
             "header_encoding",
         ),

@@ -343,8 +343,8 @@ fn constrained(
 /// No host name, for its length, and near enough to one.
 const LONG_LABEL: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.internal.example";
 
-/// A client is known by its common name, so that it is held against constraints on DNS names when it looks like one and
-/// no dNSName is there.
+/// A client is known by its common name, so that constraints on DNS names apply to it when
+/// it looks like one and no dNSName is there.
 fn common_names(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")

@@ -1,4 +1,4 @@
-//! Which paths exist, and which do not.
+//! Existing and missing paths.
 
 use test_pki::{Certificate, CertificateBuilder, Credential, KeyKind, SignatureAlgorithm, raw};
 use time::macros::datetime;
@@ -119,7 +119,7 @@ fn strangers(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     cases.extend([
         case(
             "paths/stranger",
-            "a root that nobody trusts, sent along",
+            "an untrusted root, sent along",
             [&root],
             certificates([&of_stranger, &stranger]),
         )
@@ -140,7 +140,7 @@ fn strangers(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
         .refused("signature_invalid"),
         case(
             "paths/self-signed",
-            "nobody vouches for it",
+            "self-issued and untrusted",
             [&root],
             certificates([&self_signed]),
         )

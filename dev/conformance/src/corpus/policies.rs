@@ -8,7 +8,7 @@ const GOLD: &str = "1.3.6.1.4.1.99999.1";
 const SILVER: &str = "1.3.6.1.4.1.99999.2";
 const ANY: &str = "2.5.29.32.0";
 
-/// Those and anyPolicy in DER.
+/// Identifiers of those policies and of anyPolicy in DER.
 const GOLD_DER: &[u8] = &[6, 9, 0x2B, 6, 1, 4, 1, 0x86, 0x8D, 0x1F, 1];
 const SILVER_DER: &[u8] = &[6, 9, 0x2B, 6, 1, 4, 1, 0x86, 0x8D, 0x1F, 2];
 const ANY_DER: &[u8] = &[6, 4, 0x55, 0x1D, 0x20, 0];
@@ -26,11 +26,12 @@ fn mapping(issuing: CertificateBuilder, from: &[u8], to: &[u8]) -> CertificateBu
     issuing.extension("2.5.29.33", Criticality::Critical, &value)
 }
 
-/// Id, why, what the issuer says, what the client says, and the detail of the refusal; empty when it is accepted.
+/// Id, why, what the issuer says, what the client says, and the detail of the refusal; empty when
+/// it is accepted.
 const POLICIES: &[(&str, &str, Change, Change, &str)] = &[
     (
         "not-required",
-        "nobody requires a policy",
+        "no certificate requires a policy",
         |issuing| issuing.policy(GOLD),
         |client| client.policy(SILVER),
         "",

@@ -19,7 +19,8 @@ const LARGE_IDENTIFIER: &[u8] = &[
     0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F,
 ];
 
-/// Id, why, what is changed in a sound certificate, and the detail of the refusal; empty when it is accepted.
+/// Id, why, what is changed in a sound certificate, and the detail of the refusal; empty when it is
+/// accepted.
 type Rule = (&'static str, &'static str, Change, &'static str);
 
 const OF_LEAF: &[Rule] = &[
@@ -134,13 +135,13 @@ const OF_LEAF: &[Rule] = &[
     ),
     (
         "leaf/critical-unknown",
-        "a critical extension that nobody knows",
+        "an unknown critical extension",
         |leaf| leaf.extension("1.2.3.4", Criticality::Critical, &[5, 0]),
         "critical_extension",
     ),
     (
         "leaf/critical-distribution-points-unreadable",
-        "critical CRL distribution points that are none",
+        "unreadable critical CRL distribution points",
         |leaf| leaf.extension("2.5.29.31", Criticality::Critical, &[1, 1, 0xFF]),
         "extension_malformed",
     ),
@@ -155,7 +156,7 @@ const OF_LEAF: &[Rule] = &[
     ),
     (
         "leaf/critical-name-constraints-unreadable",
-        "critical name constraints of a client that are none",
+        "unreadable critical name constraints of a client",
         |leaf| leaf.extension("2.5.29.30", Criticality::Critical, &[5, 0]),
         "extension_malformed",
     ),
@@ -248,19 +249,19 @@ const OF_ISSUER: &[Rule] = &[
     ),
     (
         "issuer/critical-unknown",
-        "a critical extension that nobody knows",
+        "an unknown critical extension",
         |issuer| issuer.extension("1.2.3.4", Criticality::Critical, &[5, 0]),
         "critical_extension",
     ),
     (
         "issuer/critical-distribution-points-unreadable",
-        "critical CRL distribution points that are none",
+        "unreadable critical CRL distribution points",
         |issuer| issuer.extension("2.5.29.31", Criticality::Critical, &[0x30, 0]),
         "extension_malformed",
     ),
     (
         "issuer/critical-alternative-names-unreadable",
-        "critical subject alternative names that are none",
+        "unreadable critical subject alternative names",
         |issuer| issuer.extension("2.5.29.17", Criticality::Critical, &[1, 1, 0xFF]),
         "extension_malformed",
     ),
@@ -317,7 +318,7 @@ const OF_ANCHOR: &[Rule] = &[
     ),
     (
         "anchor/not-authority",
-        "the anchor is no CA: it cannot be used at all",
+        "the anchor is not a CA: it cannot be used at all",
         |anchor| anchor.authority(Authority::No),
         "no_usable_anchor",
     ),
@@ -329,7 +330,7 @@ const OF_ANCHOR: &[Rule] = &[
     ),
     (
         "anchor/critical-unknown",
-        "the anchor has a critical extension that nobody knows",
+        "the anchor has an unknown critical extension",
         |anchor| anchor.extension("1.2.3.4", Criticality::Critical, &[5, 0]),
         "no_usable_anchor",
     ),
@@ -451,7 +452,7 @@ fn path_lengths(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     Ok(())
 }
 
-/// Keys of a client that everybody can sign with, or that nobody can.
+/// Adds client keys with which every attacker can sign, or that cannot sign at all.
 fn keys(cases: &mut Vec<Case>) -> Result<(), test_pki::Error> {
     let root = root()?;
     let leaf = client(&root)?;

@@ -1,4 +1,4 @@
-//! What the client gets from what the function answers.
+//! Responses that clients get for the answers of a function.
 
 use std::time::Duration;
 

@@ -209,7 +209,10 @@ async fn a_pem_file_that_cannot_be_used_is_named() {
     );
     let error = Listener::from_pem_files(&pki.path("server.pem"), &pki.path("ca.pem")).unwrap_err();
     assert!(error.to_string().contains("private key from `"), "{error}");
-    assert!(error.to_string().contains("the file holds none"), "{error}");
+    assert!(
+        error.to_string().contains("the file does not contain one"),
+        "{error}"
+    );
     // The authority's certificate is not the server's.
     let listener = Listener::from_pem_files(&pki.path("ca.pem"), &pki.path("server.key")).unwrap();
     let group = TargetGroup::new(NAME, function_target(scripted_function()));

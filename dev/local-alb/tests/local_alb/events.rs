@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::{ARN, Client, Site};
 
-/// The names in an event, sorted: whether a map keeps its order depends on what else is built.
+/// Returns the names in an event, sorted: whether a map keeps its order depends on what else is
+/// built.
 fn keys(event: &Value) -> Vec<&str> {
     let mut keys: Vec<&str> = event.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();

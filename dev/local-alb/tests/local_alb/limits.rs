@@ -51,7 +51,7 @@ async fn answers_400_to_headers_over_64_k() {
         assert_eq!(status(&client, with_headers(&client, 7, 10_000)).await, 400);
         site.request_record().await;
         assert!(site.problem().await.contains("64 K"));
-        // Many small ones are no other matter.
+        // Many small ones count in the same way.
         assert_eq!(status(&client, with_headers(&client, 1_000, 10)).await, 200);
         site.request_record().await;
     }

@@ -120,7 +120,7 @@ impl Identity {
     }
 }
 
-/// The program under `examples/`, which cargo builds with the tests.
+/// Returns the program under `examples/`, which cargo builds with the tests.
 pub(crate) fn scripted_function() -> FunctionCommand {
     let test_program = std::env::current_exe().unwrap();
     let target = test_program.parent().unwrap().parent().unwrap();
@@ -203,7 +203,7 @@ impl Site {
         }
     }
 
-    /// Why the load balancer answered the request before this one by itself.
+    /// Returns the reason why the load balancer answered the previous request by itself.
     pub(crate) async fn problem(&mut self) -> String {
         self.request_record().await.problem.unwrap_or_default()
     }
@@ -261,7 +261,7 @@ impl Client {
         self.send(request.body(body.into()).unwrap()).await.unwrap()
     }
 
-    /// The event that the function got for this request.
+    /// Returns the event that the function got for this request.
     pub(crate) async fn event(&self, request: Request<Bytes>) -> Value {
         let response = self.send(request).await.unwrap();
         assert_eq!(response.status(), 200);
@@ -299,7 +299,7 @@ impl Client {
         let mut stream = self.connect().await.unwrap();
         stream.write_all(request).await.unwrap();
         let mut answer = Vec::new();
-        // A connection that ends without TLS's own farewell has answered all the same.
+        // A connection that ends without TLS's own farewell has still answered.
         let _ = stream.read_to_end(&mut answer).await;
         String::from_utf8(answer).unwrap()
     }
@@ -341,7 +341,7 @@ impl ResolvesClientCert for AlwaysThisCertificate {
     }
 }
 
-/// What the scripted function shows in its body.
+/// Returns the JSON in the body of the scripted function.
 pub(crate) fn shown(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }

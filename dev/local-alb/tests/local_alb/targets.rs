@@ -1,4 +1,5 @@
-//! Target groups: routes, concurrency, health checks, and targets that are not run by the load balancer.
+//! Target groups: routes, concurrency, health checks, and targets that are not run by the load
+//! balancer.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -25,7 +26,7 @@ fn unused_target() -> Target {
     Target::Http(([127, 0, 0, 1], 1).into())
 }
 
-/// An HTTP server that answers everything in the same way and passes on what it was asked.
+/// Returns an HTTP server that answers everything in the same way and passes on what it was asked.
 async fn server(answer: fn() -> Response<Full<Bytes>>) -> (SocketAddr, UnboundedReceiver<Request<Bytes>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

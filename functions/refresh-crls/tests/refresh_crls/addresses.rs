@@ -1,4 +1,4 @@
-//! Where the function goes, and where it never does.
+//! Addresses that the function connects to, and those that it never does.
 
 use crate::deployment::{Deployment, verdict};
 use crate::web::{Page, Web};
@@ -26,7 +26,7 @@ async fn private_addresses_are_refused_unless_they_are_listed() {
             "{host}: {record}"
         );
     }
-    assert_eq!(web.connections(), 0, "nobody was even connected to");
+    assert_eq!(web.connections(), 0, "a connection was made");
     let mut function = deployment
         .function(
             &[&web.url("/root.crl")],

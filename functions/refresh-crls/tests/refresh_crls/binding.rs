@@ -11,7 +11,7 @@ use crate::web::Web;
 
 const STATE: &str = ".state.json";
 
-/// One source, and the keys of what is published for it.
+/// Source with the keys of what is published for it.
 struct Source {
     deployment: Deployment,
     web: Web,

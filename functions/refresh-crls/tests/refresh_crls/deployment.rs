@@ -60,13 +60,13 @@ impl Deployment {
         CrlBuilder::new().number(number).issued_by(&self.issuing).unwrap()
     }
 
-    /// The function with these sources, allowed to fetch from this machine.
+    /// Starts the function with these sources, allowed to fetch from this machine.
     pub(crate) async fn function(&self, sources: &[&str], more: &[(&str, &str)]) -> Function {
         self.function_within(Duration::from_secs(120), sources, more)
             .await
     }
 
-    /// The function with an invocation's time of this length.
+    /// Starts the function with an invocation's time of this length.
     pub(crate) async fn function_within(
         &self,
         time: Duration,
@@ -98,7 +98,7 @@ impl Deployment {
         Function { environment, lines }
     }
 
-    /// An object of the bucket, if it is there. Its key is escaped as in a source.
+    /// Returns an object of the bucket, if it is there. Its key is escaped as in a source.
     pub(crate) fn object(&self, key: &str) -> Option<Vec<u8>> {
         let output = Command::new("curl")
             .args(["--silent", "--fail", "--globoff", "--path-as-is", "-H"])
@@ -129,8 +129,7 @@ impl Function {
         self.record().await
     }
 
-    /// The type and the words of the error with which an invocation fails because it fetched
-    /// nothing, and its record.
+    /// Returns type and words of the error of an invocation that fetched nothing, and its record.
     pub(crate) async fn nothing_fetched(&mut self) -> (String, Value) {
         match self.environment.invoke("{}").await {
             InvocationOutcome::FunctionError { error_type, message } => {
@@ -149,7 +148,7 @@ impl Function {
         self.record().await
     }
 
-    /// The summary of an invocation.
+    /// Returns the summary of an invocation.
     pub(crate) async fn summary(&self, event: &Value) -> Value {
         match self.environment.invoke(event.to_string()).await {
             InvocationOutcome::Response(bytes) => serde_json::from_slice(&bytes).unwrap(),
@@ -157,7 +156,7 @@ impl Function {
         }
     }
 
-    /// The words with which an invocation fails.
+    /// Returns the words of the error of an invocation.
     pub(crate) async fn error(&self) -> String {
         match self.environment.invoke("{}").await {
             InvocationOutcome::FunctionError { message, .. } => message,
@@ -165,12 +164,12 @@ impl Function {
         }
     }
 
-    /// The next record of a CRL.
+    /// Returns the next record of a CRL.
     pub(crate) async fn record(&mut self) -> Value {
         self.line("crl").await
     }
 
-    /// The next line with this message. Those before it are left out.
+    /// Returns the next line with this message. Lines before it are left out.
     async fn line(&mut self, message: &str) -> Value {
         let reading = async {
             loop {

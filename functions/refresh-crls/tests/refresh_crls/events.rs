@@ -1,4 +1,4 @@
-//! What starts the function.
+//! Events that start the function.
 
 use serde_json::json;
 

@@ -6,7 +6,7 @@ use test_pki::CrlBuilder;
 use crate::deployment::{Deployment, verdict};
 use crate::web::{Page, Web};
 
-/// What may be fetched by default, in bytes.
+/// Default limit of a CRL, in bytes.
 const LIMIT: usize = 50 * 1_024 * 1_024;
 
 #[tokio::test]

@@ -92,7 +92,7 @@ async fn crl_lies_at_its_url_without_scheme_and_escapes() {
     assert_eq!(again["unchanged"], cases.len(), "{again}");
 }
 
-/// The next records that say that a URL was skipped: level, URL and reason.
+/// Returns the next records of skipped URLs: level, URL and reason.
 async fn skipped(function: &mut Function, count: usize) -> String {
     let mut text = String::new();
     for _ in 0..count {

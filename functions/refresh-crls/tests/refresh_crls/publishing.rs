@@ -1,4 +1,4 @@
-//! What is published, and when.
+//! Publishing: contents and conditions.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -146,7 +146,7 @@ async fn what_somebody_else_publishes_meanwhile_is_not_overwritten() {
         };
         let (error, ()) = tokio::join!(function.error(), meanwhile);
         assert!(
-            error.contains("was written by somebody else meanwhile"),
+            error.contains("was written by another party meanwhile"),
             "{error}"
         );
         assert_eq!(deployment.object(&key).unwrap(), newer.as_bytes());

@@ -1,4 +1,4 @@
-//! What is never published, and what then stays.
+//! CRLs that are never published, and what stays in their place.
 
 use local_alb::InvocationOutcome;
 use test_pki::{CertificateBuilder, Criticality, CrlBuilder, KeyKind, KeyUsage};

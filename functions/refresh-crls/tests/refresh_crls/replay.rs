@@ -35,12 +35,12 @@ impl Attack {
         }
     }
 
-    /// The CRL of the issuing CA; the client is revoked from number 5 on.
+    /// Returns the CRL of the issuing CA; the client is revoked from number 5 on.
     fn issuing(&self, number: u64) -> Crl {
         self.made(number, CrlBuilder::new().number(number))
     }
 
-    /// The same CRL as easy-rsa writes it, with nothing but its date to tell it from others.
+    /// Returns the CRL as easy-rsa writes it, which differs from others in its date alone.
     fn unnumbered(&self, number: u64) -> Crl {
         self.made(number, CrlBuilder::new().without_number())
     }
@@ -57,7 +57,7 @@ impl Attack {
         crl.issued_by(&self.deployment.issuing).unwrap()
     }
 
-    /// An old CRL for end-entity certificates alone.
+    /// Returns an old CRL for end-entity certificates alone.
     fn scoped(&self) -> Crl {
         let now = time::OffsetDateTime::now_utc();
         let crl = CrlBuilder::new().number(1).scope(CrlScope::EndEntities);
@@ -73,8 +73,8 @@ impl Attack {
         self.deployment.function(&[&sources[0], &sources[1]], &[]).await
     }
 
-    /// Runs the refresher with this content in the place of the issuing CA's CRL; what became of
-    /// it.
+    /// Runs the refresher with this content in the place of the issuing CA's CRL, and returns the
+    /// outcome.
     async fn refresh(&self, function: &mut Function, content: &Crl) -> String {
         self.web.put_content("/issuing.crl", content.der());
         assert_ne!(verdict(&function.refresh().await), "refused");
@@ -111,7 +111,7 @@ impl Attack {
         Gate::start("respond", variables).await
     }
 
-    /// The statuses of the revoked and the good client.
+    /// Returns the statuses of the revoked and the good client.
     async fn ask(&self, gate: &Gate) -> (u16, u16) {
         let status = async |client| {
             let headers = certificate_headers(header_of([client, &self.deployment.issuing]));

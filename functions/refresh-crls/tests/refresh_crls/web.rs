@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 
-/// What a path is answered with.
+/// Response for a path.
 #[derive(Clone, Debug)]
 pub(crate) enum Page {
     Content(Vec<u8>),
@@ -19,7 +19,7 @@ pub(crate) enum Page {
     Endless,
     /// Half of the content that the head promises.
     Broken(Vec<u8>),
-    /// One octet, then nothing more while the connection stays open.
+    /// A single byte, then nothing more while the connection stays open.
     Stalled,
     /// This content, once the test allows it.
     Held(Vec<u8>, Arc<Notify>),
@@ -85,7 +85,7 @@ impl Web {
         self.put(path, Page::Content(content.to_vec()));
     }
 
-    /// The request lines so far.
+    /// Returns the request lines so far.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.state.lock().unwrap().requests.clone()
     }

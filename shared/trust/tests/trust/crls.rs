@@ -364,7 +364,8 @@ impl Shown {
         self.fixture.publish(&(self.fixture.crl(1) + &issuing));
     }
 
-    /// What the next snapshot says of the client, and why the look-up was refused.
+    /// Returns the status of the client in the next snapshot, and the reason why the lookup was
+    /// rejected.
     async fn next(&mut self) -> (Option<Reason>, Option<String>) {
         self.now = self.now.plus_seconds(3_000);
         let snapshot = self.trust.snapshot(self.now).await.unwrap();

@@ -32,7 +32,7 @@ impl Files {
     }
 }
 
-/// Why trust in this one file cannot be loaded.
+/// Returns the reason why trust in this one file cannot be loaded.
 async fn refusal(content: impl AsRef<[u8]>) -> String {
     let files = Files::new();
     let source = files.write("anchors.pem", content);

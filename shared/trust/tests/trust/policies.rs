@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::support::{ca, names, settings, start};
 
 const READ: &str = "@id(\"all-read\")\npermit (principal, action in Action::\"read\", resource);\n";
-const NOBODY: &str = "@id(\"nobody\")\nforbid (principal, action, resource);\n";
+const FORBID_ALL: &str = "@id(\"forbid_all\")\nforbid (principal, action, resource);\n";
 
 /// An anchor, and a folder for what is decided by.
 struct Files {
@@ -53,7 +53,7 @@ impl Files {
     }
 }
 
-/// Who permits an anonymous GET, or what the refusal is called.
+/// Returns the policy that permits an anonymous GET, or the name of the denial.
 fn permitted_by(snapshot: &Snapshot) -> Vec<String> {
     let facts = PolicyInput {
         client: None,
@@ -78,7 +78,7 @@ async fn policies_are_part_of_the_snapshot_and_of_its_version() {
     let first = trust.load(files.now).await.unwrap();
     assert_eq!(permitted_by(&first), ["all-read"]);
 
-    files.write("a.cedar", NOBODY);
+    files.write("a.cedar", FORBID_ALL);
     let second = trust.snapshot(files.now.plus_seconds(301)).await.unwrap();
     assert_eq!(permitted_by(&second), ["policy_forbids"]);
     assert_ne!(first.version(), second.version());
@@ -93,7 +93,7 @@ async fn policies_are_part_of_the_snapshot_and_of_its_version() {
 async fn several_sources_are_one_set() {
     let files = Files::new();
     files.write("a.cedar", READ);
-    files.write("b.cedar", NOBODY);
+    files.write("b.cedar", FORBID_ALL);
     let trust = files.with_policies(&["a.cedar", "b.cedar"]);
     assert_eq!(
         permitted_by(&trust.load(files.now).await.unwrap()),
@@ -222,7 +222,7 @@ async fn refuses_more_policies_than_are_read() {
 #[tokio::test]
 async fn warnings_about_policies_are_the_snapshots() {
     let files = Files::new();
-    files.write("a.cedar", NOBODY);
+    files.write("a.cedar", FORBID_ALL);
     let snapshot = files.with_policies(&["a.cedar"]).load(files.now).await.unwrap();
     let about_policies = |warning: &&Warning| warning.kind() == "policy";
     assert!(
@@ -245,7 +245,7 @@ fn shadow(files: &Files, anchors: Option<&str>, policies: Option<&str>) -> Trust
 async fn the_shadow_set_stands_beside_what_is_in_use() {
     let files = Files::new();
     files.write("shadow.pem", &format!("{}{}", ca("Two"), ca("Three")));
-    files.write("shadow.cedar", NOBODY);
+    files.write("shadow.cedar", FORBID_ALL);
     let snapshot = shadow(&files, Some("shadow.pem"), Some("shadow.cedar"))
         .load(files.now)
         .await
@@ -304,8 +304,8 @@ async fn the_last_good_shadow_set_stays_and_a_mended_one_replaces_it() {
     let mut now = files.now;
     for (text, expected) in [
         ("permit (", "all-read"),
-        (NOBODY, "nobody"),
-        ("", "nobody"),
+        (FORBID_ALL, "forbid_all"),
+        ("", "forbid_all"),
         (READ, "all-read"),
     ] {
         files.write("shadow.cedar", text);

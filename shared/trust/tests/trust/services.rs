@@ -13,7 +13,7 @@ use aws_sdk_ssm::types::ParameterType;
 use test_servers::{Fault, FaultProxy, Moto};
 use tokio::sync::watch;
 
-/// Trust that reaches the services through the proxy.
+/// Creates trust that reaches the services through the proxy.
 fn trust_through(proxy: &FaultProxy, settings: TrustSettings) -> Trust {
     Trust::new(settings).with_loader(Loader::with_sdk_config(sdk_config(proxy.port())))
 }
@@ -22,7 +22,7 @@ async fn proxy() -> FaultProxy {
     FaultProxy::before(Moto::shared().port()).await
 }
 
-/// What is said when these anchors cannot be loaded.
+/// Returns the error of loading these anchors.
 async fn failure(anchors: &str) -> String {
     let proxy = proxy().await;
     let error = trust_through(&proxy, settings(anchors))
@@ -320,7 +320,7 @@ async fn refuses_an_object_beyond_the_limit_before_reading_it() {
 
 // Pins
 
-/// An object, and the pointer to exactly this content.
+/// Writes an object, and returns the pointer to exactly this content.
 async fn pinned(bucket: &str, key: &str, content: &str) -> String {
     let version = store().put_object(bucket, key, content).await;
     let digest = Fingerprint::of(content.as_bytes());
@@ -524,7 +524,7 @@ async fn ask_at_once(
         })
         .collect();
     proxy.arrived(so_far + 1).await;
-    // On one thread, whoever can go on has gone on when we are called again.
+    // On one thread, every task that can go on has gone on when this one runs again.
     for _ in 0..count {
         tokio::task::yield_now().await;
     }
@@ -591,7 +591,7 @@ async fn a_caller_who_goes_away_leaves_trust_usable() {
     assert_eq!(
         trust.status().failures_since,
         1,
-        "or callers who go away could cause one look-up after the other"
+        "callers that go away could cause one lookup after another"
     );
     proxy.recover();
     assert!(trust.snapshot(now).await.is_ok());
@@ -774,7 +774,7 @@ async fn a_hundred_starts_at_once_share_the_services_limit_and_all_of_them_load(
     }
 }
 
-/// Who has material to go on with does not keep a request waiting for more.
+/// A caller that has material to go on with does not keep a request waiting for more.
 #[tokio::test]
 async fn throttling_of_a_refresh_is_not_sat_out() {
     store().put_parameter("/not-sat-out/anchors", &ca("One")).await;

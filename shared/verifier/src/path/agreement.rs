@@ -56,6 +56,7 @@ impl fmt::Display for Validators {
 /// webpki is asked first and its gaps are looked for only when it rejects, so that a feature
 /// excuses a rejection but never replaces the question.
 pub(crate) fn agree(path: &Path<'_, '_>, context: &Context) -> Result<Validators, Rejection> {
+    // The only gap that is looked for beforehand: it is about time, which asking would spend.
     if gaps::has_many_constrained_names(path) {
         return Ok(Validators::Own(WebpkiGaps::of(path)));
     }
@@ -107,6 +108,7 @@ fn ask_webpki(path: &Path<'_, '_>, context: &Context) -> Result<(), webpki::Erro
         context.now.to_webpki(),
         ClientPurpose,
         None,
+        // webpki tries an anchor for every certificate, so it can find a shorter path than ours.
         Some(&is_same_path),
     );
     verified.map(|_| ())

@@ -12,17 +12,17 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::candidates::{Candidates, Likelihood, Position};
+use super::error::{IssuerCertificate, PathError, Progress, reject_signature};
 use crate::anchors::{TrustAnchor, TrustAnchors};
 use crate::excerpt::abbreviated;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
-use crate::signature::{self, ACCEPTED_ALGORITHMS, SignatureFault};
+use crate::signature::SignatureFault;
 use crate::signature_budget::Exceeded;
-use crate::x509::algorithm_name::{describe_key, describe_signature_algorithm};
-use crate::x509::certificate::{Certificate, Validity};
-use crate::x509::name::{DistinguishedName, look_up_key};
+use crate::x509::certificate::Certificate;
+use crate::x509::name::DistinguishedName;
 use crate::x509::public_key::IssuerKey;
-use crate::x509::time::Timestamp;
 
 /// Steps by which one search extends a path through signed certificates at most. A real path of the
 /// deepest setting, 10, takes 10 steps; cross-certified CAs take tens. 2,000 cost less than one
@@ -41,37 +41,6 @@ pub(crate) struct FoundPath<'s, 'a> {
     pub(crate) anchor: &'s Arc<TrustAnchor>,
 }
 
-/// Reason for which no path can be used, and the path that it concerns.
-#[derive(Debug)]
-pub(crate) struct Refusal<'s, 'a> {
-    pub(crate) rejection: Rejection,
-    pub(crate) progress: Progress,
-    /// The path that the rejection is about, as far as it goes.
-    pub(crate) intermediates: Vec<&'s Certificate<'a>>,
-    pub(crate) anchor: Option<&'s Arc<TrustAnchor>>,
-}
-
-/// Progress of the path that a rejection concerns. A rejection of a path that got farther says
-/// more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Progress {
-    /// No certificate or anchor has the name of the issuer of the last certificate.
-    Incomplete,
-    /// The path leads to an anchor by name, and the issuers' keys are of another kind than the
-    /// signatures.
-    Mismatched,
-    /// The path leads to an anchor by name, and a signature does not verify.
-    Unverified,
-    /// The signatures verify, and the path is too deep or its anchor is not valid.
-    Unusable,
-    /// The signatures verify, and another rule rejects the path.
-    Refused,
-    /// The path follows every rule, and an issuer has revoked one of its certificates.
-    Revoked,
-    /// There is more to try than is tried.
-    TooComplex,
-}
-
 /// Rules for a complete path whose signatures verify.
 pub(crate) type Judge<'j> = &'j dyn Fn(&Path<'_, '_>) -> Result<(), Rejection>;
 
@@ -82,7 +51,7 @@ pub(crate) fn search<'s, 'a>(
     intermediates: &'s [Certificate<'a>],
     context: &Context,
     judge: Judge<'_>,
-) -> Result<FoundPath<'s, 'a>, Refusal<'s, 'a>> {
+) -> Result<FoundPath<'s, 'a>, PathError<'s, 'a>> {
     let certificates: Vec<&'s Certificate<'a>> = std::iter::once(end_entity).chain(intermediates).collect();
     let mut search = Search {
         candidates: Candidates::by_exact_name(anchors, &certificates, context.now),
@@ -109,143 +78,9 @@ pub(crate) fn search<'s, 'a>(
         found => found,
     };
     found.map_err(|stop| match stop {
-        Stop::Exhausted => search.refusal(),
-        Stop::TooComplex(rejection) => refusal_without_path(Progress::TooComplex, rejection),
+        Stop::Exhausted => search.error(),
+        Stop::TooComplex(rejection) => PathError::without_path(Progress::TooComplex, rejection),
     })
-}
-
-/// Position of a certificate: 0 is the end-entity certificate.
-type Position = usize;
-
-/// Certificates and anchors with the name of a certificate's issuer, for each certificate.
-#[derive(Debug, PartialEq)]
-struct Candidates<'s> {
-    anchors: Vec<Vec<&'s Arc<TrustAnchor>>>,
-    issuers: Vec<Vec<Position>>,
-}
-
-impl<'s> Candidates<'s> {
-    fn by_exact_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>], now: Timestamp) -> Self {
-        let named = |name: &[u8]| issuers_where(certificates, |issuer| issuer.subject == name);
-        Self {
-            anchors: certificates
-                .iter()
-                .map(|certificate| {
-                    likeliest_first(anchors.with_subject(certificate.issuer), certificate, now)
-                })
-                .collect(),
-            issuers: certificates
-                .iter()
-                .map(|certificate| named(certificate.issuer))
-                .collect(),
-        }
-    }
-
-    fn by_equal_name(anchors: &'s TrustAnchors, certificates: &[&Certificate<'_>], now: Timestamp) -> Self {
-        // A name that cannot be read equals none.
-        let subjects: Vec<Option<Box<str>>> = certificates
-            .iter()
-            .map(|certificate| look_up_key(certificate.subject))
-            .collect();
-        let named = |name: &[u8]| match look_up_key(name) {
-            None => Vec::new(),
-            Some(key) => positions_where(&subjects, |subject| subject.as_ref() == Some(&key)),
-        };
-        Self {
-            anchors: certificates
-                .iter()
-                .map(|certificate| {
-                    likeliest_first(anchors.with_equal_subject(certificate.issuer), certificate, now)
-                })
-                .collect(),
-            issuers: certificates
-                .iter()
-                .map(|certificate| named(certificate.issuer))
-                .collect(),
-        }
-    }
-
-    fn anchors_of(&self, position: Position) -> &[&'s Arc<TrustAnchor>] {
-        self.anchors.get(position).map_or(&[], Vec::as_slice)
-    }
-
-    fn issuers_of(&self, position: Position) -> &[Position] {
-        self.issuers.get(position).map_or(&[], Vec::as_slice)
-    }
-}
-
-fn issuers_where(
-    certificates: &[&Certificate<'_>],
-    is_wanted: impl Fn(&Certificate<'_>) -> bool,
-) -> Vec<Position> {
-    positions_where(certificates, |certificate| is_wanted(certificate))
-}
-
-/// Returns the matching positions without 0: the end-entity certificate issues nothing, whatever
-/// its name.
-fn positions_where<T>(all: &[T], is_wanted: impl Fn(&T) -> bool) -> Vec<Position> {
-    let matching = all.iter().enumerate().skip(1).filter(|(_, one)| is_wanted(one));
-    matching.map(|(position, _)| position).collect()
-}
-
-/// Likelihood that an issuer is the right one, the likeliest first (RFC 4158 §3.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Likelihood {
-    key_identifier: KeyIdentifier,
-    is_not_valid: bool,
-}
-
-/// Relation of a certificate's authorityKeyIdentifier to the subjectKeyIdentifier of a possible
-/// issuer (RFC 5280 §4.2.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum KeyIdentifier {
-    Same,
-    /// At least one identifier is missing.
-    Unknown,
-    Different,
-}
-
-impl Likelihood {
-    fn new(
-        certificate: &Certificate<'_>,
-        issuer_key_identifier: Option<&[u8]>,
-        issuer_validity: Validity,
-        now: Timestamp,
-    ) -> Self {
-        let key_identifier = match (certificate.authority_key_identifier(), issuer_key_identifier) {
-            (Some(wanted), Some(found)) if wanted == found => KeyIdentifier::Same,
-            (Some(_), Some(_)) => KeyIdentifier::Different,
-            _ => KeyIdentifier::Unknown,
-        };
-        Self {
-            key_identifier,
-            is_not_valid: !issuer_validity.covers(now),
-        }
-    }
-
-    /// Nothing stands against it.
-    const BEST: Self = Self {
-        key_identifier: KeyIdentifier::Same,
-        is_not_valid: false,
-    };
-
-    fn of_anchor(anchor: &TrustAnchor, certificate: &Certificate<'_>, now: Timestamp) -> Self {
-        Self::new(certificate, anchor.key_identifier(), anchor.validity(), now)
-    }
-}
-
-/// Sorts the anchors that may have issued a certificate; those that are equally likely keep their
-/// order.
-pub(crate) fn likeliest_first<'s>(
-    anchors: impl Iterator<Item = &'s Arc<TrustAnchor>>,
-    certificate: &Certificate<'_>,
-    now: Timestamp,
-) -> Vec<&'s Arc<TrustAnchor>> {
-    let mut anchors: Vec<_> = anchors.collect();
-    if anchors.len() > 1 {
-        anchors.sort_by_cached_key(|anchor| Likelihood::of_anchor(anchor, certificate, now));
-    }
-    anchors
 }
 
 struct Search<'s, 'a, 'j> {
@@ -258,7 +93,7 @@ struct Search<'s, 'a, 'j> {
     /// Paths that were put to the rules, with their anchors: none is put to them twice.
     judged: Vec<(Vec<Position>, &'s Arc<TrustAnchor>)>,
     max_judged: usize,
-    best: Option<Refusal<'s, 'a>>,
+    best: Option<PathError<'s, 'a>>,
 }
 
 /// An issuer by name, whose signature is to be verified.
@@ -321,10 +156,14 @@ enum Stop {
 impl<'s, 'a> Search<'s, 'a, '_> {
     fn run(&mut self) -> Result<FoundPath<'s, 'a>, Stop> {
         let ancestors = self.ancestors();
+        // Nearly every chain has one path, and it is the likeliest. Only if the rules reject it are
+        // all other signatures verified, for the path that says most about why.
         let likeliest = match self.likeliest_path(&ancestors)? {
             Likeliest::Path(found) => return Ok(found),
             Likeliest::None(signers) => signers,
         };
+        // The likeliest part of the search has a count of its own: it must not leave fewer steps
+        // for a chain in which a rule rejects the first path.
         self.steps = 0;
         if !self.context.signatures.is_exceeded() {
             let signers = self.signers(&ancestors);
@@ -348,6 +187,8 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let mut looked_at = 0;
         while let Some(ancestor) = ancestors.get(looked_at).copied() {
             looked_at += 1;
+            // A certificate that names only itself as its issuer ends a path like one without an
+            // issuer.
             let mut is_last = self.candidates.anchors_of(ancestor.position).is_empty();
             for issuer in self.candidates.issuers_of(ancestor.position) {
                 is_last &= *issuer == ancestor.position;
@@ -371,6 +212,8 @@ impl<'s, 'a> Search<'s, 'a, '_> {
     fn likeliest_path(&mut self, ancestors: &[Ancestor]) -> Result<Likeliest<'s, 'a>, Stop> {
         let likelihoods = self.likelihoods();
         let of_path = |position: Position, link: Likelihood| {
+            // A link counts as much as the least likely link of the whole path, so that a sender
+            // cannot move wrong issuers forward with good key identifiers.
             let below = likelihoods.get(position).copied().flatten();
             below.map_or(link, |below| below.max(link))
         };
@@ -395,6 +238,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 Ok(Err(_)) => continue,
                 Err(Exceeded) => break,
             }
+            // Only a certificate with an anchor above it makes its own signatures worth verifying.
             let is_new = !reached.contains(&position);
             add_signer(&mut signers, &mut reached, position, |known| match issuer {
                 Issuer::Anchor(anchor) => known.anchors.push(anchor),
@@ -403,6 +247,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             if !is_new {
                 continue;
             }
+            // The end-entity certificate is reached: the path is complete.
             if position == 0 {
                 match self.extend(&signers, &mut vec![0]) {
                     Err(Stop::Exhausted) => continue,
@@ -497,6 +342,8 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             // The caller asks for what was verified before.
             Err(Exceeded) => return false,
         };
+        // A signature of another algorithm than the issuer's key says only that another CA has the
+        // name.
         let progress = match fault {
             SignatureFault::OtherKind => Progress::Mismatched,
             SignatureFault::Algorithm | SignatureFault::Invalid | SignatureFault::Key(_) => {
@@ -513,9 +360,16 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             }
             _ => false,
         });
+        let issuer_certificate = match issuer {
+            Issuer::Anchor(anchor) => IssuerCertificate::Anchor(anchor),
+            Issuer::Intermediate(position) => match self.certificates.get(position) {
+                Some(issuer) => IssuerCertificate::Intermediate(issuer),
+                None => return false,
+            },
+        };
         if says_more {
-            self.best = Some(Refusal {
-                rejection: self.reject_signature(certificate, issuer, key, fault),
+            self.best = Some(PathError {
+                rejection: reject_signature(certificate, &issuer_certificate, key, fault),
                 progress,
                 intermediates: self.intermediates(&path),
                 anchor: match issuer {
@@ -525,53 +379,6 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             });
         }
         false
-    }
-
-    fn reject_signature(
-        &self,
-        certificate: &Certificate<'_>,
-        issuer: Issuer<'s>,
-        key: IssuerKey<'_>,
-        fault: SignatureFault,
-    ) -> Rejection {
-        let issuer_certificate = match issuer {
-            Issuer::Intermediate(position) => self.certificates.get(position).copied(),
-            Issuer::Anchor(_) => None,
-        };
-        let issuer_name = match (issuer, issuer_certificate) {
-            (Issuer::Anchor(anchor), _) => abbreviated(anchor.subject().as_str()),
-            (_, Some(issuer)) => match DistinguishedName::parse(issuer.subject) {
-                Ok(subject) => abbreviated(subject.as_str()),
-                Err(_) => "the issuer".into(),
-            },
-            (_, None) => "the issuer".into(),
-        };
-        let algorithm = describe_signature_algorithm(certificate.signature_algorithm);
-        match fault {
-            SignatureFault::Algorithm => certificate
-                .reject(Reason::SignatureAlgorithm)
-                .in_field("signature algorithm")
-                .found(&algorithm)
-                .allowed(ACCEPTED_ALGORITHMS),
-            SignatureFault::Key(reason) => {
-                let rejection = match issuer_certificate {
-                    Some(issuer) => issuer.reject(reason),
-                    None => Rejection::new(reason).about(&issuer_name),
-                };
-                signature::with_key_facts(rejection, key)
-            }
-            SignatureFault::Invalid => certificate
-                .reject(Reason::SignatureInvalid)
-                .in_field("signature")
-                .found(&format!("not made with the key of `{issuer_name}`")),
-            SignatureFault::OtherKind => certificate
-                .reject(Reason::IssuerKeyMismatch)
-                .in_field("signature algorithm")
-                .found(&format!(
-                    "{algorithm}, while `{issuer_name}` has {}",
-                    describe_key(key.algorithm, key.key)
-                )),
-        }
     }
 
     fn key_of(&self, issuer: Issuer<'s>) -> Option<IssuerKey<'s>> {
@@ -615,6 +422,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             }
         }
         for issuer in &known.issuers {
+            // RFC 4158 §5.2: loops, and two certificates of one CA that vouch for each other.
             if self.holds(path, *issuer) {
                 continue;
             }
@@ -645,11 +453,15 @@ impl<'s, 'a> Search<'s, 'a, '_> {
     }
 
     fn is_accepted(&mut self, path: &[Position], anchor: &'s Arc<TrustAnchor>) -> Result<bool, Stop> {
+        // The rules spend a budget of comparisons. A second judgement of the same path could not
+        // change, and would spend it twice.
         let is_judged =
             |(known, of): &(Vec<Position>, &Arc<TrustAnchor>)| known == path && Arc::ptr_eq(of, anchor);
         if self.judged.iter().any(is_judged) {
             return Ok(false);
         }
+        // Renewed anchors all verify the same signature, so each of them may be judged; other paths
+        // share one limit.
         if self.judged.len() == self.max_judged {
             return Err(Stop::TooComplex(Reason::PathTooComplex.into()));
         }
@@ -666,6 +478,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         let Err(rejection) = judged else {
             return Ok(true);
         };
+        // The budget of comparisons is for all paths together, so no later path could be judged.
         if rejection.reason() == Reason::PathTooComplex {
             return Err(Stop::TooComplex(rejection));
         }
@@ -675,7 +488,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             _ => Progress::Refused,
         };
         if self.best.as_ref().is_none_or(|best| progress > best.progress) {
-            self.best = Some(Refusal {
+            self.best = Some(PathError {
                 rejection,
                 progress,
                 intermediates,
@@ -711,7 +524,7 @@ impl<'s, 'a> Search<'s, 'a, '_> {
                 Err(_) => rejection,
             }
         };
-        self.best = Some(Refusal {
+        self.best = Some(PathError {
             rejection,
             progress: Progress::Incomplete,
             intermediates: self.intermediates(&path),
@@ -719,20 +532,11 @@ impl<'s, 'a> Search<'s, 'a, '_> {
         });
     }
 
-    fn refusal(&mut self) -> Refusal<'s, 'a> {
+    fn error(&mut self) -> PathError<'s, 'a> {
         // There is no certificate to name: the certificates only certify each other.
         self.best
             .take()
-            .unwrap_or_else(|| refusal_without_path(Progress::Incomplete, Reason::IssuerUnknown))
-    }
-}
-
-fn refusal_without_path<'s, 'a>(progress: Progress, rejection: impl Into<Rejection>) -> Refusal<'s, 'a> {
-    Refusal {
-        rejection: rejection.into(),
-        progress,
-        intermediates: Vec::new(),
-        anchor: None,
+            .unwrap_or_else(|| PathError::without_path(Progress::Incomplete, Reason::IssuerUnknown))
     }
 }
 

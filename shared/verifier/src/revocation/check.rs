@@ -110,6 +110,8 @@ impl Inquiry<'_, '_> {
         let mut why_not = WhyNot::default();
         for ListOfIssuer { signed, scope } in lists {
             let list = signed.list();
+            // RFC 5280 §6.3.3(g). Another CA of the same name is likelier than an altered list, so
+            // it is only noted.
             if !signed.is_signed_by(self.issuer) {
                 if why_not.other_key.is_none() {
                     why_not.other_key = Some((list, signed.obstacle(self.issuer.key)));
@@ -119,6 +121,9 @@ impl Inquiry<'_, '_> {
             let currency = self.currency(list);
             let newest_of_scope = newest_of.get(*scope).copied().unwrap_or_default();
             let is_replaced = newest_of_scope.all.replace(list.version());
+            // A suspension ends with a list without the entry (RFC 5280 §5.3.1), and expired
+            // certificates may leave a list; both need a newer list that can be trusted to be
+            // whole.
             let is_past = currency == Currency::Stale && newest_of_scope.whole.replace(list.version());
             if !is_past && let Some(revoked) = list.find(self.certificate.serial_number) {
                 return Err(self.revoked(list, revoked));
@@ -210,6 +215,7 @@ impl Inquiry<'_, '_> {
     }
 
     fn currency(&self, list: &RevocationList) -> Currency {
+        // The grace period is the operator's answer to a CA that publishes late.
         let end = list.next_update().map(|end| end.plus_seconds(self.grace_seconds));
         if self.now < list.this_update() {
             Currency::NotYet

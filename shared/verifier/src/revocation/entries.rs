@@ -122,6 +122,7 @@ impl EntryIndex {
                 field: "an entry",
                 offset,
             };
+            // A list of more than 4 GiB does not fit the index; no CA publishes one.
             let (Ok(element), Ok(position)) = (entries.next_element(), u32::try_from(offset)) else {
                 defect.get_or_insert_with(malformed);
                 break;
@@ -145,6 +146,8 @@ impl EntryIndex {
             }
         }
         index.shrink_to_fit();
+        // Keys are unique by their position, so stability does not matter; unstable sorting takes
+        // no memory.
         index.sort_unstable();
         (Self(index), defect)
     }

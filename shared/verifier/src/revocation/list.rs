@@ -71,6 +71,8 @@ impl RevocationList {
         })?;
         field(&mut outer, "nothing more", |outer| outer.finish())?;
 
+        // From here on, most faults make the list useless for clearing and not for revoking: the
+        // issuer has signed what can be read.
         let mut defect = None;
         let mut fields = to_be_signed.elements();
         let version = field(&mut fields, "the version", |fields| fields.optional(Tag::INTEGER))?;
@@ -89,6 +91,7 @@ impl RevocationList {
             DistinguishedName::parse(name).map_err(|_| Malformed)
         })?;
         let issuer = issuer_found.insert(issuer);
+        // Only the inner one is signed (RFC 5280 §5.1.1.2).
         let outer_algorithm = signature_algorithm.content;
         if inner_algorithm != outer_algorithm {
             return Err(RevocationListErrorKind::SignatureAlgorithmMismatch {
@@ -316,6 +319,8 @@ impl ListExtensions {
                         Ok(())
                     }
                     Err(Malformed) => {
+                        // A list whose scope is not known may cover any certificate, so it keeps
+                        // others from clearing it.
                         this.scope = Scope::unreadable();
                         Err(Malformed)
                     }

@@ -71,6 +71,7 @@ impl Scope {
         let attribute_certificates = flag(&mut fields, 5)?;
         fields.finish()?;
 
+        // The one that limits the list most decides how it is named.
         let limit = if attribute_certificates {
             Some(UnsupportedList::AttributeCertificates)
         } else if indirect {
@@ -84,6 +85,7 @@ impl Scope {
             (false, false) => Subjects::All,
             (true, false) => Subjects::EndEntities,
             (false, true) => Subjects::Authorities,
+            // RFC 5280 §5.2.5: at most one of them; a list of neither would cover nothing.
             (true, true) => return Err(Malformed),
         };
         if names.is_none() && subjects == Subjects::All && limit.is_none() {

@@ -6,6 +6,8 @@ use crate::x509::certificate::Certificate;
 
 pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     for authority in path.intermediates {
+        // A certificate without extensions cannot be a CA's (RFC 5280 §6.1.4(k)). Versions 1 and 2
+        // are known only as anchors.
         single::check_version(authority, context)?;
         // RFC 5280 §6.1.4(k).
         if !authority.is_authority() {
@@ -24,6 +26,8 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
                 .found(&usage.to_string())
                 .allowed("keyCertSign"));
         }
+        // The key has verified a signature already, but of a size that only our list of algorithms
+        // limits.
         single::check_public_key(authority, context)?;
         single::check_serial_number(authority, context)?;
     }
@@ -36,6 +40,7 @@ pub(super) fn check_authorities(path: &Path<'_, '_>, context: &Context) -> Resul
 /// together with those of the path.
 pub(super) fn check_anchor_constraints(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     let subject = path.anchor.subject().as_str();
+    // RFC 5937 §3.2: the anchor's path length counts like that of a CA in the path.
     if let Some(allowed) = exceeds(path.anchor.path_length(), path.intermediates) {
         let rejection = Rejection::new(Reason::AnchorPathLength).about(subject);
         return Err(path_length_facts(rejection, path.intermediates.len(), allowed));
@@ -77,6 +82,7 @@ fn path_length_facts(rejection: Rejection, below: usize, allowed: usize) -> Reje
 fn exceeds(allowed: Option<u32>, below: &[&Certificate<'_>]) -> Option<usize> {
     let allowed = allowed.and_then(|allowed| usize::try_from(allowed).ok())?;
     let counts = |authority: &&&Certificate<'_>| !authority.is_self_issued();
+    // Counting all first spares the comparison of names in all paths that are short enough.
     let is_exceeded = below.len() > allowed && below.iter().filter(counts).count() > allowed;
     is_exceeded.then_some(allowed)
 }

@@ -17,6 +17,8 @@ pub(super) fn check_end_entity(certificate: &Certificate<'_>, context: &Context)
         allows_client_authentication(&certificate.extensions),
         context.options.extended_key_usage,
     ) {
+        // RFC 5280 §4.2.1.12: without the extension, every purpose is allowed; the operator asked
+        // for more.
         (Ok(None), ExtendedKeyUsageOption::Required) => {
             let rejection = certificate.reject(Reason::ExtendedKeyUsageMissing);
             Err(rejection

@@ -57,6 +57,7 @@ pub(super) fn check(path: &Path<'_, '_>, context: &Context) -> Result<(), Reject
                     .about(path.anchor.subject().as_str())
                     .in_field(EXTENSION)
             })?;
+            // The anchor's constraints are parsed again for each path.
             context.comparisons.spend(constraints.len())?;
             Some(constraints)
         }
@@ -79,6 +80,7 @@ pub(super) fn check(path: &Path<'_, '_>, context: &Context) -> Result<(), Reject
     }
     let names = read(path.end_entity)?;
     check_names(path.end_entity, &names.all, &in_force, context)?;
+    // After the names that RFC 5280 constrains, so that a rejection names one of those if it can.
     check_names(path.end_entity, &names.hosts, &in_force, context)
 }
 
@@ -110,6 +112,7 @@ fn check_names(
             if permitted.is_empty() && excluded.is_empty() {
                 continue;
             }
+            // RFC 5280 §4.2.1.10: process the constraint or reject the certificate.
             if !name.kind.is_processed() {
                 return Err(refuse(
                     Reason::NameConstraintsUnsupported,
@@ -131,6 +134,7 @@ fn check_names(
             }
             for subtree in excluded {
                 context.comparisons.spend(subtree.cost)?;
+                // An excluded subtree must not be evaded by a name that cannot be compared.
                 if subtree.holds(name) != Within::Not {
                     return Err(refuse(
                         Reason::NameConstraints,

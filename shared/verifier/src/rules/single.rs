@@ -54,6 +54,7 @@ const MAX_SERIAL_NUMBER: usize = 64;
 /// whatever their sign.
 pub(super) fn check_serial_number(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let octets = certificate.serial_number.len();
+    // A longer one costs time in every CRL and every log line, and no CA makes it.
     if octets <= MAX_SERIAL_NUMBER {
         return Ok(());
     }
@@ -79,6 +80,8 @@ pub(super) fn check_not_authority(certificate: &Certificate<'_>, _: &Context) ->
 /// A TLS client proves possession of its key by signing.
 pub(super) fn check_may_sign(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     match certificate.extensions.key_usage {
+        // RFC 8446 §4.4.2.2 and RFC 5246 §7.4.8: CertificateVerify is a signature. Key agreement
+        // with a static key is not used by ALB.
         Some(usage) if !usage.allows_digital_signature() => {
             let rejection = certificate.reject(Reason::EndEntityKeyUsage);
             Err(rejection
@@ -95,6 +98,7 @@ pub(super) const KEY_USAGE: &str = "key usage (2.5.29.15)";
 
 pub(super) fn check_validity(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
     let (validity, now) = (certificate.validity, context.now);
+    // Such a certificate was never valid, and a clock that is set wrong would not be the cause.
     if validity.not_before > validity.not_after {
         Err(certificate
             .reject(Reason::ValidityInverted)

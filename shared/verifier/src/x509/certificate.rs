@@ -113,6 +113,7 @@ impl<'a> Certificate<'a> {
         let mut outer = Elements::inside(der, Tag::SEQUENCE).map_err(frame)?;
         let to_be_signed = outer.expect(Tag::SEQUENCE).map_err(frame)?;
         let in_algorithm = in_field("signature algorithm");
+        // RFC 5280 §4.1.1.2: the same AlgorithmIdentifier as in what is signed, compared below.
         let signature_algorithm = outer.expect(Tag::SEQUENCE).map_err(in_algorithm)?.content;
         let in_signature = in_field("signature");
         let signature = outer.expect(Tag::BIT_STRING).map_err(in_signature)?.content;
@@ -123,8 +124,12 @@ impl<'a> Certificate<'a> {
         let version = parse_version(&mut fields).map_err(in_field("version"))?;
         let in_serial_number = in_field("serial number");
         let serial_number = fields.expect(Tag::INTEGER).map_err(in_serial_number)?.content;
+        // Revocation compares serial numbers; one with two encodings could be revoked in one and
+        // pass in the other.
         check_shortest_form(serial_number).map_err(in_serial_number)?;
         let inner_algorithm = fields.expect(Tag::SEQUENCE).map_err(in_algorithm)?.content;
+        // Only the inner one is signed. Comparing octets is stricter than comparing meaning, which
+        // no CA needs.
         if inner_algorithm != signature_algorithm {
             let name = describe_signature_algorithm;
             return Err(CertificateError::SignatureAlgorithmMismatch(
@@ -156,6 +161,7 @@ impl<'a> Certificate<'a> {
         let in_extensions = in_field("extensions");
         let extensions = match fields.optional(context_tag(3, true)).map_err(in_extensions)? {
             None => Extensions::default(),
+            // RFC 5280 §4.1.2.9: extensions only in version 3.
             Some(explicit) if version == Version::V3 => {
                 parse_extensions(single(explicit.content, Tag::SEQUENCE).map_err(in_extensions)?)?
             }
@@ -304,6 +310,7 @@ fn parse_extensions(content: &[u8]) -> Result<Extensions<'_>, CertificateError> 
         let in_extensions = in_field("extensions");
         let extension = elements.expect(Tag::SEQUENCE).map_err(in_extensions)?;
         let extension = parse_extension(extension.content).map_err(in_extensions)?;
+        // Before the search for repeats, whose time the limit bounds.
         if extensions.all.len() == MAX_EXTENSIONS {
             return Err(CertificateError::TooManyExtensions);
         }

@@ -134,6 +134,7 @@ pub(crate) fn check_critical_extensions(certificate: &Certificate<'_>) -> Result
         .iter()
         .filter(|extension| extension.critical)
     {
+        // RFC 5280 §4.2: a critical extension that is not processed rejects the certificate.
         let known = PROCESSED.iter().find(|(oid, ..)| *oid == extension.oid);
         let Some((oid, name, read)) = known else {
             return Err(certificate

@@ -93,6 +93,7 @@ pub(crate) fn authority_key_identifier(value: &[u8]) -> Result<Option<&[u8]>, Ma
 pub(super) fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
     let mut fields = Elements::new(content);
     let oid = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
+    // X.690 §11.5: DER leaves out a default, and CAs write `FALSE` nevertheless.
     let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,
         Some(value) => boolean(value.content)?,
@@ -104,6 +105,7 @@ pub(super) fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed
 
 pub(super) fn parse_basic_constraints(value: &[u8]) -> Result<BasicConstraints, Malformed> {
     let mut fields = Elements::inside(value, Tag::SEQUENCE)?;
+    // X.690 §11.5: DER leaves out a default, and CAs write `FALSE` nevertheless.
     let authority = match fields.optional(Tag::BOOLEAN)? {
         None => false,
         Some(value) => boolean(value.content)?,

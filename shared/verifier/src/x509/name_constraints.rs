@@ -56,6 +56,7 @@ fn parse_subtrees<'a>(fields: &mut Elements<'a>, tag: u8) -> Result<Option<Vec<S
         read_distances(&mut subtree)?;
         subtree.finish()?;
     }
+    // Sorted by kind, so that a name is compared only with subtrees of its own kind.
     all.sort_by_key(|subtree| subtree.kind);
     if all.is_empty() {
         Err(Malformed)
@@ -114,6 +115,7 @@ impl<'a> Names<'a> {
             let read = read_general_names(names);
             all.append(&mut read.map_err(|error| error.inside(ALTERNATIVE_NAMES))?);
         }
+        // RFC 6125 §6.4.4: with a dNSName, the common name does not identify a host.
         if all.iter().any(|name| name.kind == Kind::Dns) {
             hosts.clear();
         }

@@ -51,6 +51,7 @@ pub struct Oid<'a>(&'a [u8]);
 impl<'a> Oid<'a> {
     /// Takes the content octets of an OBJECT IDENTIFIER.
     pub(crate) fn parse(content: &'a [u8]) -> Result<Self, Malformed> {
+        // X.690 §8.19.2: bit 8 is set in every octet of an arc but the last.
         let ends_inside_an_arc = content.last().is_none_or(|octet| octet & 0x80 != 0);
         let is_arc = |arc: &[u8]| arc.first() != Some(&0x80) && arc.len() <= MAX_ARC_OCTETS;
         if ends_inside_an_arc || !arcs(content).all(is_arc) {

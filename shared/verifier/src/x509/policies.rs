@@ -109,6 +109,7 @@ fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     let mut policies: Vec<&[u8]> = listed_policies(value)?.into_iter().map(Oid::as_bytes).collect();
     let named = policies.len();
     policies.sort_unstable();
+    // Sorted, so that repeats are neighbours and the search for them takes n log n.
     policies.dedup();
     // RFC 5280 §4.2.1.4: none twice.
     if policies.len() < named {

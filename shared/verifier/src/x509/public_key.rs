@@ -71,6 +71,8 @@ impl PublicKey {
     pub(crate) fn parse(algorithm: &[u8], key: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(algorithm);
         let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
+        // RFC 5480 §2.1.1: the parameters name the curve. Explicit parameters are not read:
+        // accepting them caused CVE-2020-0601.
         if kind == oid::EC_PUBLIC_KEY.as_bytes() {
             let curve = fields.next_element()?;
             Ok(match curve.content {
@@ -81,6 +83,7 @@ impl PublicKey {
                 _ => Self::Unsupported,
             })
         } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
+            // RFC 8017 appendix A.1.1: RSAPublicKey is modulus and exponent.
             let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
             let modulus = numbers.expect(Tag::INTEGER)?.content;
             numbers.expect(Tag::INTEGER)?;

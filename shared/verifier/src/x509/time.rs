@@ -52,6 +52,7 @@ impl Timestamp {
         let digits = element.content.strip_suffix(b"Z").ok_or(Malformed)?;
         match (element.tag, digits.len()) {
             (Tag::UTC_TIME, 12) => {
+                // RFC 5280 §4.1.2.5.1: years from 50 on are of the 20th century.
                 let century: &[u8] = if digits.first().is_some_and(|digit| *digit >= b'5') {
                     b"19"
                 } else {
@@ -95,6 +96,7 @@ fn from_digits(digits: &[u8]) -> Result<Timestamp, Malformed> {
     let year = i32::from(field()?) * 100 + i32::from(field()?);
     let month = time::Month::try_from(field()?).map_err(|_| Malformed)?;
     let date = time::Date::from_calendar_date(year, month, field()?).map_err(|_| Malformed)?;
+    // A leap second, 60, is not read: X.509 times do not have one in practice.
     let time = time::Time::from_hms(field()?, field()?, field()?).map_err(|_| Malformed)?;
     Ok(Timestamp(date.with_time(time).assume_utc().unix_timestamp()))
 }

@@ -27,7 +27,8 @@ fn path_builders_agree_on_arbitrary_pkis() {
         Ok(())
     });
     result.unwrap();
-    // The same again from fixed bytes, to see that both outcomes occur often enough to mean something.
+    // The same again from fixed bytes, to see that both outcomes occur often enough to mean
+    // something.
     for seed in 0..200_u32 {
         let bytes: Vec<u8> = (0..48_u32)
             .map(|at| (seed.wrapping_mul(2_654_435_761) >> (at % 24)).to_le_bytes()[0] ^ at.to_le_bytes()[0])

@@ -1,5 +1,5 @@
-//! Arbitrary names under arbitrary constraints, many of them damaged. What is accepted though webpki refuses it must
-//! use something that webpki does not process.
+//! Arbitrary names under arbitrary constraints, many of them damaged. What is accepted though
+//! webpki refuses it must use something that webpki does not process.
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, Timestamp, TrustAnchor, TrustAnchors, Validators,
@@ -13,7 +13,8 @@ use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
 const NOW: i64 = 1_800_000_000;
 
-/// Kinds of names whose constraints webpki does not process: with a name of the kind there, it refuses the chain.
+/// Kinds of names whose constraints webpki does not process: with a name of the kind there, it
+/// refuses the chain.
 const BEYOND_WEBPKI: [(u8, &str); 3] = [
     (RFC822, "rfc822Name"),
     (DIRECTORY, "directoryName"),
@@ -35,7 +36,8 @@ fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
 /// A GeneralName by its tag and content.
 type Element = (u8, Vec<u8>);
 
-/// Names and bases of subtrees that have something to do with each other, some of them not well-formed.
+/// Names and bases of subtrees that have something to do with each other, some of them not
+/// well-formed.
 fn elements() -> impl Strategy<Value = Element> {
     let organization = |value: &str| {
         let attribute = [&[6, 3, 0x55, 4, 10][..], &tlv(0x0C, value.as_bytes())].concat();
@@ -122,7 +124,7 @@ impl Scene {
         (!both.is_empty()).then(|| tlv(0x30, &both))
     }
 
-    /// What of this chain webpki does not process.
+    /// Returns the feature of this chain that webpki does not process.
     fn beyond_webpki(&self) -> Option<&'static str> {
         let is_constrained = |wanted: u8| {
             let mut bases = self.permitted.iter().chain(&self.excluded);
@@ -157,7 +159,7 @@ impl Scene {
         [root, issuing, client].map(|one| CertificateDer::from(one.der().to_vec()))
     }
 
-    /// Whether we accept it, and whether webpki does.
+    /// Verifies the chain. Returns true for our verdict, and true for webpki's, if it is accepted.
     fn judge(&self) -> (bool, bool) {
         let [root, issuing, client] = self.chain();
         let anchors = TrustAnchors::new([TrustAnchor::new(root.clone()).unwrap()]).unwrap();

@@ -1,5 +1,6 @@
-//! Small PKIs from arbitrary bytes: CAs that certify each other in any way, a client below one of them, and here and
-//! there something that is wrong. The fuzzer of path building makes its PKIs by this too.
+//! Small PKIs from arbitrary bytes: CAs that certify each other in any way, a client below one of
+//! them, and here and there something that is wrong. The fuzzer of path building makes its PKIs by
+//! this too.
 
 use std::sync::LazyLock;
 
@@ -23,19 +24,20 @@ static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
         .collect()
 });
 
-/// What a chain is judged by.
+/// Anchors, certificates and options of one verification.
 pub(crate) struct Topology {
     anchors: Vec<CertificateDer<'static>>,
     presented: Vec<CertificateDer<'static>>,
     max_depth: usize,
-    /// Something in it is beyond webpki: names that are equal and not the same bytes, self-issued certificates, policy
-    /// constraints, constraints on other names than DNS names.
+    /// Something in it is beyond webpki: names that are equal and not the same bytes, self-issued
+    /// certificates, policy constraints, constraints on other names than DNS names.
     pub(crate) is_beyond_webpki: bool,
-    /// Something in it is against a rule that webpki leaves to its caller: key usage, depth, an anchor's own constraints.
+    /// Something in it is against a rule that webpki leaves to its caller: key usage, depth, an
+    /// anchor's own constraints.
     pub(crate) is_stricter: bool,
 }
 
-/// Where a certificate stands.
+/// Place of a certificate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     Anchor,
@@ -116,7 +118,7 @@ impl Topology {
         topology
     }
 
-    /// The last name is equal to the first, in other letters.
+    /// Chooses a name. The last one is equal to the first, in other letters.
     fn name(&mut self, choices: &mut Choices<'_>) -> usize {
         let name = choices.below(NAMES.len());
         self.is_beyond_webpki |= name == NAMES.len() - 1;
@@ -172,7 +174,7 @@ impl Topology {
         }
     }
 
-    /// Another issuer's name than the signer's, now and then.
+    /// Sets another issuer's name than the signer's, now and then.
     fn spelled(&mut self, builder: CertificateBuilder, choices: &mut Choices<'_>) -> CertificateBuilder {
         if choices.one_in(8) {
             self.is_beyond_webpki = true;
@@ -199,12 +201,12 @@ impl Topology {
             .map_err(Some)
     }
 
-    /// Whether webpki alone finds a path.
+    /// Returns true if webpki alone finds a path.
     pub(crate) fn webpki_accepts(&self) -> bool {
         let Some((client, intermediates)) = self.presented.split_first() else {
             return false;
         };
-        // What we refuse to load as an anchor is none for either.
+        // Certificates that we reject as anchors are not anchors for either.
         let usable = self
             .anchors
             .iter()
@@ -233,8 +235,9 @@ fn der(credential: &Credential) -> CertificateDer<'static> {
     CertificateDer::from(credential.der().to_vec())
 }
 
-/// Checks that the validators never disagree, that only a feature beyond webpki is decided without it, and that webpki
-/// alone accepts the same clients but for known reasons. Returns true if the client was accepted.
+/// Checks that the validators never disagree, that only features beyond webpki are decided without
+/// it, and that webpki alone accepts the same clients except for known reasons. Returns true if the
+/// client was accepted.
 pub(crate) fn check(bytes: &[u8]) -> bool {
     let topology = Topology::from_bytes(bytes);
     let verified = topology.verify();

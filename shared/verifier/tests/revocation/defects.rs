@@ -1,4 +1,5 @@
-//! Defects of lists that their issuer signed: such a list revokes what is on it, clears nothing, and says why.
+//! Defects of lists that their issuer signed: such a list revokes what is on it, clears nothing,
+//! and says why.
 
 use alb_mtls_verifier::{Reason, RevocationListErrorKind, UnsupportedList};
 use test_pki::{Credential, Criticality, Crl, CrlBuilder};
@@ -6,8 +7,8 @@ use time::Duration;
 
 use crate::support::{NOW, Pki, SOFT, STRICT, daily, read, subject_of, tlv};
 
-/// What becomes of a client that is on a list with this change and of one that is not, beside an older list that clears
-/// both.
+/// Verdicts on a client on a list with this change and on a client that is not, beside an older
+/// list that clears both.
 struct Verdicts {
     defect: Option<RevocationListErrorKind>,
     listed: Result<(), Reason>,
@@ -174,7 +175,8 @@ fn an_entry_that_cannot_be_read_does_not_hide_those_after_it() {
         critical,
         extn_value: der::asn1::OctetString::new([0x05, 0x00]).unwrap(),
     };
-    // A certificate issuer or a reason that cannot be read, then a critical extension that is not understood.
+    // A certificate issuer or a reason that cannot be read, then a critical extension that is not
+    // understood.
     for (first, is_indirect) in [("2.5.29.29", true), ("2.5.29.21", false)] {
         let crl = daily(CrlBuilder::new())
             .revoke_serial(&[7], None, NOW)

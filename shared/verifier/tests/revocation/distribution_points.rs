@@ -8,7 +8,7 @@ use crate::support::{BASE, Pki, daily, subject_of, tlv};
 const PRINTABLE_STRING: u8 = 0x13;
 const UTF8_STRING: u8 = 0x0C;
 
-/// One attribute in a SET: a relative distinguished name.
+/// Encodes one attribute in a SET: a relative distinguished name.
 fn relative_name(attribute: u8, string: u8, text: &str) -> Vec<u8> {
     let pair = [tlv(0x06, &[0x55, 4, attribute]), tlv(string, text.as_bytes())].concat();
     tlv(0x31, &tlv(0x30, &pair))
@@ -23,7 +23,7 @@ fn directory(string: u8, text: &str) -> Vec<u8> {
     tlv(0xA4, &tlv(0x30, &names.concat()))
 }
 
-/// The name of a CA as a GeneralName.
+/// Encodes the name of a CA as a GeneralName.
 fn directory_of(credential: &Credential) -> Vec<u8> {
     tlv(0xA4, &subject_of(credential))
 }
@@ -43,7 +43,7 @@ fn relative(string: u8, text: &str) -> Vec<u8> {
     tlv(0xA0, &tlv(0xA1, name.get(2..).unwrap()))
 }
 
-/// The list of the issuing CA for a distribution point with this name.
+/// Issues the list of the issuing CA for a distribution point with this name.
 fn list(pki: &Pki, name: &[u8], change: impl FnOnce(CrlBuilder) -> CrlBuilder) -> Crl {
     change(daily(CrlBuilder::new()))
         .extension("2.5.29.28", Criticality::Critical, &tlv(0x30, name))

@@ -1,4 +1,4 @@
-//! What stands on a list.
+//! Entries of lists.
 
 use alb_mtls_verifier::{Reason, RevocationReason};
 use test_pki::{CrlBuilder, CrlReason};

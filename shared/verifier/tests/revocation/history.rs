@@ -227,7 +227,8 @@ fn an_ended_list_may_go_where_that_clears_nobody() {
     assert!(reader.error(&[]).contains("is missing"), "this one has not ended");
 }
 
-/// Lists with a history of an earlier list of the issuing CA: what a process knows that has lost the list itself.
+/// Lists with a history of an earlier list of the issuing CA: what a process knows that has lost
+/// the list itself.
 fn verdict_after(pki: &Pki, before: &[&Crl], crls: &[&Crl]) -> Result<(), Reason> {
     let mut history = CrlHistory::default();
     for crl in before {

@@ -1,4 +1,4 @@
-//! Who may sign a list, and how that is found out.
+//! Signers of lists, and how they are found.
 
 use std::sync::Arc;
 

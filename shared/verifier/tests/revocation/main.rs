@@ -1,4 +1,5 @@
-//! Revocation as a deployment meets it: whole PKIs, verdicts of the verifier, lists that were tampered with.
+//! Revocation as a deployment meets it: whole PKIs, verdicts of the verifier, lists that were
+//! tampered with.
 
 #![expect(
     clippy::panic,

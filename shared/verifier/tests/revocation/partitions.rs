@@ -1,5 +1,5 @@
-//! Lists for some certificates only, as AWS Private CA publishes them: partitions of the serial numbers, each with a
-//! critical issuing distribution point that its certificates name.
+//! Lists for some certificates only, as AWS Private CA publishes them: partitions of the serial
+//! numbers, each with a critical issuing distribution point that its certificates name.
 
 use alb_mtls_verifier::Reason;
 use test_pki::{Credential, Criticality, Crl, CrlBuilder, CrlScope};
@@ -49,7 +49,7 @@ fn partitions_do_not_replace_each_other() {
     assert_eq!(
         pki.strict(&client, &[&stale, &complete]),
         Ok(()),
-        "the complete one speaks of everybody"
+        "the complete one covers every certificate"
     );
 }
 

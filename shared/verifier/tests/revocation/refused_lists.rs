@@ -1,4 +1,4 @@
-//! What cannot be read as a CRL at all, by the part that cannot be.
+//! Files that cannot be read as a CRL, by the part that cannot be read.
 
 use alb_mtls_verifier::{RevocationList, RevocationListErrorKind};
 use test_pki::{Crl, CrlBuilder};

@@ -15,8 +15,8 @@ pub(crate) const NOW: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
 pub(crate) const MAX_BYTES: usize = 1 << 20;
 pub(crate) const BASE: &str = "http://crl.example.com/";
 
-/// A root, an issuing authority and a client, in the shape of a serverless CA: P-384 above P-256, a client that has
-/// nothing but a common name, and a CRL for each of the two levels.
+/// A root, an issuing authority and a client, in the shape of a serverless CA: P-384 above P-256, a
+/// client that has nothing but a common name, and a CRL for each of the two levels.
 pub(crate) struct Pki {
     pub(crate) root: Credential,
     pub(crate) issuing: Credential,
@@ -88,7 +88,8 @@ impl Pki {
         verifier.verify(&chain([client, &self.issuing]), timestamp(NOW))
     }
 
-    /// The reason for which a strict policy refuses a client of the issuing authority, its root's CRL being fine.
+    /// Returns the reason for which mode strict rejects a client of the issuing CA, whose root's
+    /// CRL is fine.
     pub(crate) fn strict(&self, client: &Credential, crls: &[&Crl]) -> Result<(), Reason> {
         let root_crl = self.root_crl();
         let crls: Vec<&Crl> = crls.iter().copied().chain([&root_crl]).collect();
@@ -113,7 +114,7 @@ pub(crate) fn long_lived(builder: CertificateBuilder) -> CertificateBuilder {
     builder.valid(datetime!(2025-01-01 0:00 UTC), datetime!(2030-01-01 0:00 UTC))
 }
 
-/// Four hours old, living one day and ten minutes.
+/// Makes the list four hours old and valid for one day and ten minutes.
 pub(crate) fn daily(builder: CrlBuilder) -> CrlBuilder {
     let this_update = NOW - Duration::hours(4);
     builder.valid(this_update, this_update + Duration::DAY + Duration::minutes(10))
@@ -165,7 +166,7 @@ pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     [&[tag][..], &length, content].concat()
 }
 
-/// Whole encoding of the subject.
+/// Returns the whole encoding of the subject.
 pub(crate) fn subject_of(credential: &Credential) -> Vec<u8> {
     der::Encode::to_der(&credential.certificate().tbs().unwrap().subject).unwrap()
 }

@@ -1,4 +1,5 @@
-//! Lists without a CRL number, and lists of version 1: easy-rsa, cfssl and a plain `openssl ca` make no others.
+//! Lists without a CRL number, and lists of version 1: easy-rsa, cfssl and a plain `openssl ca`
+//! make no others.
 
 use std::sync::Arc;
 
@@ -204,7 +205,7 @@ impl<'p> Reader<'p> {
         Ok(())
     }
 
-    /// The verdict on the client by these lists, with the history of all that were seen.
+    /// Verifies the client with these lists and the history of all lists that were seen.
     fn verdict(&self, crls: &[&Crl]) -> Result<(), Reason> {
         let history = self.lists.as_ref().unwrap().history();
         let root_crl = self.pki.root_crl();

@@ -1,4 +1,4 @@
-//! What becomes of clients.
+//! Verdicts on clients.
 
 use std::sync::Arc;
 

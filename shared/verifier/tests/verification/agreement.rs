@@ -148,7 +148,7 @@ fn issuer_name_in_another_encoding_is_a_gap() {
     );
 }
 
-/// Two CAs of one name below a root that allows one, and a client.
+/// Issues two CAs of one name below a root that allows one, and a client.
 fn self_issued(
     names: impl FnOnce(CertificateBuilder) -> CertificateBuilder,
 ) -> (Credential, [Credential; 3]) {

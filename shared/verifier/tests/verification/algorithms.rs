@@ -1,4 +1,5 @@
-//! Signatures and keys: those that are accepted, and those that are named instead of called invalid.
+//! Signatures and keys: those that are accepted, and those that are named instead of called
+//! invalid.
 
 use alb_mtls_verifier::{Reason, Rejection, WebpkiGap};
 use test_pki::{Certificate, Credential, Key, KeyKind, SignatureAlgorithm, raw};
@@ -71,7 +72,8 @@ fn issuer_key_that_is_not_supported_is_named_as_the_issuers() {
         let issuing = folder.certificate("issuing", "ca", "root", "");
         folder.key("client", P256);
         if reason == Reason::SignatureAlgorithm {
-            // A key of id-RSASSA-PSS: with a salt and hash that are accepted, the key is what is not.
+            // A key of id-RSASSA-PSS: with a salt and hash that are accepted, the key is what is
+            // not.
             let pss = "-sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:32";
             let client = folder.certificate("client", "client", "issuing", pss);
             let rejection = scene.refuses([&client, &issuing], Reason::KeyUnsupported);
@@ -174,7 +176,8 @@ fn pss_salt_of_any_length_is_verified() {
     }
 }
 
-/// Returns the certificate with this AlgorithmIdentifier in both places, signed as if it meant `algorithm`.
+/// Returns the certificate with this AlgorithmIdentifier in both places, signed as if it meant
+/// `algorithm`.
 fn signed_as(
     issuer: &Credential,
     client: &Certificate,

@@ -5,7 +5,8 @@ use test_pki::{Authority, CertificateBuilder, Criticality, KeyKind, KeyUsage, Pu
 
 use crate::support::{Scene, client, root};
 
-/// Root, the given intermediate, client: the rejection must be about the intermediate.
+/// Checks the rejection of root, given intermediate and client, which must concern the
+/// intermediate.
 #[track_caller]
 fn refused(builder: CertificateBuilder, reason: Reason) {
     let root = root();
@@ -150,7 +151,7 @@ fn unique_identifiers_are_read_and_not_interpreted() {
     Scene::trusting([&root]).accepts([&client, issuing.certificate()]);
 }
 
-/// The verdict on a client of an intermediate in which this extension cannot be read.
+/// Verifies a client of an intermediate in which this extension cannot be read.
 fn with_unreadable(identifier: &str, is_critical: bool) -> Result<(), Rejection> {
     let root = root();
     let issuing = sound().issued_by(&root).unwrap();

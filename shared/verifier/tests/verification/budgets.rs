@@ -1,4 +1,5 @@
-//! What hostile chains cost. Time is compared with that of one signature on the same machine, in the same run.
+//! Cost of hostile chains. Time is compared with that of one signature on the same machine, in the
+//! same run.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,8 @@ use time::macros::datetime;
 
 use crate::support::{Scene, client, der, root};
 
-/// The quickest of several, so that what else runs on the machine does not count.
+/// Returns the time of the quickest of several runs, so that other load on the machine does not
+/// count.
 fn quickest(mut measured: impl FnMut()) -> Duration {
     let one = |_| {
         let started = Instant::now();
@@ -18,7 +20,7 @@ fn quickest(mut measured: impl FnMut()) -> Duration {
     (0..5).map(one).min().unwrap()
 }
 
-/// What it costs to refuse a lone client of a CA with the anchor's name: one signature.
+/// Measures the rejection of a lone client of a CA with the anchor's name: one signature.
 fn one_signature(scene: &Scene) -> Duration {
     let forger = CertificateBuilder::root("CN=Root,O=Example")
         .self_signed()
@@ -52,7 +54,8 @@ fn sixty_intermediates_of_one_name_cost_no_more_than_one_signature_each() {
         let rejection = scene.verify(presented.clone()).unwrap_err();
         assert_eq!(rejection.reason(), Reason::SignatureInvalid);
     });
-    // Unoptimised code walks the steps slowly; twice 61 signatures for the two path builders, and room for the steps.
+    // Unoptimised code walks the steps slowly; twice 61 signatures for the two path builders, and
+    // room for the steps.
     assert!(
         cost < baseline * 61 * 4,
         "{cost:?} for 61 certificates, {baseline:?} for one"
@@ -116,8 +119,8 @@ fn many_names_under_many_constraints_are_refused_in_time() {
     scene.refuses([&many, &issuing], Reason::PathTooComplex);
 }
 
-/// Three CAs of one name on each of three levels, each with its own constraints: 27 paths, on each of which the last of
-/// the client's names is refused.
+/// Issues three CAs of one name on each of three levels, each with its own constraints: 27 paths,
+/// on each of which the last of the client's names is rejected.
 fn many_paths_under_constraints(names: usize, subtrees: usize) -> (Credential, Vec<Credential>) {
     let root = root();
     let mut signer = root.clone();
@@ -180,7 +183,7 @@ fn keyed_root(kind: KeyKind) -> Credential {
         .unwrap()
 }
 
-/// The deepest path, the client first: every issuer has a key of this kind.
+/// Issues the deepest path, the client first: every issuer has a key of this kind.
 fn deepest_path(kind: KeyKind, depth: usize) -> (Credential, Vec<Credential>) {
     let root = keyed_root(kind);
     let mut issuer = root.clone();
@@ -275,7 +278,8 @@ fn deepest_path_with_costly_keys_is_accepted_among_wrong_issuers() {
         let (root, path) = deepest_path(KeyKind::P521, depth);
         let scene = Scene::trusting([&root]).with_policy(|policy| policy.max_depth = depth);
         assert_eq!(counted(&scene, &path).0, Ok(()), "{depth}");
-        // They bear the name of the client's issuer, and the anchor stands behind them: 12 units each.
+        // They bear the name of the client's issuer, and the anchor stands behind them: 12 units
+        // each.
         let name = format!("CN=Level {}", depth - 1);
         let wrong: Vec<Credential> = (0..depth)
             .map(|_| keyed(&name, KeyKind::P521).issued_by(&root).unwrap())

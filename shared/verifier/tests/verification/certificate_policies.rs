@@ -49,7 +49,7 @@ fn client() -> CertificateBuilder {
     CertificateBuilder::client("CN=client")
 }
 
-/// The verdict on a path given from the root down.
+/// Verifies a path given from the root down.
 fn verdict(builders: impl IntoIterator<Item = CertificateBuilder>) -> Option<Reason> {
     let mut path: Vec<Credential> = Vec::new();
     for builder in builders {

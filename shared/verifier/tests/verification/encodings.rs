@@ -1,4 +1,5 @@
-//! Encodings that CAs in use write: large object identifiers, defaults that are written out, old string types.
+//! Encodings that CAs in use write: large object identifiers, defaults that are written out, old
+//! string types.
 
 use alb_mtls_verifier::{Reason, TrustAnchor};
 use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, raw};
@@ -173,7 +174,7 @@ fn teletex_string_lies_in_an_excluded_subtree() {
     );
 }
 
-/// Name constraints of one subtree for dNSName, with what stands behind its base.
+/// Encodes name constraints of one subtree for dNSName, with `distances` after its base.
 fn constraints(list: u8, base: &str, distances: &[u8]) -> Vec<u8> {
     let subtree = [tlv(0x82, base.as_bytes()), distances.to_vec()].concat();
     tlv(0x30, &tlv(list, &tlv(0x30, &subtree)))

@@ -1,4 +1,4 @@
-//! Who a verified client is, and which names are refused rather than shown.
+//! Identities of verified clients, and names that are rejected rather than shown.
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use test_pki::{CertificateBuilder, Criticality, GeneralName};
 
 use crate::support::{Scene, root, tlv};
 
-/// The verdict on a client below an intermediate, both made from sound ones.
+/// Verifies a client below an intermediate, both made from sound ones.
 fn verdict(
     constrain: impl FnOnce(CertificateBuilder) -> CertificateBuilder,
     name: impl FnOnce(CertificateBuilder) -> CertificateBuilder,
@@ -19,7 +19,7 @@ fn verdict(
     verdict.err().map(|rejection| rejection.reason())
 }
 
-/// Whether `name` passes when only `base` is permitted, and when `base` is excluded.
+/// Checks the verdict on `name` when only `base` is permitted, and when `base` is excluded.
 #[track_caller]
 fn assert_within(base: GeneralName<'_>, name: GeneralName<'_>, expected: Within) {
     let permitted = verdict(
@@ -63,7 +63,8 @@ fn dns_names() {
         ("example.org", "*.example.org", Within::Wholly),
         ("a.example.org", "*.example.org", Within::Undecided),
         ("b.a.example.org", "*.example.org", Within::Not),
-        // Names that are no host names have no place in any subtree, and might be in every one.
+        // Names that are not host names are not certainly in any subtree, and possibly in every
+        // one.
         ("example.org", ".example.org", Within::Undecided),
         ("example.org", "a..example.org", Within::Undecided),
         ("example.org", "example.org.", Within::Undecided),

@@ -1,4 +1,5 @@
-//! A CA of the `openssl` command, for keys and signatures that the project's own builder does not make.
+//! A CA of the `openssl` command, for keys and signatures that the project's own builder does not
+//! make.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -69,7 +70,8 @@ impl Folder {
         self.run(&format!("genpkey {arguments} -out {name}.key"));
     }
 
-    /// Issues `<name>.pem` for `<name>.key` with the extensions of a section, signed by `<issuer>.key`, or by itself.
+    /// Issues `<name>.pem` for `<name>.key` with the extensions of a section, signed by
+    /// `<issuer>.key`, or by itself.
     pub(crate) fn certificate(&self, name: &str, section: &str, issuer: &str, signing: &str) -> Certificate {
         let subject = format!("/O=Example/CN={name}");
         if name == issuer {

@@ -1,4 +1,4 @@
-//! Which path is found, and what is said when there is none.
+//! Paths that are found, and rejections when there is none.
 
 use alb_mtls_verifier::{Reason, Timestamp};
 use test_pki::{CertificateBuilder, Credential, Key, KeyKind};
@@ -74,7 +74,8 @@ fn refuses_a_certificate_with_one_bit_turned() {
 
 #[test]
 fn identity_comes_from_the_first_certificate_whatever_follows() {
-    // Certificate stuffing: the client proves one key and presents somebody else's valid certificate too.
+    // Certificate stuffing: the client proves one key and presents another client's valid
+    // certificate too.
     let root = root();
     let victim = CertificateBuilder::client("CN=admin").issued_by(&root).unwrap();
     let attacker = CertificateBuilder::root("CN=Attacker").self_signed().unwrap();

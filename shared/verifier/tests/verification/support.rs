@@ -4,7 +4,7 @@ use alb_mtls_verifier::{
 };
 use test_pki::{Certificate, CertificateBuilder, Credential, raw};
 
-/// Who is trusted, how, and when.
+/// Anchors, options and time of a verification.
 pub(crate) struct Scene {
     anchors: Vec<Certificate>,
     configured: Vec<Certificate>,
@@ -117,7 +117,7 @@ pub(crate) fn client(issuer: &Credential) -> Credential {
         .unwrap()
 }
 
-/// The content of a DER value behind its tag and length.
+/// Encodes a DER value: tag, length and content.
 pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len();
     let header = match u8::try_from(length) {

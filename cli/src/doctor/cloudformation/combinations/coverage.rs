@@ -8,10 +8,12 @@ use super::{Choice, Examiner};
 /// Up to so many combinations of values all are looked at; each takes about a millisecond.
 const EXHAUSTIVE: usize = 192;
 
-/// Most combinations beyond which only single values are tried: a template that needs more is looked at in seconds still.
+/// Most combinations beyond which only single values are tried: a template that needs more is
+/// looked at in seconds still.
 const MAX_COMBINATIONS: usize = 600;
 
-/// Arbitrary combinations among which those are picked that show three conditions as no other has shown them.
+/// Arbitrary combinations among which those are picked that show three conditions as no other has
+/// shown them.
 const CANDIDATES: usize = 1_500;
 
 /// Picked ones at most.
@@ -20,7 +22,8 @@ const MAX_PICKED: usize = 96;
 /// Most combinations of the values that one condition, or two, depend on.
 const MAX_DIRECTED: usize = 2_048;
 
-/// Combinations that are tried for conditions that no arbitrary one shows: a second or so, however many conditions.
+/// Combinations that are tried for conditions that no arbitrary one shows: a second or so, however
+/// many conditions.
 const MAX_TRIED: usize = 40_000;
 
 /// Arbitrary combinations in a row that show nothing new, after which there are no more.
@@ -46,14 +49,14 @@ impl Examiner<'_> {
         choices.sort_by_key(|choice| choice.iter().filter(|value| **value != 0).count());
         choices.dedup();
         if choices.is_empty() {
-            // Rules that no value fits: what is written is looked at all the same.
+            // No value satisfies the template's rules: its defaults are still examined.
             choices.push(self.default());
         }
         choices
     }
 
-    /// Returns the values one by one; each condition, and each two of them, in every way; and combinations until three
-    /// conditions have been seen in every way that was come across.
+    /// Returns the values one by one; each condition, and each two of them, in every way; and
+    /// combinations until three conditions have been seen in every way that was come across.
     fn bounded(&self) -> Vec<Choice> {
         let mut choices = self.singles();
         choices.truncate(MAX_COMBINATIONS);

@@ -37,7 +37,8 @@ struct Uses {
     decides: bool,
 }
 
-/// Returns what is free and has several values that matter, and the conditions that decide about something.
+/// Returns what is free and has several values that matter, and the conditions that decide about
+/// something.
 pub(crate) fn of(program: &Program) -> (Vec<Variable>, Vec<(usize, String)>) {
     let mut collector = Collector {
         program,
@@ -254,7 +255,8 @@ fn values(program: &Program, key: &VariableKey, uses: &Uses) -> Vec<String> {
             };
             values.push(evaluation::default(name, parameter));
             match parameter.get("AllowedValues") {
-                // Without a condition on them they are values like others, of which a number needs no trial.
+                // Without a condition on them they are values like others, of which a number needs
+                // no trial.
                 Some(_) if !uses.decides && parameter.text_at(&["Type"]) == Some("Number") => {}
                 Some(allowed) => {
                     if parameter.get("Default").is_none() {

@@ -69,8 +69,8 @@ impl Scope<'_> {
         Some(Node::text_node(line, text))
     }
 
-    /// Returns what stands for a value that is not computed. With its argument: of two different ones there are two
-    /// values, and the same one twice is one.
+    /// Returns what stands for a value that is not computed. With its argument: of two different
+    /// ones there are two values, and the same one twice is one.
     fn opaque(&self, function: &str, argument: &Node) -> String {
         let argument = self.resolve(argument).map(|node| node.texts().join(","));
         unknown(&format!("Fn::{function}({})", argument.unwrap_or_default()))

@@ -1,5 +1,6 @@
-//! `make soak`: requests of every kind through the load balancer on this machine and the built function, for hours if
-//! wanted, while CRLs change underneath. Every answer is checked; memory and latency are reported as it goes.
+//! `make soak`: requests of every kind through the load balancer on this machine and the built
+//! function, for hours if wanted, while CRLs change underneath. Every answer is checked; memory and
+//! latency are reported as it goes.
 
 #![expect(
     clippy::expect_used,
@@ -25,16 +26,18 @@ use local_alb::{
 use crate::revocation::Revocation;
 use crate::visitor::Visitor;
 
-/// Sends requests of every kind through the load balancer and the built function, and checks every answer.
+/// Sends requests of every kind through the load balancer and the built function, and checks every
+/// answer.
 #[derive(Parser)]
 struct Arguments {
-    /// How many requests.
+    /// Number of requests.
     #[arg(long, default_value_t = 1_000_000)]
     requests: u64,
-    /// How many clients at once.
+    /// Number of concurrent clients.
     #[arg(long, default_value_t = 8)]
     clients: u32,
-    /// How often the function looks up its trust material, in seconds; CRLs change a few times slower.
+    /// Interval at which the function looks up its trust material, in seconds; CRLs change a few
+    /// times slower.
     #[arg(long, default_value_t = 2)]
     refresh: u64,
 }
@@ -45,7 +48,8 @@ const REMEMBERED: &str = "256";
 /// Times that progress is told.
 const SAMPLES: u64 = 20;
 
-/// Growth of memory in the second half that is no leak, in bytes: the allocator's, by the order of requests.
+/// Growth of memory in the second half that is not a leak, in bytes: the allocator's, by the order
+/// of requests.
 const TOLERATED_GROWTH: f64 = 6e6;
 
 #[tokio::main]
@@ -111,7 +115,7 @@ struct Soak {
 }
 
 impl Soak {
-    /// One visitor after another until there were requests enough.
+    /// Runs one visitor after another until there were enough requests.
     async fn work(self: Arc<Self>) {
         while self.sent.load(Ordering::Relaxed) < self.wanted {
             let visitor = Visitor::any(&self.clients, &self.revocation);
@@ -139,7 +143,8 @@ impl Soak {
         }
     }
 
-    /// Prints how it goes until the last request was sent. Returns the resident memory at each step, in bytes.
+    /// Prints how it goes until the last request was sent. Returns the resident memory at each
+    /// step, in bytes.
     async fn watch(&self, pid: impl Fn() -> u32) -> Vec<u64> {
         println!(
             "{:>9}  {:>8}  {:>9}  {:>9}  {:>9}  {:>6}",
@@ -172,7 +177,7 @@ impl Soak {
         samples
     }
 
-    /// The report's last lines, and whether all went well.
+    /// Returns the report's last lines, and whether all went well.
     fn conclude(&self, samples: &[u64], restarts: u64) -> bool {
         let errors = locked(&self.errors).len();
         println!(

@@ -9,7 +9,7 @@ use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 
 use crate::locked;
 
-/// What the CRLs say.
+/// Content of the CRLs.
 #[derive(Debug)]
 pub(crate) struct Revocation {
     /// On the CRL from the start to the end.
@@ -28,12 +28,12 @@ struct State {
     changes: u64,
 }
 
-/// Whether a client is on the CRL, as far as the function must know.
+/// Revocation status of a client, as far as the function must know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
     Good,
     Revoked,
-    /// It changed just now.
+    /// Status that has just changed.
     Either,
 }
 
@@ -72,13 +72,13 @@ impl Revocation {
         this
     }
 
-    /// What `MTLS_CRLS` is to hold.
+    /// Returns the value of `MTLS_CRLS`.
     pub(crate) fn sources(&self) -> String {
         let source = |name: &str| format!("file:{}", self.folder.join(name).display());
         format!("{} {}", source("issuing.crl"), source("root.crl"))
     }
 
-    /// What the function must have known of the client that changes when it was asked at `asked`.
+    /// Returns the status of the changing client that the function must have known at `asked`.
     pub(crate) fn standing(&self, asked: Instant) -> Standing {
         let state = locked(&self.state);
         // A change counts from the refresh after it, which itself happens at the next request.
@@ -99,7 +99,7 @@ impl Revocation {
     }
 }
 
-/// The function sees the whole of the one list or of the other.
+/// Checks that the function sees all of one list or all of the other.
 fn write(clients: &Clients, revoked: &Credential, sometimes: Option<&Credential>, number: u64) {
     let mut list = CrlBuilder::new().number(number).revoke(revoked);
     if let Some(sometimes) = sometimes {

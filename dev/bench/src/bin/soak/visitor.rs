@@ -1,4 +1,4 @@
-//! Who asks, and what the answer must be.
+//! Visitors, and the answers that they must get.
 
 use std::fmt;
 use std::time::Instant;
@@ -21,22 +21,23 @@ pub(crate) struct Visitor {
 enum Kind {
     /// Always the same one.
     Known,
-    /// One that was never seen before.
+    /// Client that was never seen before.
     New,
     /// A good one with headers that claim to be another.
     Forging,
-    /// A good one with a header that readers may take for the load balancer's, which is refused whoever sends it.
+    /// A good one with a header that readers may take for the load balancer's, which is refused
+    /// from every client.
     LookAlike,
     /// A good one with a path that readers differ about.
     OddPath,
-    /// One that the CRL names now and then.
+    /// Client that the CRL lists now and then.
     SometimesRevoked,
     Revoked,
     Expired,
     NotYetValid,
     ServerOnly,
     SelfSigned,
-    /// Nobody's, with the header of a good one.
+    /// Client without a certificate, with the header of a good one.
     Impostor,
     Nobody,
 }
@@ -116,7 +117,7 @@ impl Visitor {
         }
     }
 
-    /// What it presents in the handshake.
+    /// Returns the certificates that it presents in the handshake.
     pub(crate) fn presented(&self) -> Vec<&Credential> {
         self.presented.iter().collect()
     }
@@ -137,7 +138,7 @@ impl Visitor {
         }
     }
 
-    /// What is wrong with an answer to what was asked at `asked`, if anything is.
+    /// Returns the problem of an answer to a request at `asked`, if any.
     pub(crate) fn problem(
         &self,
         status: StatusCode,

@@ -1,4 +1,4 @@
-//! What the tests of this crate share: a PKI, settings, moto's server, and a proxy that makes
+//! Helpers of the tests of this crate: a PKI, settings, moto's server, and a proxy that makes
 //! things go wrong.
 
 #[cfg(feature = "aws")]
@@ -39,7 +39,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
     }
 }
 
-/// The common names of the trust anchors in a snapshot, in order.
+/// Returns the common names of the trust anchors in a snapshot, in order.
 pub(crate) fn names(snapshot: &alb_mtls_trust::Snapshot) -> Vec<String> {
     let anchors = snapshot.verifier().anchors();
     anchors

@@ -1,4 +1,4 @@
-//! What an operator does with the SDK to the services that moto's server stands in for.
+//! An operator's changes, by the SDK, to the services that moto's server stands in for.
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::primitives::ByteStream;
@@ -6,7 +6,7 @@ use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_ssm::types::ParameterType;
 use test_servers::Moto;
 
-/// The SDK's configuration for a service at this port of this machine.
+/// Returns the SDK's configuration for a service at this port of this machine.
 pub(crate) fn sdk_config(port: u16) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -23,7 +23,7 @@ pub(crate) struct Store {
     pub(crate) s3: aws_sdk_s3::Client,
 }
 
-/// What an operator does to the services, past any proxy.
+/// Returns the operator's clients, past any proxy.
 pub(crate) fn store() -> Store {
     let config = sdk_config(Moto::shared().port());
     let s3 = aws_sdk_s3::config::Builder::from(&config)

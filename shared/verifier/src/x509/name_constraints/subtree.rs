@@ -250,6 +250,8 @@ fn parse_address(content: &[u8]) -> Result<Base<'_>, Malformed> {
     let (base, mask) = content.split_at_checked(content.len() / 2).ok_or(Malformed)?;
     let mut rest = mask.iter().skip_while(|octet| **octet == 0xFF);
     let first = rest.next().copied().unwrap_or(0);
+    // A mask with gaps permits addresses that a reader does not expect; Go and webpki reject it
+    // too.
     if first.leading_ones() + first.trailing_zeros() < 8 || rest.any(|octet| *octet != 0) {
         return Err(Malformed);
     }
