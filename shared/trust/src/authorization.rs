@@ -178,7 +178,6 @@ mod policies {
     use crate::material::Material;
     use crate::provenance::Role;
     use crate::snapshot::Policies;
-    use crate::source::FetchError;
     use crate::warning::Warning;
 
     pub(super) fn read(

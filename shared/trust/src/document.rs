@@ -2,6 +2,7 @@
 
 use alb_mtls_verifier::Fingerprint;
 
+#[cfg(feature = "aws")]
 use crate::fetch_error::FetchError;
 
 /// File, parameter or object that was read.
@@ -71,6 +72,7 @@ impl Document {
     }
 
     /// Checks that the content has this digest, in lower-case hexadecimal.
+    #[cfg(feature = "aws")]
     pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
         let actual = self.revision.sha256.to_string();
         match expected {
