@@ -2,6 +2,7 @@
 
 use alb_mtls_verifier::Fingerprint;
 
+#[cfg(feature = "aws")]
 use crate::fetch_error::FetchError;
 
 /// File, parameter or object that was read.
