@@ -12,10 +12,6 @@ use crate::ingress::Ingress;
 
 /// Request as it comes to [`Gate::admit`](crate::Gate::admit).
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are requests, and one in a box would cost each an allocation"
-)]
 pub enum Incoming {
     /// Request that a service could serve. Its edge may add [`Ingress`] and [`EdgeCertificate`] as
     /// extensions.

@@ -2,9 +2,6 @@
 
 use alb_mtls_verifier::Fingerprint;
 
-#[cfg(feature = "aws")]
-use crate::fetch_error::FetchError;
-
 /// File, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
@@ -69,19 +66,6 @@ impl Document {
             self.content = Content::Unchanged;
         }
         self
-    }
-
-    /// Checks that the content has this digest, in lower-case hexadecimal.
-    #[cfg(feature = "aws")]
-    pub(crate) fn check_digest(self, expected: Option<&str>) -> Result<Self, FetchError> {
-        let actual = self.revision.sha256.to_string();
-        match expected {
-            Some(expected) if expected != actual => Err(FetchError::Digest {
-                expected: expected.to_owned(),
-                actual,
-            }),
-            _ => Ok(self),
-        }
     }
 }
 

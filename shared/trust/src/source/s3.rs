@@ -77,7 +77,8 @@ impl Place for S3Object {
     fn read<'a>(&'a self, reading: Reading<'a>) -> Fetching<'a> {
         Box::pin(async move {
             let document = reader::read(self, reading).await?;
-            Ok(vec![document.check_digest(self.sha256.as_deref())?])
+            reader::check_digest(&document, self.sha256.as_deref())?;
+            Ok(vec![document])
         })
     }
 
@@ -280,6 +281,18 @@ mod reader {
             }
         }
         Err(broken)
+    }
+
+    /// Checks that the content has the digest of the pin, in lower-case hexadecimal.
+    pub(super) fn check_digest(document: &Document, pin: Option<&str>) -> Result<(), FetchError> {
+        let actual = document.revision.sha256.to_string();
+        match pin {
+            Some(pin) if pin != actual => Err(FetchError::Digest {
+                expected: pin.to_owned(),
+                actual,
+            }),
+            _ => Ok(()),
+        }
     }
 
     async fn read_body(output: GetObjectOutput, limit: usize) -> Result<Vec<u8>, FetchError> {
