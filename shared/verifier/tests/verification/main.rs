@@ -3,7 +3,6 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::expect_used,
     clippy::unwrap_used,
     reason = "a test that cannot go on must fail"
 )]
