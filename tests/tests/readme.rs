@@ -9,6 +9,7 @@ use std::process::Command;
 use alb_mtls_gate::{METRICS, SETTINGS, denial_reasons};
 use alb_mtls_tests::{binary, project};
 use alb_mtls_trust::FORMS;
+use alb_mtls_verifier::WebpkiGap;
 
 #[test]
 fn the_tables_are_those_of_the_code() {
@@ -30,6 +31,32 @@ fn the_tables_are_those_of_the_code() {
     assert!(
         written == expected,
         "the README's tables are not those of the code: `make readme` writes them"
+    );
+}
+
+#[test]
+fn threat_model_lists_the_features_that_webpki_does_not_process() {
+    let path = project().join("docs/threat-model.md");
+    let written = std::fs::read_to_string(&path).unwrap();
+    let mut table = "| name | feature | source |\n| --- | --- | --- |\n".to_owned();
+    for gap in WebpkiGap::ALL {
+        writeln!(
+            table,
+            "| `{}` | {} | {} |",
+            gap.name(),
+            gap.meaning(),
+            gap.source()
+        )
+        .unwrap();
+    }
+    let expected = replace(&written, "gaps", &table);
+    if std::env::var_os("UPDATE_README").is_some() {
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(
+        written == expected,
+        "`make readme` writes the table of docs/threat-model.md"
     );
 }
 
