@@ -3,7 +3,7 @@
 use alb_mtls_tests::Clients;
 use serde_json::{Value, json};
 
-use crate::events::{Api, with_certificate};
+use crate::events::{Api, anonymous, with_certificate};
 use crate::support::{Authorizer, Outcome};
 
 /// Returns the event with one member replaced, or left out for null.
@@ -149,5 +149,28 @@ async fn names_of_any_length_leave_an_answer_that_fits() {
         assert_eq!(outcome.context()["omitted"], "alternative_names");
         assert_eq!(outcome.context()["alternative_names"], Value::Null);
         assert_eq!(outcome.context()["subject"], "CN=many names,O=Tests");
+    }
+}
+
+/// The load balancer's own health check is answered without a certificate. A client of an API can
+/// write what makes a request look like one: nothing of a load balancer is there.
+#[tokio::test]
+async fn health_check_of_a_client_is_denied() {
+    let clients = Clients::new();
+    for certificate in ["client-cert", "header"] {
+        let authorizer = Authorizer::start(&clients, &[("AUTHORIZE_CERTIFICATE", certificate)]).await;
+        for api in Api::ALL {
+            let agent = "ELB-HealthChecker/2.0";
+            let event = with(&anonymous(api), "/headers", json!({"user-agent": agent}));
+            let event = match api {
+                Api::Rest | Api::Http1 => with(&event, "/multiValueHeaders", json!({"user-agent": [agent]})),
+                Api::Http2 => event,
+            };
+            let outcome = authorizer.ask(&event).await;
+            assert!(!matches!(outcome, Outcome::Allow(_)), "{outcome:?}");
+            let record = authorizer.record().await;
+            assert_eq!(record["detail"], "certificate_missing", "{record}");
+            assert_eq!(record["decision"], "denied", "{record}");
+        }
     }
 }
