@@ -370,7 +370,15 @@ mod tests {
             ("MTLS_SERVICE", "a b", "visible ASCII"),
             ("MTLS_RECORD_ALLOWED", "0.5", "a percentage"),
             ("MTLS_METRICS", "AWS/Lambda", "a namespace"),
-            ("MTLS_BOUND_TOKEN", "yes", "`off`, `if-present`, `required`"),
+            (
+                "MTLS_BOUND_TOKEN",
+                "yes",
+                if cfg!(feature = "token") {
+                    "`off`, `if-present`, `required`"
+                } else {
+                    "`off` alone"
+                },
+            ),
             (
                 "MTLS_TOKEN_KEYS",
                 "file:/keys.json",

@@ -46,7 +46,7 @@ pub enum KeySetError {
         /// Number of keys in it.
         keys: usize,
     },
-    /// More keys than [`MAX_KEYS`].
+    /// More keys than 64.
     #[error("contains {keys} keys, more than {MAX_KEYS}")]
     TooManyKeys {
         /// Number of keys in it.
