@@ -8,8 +8,8 @@ use test_pki::{Credential, Crl, CrlBuilder};
 pub const LARGE_CRL_ENTRY_BYTES: usize = 49;
 
 /// A CRL with that many entries, each with a serial number of 16 octets, a date and a reason; none
-/// of them is a certificate that `test-pki` issues. It is put together by hand: a builder holds each
-/// entry as a structure of its own.
+/// of them is a certificate that `test-pki` issues. It is put together by hand: a builder holds
+/// each entry as a structure of its own.
 pub fn large_crl(entries: usize, issuer: &Credential, builder: CrlBuilder) -> Crl {
     let empty = builder.issued_by(issuer).expect("a CRL without entries");
     let signed = test_pki::raw::Signed::from_der(empty.der()).expect("the encoding of a CRL");

@@ -9,7 +9,7 @@ use alb_mtls_verifier::Timestamp;
 
 use super::deadline::Deadline;
 
-/// Lookup of a value: the part of a [`Refreshing`] that knows what the value is.
+/// Lookup of a value: the part of a [`Refreshing`](crate::Refreshing) that knows what the value is.
 pub trait Lookup: Send + Sync {
     /// The value.
     type Value: Send + Sync;
