@@ -119,7 +119,7 @@ pub fn health_check_event(target_group_arn: &str, header_mode: HeaderMode, path:
     })
 }
 
-/// Reason why there is no event for a request.
+/// Error of making an event from a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EventError {
     /// ALB answers 502 and logs `LambdaBadRequest`.

@@ -74,8 +74,8 @@ impl Authorizer {
             });
         let (mut question, resource) = match read {
             Ok(read) => read,
-            Err(defect) => {
-                let explanation = defect.to_string();
+            Err(error) => {
+                let explanation = error.to_string();
                 let incoming = Incoming::NotServable { explanation, ingress };
                 return self.answer(self.gate.admit(incoming).await, api, everything());
             }
@@ -118,8 +118,8 @@ impl Authorizer {
     /// Denies headers that state an identity, and, where policies decide, those that restate
     /// method, path or host: an authorizer cannot remove what reaches the API behind it.
     ///
-    /// What stands for the certificate header is left to [`Self::presented`], which knows where
-    /// certificates come from.
+    /// Headers that could replace the certificate header are left to [`Self::presented`], which
+    /// knows where certificates come from.
     fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
         let settings = self.gate.settings();
         let is_certificate = |name: &HeaderName| {
@@ -148,10 +148,10 @@ impl Authorizer {
 
     /// Returns the certificates from the one place that `AUTHORIZE_CERTIFICATE` names.
     ///
-    /// One in the other place is refused. Beside `clientCert` a header is the client's own, and
-    /// would reach the API behind; beside the header, `clientCert` means that the client came to
-    /// API Gateway directly and not through the load balancer, so that the header is the client's
-    /// own too.
+    /// A certificate in the other place is denied. Beside `clientCert`, a header is the client's
+    /// own and would reach the API behind. Beside the header, `clientCert` means that the client
+    /// came to API Gateway directly and not through the load balancer, so that the header is the
+    /// client's own too.
     fn presented(&self, question: &Question) -> Result<PresentedChain, Denial> {
         let settings = self.gate.settings();
         let headers = &question.request.headers;

@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
 
-/// Reason why there is no answer from the upstream that can be passed on.
+/// Error of obtaining an answer from the upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ForwardError {
     /// No route takes the path, and there is no upstream for the rest.

@@ -8,7 +8,7 @@ use alb_mtls_gate::{AllowedRequest, Gate, Ingress, PublicRequests};
 use alb_mtls_http::headers::remove_hop_by_hop;
 use alb_mtls_http::host::{RequestHost, UnreadableHost};
 use alb_mtls_http::{IdentityHeaderCache, forms};
-use alb_mtls_lambda::{Answer, Event};
+use alb_mtls_lambda::{Answer, Event, ingress_of};
 use alb_mtls_trust::{Snapshot, TrustSettings};
 use alb_mtls_verifier::Timestamp;
 use bytes::Bytes;
@@ -112,12 +112,13 @@ impl Forwarder {
     /// Answers an event: what the gate lets pass goes to its upstream.
     pub(crate) async fn answer(&self, gate: &Gate, sent: &[u8], context: Context) -> Answer {
         let event = Event::from_slice(sent);
+        let ingress = ingress_of(&context);
         let answer = alb_mtls_lambda::answer(
             gate,
             event,
-            &context,
-            async |mut allowed: AllowedRequest, body| {
-                allowed.parts.extensions.insert(context.clone());
+            ingress,
+            async move |mut allowed: AllowedRequest, body| {
+                allowed.parts.extensions.insert(context);
                 let mut response = self.forward(&allowed, body, sent).await;
                 response.headers_mut().extend(allowed.response_headers);
                 Ok::<_, Infallible>(response)

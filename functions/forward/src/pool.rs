@@ -24,7 +24,7 @@ use crate::tls::IDLE;
 /// Makes connections, over TLS or not.
 pub(crate) type Connector = HttpsConnector<Watching<HttpConnector<CheckingResolver>>>;
 
-/// Reason why there is no connection.
+/// Error of connecting.
 pub(crate) type ConnectError = Box<dyn Error + Send + Sync>;
 
 /// Connections that were made with one configuration of TLS.

@@ -65,23 +65,23 @@ impl Judge {
         if event.is_http() {
             return self.judge_request(text, event, ingress).await;
         }
-        match self.other_events {
-            OtherEvents::Pass if holds_request_headers(text) => Ok(self.refuse(
-                "the event contains the headers of an HTTP request that did not come through the load balancer, in which its client can claim any identity",
-                ingress,
-            ).await),
+        let explanation = match self.other_events {
+            OtherEvents::Pass if holds_request_headers(text) => {
+                "the event contains the headers of an HTTP request that did not come through the load balancer, in which its \
+                 client can claim any identity"
+            }
             OtherEvents::Pass => {
                 tracing::info!(
                     function_request_id = ingress.function_request_id,
                     "an event that is not an HTTP request was passed on"
                 );
-                Ok(Verdict::Pass(sent))
+                return Ok(Verdict::Pass(sent));
             }
-            OtherEvents::Refuse => Ok(self.refuse(
-                "the event does not come from an Application Load Balancer: LAYER_OTHER_EVENTS=pass would pass it on",
-                ingress,
-            ).await),
-        }
+            OtherEvents::Refuse => {
+                "the event does not come from an Application Load Balancer: LAYER_OTHER_EVENTS=pass would pass it on"
+            }
+        };
+        Ok(self.refuse(explanation.to_owned(), ingress).await)
     }
 
     async fn judge_request(&self, text: &str, event: Event, ingress: Ingress) -> Result<Verdict, ProxyError> {
@@ -93,7 +93,7 @@ impl Judge {
             }
             (Admission::Allowed(allowed), _) => match self.with_identity(text, &allowed) {
                 Ok(event) => Ok(Verdict::Pass(event.into())),
-                Err(error) => Ok(self.refuse(&error.to_string(), ingress).await),
+                Err(error) => Ok(self.refuse(error.to_string(), ingress).await),
             },
         }
     }
@@ -111,8 +111,7 @@ impl Judge {
         }
     }
 
-    async fn refuse(&self, explanation: &str, ingress: Ingress) -> Verdict {
-        let explanation = explanation.to_owned();
+    async fn refuse(&self, explanation: String, ingress: Ingress) -> Verdict {
         let incoming = Incoming::NotServable {
             explanation: explanation.clone(),
             ingress,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use alb_mtls_settings::Arn;
+use alb_mtls_settings::{Arn, matches_wildcard};
 
 /// The target groups whose requests are served. A second target group with the same function,
 /// behind a listener without mTLS, would otherwise let clients write the certificate header
@@ -126,31 +126,9 @@ impl TargetGroupPattern {
         resource
             .and_then(|resource| resource.split_once('/'))
             .is_some_and(|(name, id)| {
-                !id.contains('/') && matches_part(&self.name, name) && matches_part(&self.id, id)
+                !id.contains('/') && matches_wildcard(&self.name, name) && matches_wildcard(&self.id, id)
             })
     }
-}
-
-/// Returns whether `text` is `pattern` with something, perhaps nothing, in place of each `*`.
-fn matches_part(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]

@@ -90,13 +90,19 @@ pub async fn handle<S>(gate: &Gate, handler: S, event: Event, context: Context) 
 where
     S: Service<Request<Body>, Response = Response<Body>>,
 {
-    answer(gate, event, &context, async |allowed: AllowedRequest, body| {
-        let mut request = Request::from_parts(allowed.parts, body);
-        request.extensions_mut().insert(context.clone());
-        let mut response = handler.oneshot(request).await?;
-        response.headers_mut().extend(allowed.response_headers);
-        Ok(response)
-    })
+    let ingress = ingress_of(&context);
+    answer(
+        gate,
+        event,
+        ingress,
+        async move |allowed: AllowedRequest, body| {
+            let mut request = Request::from_parts(allowed.parts, body);
+            request.extensions_mut().insert(context);
+            let mut response = handler.oneshot(request).await?;
+            response.headers_mut().extend(allowed.response_headers);
+            Ok(response)
+        },
+    )
     .await
 }
 
@@ -108,11 +114,11 @@ where
 pub async fn answer<E>(
     gate: &Gate,
     event: Event,
-    context: &Context,
+    ingress: Ingress,
     serve: impl AsyncFnOnce(AllowedRequest, Body) -> Result<Response<Body>, E>,
 ) -> Result<Answer, E> {
     let header_mode = event.header_mode;
-    let response = match admit(gate, event, ingress_of(context)).await {
+    let response = match admit(gate, event, ingress).await {
         (Admission::Allowed(allowed), body) => serve(allowed, body).await?,
         (Admission::Answered(answer), _) => answer.to_response(),
     };
@@ -132,8 +138,8 @@ pub async fn admit(gate: &Gate, event: Event, ingress: Ingress) -> (Admission, B
             parts.extensions.insert(ingress);
             (gate.admit(parts).await, body)
         }
-        Err(defect) => {
-            let explanation = defect.to_string();
+        Err(error) => {
+            let explanation = error.to_string();
             let incoming = Incoming::NotServable { explanation, ingress };
             (gate.admit(incoming).await, Body::Empty)
         }

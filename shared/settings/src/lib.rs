@@ -37,6 +37,7 @@ mod percent;
 mod table;
 mod text;
 mod values;
+mod wildcard;
 mod words;
 
 pub use arn::{Arn, is_account, is_partition, is_region};
@@ -47,6 +48,7 @@ pub use table::{DefaultValue, Table, Variable};
 #[doc(hidden)]
 pub use text::{list_parts, text_bytes, text_length, text_of};
 pub use values::{Values, process_environment};
+pub use wildcard::matches_wildcard;
 
 /// Runs the examples of the README.
 #[cfg(doctest)]

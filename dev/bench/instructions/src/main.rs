@@ -3,7 +3,7 @@
 //! Each path runs under valgrind's callgrind twice, with more and with fewer repetitions; the
 //! difference is what the path itself takes, without its set-up. What is spent inside AWS-LC is
 //! left out: signatures and digests are not ours, and AWS-LC chooses its code by the processor.
-//! What is left differs by a per cent or two between runs, because hash tables have random seeds
+//! What is left differs by one or two percent between runs, because hash tables have random seeds
 //! and the allocator depends on addresses, and by little between machines.
 //!
 //! gungraun (formerly iai-callgrind) was considered. It compares all instructions of a function,

@@ -3,11 +3,12 @@
 use alb_mtls_bench::{
     Beside, Chain, Effort, Goal, Quantity, Row, Subject, Table, at_once, header_parts, in_turns, progress,
 };
-use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, Settings, to_line};
+use alb_mtls_gate::{Admission, Gate, Settings};
 use http::request::Parts;
 use rustls_pki_types::CertificateDer;
 use test_pki::KeyKind;
 
+use super::TextSink;
 use super::verify::{decide, verifier};
 use super::webpki_peer;
 
@@ -29,7 +30,7 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
         let pairs = std::iter::once(&anchors).chain(others);
         let settings =
             Settings::from_variables(pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let gate = Gate::new(settings.expect("settings")).with_audit_sink(ToText);
+        let gate = Gate::new(settings.expect("settings")).with_audit_sink(TextSink);
         gate.load().await;
         gate
     };
@@ -106,16 +107,6 @@ fn passes(gate: &Gate, request: &Parts) -> bool {
     match at_once(gate.admit(request.clone())) {
         Admission::Allowed(allowed) => allowed.principal.client().is_some(),
         Admission::Answered(_) => false,
-    }
-}
-
-/// Makes the text of each record and leaves it at that.
-#[derive(Debug)]
-struct ToText;
-
-impl AuditSink for ToText {
-    fn write(&self, record: &AuditRecord<'_>) {
-        std::hint::black_box(to_line(record));
     }
 }
 

@@ -3,13 +3,15 @@
 use std::convert::Infallible;
 
 use alb_mtls_bench::{Beside, Chain, Effort, Quantity, Row, Subject, Table, at_once, in_turns, progress};
-use alb_mtls_gate::{AuditRecord, AuditSink, Gate, Settings, to_line};
+use alb_mtls_gate::{Gate, Settings};
 use alb_mtls_lambda::{Answer, Event, HeaderMode, handle};
 use alb_mtls_tests::{certificate_headers, event};
 use http::{Request, Response};
 use lambda_http::tower::service_fn;
 use lambda_http::{Body, Context};
 use test_pki::KeyKind;
+
+use super::TextSink;
 
 const SECTION: &str = "the Lambda edge, without the Runtime API";
 
@@ -20,7 +22,7 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
     let anchors = folder.path().join("anchors.pem");
     std::fs::write(&anchors, chain.root.pem()).expect("a file in the temporary folder");
     let variable = ("MTLS_ANCHORS".to_owned(), format!("file:{}", anchors.display()));
-    let gate = Gate::new(Settings::from_variables([variable]).expect("settings")).with_audit_sink(ToText);
+    let gate = Gate::new(Settings::from_variables([variable]).expect("settings")).with_audit_sink(TextSink);
     gate.load().await;
 
     let headers = certificate_headers(chain.presented(&chain.client).header);
@@ -70,14 +72,4 @@ pub(crate) async fn measure(effort: Effort, table: &mut Table) {
 fn hello() -> Response<Body> {
     let response = Response::builder().header("content-type", "text/plain");
     response.body(Body::from("hello")).expect("a response")
-}
-
-/// Makes the text of each record and leaves it at that.
-#[derive(Debug)]
-struct ToText;
-
-impl AuditSink for ToText {
-    fn write(&self, record: &AuditRecord<'_>) {
-        std::hint::black_box(to_line(record));
-    }
 }
