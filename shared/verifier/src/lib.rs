@@ -42,6 +42,7 @@ mod revocation;
 mod rules;
 mod signature;
 mod signature_budget;
+mod signature_cache;
 mod verifier;
 mod x509;
 

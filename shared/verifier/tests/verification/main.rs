@@ -20,4 +20,5 @@ mod identity;
 mod name_constraints;
 mod openssl;
 mod paths;
+mod signature_cache;
 mod support;
