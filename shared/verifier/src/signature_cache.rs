@@ -94,8 +94,8 @@ struct Entry {
 /// verifier, and with it a new snapshot of the trust material, starts with an empty one.
 ///
 /// When it is full, the oldest entry of the largest branch below the largest anchor makes room. A
-/// CA that issues many intermediates thereby replaces its own entries: it replaces those of another
-/// CA only while that one has more. A client whose CA was replaced costs one signature more, once.
+/// CA that issues many intermediates therefore replaces its own entries, and those of another CA
+/// only while that one has more. A client whose CA was replaced costs one signature more, once.
 #[derive(Debug, Default)]
 pub(crate) struct SignatureCache {
     // Requests read; the first accepted client of a CA writes.

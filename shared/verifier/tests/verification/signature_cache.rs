@@ -173,6 +173,21 @@ fn impostor_of_known_ca_costs_one_signature_and_is_rejected() {
 }
 
 #[test]
+fn accepted_client_with_another_chain_is_rejected() {
+    let known = Known::new();
+    let accepted = client(&known.issuing);
+    known.expect(&accepted, known.issuing.certificate(), (Ok(()), 1));
+    // Of the same name and key, below another root of the same name (zeek/zeek#875).
+    let unknown = CertificateBuilder::intermediate("CN=Issuing,O=Example").key(known.issuing.key());
+    let unknown = unknown.issued_by(&root()).unwrap();
+    known.expect(
+        &accepted,
+        unknown.certificate(),
+        (Err(Reason::SignatureInvalid), 1),
+    );
+}
+
+#[test]
 fn known_signature_over_other_extensions_is_signature_invalid() {
     let known = Known::new();
     let purposes = CertificateBuilder::intermediate("CN=Issuing,O=Example")
