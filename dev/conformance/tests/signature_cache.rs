@@ -21,7 +21,7 @@ use alb_mtls_verifier::{
 /// Depth of the longest chains of the suites.
 const MAX_DEPTH: usize = 10;
 
-/// What two cases must have in common so that one verifier can decide both.
+/// Settings of a verifier: cases with the same ones are decided by one verifier.
 type Settings = (Vec<String>, Vec<String>, String, usize);
 
 fn files() -> Vec<PathBuf> {
