@@ -24,7 +24,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 msrv advisories packages public-api fuzz-smoke
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -70,6 +70,9 @@ test-features: ## tests of published crates without and with each of the other c
 
 fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake, Go and Perl
 	@CARGO="$(CARGO)" dev/fips
+
+arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
+	@CARGO="$(CARGO)" dev/arm64
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
