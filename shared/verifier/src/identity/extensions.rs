@@ -379,13 +379,9 @@ mod tests {
 
     #[test]
     fn value_has_1000_bytes_at_most_as_written() {
-        let text = |length: usize| {
-            [
-                &[0x0C, 0x82],
-                &u16::to_be_bytes(length as u16)[..],
-                &vec![b'a'; length],
-            ]
-            .concat()
+        let text = |length: u16| {
+            let content = vec![b'a'; length.into()];
+            [&[0x0C, 0x82], &length.to_be_bytes()[..], &content].concat()
         };
         assert_eq!(value(&text(1_000)).map(|value| value.len()), Some(1_000));
         assert_eq!(value(&text(1_001)), None);
