@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CryptoModule, Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors, Verifier,
+    CryptoModule, Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors,
 };
 
 use crate::authorities::Authorities;
@@ -84,7 +84,7 @@ pub(crate) fn assemble(
     let before = last_good.map(Snapshot::authorization);
     let authorization = read_authorization(material, authorization, &shared, before, &mut warnings)
         .map_err(LoadError::Sources)?;
-    let verifier = Verifier::new(anchors, intermediates, settings.options);
+    let verifier = settings.verifier(anchors, intermediates);
     let verifier = match (&lists, &settings.revocation) {
         (Some(lists), Some(revocation)) => verifier.with_revocation(Arc::clone(lists), revocation.options),
         _ => verifier,

@@ -56,7 +56,9 @@ pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
-pub use identity::ClientIdentity;
+pub use identity::{
+    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
+};
 pub use issuing_path::IssuingPath;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
