@@ -110,7 +110,7 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

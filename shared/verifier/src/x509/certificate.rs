@@ -294,6 +294,13 @@ fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
 }
 
 impl Validity {
+    /// Every time that a certificate can state (RFC 5280 §4.1.2.5): from the year 0 to the last
+    /// second of 9999.
+    pub(crate) const UNLIMITED: Self = Self {
+        not_before: Timestamp::from_unix_seconds(-62_167_219_200),
+        not_after: Timestamp::from_unix_seconds(253_402_300_799),
+    };
+
     /// Returns true if the time lies between both ends, which count.
     pub(crate) fn covers(&self, time: Timestamp) -> bool {
         self.not_before <= time && time <= self.not_after
