@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 
 use crate::rejection::{Reason, Rejection};
 use crate::x509::algorithm_name::describe_signature_algorithm;
-use crate::x509::der::{Elements, Malformed, Tag, context_tag, named_bits, single, whole_octets};
+use crate::x509::der::{
+    Elements, Malformed, Tag, check_bit_string, context_tag, named_bits, single, whole_octets,
+};
 use crate::x509::extensions::{
     Extensions, KeyUsage, MAX_EXTENSIONS, authority_key_identifier, parse_basic_constraints, parse_extension,
 };
@@ -156,7 +158,10 @@ impl<'a> Certificate<'a> {
             let identifier = fields
                 .optional(context_tag(number, false))
                 .map_err(in_field(name))?;
-            has_unique_identifiers |= identifier.is_some();
+            if let Some(identifier) = identifier {
+                check_bit_string(identifier.content).map_err(in_field(name))?;
+                has_unique_identifiers = true;
+            }
         }
         let in_extensions = in_field("extensions");
         let extensions = match fields.optional(context_tag(3, true)).map_err(in_extensions)? {
