@@ -64,6 +64,7 @@ pub(super) const REASONS: &[(Family, &[&str])] = &[
         Limits,
         &[
             "chain_too_deep",
+            "extension_too_long",
             "header_too_large",
             "header_too_many_certificates",
             "path_too_complex",
