@@ -9,6 +9,8 @@ SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
 PROFILE ?= quick
 REQUESTS ?= 1000000
+CASES ?= 20000
+SEED ?= 1
 FUNCTIONS ?= respond authorize forward refresh-crls
 # As they ship, or, with QUICK=1, in minutes less.
 BENCH_PROFILE := $(if $(QUICK),quick,release)
@@ -118,7 +120,11 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
+
+differential: $(VENV)/installed ## compares verdicts on mutated chains with OpenSSL, pyca and webpki: make differential CASES=20000 SEED=1 or CASE=4711
+	$(CARGO) run --quiet --profile quick --package differential -- --python $(VENV)/bin/python \
+	--seed $(SEED) $(if $(CASE),--case $(CASE),--cases $(CASES))
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \

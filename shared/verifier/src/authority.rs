@@ -37,7 +37,23 @@ pub enum AuthorityError {
 pub(crate) fn parse_authority<'a>(
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, AuthorityError> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
+    let parsed = parse(certificate)?;
+    check_authority(&parsed)?;
+    check_extensions_and_key(&parsed)?;
+    Ok(parsed)
+}
+
+/// Reads a certificate whose name and key can be a trust anchor, CA certificate or not.
+pub(crate) fn parse_name_and_key<'a>(
+    certificate: &'a CertificateDer<'static>,
+) -> Result<Certificate<'a>, AuthorityError> {
+    let parsed = parse(certificate)?;
+    check_extensions_and_key(&parsed)?;
+    Ok(parsed)
+}
+
+fn parse<'a>(certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, AuthorityError> {
+    Certificate::parse(certificate).map_err(|error| {
         let particulars = error.to_rejection().context().to_string().into();
         match error {
             CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
@@ -47,13 +63,10 @@ pub(crate) fn parse_authority<'a>(
                 AuthorityError::Extension(particulars)
             }
         }
-    })?;
-    check_authority(&parsed)?;
-    Ok(parsed)
+    })
 }
 
-/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is
-/// loaded.
+/// Checks that a certificate is a CA's that may sign certificates; asked when it is loaded.
 fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
     // Certificates of version 1 have no extensions that could say so; as an anchor the operator
     // says it.
@@ -65,6 +78,10 @@ fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> 
     if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
         return Err(AuthorityError::KeyUsage);
     }
+    Ok(())
+}
+
+fn check_extensions_and_key(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
     if let Err(rejection) = check_critical_extensions(certificate) {
         return Err(AuthorityError::Extension(rejection.context().to_string().into()));
     }

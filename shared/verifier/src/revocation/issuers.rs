@@ -115,6 +115,13 @@ impl KnownKey {
         })
     }
 
+    pub(super) fn of_anchor(anchor: &TrustAnchor) -> Self {
+        Self {
+            identifier: anchor.key_identifier().map(Box::from),
+            ..Self::of_issuer(CrlIssuer::of_anchor(anchor))
+        }
+    }
+
     fn of_issuer(issuer: CrlIssuer<'_>) -> Self {
         Self {
             algorithm: issuer.key.algorithm.into(),

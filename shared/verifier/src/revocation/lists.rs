@@ -271,12 +271,10 @@ fn find_signer(
         signed.remember(signer);
         return;
     }
-    let anchors = anchors
-        .with_equal_subject(issuer)
-        .map(|anchor| anchor.certificate());
+    let anchors = anchors.with_equal_subject(issuer);
     let configured = anchors
-        .chain(intermediates.named(issuer))
-        .filter_map(KnownKey::of);
+        .map(|anchor| KnownKey::of_anchor(anchor))
+        .chain(intermediates.named(issuer).filter_map(KnownKey::of));
     let shown = before().filter_map(|before| before.signer().cloned());
     let recorded = history
         .iter()

@@ -77,8 +77,8 @@ impl<'a> PublicKeyInfo<'a> {
 }
 
 impl PublicKey {
-    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters that do
-    /// not decide which key it is are not looked at.
+    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters of an
+    /// unsupported algorithm are not looked at.
     pub(crate) fn parse(algorithm: &[u8], key: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(algorithm);
         let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
@@ -86,6 +86,7 @@ impl PublicKey {
         // accepting them caused CVE-2020-0601.
         if kind == oid::EC_PUBLIC_KEY.as_bytes() {
             let curve = fields.next_element()?;
+            fields.finish()?;
             Ok(match curve.content {
                 _ if curve.tag != Tag::OBJECT_IDENTIFIER => Self::Unsupported,
                 curve if curve == oid::P256.as_bytes() => Self::P256,
@@ -94,6 +95,13 @@ impl PublicKey {
                 _ => Self::Unsupported,
             })
         } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
+            // RFC 3279 §2.3.1 asks for NULL, and some CAs write nothing.
+            if let Some(parameters) = fields.optional(Tag::NULL)?
+                && !parameters.content.is_empty()
+            {
+                return Err(Malformed);
+            }
+            fields.finish()?;
             // RFC 8017 appendix A.1.1: RSAPublicKey is modulus and exponent.
             let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
             let modulus = numbers.expect(Tag::INTEGER)?.content;
