@@ -54,7 +54,8 @@ pub(crate) const ACCEPTED_KEYS: &str = "RSA of 2048 to 8192 bits, P-256, P-384, 
 pub(crate) enum SignatureFault {
     /// The algorithm is not accepted, so that nothing was computed.
     Algorithm,
-    /// The signature was computed and is not by this key.
+    /// The signature was computed and is not by this key, or AWS-LC does not take the key
+    /// ([`key_fault`]).
     Invalid,
     /// The issuer's key is not accepted, for this reason, so that nothing was computed.
     Key(Reason),

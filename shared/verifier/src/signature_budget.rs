@@ -10,7 +10,7 @@ use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificat
 
 use crate::fingerprint::Fingerprint;
 use crate::rules::Path;
-use crate::signature::{FittingAlgorithm, LISTED_ALGORITHMS, SignatureFault, key_fault};
+use crate::signature::{FittingAlgorithm, LISTED_ALGORITHMS, SignatureFault};
 use crate::signature_cache::{Branch, OwnedSignature, Signature, SignatureCache};
 use crate::x509::certificate::Certificate;
 use crate::x509::der::{Elements, Malformed, Tag};
@@ -115,8 +115,7 @@ impl SignatureBudget {
         };
         verified.map(|verifies| match verifies {
             true => Ok(()),
-            // AWS-LC computes nothing with a key that it does not take, and says no more than this.
-            false => Err(key_fault(issuer).map_or(SignatureFault::Invalid, SignatureFault::Key)),
+            false => Err(SignatureFault::Invalid),
         })
     }
 

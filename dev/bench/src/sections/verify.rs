@@ -81,6 +81,10 @@ fn accepted(effort: Effort, table: &mut Table, kind: KeyKind, length: usize, wha
     let chain = Chain::new(kind, length);
     let presented = chain.presented(&chain.client);
     let known = knowing_verifier(&chain);
+    let fresh = || {
+        let anchors = known.anchors().clone();
+        Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
+    };
     let root = CertificateDer::from(chain.root.der().to_vec());
     let peers = Peers::new(&chain, &root, &presented);
     peers.expect(what, true);

@@ -299,7 +299,7 @@ pub(super) struct ListOfIssuer {
 struct ByIssuer {
     groups: Vec<Vec<ListOfIssuer>>,
     exact: HashMap<Box<[u8]>, usize>,
-    equal: HashMap<Box<str>, usize>,
+    equal: HashMap<Box<[u8]>, usize>,
 }
 
 impl ByIssuer {
