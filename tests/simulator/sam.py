@@ -10,6 +10,7 @@ import urllib.request
 os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
+from samcli.cli import main
 from samcli.commands.deploy import command
 
 
@@ -38,6 +39,6 @@ command.do_cli = lambda *arguments: deploy(**signature.bind(*arguments).argument
 
 arguments = sys.argv[1:]
 if arguments[:1] == ["deploy"]:
-    command.cli(arguments[1:], prog_name="sam deploy")
+    main.cli(arguments, prog_name="sam")
 elif arguments[:1] != ["build"]:
     sys.exit(f"sam {arguments}: only `build` and `deploy` are known here")

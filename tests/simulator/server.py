@@ -56,6 +56,9 @@ class Account:
         if path == "deploy":
             with self.deploying:
                 return stacks.deploy(endpoint, json.loads(body))
+        if path == "change":
+            with self.deploying:
+                return stacks.change(endpoint, json.loads(body))
         if path == "function":
             return functions.register(json.loads(body))
         kind, _, name = path.partition("/")

@@ -35,6 +35,7 @@ def deploy(endpoint, request):
     for (owner, logical), properties in of_type(stack, "AWS::IAM::Role").items():
         credentials[owner.arn(logical)] = aws.role(owner.physical(logical), properties)
     aws.outputs(stack)
+    stack.request = request
     deployed[stack.name] = stack
     stack.described = describe(stack, credentials)
     for function in stack.described["functions"].values():
@@ -44,6 +45,12 @@ def deploy(endpoint, request):
                 {"name": function["name"], "command": [str(program)], "environment": function["environment"] | function["credentials"]}
             )
     return {"outputs": stack.outputs}
+
+
+def change(endpoint, request):
+    """Deploys a stack as it is deployed, but for some parameters."""
+    former = deployed[request["stack"]]
+    return deploy(endpoint, former.request | {"parameters": former.request["parameters"] | request["parameters"]})
 
 
 def described(name):
