@@ -44,9 +44,9 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 	dev/english.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
-	$(VENV)/bin/cfn-lint template.yaml
-	$(SAM) validate --template template.yaml
-	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
+	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml
+	$(SAM) validate --lint --template template.yaml
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
 	$(VENV)/bin/shellcheck $$(git grep -l '^#!/usr/bin/env bash')
 	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \

@@ -144,6 +144,8 @@ pub(super) struct Function {
     pub(super) timeout: Option<u32>,
     /// Log group that it writes to, where it is said.
     pub(super) log_group: Option<String>,
+    /// Id of its role, where that is a resource of its own.
+    pub(super) role: Option<String>,
 }
 
 impl Function {
@@ -289,6 +291,8 @@ pub(super) struct Grant {
     pub(super) place: Place,
     pub(super) actions: Vec<String>,
     pub(super) resources: Vec<String>,
+    /// Id of the only role that it is of, where that is a resource of its own.
+    pub(super) role: Option<String>,
     /// `CRL_DESTINATION` of the function that it is for: what that function is there to write.
     pub(super) destination: Option<String>,
 }

@@ -111,6 +111,7 @@ pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                     .filter_map(|layer| layer.text_at(&["Arn"]).map(str::to_owned))
                     .collect(),
                 timeout: timeout(answer),
+                role: None,
                 log_group: Some(answer.text_at(&["LoggingConfig", "LogGroup"]).map_or_else(
                     || format!("/aws/lambda/{}", text(answer, "FunctionName")),
                     str::to_owned,

@@ -25,6 +25,7 @@ impl Reader<'_> {
                     layers: Vec::new(),
                     timeout: None,
                     log_group: None,
+                    role: None,
                 });
             }
         }

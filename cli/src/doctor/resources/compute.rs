@@ -23,6 +23,7 @@ impl ResourceReader<'_> {
             layers: layers.into_iter().map(str::to_owned).collect(),
             timeout: timeout(properties),
             log_group: properties.string_at(&["LoggingConfig", "LogGroup"]),
+            role: properties.string_at(&["Role"]).map(|role| identity_of(&role)),
         });
     }
 
@@ -87,6 +88,7 @@ impl ResourceReader<'_> {
             layers: Vec::new(),
             timeout: None,
             log_group: None,
+            role: None,
         });
     }
 

@@ -1,7 +1,7 @@
 //! Facts from policies: statements, policies of AWS by name, SAM's templates and connectors.
 
 use super::reader::ResourceReader;
-use crate::doctor::facts::{Grant, Place};
+use crate::doctor::facts::{Grant, Place, identity_of};
 use crate::doctor::node::Node;
 use crate::doctor::text::{placeholder, resource_in};
 use crate::doctor::yaml;
@@ -20,6 +20,7 @@ const MANAGED: [(&str, &[&str]); 8] = [
 
 /// Adds the statements of a resource that has a policy.
 pub(crate) fn resource(facts: &mut ResourceReader<'_>, kind: &str, name: &str, properties: &Node) {
+    let before = facts.deployment.grants.len();
     match kind {
         "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
             for policy in properties.list_at(&["Policies"]) {
@@ -36,6 +37,14 @@ pub(crate) fn resource(facts: &mut ResourceReader<'_>, kind: &str, name: &str, p
         for policy in properties.list_at(&[list]) {
             managed_policy(facts, name, policy, None);
         }
+    }
+    let role = match (kind, properties.list_at(&["Roles"])) {
+        ("AWS::IAM::Role", _) => Some(name.to_owned()),
+        ("AWS::IAM::Policy", [role]) => role.text().map(identity_of),
+        _ => None,
+    };
+    for grant in facts.deployment.grants.iter_mut().skip(before) {
+        grant.role.clone_from(&role);
     }
 }
 
@@ -107,6 +116,7 @@ fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &Node, desti
         place,
         actions: actions.into_iter().map(str::to_owned).collect(),
         resources,
+        role: None,
         destination: destination.map(str::to_owned),
     });
 }
@@ -130,6 +140,7 @@ pub(crate) fn connector(facts: &mut ResourceReader<'_>, source: &str, prefix: &s
             place,
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
             resources: vec![placeholder(&id)],
+            role: None,
             destination: None,
         });
     }
@@ -151,6 +162,7 @@ pub(crate) fn grant(to: &str, place: Place, statement: &Node, destination: Optio
         place,
         actions: or_everything(all("Action"), "NotAction"),
         resources: or_everything(all("Resource"), "NotResource"),
+        role: None,
         destination: destination.map(str::to_owned),
     }
 }
