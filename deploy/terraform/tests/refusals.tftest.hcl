@@ -267,6 +267,16 @@ run "anchor_larger_than_a_parameter" {
   expect_failures = [var.anchors]
 }
 
+run "path_that_ends_with_a_slash" {
+  command = plan
+
+  variables {
+    anchors_parameter_path = "/pki/anchors/"
+  }
+
+  expect_failures = [var.anchors_parameter_path]
+}
+
 run "text_as_intermediate" {
   command = plan
 
