@@ -5,6 +5,7 @@ mod functions;
 mod layer;
 mod listeners;
 mod permissions;
+mod sources;
 mod trust;
 
 use std::collections::BTreeSet;
@@ -70,6 +71,9 @@ pub(super) fn all(deployment: &Deployment) -> Outcome {
     checks.routes();
     checks.log_groups();
     checks.trust_sources();
+    checks.readable_sources();
+    checks.intermediates();
+    checks.shared_anchors();
     checks.invokers();
     checks.outcome
 }
@@ -105,12 +109,13 @@ fn remedy(value: &str) -> String {
     let Some(unknown) = text::first_unknown(value) else {
         return "look at the deployed stack with --stack or --load-balancer".to_owned();
     };
+    if unknown.starts_with("after apply: ") {
+        return "look at the state once it is applied: `terraform show -json`, or --load-balancer NAME"
+            .to_owned();
+    }
     match unknown.split_once(' ') {
         Some(("parameter" | "another", name)) => format!("give it with --parameter {name}=VALUE"),
         Some(("import", _)) => "name the template that exports it too".to_owned(),
-        Some(("after apply:", _)) => {
-            "look at the state once it is applied: `terraform show -json`, or --load-balancer NAME".to_owned()
-        }
         _ => "look at the deployed stack with --stack or --load-balancer".to_owned(),
     }
 }
