@@ -11,7 +11,7 @@ mod trust;
 use std::collections::BTreeSet;
 
 use crate::doctor::facts::{Deployment, Place, Unread};
-use crate::doctor::rules::Rule;
+use crate::doctor::rules::{self, Rule};
 use crate::doctor::text;
 
 /// Weakness that opens the gate.
@@ -76,6 +76,25 @@ pub(super) fn all(deployment: &Deployment) -> Outcome {
     checks.shared_anchors();
     checks.invokers();
     checks.outcome
+}
+
+/// Returns the listeners of a template that say a mode in one combination of its parameters, and
+/// none in another.
+pub(super) fn modes_left_out(deployments: &[Deployment]) -> BTreeSet<Finding> {
+    let listeners = || deployments.iter().flat_map(|deployment| &deployment.listeners);
+    let with_mode: BTreeSet<&str> = listeners()
+        .filter(|listener| listener.is_mode_said)
+        .map(|listener| listener.name.as_str())
+        .collect();
+    listeners()
+        .filter(|listener| !listener.is_mode_said && with_mode.contains(listener.name.as_str()))
+        .map(|listener| Finding {
+            rule: &rules::MODE_LEFT_OUT,
+            place: listener.place.clone(),
+            resource: listener.name.clone(),
+            what: "has MutualAuthentication or not, as a condition decides".to_owned(),
+        })
+        .collect()
 }
 
 struct Checks<'a> {

@@ -74,6 +74,8 @@ pub(super) struct Listener {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) mutual_authentication: MutualAuthentication,
+    /// False where the file leaves the mode out, which CloudFormation takes for no change.
+    pub(super) is_mode_said: bool,
     pub(super) forwards: Vec<Forward>,
     /// None is the default name.
     pub(super) certificate_header: Knowledge<Option<String>>,

@@ -213,6 +213,11 @@ rules! { RULES:
         "what the handshake proves is as good as its protocol; without SslPolicy, a template gets one of 2016",
         "set SslPolicy to one of TLS 1.3 and 1.2, such as ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
         "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html";
+    MODE_LEFT_OUT = "mode-left-out", Advice,
+        "a condition removes MutualAuthentication from a listener",
+        "CloudFormation takes a property that is removed for no change: the listener stays in the mode that it had",
+        "write Mode: off where the listener has to be without mutual TLS",
+        "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2497";
     REWRITTEN_REQUEST = "rewritten-request", Advice,
         "a rule rewrites the host or the path before the gate",
         "policies on host and path decide about what the rule made of the request",

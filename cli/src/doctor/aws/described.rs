@@ -46,6 +46,7 @@ pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                 ),
                 certificate_header: Knowledge::Unknown(save(LISTENER_ATTRIBUTES)),
                 place: place(listener),
+                is_mode_said: true,
                 tls_policy: listener.string_at(&["SslPolicy"]).map(Knowledge::Known),
                 remarks: remarks(&arn, listener, place),
                 name: arn,

@@ -41,9 +41,9 @@ export function ownFunction(scope: Construct, more: Partial<lambda.FunctionProps
 }
 
 /** Stack of each way to use the construct; `code` is a folder that stands for what is built. */
-export function stacks(app: cdk.App, code: string): cdk.Stack[] {
+export function stacks(app: cdk.App, code: string, root = PEM, issuing = PEM): cdk.Stack[] {
   const built = (): lambda.Code => lambda.Code.fromAsset(code);
-  const trust = { anchors: { root: PEM }, intermediates: { issuing: PEM } };
+  const trust = { anchors: { root }, intermediates: { issuing } };
 
   const layer = new cdk.Stack(app, 'Layer');
   {
