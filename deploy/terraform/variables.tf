@@ -36,7 +36,7 @@ variable "layered" {
   validation {
     # Lambda would not start the gate, and say nothing.
     condition     = var.layered == null || !startswith(try(var.layered.runtime, ""), "provided")
-    error_message = "The provided runtimes know no wrapper: have the bootstrap of the package start the gate, and add the layer by hand."
+    error_message = "Lambda starts no wrapper in the provided runtimes: have the bootstrap of the package start the gate, and add the layer by hand."
   }
 
   validation {
@@ -595,7 +595,7 @@ variable "forward_identity" {
   validation {
     # An assertion would need keys, which this module has no variables for.
     condition     = can(regex("^(none|(verify-mode|passthrough|rfc9440|xfcc)(,(verify-mode|passthrough|rfc9440|xfcc))*)$", var.forward_identity))
-    error_message = "The identity is none, or of verify-mode, passthrough, rfc9440 and xfcc, separated by commas."
+    error_message = "forward_identity takes verify-mode, passthrough, rfc9440 and xfcc, separated by commas, or the word none."
   }
 }
 

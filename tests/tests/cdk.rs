@@ -1,4 +1,4 @@
-//! `deploy/cdk`: its own tests, what the doctor says of its stacks, and functions with the variables
+//! `deploy/cdk`: its own tests, the doctor's report on its stacks, and functions with the variables
 //! of these stacks.
 
 #![expect(
@@ -192,7 +192,7 @@ fn doctor_has_nothing_to_say_of_any_stack() {
     }
 }
 
-/// What CDK does by itself, without the construct, is found.
+/// Properties that the construct sets, taken away one by one.
 #[test]
 fn doctor_finds_each_property_that_is_taken_away() {
     let Some(stacks) = Synthesized::shared() else {
