@@ -313,4 +313,18 @@ fn url_of_a_function_needs_two_statements_and_each_is_found() {
     }
     let any = "Action: lambda:InvokeFunction, InvokedViaFunctionUrl: false";
     assert_eq!(findings(&url(any)), [finding("permission-too-wide", "Url")]);
+    // Terraform writes the second one with an attribute of its own since provider 6.29
+    // (hashicorp/terraform-provider-aws#44829).
+    let permission = json!({"address": "aws_lambda_permission.url", "mode": "managed", "type": "aws_lambda_permission", "name": "url",
+        "values": {"function_name": "gate", "action": "lambda:InvokeFunction", "principal": "*", "invoked_via_function_url": true}});
+    let function = json!({"address": "aws_lambda_function.gate", "mode": "managed", "type": "aws_lambda_function", "name": "gate",
+        "values": {"function_name": "gate", "runtime": "provided.al2023", "logging_config": [{"log_group": "gate"}],
+            "environment": [{"variables": {"MTLS_ANCHORS": "file:/opt/anchors.pem", "MTLS_HEADER": "x-7f3a"}}]}});
+    let logs = json!({"address": "aws_cloudwatch_log_group.gate", "mode": "managed", "type": "aws_cloudwatch_log_group", "name": "gate",
+        "values": {"name": "gate", "retention_in_days": 90}});
+    let state = json!({"format_version": "1.0", "values": {"root_module": {"resources": [permission, function, logs]}}});
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("state.json"), state.to_string()).unwrap();
+    let found = found(&doctor(&["--json"], folder.path()));
+    assert_eq!(found, [finding("function-url", "aws_lambda_permission.url")]);
 }

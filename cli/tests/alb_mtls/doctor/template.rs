@@ -62,12 +62,20 @@ Resources:
 "
         )
     };
-    for (otherwise, expected) in [("!Ref AWS::NoValue", 1), ("{Mode: \"off\"}", 0), ("{Mode: verify}", 0)] {
+    for (otherwise, expected) in [
+        ("!Ref AWS::NoValue", 1),
+        ("{Mode: \"off\"}", 0),
+        ("{Mode: verify}", 0),
+    ] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("template.yaml");
         fs::write(&path, listener(otherwise)).unwrap();
         let text = stdout(&doctor(&[], &path));
-        assert_eq!(text.matches("advice: mode-left-out L: ").count(), expected, "{text}");
+        assert_eq!(
+            text.matches("advice: mode-left-out L: ").count(),
+            expected,
+            "{text}"
+        );
     }
 }
 
