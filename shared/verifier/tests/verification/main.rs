@@ -16,6 +16,7 @@ mod certificate_policies;
 mod encodings;
 mod end_entity;
 mod explanation;
+mod extensions;
 mod identity;
 mod name_constraints;
 mod openssl;
