@@ -32,6 +32,7 @@ locals {
       MTLS_CRLS       = join(" ", local.crls)
       MTLS_REVOCATION = var.revocation
     },
+    length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
     var.policies_parameter_path == null ? {} : { MTLS_POLICY = "ssm:${var.policies_parameter_path}/*" },
     var.shadow_policies_parameter_path == null ? {} : { MTLS_SHADOW_POLICY = "ssm:${var.shadow_policies_parameter_path}/*" },
     var.shadow_anchors_parameter_path == null ? {} : { MTLS_SHADOW_ANCHORS = "ssm:${var.shadow_anchors_parameter_path}/*" },

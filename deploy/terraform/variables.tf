@@ -63,7 +63,7 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_HEADER",
+      "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_EXTENSIONS", "MTLS_HEADER",
       "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
       "MTLS_SHADOW_POLICY", "MTLS_TARGET_GROUPS",
     ])) == 0
@@ -507,6 +507,17 @@ variable "crl_reserved_concurrency" {
   }
 }
 
+variable "extensions" {
+  description = "Private X.509 extensions of the client's certificate that become part of its identity, such as device_id=1.3.6.1.4.1.99999.1"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.extensions) <= 16 && alltrue([for extension in var.extensions : can(regex("^([A-Za-z0-9_-]+=)?[0-2](\\.[0-9]+)+$", extension))])
+    error_message = "Extensions are up to 16 object identifiers, each with a name before it or none: device_id=1.3.6.1.4.1.99999.1."
+  }
+}
+
 # --- who may do what
 
 variable "policies_parameter_path" {
@@ -594,8 +605,8 @@ variable "forward_identity" {
 
   validation {
     # An assertion would need keys, which this module has no variables for.
-    condition     = can(regex("^(none|(verify-mode|passthrough|rfc9440|xfcc)(,(verify-mode|passthrough|rfc9440|xfcc))*)$", var.forward_identity))
-    error_message = "forward_identity takes verify-mode, passthrough, rfc9440 and xfcc, separated by commas, or the word none."
+    condition     = can(regex("^(none|(verify-mode|passthrough|rfc9440|xfcc|extensions)(,(verify-mode|passthrough|rfc9440|xfcc|extensions))*)$", var.forward_identity))
+    error_message = "forward_identity takes verify-mode, passthrough, rfc9440, xfcc and extensions, separated by commas, or the word none."
   }
 }
 

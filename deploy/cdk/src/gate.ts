@@ -28,6 +28,12 @@ export interface MtlsGateProps extends TrustProps {
    * @default `x-` and the UUID of the stack's id
    */
   readonly certificateHeader?: string;
+  /**
+   * Private X.509 extensions that become part of a client's identity, such as `device_id=1.3.6.1.4.1.99999.1`.
+   *
+   * @default none
+   */
+  readonly extensions?: string[];
 }
 
 /** Options of a listener in mTLS passthrough mode. */
@@ -87,6 +93,7 @@ export class MtlsGate extends Construct {
   readonly certificateHeader: string;
   readonly trust: Trust;
   private readonly mode: Mode;
+  private readonly extensions: string[];
   private readonly isHeaderGiven: boolean;
   private readonly groups = new Map<lambda.Function, elb.ApplicationTargetGroup>();
   private readonly gated = new Set<lambda.Function>();
@@ -103,6 +110,12 @@ export class MtlsGate extends Construct {
     this.isHeaderGiven = header !== undefined;
     this.certificateHeader = header ?? Fn.join('', ['x-', Fn.select(2, Fn.split('/', Aws.STACK_ID))]);
     this.mode = props.mode ?? Mode.ENFORCE;
+    this.extensions = props.extensions ?? [];
+    for (const extension of this.extensions) {
+      if (!Token.isUnresolved(extension) && !/^([A-Za-z0-9_-]+=)?[0-2](\.[0-9]+)+$/.test(extension)) {
+        throw new Error(`an extension is an object identifier, with a name before it or none: \`${extension}\``);
+      }
+    }
     this.trust = new Trust(this, 'Trust', props);
   }
 
@@ -275,6 +288,9 @@ export class MtlsGate extends Construct {
     fn.addEnvironment('MTLS_METRICS', 'AlbMtls');
     fn.addEnvironment('MTLS_MODE', this.mode);
     fn.addEnvironment('MTLS_SERVICE', Aws.STACK_NAME);
+    if (this.extensions.length > 0) {
+      fn.addEnvironment('MTLS_EXTENSIONS', this.extensions.join(' '));
+    }
     this.gated.add(fn);
     return fn;
   }

@@ -62,6 +62,7 @@ run "everything" {
     refresh_crls_package           = "main.tf"
     revocation                     = "soft"
     mode                           = "optional"
+    extensions                     = ["device_id=1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.57264.1.8"]
     anchors_parameter_path         = "/pki/anchors"
     policies_parameter_path        = "/pki/policies"
     shadow_policies_parameter_path = "/pki/shadow-policies"
@@ -87,6 +88,7 @@ run "everything" {
       MTLS_ANCHORS         = "ssm:/pki/anchors/*"
       MTLS_CRLS            = "s3://gate-trust-123456789012-us-east-1/crls/crl.example.com_8080/root.crl s3://gate-trust-123456789012-us-east-1/crls/pki/issuing.crl"
       MTLS_CRL_GRACE       = "6h"
+      MTLS_EXTENSIONS      = "device_id=1.3.6.1.4.1.99999.1 1.3.6.1.4.1.57264.1.8"
       MTLS_HEADER          = "x-gate-7f3a"
       MTLS_INTERMEDIATES   = "ssm:/gate/intermediates/*"
       MTLS_METRICS         = "AlbMtls"

@@ -309,6 +309,16 @@ run "anchors_that_take_in_intermediates" {
   expect_failures = [var.intermediates_parameter_path]
 }
 
+run "extension_without_an_identifier" {
+  command = plan
+
+  variables {
+    extensions = ["device_id"]
+  }
+
+  expect_failures = [var.extensions]
+}
+
 run "sources_without_package" {
   command = plan
 

@@ -101,6 +101,7 @@ test('choices of the operator are taken over', () => {
   const own = new MtlsGate(stack, 'Gate', {
     anchorsParameterPath: '/pki/anchors',
     certificateHeader: 'x-gate-7f3a',
+    extensions: ['device_id=1.3.6.1.4.1.99999.1'],
     crls: [{ bucket, key: 'serverless-root-ca-dev.crl' }],
     mode: Mode.OPTIONAL,
     policiesParameterPath: '/pki/policies',
@@ -114,6 +115,7 @@ test('choices of the operator are taken over', () => {
       Variables: Match.objectLike({
         MTLS_ANCHORS: 'ssm:/pki/anchors/*',
         MTLS_CRLS: 's3://example-external/serverless-root-ca-dev.crl',
+        MTLS_EXTENSIONS: 'device_id=1.3.6.1.4.1.99999.1',
         MTLS_HEADER: 'x-gate-7f3a',
         MTLS_MODE: 'optional',
         MTLS_POLICY: 'ssm:/pki/policies/*',
@@ -136,6 +138,7 @@ test('what cannot work is refused', () => {
     [{ anchors: {}, anchorsParameterPath: '/pki/' }, /begins with a slash and does not end with one/],
     [{ intermediates: { issuing: 'issuing.pem' } }, /`issuing` is not a PEM certificate/],
     [{ certificateHeader: 'X-Amzn-Mtls-Clientcert' }, /does not begin with x-amzn-/],
+    [{ extensions: ['device_id'] }, /is an object identifier/],
     [{ certificateHeader: 'x gate' }, /letters, digits and hyphens/],
     [sources(), /needs urls or objects/],
     [sources(['http://CRL.example.com/root.crl']), /is not derived here/],
