@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
 use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, ListSignatureError, not_allowed};
+use super::issuers::{CrlIssuer, ListSignatureError, SignedList, not_allowed};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
@@ -13,6 +13,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
 use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms};
 use crate::x509::certificate::Certificate;
+use crate::x509::name::names_are_equal;
 use crate::x509::time::Timestamp;
 
 impl RevocationLists {
@@ -34,18 +35,20 @@ impl RevocationLists {
             (_, RevocationDepth::EndEntity) => 1,
             (_, RevocationDepth::Chain) => usize::MAX,
         };
-        let issuers = path
+        let issuers: Vec<CrlIssuer<'_>> = path
             .intermediates
             .iter()
             .map(|issuer| CrlIssuer::of_intermediate(issuer))
-            .chain(std::iter::once(CrlIssuer::of_anchor(path.anchor)));
+            .chain(std::iter::once(CrlIssuer::of_anchor(path.anchor)))
+            .collect();
         let certificates = std::iter::once(path.end_entity).chain(path.intermediates.iter().copied());
 
         let mut evidence = RevocationEvidence::default();
-        for (certificate, issuer) in certificates.zip(issuers).take(depth) {
+        for (certificate, issuer) in certificates.zip(&issuers).take(depth) {
             let inquiry = Inquiry {
                 certificate,
-                issuer,
+                issuer: *issuer,
+                issuers: &issuers,
                 grace_seconds: options.grace_seconds.into(),
                 signatures,
                 now,
@@ -69,6 +72,8 @@ impl RevocationLists {
 struct Inquiry<'q, 'a> {
     certificate: &'q Certificate<'a>,
     issuer: CrlIssuer<'q>,
+    /// Every issuer of the path.
+    issuers: &'q [CrlIssuer<'q>],
     grace_seconds: i64,
     /// Algorithms of lists that clear.
     signatures: SignatureAlgorithms,
@@ -117,6 +122,11 @@ impl Inquiry<'_, '_> {
             // RFC 5280 §6.3.3(g). Another CA of the same name is likelier than an altered list, so
             // it is only noted.
             if !signed.is_signed_by(self.issuer) {
+                if let Some(revoked) = list.find(self.certificate.serial_number)
+                    && self.has_other_key_that_signed(signed)
+                {
+                    return Err(self.revoked(list, revoked));
+                }
                 if why_not.other_key.is_none() {
                     why_not.other_key = Some((list, signed.obstacle(self.issuer.key)));
                 }
@@ -199,6 +209,17 @@ impl Inquiry<'_, '_> {
                 valid_until,
             }),
         }
+    }
+
+    /// Returns true if the issuer signed the list with another of its keys: a certificate of the
+    /// same name in this path has it. A CA that has a new key still uses a serial number once (RFC
+    /// 5280 §4.1.2.2), so such a list revokes, and clears nothing.
+    fn has_other_key_that_signed(&self, signed: &SignedList) -> bool {
+        self.issuers.iter().any(|other| {
+            other.key != self.issuer.key
+                && names_are_equal(other.subject, self.issuer.subject)
+                && signed.is_signed_by(*other)
+        })
     }
 
     /// Returns the newest list of each scope that the issuer signed and that is valid already.

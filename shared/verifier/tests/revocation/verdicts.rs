@@ -217,3 +217,43 @@ fn the_refusal_for_revocation_wins_over_that_of_an_incomplete_path() {
         assert_eq!(rejection.reason(), Reason::Revoked);
     }
 }
+
+/// The issuing CA has certified its new key with the old one, and still signs a CRL with each.
+#[test]
+fn list_of_the_issuers_former_key_revokes_and_does_not_clear() {
+    let pki = Pki::new();
+    let renewed = long_lived(CertificateBuilder::intermediate(
+        "CN=Serverless Issuing CA,O=Example",
+    ));
+    // Its path length does not count a self-issued certificate.
+    let renewed = renewed.path_length(0).issued_by(&pki.issuing).unwrap();
+    let client = long_lived(CertificateBuilder::client("CN=client-2"))
+        .issued_by(&renewed)
+        .unwrap();
+    let verdict = |crls: &[&test_pki::Crl]| {
+        let anchors = anchors([&pki.root]);
+        let lists = Arc::new(load(crls, &anchors));
+        let verified = verifier(anchors)
+            .with_revocation(lists, STRICT)
+            .verify(&chain([&client, &renewed, &pki.issuing]), timestamp(NOW));
+        verified.map(|_| ()).map_err(|rejection| rejection.reason())
+    };
+    let of_new_key = daily(CrlBuilder::new()).issued_by(&renewed).unwrap();
+    let (root, old) = (pki.root_crl(), pki.issuing_crl());
+    assert_eq!(verdict(&[&root, &old, &of_new_key]), Ok(()));
+    assert_eq!(verdict(&[&root, &old]), Err(Reason::CrlSignature));
+    let revoking = daily(CrlBuilder::new().revoke(&client))
+        .issued_by(&pki.issuing)
+        .unwrap();
+    for order in [[&root, &revoking, &of_new_key], [&of_new_key, &revoking, &root]] {
+        assert_eq!(verdict(&order), Err(Reason::Revoked));
+    }
+    // A stranger of that name is not in the path, so its CRL says nothing.
+    let stranger = long_lived(CertificateBuilder::root("CN=Serverless Issuing CA,O=Example"))
+        .self_signed()
+        .unwrap();
+    let forged = daily(CrlBuilder::new().revoke(&client))
+        .issued_by(&stranger)
+        .unwrap();
+    assert_eq!(verdict(&[&root, &old, &of_new_key, &forged]), Ok(()));
+}
