@@ -53,6 +53,7 @@ fn verifier(case: &Case) -> Option<Verifier> {
     let options = VerifyOptions {
         max_depth: case.max_depth.unwrap_or(MAX_DEPTH),
         extended_key_usage: case.extended_key_usage,
+        ..VerifyOptions::default()
     };
     Some(Verifier::new(anchors, intermediates, options))
 }

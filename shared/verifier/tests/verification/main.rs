@@ -9,6 +9,7 @@
 
 mod agreement;
 mod algorithms;
+mod allowed_signatures;
 mod anchors;
 mod authorities;
 mod budgets;
@@ -18,6 +19,7 @@ mod end_entity;
 mod explanation;
 mod extensions;
 mod identity;
+mod ml_dsa;
 mod name_constraints;
 mod openssl;
 mod paths;
