@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn octets_that_move_between_parts_are_not_contained() {
         let cache = SignatureCache::default();
-        let all = vec![7; 120];
+        let all = [7; 120];
         let split = |signature: usize, key: usize| Signature {
             algorithm: 0,
             signature: &all[..signature],
