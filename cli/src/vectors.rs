@@ -16,6 +16,7 @@ const EXAMPLES: &str = "\
 Examples:
   alb-mtls vectors vectors/headers.jsonl
   alb-mtls vectors vectors/headers.jsonl --json
+  alb-mtls vectors suite.jsonl --json --plain-anchors
 
 vectors/README.md describes a file of cases.";
 

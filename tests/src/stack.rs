@@ -30,7 +30,8 @@ pub struct Stack {
 }
 
 impl Stack {
-    pub(crate) fn new(name: &str, description: Value) -> Self {
+    /// Returns a stack that is described as the simulated account does it.
+    pub fn new(name: &str, description: Value) -> Self {
         Self {
             name: name.to_owned(),
             description,
@@ -204,9 +205,10 @@ impl Stack {
             let source = permission["SourceArn"].as_str().unwrap_or_default();
             permission["Principal"] == "elasticloadbalancing.amazonaws.com"
                 && permission["FunctionName"] == function
-                && source
-                    .strip_suffix('*')
-                    .is_some_and(|prefix| group.starts_with(prefix))
+                && match source.strip_suffix('*') {
+                    Some(prefix) => group.starts_with(prefix),
+                    None => source == group,
+                }
         })
     }
 }

@@ -9,8 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::files::{FileError, read_text};
 
-/// A chain, what is trusted, when, and what should come of it. Fields that only describe a case are
-/// not read.
+/// A chain, what is trusted, when, and what should come of it.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Case {
     pub id: String,
@@ -40,6 +39,14 @@ pub struct Case {
     #[serde(default, deserialize_with = "extended_key_usage")]
     pub extended_key_usage: ExtendedKeyUsageOption,
     pub expected: Expected,
+    /// Finer reason of the expected refusal; empty if the case does not say it.
+    #[serde(default)]
+    pub detail: String,
+    /// Features of the case in the words of its suite; a description, like `why`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    #[serde(default)]
+    pub why: String,
 }
 
 fn header_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeaderFormat, D::Error> {

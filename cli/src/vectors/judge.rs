@@ -20,6 +20,11 @@ pub struct Judge {
     /// balancer's
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     max_depth: usize,
+
+    /// Take each trust anchor as a name and a key, CA certificate or not: its validity and its key
+    /// usage are not checked, as with OpenSSL's -partial_chain
+    #[arg(long)]
+    plain_anchors: bool,
 }
 
 /// The cap of `MTLS_MAX_HEADER`.
@@ -105,12 +110,20 @@ impl fmt::Display for Verdict {
 }
 
 impl Judge {
+    /// Takes trust anchors as the CA certificates that they must be in a deployment, whatever the
+    /// option says.
+    #[must_use]
+    pub fn without_plain_anchors(mut self) -> Self {
+        self.plain_anchors = false;
+        self
+    }
+
     pub fn judge(self, case: &Case) -> Verdict {
         // A bundle is used whole or not at all; a suite's trusted certificates are each for itself.
         let (anchors, problems): (Vec<_>, Vec<_>) = case
             .trusted
             .iter()
-            .map(|pem| read_anchor(pem))
+            .map(|pem| self.read_anchor(pem))
             .partition(Result::is_ok);
         let Some(anchors) = TrustAnchors::new(anchors.into_iter().flatten()) else {
             let problems: Vec<String> = problems.into_iter().filter_map(Result::err).collect();
@@ -156,6 +169,7 @@ impl Judge {
         let policy = VerifyOptions {
             max_depth: case.max_depth.unwrap_or(self.max_depth),
             extended_key_usage: case.extended_key_usage,
+            ..VerifyOptions::default()
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
         let mut verifier = Verifier::new(anchors, intermediates, policy);
@@ -174,12 +188,20 @@ impl Judge {
             Err(rejection) => Verdict::Reject(rejection),
         }
     }
-}
 
-fn read_anchor(pem: &str) -> Result<TrustAnchor, String> {
-    let certificates = read_bundle(pem.as_bytes()).map_err(|error| error.to_string())?;
-    let certificate = certificates.into_iter().next().ok_or("it is empty")?;
-    TrustAnchor::new(certificate).map_err(|problem| problem.to_string())
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "cases have anchors that are not CA certificates"
+    )]
+    fn read_anchor(self, pem: &str) -> Result<TrustAnchor, String> {
+        let certificates = read_bundle(pem.as_bytes()).map_err(|error| error.to_string())?;
+        let certificate = certificates.into_iter().next().ok_or("it is empty")?;
+        let anchor = match self.plain_anchors {
+            true => TrustAnchor::from_name_and_key(certificate),
+            false => TrustAnchor::new(certificate),
+        };
+        anchor.map_err(|problem| problem.to_string())
+    }
 }
 
 /// A list that cannot be used counts as absent.

@@ -11,6 +11,7 @@ mod elsewhere;
 mod files;
 mod live;
 mod removal;
+mod roles;
 mod stack;
 mod template;
 

@@ -48,6 +48,31 @@ fn every_case_gets_its_verdict_reason_and_subject() {
 }
 
 #[test]
+fn plain_anchors_need_not_be_ca_certificates() {
+    let rules = corpus().into_iter().find(|path| path.ends_with("rules.jsonl"));
+    let rules = rules.unwrap();
+    let rules = rules.to_str().unwrap();
+    let verdicts = |arguments: &[&str]| lines(&alb_mtls_ok(arguments));
+    let usual = verdicts(&["vectors", rules, "--json"]);
+    let plain = verdicts(&["vectors", rules, "--json", "--plain-anchors"]);
+    let unusable = |verdict: &&Value| verdict["detail"] == "no_usable_anchor";
+    let changed: Vec<_> = usual
+        .iter()
+        .zip(&plain)
+        .filter(|(usual, plain)| usual != plain)
+        .collect();
+    assert!(!changed.is_empty());
+    for (usual, plain) in changed {
+        let detail = usual["detail"].as_str().unwrap();
+        assert!(
+            detail == "no_usable_anchor" || detail.starts_with("anchor_"),
+            "{usual} {plain}"
+        );
+    }
+    assert!(plain.iter().filter(unusable).count() < usual.iter().filter(unusable).count());
+}
+
+#[test]
 fn wrong_input_is_one_line() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("broken.jsonl");

@@ -23,6 +23,8 @@ pub(crate) enum Side {
     Verifier,
     /// The suite refuses what the verifier accepts.
     Suite,
+    /// Both refuse, and the verifier for a reason that is not the suite's.
+    Neither,
 }
 
 impl Exception {

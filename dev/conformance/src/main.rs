@@ -2,6 +2,7 @@
 
 mod corpus;
 mod exceptions;
+mod families;
 mod suites;
 
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use clap::{Args, Parser, Subcommand};
 const EXAMPLES: &str = "\
 Examples:
   conformance generate --dir vectors
-  conformance run suites --exceptions vectors/exceptions.json
+  conformance run suites --plain-anchors --exceptions vectors/exceptions.json
 
 vectors/README.md describes a file of cases.
 Exit codes: 0 done or as expected, 1 unexpected verdicts, 2 wrong usage or unreadable input";
@@ -33,8 +34,9 @@ enum Command {
     Generate(GenerateArguments),
     /// Judge each file of cases in a folder; print a table of suites and each disagreement
     ///
-    /// Fails if a case is accepted that must be rejected, if a disagreement is not listed as an
-    /// exception, or if a listed exception agrees.
+    /// Fails if a case is accepted that must be rejected, if one is rejected for a reason of
+    /// another family than the suite's, if a disagreement is not listed as an exception, or if a
+    /// listed exception agrees.
     Run(RunArguments),
 }
 

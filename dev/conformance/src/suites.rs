@@ -9,6 +9,7 @@ use alb_mtls::vectors::{Case, CaseError, Expected, Judge, Tier, Verdict, read_ca
 use serde_json::Value;
 
 use crate::exceptions::{Exception, Side};
+use crate::families::Expectation;
 
 /// Result for a folder.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub(crate) struct Report {
     disagreements: Vec<Disagreement>,
     /// Exceptions whose case agrees.
     agreed_exceptions: Vec<String>,
+    /// Refusals of cases of which no row of the table of families is about.
+    without_family: Vec<String>,
     not_cases: Vec<PathBuf>,
 }
 
@@ -44,12 +47,16 @@ struct Counts {
     /// Accepted on purpose where the suite, but not RFC 5280, refuses.
     laxer: usize,
     wrongly_accepted: usize,
+    /// Refused, and for a reason that is not the suite's.
+    other_reason: usize,
 }
 
 #[derive(Debug)]
 struct Disagreement {
     id: String,
     side: Side,
+    /// Reasons for which the suite refuses.
+    reasons: String,
     verdict: Verdict,
     tier: Tier,
     is_expected: bool,
@@ -61,30 +68,45 @@ impl Report {
         self.agreed_exceptions.is_empty() && self.disagreements.iter().all(|one| one.is_expected)
     }
 
-    fn add(&mut self, file: &str, case: &Case, verdict: Verdict, exceptions: &[Exception]) {
+    fn add(
+        &mut self,
+        file: &str,
+        case: &Case,
+        reasons: &Expectation<'_>,
+        verdict: Verdict,
+        exceptions: &[Exception],
+    ) {
         let counts = self.suites.entry(file.to_owned()).or_default();
         counts.cases += 1;
         let exception = exceptions.iter().find(|exception| exception.covers(&case.id));
-        if verdict.is(case.expected) {
+        let is_right = verdict.is(case.expected);
+        if is_right && case.expected == Expected::Reject && matches!(reasons, Expectation::Unknown) {
+            let refusal = format!("{}: {}", case.id, verdict.detail());
+            self.without_family.push(refusal);
+        }
+        let side = match case.expected {
+            Expected::Accept => Side::Verifier,
+            Expected::Reject if is_right => Side::Neither,
+            Expected::Reject => Side::Suite,
+        };
+        if is_right && (side == Side::Verifier || reasons.fits(&verdict)) {
             counts.agree += 1;
             self.agreed_exceptions.extend(exception.map(|_| case.id.clone()));
             return;
         }
-        let side = match case.expected {
-            Expected::Accept => Side::Verifier,
-            Expected::Reject => Side::Suite,
-        };
         // What must be refused has no exceptions.
-        let may_be_excepted = side == Side::Verifier || case.tier != Tier::Must;
+        let may_be_excepted = side != Side::Suite || case.tier != Tier::Must;
         let is_expected = may_be_excepted && exception.is_some_and(|exception| exception.stricter == side);
         match side {
             Side::Verifier => counts.stricter += 1,
+            Side::Neither => counts.other_reason += 1,
             Side::Suite if is_expected => counts.laxer += 1,
             Side::Suite => counts.wrongly_accepted += 1,
         }
         self.disagreements.push(Disagreement {
             id: case.id.clone(),
             side,
+            reasons: reasons.to_string(),
             verdict,
             tier: case.tier,
             is_expected,
@@ -107,8 +129,13 @@ pub(crate) fn run(folder: &Path, exceptions: Option<&Path>, judge: Judge) -> Res
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let suite = name.split('.').next().unwrap_or_default();
         for case in read_cases(&path)? {
+            let reasons = Expectation::of(&case);
+            let judge = match reasons.is_about_anchor() {
+                true => judge.without_plain_anchors(),
+                false => judge,
+            };
             let verdict = judge.judge(&case);
-            report.add(suite, &case, verdict, &exceptions);
+            report.add(suite, &case, &reasons, verdict, &exceptions);
         }
     }
     if report.suites.is_empty() {
@@ -155,8 +182,8 @@ impl fmt::Display for Report {
         let mut total = Counts::default();
         writeln!(
             formatter,
-            "{:<26} {:>6} {:>6} {:>9} {:>6} {:>17}",
-            "suite", "cases", "agree", "stricter", "laxer", "wrongly accepted"
+            "{:<26} {:>6} {:>6} {:>9} {:>6} {:>17} {:>13}",
+            "suite", "cases", "agree", "stricter", "laxer", "wrongly accepted", "other reason"
         )?;
         for (suite, counts) in &self.suites {
             write_row(formatter, suite, counts)?;
@@ -165,6 +192,7 @@ impl fmt::Display for Report {
             total.stricter += counts.stricter;
             total.laxer += counts.laxer;
             total.wrongly_accepted += counts.wrongly_accepted;
+            total.other_reason += counts.other_reason;
         }
         write_row(formatter, "all", &total)?;
 
@@ -177,6 +205,9 @@ impl fmt::Display for Report {
                 "UNEXPECTED agreement, but listed as an exception: {id}"
             )?;
         }
+        for refusal in &self.without_family {
+            writeln!(formatter, "no family of reasons is known for {refusal}")?;
+        }
         for path in &self.not_cases {
             writeln!(formatter, "not a file of cases: {}", path.display())?;
         }
@@ -187,8 +218,13 @@ impl fmt::Display for Report {
 fn write_row(formatter: &mut fmt::Formatter<'_>, name: &str, counts: &Counts) -> fmt::Result {
     writeln!(
         formatter,
-        "{name:<26} {:>6} {:>6} {:>9} {:>6} {:>17}",
-        counts.cases, counts.agree, counts.stricter, counts.laxer, counts.wrongly_accepted
+        "{name:<26} {:>6} {:>6} {:>9} {:>6} {:>17} {:>13}",
+        counts.cases,
+        counts.agree,
+        counts.stricter,
+        counts.laxer,
+        counts.wrongly_accepted,
+        counts.other_reason
     )
 }
 
@@ -201,12 +237,14 @@ impl fmt::Display for Disagreement {
         };
         let side = match self.side {
             Side::Verifier => "stricter",
+            Side::Neither => "other reason",
             Side::Suite if self.is_expected => "laxer",
             Side::Suite => "wrongly accepted",
         };
         write!(formatter, "{expected} {side} ({:?}): {}", self.tier, self.id)?;
         match self.side {
             Side::Verifier => write!(formatter, ": {}", self.verdict.detail()),
+            Side::Neither => write!(formatter, ": {}, not {}", self.verdict.detail(), self.reasons),
             Side::Suite => Ok(()),
         }
     }

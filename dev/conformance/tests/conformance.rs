@@ -173,6 +173,38 @@ fn what_must_be_refused_has_no_exceptions() {
 }
 
 #[test]
+fn refusal_for_another_reason_is_a_disagreement() {
+    let other = |change: fn(&mut Value)| suite(move |cases| change(&mut cases[1]));
+    let detail = other(|case| case["detail"] = json!("expired"));
+    let (code, output) = conformance(&detail, &json!([]));
+    assert_eq!(code, Some(1));
+    assert!(
+        output.contains("UNEXPECTED other reason (Must): paths/impostor: signature_invalid, not expired"),
+        "{output}"
+    );
+    let family = |id: &'static str| {
+        suite(move |cases| {
+            cases.remove(0);
+            cases[0]["detail"] = json!("");
+            cases[0]["id"] = json!(id);
+        })
+    };
+    let (code, output) = conformance(&family("pkits/4.2.1"), &json!([]));
+    assert_eq!(code, Some(1));
+    assert!(output.contains("signature_invalid, not Validity"), "{output}");
+    assert_eq!(conformance(&family("pkits/4.1.3"), &json!([])).0, Some(0));
+    let listed = json!([{"id": "pkits/*", "stricter": "neither", "why": "a test"}]);
+    assert_eq!(conformance(&family("pkits/4.2.1"), &listed).0, Some(0));
+    assert_eq!(conformance(&family("pkits/4.1.3"), &listed).0, Some(1));
+    let (code, output) = conformance(&family("other/1"), &json!([]));
+    assert_eq!(code, Some(0));
+    assert!(
+        output.contains("no family of reasons is known for other/1"),
+        "{output}"
+    );
+}
+
+#[test]
 fn folder_without_cases_is_unusable() {
     let empty = TempDir::new().unwrap();
     let error = run_error(&["run", empty.path().to_str().unwrap()]);

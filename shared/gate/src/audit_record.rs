@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use alb_mtls_verifier::{
-    AlternativeName, CryptoModule, DistinguishedName, Fingerprint, ReasonCode, RejectionContext, Timestamp,
+    AlternativeName, CryptoModule, DistinguishedName, ExtensionMap, Fingerprint, ReasonCode,
+    RejectionContext, Timestamp,
 };
 use serde::{Serialize, Serializer};
 
@@ -154,6 +155,9 @@ pub struct ClientRecord<'a> {
     /// Number of subject alternative names that are left out.
     #[serde(skip_serializing_if = "is_zero")]
     pub alternative_names_left_out: usize,
+    /// The extensions of `MTLS_EXTENSIONS`, by name or object identifier.
+    #[serde(skip_serializing_if = "ExtensionMap::is_empty")]
+    pub extensions: ExtensionMap<'a>,
     /// Extensions that are not critical, cannot be read and decide nothing.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub unreadable_extensions: &'a [String],

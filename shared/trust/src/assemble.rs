@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CryptoModule, Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors, Verifier,
+    CryptoModule, Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors,
 };
 
 use crate::authorities::Authorities;
@@ -72,7 +72,16 @@ pub(crate) fn assemble(
                 ended_before: is_strict.then(|| now.plus_seconds(-grace)),
             };
             let previous = last_good.and_then(Snapshot::revocation_lists).map(Arc::as_ref);
-            let lists = verified_lists(material, &departures, mode, previous, now, &mut warnings)?;
+            let signatures = settings.options.signatures;
+            let lists = verified_lists(
+                material,
+                &departures,
+                mode,
+                signatures,
+                previous,
+                now,
+                &mut warnings,
+            )?;
             Some(lists)
         }
     };
@@ -84,7 +93,7 @@ pub(crate) fn assemble(
     let before = last_good.map(Snapshot::authorization);
     let authorization = read_authorization(material, authorization, &shared, before, &mut warnings)
         .map_err(LoadError::Sources)?;
-    let verifier = Verifier::new(anchors, intermediates, settings.options);
+    let verifier = settings.verifier(anchors, intermediates);
     let verifier = match (&lists, &settings.revocation) {
         (Some(lists), Some(revocation)) => verifier.with_revocation(Arc::clone(lists), revocation.options),
         _ => verifier,

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::authority::{AuthorityError, parse_authority};
+use crate::authority::{AuthorityError, parse_authority, parse_name_and_key};
 use crate::bundle::{BundleError, read_bundle};
 use crate::fingerprint::Fingerprint;
 use crate::signature_budget::{Namesakes, units_of_key};
-use crate::x509::certificate::{Validity, Version};
+use crate::x509::certificate::{Certificate, Validity, Version};
 use crate::x509::der::{Malformed, Tag, single};
 use crate::x509::extensions::allows_client_authentication;
 use crate::x509::name::{DistinguishedName, look_up_key};
@@ -56,7 +56,33 @@ impl TrustAnchor {
     /// # Errors
     /// [`AuthorityError`] for what cannot be a CA.
     pub fn new(certificate: CertificateDer<'static>) -> Result<Self, AuthorityError> {
-        let parsed = parse_authority(&certificate)?;
+        Self::read(certificate, parse_authority)
+    }
+
+    /// Takes a name, a key and the constraints on them as a trust anchor (RFC 5280 §6.1.1(d), RFC
+    /// 5914 §2), from a certificate that need not be a CA's. Its validity and its right to sign
+    /// certificates are not checked; its path length, name constraints, policies, purposes and
+    /// right to sign CRLs apply.
+    ///
+    /// Suites of test vectors have such anchors. The anchors of a deployment come from
+    /// [`read_anchors`], which refuses a certificate that is not a CA's: among anchors it is a
+    /// mistake. A lint keeps this function out of everything else.
+    ///
+    /// # Errors
+    /// [`AuthorityError`] for a name, a key or an extension that cannot be processed.
+    pub fn from_name_and_key(certificate: CertificateDer<'static>) -> Result<Self, AuthorityError> {
+        let anchor = Self::read(certificate, parse_name_and_key)?;
+        Ok(Self {
+            validity: Validity::UNLIMITED,
+            ..anchor
+        })
+    }
+
+    fn read(
+        certificate: CertificateDer<'static>,
+        parse: for<'c> fn(&'c CertificateDer<'static>) -> Result<Certificate<'c>, AuthorityError>,
+    ) -> Result<Self, AuthorityError> {
+        let parsed = parse(&certificate)?;
         let subject = DistinguishedName::parse(parsed.subject)
             .map_err(|error| AuthorityError::Name(error.to_string().into()))?;
         let (validity, public_key) = (parsed.validity, parsed.public_key);
@@ -256,6 +282,11 @@ impl TrustAnchors {
         self.at(self.by_subject.equally(subject))
     }
 
+    /// Returns the anchors whose subject has this [`look_up_key`].
+    pub(crate) fn with_look_up_key(&self, key: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
+        self.at(self.by_subject.keyed(key))
+    }
+
     fn at(&self, positions: &[usize]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
         positions.iter().filter_map(|position| self.all.get(*position))
     }
@@ -349,7 +380,7 @@ struct BySubject {
     /// By the whole DER encoding.
     exact: HashMap<Box<[u8]>, Vec<usize>>,
     /// By what RFC 5280 §7.1 takes for the same name.
-    equal: HashMap<Box<str>, Vec<usize>>,
+    equal: HashMap<Box<[u8]>, Vec<usize>>,
 }
 
 impl BySubject {
@@ -365,7 +396,10 @@ impl BySubject {
     }
 
     fn equally(&self, subject: &[u8]) -> &[usize] {
-        let positions = look_up_key(subject).and_then(|key| self.equal.get(&key));
-        positions.map_or(&[], Vec::as_slice)
+        look_up_key(subject).map_or(&[], |key| self.keyed(&key))
+    }
+
+    fn keyed(&self, key: &[u8]) -> &[usize] {
+        self.equal.get(key).map_or(&[], Vec::as_slice)
     }
 }

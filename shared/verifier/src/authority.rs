@@ -3,7 +3,7 @@
 
 use rustls_pki_types::CertificateDer;
 
-use crate::signature;
+use crate::signature::{self, ACCEPTED_KEYS};
 use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::{Certificate, CertificateError, Version};
 use crate::x509::critical_extensions::check_critical_extensions;
@@ -21,9 +21,8 @@ pub enum AuthorityError {
     /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
     #[error("may not issue certificates: its key usage lacks keyCertSign")]
     KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with, with its
-    /// description.
-    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
+    /// A key that no signature is accepted of, with its description.
+    #[error("has {0}, which is not supported: use {ACCEPTED_KEYS}")]
     UnsupportedKey(Box<str>),
     /// A name that contains control characters or cannot be represented, with particulars.
     #[error("has a subject that cannot be represented: {0}")]
@@ -38,7 +37,23 @@ pub enum AuthorityError {
 pub(crate) fn parse_authority<'a>(
     certificate: &'a CertificateDer<'static>,
 ) -> Result<Certificate<'a>, AuthorityError> {
-    let parsed = Certificate::parse(certificate).map_err(|error| {
+    let parsed = parse(certificate)?;
+    check_authority(&parsed)?;
+    check_extensions_and_key(&parsed)?;
+    Ok(parsed)
+}
+
+/// Reads a certificate whose name and key can be a trust anchor, CA certificate or not.
+pub(crate) fn parse_name_and_key<'a>(
+    certificate: &'a CertificateDer<'static>,
+) -> Result<Certificate<'a>, AuthorityError> {
+    let parsed = parse(certificate)?;
+    check_extensions_and_key(&parsed)?;
+    Ok(parsed)
+}
+
+fn parse<'a>(certificate: &'a CertificateDer<'static>) -> Result<Certificate<'a>, AuthorityError> {
+    Certificate::parse(certificate).map_err(|error| {
         let particulars = error.to_rejection().context().to_string().into();
         match error {
             CertificateError::Malformed(_) | CertificateError::SignatureAlgorithmMismatch(..) => {
@@ -48,13 +63,10 @@ pub(crate) fn parse_authority<'a>(
                 AuthorityError::Extension(particulars)
             }
         }
-    })?;
-    check_authority(&parsed)?;
-    Ok(parsed)
+    })
 }
 
-/// Checks that a certificate can be a trust anchor or an intermediate at all; asked when it is
-/// loaded.
+/// Checks that a certificate is a CA's that may sign certificates; asked when it is loaded.
 fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
     // Certificates of version 1 have no extensions that could say so; as an anchor the operator
     // says it.
@@ -66,6 +78,10 @@ fn check_authority(certificate: &Certificate<'_>) -> Result<(), AuthorityError> 
     if usage.is_some_and(|usage| !usage.allows_certificate_signing()) {
         return Err(AuthorityError::KeyUsage);
     }
+    Ok(())
+}
+
+fn check_extensions_and_key(certificate: &Certificate<'_>) -> Result<(), AuthorityError> {
     if let Err(rejection) = check_critical_extensions(certificate) {
         return Err(AuthorityError::Extension(rejection.context().to_string().into()));
     }

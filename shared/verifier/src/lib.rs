@@ -42,6 +42,7 @@ mod revocation;
 mod rules;
 mod signature;
 mod signature_budget;
+mod signature_cache;
 mod verifier;
 mod x509;
 
@@ -55,7 +56,9 @@ pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
-pub use identity::ClientIdentity;
+pub use identity::{
+    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
+};
 pub use issuing_path::IssuingPath;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
@@ -71,6 +74,7 @@ pub use revocation::{
     read_revocation_lists,
 };
 pub use rules::Check;
+pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;

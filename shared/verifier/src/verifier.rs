@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::anchors::{Intermediates, TrustAnchors};
+use crate::anchors::{Intermediates, TrustAnchor, TrustAnchors};
 use crate::heap;
-use crate::identity::ClientIdentity;
+use crate::identity::{ClientIdentity, IdentityExtensions};
 use crate::options::VerifyOptions;
 use crate::path::{self, FoundPath, PathError, Validators};
 use crate::presented_chain::PresentedChain;
@@ -15,6 +15,7 @@ use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
+use crate::signature_cache::SignatureCache;
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
 
@@ -23,12 +24,17 @@ use crate::x509::time::Timestamp;
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
 
 /// Verifier of presented chains. Immutable: new anchors make a new verifier.
+///
+/// It caches the signatures of the intermediates of clients that it accepted, so that another
+/// client of the same CA costs one signature. Clones share this cache.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     anchors: TrustAnchors,
     intermediates: Intermediates,
     options: VerifyOptions,
+    identity_extensions: IdentityExtensions,
     revocation: Option<Revocation>,
+    signatures: Arc<SignatureCache>,
 }
 
 /// Lists in which every path is looked up.
@@ -98,8 +104,17 @@ impl Verifier {
             anchors,
             intermediates,
             options,
+            identity_extensions: IdentityExtensions::default(),
             revocation: None,
+            signatures: Arc::default(),
         }
+    }
+
+    /// Sets the extensions whose values become part of the identity of clients; defaults to none.
+    #[must_use]
+    pub fn with_identity_extensions(mut self, extensions: IdentityExtensions) -> Self {
+        self.identity_extensions = extensions;
+        self
     }
 
     /// Sets the lists in which every path is looked up; defaults to none.
@@ -159,16 +174,15 @@ impl Verifier {
             anchor,
         } = found.map_err(|error| error.rejection)?;
 
-        let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor))?;
+        let identity = self.identify(&end_entity, anchor)?;
         // webpki is asked last, so that a rejection of its own is always a disagreement.
-        let validators = path::agree(
-            &Path {
-                end_entity: &end_entity,
-                intermediates: &path_intermediates,
-                anchor,
-            },
-            context,
-        )?;
+        let path = Path {
+            end_entity: &end_entity,
+            intermediates: &path_intermediates,
+            anchor,
+        };
+        let validators = path::agree(&path, context)?;
+        context.signatures.cache_intermediates(&path);
         let not_after = |certificate: &&Certificate<'_>| certificate.validity.not_after;
         let valid_until = path_intermediates.iter().map(not_after).fold(
             end_entity.validity.not_after.min(anchor.validity().not_after),
@@ -184,12 +198,25 @@ impl Verifier {
         })
     }
 
+    /// Reads the identity from the end-entity certificate.
+    pub(crate) fn identify(
+        &self,
+        end_entity: &Certificate<'_>,
+        anchor: &Arc<TrustAnchor>,
+    ) -> Result<ClientIdentity, Rejection> {
+        ClientIdentity::read(end_entity, Arc::clone(anchor), &self.identity_extensions)
+    }
+
     pub(crate) fn context(&self, now: Timestamp) -> Context {
         Context {
             options: self.options,
             now,
             comparisons: Budget::default(),
-            signatures: SignatureBudget::new(self.options.max_depth, self.anchors.namesakes()),
+            signatures: SignatureBudget::new(
+                self.options.max_depth,
+                self.anchors.namesakes(),
+                Arc::clone(&self.signatures),
+            ),
         }
     }
 
@@ -245,7 +272,12 @@ impl Verifier {
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => revocation.lists.check(path, revocation.options, context.now),
+            Some(revocation) => {
+                let signatures = context.options.signatures;
+                revocation
+                    .lists
+                    .check(path, revocation.options, signatures, context.now)
+            }
         }
     }
 

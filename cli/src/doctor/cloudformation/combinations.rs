@@ -47,6 +47,9 @@ pub(crate) fn examine(program: &Program) -> Examination {
         examination.unread.extend(outcome.unread);
         examination.deployments.push(deployment);
     }
+    let left_out = checks::modes_left_out(&examination.deployments);
+    let left_out = left_out.into_iter().map(|finding| (finding, Vec::new()));
+    examination.findings.extend(left_out);
     examination
 }
 

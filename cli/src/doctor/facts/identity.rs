@@ -40,26 +40,6 @@ impl Deployment {
                 forward.target_group = known.target_group_id(&forward.target_group);
             }
         }
-        for grant in &mut self.grants {
-            if grant.destination.is_none() {
-                grant.destination = known.destination_of_role(grant.role.as_deref());
-            }
-        }
-    }
-
-    /// Returns the place where the only function with this role publishes CRLs. Another function
-    /// with the role could write there as well.
-    fn destination_of_role(&self, role: Option<&str>) -> Option<String> {
-        let role = role?;
-        let mut functions = self
-            .functions
-            .iter()
-            .filter(|function| function.role.as_deref() == Some(role));
-        let function = functions.next()?;
-        match functions.next() {
-            None => function.variables.get("CRL_DESTINATION").cloned(),
-            Some(_) => None,
-        }
     }
 
     /// Puts rules to their listeners and targets to their groups; one that is not there stands for

@@ -21,11 +21,11 @@ impl Reader<'_> {
                     kind: Kind::Container,
                     place: place(file, container),
                     runtime: None,
+                    role: None,
                     variables,
                     layers: Vec::new(),
                     timeout: None,
                     log_group: None,
-                    role: None,
                 });
             }
         }

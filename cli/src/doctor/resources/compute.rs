@@ -17,13 +17,13 @@ impl ResourceReader<'_> {
             kind: Kind::Function,
             place,
             runtime: properties.string_at(&["Runtime"]),
+            role: properties.string_at(&["Role"]),
             variables: variables
                 .map(|(name, value)| (name.clone(), value.texts().concat()))
                 .collect(),
             layers: layers.into_iter().map(str::to_owned).collect(),
             timeout: timeout(properties),
             log_group: properties.string_at(&["LoggingConfig", "LogGroup"]),
-            role: properties.string_at(&["Role"]).map(|role| identity_of(&role)),
         });
     }
 
@@ -84,11 +84,11 @@ impl ResourceReader<'_> {
             kind: Kind::Container,
             place,
             runtime: None,
+            role: None,
             variables,
             layers: Vec::new(),
             timeout: None,
             log_group: None,
-            role: None,
         });
     }
 

@@ -44,6 +44,43 @@ fn nothing_opens_the_gate_of_our_template() {
     );
 }
 
+/// CloudFormation takes a removed property for no change
+/// (aws-cloudformation/cloudformation-coverage-roadmap#2497).
+#[test]
+fn mode_that_a_condition_removes_is_found_and_one_that_it_sets_is_not() {
+    let listener = |otherwise: &str| {
+        format!(
+            "Parameters: {{Mutual: {{Type: String, AllowedValues: [\"true\", \"false\"]}}}}
+Conditions: {{IsMutual: !Equals [!Ref Mutual, \"true\"]}}
+Resources:
+  L:
+    Type: AWS::ElasticLoadBalancingV2::Listener
+    Properties:
+      Protocol: HTTPS
+      SslPolicy: ELBSecurityPolicy-TLS13-1-2-2021-06
+      MutualAuthentication: !If [IsMutual, {{Mode: passthrough}}, {otherwise}]
+      ListenerAttributes: [{{Key: routing.http.request.x_amzn_mtls_clientcert.header_name, Value: x-7f3a}}]
+      DefaultActions: [{{Type: redirect}}]
+"
+        )
+    };
+    for (otherwise, expected) in [
+        ("!Ref AWS::NoValue", 1),
+        ("{Mode: \"off\"}", 0),
+        ("{Mode: verify}", 0),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("template.yaml");
+        fs::write(&path, listener(otherwise)).unwrap();
+        let text = stdout(&doctor(&[], &path));
+        assert_eq!(
+            text.matches("advice: mode-left-out L: ").count(),
+            expected,
+            "{text}"
+        );
+    }
+}
+
 #[test]
 fn rule_of_a_listener_elsewhere_is_not_looked_at_unless_its_template_is_there() {
     let (folder, path) = OurTemplates::read().replaced(OUTPUTS, RULE_ELSEWHERE).written();

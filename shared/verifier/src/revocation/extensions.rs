@@ -2,7 +2,7 @@
 
 use super::error::RevocationListErrorKind;
 use crate::x509::der::{Elements, Malformed, Tag, boolean};
-use crate::x509::oid::dotted;
+use crate::x509::oid::{Oid, dotted};
 
 /// Contents of the OBJECT IDENTIFIERs (RFC 5280 §5.2 and §5.3).
 pub(super) mod identifier {
@@ -73,16 +73,13 @@ pub(super) fn read_extensions<'a>(
 
 fn read_extension<'a>(extensions: &mut Elements<'a>, offset: usize) -> Result<Extension<'a>, Malformed> {
     let mut fields = extensions.enter(Tag::SEQUENCE)?;
-    let oid = fields.content(Tag::OBJECT_IDENTIFIER)?;
+    let oid = Oid::parse(fields.content(Tag::OBJECT_IDENTIFIER)?)?.as_bytes();
     let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,
         Some(value) => boolean(value.content)?,
     };
     let value = fields.content(Tag::OCTET_STRING)?;
     fields.finish()?;
-    if oid.is_empty() {
-        return Err(Malformed);
-    }
     Ok(Extension {
         oid,
         critical,

@@ -141,12 +141,10 @@ impl CrlSeries {
     /// Returns true if a configured CA certificate has the issuer's name and key.
     fn is_configured(&self, anchors: &TrustAnchors, intermediates: &Intermediates) -> bool {
         let issuer = self.issuer.der();
-        let anchors = anchors
-            .with_equal_subject(issuer)
-            .map(|anchor| anchor.certificate());
+        let anchors = anchors.with_equal_subject(issuer);
         anchors
-            .chain(intermediates.named(issuer))
-            .filter_map(KnownKey::of)
+            .map(|anchor| KnownKey::of_anchor(anchor))
+            .chain(intermediates.named(issuer).filter_map(KnownKey::of))
             .any(|key| self.is_signed_by(key.as_issuer_key()))
     }
 }

@@ -9,10 +9,15 @@ use crate::rejection::{Reason, Rejection};
 use crate::x509::certificate::Certificate;
 use crate::x509::der::{Elements, Malformed, Tag};
 use crate::x509::oid::{self, dotted};
-use crate::x509::policies::{Constraints, Mapping, PolicyExtensions, Statements};
+use crate::x509::policies::{
+    Constraints, Mapping, PolicyExtensions, Statements, maps_any_policy, read_policies,
+};
 
 pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
     let mut is_required = false;
+    for issuer in path.intermediates {
+        check_mappings(issuer)?;
+    }
     for certificate in path.certificates() {
         let constraints = read_constraints_of(certificate)?;
         is_required |= constraints.require_explicit.is_some();
@@ -66,7 +71,19 @@ pub(super) fn check(path: &Path<'_, '_>, _: &Context) -> Result<(), Rejection> {
 /// Names of the extensions in messages.
 const EXTENSIONS: &str = "certificate policies, their mappings or constraints (2.5.29.32, 33, 36 and 54)";
 
-/// Checks the qualifiers of critical policies and reads the constraints.
+/// Checks that mappings name no any-policy, also where no policy is required (RFC 5280 §6.1.4(a)).
+fn check_mappings(issuer: &Certificate<'_>) -> Result<(), Rejection> {
+    let mappings = issuer.extensions.find(oid::POLICY_MAPPINGS);
+    if mappings.is_some_and(|mappings| maps_any_policy(mappings.value)) {
+        let rejection = issuer.reject(Reason::ExtensionMalformed);
+        return Err(rejection
+            .in_field("policy mappings (2.5.29.33)")
+            .found("a mapping of anyPolicy"));
+    }
+    Ok(())
+}
+
+/// Checks critical policies with their qualifiers, and reads the constraints.
 fn read_constraints_of(certificate: &Certificate<'_>) -> Result<Constraints, Rejection> {
     let extensions = &certificate.extensions;
     let malformed = |Malformed| {
@@ -75,15 +92,16 @@ fn read_constraints_of(certificate: &Certificate<'_>) -> Result<Constraints, Rej
             .in_field(EXTENSIONS)
     };
     // RFC 5280 §4.2.1.4: a verifier that processes a critical extension must know its qualifiers.
-    if let Some(policies) = extensions.find(oid::CERTIFICATE_POLICIES)
-        && policies.critical
-        && let Some(qualifier) = unknown_qualifier(policies.value).map_err(malformed)?
-    {
-        return Err(certificate
-            .reject(Reason::CriticalExtension)
-            .in_field("policy qualifier of critical certificate policies (2.5.29.32)")
-            .found(&dotted(qualifier))
-            .allowed("id-qt-cps (1.3.6.1.5.5.7.2.1), id-qt-unotice (1.3.6.1.5.5.7.2.2)"));
+    let policies = extensions.find(oid::CERTIFICATE_POLICIES);
+    if let Some(policies) = policies.filter(|policies| policies.critical) {
+        read_policies(policies.value).map_err(malformed)?;
+        if let Some(qualifier) = unknown_qualifier(policies.value).map_err(malformed)? {
+            return Err(certificate
+                .reject(Reason::CriticalExtension)
+                .in_field("policy qualifier of critical certificate policies (2.5.29.32)")
+                .found(&dotted(qualifier))
+                .allowed("id-qt-cps (1.3.6.1.5.5.7.2.1), id-qt-unotice (1.3.6.1.5.5.7.2.2)"));
+        }
     }
     PolicyExtensions::of(extensions)
         .read_constraints()

@@ -4,7 +4,9 @@ use std::cell::OnceCell;
 
 use crate::rejection::{Reason, Rejection};
 use crate::x509::algorithm_name::describe_signature_algorithm;
-use crate::x509::der::{Elements, Malformed, Tag, context_tag, named_bits, single, whole_octets};
+use crate::x509::der::{
+    Elements, Malformed, Tag, check_bit_string, context_tag, named_bits, single, whole_octets,
+};
 use crate::x509::extensions::{
     Extensions, KeyUsage, MAX_EXTENSIONS, authority_key_identifier, parse_basic_constraints, parse_extension,
 };
@@ -156,7 +158,10 @@ impl<'a> Certificate<'a> {
             let identifier = fields
                 .optional(context_tag(number, false))
                 .map_err(in_field(name))?;
-            has_unique_identifiers |= identifier.is_some();
+            if let Some(identifier) = identifier {
+                check_bit_string(identifier.content).map_err(in_field(name))?;
+                has_unique_identifiers = true;
+            }
         }
         let in_extensions = in_field("extensions");
         let extensions = match fields.optional(context_tag(3, true)).map_err(in_extensions)? {
@@ -294,6 +299,13 @@ fn parse_validity(content: &[u8]) -> Result<Validity, Malformed> {
 }
 
 impl Validity {
+    /// Every time that a certificate can state (RFC 5280 §4.1.2.5): from the year 0 to the last
+    /// second of 9999.
+    pub(crate) const UNLIMITED: Self = Self {
+        not_before: Timestamp::from_unix_seconds(-62_167_219_200),
+        not_after: Timestamp::from_unix_seconds(253_402_300_799),
+    };
+
     /// Returns true if the time lies between both ends, which count.
     pub(crate) fn covers(&self, time: Timestamp) -> bool {
         self.not_before <= time && time <= self.not_after

@@ -282,6 +282,16 @@ pub(crate) fn whole_octets(content: &[u8]) -> Result<&[u8], Malformed> {
     }
 }
 
+/// Checks that this is the content of a BIT STRING: a count of unused bits that the last octet has
+/// (X.690 §8.6.2), all of them zero (§11.2.1).
+pub(crate) fn check_bit_string(content: &[u8]) -> Result<(), Malformed> {
+    match content {
+        [0] => Ok(()),
+        [unused @ 0..=7, .., last] if last.trailing_zeros() >= u32::from(*unused) => Ok(()),
+        _ => Err(Malformed),
+    }
+}
+
 /// Returns a two's complement number without the leading octets that say nothing, so that two
 /// encodings of one number become equal.
 pub(crate) fn shortest(mut number: &[u8]) -> &[u8] {
@@ -398,6 +408,16 @@ mod tests {
         assert_eq!(elements.expect(Tag::INTEGER).unwrap().content, [7]);
         assert!(elements.optional(Tag::BOOLEAN).unwrap().is_none());
         assert_eq!(elements.finish(), Ok(()));
+    }
+
+    #[test]
+    fn bit_string_has_as_many_unused_bits_as_it_says() {
+        for content in [&[0][..], &[0, 1], &[7, 0x80], &[3, 1, 8]] {
+            assert_eq!(check_bit_string(content), Ok(()), "{content:02x?}");
+        }
+        for content in [&[][..], &[1], &[8, 0], &[9], &[1, 1], &[4, 0, 8]] {
+            assert_eq!(check_bit_string(content), Err(Malformed), "{content:02x?}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use der::asn1::ObjectIdentifier;
 
 use crate::x509::der::{Elements, Malformed, Tag, boolean, context_tag, small_unsigned};
-use crate::x509::oid;
+use crate::x509::oid::{self, Oid};
 
 /// Extensions of a certificate, with the two that almost every rule needs already parsed.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ pub(crate) fn authority_key_identifier(value: &[u8]) -> Result<Option<&[u8]>, Ma
 
 pub(super) fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
     let mut fields = Elements::new(content);
-    let oid = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
+    let oid = Oid::parse(fields.expect(Tag::OBJECT_IDENTIFIER)?.content)?.as_bytes();
     // X.690 §11.5: DER leaves out a default, and CAs write `FALSE` nevertheless.
     let critical = match fields.optional(Tag::BOOLEAN)? {
         None => false,

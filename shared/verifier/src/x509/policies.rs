@@ -104,8 +104,14 @@ pub(crate) struct Mapping<'a> {
     pub(crate) subject_domain: &'a [u8],
 }
 
+impl Mapping<'_> {
+    fn is_of_any_policy(&self) -> bool {
+        [self.issuer_domain, self.subject_domain].contains(&oid::ANY_POLICY.as_bytes())
+    }
+}
+
 /// Reads the policies of certificatePolicies, in order of their octets.
-fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
+pub(crate) fn read_policies(value: &[u8]) -> Result<Vec<&[u8]>, Malformed> {
     let mut policies: Vec<&[u8]> = listed_policies(value)?.into_iter().map(Oid::as_bytes).collect();
     let named = policies.len();
     policies.sort_unstable();
@@ -138,6 +144,21 @@ pub(crate) fn listed_policies(value: &[u8]) -> Result<Vec<Oid<'_>>, Malformed> {
 }
 
 pub(crate) fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
+    let mut mappings = listed_mappings(value)?;
+    // RFC 5280 §6.1.4(a).
+    if mappings.is_empty() || mappings.iter().any(Mapping::is_of_any_policy) {
+        return Err(Malformed);
+    }
+    mappings.sort_unstable();
+    Ok(mappings)
+}
+
+/// Returns true if a mapping is to or from any-policy. Mappings that cannot be read map nothing.
+pub(crate) fn maps_any_policy(value: &[u8]) -> bool {
+    listed_mappings(value).is_ok_and(|mappings| mappings.iter().any(Mapping::is_of_any_policy))
+}
+
+fn listed_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed> {
     let mut elements = Elements::inside(value, Tag::SEQUENCE)?;
     let mut mappings = Vec::new();
     while !elements.at_end() {
@@ -145,19 +166,11 @@ pub(crate) fn read_mappings(value: &[u8]) -> Result<Vec<Mapping<'_>>, Malformed>
         let issuer_domain = mapping.expect(Tag::OBJECT_IDENTIFIER)?.content;
         let subject_domain = mapping.expect(Tag::OBJECT_IDENTIFIER)?.content;
         mapping.finish()?;
-        // RFC 5280 §6.1.4(a).
-        if [issuer_domain, subject_domain].contains(&oid::ANY_POLICY.as_bytes()) {
-            return Err(Malformed);
-        }
         mappings.push(Mapping {
             issuer_domain,
             subject_domain,
         });
     }
-    if mappings.is_empty() {
-        return Err(Malformed);
-    }
-    mappings.sort_unstable();
     Ok(mappings)
 }
 

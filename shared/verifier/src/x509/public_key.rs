@@ -1,5 +1,7 @@
 //! Public keys of certificates (RFC 5280 §4.1.2.7).
 
+use rustls_pki_types::alg_id;
+
 use crate::x509::der::{Element, Elements, Malformed, Tag, whole_octets};
 use crate::x509::oid;
 
@@ -30,12 +32,18 @@ pub enum PublicKey {
     P384,
     /// ECDSA on NIST P-521.
     P521,
+    /// ML-DSA-44.
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
     /// RSA with a modulus of this many bits.
     Rsa {
         /// Bits of the modulus.
         bits: usize,
     },
-    /// Anything that a load balancer does not accept.
+    /// Anything else.
     Unsupported,
 }
 
@@ -45,6 +53,9 @@ impl std::fmt::Display for PublicKey {
             Self::P256 => formatter.write_str("P-256"),
             Self::P384 => formatter.write_str("P-384"),
             Self::P521 => formatter.write_str("P-521"),
+            Self::MlDsa44 => formatter.write_str("ML-DSA-44"),
+            Self::MlDsa65 => formatter.write_str("ML-DSA-65"),
+            Self::MlDsa87 => formatter.write_str("ML-DSA-87"),
             Self::Rsa { bits } => write!(formatter, "RSA-{bits}"),
             Self::Unsupported => formatter.write_str("unsupported key"),
         }
@@ -66,8 +77,8 @@ impl<'a> PublicKeyInfo<'a> {
 }
 
 impl PublicKey {
-    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters that do
-    /// not decide which key it is are not looked at.
+    /// Reads the content of the AlgorithmIdentifier and the octets of the key. Parameters of an
+    /// unsupported algorithm are not looked at.
     pub(crate) fn parse(algorithm: &[u8], key: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Elements::new(algorithm);
         let kind = fields.expect(Tag::OBJECT_IDENTIFIER)?.content;
@@ -75,6 +86,7 @@ impl PublicKey {
         // accepting them caused CVE-2020-0601.
         if kind == oid::EC_PUBLIC_KEY.as_bytes() {
             let curve = fields.next_element()?;
+            fields.finish()?;
             Ok(match curve.content {
                 _ if curve.tag != Tag::OBJECT_IDENTIFIER => Self::Unsupported,
                 curve if curve == oid::P256.as_bytes() => Self::P256,
@@ -83,6 +95,13 @@ impl PublicKey {
                 _ => Self::Unsupported,
             })
         } else if kind == oid::RSA_ENCRYPTION.as_bytes() {
+            // RFC 3279 §2.3.1 asks for NULL, and some CAs write nothing.
+            if let Some(parameters) = fields.optional(Tag::NULL)?
+                && !parameters.content.is_empty()
+            {
+                return Err(Malformed);
+            }
+            fields.finish()?;
             // RFC 8017 appendix A.1.1: RSAPublicKey is modulus and exponent.
             let mut numbers = Elements::inside(key, Tag::SEQUENCE)?;
             let modulus = numbers.expect(Tag::INTEGER)?.content;
@@ -92,14 +111,22 @@ impl PublicKey {
                 bits: bit_length(modulus),
             })
         } else {
-            Ok(Self::Unsupported)
+            // RFC 9881 §2: ML-DSA has no parameters.
+            let ml_dsa = [
+                (alg_id::ML_DSA_44, Self::MlDsa44),
+                (alg_id::ML_DSA_65, Self::MlDsa65),
+                (alg_id::ML_DSA_87, Self::MlDsa87),
+            ];
+            let known = ml_dsa.into_iter().find(|(known, _)| known.as_ref() == algorithm);
+            Ok(known.map_or(Self::Unsupported, |(_, known)| known))
         }
     }
 
-    /// Returns true if a load balancer accepts the kind and size.
+    /// Returns true if certificates can be verified and issued with the kind and size.
     pub(crate) fn is_supported(self) -> bool {
         match self {
             Self::P256 | Self::P384 | Self::P521 => true,
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => true,
             Self::Rsa { bits } => (2048..=8192).contains(&bits),
             Self::Unsupported => false,
         }

@@ -1,7 +1,12 @@
 //! Trust anchors: what their own certificates say counts.
 
-use alb_mtls_verifier::{AuthorityError, Reason, TrustAnchor, TrustAnchors};
-use test_pki::{Authority, CertificateBuilder, Criticality, GeneralName, KeyKind, KeyUsage, Purpose};
+use alb_mtls_verifier::{
+    AuthorityError, Intermediates, PresentedChain, Reason, Timestamp, TrustAnchor, TrustAnchors, Verifier,
+    VerifyOptions,
+};
+use test_pki::{
+    Authority, CertificateBuilder, Credential, Criticality, GeneralName, KeyKind, KeyUsage, Purpose,
+};
 use time::macros::datetime;
 
 use crate::support::{Scene, client, der, intermediate, root};
@@ -155,8 +160,8 @@ fn what_cannot_be_a_ca_is_not_loaded() {
         ),
         (
             sound().key_kind(KeyKind::Ed25519),
-            "has a key of Ed25519 (1.3.101.112), which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 \
-             or P-521",
+            "has a key of Ed25519 (1.3.101.112), which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384, \
+             P-521 or ML-DSA",
         ),
         (
             sound().extension("1.2.3.4", Criticality::Critical, &[5, 0]),
@@ -243,4 +248,68 @@ fn an_anchor_of_version_1_is_taken() {
     let scene = Scene::trusting([&old]);
     scene.accepts([&client(&root)]);
     assert!(!TrustAnchor::new(der(&old)).unwrap().is_version_3());
+}
+
+/// Takes a certificate as a name and a key, after [`TrustAnchor::new`] refused it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what it takes and what still applies is tested"
+)]
+fn plain(anchor: &Credential, refused_as: &AuthorityError) -> Verifier {
+    assert_eq!(
+        &TrustAnchor::new(der(anchor.certificate())).unwrap_err(),
+        refused_as
+    );
+    let anchor = TrustAnchor::from_name_and_key(der(anchor.certificate())).unwrap();
+    Verifier::new(
+        TrustAnchors::new([anchor]).unwrap(),
+        Intermediates::default(),
+        VerifyOptions::default(),
+    )
+}
+
+fn verify(verifier: &Verifier, client: &Credential) -> Result<(), Reason> {
+    let chain = PresentedChain::new([der(client.certificate())]).unwrap();
+    let verified = verifier.verify(&chain, Timestamp::now());
+    verified.map(|_| ()).map_err(|rejection| rejection.reason())
+}
+
+#[test]
+fn plain_anchor_that_is_not_a_valid_ca_anchors_a_client() {
+    let anchor = CertificateBuilder::bare("CN=Anchor")
+        .valid(datetime!(2020-01-01 0:00 UTC), datetime!(2021-01-01 0:00 UTC))
+        .self_signed()
+        .unwrap();
+    let verifier = plain(&anchor, &AuthorityError::NotAuthority);
+    assert_eq!(verify(&verifier, &client(&anchor)), Ok(()));
+    assert_eq!(verify(&verifier, &anchor), Err(Reason::Expired));
+    let impostor = CertificateBuilder::bare("CN=Anchor").self_signed().unwrap();
+    assert_eq!(
+        verify(&verifier, &client(&impostor)),
+        Err(Reason::SignatureInvalid)
+    );
+}
+
+#[test]
+fn plain_anchor_keeps_its_name_constraints_and_purposes() {
+    let anchor = |purposes: &[Purpose]| {
+        CertificateBuilder::root("CN=Anchor")
+            .key_usage(&[KeyUsage::CRLSign])
+            .exclude(&GeneralName::Dns("example.org"))
+            .purposes(purposes)
+            .self_signed()
+            .unwrap()
+    };
+    let constrained = anchor(&[]);
+    let excluded = CertificateBuilder::client("CN=client").dns("a.example.org");
+    let excluded = excluded.issued_by(&constrained).unwrap();
+    let verifier = plain(&constrained, &AuthorityError::KeyUsage);
+    assert_eq!(verify(&verifier, &client(&constrained)), Ok(()));
+    assert_eq!(verify(&verifier, &excluded), Err(Reason::NameConstraints));
+    let for_servers = anchor(&[Purpose::ServerAuth]);
+    let verifier = plain(&for_servers, &AuthorityError::KeyUsage);
+    assert_eq!(
+        verify(&verifier, &client(&for_servers)),
+        Err(Reason::AnchorExtendedKeyUsage)
+    );
 }

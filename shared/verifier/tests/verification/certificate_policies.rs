@@ -169,6 +169,20 @@ fn any_policy_is_never_mapped() {
     }
 }
 
+/// RFC 5280 §6.1.4(a), whether or not a policy is required.
+#[test]
+fn mapping_of_any_policy_is_extension_malformed_when_not_critical() {
+    let mapped = |value: &[u8]| ca("CN=A").extension("2.5.29.33", Criticality::NotCritical, value);
+    for wrong in [mapping(ANY, GOLD), mapping(GOLD, ANY)] {
+        let verdict = verdict([ca("CN=Root"), mapped(&wrong), client()]);
+        assert_eq!(verdict, Some(Reason::ExtensionMalformed), "{wrong:02x?}");
+    }
+    assert_eq!(
+        verdict([ca("CN=Root"), mapped(&mapping(GOLD, SILVER)), client()]),
+        None
+    );
+}
+
 #[test]
 fn the_anchors_own_requirement_counts() {
     let root = || ca("CN=Root").constrained(&require_explicit(0), Criticality::Critical);
@@ -205,6 +219,11 @@ fn policy_named_twice_is_refused_where_policies_count() {
     let twice = tlv(0x30, &[tlv(0x30, &oid(GOLD)), tlv(0x30, &oid(GOLD))].concat());
     let named = || client().extension("2.5.29.32", Criticality::NotCritical, &twice);
     assert_eq!(verdict([ca("CN=Root"), named()]), None);
+    let critical = client().extension("2.5.29.32", Criticality::Critical, &twice);
+    assert_eq!(
+        verdict([ca("CN=Root"), critical]),
+        Some(Reason::ExtensionMalformed)
+    );
     let requiring = ca("CN=Root").constrained(&require_explicit(0), Criticality::Critical);
     assert_eq!(verdict([requiring, named()]), Some(Reason::ExtensionMalformed));
 }

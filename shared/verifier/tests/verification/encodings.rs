@@ -416,3 +416,58 @@ fn serial_number_shows_its_sign() {
         assert_eq!(scene.accepts([&client]).identity().serial_number, shown);
     }
 }
+
+#[test]
+fn key_with_more_parameters_than_a_curve_is_certificate_malformed() {
+    let root = root();
+    let client = client(&root);
+    let info = client.key().public_key_info().unwrap();
+    let (algorithm, key) = info[2..].split_at(usize::from(info[3]) + 2);
+    let scene = Scene::trusting([&root]);
+    for more in [&[5, 0][..], &[2, 1, 1]] {
+        let algorithm = tlv(0x30, &[&algorithm[2..], more].concat());
+        let info = tlv(0x30, &[&algorithm, key].concat());
+        let edited = client.certificate().edited(root.key(), |tbs| {
+            tbs.subject_public_key_info = raw::any(&info)?;
+            Ok(())
+        });
+        scene.refuses([&edited.unwrap()], Reason::CertificateMalformed);
+    }
+    scene.accepts([&client]);
+}
+
+#[test]
+fn extension_without_a_valid_identifier_is_certificate_malformed() {
+    let root = root();
+    let client = CertificateBuilder::client("CN=client")
+        .extension("1.2.3.4", Criticality::NotCritical, &[5, 0])
+        .issued_by(&root)
+        .unwrap();
+    let scene = Scene::trusting([&root]);
+    scene.accepts([&client]);
+    for wrong in [[6, 3, 0x2A, 0x80, 4], [6, 3, 0x2A, 3, 0x84]] {
+        let client = with_octets(client.certificate(), &root, &[6, 3, 0x2A, 3, 4], &wrong);
+        scene.refuses([&client], Reason::CertificateMalformed);
+    }
+}
+
+#[test]
+fn unique_identifier_that_is_not_a_bit_string_is_certificate_malformed() {
+    let root = root();
+    let client = client(&root).certificate().edited(root.key(), |tbs| {
+        tbs.subject_unique_id = Some(der::asn1::BitString::from_bytes(&[0xA5; 5]).unwrap());
+        Ok(())
+    });
+    let client = client.unwrap();
+    let scene = Scene::trusting([&root]);
+    scene.accepts([&client]);
+    let whole = [0x82, 6, 0, 0xA5, 0xA5, 0xA5, 0xA5, 0xA5];
+    for unused in [1, 9] {
+        let mut wrong = whole;
+        wrong[2] = unused;
+        scene.refuses(
+            [&with_octets(&client, &root, &whole, &wrong)],
+            Reason::CertificateMalformed,
+        );
+    }
+}

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod algorithms;
+mod allowed_signatures;
 mod anchors;
 mod authorities;
 mod budgets;
@@ -16,8 +17,11 @@ mod certificate_policies;
 mod encodings;
 mod end_entity;
 mod explanation;
+mod extensions;
 mod identity;
+mod ml_dsa;
 mod name_constraints;
 mod openssl;
 mod paths;
+mod signature_cache;
 mod support;
