@@ -48,7 +48,7 @@ def deploy(endpoint, request):
 
 
 def change(endpoint, request):
-    """Deploys a stack as it is deployed, but for some parameters."""
+    """Deploys a stack again with some parameters changed."""
     former = deployed[request["stack"]]
     return deploy(endpoint, former.request | {"parameters": former.request["parameters"] | request["parameters"]})
 

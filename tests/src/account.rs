@@ -91,8 +91,8 @@ impl Account {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Runs a script of a page in a folder with the template, with our command line, AWS's and SAM's
-    /// on the path.
+    /// Runs a script of a page in a folder with the template, with our command line, AWS's and
+    /// SAM's on the path.
     pub fn run(&self, folder: &Path, script: &str, variables: &[(&str, &str)]) -> ScriptOutput {
         for name in [
             "template.yaml",
@@ -146,7 +146,7 @@ impl Account {
         Stack::new(name, description)
     }
 
-    /// Deploys a stack as it is deployed, but for some parameters.
+    /// Deploys a stack again with some parameters changed.
     ///
     /// # Errors
     /// The words with which the deployment is refused.

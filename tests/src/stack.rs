@@ -122,8 +122,8 @@ impl Stack {
         self.open(header.expect("text"), routes).await
     }
 
-    /// Starts the stack's functions behind a listener that was there before, in passthrough mode and
-    /// with this name for the certificate header.
+    /// Starts the stack's functions behind a listener that was there before, in passthrough mode
+    /// and with this name for the certificate header.
     pub async fn listen_elsewhere(&self, listener: &str, header: &str) -> RunningStack {
         let routes = self.rules(listener);
         assert!(!routes.is_empty(), "no rule of {listener}");

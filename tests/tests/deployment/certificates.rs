@@ -34,8 +34,8 @@ impl Client {
     }
 }
 
-/// A root, an issuing CA and a client in a folder, as `anchors.pem`, `issuing.pem`, `client.pem` and
-/// `client.key`.
+/// A root, an issuing CA and a client in a folder, as `anchors.pem`, `issuing.pem`, `client.pem`
+/// and `client.key`.
 pub(crate) struct Pki {
     pub(crate) folder: tempfile::TempDir,
     pub(crate) issuing: Credential,

@@ -36,7 +36,7 @@ async fn rule_of_an_existing_listener_serves_its_paths() {
     let mut gate = stack.listen_elsewhere(LISTENER, HEADER).await;
     assert_eq!(ask(&mut gate, &pki.client, "/partners/a").await.0, 200);
     gate.close().await;
-    // A listener that does not rename the header is no way in.
+    // Requests of a listener that does not rename the header are denied.
     let gate = stack.listen_elsewhere(LISTENER, "x-amzn-mtls-clientcert").await;
     assert_eq!(gate.ask(pki.client.files(), "/partners/a").await.0, 401);
     gate.close().await;

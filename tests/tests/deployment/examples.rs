@@ -102,6 +102,44 @@ fn each_example_makes_what_it_is_for_and_nothing_else() {
     }
 }
 
+/// Longest template that CloudFormation takes without a bucket.
+const MAX_TEMPLATE: usize = 51_200;
+
+#[test]
+fn each_template_is_short_enough_for_a_deployment_without_a_bucket() {
+    for file in [
+        "template.yaml",
+        "deploy/sam/load-balancer.yaml",
+        "deploy/sam/api.yaml",
+        "deploy/sam/observability.yaml",
+    ] {
+        let length = std::fs::read(project().join(file)).unwrap().len();
+        assert!(length <= MAX_TEMPLATE, "{file}: {length}");
+    }
+}
+
+#[test]
+fn extensions_and_signatures_reach_the_functions() {
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    account.must_run(folder.path(), "sam deploy --config-env two-tier", &[]);
+    let values = [
+        ("Extensions", "device_id=1.3.6.1.4.1.99999.1 1.2.3"),
+        ("Signatures", "ml-dsa-87 ecdsa-p384-sha384"),
+    ];
+    let stack = account.change("gate", &values).unwrap();
+    let [(_, extensions), (_, signatures)] = values;
+    let respond = stack.variables("RespondFunction");
+    assert_eq!(
+        (&respond["MTLS_EXTENSIONS"], &respond["MTLS_SIGNATURES"]),
+        (&extensions.into(), &signatures.into())
+    );
+    assert_eq!(
+        stack.variables("RefreshCrlsFunction")["CRL_SIGNATURES"],
+        signatures
+    );
+}
+
 #[tokio::test]
 async fn minimal_example_serves_clients_of_anchors_that_were_put_beside_it() {
     let (account, pki) = (Account::start(), Pki::new());

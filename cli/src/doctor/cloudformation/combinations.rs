@@ -166,8 +166,8 @@ impl<'a> Examiner<'a> {
         of_keys.map(|(position, _)| position).collect()
     }
 
-    /// Returns the choice if the templates' rules allow it, or one near it that they allow, with the
-    /// same values at some positions.
+    /// Returns the choice if the templates' rules allow it, or one near it that they allow, with
+    /// the same values at some positions.
     fn allowed(&self, mut choice: Choice, kept: &[usize]) -> Option<Choice> {
         let mut broken = self.broken_rules(&choice, |_| true);
         for _ in 0..MAX_CHANGES {

@@ -36,7 +36,10 @@ fn nothing_opens_the_gate_of_our_template() {
     );
     let unread = not_looked_at(&doctor(&["--json"], &project().join("template.yaml")));
     assert!(
-        !unread.is_empty() && unread.iter().all(|unread| unread == "listener:Entry/ListenerRule"),
+        !unread.is_empty()
+            && unread
+                .iter()
+                .all(|unread| unread == "listener:Entry/ListenerRule"),
         "{unread:?}"
     );
 }
@@ -85,7 +88,10 @@ fn rule_of_a_listener_elsewhere_is_not_looked_at_unless_its_template_is_there() 
     let output = doctor(&own_listener, &path);
     assert_eq!(found(&output), []);
     assert_eq!(not_looked_at(&output), ["listener:Rule"]);
-    let accepted = doctor(&[&own_listener[..], &["--accept", "listener:Rule"]].concat(), &path);
+    let accepted = doctor(
+        &[&own_listener[..], &["--accept", "listener:Rule"]].concat(),
+        &path,
+    );
     assert_eq!(accepted.status.code(), Some(0));
 
     let listener = |mode: &str| {
@@ -306,7 +312,7 @@ Outputs:
      "          MTLS_TARGET_GROUPS: \"*\"\n",
      "target-groups-unset", "RespondFunction"),
     ("target groups unset",
-     "          MTLS_TARGET_GROUPS: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n", "",
+     "          MTLS_TARGET_GROUPS: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n", "          OTHER: value\n",
      "target-groups-unset", "RespondFunction"),
     ("target groups unset in the function for an upstream",
      "          MTLS_TARGET_GROUPS: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-forward/*\n", "",
@@ -432,11 +438,8 @@ fn adapter_and_other_layers_behind_the_gate_are_fine() {
 fn a_listener_that_keeps_the_headers_default_name_is_a_finding() {
     let whole = OurTemplates::read();
     let functions = whole.replaced(HEADER_OF_FUNCTIONS, "");
-    // With an upstream, nothing forwards to respond: what it reads is all that is known.
-    let expected = [
-        default_name("RespondFunction"),
-        default_name("Entry/HttpsListener"),
-    ];
+    // Of a listener that was there before, what the functions read is all that is known.
+    let expected = ["Entry/HttpsListener", "RespondFunction", "ForwardFunction"].map(default_name);
     assert_eq!(functions.replaced(HEADER_OF_LISTENER, "").findings(), expected);
     for spelling in ["x-amzn-mtls-clientcert", "X-Amzn-Mtls-Clientcert", "\"\""] {
         let written = format!(
@@ -568,9 +571,7 @@ fn what_stands_behind_an_alias_is_found() {
     assert_eq!(with_alias.findings(), []);
     let groups = "          MTLS_TARGET_GROUPS: !Sub arn:${AWS::Partition}:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/${AWS::StackName}-respond/*\n";
     // With no variable of its own left, SAM would give it none of the others either.
-    let found = with_alias
-        .replaced(groups, "          OTHER: value\n")
-        .findings();
+    let found = with_alias.replaced(groups, "          OTHER: value\n").findings();
     assert_eq!(
         found,
         [("target-groups-unset".to_owned(), "RespondFunction".to_owned())]

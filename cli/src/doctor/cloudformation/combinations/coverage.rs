@@ -33,7 +33,7 @@ const MAX_CHANGED: usize = 150;
 /// Arbitrary combinations in a row that show nothing new, after which there are no more.
 const MAX_USELESS: usize = 300;
 
-/// The same for templates with rules, where each costs more.
+/// `MAX_USELESS` for templates with rules, where each combination costs more.
 const MAX_USELESS_WITH_RULES: usize = 40;
 
 impl Examiner<'_> {

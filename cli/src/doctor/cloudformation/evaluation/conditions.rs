@@ -5,8 +5,8 @@ use crate::doctor::node::{Node, Value};
 use crate::doctor::text;
 
 impl<'a> Evaluation<'a> {
-    /// Returns those of the wanted rules that do not allow this combination, by template and name, each
-    /// with the number of comparisons that would have to come out otherwise.
+    /// Returns those of the wanted rules that do not allow this combination, by template and name,
+    /// each with the number of comparisons that would have to come out otherwise.
     pub(crate) fn broken_rules(
         &'a self,
         is_wanted: impl Fn(&(usize, String)) -> bool,
