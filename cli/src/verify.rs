@@ -12,7 +12,8 @@ use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
     ExtendedKeyUsageOption, IdentityExtensions, Intermediates, RevocationLists, RevocationMode,
-    RevocationOptions, Timestamp, Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
+    RevocationOptions, SignatureAlgorithms, Timestamp, Verifier, VerifyOptions, read_intermediates,
+    read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -94,6 +95,10 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "OIDS")]
     extensions: Option<IdentityExtensions>,
 
+    /// Signature algorithms that are allowed, as MTLS_SIGNATURES [default: all]
+    #[arg(long, value_name = "ALGORITHMS")]
+    signatures: Option<SignatureAlgorithms>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -166,6 +171,7 @@ impl VerifyArguments {
         let policy = VerifyOptions {
             max_depth: self.max_depth,
             extended_key_usage: self.eku,
+            signatures: self.signatures.unwrap_or_default(),
         };
         let verifier = Verifier::new(anchors, intermediates, policy)
             .with_identity_extensions(self.extensions.clone().unwrap_or_default());

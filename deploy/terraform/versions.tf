@@ -1,5 +1,6 @@
 terraform {
-  required_version = ">= 1.6"
+  # The first in which a validation can compare variables.
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {

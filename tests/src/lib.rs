@@ -20,12 +20,14 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+mod account;
 pub mod api_events;
 mod clients;
 mod corpus;
 mod function;
 mod large_crl;
 mod runtime_api;
+mod stack;
 pub mod tokens;
 pub mod upstream;
 
@@ -33,11 +35,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+pub use account::{Account, ScriptOutput, deployment_script};
 pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
 pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use runtime_api::{Next, PlannedApi, Sent, Taken};
+pub use stack::{FileServer, RunningStack, Stack};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 
 /// Returns the built binary of a package, in the profile of the tests, as it is today.

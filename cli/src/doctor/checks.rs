@@ -5,12 +5,13 @@ mod functions;
 mod layer;
 mod listeners;
 mod permissions;
+mod sources;
 mod trust;
 
 use std::collections::BTreeSet;
 
 use crate::doctor::facts::{Deployment, Place, Unread};
-use crate::doctor::rules::Rule;
+use crate::doctor::rules::{self, Rule};
 use crate::doctor::text;
 
 /// Weakness that opens the gate.
@@ -70,8 +71,30 @@ pub(super) fn all(deployment: &Deployment) -> Outcome {
     checks.routes();
     checks.log_groups();
     checks.trust_sources();
+    checks.readable_sources();
+    checks.intermediates();
+    checks.shared_anchors();
     checks.invokers();
     checks.outcome
+}
+
+/// Returns the listeners of a template that say a mode in one combination of its parameters, and
+/// none in another.
+pub(super) fn modes_left_out(deployments: &[Deployment]) -> BTreeSet<Finding> {
+    let listeners = || deployments.iter().flat_map(|deployment| &deployment.listeners);
+    let with_mode: BTreeSet<&str> = listeners()
+        .filter(|listener| listener.is_mode_said)
+        .map(|listener| listener.name.as_str())
+        .collect();
+    listeners()
+        .filter(|listener| !listener.is_mode_said && with_mode.contains(listener.name.as_str()))
+        .map(|listener| Finding {
+            rule: &rules::MODE_LEFT_OUT,
+            place: listener.place.clone(),
+            resource: listener.name.clone(),
+            what: "has MutualAuthentication or not, as a condition decides".to_owned(),
+        })
+        .collect()
 }
 
 struct Checks<'a> {
@@ -105,12 +128,13 @@ fn remedy(value: &str) -> String {
     let Some(unknown) = text::first_unknown(value) else {
         return "look at the deployed stack with --stack or --load-balancer".to_owned();
     };
+    if unknown.starts_with("after apply: ") {
+        return "look at the state once it is applied: `terraform show -json`, or --load-balancer NAME"
+            .to_owned();
+    }
     match unknown.split_once(' ') {
         Some(("parameter" | "another", name)) => format!("give it with --parameter {name}=VALUE"),
         Some(("import", _)) => "name the template that exports it too".to_owned(),
-        Some(("after apply:", _)) => {
-            "look at the state once it is applied: `terraform show -json`, or --load-balancer NAME".to_owned()
-        }
         _ => "look at the deployed stack with --stack or --load-balancer".to_owned(),
     }
 }

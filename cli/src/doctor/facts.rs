@@ -1,8 +1,10 @@
 //! Facts that a gate's safety depends on, whether a template promises them or a stack has them.
 
 mod identity;
+mod roles;
 
 pub(super) use identity::id as identity_of;
+pub(super) use roles::{PolicyAttachment, Role};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +37,10 @@ pub(super) struct Deployment {
     pub(super) buckets: Vec<Bucket>,
     pub(super) parameters: Vec<Parameter>,
     pub(super) grants: Vec<Grant>,
+    pub(super) roles: Vec<Role>,
+    /// Names of the resources whose statements are in `grants`.
+    pub(super) policies: BTreeSet<String>,
+    pub(super) policy_attachments: Vec<PolicyAttachment>,
     pub(super) unread: BTreeSet<Unread>,
     /// Rules, until they are put to their listeners: these may stand in another file.
     pub(super) rules: Vec<Listener>,
@@ -68,6 +74,8 @@ pub(super) struct Listener {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) mutual_authentication: MutualAuthentication,
+    /// False where the file leaves the mode out, which CloudFormation takes for no change.
+    pub(super) is_mode_said: bool,
     pub(super) forwards: Vec<Forward>,
     /// None is the default name.
     pub(super) certificate_header: Knowledge<Option<String>>,
@@ -137,6 +145,8 @@ pub(super) struct Function {
     pub(super) place: Place,
     /// Such as `python3.13`, where it is said.
     pub(super) runtime: Option<String>,
+    /// Role that it has, as it is referred to.
+    pub(super) role: Option<String>,
     pub(super) variables: BTreeMap<String, String>,
     /// ARNs in the order in which Lambda unpacks them, or references such as `${GateLayer}`.
     pub(super) layers: Vec<String>,
@@ -180,6 +190,14 @@ impl Function {
         values.flat_map(|value| value.split_whitespace())
     }
 
+    /// Returns the sources that its role has to be allowed to read.
+    pub(super) fn read_sources(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let values = READ_VARIABLES
+            .iter()
+            .filter_map(|name| Some((*name, self.variables.get(*name)?)));
+        values.flat_map(|(name, value)| value.split_whitespace().map(move |source| (name, source)))
+    }
+
     /// Returns the log group's name: the one that is said, or Lambda's own.
     pub(super) fn log_group_name(&self) -> String {
         let own = || format!("/aws/lambda/{}", text::placeholder(&self.name));
@@ -197,6 +215,20 @@ const SOURCE_VARIABLES: [&str; 9] = [
     "CRL_ANCHORS",
     "CRL_INTERMEDIATES",
     "CRL_DESTINATION",
+];
+
+const READ_VARIABLES: [&str; 11] = [
+    "MTLS_ANCHORS",
+    "MTLS_INTERMEDIATES",
+    "MTLS_CRLS",
+    "MTLS_POLICY",
+    "MTLS_SHADOW_ANCHORS",
+    "MTLS_SHADOW_POLICY",
+    "MTLS_TOKEN_KEYS",
+    "FORWARD_ASSERTION_KEYS",
+    "CRL_ANCHORS",
+    "CRL_INTERMEDIATES",
+    "CRL_SOURCES",
 ];
 
 /// A statement of a function's own policy.
@@ -280,6 +312,9 @@ pub(super) struct Bucket {
 pub(super) struct Parameter {
     pub(super) name: String,
     pub(super) physical: Option<String>,
+    pub(super) place: Place,
+    /// True where the resource is of a template, of which there can be several stacks.
+    pub(super) is_of_template: bool,
 }
 
 /// A statement of a policy that allows something.
@@ -289,8 +324,6 @@ pub(super) struct Grant {
     pub(super) place: Place,
     pub(super) actions: Vec<String>,
     pub(super) resources: Vec<String>,
-    /// `CRL_DESTINATION` of the function that it is for: what that function is there to write.
-    pub(super) destination: Option<String>,
 }
 
 impl Deployment {

@@ -115,6 +115,7 @@ impl Reader<'_> {
                     false => forwards.clone(),
                 },
                 certificate_header: Knowledge::Known(header_in(attributes)),
+                is_mode_said: true,
                 tls_policy: (protocol == "HTTPS").then(|| Knowledge::Known(policy.to_owned())),
                 remarks: remarks.clone(),
             });
@@ -255,6 +256,7 @@ impl Reader<'_> {
                 },
                 forwards,
                 certificate_header: Knowledge::Known(header_of(attributes)),
+                is_mode_said: true,
                 tls_policy: None,
                 remarks,
             });

@@ -46,6 +46,8 @@ impl ResourceReader<'_> {
             "AWS::SSM::Parameter" => self.deployment.parameters.push(Parameter {
                 name: name.clone(),
                 physical: properties.string_at(&["Name"]),
+                place,
+                is_of_template: true,
             }),
             _ if kind.starts_with("AWS::ApiGateway") => api::resource(self, kind, name, place, properties),
             _ => iam::resource(self, kind, name, properties),

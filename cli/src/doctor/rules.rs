@@ -183,6 +183,21 @@ rules! { RULES:
         "a principal that can write trust anchors or CRLs decides which clients get in",
         "allow no more than reading; refresh-crls alone writes, and only below its CRL_DESTINATION",
         "docs/threat-model.md";
+    SOURCE_WITHOUT_PERMISSION = "source-without-permission", Warning,
+        "the role of a function may not read one of the function's sources",
+        "a gate without its trust anchors, CRLs or policies answers every request with 503, and refresh-crls publishes nothing",
+        "allow ssm:GetParametersByPath on the path, ssm:GetParameter on the parameter or s3:GetObject on the object",
+        "README.md, sources";
+    INTERMEDIATES_MISSING = "intermediates-missing", Advice,
+        "an authorizer, or a refresh-crls with several CRLs, does not know the issuing CAs",
+        "API Gateway hands over the client's own certificate alone, and a CRL is verified with the certificate of its CA: with a root and an issuing CA, every client and every CRL of the issuing CA are rejected",
+        "set MTLS_INTERMEDIATES and CRL_INTERMEDIATES to the issuing CAs, or accept it where roots issue to clients themselves",
+        "docs/your-ca.md";
+    SHARED_ANCHORS = "shared-anchors", Advice,
+        "a template puts a trust anchor into a path that is the same in every stack",
+        "a second stack of the template, such as one for tests, then trusts the same CAs, or cannot be made",
+        "put ${AWS::StackName} into the name of the parameter and into MTLS_ANCHORS",
+        "docs/your-ca.md";
     MAY_INVOKE = "may-invoke", Advice,
         "a policy allows invoking the function directly",
         "a direct caller writes the whole event, with any certificate in it: the function cannot tell it from the load balancer",
@@ -198,6 +213,11 @@ rules! { RULES:
         "what the handshake proves is as good as its protocol; without SslPolicy, a template gets one of 2016",
         "set SslPolicy to one of TLS 1.3 and 1.2, such as ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09",
         "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html";
+    MODE_LEFT_OUT = "mode-left-out", Advice,
+        "a condition removes MutualAuthentication from a listener",
+        "CloudFormation takes a property that is removed for no change: the listener stays in the mode that it had",
+        "write Mode: off where the listener has to be without mutual TLS",
+        "https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2497";
     REWRITTEN_REQUEST = "rewritten-request", Advice,
         "a rule rewrites the host or the path before the gate",
         "policies on host and path decide about what the rule made of the request",

@@ -60,6 +60,9 @@ pub(super) fn read(file: &str, plan: &Node) -> Deployment {
             }
         }
     }
+    for parameter in &mut deployment.parameters {
+        parameter.is_of_template = false;
+    }
     deployment.link();
     deployment
 }

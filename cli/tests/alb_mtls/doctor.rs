@@ -11,6 +11,7 @@ mod elsewhere;
 mod files;
 mod live;
 mod removal;
+mod roles;
 mod stack;
 mod template;
 
@@ -26,6 +27,52 @@ fn project() -> PathBuf {
 
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Our template and those that are nested in it, as text.
+#[derive(Clone, Debug)]
+struct OurTemplates(Vec<(&'static str, String)>);
+
+impl OurTemplates {
+    const FILES: [&'static str; 4] = [
+        "template.yaml",
+        "deploy/sam/load-balancer.yaml",
+        "deploy/sam/api.yaml",
+        "deploy/sam/observability.yaml",
+    ];
+
+    fn read() -> Self {
+        let read = |file: &'static str| (file, std::fs::read_to_string(project().join(file)).unwrap());
+        Self(Self::FILES.map(read).to_vec())
+    }
+
+    /// Replaces a part in the first template that has it, once.
+    fn replaced(&self, before: &str, after: &str) -> Self {
+        let mut changed = self.clone();
+        let mut texts = changed.0.iter_mut().map(|(_, text)| text);
+        let text = texts.find(|text| text.contains(before));
+        let text = text.unwrap_or_else(|| panic!("no template has `{before}`"));
+        *text = text.replacen(before, after, 1);
+        changed
+    }
+
+    /// Writes the templates into a new folder, and returns the path of the outer one too.
+    fn written(&self) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        for (file, text) in &self.0 {
+            let path = folder.path().join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let outer = folder.path().join(Self::FILES[0]);
+        (folder, outer)
+    }
+
+    /// Returns the checks that the templates fail, with what they are about.
+    fn findings(&self) -> Vec<(String, String)> {
+        let (_folder, path) = self.written();
+        found(&doctor(&["--json"], &path))
+    }
 }
 
 fn doctor(arguments: &[&str], path: &Path) -> Output {

@@ -282,6 +282,11 @@ impl TrustAnchors {
         self.at(self.by_subject.equally(subject))
     }
 
+    /// Returns the anchors whose subject has this [`look_up_key`].
+    pub(crate) fn with_look_up_key(&self, key: &[u8]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
+        self.at(self.by_subject.keyed(key))
+    }
+
     fn at(&self, positions: &[usize]) -> impl Iterator<Item = &Arc<TrustAnchor>> {
         positions.iter().filter_map(|position| self.all.get(*position))
     }
@@ -375,7 +380,7 @@ struct BySubject {
     /// By the whole DER encoding.
     exact: HashMap<Box<[u8]>, Vec<usize>>,
     /// By what RFC 5280 §7.1 takes for the same name.
-    equal: HashMap<Box<str>, Vec<usize>>,
+    equal: HashMap<Box<[u8]>, Vec<usize>>,
 }
 
 impl BySubject {
@@ -391,7 +396,10 @@ impl BySubject {
     }
 
     fn equally(&self, subject: &[u8]) -> &[usize] {
-        let positions = look_up_key(subject).and_then(|key| self.equal.get(&key));
-        positions.map_or(&[], Vec::as_slice)
+        look_up_key(subject).map_or(&[], |key| self.keyed(&key))
+    }
+
+    fn keyed(&self, key: &[u8]) -> &[usize] {
+        self.equal.get(key).map_or(&[], Vec::as_slice)
     }
 }

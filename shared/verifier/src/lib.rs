@@ -42,6 +42,7 @@ mod revocation;
 mod rules;
 mod signature;
 mod signature_budget;
+mod signature_cache;
 mod verifier;
 mod x509;
 
@@ -73,6 +74,7 @@ pub use revocation::{
     read_revocation_lists,
 };
 pub use rules::Check;
+pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;

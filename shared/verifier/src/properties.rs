@@ -155,7 +155,11 @@ pub fn rules(ders: &[&[u8]], anchor: &Arc<TrustAnchor>) {
         options: VerifyOptions::default(),
         now: Timestamp::from_unix_seconds(1_800_000_000),
         comparisons: Budget::default(),
-        signatures: SignatureBudget::new(VerifyOptions::default().max_depth, Namesakes::default()),
+        signatures: SignatureBudget::new(
+            VerifyOptions::default().max_depth,
+            Namesakes::default(),
+            Arc::default(),
+        ),
     };
     for (_, rule) in rules::END_ENTITY_RULES {
         let _ = rule(end_entity, &context);

@@ -15,6 +15,7 @@ use crate::rejection::Rejection;
 use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, RevocationOptions};
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
+use crate::signature_cache::SignatureCache;
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
 
@@ -23,6 +24,9 @@ use crate::x509::time::Timestamp;
 const MAX_SUPPLIED_INTERMEDIATES: usize = 16;
 
 /// Verifier of presented chains. Immutable: new anchors make a new verifier.
+///
+/// It caches the signatures of the intermediates of clients that it accepted, so that another
+/// client of the same CA costs one signature. Clones share this cache.
 #[derive(Clone, Debug)]
 pub struct Verifier {
     anchors: TrustAnchors,
@@ -30,6 +34,7 @@ pub struct Verifier {
     options: VerifyOptions,
     identity_extensions: IdentityExtensions,
     revocation: Option<Revocation>,
+    signatures: Arc<SignatureCache>,
 }
 
 /// Lists in which every path is looked up.
@@ -101,6 +106,7 @@ impl Verifier {
             options,
             identity_extensions: IdentityExtensions::default(),
             revocation: None,
+            signatures: Arc::default(),
         }
     }
 
@@ -170,14 +176,13 @@ impl Verifier {
 
         let identity = self.identify(&end_entity, anchor)?;
         // webpki is asked last, so that a rejection of its own is always a disagreement.
-        let validators = path::agree(
-            &Path {
-                end_entity: &end_entity,
-                intermediates: &path_intermediates,
-                anchor,
-            },
-            context,
-        )?;
+        let path = Path {
+            end_entity: &end_entity,
+            intermediates: &path_intermediates,
+            anchor,
+        };
+        let validators = path::agree(&path, context)?;
+        context.signatures.cache_intermediates(&path);
         let not_after = |certificate: &&Certificate<'_>| certificate.validity.not_after;
         let valid_until = path_intermediates.iter().map(not_after).fold(
             end_entity.validity.not_after.min(anchor.validity().not_after),
@@ -207,7 +212,11 @@ impl Verifier {
             options: self.options,
             now,
             comparisons: Budget::default(),
-            signatures: SignatureBudget::new(self.options.max_depth, self.anchors.namesakes()),
+            signatures: SignatureBudget::new(
+                self.options.max_depth,
+                self.anchors.namesakes(),
+                Arc::clone(&self.signatures),
+            ),
         }
     }
 
@@ -263,7 +272,12 @@ impl Verifier {
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => revocation.lists.check(path, revocation.options, context.now),
+            Some(revocation) => {
+                let signatures = context.options.signatures;
+                revocation
+                    .lists
+                    .check(path, revocation.options, signatures, context.now)
+            }
         }
     }
 

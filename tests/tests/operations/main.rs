@@ -13,7 +13,6 @@ mod cold_start;
 mod guides;
 mod load_balancer;
 mod manifests;
-mod terraform;
 mod waf;
 mod your_ca;
 

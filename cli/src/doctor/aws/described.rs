@@ -46,6 +46,7 @@ pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                 ),
                 certificate_header: Knowledge::Unknown(save(LISTENER_ATTRIBUTES)),
                 place: place(listener),
+                is_mode_said: true,
                 tls_policy: listener.string_at(&["SslPolicy"]).map(Knowledge::Known),
                 remarks: remarks(&arn, listener, place),
                 name: arn,
@@ -102,6 +103,8 @@ pub(crate) fn read(answer: &Node, file: &str, deployment: &mut Deployment) -> Re
                 kind: Kind::Function,
                 place: place(answer),
                 runtime: answer.text_at(&["Runtime"]).map(str::to_owned),
+                // What it allows is not asked for.
+                role: None,
                 variables: variables
                     .iter()
                     .map(|(name, value)| (name.clone(), value.texts().concat()))
@@ -303,7 +306,7 @@ fn read_statement(statement: &Node, place: Place, deployment: &mut Deployment) {
     };
     let Some(function) = resources.iter().find(|resource| resource.contains(":function:")) else {
         let to = principal.clone();
-        let allowed: Grant = grant(&to, place, statement, None);
+        let allowed: Grant = grant(&to, place, statement);
         return deployment.grants.push(allowed);
     };
     let function = unqualified(function);

@@ -16,6 +16,9 @@ use crate::doctor::yaml::{self, YamlError};
 /// Number of commands that run at once: each takes about a second, most of it to start.
 const AT_ONCE: usize = 8;
 
+/// Deepest nesting of stacks that is followed, as for templates.
+const MAX_NESTING: usize = 8;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LiveError {
     #[error(
@@ -30,6 +33,10 @@ pub(crate) enum LiveError {
     Answer { command: String, error: YamlError },
     #[error("`{command}`: {error}")]
     Described { command: String, error: DescribedError },
+    #[error(
+        "`{0}` has stacks that are nested more than {MAX_NESTING} deep: name the nested ones by themselves"
+    )]
+    Nested(String),
     #[error("`{}` is not empty: what another stack left there would be read too", .0.display())]
     NotEmpty(PathBuf),
     #[error("cannot write `{}`: {error}", path.display())]
@@ -58,11 +65,7 @@ pub(crate) enum Subject<'a> {
 /// Returns everything about it that the doctor looks at.
 pub(crate) fn describe(subject: Subject<'_>) -> Result<Vec<Answer>, LiveError> {
     let mut answers = match subject {
-        Subject::Stack(name) => {
-            let arguments = ["cloudformation", "list-stack-resources", "--stack-name", name];
-            let resources = ask(vec![Question::new("stack", arguments)])?;
-            ask(questions_about_resources(&resources))?
-        }
+        Subject::Stack(name) => ask(questions_about_resources(&resources_of_stack(name)?))?,
         Subject::LoadBalancer(name) => {
             let arguments = ["elbv2", "describe-load-balancers", "--names", name];
             let balancers = ask(vec![Question::new("load-balancer", arguments)])?;
@@ -190,8 +193,41 @@ fn ask(questions: Vec<Question>) -> Result<Vec<Answer>, LiveError> {
     Ok(answers)
 }
 
+/// Returns the lists of resources of a stack and of those that are nested in it.
+fn resources_of_stack(name: &str) -> Result<Vec<Answer>, LiveError> {
+    let question = |name: &str| {
+        let arguments = ["cloudformation", "list-stack-resources", "--stack-name", name];
+        Question::about("stack", arguments)
+    };
+    let mut lists = Vec::new();
+    let mut questions = vec![question(name)];
+    for _ in 0..MAX_NESTING {
+        let answers = ask(std::mem::take(&mut questions))?;
+        let nested = elements(&answers, "StackResourceSummaries")
+            .filter(|resource| resource.text_at(&["ResourceType"]) == Some("AWS::CloudFormation::Stack"))
+            .filter_map(|resource| resource.text_at(&["PhysicalResourceId"]));
+        questions.extend(nested.map(question));
+        lists.extend(answers);
+        if questions.is_empty() {
+            return Ok(lists);
+        }
+    }
+    Err(LiveError::Nested(name.to_owned()))
+}
+
+/// Returns the load balancer in the ARN of one of its listeners or of a listener's rule.
+fn load_balancer_of(arn: &str) -> Option<String> {
+    let (start, path) = arn
+        .split_once(":listener/")
+        .or_else(|| arn.split_once(":listener-rule/"))?;
+    let name: Vec<&str> = path.split('/').take(3).collect();
+    Some(format!("{start}:loadbalancer/{}", name.join("/")))
+}
+
 fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
     let mut questions = Vec::new();
+    // A stack can have a listener or a rule of a load balancer that is not its own.
+    let mut balancers = BTreeSet::new();
     for resource in elements(lists, "StackResourceSummaries") {
         let (Some(kind), Some(id)) = (
             resource.text_at(&["ResourceType"]),
@@ -201,7 +237,12 @@ fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
             continue;
         };
         match kind {
-            "AWS::ElasticLoadBalancingV2::LoadBalancer" => questions.extend(about_load_balancer(id)),
+            "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
+                balancers.insert(id.to_owned());
+            }
+            "AWS::ElasticLoadBalancingV2::Listener" | "AWS::ElasticLoadBalancingV2::ListenerRule" => {
+                balancers.extend(load_balancer_of(id));
+            }
             "AWS::Lambda::Function" => questions.extend(about_function(id)),
             "AWS::ApiGateway::RestApi" => {
                 questions.extend(about_api("apigateway", "get-rest-api", "--rest-api-id", id));
@@ -212,6 +253,7 @@ fn questions_about_resources(lists: &[Answer]) -> Vec<Question> {
             _ => {}
         }
     }
+    questions.extend(balancers.iter().flat_map(|arn| about_load_balancer(arn)));
     questions
 }
 

@@ -313,7 +313,7 @@ fn is_behind_known_listener(deployment: &Deployment, function: &Function) -> boo
 }
 
 /// Returns true if API Gateway, and no header, tells the function about certificates.
-fn has_certificates_from_api(deployment: &Deployment, function: &Function) -> bool {
+pub(super) fn has_certificates_from_api(deployment: &Deployment, function: &Function) -> bool {
     let place = function.variables.get("AUTHORIZE_CERTIFICATE");
     match place.map(String::as_str) {
         Some(place) => place != "header",

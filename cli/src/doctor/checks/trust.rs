@@ -132,10 +132,21 @@ impl<'a> TrustSources<'a> {
                 })
     }
 
-    /// Returns true if all that fits the resource lies where its function publishes CRLs.
+    /// Returns true if all that fits the resource lies where the functions with the grant publish
+    /// CRLs, and no other principal has it.
     fn is_below_destination(&self, resource: &str, grant: &Grant) -> bool {
-        let destination = grant.destination.as_deref();
-        let Some(object) = destination.and_then(|url| url.strip_prefix("s3://")) else {
+        let holders = self.deployment.holders_of(grant).unwrap_or_default();
+        let mut destinations = holders
+            .iter()
+            .map(|function| function.variables.get("CRL_DESTINATION"));
+        !holders.is_empty()
+            && destinations.all(|destination| {
+                destination.is_some_and(|destination| self.is_below(resource, destination))
+            })
+    }
+
+    fn is_below(&self, resource: &str, destination: &str) -> bool {
+        let Some(object) = destination.strip_prefix("s3://") else {
             return false;
         };
         let (bucket, prefix) = bucket_and_key(object);
@@ -163,7 +174,7 @@ impl<'a> TrustSources<'a> {
 
 /// Returns the name of a parameter, with a slash before it; a resource that is one is meant by its
 /// own name.
-fn parameter_name(deployment: &Deployment, name: &str) -> String {
+pub(super) fn parameter_name(deployment: &Deployment, name: &str) -> String {
     let resource = text::resource_in(name);
     let mut parameters = deployment.parameters.iter();
     let parameter = parameters.find(|parameter| resource == Some(parameter.name.as_str()));
@@ -177,7 +188,7 @@ fn parameter_name(deployment: &Deployment, name: &str) -> String {
 }
 
 /// Splits the ARN of an object, or `bucket/key`.
-fn bucket_and_key(resource: &str) -> (String, String) {
+pub(super) fn bucket_and_key(resource: &str) -> (String, String) {
     let parts = text::split(resource, ":");
     let object = match parts.first().map(String::as_str) {
         Some("arn") if parts.len() >= 6 => parts.get(5..).map(|rest| rest.join(":")).unwrap_or_default(),

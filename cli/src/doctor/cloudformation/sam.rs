@@ -78,7 +78,7 @@ pub(crate) fn read(
     }
     for resource in of_kind("AWS::Serverless::StateMachine") {
         let policies = resource.node.list_at(&["Properties", "Policies"]);
-        iam::of_function(facts, &resource.name, policies, None);
+        iam::of_function(facts, &resource.name, policies);
     }
     connectors(facts, resources, prefix);
     for resource in resources {
@@ -170,9 +170,14 @@ fn read_function(facts: &mut ResourceReader<'_>, resource: &Resource, function: 
         properties.set("TargetFunctionArn", Node::text_node(url.line, placeholder(name)));
         facts.function_url(name, place, &properties);
     }
-    let destination = function.string_at(&["Environment", "Variables", "CRL_DESTINATION"]);
-    let policies = function.list_at(&["Policies"]);
-    iam::of_function(facts, name, policies, destination.as_deref());
+    // With a role of its own, SAM ignores the policies.
+    if function.get("Role").is_none() {
+        iam::role(facts, name, None);
+        if let Some(own) = facts.deployment.functions.last_mut() {
+            own.role = Some(placeholder(name));
+        }
+    }
+    iam::of_function(facts, name, function.list_at(&["Policies"]));
 }
 
 /// Adds the routes that a function's events make; returns the APIs that they are of.

@@ -21,6 +21,7 @@ impl Reader<'_> {
                     kind: Kind::Container,
                     place: place(file, container),
                     runtime: None,
+                    role: None,
                     variables,
                     layers: Vec::new(),
                     timeout: None,

@@ -30,6 +30,7 @@ impl ResourceReader<'_> {
             mutual_authentication: mutual_authentication(mode),
             forwards,
             certificate_header: Knowledge::Known(renamed),
+            is_mode_said: properties.get("MutualAuthentication").is_some(),
             tls_policy: has_tls.then_some(Knowledge::Known(policy)),
             remarks,
         });
@@ -51,6 +52,7 @@ impl ResourceReader<'_> {
             mutual_authentication: MutualAuthentication::Unknown(listener.to_owned()),
             forwards,
             certificate_header: Knowledge::Known(None),
+            is_mode_said: true,
             tls_policy: None,
             remarks,
         });

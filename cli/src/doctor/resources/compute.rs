@@ -17,6 +17,7 @@ impl ResourceReader<'_> {
             kind: Kind::Function,
             place,
             runtime: properties.string_at(&["Runtime"]),
+            role: properties.string_at(&["Role"]),
             variables: variables
                 .map(|(name, value)| (name.clone(), value.texts().concat()))
                 .collect(),
@@ -83,6 +84,7 @@ impl ResourceReader<'_> {
             kind: Kind::Container,
             place,
             runtime: None,
+            role: None,
             variables,
             layers: Vec::new(),
             timeout: None,

@@ -1,9 +1,9 @@
 //! Facts from policies: statements, policies of AWS by name, SAM's templates and connectors.
 
 use super::reader::ResourceReader;
-use crate::doctor::facts::{Grant, Place};
+use crate::doctor::facts::{Grant, Place, PolicyAttachment, Role};
 use crate::doctor::node::Node;
-use crate::doctor::text::{placeholder, resource_in};
+use crate::doctor::text::{placeholder, resource_in, unknown};
 use crate::doctor::yaml;
 
 /// Policies of AWS that allow writing, or invoking, everything.
@@ -18,75 +18,101 @@ const MANAGED: [(&str, &[&str]); 8] = [
     ("SystemAdministrator", &["lambda:*", "ssm:*"]),
 ];
 
+/// Policies of AWS about records and networks, which nothing here depends on.
+const HARMLESS: [&str; 4] = [
+    "AWSLambdaBasicExecutionRole",
+    "AWSLambdaVPCAccessExecutionRole",
+    "AWSXRayDaemonWriteAccess",
+    "CloudWatchLambdaInsightsExecutionRolePolicy",
+];
+
 /// Adds the statements of a resource that has a policy.
 pub(crate) fn resource(facts: &mut ResourceReader<'_>, kind: &str, name: &str, properties: &Node) {
     match kind {
         "AWS::IAM::Role" | "AWS::IAM::User" | "AWS::IAM::Group" => {
+            if kind == "AWS::IAM::Role" {
+                role(facts, name, properties.string_at(&["RoleName"]));
+            }
             for policy in properties.list_at(&["Policies"]) {
-                statements(facts, name, policy.get("PolicyDocument"), None);
+                statements(facts, name, policy.get("PolicyDocument"));
             }
         }
         _ => {
             for document in ["PolicyDocument", "InlinePolicy", "Policy"] {
-                statements(facts, name, properties.get(document), None);
+                statements(facts, name, properties.get(document));
+            }
+            for list in ["Roles", "RoleName", "Users", "Groups"] {
+                for owner in properties.get(list).map(Node::texts).unwrap_or_default() {
+                    attach(facts, owner, &placeholder(name));
+                }
             }
         }
     }
     for list in ["ManagedPolicyArns", "ManagedPolicies"] {
         for policy in properties.list_at(&[list]) {
-            managed_policy(facts, name, policy, None);
+            managed_policy(facts, name, policy);
         }
     }
+}
+
+/// Adds a role.
+pub(crate) fn role(facts: &mut ResourceReader<'_>, name: &str, physical: Option<String>) {
+    let name = name.to_owned();
+    facts.deployment.roles.push(Role { name, physical });
+}
+
+/// Adds that a role, a user or a group has a policy.
+pub(crate) fn attach(facts: &mut ResourceReader<'_>, owner: &str, policy: &str) {
+    facts.deployment.policy_attachments.push(PolicyAttachment {
+        owner: owner.to_owned(),
+        policy: policy.to_owned(),
+    });
 }
 
 /// Adds the policies of a function of SAM.
-pub(crate) fn of_function(
-    facts: &mut ResourceReader<'_>,
-    name: &str,
-    policies: &[Node],
-    destination: Option<&str>,
-) {
+pub(crate) fn of_function(facts: &mut ResourceReader<'_>, name: &str, policies: &[Node]) {
     for policy in policies {
         match policy.get("Statement") {
-            Some(_) => statements(facts, name, Some(policy), destination),
-            None => managed_policy(facts, name, policy, destination),
+            Some(_) => statements(facts, name, Some(policy)),
+            None => managed_policy(facts, name, policy),
         }
     }
 }
 
-pub(crate) fn statements(
-    facts: &mut ResourceReader<'_>,
-    to: &str,
-    document: Option<&Node>,
-    destination: Option<&str>,
-) {
+pub(crate) fn statements(facts: &mut ResourceReader<'_>, to: &str, document: Option<&Node>) {
     let Some(document) = document else {
         return;
     };
     // A document can be written as a text.
     let parsed = document.text().and_then(|text| yaml::parse(text).ok());
     let document = parsed.as_ref().unwrap_or(document);
+    facts.deployment.policies.insert(to.to_owned());
     for statement in document.list_at(&["Statement"]) {
         if statement.text_at(&["Effect"]) == Some("Allow") {
             let place = facts.place(statement);
-            facts
-                .deployment
-                .grants
-                .push(grant(to, place, statement, destination));
+            facts.deployment.grants.push(grant(to, place, statement));
         }
     }
 }
 
-fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &Node, destination: Option<&str>) {
+/// Adds what a policy by its name or its ARN, or of one of SAM's templates, allows.
+pub(crate) fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &Node) {
     let (actions, resources): (Vec<&str>, Vec<String>) = match (policy.text(), policy.members()) {
-        (Some(name), _) => {
-            let name = name.rsplit('/').next().unwrap_or(name);
+        (Some(reference), _) => {
+            let name = reference.rsplit('/').next().unwrap_or(reference);
             match MANAGED.iter().find(|(managed, _)| *managed == name) {
                 Some((_, actions)) => (actions.to_vec(), vec!["*".to_owned()]),
-                None => return,
+                None if HARMLESS.contains(&name) => return,
+                None => return attach(facts, &placeholder(to), reference),
             }
         }
         (None, [(name, arguments)]) => {
+            // What else a template of SAM allows is not read.
+            attach(
+                facts,
+                &placeholder(to),
+                &unknown(&format!("policy template {name}")),
+            );
             let writes = ["Crud", "Write", "Full"].iter().any(|word| name.contains(word));
             let (actions, argument) = match name.as_str() {
                 _ if name.starts_with("S3") && writes => (vec!["s3:PutObject"], "BucketName"),
@@ -107,7 +133,6 @@ fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &Node, desti
         place,
         actions: actions.into_iter().map(str::to_owned).collect(),
         resources,
-        destination: destination.map(str::to_owned),
     });
 }
 
@@ -130,13 +155,12 @@ pub(crate) fn connector(facts: &mut ResourceReader<'_>, source: &str, prefix: &s
             place,
             actions: actions.iter().map(|action| (*action).to_owned()).collect(),
             resources: vec![placeholder(&id)],
-            destination: None,
         });
     }
 }
 
 /// Returns what a statement allows.
-pub(crate) fn grant(to: &str, place: Place, statement: &Node, destination: Option<&str>) -> Grant {
+pub(crate) fn grant(to: &str, place: Place, statement: &Node) -> Grant {
     let all = |name: &str| {
         let values = statement.get(name).map(Node::texts).unwrap_or_default();
         values.into_iter().map(str::to_owned).collect::<Vec<_>>()
@@ -151,6 +175,5 @@ pub(crate) fn grant(to: &str, place: Place, statement: &Node, destination: Optio
         place,
         actions: or_everything(all("Action"), "NotAction"),
         resources: or_everything(all("Resource"), "NotResource"),
-        destination: destination.map(str::to_owned),
     }
 }

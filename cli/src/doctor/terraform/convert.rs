@@ -6,26 +6,24 @@ use crate::doctor::resources::ResourceReader;
 use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, MULTI_VALUE_ATTRIBUTE};
 use crate::doctor::resources::iam;
 use crate::doctor::rules;
-use crate::doctor::text::unknown;
+use crate::doctor::text::{placeholder, resource_in, unknown};
 
 /// Attributes of Terraform, and CloudFormation's.
 type Names = &'static [(&'static str, &'static str)];
 
 /// Kinds of which attributes are only renamed.
 #[rustfmt::skip]
-const RENAMED: [(&str, &str, Names); 15] = [
+const RENAMED: [(&str, &str, Names); 12] = [
     ("aws_lambda_permission", "AWS::Lambda::Permission", &[
         ("function_name", "FunctionName"), ("action", "Action"), ("principal", "Principal"), ("source_arn", "SourceArn"),
         ("source_account", "SourceAccount"), ("function_url_auth_type", "FunctionUrlAuthType"),
+        ("invoked_via_function_url", "InvokedViaFunctionUrl"),
     ]),
     ("aws_lambda_function_url", "AWS::Lambda::Url", &[("function_name", "TargetFunctionArn")]),
     ("aws_lambda_alias", "AWS::Lambda::Alias", &[("function_name", "FunctionName")]),
     ("aws_cloudwatch_log_group", "AWS::Logs::LogGroup", &[("name", "LogGroupName")]),
     ("aws_s3_bucket", "AWS::S3::Bucket", &[("bucket", "BucketName")]),
     ("aws_ssm_parameter", "AWS::SSM::Parameter", &[("name", "Name")]),
-    ("aws_iam_role_policy_attachment", "AWS::IAM::Role", &[("policy_arn", "ManagedPolicyArns")]),
-    ("aws_iam_user_policy_attachment", "AWS::IAM::User", &[("policy_arn", "ManagedPolicyArns")]),
-    ("aws_iam_group_policy_attachment", "AWS::IAM::Group", &[("policy_arn", "ManagedPolicyArns")]),
     ("aws_api_gateway_authorizer", "AWS::ApiGateway::Authorizer", &[
         ("rest_api_id", "RestApiId"), ("authorizer_uri", "AuthorizerUri"),
         ("authorizer_result_ttl_in_seconds", "AuthorizerResultTtlInSeconds"),
@@ -61,6 +59,13 @@ const POLICIES: [&str; 7] = [
     "aws_ssoadmin_permission_set_inline_policy",
 ];
 
+/// Attachments of policies by kind of resource, and the attribute that names who has the policy.
+const ATTACHMENTS: [(&str, &str); 3] = [
+    ("aws_iam_role_policy_attachment", "role"),
+    ("aws_iam_user_policy_attachment", "user"),
+    ("aws_iam_group_policy_attachment", "group"),
+];
+
 /// Returns the type and the properties of a resource that facts are read from.
 pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Option<(&'static str, Node)> {
     let kind = block.instance.kind;
@@ -72,6 +77,13 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
     }
     if POLICIES.contains(&kind) {
         policy(block, block, facts);
+        if let Some(role) = block.text("role") {
+            iam::attach(facts, &role, &placeholder(&block.instance.address));
+        }
+        return None;
+    }
+    if let Some((_, owner)) = ATTACHMENTS.iter().find(|(known, _)| *known == kind) {
+        attachment(block, owner, facts);
         return None;
     }
     match kind {
@@ -113,7 +125,7 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
             let line = block.values.line;
             let managed = block.texts("managed_policy_arns").into_iter();
             let managed = managed.map(|arn| Node::text_node(line, arn)).collect();
-            let mut properties = Node::empty(line);
+            let mut properties = renamed(block, &[("name", "RoleName")]);
             properties.set("ManagedPolicyArns", Node::list(line, managed));
             Some(("AWS::IAM::Role", properties))
         }
@@ -151,6 +163,17 @@ fn body(block: &Block<'_>, properties: &mut Node) {
     }
 }
 
+/// Adds that a role, a user or a group has a policy of its own or of AWS.
+fn attachment(block: &Block<'_>, owner: &str, facts: &mut ResourceReader<'_>) {
+    let Some(policy) = block.text("policy_arn") else {
+        return;
+    };
+    let owner = block.text(owner).unwrap_or_default();
+    let owner = resource_in(&owner).unwrap_or(&owner).to_owned();
+    let policy = Node::text_node(block.values.line, policy);
+    iam::managed_policy(facts, &owner, &policy);
+}
+
 fn policy(resource: &Block<'_>, block: &Block<'_>, facts: &mut ResourceReader<'_>) {
     let text = block.text("policy").or_else(|| block.text("inline_policy"));
     let Some(text) = text else {
@@ -159,7 +182,7 @@ fn policy(resource: &Block<'_>, block: &Block<'_>, facts: &mut ResourceReader<'_
     let node = Node::text_node(block.values.line, text.as_str());
     let address = &resource.instance.address;
     match text.trim_start().starts_with('{') {
-        true => iam::statements(facts, address, Some(&node), None),
+        true => iam::statements(facts, address, Some(&node)),
         false => {
             let place = block.place(facts.file);
             facts.deployment.note(
@@ -222,6 +245,7 @@ fn function(block: &Block<'_>) -> Node {
         ("function_name", "FunctionName"),
         ("runtime", "Runtime"),
         ("timeout", "Timeout"),
+        ("role", "Role"),
     ];
     let mut properties = renamed(block, &names);
     let line = properties.line;

@@ -2,7 +2,8 @@
 """Stands in for the AWS command line: answers about one stack, as its documentation shows them.
 
 In the environment: REFUSED is a command that is not allowed, EMPTY one that says nothing, ABSENT one that says that there is no
-such thing; BEFORE and AFTER change every answer.
+such thing; BEFORE and AFTER change every answer. With NESTED, the load balancer is of a nested stack; with ELSEWHERE, the stack has no more of
+it than this kind of resource.
 """
 
 import json
@@ -31,6 +32,16 @@ kinds = {
     "AWS::S3::Bucket": "gate-trust",
     "AWS::CloudFormation::WaitCondition": None,
 }
+if "NESTED" in os.environ and options.get("--stack-name") == "gate":
+    kinds["AWS::CloudFormation::Stack"] = "gate-Entry"
+    del kinds["AWS::ElasticLoadBalancingV2::LoadBalancer"]
+elif options.get("--stack-name") == "gate-Entry":
+    kinds = {"AWS::ElasticLoadBalancingV2::LoadBalancer": BALANCER}
+if "ELSEWHERE" in os.environ:
+    kind = os.environ["ELSEWHERE"]
+    rule = LISTENERS[0].replace(":listener/", ":listener-rule/") + "/9683b2d02a6cabee"
+    kinds[kind] = rule if kind.endswith("Rule") else LISTENERS[0]
+    del kinds["AWS::ElasticLoadBalancingV2::LoadBalancer"]
 answers = {
     "cloudformation list-stack-resources": {"StackResourceSummaries": [
         {"ResourceType": kind, "LogicalResourceId": "A"} | ({"PhysicalResourceId": name} if name else {}) for kind, name in kinds.items()
@@ -72,7 +83,7 @@ ABSENT = {
     "s3api get-public-access-block": "NoSuchPublicAccessBlockConfiguration",
 }
 for name in ("--stack-name", "--names"):
-    if options.get(name, "gate") != "gate":
+    if options.get(name, "gate") not in ("gate", *(["gate-Entry"] if "NESTED" in os.environ else [])):
         print("An error occurred (ValidationError) when calling the operation: it does not exist", file=sys.stderr)
         sys.exit(254)
 if command not in answers or command == os.environ.get("ABSENT"):

@@ -3,75 +3,57 @@
 
 import io
 import json
+import pathlib
 import sys
 import zipfile
 
 import boto3
-from samtranslator.translator.transform import transform
-from samtranslator.yaml_helper import yaml_parse
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[4] / "tests/simulator"))
+from templates import Stack
+
+NOTHING = object()
+# moto does not know a dashboard; the alarms are in its template.
+LEFT_OUT = ["Observability"]
+s3 = boto3.client("s3")
 
 
-class NoManagedPolicies:
-    """There are no names of AWS's own policies in the template."""
-
-    def load(self):
-        return {}
-
-
-def applied(template, values):
-    """The template with its conditions applied: moto does not leave out of lists what they leave out."""
-    nothing = object()
-
-    def value(node):
-        if "Ref" in node:
-            return values[node["Ref"]]
-        separator, parts = node["Fn::Join"]
-        return separator.join(value(parts).split(","))
-
-    def holds(condition):
-        ((function, arguments),) = condition.items()
-        if function == "Fn::Equals":
-            return value(arguments[0]) == arguments[1]
-        if function == "Fn::Not":
-            return not holds(arguments[0])
-        if function in ("Fn::And", "Fn::Or"):
-            return {"Fn::And": all, "Fn::Or": any}[function](map(holds, arguments))
-        return holds(template["Conditions"][arguments])
+def applied(stack):
+    """The template of a stack with its conditions applied: moto does not leave out of lists what they leave out."""
 
     def walk(node):
         if isinstance(node, list):
-            return [kept for kept in map(walk, node) if kept is not nothing]
+            return [kept for kept in map(walk, node) if kept is not NOTHING]
         if not isinstance(node, dict):
             return node
         if set(node) == {"Fn::If"}:
             name, yes, no = node["Fn::If"]
-            return walk(yes if holds({"Condition": name}) else no)
+            return walk(yes if stack.condition(name) else no)
         if node == {"Ref": "AWS::NoValue"}:
-            return nothing
-        return {name: kept for name, kept in ((name, walk(member)) for name, member in node.items()) if kept is not nothing}
+            return NOTHING
+        return {name: kept for name, kept in ((name, walk(member)) for name, member in node.items()) if kept is not NOTHING}
 
-    resources = {}
-    for name, resource in template["Resources"].items():
-        condition = resource.pop("Condition", None)
-        if condition is None or holds({"Condition": condition}):
-            resources[name] = walk(resource)
-    return {"Parameters": template["Parameters"], "Resources": resources}
+    def made(members):
+        return {
+            name: walk({key: value for key, value in member.items() if key != "Condition"})
+            for name, member in members.items()
+            if "Condition" not in member or stack.condition(member["Condition"])
+        }
+
+    resources = {name: resource for name, resource in made(stack.template["Resources"]).items() if name not in LEFT_OUT}
+    for name, child in stack.children.items():
+        if name in resources:
+            key = f"{name}.json"
+            s3.put_object(Bucket="code", Key=key, Body=json.dumps(applied(child)))
+            resources[name]["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/code/{key}"
+    outputs = {"Outputs": made(stack.template["Outputs"])} if stack.path.parent.name == "sam" else {}
+    return {"Parameters": stack.template["Parameters"], "Resources": resources} | outputs
 
 
-def main(template_file, stack):
-    template = yaml_parse(open(template_file))
-    for resource in template["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            resource["Properties"]["CodeUri"] = "s3://code/function.zip"
-        if resource["Type"] == "AWS::Serverless::LayerVersion":
-            resource["Properties"]["ContentUri"] = "s3://code/function.zip"
-    template = transform(template, {}, NoManagedPolicies())
-    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
-
+def main(template_file, name):
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("bootstrap", "")
-    s3 = boto3.client("s3")
     s3.create_bucket(Bucket="code")
     s3.put_object(Bucket="code", Key="function.zip", Body=code.getvalue())
     ec2 = boto3.client("ec2")
@@ -80,9 +62,10 @@ def main(template_file, stack):
         "SubnetIds": ",".join(subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"][:2]),
         "CertificateArn": boto3.client("acm").request_certificate(DomainName="api.example.org")["CertificateArn"],
     }
+    stack = Stack(name, template_file, parameters)
     boto3.client("cloudformation").create_stack(
-        StackName=stack,
-        TemplateBody=json.dumps(applied(template, defaults)),
+        StackName=name,
+        TemplateBody=json.dumps(applied(stack)),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
         Capabilities=["CAPABILITY_IAM"],
     )

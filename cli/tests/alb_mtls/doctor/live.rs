@@ -202,6 +202,27 @@ fn wrong_usage_is_one_line() {
 }
 
 #[test]
+fn load_balancer_of_a_nested_stack_or_of_another_one_is_looked_at() {
+    for environment in [
+        ("NESTED", "1"),
+        ("ELSEWHERE", "AWS::ElasticLoadBalancingV2::Listener"),
+        ("ELSEWHERE", "AWS::ElasticLoadBalancingV2::ListenerRule"),
+    ] {
+        let fault = [environment, ("BEFORE", "\"passthrough\""), ("AFTER", "\"off\"")];
+        for (environment, status) in [(&fault[..1], 0), (&fault[..], 1)] {
+            let output = StandIn::new().doctor(&["--stack", "gate"], environment);
+            assert_eq!(
+                output.status.code(),
+                Some(status),
+                "{environment:?}: {}{}",
+                stdout(&output),
+                stderr(&output)
+            );
+        }
+    }
+}
+
+#[test]
 fn our_template_as_a_stack_in_moto_has_what_moto_lacks_and_what_was_planted() {
     let moto = Moto::start();
     let tools = project().join(".venv/bin");

@@ -1,7 +1,7 @@
-# The gate with serverless-ca as the CA of its clients: its root is the trust anchor, its CRLs are read where it publishes them.
+# The gate with serverless-ca as the CA of its clients: its root is the trust anchor, and the gate reads its CRLs where it publishes them.
 
 terraform {
-  required_version = ">= 1.6"
+  required_version = ">= 1.9"
 
   required_providers {
     aws = {
@@ -31,7 +31,7 @@ variable "certificate_arn" {
 }
 
 variable "external_bucket" {
-  description = "The bucket to which serverless-ca publishes its bundle and CRLs"
+  description = "The bucket to which serverless-ca publishes its certificates and CRLs"
   type        = string
 }
 
@@ -59,8 +59,14 @@ variable "root_certificate" {
   default     = "root.pem"
 }
 
+variable "issuing_certificate" {
+  description = "File with the issuing CA: aws s3 cp s3://BUCKET/PROJECT-issuing-ca-ENV.crt issuing.pem"
+  type        = string
+  default     = "issuing.pem"
+}
+
 variable "certificate_header" {
-  description = "Name of the certificate header, where it is not to be a random one"
+  description = "Name of the certificate header; null makes one that stays in the state"
   type        = string
   default     = null
 }
@@ -72,8 +78,7 @@ locals {
 module "gate" {
   source = "../.."
 
-  name            = "alb-mtls"
-  package         = "${path.root}/../../../target/lambda/respond/bootstrap.zip"
+  package         = "${path.root}/../../../../target/lambda/respond/bootstrap.zip"
   vpc_id          = var.vpc_id
   subnet_ids      = var.subnet_ids
   certificate_arn = var.certificate_arn
@@ -82,6 +87,8 @@ module "gate" {
   certificate_header = var.certificate_header
 
   anchors = { serverless-ca = file(var.root_certificate) }
+  # Certificates that serverless-ca issues by GitOps come without their chain.
+  intermediates = { serverless-ca = file(var.issuing_certificate) }
   crls = [
     "s3://${var.external_bucket}/${var.project}-root-ca${local.suffix}.crl",
     "s3://${var.external_bucket}/${var.project}-issuing-ca${local.suffix}.crl",
@@ -95,6 +102,11 @@ module "gate" {
 output "certificate_header" {
   description = "Name of the certificate header, for a WAF rule: keep it to yourself"
   value       = module.gate.certificate_header
+}
+
+output "role_arn" {
+  description = "Role of the function; where serverless-ca is in another account, it goes into its s3_aws_principals"
+  value       = module.gate.role_arn
 }
 
 output "try_it" {

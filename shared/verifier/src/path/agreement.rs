@@ -78,7 +78,7 @@ pub(crate) fn agree(path: &Path<'_, '_>, context: &Context) -> Result<Validators
 ///
 /// webpki cannot be given a path, so it searches among the certificates of this one. They are in
 /// the order of the path, which makes it the first path that webpki tries in full; a shorter one is
-/// not taken for it. Signatures cost nothing: the search verified every one that the path needs.
+/// not taken for it. Signatures cost nothing: the search knows every one that the path needs.
 fn ask_webpki(path: &Path<'_, '_>, context: &Context) -> Result<(), webpki::Error> {
     let anchor = [borrowed(path.anchor.webpki())];
     let intermediates: Vec<CertificateDer<'_>> = path
@@ -152,6 +152,8 @@ impl ExtendedKeyUsageValidator for ClientPurpose {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use test_pki::{CertificateBuilder, Credential};
 
     use super::*;
@@ -169,7 +171,7 @@ mod tests {
             options: VerifyOptions::default(),
             now,
             comparisons: Budget::default(),
-            signatures: SignatureBudget::new(4, Namesakes::default()),
+            signatures: SignatureBudget::new(4, Namesakes::default(), Arc::default()),
         }
     }
 

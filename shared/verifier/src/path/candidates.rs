@@ -43,25 +43,31 @@ impl<'s> Candidates<'s> {
         certificates: &[&Certificate<'_>],
         now: Timestamp,
     ) -> Self {
-        // A name that cannot be read equals no other name.
-        let subjects: Vec<Option<Box<str>>> = certificates
-            .iter()
-            .map(|certificate| look_up_key(certificate.subject))
-            .collect();
-        let named = |name: &[u8]| match look_up_key(name) {
-            None => Vec::new(),
-            Some(key) => positions_where(&subjects, |subject| subject.as_ref() == Some(&key)),
+        // A name that cannot be read equals no other name. The end-entity certificate issues nothing.
+        let subject = |(position, certificate): (Position, &&Certificate<'_>)| match position {
+            0 => None,
+            _ => look_up_key(certificate.subject),
         };
+        let subjects: Vec<Option<Box<[u8]>>> = certificates.iter().enumerate().map(subject).collect();
+        let issuers: Vec<Option<Box<[u8]>>> = certificates
+            .iter()
+            .map(|certificate| look_up_key(certificate.issuer))
+            .collect();
         Self {
             anchors: certificates
                 .iter()
-                .map(|certificate| {
-                    likeliest_first(anchors.with_equal_subject(certificate.issuer), certificate, now)
+                .zip(&issuers)
+                .map(|(certificate, issuer)| {
+                    let named = issuer.iter().flat_map(|key| anchors.with_look_up_key(key));
+                    likeliest_first(named, certificate, now)
                 })
                 .collect(),
-            issuers: certificates
+            issuers: issuers
                 .iter()
-                .map(|certificate| named(certificate.issuer))
+                .map(|issuer| match issuer {
+                    None => Vec::new(),
+                    Some(_) => positions_where(&subjects, |subject| subject == issuer),
+                })
                 .collect(),
         }
     }

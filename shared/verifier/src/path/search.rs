@@ -18,7 +18,7 @@ use crate::anchors::{TrustAnchor, TrustAnchors};
 use crate::excerpt::abbreviated;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::{Context, Path};
-use crate::signature::SignatureFault;
+use crate::signature::{SignatureFault, key_fault};
 use crate::signature_budget::Exceeded;
 use crate::x509::certificate::Certificate;
 use crate::x509::name::DistinguishedName;
@@ -368,6 +368,12 @@ impl<'s, 'a> Search<'s, 'a, '_> {
             },
         };
         if says_more {
+            // AWS-LC computes nothing with a key that it does not take, and does not say so. To
+            // read the key again costs more than the rest of the search.
+            let fault = match fault {
+                SignatureFault::Invalid => key_fault(key).map_or(fault, SignatureFault::Key),
+                _ => fault,
+            };
             self.best = Some(PathError {
                 rejection: reject_signature(certificate, &issuer_certificate, key, fault),
                 progress,

@@ -16,7 +16,7 @@ use time::macros::datetime;
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
 const NAMES: [&str; 4] = ["CN=A", "CN=B", "CN=C", "CN=a"];
-const NOW: i64 = 1_800_000_000;
+const NOW: Timestamp = Timestamp::from_unix_seconds(1_800_000_000);
 
 static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| {
     (0..4)
@@ -184,21 +184,52 @@ impl Topology {
         }
     }
 
-    pub(crate) fn verify(&self) -> Result<VerifiedClient, Option<Rejection>> {
+    /// Returns a verifier that has not seen any client; `None` without a usable anchor.
+    fn verifier(&self) -> Option<Verifier> {
         let anchors = self
             .anchors
             .iter()
             .filter_map(|anchor| TrustAnchor::new(anchor.clone()).ok());
-        let anchors = TrustAnchors::new(anchors).ok_or(None)?;
         let policy = VerifyOptions {
             max_depth: self.max_depth,
             ..VerifyOptions::default()
         };
-        let verifier = Verifier::new(anchors, Intermediates::default(), policy);
+        let anchors = TrustAnchors::new(anchors)?;
+        Some(Verifier::new(anchors, Intermediates::default(), policy))
+    }
+
+    pub(crate) fn verify(&self) -> Result<VerifiedClient, Option<Rejection>> {
+        let verifier = self.verifier().ok_or(None)?;
         let chain = PresentedChain::new(self.presented.iter().cloned()).ok_or(None)?;
-        verifier
-            .verify(&chain, Timestamp::from_unix_seconds(NOW))
-            .map_err(Some)
+        verifier.verify(&chain, NOW).map_err(Some)
+    }
+
+    /// Checks that a verifier which knows the signatures of the client's CAs decides like one that
+    /// does not: about the client, and about its chain with one octet changed.
+    fn check_cached_signatures(&self, choices: &mut Choices<'_>) {
+        let (Some(knowing), Some(chain)) = (
+            self.verifier(),
+            PresentedChain::new(self.presented.iter().cloned()),
+        ) else {
+            return;
+        };
+        let _ = knowing.verify(&chain, NOW);
+        let mut damaged = self.presented.clone();
+        let which = choices.below(damaged.len());
+        let mut octets = damaged[which].to_vec();
+        let at = (choices.below(256) * 256 + choices.below(256)) % octets.len();
+        octets[at] ^= 1 << choices.below(8);
+        damaged[which] = octets.into();
+        let damaged = PresentedChain::new(damaged).unwrap();
+        for presented in [&chain, &damaged] {
+            let fresh = self.verifier().unwrap();
+            let (expected, all) = fresh.verify_counting(presented, NOW);
+            let (verdict, computed) = knowing.verify_counting(presented, NOW);
+            assert_eq!(facts(&verdict), facts(&expected));
+            // The client's own signature is always computed, and others that are not good.
+            let least = usize::from(expected.is_ok());
+            assert!((least..=all).contains(&computed), "{computed} of {all}");
+        }
     }
 
     /// Returns true if webpki alone finds a path.
@@ -217,7 +248,7 @@ impl Topology {
         let Ok(end_entity) = EndEntityCert::try_from(client) else {
             return false;
         };
-        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(NOW.unsigned_abs()));
+        let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1_800_000_000));
         let verified = end_entity.verify_for_usage(
             webpki::ALL_VERIFICATION_ALGS,
             &anchors,
@@ -231,13 +262,21 @@ impl Topology {
     }
 }
 
+/// Returns everything that a verdict says.
+fn facts(verdict: &Result<VerifiedClient, Rejection>) -> Result<String, Rejection> {
+    match verdict {
+        Ok(client) => Ok(format!("{client:?}")),
+        Err(rejection) => Err(rejection.clone()),
+    }
+}
+
 fn der(credential: &Credential) -> CertificateDer<'static> {
     CertificateDer::from(credential.der().to_vec())
 }
 
 /// Checks that the validators never disagree, that only features beyond webpki are decided without
-/// it, and that webpki alone accepts the same clients except for known reasons. Returns true if the
-/// client was accepted.
+/// it, that webpki alone accepts the same clients except for known reasons, and that cached
+/// signatures change nothing. Returns true if the client was accepted.
 pub(crate) fn check(bytes: &[u8]) -> bool {
     let topology = Topology::from_bytes(bytes);
     let verified = topology.verify();
@@ -252,5 +291,8 @@ pub(crate) fn check(bytes: &[u8]) -> bool {
         }
         Err(None) => {}
     }
+    // The last bytes, so that a change differs from PKI to PKI.
+    let reversed: Vec<u8> = bytes.iter().rev().copied().collect();
+    topology.check_cached_signatures(&mut Choices(&reversed));
     verified.is_ok()
 }

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod algorithms;
+mod allowed_signatures;
 mod anchors;
 mod authorities;
 mod budgets;
@@ -18,7 +19,9 @@ mod end_entity;
 mod explanation;
 mod extensions;
 mod identity;
+mod ml_dsa;
 mod name_constraints;
 mod openssl;
 mod paths;
+mod signature_cache;
 mod support;

@@ -26,8 +26,15 @@ const MAX_DIRECTED: usize = 2_048;
 /// many conditions.
 const MAX_TRIED: usize = 40_000;
 
+/// Choices that the templates' rules exclude for which one near them is looked for, among those for
+/// two conditions: each costs as much as a hundred others, and most are excluded for good.
+const MAX_CHANGED: usize = 150;
+
 /// Arbitrary combinations in a row that show nothing new, after which there are no more.
 const MAX_USELESS: usize = 300;
+
+/// The same for templates with rules, where each costs more.
+const MAX_USELESS_WITH_RULES: usize = 40;
 
 impl Examiner<'_> {
     pub(super) fn combinations(&mut self) -> Vec<Choice> {
@@ -66,8 +73,12 @@ impl Examiner<'_> {
         }
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let mut useless = 0;
+        let max_useless = match self.rules.is_empty() {
+            true => MAX_USELESS,
+            false => MAX_USELESS_WITH_RULES,
+        };
         for _ in 0..CANDIDATES {
-            if useless > MAX_USELESS || choices.len() >= MAX_COMBINATIONS || seen.len() > MAX_PICKED * 4_096 {
+            if useless > max_useless || choices.len() >= MAX_COMBINATIONS || seen.len() > MAX_PICKED * 4_096 {
                 break;
             }
             let mut choice = self.default();
@@ -75,6 +86,9 @@ impl Examiner<'_> {
                 set(&mut choice, position, random.below(variable.values.len()));
             }
             useless += 1;
+            let Some(choice) = self.allowed(choice, &[]) else {
+                continue;
+            };
             if self.note(&choice, &mut seen) {
                 choices.push(choice);
                 useless = 0;
@@ -87,7 +101,7 @@ impl Examiner<'_> {
     /// Adds what no arbitrary combination shows: a condition of many values that must all be right.
     fn directed(&self, choices: &mut Vec<Choice>, seen: &mut BTreeSet<Seen>) {
         let count = self.conditions.len();
-        let mut tried = 0;
+        let (mut tried, mut changed) = (0, 0);
         for first in 0..count {
             for second in first..count {
                 let mut positions = self.variables_of(first);
@@ -105,6 +119,17 @@ impl Examiner<'_> {
                 }
                 tried += size;
                 for choice in product(&self.variables, &positions, &self.default()) {
+                    let choice = match self.truths(&choice) {
+                        Some(_) => choice,
+                        None if changed >= MAX_CHANGED => continue,
+                        None => {
+                            changed += 1;
+                            match self.allowed(choice, &positions) {
+                                Some(choice) => choice,
+                                None => continue,
+                            }
+                        }
+                    };
                     let Some(truths) = self.truths(&choice) else {
                         continue;
                     };
@@ -169,7 +194,8 @@ impl Examiner<'_> {
             for value in 1..variable.values.len() {
                 let mut choice = self.default();
                 set(&mut choice, position, value);
-                choices.push(choice);
+                // Where the rules exclude it by itself, with what it needs.
+                choices.extend(self.allowed(choice, &[position]));
             }
         }
         choices

@@ -60,6 +60,24 @@ pub(crate) fn of(program: &Program) -> (Vec<Variable>, Vec<(usize, String)>) {
     (variables.collect(), conditions)
 }
 
+/// Returns the keys of what each rule of the templates compares, by template and name.
+pub(crate) fn of_rules(program: &Program) -> BTreeMap<(usize, String), BTreeSet<VariableKey>> {
+    let mut found = BTreeMap::new();
+    for (index, template) in program.templates.iter().enumerate() {
+        let rules = template.node.get("Rules").map(Node::members);
+        for (name, rule) in rules.unwrap_or_default() {
+            let mut collector = Collector {
+                program,
+                uses: BTreeMap::new(),
+                conditions: Vec::new(),
+            };
+            collector.formula(index, rule);
+            found.insert((index, name.clone()), collector.uses.into_keys().collect());
+        }
+    }
+    found
+}
+
 /// Returns the keys of what a condition depends on.
 pub(crate) fn of_condition(program: &Program, index: usize, name: &str) -> BTreeSet<VariableKey> {
     let mut collector = Collector {

@@ -5,24 +5,31 @@ use crate::doctor::node::{Node, Value};
 use crate::doctor::text;
 
 impl<'a> Evaluation<'a> {
-    /// Returns whether the rules of the templates allow this combination.
-    pub(crate) fn is_deployable(&'a self) -> bool {
-        let indices = 0..self.program.templates.len();
-        let mut scopes = indices.filter_map(|index| self.scope(index));
-        scopes.all(|scope| {
+    /// Returns those of the wanted rules that do not allow this combination, by template and name, each
+    /// with the number of comparisons that would have to come out otherwise.
+    pub(crate) fn broken_rules(
+        &'a self,
+        is_wanted: impl Fn(&(usize, String)) -> bool,
+    ) -> Vec<((usize, String), usize)> {
+        let mut broken = Vec::new();
+        for scope in (0..self.program.templates.len()).filter_map(|index| self.scope(index)) {
             let rules = scope.template.node.get("Rules").map(Node::members);
-            let mut rules = rules.unwrap_or_default().iter();
-            rules.all(|(_, rule)| {
+            for (name, rule) in rules.unwrap_or_default() {
+                let key = (scope.index, name.clone());
                 let condition = rule.get("RuleCondition");
-                let applies = condition.is_none_or(|condition| scope.holds(condition) == Some(true));
-                let mut assertions = rule.list_at(&["Assertions"]).iter();
-                !applies
-                    || assertions.all(|assertion| {
-                        let assert = assertion.get("Assert");
-                        assert.is_none_or(|assert| scope.holds(assert) != Some(false))
-                    })
-            })
-        })
+                if !is_wanted(&key) || condition.is_some_and(|condition| scope.holds(condition) != Some(true))
+                {
+                    continue;
+                }
+                let assertions = rule.list_at(&["Assertions"]).iter();
+                let assertions = assertions.filter_map(|assertion| assertion.get("Assert"));
+                match assertions.map(|assert| scope.distance(assert, true)).sum() {
+                    0 => {}
+                    distance => broken.push((key, distance)),
+                }
+            }
+        }
+        broken
     }
 }
 
@@ -70,6 +77,25 @@ impl Scope<'_> {
                 )
             }
             _ => None,
+        }
+    }
+
+    /// Returns the number of comparisons that would have to come out otherwise for this value; what
+    /// is not computed here can have it.
+    fn distance(&self, condition: &Node, wanted: bool) -> usize {
+        let is_there = || usize::from(self.holds(condition) == Some(!wanted));
+        let Value::Function(function, argument) = &condition.value else {
+            return is_there();
+        };
+        let mut distances = argument
+            .elements()
+            .iter()
+            .map(|operand| self.distance(operand, wanted));
+        match (function.as_str(), argument.elements(), wanted) {
+            ("Not", [operand], _) => self.distance(operand, !wanted),
+            ("And", _, true) | ("Or", _, false) => distances.sum(),
+            ("And", _, false) | ("Or", _, true) => distances.by_ref().min().unwrap_or_default(),
+            _ => is_there(),
         }
     }
 

@@ -163,7 +163,7 @@ impl<'a> From<NameAttribute<'a>> for ComparableAttribute<'a> {
     fn from(attribute: NameAttribute<'a>) -> Self {
         let (value, beyond_ascii) = match attribute.value {
             AttributeValue::Text(text) => {
-                let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+                let certain = certain_text(&text);
                 let beyond_ascii = (!text.is_ascii()).then(|| {
                     let possible = match attribute.is_approximate {
                         true => OnceCell::from(Possible::Anything),
@@ -171,7 +171,7 @@ impl<'a> From<NameAttribute<'a>> for ComparableAttribute<'a> {
                     };
                     (text, possible)
                 });
-                (ComparableValue::Text(words.join(" ")), beyond_ascii)
+                (ComparableValue::Text(certain), beyond_ascii)
             }
             AttributeValue::Der(der) => (ComparableValue::Der(der), None),
         };
@@ -181,6 +181,22 @@ impl<'a> From<NameAttribute<'a>> for ComparableAttribute<'a> {
             beyond_ascii,
         }
     }
+}
+
+/// Returns the text in lower case, with runs of white space as one and none at the edges.
+fn certain_text(text: &str) -> String {
+    let mut certain = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !certain.is_empty() {
+            certain.push(' ');
+        }
+        if word.is_ascii() {
+            certain.extend(word.chars().map(|character| character.to_ascii_lowercase()));
+        } else {
+            certain.push_str(&word.to_lowercase());
+        }
+    }
+    certain
 }
 
 impl Possible {
@@ -254,11 +270,27 @@ pub(crate) fn names_are_equal(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
-/// Returns a text that is the same for all names that are certainly equal, for lookups.
-pub(crate) fn look_up_key(der: &[u8]) -> Option<Box<str>> {
-    ComparableName::parse(der)
-        .ok()
-        .map(|name| format!("{:?}", name.certain()).into())
+/// Returns octets that are the same for all names that are certainly equal, and only for these, for
+/// lookups. Each part has its length before it.
+pub(crate) fn look_up_key(der: &[u8]) -> Option<Box<[u8]>> {
+    const TEXT: &[u8] = &[0];
+    const DER: &[u8] = &[1];
+    let name = ComparableName::parse(der).ok()?;
+    let mut key = Vec::with_capacity(2 * der.len());
+    for relative_name in &name.relative_names {
+        key.extend(relative_name.len().to_be_bytes());
+        for attribute in relative_name {
+            let (kind, value) = match &attribute.value {
+                ComparableValue::Text(text) => (TEXT, text.as_bytes()),
+                ComparableValue::Der(der) => (DER, *der),
+            };
+            for part in [kind, attribute.oid.as_bytes(), value] {
+                key.extend(part.len().to_be_bytes());
+                key.extend(part);
+            }
+        }
+    }
+    Some(key.into())
 }
 
 #[cfg(test)]
@@ -295,6 +327,30 @@ mod tests {
             "order counts"
         );
         assert!(!names_are_equal(&name("CN=a"), &name("CN=a,O=b")));
+    }
+
+    #[test]
+    fn look_up_keys_are_equal_only_for_equal_names() {
+        let names = [
+            name("CN=a"),
+            name("O=a"),
+            name("CN=A B"),
+            name("CN=a,CN=b"),
+            name("CN=b,CN=a"),
+            name("CN=a+CN=b"),
+            name("CN=a+O=b"),
+            name("CN=a,O=b"),
+            name("CN=\u{130}stanbul"),
+            name("CN=i\u{307}stanbul"),
+            organization(0x0C, b"Example"),
+            organization(0x1B, b"Example"),
+        ];
+        for left in &names {
+            for right in &names {
+                let is_equal = names_are_equal(left, right);
+                assert_eq!(look_up_key(left) == look_up_key(right), is_equal);
+            }
+        }
     }
 
     #[test]

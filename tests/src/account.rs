@@ -1,0 +1,207 @@
+//! An AWS account on this machine, in which scripts of pages deploy stacks: `tests/simulator`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::stack::Stack;
+use crate::{binary, project};
+
+/// The account, with its own parameters, buckets, roles and stacks. It ends with the value.
+#[derive(Debug)]
+pub struct Account {
+    process: Child,
+    port: u16,
+    programs: PathBuf,
+    /// Folder with `sam`, which makes stacks in this account.
+    commands: tempfile::TempDir,
+    _ends_with_us: ChildStdin,
+}
+
+/// Values of the variables that scripts of pages expect to be set.
+const PLACEHOLDERS: [(&str, &str); 5] = [
+    ("vpc", "vpc-0a1b2c3d4e5f67890"),
+    ("subnets", "subnet-0a1b2c3d4e5f67890,subnet-1a1b2c3d4e5f67890"),
+    ("private_subnets", "subnet-2a1b2c3d4e5f67890"),
+    (
+        "certificate",
+        "arn:aws:acm:us-east-1:123456789012:certificate/0a1b2c3d-0000-4000-8000-000000000001",
+    ),
+    ("AWS_DEFAULT_REGION", "us-east-1"),
+];
+
+/// Output of a script, and whether it succeeded.
+#[derive(Debug)]
+pub struct ScriptOutput {
+    pub is_success: bool,
+    pub text: String,
+}
+
+impl Account {
+    /// Starts an empty account.
+    pub fn start() -> Self {
+        let programs = binary("respond")
+            .parent()
+            .expect("a program is in a folder")
+            .to_owned();
+        let python = project().join(".venv/bin/python");
+        assert!(
+            python.exists(),
+            "{} is missing: `make test` sets it up",
+            python.display()
+        );
+        let simulator = project().join("tests/simulator");
+        let mut process = Command::new(&python)
+            .arg("-B")
+            .arg(simulator.join("server.py"))
+            .env("SIMULATOR_PROGRAMS", &programs)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("Python starts");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("standard output is piped"))
+            .read_line(&mut line)
+            .expect("the simulator writes text");
+        let commands = tempfile::tempdir().expect("a temporary folder");
+        let sam = commands.path().join("sam");
+        let script = format!(
+            "#!/bin/sh\nexec {} -B {} \"$@\"\n",
+            python.display(),
+            simulator.join("sam.py").display()
+        );
+        std::fs::write(&sam, script).expect("a file in the temporary folder");
+        let mut permissions = std::fs::metadata(&sam).expect("the file").permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
+        std::fs::set_permissions(&sam, permissions).expect("the file is ours");
+        Self {
+            port: line.trim().parse().expect("the simulator prints its port"),
+            _ends_with_us: process.stdin.take().expect("standard input is piped"),
+            process,
+            programs,
+            commands,
+        }
+    }
+
+    /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs a script of a page in a folder with the template, with our command line, AWS's and SAM's
+    /// on the path.
+    pub fn run(&self, folder: &Path, script: &str, variables: &[(&str, &str)]) -> ScriptOutput {
+        for name in [
+            "template.yaml",
+            "samconfig.toml",
+            "deploy",
+            "functions",
+            "examples",
+        ] {
+            let link = folder.join(name);
+            if !link.exists() && project().join(name).exists() {
+                std::os::unix::fs::symlink(project().join(name), link).expect("a link in the folder");
+            }
+        }
+        let own = std::env::var_os("PATH").expect("there is a path");
+        let folders = [
+            self.commands.path().to_owned(),
+            self.programs.clone(),
+            project().join(".venv/bin"),
+        ];
+        let path = std::env::join_paths(folders.into_iter().chain(std::env::split_paths(&own)));
+        let output = Command::new("timeout")
+            .args(["300", "bash", "-euo", "pipefail", "-c"])
+            .arg(format!("exec 2>&1; {script}"))
+            .env("PATH", path.expect("folders without colons"))
+            .env("AWS_ENDPOINT_URL", self.endpoint())
+            .env("AWS_REGION", "us-east-1")
+            .env("AWS_ACCESS_KEY_ID", "operator")
+            .env("AWS_SECRET_ACCESS_KEY", "operator")
+            .env("AWS_PAGER", "")
+            .envs(PLACEHOLDERS)
+            .envs(variables.iter().copied())
+            .current_dir(folder)
+            .output()
+            .expect("bash starts");
+        ScriptOutput {
+            is_success: output.status.success(),
+            text: String::from_utf8_lossy(&output.stdout).into_owned(),
+        }
+    }
+
+    /// Runs a script that must succeed.
+    pub fn must_run(&self, folder: &Path, script: &str, variables: &[(&str, &str)]) -> String {
+        let output = self.run(folder, script, variables);
+        assert!(output.is_success, "{script}\n{}", output.text);
+        output.text
+    }
+
+    /// Returns a stack that a script has deployed.
+    pub fn stack(&self, name: &str) -> Stack {
+        let description = self.ask(&["--fail"], &format!("/simulator/stack/{name}"));
+        Stack::new(name, description)
+    }
+
+    /// Deploys a stack as it is deployed, but for some parameters.
+    ///
+    /// # Errors
+    /// The words with which the deployment is refused.
+    pub fn change(&self, stack: &str, parameters: &[(&str, &str)]) -> Result<Stack, String> {
+        let parameters: serde_json::Map<String, Value> = parameters
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).into()))
+            .collect();
+        let request = serde_json::json!({"stack": stack, "parameters": parameters});
+        let answer = self.ask(&["--data", &request.to_string()], "/simulator/change");
+        match answer["error"].as_str() {
+            Some(error) => Err(error.to_owned()),
+            None => Ok(self.stack(stack)),
+        }
+    }
+
+    /// Registers a program as a Lambda function of the account.
+    pub fn register(&self, name: &str, command: &[&Path], variables: &Value) {
+        let function = serde_json::json!({"name": name, "command": command, "environment": variables});
+        self.ask(
+            &["--fail", "--data", &function.to_string()],
+            "/simulator/function",
+        );
+    }
+
+    fn ask(&self, options: &[&str], path: &str) -> Value {
+        let output = Command::new("curl")
+            .args(["--silent", "--show-error"])
+            .args(options)
+            .arg(format!("{}{path}", self.endpoint()))
+            .output()
+            .expect("curl starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{path}: {text}");
+        serde_json::from_str(&text).expect("the simulator answers with JSON")
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Returns the blocks of a page that are marked as steps of a deployment, such as
+/// `<!-- deploy: two tiers -->`, in order.
+pub fn deployment_script(page: &str, name: &str) -> String {
+    let text = std::fs::read_to_string(project().join(page)).expect("the page is there");
+    let marker = format!("<!-- deploy: {name} -->");
+    let blocks = text.split(&marker).skip(1).map(|after| {
+        let (_, block) = after.split_once("```sh\n").expect("a block of commands");
+        block.split_once("```").expect("the end of the block").0
+    });
+    let script = blocks.collect::<Vec<_>>().join("\n");
+    assert!(!script.is_empty(), "{page} has no block `deploy: {name}`");
+    script
+}

@@ -1,0 +1,24 @@
+//! Every documented way to production, as far as it goes without AWS: the commands of a page deploy
+//! the template in a simulated account, and real handshakes reach the functions that it makes.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
+
+mod account;
+mod api;
+mod certificates;
+mod entries;
+mod examples;
+mod forward;
+mod layer;
+mod parameters;
+mod policies;
+mod private_ca;
+mod rotation;
+mod serverless_ca;
+mod single_root;
+mod two_tiers;
