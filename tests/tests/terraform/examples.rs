@@ -71,7 +71,7 @@ async fn private_ca_publishes_partitions_before_the_first_request() {
         ("other", 200, serde_json::Value::Null),
         ("unpublished", 401, "crl_scope".into()),
         ("revoked", 401, "revoked".into()),
-        ("strange", 401, "issuer_unknown".into()),
+        ("strange", 401, "signature_invalid".into()),
     ] {
         let (answered, record) = configuration.ask(&mut gate, client).await;
         assert_eq!(
