@@ -178,7 +178,7 @@ impl Configuration {
     /// record of the decision.
     pub(crate) async fn ask(&self, gate: &mut RunningStack, client: &str) -> (u16, Value) {
         let (chain, key) = self.client(client);
-        let (status, _) = gate.ask(Some((&chain, &key)), "/");
+        let (status, _) = gate.ask(Some((&chain, &key)), "/").await;
         (status, gate.record().await)
     }
 }
