@@ -11,8 +11,8 @@ use std::sync::Arc;
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode, RevocationOptions, Timestamp,
-    Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
+    ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode, RevocationOptions,
+    SignatureAlgorithms, Timestamp, Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -90,6 +90,10 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "POLICY", default_value_t)]
     eku: ExtendedKeyUsageOption,
 
+    /// Signature algorithms that are allowed, as MTLS_SIGNATURES [default: all]
+    #[arg(long, value_name = "ALGORITHMS")]
+    signatures: Option<SignatureAlgorithms>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -162,6 +166,7 @@ impl VerifyArguments {
         let policy = VerifyOptions {
             max_depth: self.max_depth,
             extended_key_usage: self.eku,
+            signatures: self.signatures.unwrap_or_default(),
         };
         let verifier = Verifier::new(anchors, intermediates, policy);
         let given = Given {

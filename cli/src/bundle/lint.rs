@@ -1,7 +1,7 @@
 use std::process::ExitCode;
 
 use alb_mtls_trust::{InspectedSources, Inspection, InvalidSources, Loader, Severity, Sources, inspect};
-use alb_mtls_verifier::{Timestamp, VerifyOptions};
+use alb_mtls_verifier::{SignatureAlgorithms, Timestamp, VerifyOptions};
 use clap::Args;
 
 use super::{SourceOrPath, forecast, paths, patience, report};
@@ -38,6 +38,10 @@ pub(crate) struct LintArguments {
     #[arg(long, value_name = "NUMBER", default_value_t = VerifyOptions::default().max_depth)]
     max_depth: usize,
 
+    /// Signature algorithms that are allowed, as MTLS_SIGNATURES [default: all]
+    #[arg(long, value_name = "ALGORITHMS")]
+    signatures: Option<SignatureAlgorithms>,
+
     /// End with 1 for warnings too
     #[arg(long)]
     deny_warnings: bool,
@@ -68,6 +72,7 @@ async fn inspection(arguments: &LintArguments, now: Timestamp) -> Result<Inspect
         crls: crls.as_ref(),
         options: VerifyOptions {
             max_depth: arguments.max_depth,
+            signatures: arguments.signatures.unwrap_or_default(),
             ..VerifyOptions::default()
         },
     };

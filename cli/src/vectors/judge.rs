@@ -156,6 +156,7 @@ impl Judge {
         let policy = VerifyOptions {
             max_depth: case.max_depth.unwrap_or(self.max_depth),
             extended_key_usage: case.extended_key_usage,
+            ..VerifyOptions::default()
         };
         let lists = (!case.crls.is_empty()).then(|| read_lists(&case.crls, &anchors));
         let mut verifier = Verifier::new(anchors, intermediates, policy);

@@ -7,7 +7,8 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    self as aws, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
+    self as aws, Ed25519KeyPair, KeyPair as _, ML_DSA_44_SIGNING, ML_DSA_65_SIGNING, ML_DSA_87_SIGNING,
+    PqdsaKeyPair, PqdsaSigningAlgorithm, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512,
     RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaKeyPair,
 };
 use p256::ecdsa::signature::hazmat::PrehashSigner;
@@ -22,6 +23,9 @@ use crate::{Error, files};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyKind {
     Ed25519,
+    MlDsa44,
+    MlDsa65,
+    MlDsa87,
     #[default]
     P256,
     P384,
@@ -36,6 +40,9 @@ impl KeyKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Ed25519 => "ed25519",
+            Self::MlDsa44 => "ml-dsa-44",
+            Self::MlDsa65 => "ml-dsa-65",
+            Self::MlDsa87 => "ml-dsa-87",
             Self::P256 => "p256",
             Self::P384 => "p384",
             Self::P521 => "p521",
@@ -44,7 +51,19 @@ impl KeyKind {
             Self::Rsa4096 => "rsa-4096",
         }
     }
+
+    fn ml_dsa(self) -> Option<&'static PqdsaSigningAlgorithm> {
+        match self {
+            Self::MlDsa44 => Some(&ML_DSA_44_SIGNING),
+            Self::MlDsa65 => Some(&ML_DSA_65_SIGNING),
+            Self::MlDsa87 => Some(&ML_DSA_87_SIGNING),
+            _ => None,
+        }
+    }
 }
+
+/// Parameter sets of ML-DSA (FIPS 204).
+const ML_DSA: [KeyKind; 3] = [KeyKind::MlDsa44, KeyKind::MlDsa65, KeyKind::MlDsa87];
 
 /// Signature algorithm of a certificate or a CRL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +72,9 @@ pub enum SignatureAlgorithm {
     EcdsaSha384,
     EcdsaSha512,
     Ed25519,
+    MlDsa44,
+    MlDsa65,
+    MlDsa87,
     RsaPkcs1Sha256,
     RsaPkcs1Sha384,
     RsaPkcs1Sha512,
@@ -68,6 +90,9 @@ impl SignatureAlgorithm {
             Self::EcdsaSha384 => "ecdsa-sha384",
             Self::EcdsaSha512 => "ecdsa-sha512",
             Self::Ed25519 => "ed25519",
+            Self::MlDsa44 => "ml-dsa-44",
+            Self::MlDsa65 => "ml-dsa-65",
+            Self::MlDsa87 => "ml-dsa-87",
             Self::RsaPkcs1Sha256 => "rsa-pkcs1-sha256",
             Self::RsaPkcs1Sha384 => "rsa-pkcs1-sha384",
             Self::RsaPkcs1Sha512 => "rsa-pkcs1-sha512",
@@ -84,6 +109,9 @@ impl SignatureAlgorithm {
             Self::EcdsaSha384 => alg_id::ECDSA_SHA384,
             Self::EcdsaSha512 => alg_id::ECDSA_SHA512,
             Self::Ed25519 => alg_id::ED25519,
+            Self::MlDsa44 => alg_id::ML_DSA_44,
+            Self::MlDsa65 => alg_id::ML_DSA_65,
+            Self::MlDsa87 => alg_id::ML_DSA_87,
             Self::RsaPkcs1Sha256 => alg_id::RSA_PKCS1_SHA256,
             Self::RsaPkcs1Sha384 => alg_id::RSA_PKCS1_SHA384,
             Self::RsaPkcs1Sha512 => alg_id::RSA_PKCS1_SHA512,
@@ -121,6 +149,7 @@ pub struct Key(Arc<Kind>);
 
 enum Kind {
     Ed25519(Ed25519KeyPair),
+    MlDsa(KeyKind, PqdsaKeyPair),
     P256(p256::ecdsa::SigningKey),
     P384(p384::ecdsa::SigningKey),
     P521(p521::ecdsa::SigningKey),
@@ -148,7 +177,7 @@ impl Key {
     }
 
     /// Derives a key from a seed, for samples and vectors that must be reproducible byte for byte.
-    /// Its signatures are reproducible too (RFC 6979, RFC 8032). Every reader can derive it, so it
+    /// Its signatures are reproducible too (RFC 6979, RFC 8032), except those of ML-DSA. Every reader can derive it, so it
     /// protects nothing.
     ///
     /// # Errors
@@ -187,9 +216,16 @@ impl Key {
         if let Ok(key) = Ed25519KeyPair::from_pkcs8(der) {
             return Ok(Self::new(Kind::Ed25519(key)));
         }
+        for kind in ML_DSA {
+            if let Some(algorithm) = kind.ml_dsa()
+                && let Ok(key) = PqdsaKeyPair::from_pkcs8(algorithm, der)
+            {
+                return Ok(Self::new(Kind::MlDsa(kind, key)));
+            }
+        }
         Err(Error::malformed(
             "private key",
-            "it is neither EC P-256, P-384, P-521 nor RSA nor Ed25519",
+            "it is neither EC P-256, P-384, P-521 nor RSA nor Ed25519 nor ML-DSA",
         ))
     }
 
@@ -214,6 +250,7 @@ impl Key {
         };
         let der = match &*self.0 {
             Kind::Ed25519(key) => key.to_pkcs8v1().map_err(|_| failed())?.as_ref().to_vec(),
+            Kind::MlDsa(_, key) => key.to_pkcs8v1().map_err(|_| failed())?.as_ref().to_vec(),
             Kind::P256(key) => key.to_pkcs8_der().map_err(|_| failed())?.as_bytes().to_vec(),
             Kind::P384(key) => key.to_pkcs8_der().map_err(|_| failed())?.as_bytes().to_vec(),
             Kind::P521(key) => key.to_pkcs8_der().map_err(|_| failed())?.as_bytes().to_vec(),
@@ -237,6 +274,7 @@ impl Key {
         };
         match &*self.0 {
             Kind::Ed25519(key) => x509_public_key(key.public_key()).ok_or_else(failed),
+            Kind::MlDsa(_, key) => x509_public_key(key.public_key()).ok_or_else(failed),
             Kind::P256(key) => Ok(key
                 .verifying_key()
                 .to_public_key_der()
@@ -260,6 +298,9 @@ impl Key {
     pub fn default_algorithm(&self) -> SignatureAlgorithm {
         match &*self.0 {
             Kind::Ed25519(_) => SignatureAlgorithm::Ed25519,
+            Kind::MlDsa(KeyKind::MlDsa44, _) => SignatureAlgorithm::MlDsa44,
+            Kind::MlDsa(KeyKind::MlDsa65, _) => SignatureAlgorithm::MlDsa65,
+            Kind::MlDsa(..) => SignatureAlgorithm::MlDsa87,
             Kind::P256(_) => SignatureAlgorithm::EcdsaSha256,
             Kind::P384(_) => SignatureAlgorithm::EcdsaSha384,
             Kind::P521(_) => SignatureAlgorithm::EcdsaSha512,
@@ -289,6 +330,14 @@ impl Key {
                 Ok(key.sign(message).as_ref().to_vec())
             }
             Kind::Ed25519(_) => Err(refused()),
+            Kind::MlDsa(_, key) => {
+                if algorithm != self.default_algorithm() {
+                    return Err(refused());
+                }
+                let mut signature = vec![0; key.algorithm().signature_len()];
+                key.sign(message, &mut signature).map_err(|_| refused())?;
+                Ok(signature)
+            }
             Kind::P256(key) => {
                 let signature: p256::ecdsa::DerSignature =
                     key.sign_prehash(digest()?.as_ref()).map_err(|_| refused())?;
@@ -335,6 +384,11 @@ impl Key {
             KeyKind::Ed25519 => {
                 Kind::Ed25519(Ed25519KeyPair::from_seed_unchecked(first_32).map_err(|_| failed())?)
             }
+            KeyKind::MlDsa44 | KeyKind::MlDsa65 | KeyKind::MlDsa87 => {
+                let algorithm = kind.ml_dsa().ok_or_else(failed)?;
+                let pair = PqdsaKeyPair::from_seed(algorithm, first_32);
+                Kind::MlDsa(kind, pair.map_err(|_| failed())?)
+            }
             KeyKind::P256 => Kind::P256(p256::ecdsa::SigningKey::from_slice(first_32).map_err(|_| failed())?),
             KeyKind::P384 => Kind::P384(p384::ecdsa::SigningKey::from_slice(first_48).map_err(|_| failed())?),
             KeyKind::P521 => {
@@ -350,6 +404,7 @@ impl Key {
     fn kind_name(&self) -> &'static str {
         match &*self.0 {
             Kind::Ed25519(_) => "ed25519",
+            Kind::MlDsa(kind, _) => kind.name(),
             Kind::P256(_) => "p256",
             Kind::P384(_) => "p384",
             Kind::P521(_) => "p521",

@@ -515,6 +515,12 @@ impl Context<'_> {
                 )));
             }
         }
+        // The gate would not let it clear a certificate, and it would take the place of one that does.
+        if let Some((list, algorithm)) = lists.not_allowed(self.refresher.settings.signatures).next() {
+            return Err(RefreshError::Refused(format!(
+                "{list}: it is signed with {algorithm}, which CRL_SIGNATURES does not list"
+            )));
+        }
         // Without a scope that can be read, nothing could be compared with it later.
         if lists.history().is_empty()
             && let Some((list, _)) = lists.iter().next()

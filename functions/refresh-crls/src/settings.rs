@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use alb_mtls_settings::{SettingsError, Values, process_environment, table, words};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text, words};
 use alb_mtls_trust::{CrlDestination, CrlLocation, Sources};
+use alb_mtls_verifier::{SignatureAlgorithm, SignatureAlgorithms};
 use ipnet::IpNet;
 
 /// Everything that an operator can set.
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) private_networks: Vec<IpNet>,
     /// Trust anchors for `https` servers, instead of the system's.
     pub(crate) tls_anchors: Option<Sources>,
+    /// Algorithms that CRLs may be signed with.
+    pub(crate) signatures: SignatureAlgorithms,
     /// Longest time for one CRL, from the lookup of its name to its last byte.
     pub(crate) timeout: Duration,
     pub(crate) max_bytes: usize,
@@ -50,6 +53,8 @@ table! {
         "networks that are not public and may be fetched from, separated by white space, such as `10.1.0.0/16`";
     TLS_ANCHORS, "CRL_TLS_ANCHORS", Absent("the system's"),
         "sources of trust anchors for `https` servers";
+    SIGNATURES, "CRL_SIGNATURES", Absent("all of them"),
+        text!("algorithms that CRLs may be signed with, as MTLS_SIGNATURES, so that no CRL is published that the gate does not rely on: ", list!(SignatureAlgorithm::WORDS));
     TIMEOUT, "CRL_TIMEOUT", Value("20s"),
         "the longest time for one CRL, from `1s` to `5m`";
     MAX_BYTES, "CRL_MAX_BYTES", Value("52428800"),
@@ -88,6 +93,7 @@ impl Settings {
                 .map(|network| network.0)
                 .collect(),
             tls_anchors: values.parsed(TLS_ANCHORS)?,
+            signatures: values.parsed(SIGNATURES)?.unwrap_or_default(),
             timeout: values.duration(TIMEOUT, 1..=300)?,
             max_bytes: values.number(MAX_BYTES, 1..=256 * 1024 * 1024)?,
         })
@@ -162,6 +168,8 @@ mod tests {
             (PRIVATE_NETWORKS, "10.0.0.0"),
             (PRIVATE_NETWORKS, "10.0.0.0/33"),
             (TLS_ANCHORS, ""),
+            (SIGNATURES, ""),
+            (SIGNATURES, "ml-dsa-87 md5"),
             (TIMEOUT, "20"),
             (TIMEOUT, "0s"),
             (TIMEOUT, "301s"),

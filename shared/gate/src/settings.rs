@@ -15,7 +15,8 @@ use alb_mtls_trust::{
     AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
 };
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, VerifyOptions,
+    ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, SignatureAlgorithm,
+    VerifyOptions,
 };
 use http::HeaderName;
 
@@ -106,6 +107,8 @@ table! {
         "`strip`: headers that restate method, path or host (`X-HTTP-Method-Override`, `X-Original-URL`, `X-Forwarded-Host`, …) are removed, and `_method` in the query is refused with policies and on public routes; `keep`";
     EKU, "MTLS_EKU", Value("if-present"),
         "`if-present`: a certificate without extended key usage is for every purpose; `required`: it is refused";
+    SIGNATURES, "MTLS_SIGNATURES", Absent("all of them"),
+        text!("algorithms that may sign what is below a trust anchor, and CRLs, separated by white space: ", list!(SignatureAlgorithm::WORDS));
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
         "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
     MODE, "MTLS_MODE", Value("enforce"),
@@ -173,6 +176,7 @@ impl Settings {
                         ExtendedKeyUsageOption::ALL,
                         ExtendedKeyUsageOption::as_str,
                     )?,
+                    signatures: values.parsed(SIGNATURES)?.unwrap_or_default(),
                 },
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
@@ -354,6 +358,10 @@ mod tests {
             ("MTLS_MAX_HEADER", "65537", "a number from 1 to 65536"),
             ("MTLS_MAX_DEPTH", "0", "a number from 1 to 10"),
             ("MTLS_EKU", "yes", "`if-present`, `required`"),
+            ("MTLS_SIGNATURES", " ", "words separated by white space"),
+            ("MTLS_SIGNATURES", "ml-dsa-87 sha1", "`ml-dsa-65`, `ml-dsa-87`"),
+            ("MTLS_SIGNATURES", "ml-dsa-87,ml-dsa-65", "`rsa-pkcs1-sha256`, "),
+            ("MTLS_SIGNATURES", "ML-DSA-87", "`ml-dsa-87`"),
             ("MTLS_TARGET_GROUPS", "", "ARN"),
             ("MTLS_TARGET_GROUPS", "arn:*", "not in its account or Region"),
             (

@@ -70,7 +70,16 @@ pub(crate) fn assemble(
                 ended_before: is_strict.then(|| now.plus_seconds(-grace)),
             };
             let previous = last_good.and_then(Snapshot::revocation_lists).map(Arc::as_ref);
-            let lists = verified_lists(material, &departures, mode, previous, now, &mut warnings)?;
+            let signatures = settings.options.signatures;
+            let lists = verified_lists(
+                material,
+                &departures,
+                mode,
+                signatures,
+                previous,
+                now,
+                &mut warnings,
+            )?;
             Some(lists)
         }
     };

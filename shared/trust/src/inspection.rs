@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, IssuerForecast, IssuingPath, ListStanding, Reason, Rejection,
-    RevocationList, RevocationLists, RevocationMode, RevocationOptions, Timestamp, TrustAnchor, TrustAnchors,
-    Verifier, VerifyOptions,
+    RevocationList, RevocationLists, RevocationMode, RevocationOptions, SignatureAlgorithms, Timestamp,
+    TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
 };
 
 use crate::authorities::Authorities;
@@ -125,8 +125,9 @@ pub async fn inspect(
         intermediates,
     };
     let lists = authorities.verify(all_lists(&material));
+    let signatures = inspected.options.signatures;
     // Without authorities no signature can be checked; the times in CRLs can.
-    let checked = check_revocation_lists(&material, lists.as_ref(), now);
+    let checked = check_revocation_lists(&material, lists.as_ref(), signatures, now);
     let CheckedLists {
         errors: refused,
         unusable,
@@ -135,7 +136,7 @@ pub async fn inspect(
     errors.extend(refused.into_iter().chain(unusable));
     warnings.extend(notable);
     let forecasts = match (inspected.crls, &lists) {
-        (Some(_), Some(lists)) => authorities.forecast(lists, now),
+        (Some(_), Some(lists)) => authorities.forecast(lists, signatures, now),
         _ => Vec::new(),
     };
     let crls = inspected_lists(&material, lists.as_ref());
@@ -201,13 +202,18 @@ impl KnownAuthorities {
         })
     }
 
-    fn forecast(&self, lists: &RevocationLists, now: Timestamp) -> Vec<IssuerForecast> {
+    fn forecast(
+        &self,
+        lists: &RevocationLists,
+        signatures: SignatureAlgorithms,
+        now: Timestamp,
+    ) -> Vec<IssuerForecast> {
         let intermediates = self
             .intermediates
             .iter()
             .filter_map(|certificate| TrustAnchor::new(certificate.clone()).ok());
         let issuers = each_once(self.anchors.iter().filter_map(again).chain(intermediates));
-        lists.forecast(&issuers, 0, now)
+        lists.forecast(&issuers, 0, signatures, now)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    Departures, ListStanding, RevocationList, RevocationLists, RevocationMode, Timestamp,
+    Departures, ListStanding, RevocationList, RevocationLists, RevocationMode, SignatureAlgorithms, Timestamp,
 };
 
 use crate::error::{LoadError, SourceError, SourceErrorKind};
@@ -17,12 +17,13 @@ use crate::warning::{Warning, find_list_warnings};
 /// rejects the material: the lists in use before stay. Under `soft`, rejecting would let every
 /// revoked client in at the next start; such a CRL is left out with a warning. One that was in use
 /// before is then missing, which rejects the material in both modes. A CRL with a defect, or with a
-/// signature that is not supported, stays beside the others in both modes. It clears no
-/// certificate, so that `strict` rejects the certificates of its issuer alone.
+/// signature that is not supported or not allowed, stays beside the others in both modes. It clears
+/// no certificate, so that `strict` rejects the certificates of its issuer alone.
 pub(crate) fn verified_lists(
     material: &Material,
     departures: &Departures<'_>,
     mode: RevocationMode,
+    signatures: SignatureAlgorithms,
     previous: Option<&RevocationLists>,
     now: Timestamp,
     warnings: &mut Vec<Warning>,
@@ -42,7 +43,7 @@ pub(crate) fn verified_lists(
         errors,
         unusable,
         warnings: notable,
-    } = check_revocation_lists(material, Some(&lists), now);
+    } = check_revocation_lists(material, Some(&lists), signatures, now);
     if mode == RevocationMode::Strict && !errors.is_empty() {
         return Err(LoadError::Sources(errors));
     }
@@ -70,12 +71,18 @@ pub(crate) struct CheckedLists {
 pub(crate) fn check_revocation_lists(
     material: &Material,
     lists: Option<&RevocationLists>,
+    signatures: SignatureAlgorithms,
     now: Timestamp,
 ) -> CheckedLists {
     let standings: HashMap<*const RevocationList, ListStanding> = lists
         .into_iter()
         .flat_map(RevocationLists::iter)
         .map(|(list, standing)| (Arc::as_ptr(list), standing))
+        .collect();
+    let not_allowed: HashMap<*const RevocationList, &str> = lists
+        .into_iter()
+        .flat_map(|lists| lists.not_allowed(signatures))
+        .map(|(list, algorithm)| (Arc::as_ptr(list), algorithm))
         .collect();
     let mut checked = CheckedLists::default();
     checked.errors.extend(material.unreadable_lists());
@@ -102,6 +109,15 @@ pub(crate) fn check_revocation_lists(
                     entry,
                     issuer: issuer.clone(),
                     error: defect.clone(),
+                }));
+        }
+        if let Some(algorithm) = not_allowed.get(&Arc::as_ptr(list)) {
+            checked
+                .unusable
+                .push(error(SourceErrorKind::RevocationListSignature {
+                    entry,
+                    issuer: issuer.clone(),
+                    reason: format!("it is signed with {algorithm}, and MTLS_SIGNATURES lists {signatures}"),
                 }));
         }
         let refused = match standing {

@@ -3,7 +3,7 @@
 
 use rustls_pki_types::CertificateDer;
 
-use crate::signature;
+use crate::signature::{self, ACCEPTED_KEYS};
 use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::{Certificate, CertificateError, Version};
 use crate::x509::critical_extensions::check_critical_extensions;
@@ -21,9 +21,8 @@ pub enum AuthorityError {
     /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
     #[error("may not issue certificates: its key usage lacks keyCertSign")]
     KeyUsage,
-    /// A key that the load balancer's clients cannot have been certified with, with its
-    /// description.
-    #[error("has {0}, which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 or P-521")]
+    /// A key that no signature is accepted of, with its description.
+    #[error("has {0}, which is not supported: use {ACCEPTED_KEYS}")]
     UnsupportedKey(Box<str>),
     /// A name that contains control characters or cannot be represented, with particulars.
     #[error("has a subject that cannot be represented: {0}")]

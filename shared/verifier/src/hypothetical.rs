@@ -7,6 +7,7 @@
 use der::asn1::ObjectIdentifier;
 use rustls_pki_types::CertificateDer;
 
+use crate::signature::{LISTED_ALGORITHMS, SignatureAlgorithms};
 use crate::x509::certificate::Certificate;
 use crate::x509::der::{Elements, Malformed, Tag, context_tag, encode};
 use crate::x509::oid;
@@ -14,16 +15,15 @@ use crate::x509::oid;
 /// Serial number that no CRL lists by chance.
 const SERIAL_NUMBER: &[u8; 20] = b"hypothetical client.";
 
-/// Content of the AlgorithmIdentifier of ecdsa-with-SHA256. No rule looks at it.
-const ALGORITHM: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
-
-/// Returns a certificate without names that `issuer` could have issued, with these extensions.
-pub(crate) fn certificate_below(issuer: &Certificate<'_>, extensions: &[Vec<u8>]) -> CertificateDer<'static> {
+/// Returns a certificate without names that `issuer` could have issued, with these extensions. It
+/// is signed with an allowed algorithm, unless the issuer's key is for none of them.
+pub(crate) fn certificate_below(
+    issuer: &Certificate<'_>,
+    extensions: &[Vec<u8>],
+    allowed: SignatureAlgorithms,
+) -> CertificateDer<'static> {
     let version = encode(context_tag(0, true), &[&encode(Tag::INTEGER, &[&[2]])]);
-    let algorithm = encode(
-        Tag::SEQUENCE,
-        &[&encode(Tag::OBJECT_IDENTIFIER, &[ALGORITHM.as_bytes()])],
-    );
+    let algorithm = encode(Tag::SEQUENCE, &[&algorithm_of(issuer, allowed)]);
     // RFC 5280 §4.1.2.5: a certificate without a known end.
     let times =
         ["20000101000000Z", "99991231235959Z"].map(|time| encode(Tag::GENERALIZED_TIME, &[time.as_bytes()]));
@@ -50,6 +50,16 @@ pub(crate) fn certificate_below(issuer: &Certificate<'_>, extensions: &[Vec<u8>]
     // No rule reads it: signatures are verified by the search, which never sees this certificate.
     let signature = encode(Tag::BIT_STRING, &[&[0]]);
     CertificateDer::from(encode(Tag::SEQUENCE, &[&to_be_signed, &algorithm, &signature]))
+}
+
+/// Returns the content of an AlgorithmIdentifier that the issuer's key can sign with.
+fn algorithm_of(issuer: &Certificate<'_>, allowed: SignatureAlgorithms) -> Vec<u8> {
+    let possible = LISTED_ALGORITHMS.iter().filter(|listed| {
+        listed.implementation.public_key_alg_id().as_ref() == issuer.public_key_info.algorithm
+    });
+    let best = possible.max_by_key(|listed| allowed.contains(listed.name));
+    best.map(|listed| listed.implementation.signature_alg_id().as_ref().to_vec())
+        .unwrap_or_default()
 }
 
 /// Returns the encoding of an extension.

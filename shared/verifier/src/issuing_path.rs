@@ -13,6 +13,7 @@ use crate::presented_chain::PresentedChain;
 use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;
+use crate::signature::SignatureAlgorithms;
 use crate::verifier::{Verifier, parse};
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
@@ -111,7 +112,7 @@ impl Verifier {
         now: Timestamp,
     ) -> Result<RevocationEvidence, Rejection> {
         let mut first = None;
-        for client in clients_below(certificates, anchor)? {
+        for client in clients_below(certificates, anchor, self.options().signatures)? {
             match self.judge_client(&client, certificates, anchor, now) {
                 Ok(evidence) => return Ok(evidence),
                 Err(rejection) => _ = first.get_or_insert(rejection),
@@ -157,12 +158,13 @@ fn parse_all<'a>(certificates: &'a [CertificateDer<'static>]) -> Result<Vec<Cert
 fn clients_below(
     certificates: &[CertificateDer<'static>],
     anchor: &TrustAnchor,
+    allowed: SignatureAlgorithms,
 ) -> Result<Vec<CertificateDer<'static>>, Rejection> {
     let authorities = parse_all(certificates)?;
     let anchor = parse(0, anchor.certificate())?;
     let issuer = authorities.first().unwrap_or(&anchor);
     let policies = policies_below(&authorities).into_iter();
     Ok(policies
-        .map(|policies| certificate_below(issuer, &policies))
+        .map(|policies| certificate_below(issuer, &policies, allowed))
         .collect())
 }

@@ -69,6 +69,7 @@ pub use revocation::{
     read_revocation_lists,
 };
 pub use rules::Check;
+pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::signature::SignatureAlgorithms;
+
 /// Options of the verifier. The default is the behaviour of an Application Load Balancer in verify
-/// mode.
+/// mode, with ML-DSA beside the algorithms that it documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifyOptions {
     /// Certificates below the trust anchor, including the end-entity certificate; ALB's own limit
@@ -15,6 +17,9 @@ pub struct VerifyOptions {
     pub max_depth: usize,
     /// Requirement on the end-entity certificate's extended key usage.
     pub extended_key_usage: ExtendedKeyUsageOption,
+    /// Algorithms that may sign the certificates below a trust anchor, and CRLs. The anchor's own
+    /// signature is not looked at.
+    pub signatures: SignatureAlgorithms,
 }
 
 impl Default for VerifyOptions {
@@ -22,6 +27,7 @@ impl Default for VerifyOptions {
         Self {
             max_depth: 4,
             extended_key_usage: ExtendedKeyUsageOption::IfPresent,
+            signatures: SignatureAlgorithms::ALL,
         }
     }
 }

@@ -334,7 +334,7 @@ crate::reason_table! {
         "reissue it with a name: nothing in it says who the client is";
     KeyUnsupported, ClientCertTypeUnsupported, "key_unsupported",
         "a public key is of a kind that is not supported",
-        "reissue the certificate with a key that the load balancer accepts: RSA of 2048 to 8192 bits, P-256, P-384 or P-521";
+        "reissue the certificate with a key that is accepted: RSA of 2048 to 8192 bits, P-256, P-384, P-521 or ML-DSA";
     KeySize, ClientCertTypeUnsupported, "key_size",
         "an RSA key has fewer than 2048 or more than 8192 bits",
         "reissue the certificate with a key of 2048 to 8192 bits";
@@ -343,7 +343,10 @@ crate::reason_table! {
         "reissue the certificate with a new key; find out how this one came to be signed";
     SignatureAlgorithm, ClientCertTypeUnsupported, "signature_algorithm",
         "a certificate is signed with an algorithm that is not accepted",
-        "reissue it with SHA-256, SHA-384 or SHA-512 and RSA, RSASSA-PSS or ECDSA";
+        "reissue it with SHA-256, SHA-384 or SHA-512 and RSA, RSASSA-PSS or ECDSA, or with ML-DSA";
+    SignatureNotAllowed, ClientCertTypeUnsupported, "signature_not_allowed",
+        "a certificate is signed with an algorithm that MTLS_SIGNATURES does not list",
+        "reissue it from a CA that signs with an algorithm of MTLS_SIGNATURES, or add the algorithm there";
 
     Expired, ClientCertExpired, "expired",
         "a certificate has expired",
@@ -451,7 +454,10 @@ crate::reason_table! {
         "the CRL is of another CA of the same name, or the issuer has a new key, or the CRL was altered: add the right one to MTLS_CRLS";
     CrlSignatureUnsupported, ClientCertCrlProcessingError, "crl_signature_unsupported",
         "the CRL in the issuer's name is signed with an algorithm or a key that is not supported",
-        "have the CA sign CRLs with SHA-256, SHA-384 or SHA-512 and RSA of 2048 bits or more, P-256, P-384 or P-521";
+        "have the CA sign CRLs with SHA-256, SHA-384 or SHA-512 and RSA of 2048 bits or more, P-256, P-384 or P-521, or with ML-DSA";
+    CrlSignatureNotAllowed, ClientCertCrlProcessingError, "crl_signature_not_allowed",
+        "the newest CRL for a certificate in the path is signed with an algorithm that MTLS_SIGNATURES does not list",
+        "have the CA sign CRLs with an algorithm of MTLS_SIGNATURES, or add the algorithm there; certificates on this CRL stay revoked";
     CrlIssuerKeyUsage, ClientCertCrlProcessingError, "crl_issuer_key_usage",
         "the issuer of a CRL has a key usage without cRLSign",
         "reissue the CA certificate with cRLSign (RFC 5280 section 4.2.1.3)";

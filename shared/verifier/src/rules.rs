@@ -4,6 +4,7 @@
 //! The rules are complete on their own: they do not rely on anything that a path builder may have
 //! checked.
 
+mod allowed_signatures;
 mod authority;
 mod certificate_policies;
 mod distrusted_keys;
@@ -97,8 +98,8 @@ checks! {
         "RFC 5280 section 4.1", None;
     EndEntityVersion, "end_entity_version", "the end-entity certificate is of version 3",
         "RFC 5280 section 4.1.2.1", None;
-    EndEntityKey, "end_entity_key", "its key is a sound one, RSA of 2048 to 8192 bits or on P-256, P-384 or P-521",
-        "Elastic Load Balancing user guide, mutual TLS", None;
+    EndEntityKey, "end_entity_key", "its key is a sound one, RSA of 2048 to 8192 bits, on P-256, P-384 or P-521, or of ML-DSA",
+        "Elastic Load Balancing user guide, mutual TLS; RFC 9881", None;
     EndEntitySerialNumber, "end_entity_serial_number", "its serial number is of at most 64 octets",
         "RFC 5280 section 4.1.2.2", None;
     EndEntityKind, "end_entity_kind", "it is not a CA certificate",
@@ -115,6 +116,8 @@ checks! {
         "RFC 5280 section 6.1", Some("MTLS_ANCHORS, MTLS_INTERMEDIATES");
     Signatures, "signatures", "every signature of the path verifies",
         "RFC 5280 section 6.1.3(a)(1)", None;
+    AllowedSignatures, "allowed_signatures", "every signature of the path is of an algorithm that is allowed",
+        "our own: an operator can narrow what the load balancer accepts", Some("MTLS_SIGNATURES");
     AnchorValidity, "anchor_validity", "the trust anchor is valid now",
         "our own: an expired root is a sign of a forgotten one", Some("MTLS_ANCHORS");
     Depth, "depth", "the path is not deeper than allowed",
@@ -142,7 +145,7 @@ checks! {
     CertificatePolicies, "certificate_policies", "the policies that the issuers require are there",
         "RFC 5280 section 6.1.3(d) to (f), RFC 9618", None;
     Revocation, "revocation", "no certificate of the path is revoked, and the lists that say so are current",
-        "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE");
+        "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE, MTLS_SIGNATURES");
     Identity, "identity", "some name identifies the client, and every one can be represented",
         "RFC 5280 sections 4.1.2.6 and 4.2.1.6", None;
     Agreement, "agreement", "a second validator, webpki, accepts the same path, unless it uses a feature that webpki lacks",
@@ -176,6 +179,7 @@ type PathRule = fn(&Path<'_, '_>, &Context) -> Result<(), Rejection>;
 
 /// Rules for a whole path whose signatures verify, the cheapest first.
 pub(crate) const PATH_RULES: &[(Check, PathRule)] = &[
+    (Check::AllowedSignatures, allowed_signatures::check),
     (Check::AnchorValidity, check_anchor_validity),
     (Check::Depth, check_depth),
     (Check::OwnAnchor, check_not_own_anchor),

@@ -1,6 +1,9 @@
 //! Signatures of certificates and CRLs: the algorithms that are accepted, and the keys that are
 //! sound.
 
+mod algorithm;
+mod ml_dsa;
+
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P521_SHA512_ASN1, ParsedPublicKey,
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512,
@@ -13,39 +16,25 @@ use crate::x509::algorithm_name::describe_key;
 use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, small_unsigned};
 use crate::x509::public_key::{IssuerKey, PublicKey};
 
-/// The signature algorithms that a load balancer accepts: SHA-256, SHA-384 and SHA-512 with ECDSA,
-/// RSA and RSA-PSS.
-///
-/// Their implementations refuse RSA keys of fewer than 2048 or more than 8192 bits.
-pub(crate) static SIGNATURE_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    webpki::aws_lc_rs::ECDSA_P256_SHA256,
-    webpki::aws_lc_rs::ECDSA_P256_SHA384,
-    webpki::aws_lc_rs::ECDSA_P256_SHA512,
-    webpki::aws_lc_rs::ECDSA_P384_SHA256,
-    webpki::aws_lc_rs::ECDSA_P384_SHA384,
-    webpki::aws_lc_rs::ECDSA_P384_SHA512,
-    webpki::aws_lc_rs::ECDSA_P521_SHA256,
-    webpki::aws_lc_rs::ECDSA_P521_SHA384,
-    webpki::aws_lc_rs::ECDSA_P521_SHA512,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    webpki::aws_lc_rs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
+pub(crate) use algorithm::{LISTED_ALGORITHMS, ListedAlgorithm};
+pub use algorithm::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
+pub(crate) use ml_dsa::{ML_DSA_44, ML_DSA_65, ML_DSA_87};
 
-/// Returns true if signatures can be verified with a key: an RSA modulus that is positive and odd
-/// with an exponent that is odd, at least 3 and of at most 33 bits, or a point of the curve.
+/// Returns true if signatures can be verified with a key and not every attacker can make them.
+///
+/// - RSA: a modulus that is positive and odd, with an exponent that is odd, at least 3 and of at
+///   most 33 bits.
+/// - ECDSA: a point of the curve.
+/// - ML-DSA: a key of the right length (FIPS 204 §7.2) whose vector t1 is not zero.
 pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
     let algorithm: &'static dyn VerificationAlgorithm = match kind {
         PublicKey::P256 => &ECDSA_P256_SHA256_ASN1,
         PublicKey::P384 => &ECDSA_P384_SHA384_ASN1,
         PublicKey::P521 => &ECDSA_P521_SHA512_ASN1,
         PublicKey::Rsa { .. } => &RSA_PKCS1_2048_8192_SHA256,
+        PublicKey::MlDsa44 => return ML_DSA_44.is_sound_key(key),
+        PublicKey::MlDsa65 => return ML_DSA_65.is_sound_key(key),
+        PublicKey::MlDsa87 => return ML_DSA_87.is_sound_key(key),
         PublicKey::Unsupported => return false,
     };
     // Without this, a whole SubjectPublicKeyInfo in the place of a point would be read as well (RFC
@@ -55,9 +44,10 @@ pub(crate) fn is_sound_key(kind: PublicKey, key: &[u8]) -> bool {
 }
 
 /// Signature algorithms that are accepted, for messages.
-pub(crate) const ACCEPTED_ALGORITHMS: &str = "RSA, RSASSA-PSS or ECDSA with SHA-256, SHA-384 or SHA-512";
+pub(crate) const ACCEPTED_ALGORITHMS: &str =
+    "RSA, RSASSA-PSS or ECDSA with SHA-256, SHA-384 or SHA-512, or ML-DSA";
 /// Keys that are accepted, for messages.
-pub(crate) const ACCEPTED_KEYS: &str = "RSA of 2048 to 8192 bits, P-256, P-384 or P-521";
+pub(crate) const ACCEPTED_KEYS: &str = "RSA of 2048 to 8192 bits, P-256, P-384, P-521 or ML-DSA";
 
 /// Reason for which a signature does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +66,8 @@ pub(crate) enum SignatureFault {
 /// Algorithm that fits a signature and the key of its issuer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FittingAlgorithm {
-    /// Algorithm of [`SIGNATURE_ALGORITHMS`], by its position.
-    Listed(usize, &'static dyn SignatureVerificationAlgorithm),
+    /// Algorithm of [`LISTED_ALGORITHMS`], by its position.
+    Listed(usize, &'static ListedAlgorithm),
     Pss(Pss),
 }
 
@@ -85,13 +75,13 @@ impl FittingAlgorithm {
     /// Finds the algorithm that the content of an AlgorithmIdentifier names, for the key of an
     /// issuer.
     pub(crate) fn find(identifier: &[u8], issuer: IssuerKey<'_>) -> Result<Self, SignatureFault> {
-        let mut all = SIGNATURE_ALGORITHMS.iter().enumerate();
-        let listed = all.find(|(_, algorithm)| {
-            algorithm.signature_alg_id().as_ref() == identifier
-                && algorithm.public_key_alg_id().as_ref() == issuer.algorithm
+        let mut all = LISTED_ALGORITHMS.iter().enumerate();
+        let listed = all.find(|(_, listed)| {
+            listed.implementation.signature_alg_id().as_ref() == identifier
+                && listed.implementation.public_key_alg_id().as_ref() == issuer.algorithm
         });
         match listed {
-            Some((position, algorithm)) => Ok(Self::Listed(position, *algorithm)),
+            Some((position, listed)) => Ok(Self::Listed(position, listed)),
             None => Self::find_other(identifier, issuer),
         }
     }
@@ -99,8 +89,8 @@ impl FittingAlgorithm {
     #[cold]
     fn find_other(identifier: &[u8], issuer: IssuerKey<'_>) -> Result<Self, SignatureFault> {
         let is_listed = || {
-            let mut all = SIGNATURE_ALGORITHMS.iter();
-            all.any(|algorithm| algorithm.signature_alg_id().as_ref() == identifier)
+            let mut all = LISTED_ALGORITHMS.iter();
+            all.any(|listed| listed.implementation.signature_alg_id().as_ref() == identifier)
         };
         let pss = Pss::parse(identifier).ok();
         if pss.is_none() && !is_listed() {
@@ -126,8 +116,20 @@ impl FittingAlgorithm {
 
     pub(crate) fn as_dyn(&self) -> &dyn SignatureVerificationAlgorithm {
         match self {
-            Self::Listed(_, algorithm) => *algorithm,
+            Self::Listed(_, listed) => listed.implementation,
             Self::Pss(pss) => pss,
+        }
+    }
+
+    /// Returns the name by which an operator allows the algorithm.
+    pub(crate) fn name(&self) -> SignatureAlgorithm {
+        match self {
+            Self::Listed(_, listed) => listed.name,
+            Self::Pss(pss) => match pss.hash {
+                Hash::Sha256 => SignatureAlgorithm::RsaPssSha256,
+                Hash::Sha384 => SignatureAlgorithm::RsaPssSha384,
+                Hash::Sha512 => SignatureAlgorithm::RsaPssSha512,
+            },
         }
     }
 }
@@ -148,8 +150,8 @@ pub(crate) fn with_key_facts(rejection: Rejection, key: IssuerKey<'_>) -> Reject
 /// Returns the reason for which no signature of a key is accepted.
 pub(crate) fn key_fault(issuer: IssuerKey<'_>) -> Option<Reason> {
     let is_named_rightly = || {
-        let mut all = SIGNATURE_ALGORITHMS.iter();
-        all.any(|algorithm| algorithm.public_key_alg_id().as_ref() == issuer.algorithm)
+        let mut all = LISTED_ALGORITHMS.iter();
+        all.any(|listed| listed.implementation.public_key_alg_id().as_ref() == issuer.algorithm)
     };
     match PublicKey::parse(issuer.algorithm, issuer.key) {
         Ok(kind @ PublicKey::Rsa { .. }) if !kind.is_supported() => Some(Reason::KeySize),

@@ -245,7 +245,12 @@ impl Verifier {
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => revocation.lists.check(path, revocation.options, context.now),
+            Some(revocation) => {
+                let signatures = context.options.signatures;
+                revocation
+                    .lists
+                    .check(path, revocation.options, signatures, context.now)
+            }
         }
     }
 

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use crate::rules::Path;
-use crate::signature::SIGNATURE_ALGORITHMS;
+use crate::signature::LISTED_ALGORITHMS;
 use crate::x509::certificate::Certificate;
 use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag, single};
 use crate::x509::extensions::Extension;
@@ -173,9 +173,9 @@ fn has_equivalent_names(path: &Path<'_, '_>) -> bool {
 
 fn has_other_pss_parameters(path: &Path<'_, '_>) -> bool {
     path.certificates().any(|certificate| {
-        SIGNATURE_ALGORITHMS
+        LISTED_ALGORITHMS
             .iter()
-            .all(|known| known.signature_alg_id().as_ref() != certificate.signature_algorithm)
+            .all(|known| known.implementation.signature_alg_id().as_ref() != certificate.signature_algorithm)
     })
 }
 

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
 use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, ListSignatureError};
+use super::issuers::{CrlIssuer, ListSignatureError, not_allowed};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::signature::ACCEPTED_ALGORITHMS;
+use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms};
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
 
@@ -26,6 +26,7 @@ impl RevocationLists {
         &self,
         path: &Path<'_, '_>,
         options: RevocationOptions,
+        signatures: SignatureAlgorithms,
         now: Timestamp,
     ) -> Result<RevocationEvidence, Rejection> {
         let depth = match (options.mode, options.depth) {
@@ -46,6 +47,7 @@ impl RevocationLists {
                 certificate,
                 issuer,
                 grace_seconds: options.grace_seconds.into(),
+                signatures,
                 now,
                 history: self.seen(),
             };
@@ -68,6 +70,8 @@ struct Inquiry<'q, 'a> {
     certificate: &'q Certificate<'a>,
     issuer: CrlIssuer<'q>,
     grace_seconds: i64,
+    /// Algorithms of lists that clear.
+    signatures: SignatureAlgorithms,
     now: Timestamp,
     history: &'q CrlHistory,
 }
@@ -81,7 +85,7 @@ struct Answer {
 #[derive(Clone, Copy, Debug, Default)]
 struct NewestOfScope {
     all: NewestVersions,
-    /// Lists without a defect: a list with one may lack entries that an older list has.
+    /// Lists that can be relied on: one with a defect may lack entries that an older list has.
     whole: NewestVersions,
 }
 
@@ -98,10 +102,10 @@ impl Inquiry<'_, '_> {
     ///
     /// A serial number on any list that its issuer signed is revoked, whatever the list's scope and
     /// whatever else is wrong with it: an issuer uses a serial number once. Only a list that is
-    /// both stale and replaced, by one without a defect, is past; a stale one that nothing replaced
-    /// still revokes. To clear a certificate, a list must be the newest of its scope and speak of
-    /// this certificate; of several such lists, the latest decides, and it must be current and
-    /// without a defect. A list in use before that is newer and speaks of the certificate keeps an
+    /// both stale and replaced, by one that can be relied on, is past; a stale one that nothing
+    /// replaced still revokes. To clear a certificate, a list must be the newest of its scope and speak of
+    /// this certificate; of several such lists, the latest decides. It must be current, without a
+    /// defect and signed with an allowed algorithm. A list in use before that is newer and speaks of the certificate keeps an
     /// older one from clearing it, even if that list is gone: it may have revoked the certificate.
     fn ask(&self, lists: &[ListOfIssuer]) -> Result<Answer, Rejection> {
         let newest_of = self.newest_of_each_scope(lists);
@@ -149,7 +153,7 @@ impl Inquiry<'_, '_> {
                 let rank = |list: &RevocationList, currency| {
                     (
                         list.this_update(),
-                        list.defect().is_some(),
+                        !self.is_reliable(list),
                         currency == Currency::Current,
                     )
                 };
@@ -162,6 +166,10 @@ impl Inquiry<'_, '_> {
             None => None,
             Some((list, _)) if list.defect().is_some() => {
                 why_not.defective = Some(list);
+                None
+            }
+            Some((list, _)) if self.algorithm_not_allowed(list).is_some() => {
+                why_not.not_allowed = Some(list);
                 None
             }
             Some((list, Currency::Current)) => {
@@ -206,12 +214,23 @@ impl Inquiry<'_, '_> {
             }
             if let Some(newest) = newest.get_mut(*scope) {
                 newest.all.add(list.version());
-                if list.defect().is_none() {
+                if self.is_reliable(list) {
                     newest.whole.add(list.version());
                 }
             }
         }
         newest
+    }
+
+    /// Returns true if a list that the issuer signed can be relied on to name every revoked
+    /// certificate of its scope.
+    fn is_reliable(&self, list: &RevocationList) -> bool {
+        list.defect().is_none() && self.algorithm_not_allowed(list).is_none()
+    }
+
+    /// Returns the algorithm of a list that the issuer signed, unless it is allowed.
+    fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
+        not_allowed(list, self.issuer.key, self.signatures)
     }
 
     fn currency(&self, list: &RevocationList) -> Currency {
@@ -260,6 +279,17 @@ impl Inquiry<'_, '_> {
                 defective: Some(list),
                 ..
             } => (Reason::CrlUnusable, *list, defect_of(list)),
+            WhyNot {
+                not_allowed: Some(list),
+                ..
+            } => {
+                let algorithm = self.algorithm_not_allowed(list).unwrap_or_default();
+                (
+                    Reason::CrlSignatureNotAllowed,
+                    *list,
+                    format!(": it is signed with {algorithm}"),
+                )
+            }
             WhyNot {
                 not_yet: Some(list), ..
             } => (Reason::CrlNotYetValid, *list, format!(", it is {}", self.now)),
@@ -315,6 +345,10 @@ impl Inquiry<'_, '_> {
                 .in_field(&of_list("signatureAlgorithm"))
                 .found(&list.signature_algorithm_name())
                 .allowed(ACCEPTED_ALGORITHMS),
+            Reason::CrlSignatureNotAllowed => rejection
+                .in_field(&of_list("signatureAlgorithm"))
+                .found(self.algorithm_not_allowed(list).unwrap_or_default())
+                .allowed(&format!("MTLS_SIGNATURES={}", self.signatures)),
             Reason::CrlUnusable => {
                 let rejection = rejection.in_field(&of_list("defect"));
                 match list.defect() {
@@ -346,6 +380,8 @@ struct WhyNot<'l> {
     not_yet: Option<&'l Arc<RevocationList>>,
     /// The latest one, which has a defect.
     defective: Option<&'l Arc<RevocationList>>,
+    /// The latest one, which is signed with an algorithm that is not allowed.
+    not_allowed: Option<&'l Arc<RevocationList>>,
     /// List that is older than another.
     replaced: Option<&'l Arc<RevocationList>>,
     /// List that stands beside complete lists.

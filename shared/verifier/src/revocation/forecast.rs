@@ -11,6 +11,7 @@ use crate::fingerprint::Fingerprint;
 use crate::hypothetical::{authority, certificate_below, extension};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
+use crate::signature::SignatureAlgorithms;
 use crate::x509::certificate::Certificate;
 use crate::x509::der::{Tag, context_tag, encode};
 use crate::x509::name::names_are_equal;
@@ -39,6 +40,7 @@ impl RevocationLists {
         &self,
         issuers: impl IntoIterator<Item = &'i TrustAnchor>,
         grace_seconds: u32,
+        signatures: SignatureAlgorithms,
         now: Timestamp,
     ) -> Vec<IssuerForecast> {
         let mut groups: Vec<Vec<&TrustAnchor>> = Vec::new();
@@ -62,6 +64,7 @@ impl RevocationLists {
         let inquiry = Inquiry {
             lists: self,
             options,
+            signatures,
             now,
         };
         groups
@@ -74,6 +77,7 @@ impl RevocationLists {
 struct Inquiry<'l> {
     lists: &'l RevocationLists,
     options: RevocationOptions,
+    signatures: SignatureAlgorithms,
     now: Timestamp,
 }
 
@@ -133,7 +137,7 @@ impl Inquiry<'_> {
     ) -> Result<CertificateStatus, Rejection> {
         let unreadable = |_| Rejection::new(Reason::CertificateMalformed);
         let parsed = Certificate::parse(issuer.certificate()).map_err(unreadable)?;
-        let below = certificate_below(&parsed, extensions);
+        let below = certificate_below(&parsed, extensions, self.signatures);
         let mut end_entity = Certificate::parse(&below).map_err(unreadable)?;
         // The rejection shall not speak of a certificate in the settings.
         end_entity.presented_at = Some(0);
@@ -142,7 +146,7 @@ impl Inquiry<'_> {
             intermediates: &[],
             anchor: issuer,
         };
-        let evidence = self.lists.check(&path, self.options, self.now)?;
+        let evidence = self.lists.check(&path, self.options, self.signatures, self.now)?;
         let status = evidence.certificates().first().cloned();
         Ok(status.unwrap_or_else(|| CertificateStatus::Unknown(Reason::CrlMissing.into())))
     }

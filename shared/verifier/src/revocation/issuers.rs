@@ -6,7 +6,9 @@ use rustls_pki_types::{CertificateDer, InvalidSignature};
 
 use super::list::RevocationList;
 use crate::anchors::TrustAnchor;
-use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
+use crate::signature::{
+    ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureAlgorithms, SignatureFault, key_fault,
+};
 use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::Certificate;
 use crate::x509::public_key::IssuerKey;
@@ -67,13 +69,13 @@ pub enum ListStanding {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListSignatureError {
-    /// The algorithm is not one that a load balancer accepts.
+    /// The algorithm is not one that is verified.
     #[error("its signature algorithm is not supported: {algorithm}; sign CRLs with {ACCEPTED_ALGORITHMS}")]
     Algorithm {
         /// Name, object identifier and parameters.
         algorithm: String,
     },
-    /// The issuer's key is not one that a load balancer accepts.
+    /// The issuer's key is not one that signatures are accepted of.
     #[error("its issuer has a key that is not supported: {key}; use {ACCEPTED_KEYS}")]
     Key {
         /// Kind, size and object identifier.
@@ -266,6 +268,23 @@ impl SignedList {
 
     fn others(&self) -> std::sync::MutexGuard<'_, Vec<OtherKey>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns the algorithm by which this key signed a list, unless it is allowed.
+pub(super) fn not_allowed(
+    list: &RevocationList,
+    key: IssuerKey<'_>,
+    allowed: SignatureAlgorithms,
+) -> Option<&'static str> {
+    // No signature that verifies has another algorithm.
+    if allowed == SignatureAlgorithms::ALL {
+        return None;
+    }
+    match FittingAlgorithm::find(list.signature_algorithm(), key) {
+        Ok(fitting) if allowed.contains(fitting.name()) => None,
+        Ok(fitting) => Some(fitting.name().as_str()),
+        Err(_) => Some("an algorithm without a name"),
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
-use super::issuers::{KnownKey, ListStanding, SignedList};
+use super::issuers::{KnownKey, ListStanding, SignedList, not_allowed};
 use super::list::RevocationList;
 use super::number::CrlVersion;
 use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
+use crate::signature::SignatureAlgorithms;
 use crate::x509::certificate::Certificate;
 use crate::x509::name::look_up_key;
 use rustls_pki_types::CertificateDer;
@@ -70,6 +71,18 @@ impl RevocationLists {
     /// Returns every list with the state of its signature, in the order in which they were given.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Arc<RevocationList>, ListStanding)> {
         self.all.iter().map(|signed| (signed.list(), signed.standing()))
+    }
+
+    /// Returns the lists whose signer is known and used an algorithm outside of a set, with the
+    /// word of the algorithm. They revoke, and clear no certificate of a verifier with that set.
+    pub fn not_allowed(
+        &self,
+        allowed: SignatureAlgorithms,
+    ) -> impl Iterator<Item = (&Arc<RevocationList>, &'static str)> {
+        self.all.iter().filter_map(move |signed| {
+            let algorithm = not_allowed(signed.list(), signed.signer()?.as_issuer_key(), allowed)?;
+            Some((signed.list(), algorithm))
+        })
     }
 
     /// Returns the number of lists.

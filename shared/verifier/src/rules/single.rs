@@ -16,7 +16,8 @@ pub(super) fn check_version(certificate: &Certificate<'_>, _: &Context) -> Resul
     Err(rejection.in_field("version").found(version).allowed("3"))
 }
 
-/// Checks that a load balancer accepts the key: RSA of 2048 to 8192 bits, P-256, P-384, P-521.
+/// Checks that the key is one that a load balancer accepts (RSA of 2048 to 8192 bits, P-256, P-384,
+/// P-521) or of ML-DSA, which other proxies accept.
 pub(super) fn check_public_key(certificate: &Certificate<'_>, _: &Context) -> Result<(), Rejection> {
     let reason = match certificate.public_key {
         kind if kind.is_supported() => return Ok(()),

@@ -6,7 +6,9 @@
 use std::fmt::Write;
 
 use der::asn1::ObjectIdentifier;
+use rustls_pki_types::SignatureVerificationAlgorithm;
 
+use crate::signature::{ML_DSA_44, ML_DSA_65, ML_DSA_87};
 use crate::x509::der::{Element, Elements, Malformed, Tag, context_tag};
 use crate::x509::oid::dotted;
 use crate::x509::public_key::bit_length;
@@ -70,6 +72,9 @@ const ALGORITHMS: &[Named] = &[
     named("2.16.840.1.101.3.4.3.17", "ML-DSA-44"),
     named("2.16.840.1.101.3.4.3.18", "ML-DSA-65"),
     named("2.16.840.1.101.3.4.3.19", "ML-DSA-87"),
+    named("2.16.840.1.101.3.4.3.32", "HashML-DSA-44 with SHA-512"),
+    named("2.16.840.1.101.3.4.3.33", "HashML-DSA-65 with SHA-512"),
+    named("2.16.840.1.101.3.4.3.34", "HashML-DSA-87 with SHA-512"),
     named("1.2.156.10197.1.501", "SM2 with SM3"),
     named("1.2.643.7.1.1.3.2", "GOST R 34.10-2012 with 256 bits"),
     named("1.2.643.7.1.1.3.3", "GOST R 34.10-2012 with 512 bits"),
@@ -154,6 +159,20 @@ pub(crate) fn describe_key(identifier: &[u8], key: &[u8]) -> String {
         _ => format!("a key of {}", name_of(oid, ALGORITHMS)),
     };
     push_parameters(&mut text, parameters);
+    let ml_dsa = [ML_DSA_44, ML_DSA_65, ML_DSA_87];
+    if let Some(ml_dsa) = ml_dsa
+        .iter()
+        .find(|known| known.public_key_alg_id().as_ref() == identifier)
+        && key.len() != ml_dsa.key_length()
+    {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            " with {} octets, where it has {}",
+            key.len(),
+            ml_dsa.key_length()
+        );
+    }
     if oid == RSA_ENCRYPTION.as_bytes() && parameters.is_none() {
         text.push_str(" without the NULL parameters of RFC 3279");
     }
@@ -193,7 +212,8 @@ fn push_parameters(text: &mut String, parameters: Option<Element<'_>>) {
     match parameters {
         None => {}
         Some(parameters) if parameters.encoding == NULL => {
-            let has_none = text.starts_with("ECDSA") || text.starts_with("Ed");
+            let has_none = ["ECDSA", "Ed", "ML-DSA", "a key of ML-DSA"];
+            let has_none = has_none.iter().any(|name| text.starts_with(name));
             text.push_str(if has_none {
                 " with NULL parameters, where it has none"
             } else {
@@ -293,6 +313,16 @@ mod tests {
             ),
             ("1.3.101.113", &[], "Ed448 (1.3.101.113)"),
             (
+                "2.16.840.1.101.3.4.3.18",
+                &[5, 0],
+                "ML-DSA-65 (2.16.840.1.101.3.4.3.18) with NULL parameters, where it has none",
+            ),
+            (
+                "2.16.840.1.101.3.4.3.33",
+                &[],
+                "HashML-DSA-65 with SHA-512 (2.16.840.1.101.3.4.3.33)",
+            ),
+            (
                 "1.2.840.10045.4.3.2",
                 &[5, 0],
                 "ECDSA with SHA-256 (1.2.840.10045.4.3.2) with NULL parameters, where it has none",
@@ -358,6 +388,12 @@ mod tests {
         assert_eq!(
             describe_key(&identifier("1.3.101.112", &[]), &[0; 32]),
             "a key of Ed25519 (1.3.101.112)"
+        );
+        let ml_dsa = |octets| describe_key(alg_id::ML_DSA_44.as_ref(), &vec![1; octets]);
+        assert_eq!(ml_dsa(1_312), "a key of ML-DSA-44 (2.16.840.1.101.3.4.3.17)");
+        assert_eq!(
+            ml_dsa(1_311),
+            "a key of ML-DSA-44 (2.16.840.1.101.3.4.3.17) with 1311 octets, where it has 1312"
         );
     }
 }

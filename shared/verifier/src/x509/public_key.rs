@@ -1,5 +1,7 @@
 //! Public keys of certificates (RFC 5280 §4.1.2.7).
 
+use rustls_pki_types::alg_id;
+
 use crate::x509::der::{Element, Elements, Malformed, Tag, whole_octets};
 use crate::x509::oid;
 
@@ -30,12 +32,18 @@ pub enum PublicKey {
     P384,
     /// ECDSA on NIST P-521.
     P521,
+    /// ML-DSA-44.
+    MlDsa44,
+    /// ML-DSA-65.
+    MlDsa65,
+    /// ML-DSA-87.
+    MlDsa87,
     /// RSA with a modulus of this many bits.
     Rsa {
         /// Bits of the modulus.
         bits: usize,
     },
-    /// Anything that a load balancer does not accept.
+    /// Anything else.
     Unsupported,
 }
 
@@ -45,6 +53,9 @@ impl std::fmt::Display for PublicKey {
             Self::P256 => formatter.write_str("P-256"),
             Self::P384 => formatter.write_str("P-384"),
             Self::P521 => formatter.write_str("P-521"),
+            Self::MlDsa44 => formatter.write_str("ML-DSA-44"),
+            Self::MlDsa65 => formatter.write_str("ML-DSA-65"),
+            Self::MlDsa87 => formatter.write_str("ML-DSA-87"),
             Self::Rsa { bits } => write!(formatter, "RSA-{bits}"),
             Self::Unsupported => formatter.write_str("unsupported key"),
         }
@@ -92,14 +103,22 @@ impl PublicKey {
                 bits: bit_length(modulus),
             })
         } else {
-            Ok(Self::Unsupported)
+            // RFC 9881 §2: ML-DSA has no parameters.
+            let ml_dsa = [
+                (alg_id::ML_DSA_44, Self::MlDsa44),
+                (alg_id::ML_DSA_65, Self::MlDsa65),
+                (alg_id::ML_DSA_87, Self::MlDsa87),
+            ];
+            let known = ml_dsa.into_iter().find(|(known, _)| known.as_ref() == algorithm);
+            Ok(known.map_or(Self::Unsupported, |(_, known)| known))
         }
     }
 
-    /// Returns true if a load balancer accepts the kind and size.
+    /// Returns true if certificates can be verified and issued with the kind and size.
     pub(crate) fn is_supported(self) -> bool {
         match self {
             Self::P256 | Self::P384 | Self::P521 => true,
+            Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => true,
             Self::Rsa { bits } => (2048..=8192).contains(&bits),
             Self::Unsupported => false,
         }

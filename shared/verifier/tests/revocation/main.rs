@@ -8,12 +8,14 @@
 )]
 
 mod algorithms;
+mod allowed_signatures;
 mod defects;
 mod distribution_points;
 mod entries;
 mod files;
 mod history;
 mod issuers;
+mod ml_dsa;
 mod openssl;
 mod partitions;
 mod refused_lists;

@@ -2,17 +2,17 @@
 //! invalid.
 
 use alb_mtls_verifier::{Reason, Rejection, WebpkiGap};
-use test_pki::{Certificate, Credential, Key, KeyKind, SignatureAlgorithm, raw};
+use test_pki::{Key, KeyKind, SignatureAlgorithm, raw};
 
 use crate::openssl::Folder;
-use crate::support::{Scene, client, intermediate, root, tlv};
+use crate::support::{Scene, client, intermediate, root, signed_as, tlv};
 
 const P256: &str = "-algorithm EC -pkeyopt ec_paramgen_curve:P-256";
 const RSA: &str = "-algorithm RSA -pkeyopt rsa_keygen_bits:2048";
 
 /// Checks that the rejection is about this certificate and says this, and does not speak of damage.
 #[track_caller]
-fn names(rejection: &Rejection, certificate: usize, subject: &str, found: &str) {
+pub(crate) fn names(rejection: &Rejection, certificate: usize, subject: &str, found: &str) {
     let context = rejection.context();
     assert_eq!(
         (context.certificate, context.subject),
@@ -174,26 +174,6 @@ fn pss_salt_of_any_length_is_verified() {
             scene.refuses([&broken], Reason::SignatureInvalid);
         }
     }
-}
-
-/// Returns the certificate with this AlgorithmIdentifier in both places, signed as if it meant
-/// `algorithm`.
-fn signed_as(
-    issuer: &Credential,
-    client: &Certificate,
-    identifier: &[u8],
-    algorithm: SignatureAlgorithm,
-) -> Certificate {
-    use test_pki::der::Encode;
-    let mut tbs = client.tbs().unwrap();
-    tbs.signature = raw::any(&tlv(0x30, identifier)).unwrap();
-    let der = tbs.to_der().unwrap();
-    let signed = raw::Signed {
-        to_be_signed: raw::any(&der).unwrap(),
-        algorithm: tbs.signature.clone(),
-        signature: der::asn1::BitString::from_bytes(&issuer.key().sign(algorithm, &der).unwrap()).unwrap(),
-    };
-    Certificate::from_der(signed.to_der().unwrap())
 }
 
 const SHA_256: &[u8] = &[6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];

@@ -155,8 +155,8 @@ fn what_cannot_be_a_ca_is_not_loaded() {
         ),
         (
             sound().key_kind(KeyKind::Ed25519),
-            "has a key of Ed25519 (1.3.101.112), which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384 \
-             or P-521",
+            "has a key of Ed25519 (1.3.101.112), which is not supported: use RSA of 2048 to 8192 bits, P-256, P-384, \
+             P-521 or ML-DSA",
         ),
         (
             sound().extension("1.2.3.4", Criticality::Critical, &[5, 0]),

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod algorithms;
+mod allowed_signatures;
 mod anchors;
 mod authorities;
 mod budgets;
@@ -17,6 +18,7 @@ mod encodings;
 mod end_entity;
 mod explanation;
 mod identity;
+mod ml_dsa;
 mod name_constraints;
 mod openssl;
 mod paths;

@@ -2,7 +2,7 @@ use alb_mtls_verifier::{
     CertificateDer, Intermediates, PresentedChain, Reason, Rejection, Timestamp, TrustAnchor, TrustAnchors,
     VerifiedClient, Verifier, VerifyOptions,
 };
-use test_pki::{Certificate, CertificateBuilder, Credential, raw};
+use test_pki::{Certificate, CertificateBuilder, Credential, SignatureAlgorithm, raw};
 
 /// Anchors, options and time of a verification.
 pub(crate) struct Scene {
@@ -146,6 +146,26 @@ pub(crate) fn with_octets(
         to_be_signed: raw::any(&tbs).unwrap(),
         algorithm: raw::algorithm_identifier(algorithm).unwrap(),
         signature: der::asn1::BitString::from_bytes(&signature).unwrap(),
+    };
+    Certificate::from_der(signed.to_der().unwrap())
+}
+
+/// Returns the certificate with this AlgorithmIdentifier in both places, signed as if it meant
+/// `algorithm`.
+pub(crate) fn signed_as(
+    issuer: &Credential,
+    client: &Certificate,
+    identifier: &[u8],
+    algorithm: SignatureAlgorithm,
+) -> Certificate {
+    use test_pki::der::Encode;
+    let mut tbs = client.tbs().unwrap();
+    tbs.signature = raw::any(&tlv(0x30, identifier)).unwrap();
+    let der = tbs.to_der().unwrap();
+    let signed = raw::Signed {
+        to_be_signed: raw::any(&der).unwrap(),
+        algorithm: tbs.signature.clone(),
+        signature: der::asn1::BitString::from_bytes(&issuer.key().sign(algorithm, &der).unwrap()).unwrap(),
     };
     Certificate::from_der(signed.to_der().unwrap())
 }
