@@ -17,12 +17,14 @@ BENCH_BINARIES := $${CARGO_TARGET_DIR:-target}/$(BENCH_PROFILE)
 SELECT = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c \
 	"import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if $(1)))")
 IS_PUBLISHED := p['publish'] is None
-HAS_FEATURES := set(p['features']) - {'default', 'openssl'}
+HAS_FEATURES := set(p['features']) - {'default', 'fips', 'openssl'}
+# `fips` compiles another AWS-LC: `make fips` has it. All the others together are what the workspace is built with.
+EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-features
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 msrv advisories packages public-api fuzz-smoke
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -58,13 +60,19 @@ lint: $(VENV)/installed $(VENV)/checkov/installed ## what CI checks in addition 
 # Each package alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
 # the manifests, so that a new one is covered.
 lint-features: ## clippy in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack clippy --each-feature --exclude-features default --ignore-private --all-targets -- -D warnings
-	$(CARGO) hack clippy --each-feature --exclude-features default $(call SELECT,$(HAS_FEATURES) and not $(IS_PUBLISHED)) --all-targets -- -D warnings
+	$(CARGO) hack clippy $(EACH_FEATURE) --ignore-private --all-targets -- -D warnings
+	$(CARGO) hack clippy $(EACH_FEATURE) $(call SELECT,$(HAS_FEATURES) and not $(IS_PUBLISHED)) --all-targets -- -D warnings
 
 # With all features they are a part of `make test`. `aws` by itself would build the SDK once more, for minutes.
 test-features: ## tests of published crates without and with each of the other cargo features; needs cargo-hack
-	$(CARGO) hack test --each-feature --exclude-features default,aws --exclude-all-features \
+	$(CARGO) hack test --each-feature --exclude-features aws,default,fips --exclude-all-features \
 	$(call SELECT,$(IS_PUBLISHED) and $(HAS_FEATURES))
+
+fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake, Go and Perl
+	@CARGO="$(CARGO)" dev/fips
+
+arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
+	@CARGO="$(CARGO)" dev/arm64
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv

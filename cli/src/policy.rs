@@ -11,7 +11,8 @@ use alb_mtls_policy::{
     Policies, PolicyErrors, PolicyInput, PolicyOutcome, RequestFacts, SCHEMA, SourceAddress,
 };
 use alb_mtls_verifier::{
-    ClientIdentity, Intermediates, Rejection, Timestamp, Verifier, VerifyOptions, read_text,
+    ClientIdentity, IdentityExtensions, Intermediates, Rejection, Timestamp, Verifier, VerifyOptions,
+    read_text,
 };
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
@@ -22,8 +23,9 @@ use crate::files::{self, FileError};
 const EXAMPLES: &str = "\
 Examples:
   alb-mtls policy check deploy/policies/path-by-role.cedar
-  alb-mtls policy check deploy/policies/*.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
+  alb-mtls policy check deploy/policies/path-by-role.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
   alb-mtls policy check deploy/policies/anonymous-paths.cedar --anonymous --path /status
+  alb-mtls policy check deploy/policies/device-by-extension.cedar --extensions device_id=1.3.6.1.4.1.99999.1
   alb-mtls policy schema > alb-mtls.cedarschema
 
 Exit codes of check: 0 valid policies, and the request is allowed; 1 the request is denied; 2 a file cannot be used";
@@ -57,6 +59,10 @@ struct CheckArguments {
     /// Trust anchors that the chain must lead to
     #[arg(long, value_name = "FILE", requires = "pem")]
     anchors: Option<PathBuf>,
+
+    /// Extensions that are part of an identity, as MTLS_EXTENSIONS
+    #[arg(long, value_name = "OIDS")]
+    extensions: Option<IdentityExtensions>,
 
     /// The client presents no certificate
     #[arg(long)]
@@ -117,10 +123,11 @@ pub(crate) fn run(arguments: PolicyArguments) -> ExitCode {
 }
 
 fn check(arguments: &CheckArguments) -> Result<(String, Exit), Failure> {
-    let policies = read_policies(&arguments.files)?;
+    let extensions = arguments.extensions.clone().unwrap_or_default();
+    let policies = read_policies(&arguments.files, &extensions)?;
     let now = arguments.at.unwrap_or_else(Timestamp::now);
     let client = match (&arguments.pem, &arguments.anchors) {
-        (Some(pem), Some(anchors)) => Some(verify(pem, anchors, now)?),
+        (Some(pem), Some(anchors)) => Some(verify(pem, anchors, extensions, now)?),
         _ => None,
     };
     if client.is_none() && !arguments.anonymous {
@@ -142,7 +149,7 @@ fn check(arguments: &CheckArguments) -> Result<(String, Exit), Failure> {
     Ok((report, answer.exit()))
 }
 
-fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
+fn read_policies(files: &[PathBuf], extensions: &IdentityExtensions) -> Result<Policies, Failure> {
     let texts = files.iter().map(|path| {
         let text = read_text(files::read(path)?).map_err(|found| Failure::NotText {
             path: path.clone(),
@@ -152,18 +159,22 @@ fn read_policies(files: &[PathBuf]) -> Result<Policies, Failure> {
     });
     let texts = texts.collect::<Result<Vec<_>, Failure>>()?;
     let sources = texts.iter().map(|(name, text)| (name.as_str(), text.as_str()));
-    Policies::parse_all(sources).map_err(Failure::Policies)
+    let policies = Policies::parse_all(sources).map_err(Failure::Policies)?;
+    policies.check_extensions(extensions).map_err(Failure::Policies)?;
+    Ok(policies)
 }
 
 /// Verifies the chain with the functions' default options.
 fn verify(
     pem: &Path,
     anchors: &Path,
+    extensions: IdentityExtensions,
     now: Timestamp,
 ) -> Result<Result<Arc<ClientIdentity>, Rejection>, FileError> {
     let trusted = files::trust_anchors(anchors)?;
     let chain = files::presented_chain(pem)?;
-    let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default());
+    let verifier = Verifier::new(trusted, Intermediates::default(), VerifyOptions::default())
+        .with_identity_extensions(extensions);
     Ok(verifier
         .verify(&chain, now)
         .map(|client| Arc::clone(client.identity())))

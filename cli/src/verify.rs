@@ -11,8 +11,9 @@ use std::sync::Arc;
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::{HeaderFormat, HeaderLimits};
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, Intermediates, RevocationLists, RevocationMode, RevocationOptions,
-    SignatureAlgorithms, Timestamp, Verifier, VerifyOptions, read_intermediates, read_revocation_lists,
+    ExtendedKeyUsageOption, IdentityExtensions, Intermediates, RevocationLists, RevocationMode,
+    RevocationOptions, SignatureAlgorithms, Timestamp, Verifier, VerifyOptions, read_intermediates,
+    read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -94,6 +95,10 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "ALGORITHMS")]
     signatures: Option<SignatureAlgorithms>,
 
+    /// Extensions that are part of the identity, as MTLS_EXTENSIONS
+    #[arg(long, value_name = "OIDS")]
+    extensions: Option<IdentityExtensions>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -168,7 +173,8 @@ impl VerifyArguments {
             extended_key_usage: self.eku,
             signatures: self.signatures.unwrap_or_default(),
         };
-        let verifier = Verifier::new(anchors, intermediates, policy);
+        let verifier = Verifier::new(anchors, intermediates, policy)
+            .with_identity_extensions(self.extensions.clone().unwrap_or_default());
         let given = Given {
             intermediates: self.intermediates.is_some(),
             lists: lists.clone(),

@@ -27,6 +27,8 @@ pub const IDENTITY_HEADERS: &[&str] = &[
     "X-Client-Cert-DN",
     "X-Client-Cert-San",
     "X-Client-Cert-Assertion",
+    "X-Client-Cert-Extension-Device-Id",
+    "X-Client-Cert-Extension-1-3-6-1-4-1-99999-1",
     "X-Consumer-ID",
     "X-Consumer-Custom-ID",
     "X-Consumer-Username",

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use alb_mtls_http::HeaderLimits;
 use alb_mtls_verifier::{
-    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, Outcome, PresentedChain,
-    Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
+    CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, ExtensionValue, Outcome,
+    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
 };
 use serde_json::{Value, json};
 
@@ -133,6 +133,9 @@ impl Report {
                 writeln!(text, "{}  {}", paint.good("accepted"), identity.subject)?;
                 for name in &identity.alternative_names {
                     writeln!(text, "          {name}")?;
+                }
+                for ExtensionValue { key, value, .. } in identity.extensions.iter() {
+                    writeln!(text, "          extension {key}: {value}")?;
                 }
                 writeln!(text, "          until {}", client.valid_until())?;
                 if let Validators::Own(gaps) = client.validators() {

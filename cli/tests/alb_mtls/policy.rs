@@ -316,3 +316,22 @@ fn prints_the_schema() {
     let schema = alb_mtls_ok(&["policy", "schema"]);
     assert!(schema.contains("entity Client in [Anchor]"), "{schema}");
 }
+
+#[test]
+fn policy_on_an_extension_needs_the_option_that_selects_it() {
+    let folder = Folder::new();
+    let policies = "@id(\"devices\") permit (principal is Client, action, resource)
+        when { principal.hasTag(\"device_id\") };";
+    let (code, text) = folder.ask(policies, &[]);
+    assert_eq!(code, 2, "{text}");
+    assert!(
+        text.contains("`device_id` is not an extension of MTLS_EXTENSIONS, which is not set"),
+        "{text}"
+    );
+    let (code, text) = folder.ask(policies, &["--extensions", "device_id=1.3.6.1.4.1.99999.1"]);
+    assert_eq!(
+        (code, text.contains("policy_does_not_permit")),
+        (1, true),
+        "{text}"
+    );
+}

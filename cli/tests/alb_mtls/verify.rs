@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use rustls_pki_types::CertificateDer;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use test_pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, KeyUsage, chain_pem};
+use test_pki::{Certificate, CertificateBuilder, Credential, Criticality, CrlBuilder, KeyUsage, chain_pem};
 
 /// A directory with `anchors.pem`, and the PKI behind it.
 struct Scene {
@@ -105,6 +105,40 @@ fn says_who_is_accepted_and_by_which_path() {
     assert_eq!(report["path"], json!([0, 1]));
     assert_eq!(outcome(&report, "signatures"), "pass");
     assert_eq!(outcome(&report, "revocation"), "off");
+}
+
+#[test]
+fn shows_the_extensions_that_are_selected() {
+    let scene = Scene::new();
+    let client = CertificateBuilder::client("CN=device")
+        .extension("1.3.6.1.4.1.99999.1", Criticality::NotCritical, b"\x0c\x05lab-7")
+        .extension("1.3.6.1.4.1.99999.2", Criticality::NotCritical, b"a\x1b[2J");
+    let client = client.issued_by(&scene.issuing).unwrap();
+    let selected = [
+        "--extensions",
+        "device_id=1.3.6.1.4.1.99999.1 1.3.6.1.4.1.99999.2",
+    ];
+    let (report, _) = scene.report_on_pem([&client, &scene.issuing], &selected);
+    assert_eq!(
+        report["identity"]["extensions"],
+        json!({"device_id": "lab-7", "1.3.6.1.4.1.99999.2": "#611b5b324a"})
+    );
+    let (report, _) = scene.report_on_pem([&client, &scene.issuing], &[]);
+    assert_eq!(report["identity"]["extensions"], json!({}));
+
+    let pem = scene.write("device.pem", chain_pem([&client, &scene.issuing]));
+    let output = scene.verify(&["--pem", &pem, selected[0], selected[1]]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("          extension device_id: lab-7\n"), "{text}");
+    assert!(
+        text.contains("extension 1.3.6.1.4.1.99999.2: #611b5b324a\n"),
+        "{text}"
+    );
+
+    let output = scene.verify(&["--pem", &pem, "--extensions", "san=2.5.29.17"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("`2.5.29.17` is one of X.509 itself"), "{error}");
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Answers in the forms that API Gateway accepts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use alb_mtls_gate::{Denial, TokenIdentity, VerifiedClient};
+use alb_mtls_verifier::ExtensionValue;
 use serde::Serialize;
 
 /// The most bytes of context, names and quotation marks included. API Gateway writes context into
@@ -50,7 +52,7 @@ pub(crate) enum Form {
 }
 
 /// Text by name: REST APIs take neither nulls nor lists nor objects.
-type Context = BTreeMap<&'static str, String>;
+type Context = BTreeMap<Cow<'static, str>, String>;
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -117,12 +119,12 @@ fn principal_id(verdict: Verdict<'_>) -> String {
 fn context(verdict: Verdict<'_>) -> Context {
     let (client, token) = match verdict {
         Verdict::Verified(client, token) => (client, token),
-        Verdict::Anonymous => return [("verified", "false".to_owned())].into(),
+        Verdict::Anonymous => return [("verified".into(), "false".to_owned())].into(),
         Verdict::Denied(denial) => {
             return [
-                ("verified", "false".to_owned()),
-                ("code", denial.code().as_str().to_owned()),
-                ("detail", denial.detail().to_owned()),
+                ("verified".into(), "false".to_owned()),
+                ("code".into(), denial.code().as_str().to_owned()),
+                ("detail".into(), denial.detail().to_owned()),
             ]
             .into();
         }
@@ -136,7 +138,7 @@ fn context(verdict: Verdict<'_>) -> Context {
         .collect();
     let payment_roles = identity.payment_roles.join(" ");
     // What identifies comes first: it must fit.
-    let fields = [
+    let names = [
         (
             "certificate_sha256",
             Some(identity.certificate_fingerprint.to_string()),
@@ -165,6 +167,9 @@ fn context(verdict: Verdict<'_>) -> Context {
         ("token_subject", token(|token| token.subject.as_ref())),
         ("token_client_id", token(|token| token.client_id.as_ref())),
         ("token_scope", token(|token| token.scope.as_ref())),
+    ];
+    let extensions = identity.extensions.iter().map(extension);
+    let rest = [
         ("anchor", Some(identity.anchor.subject().to_string())),
         // A list of text always serialises. Joined by commas, one name could pass for two.
         (
@@ -172,14 +177,26 @@ fn context(verdict: Verdict<'_>) -> Context {
             serde_json::to_string(&alternative_names).ok(),
         ),
     ];
-    let mut context = Context::from([("verified", "true".to_owned())]);
-    fit(&mut context, fields);
+    let fixed = |(name, value): (&'static str, Option<String>)| (Cow::Borrowed(name), value);
+    let mut context = Context::from([("verified".into(), "true".to_owned())]);
+    let fields = names.into_iter().map(fixed);
+    fit(
+        &mut context,
+        fields.chain(extensions).chain(rest.into_iter().map(fixed)),
+    );
     context
+}
+
+/// Returns the field of an extension. Each has its own, because API Gateway maps fields and does
+/// not look into them; `.` would begin another part of their names.
+fn extension(extension: &ExtensionValue) -> (Cow<'static, str>, Option<String>) {
+    let name = format!("extension_{}", extension.key.replace('.', "_"));
+    (name.into(), Some(extension.value.to_string()))
 }
 
 /// Adds the fields that fit. A name cut short could be another client's, so that one that does not
 /// fit is left out as a whole, and `omitted` says so.
-fn fit<const COUNT: usize>(context: &mut Context, fields: [(&'static str, Option<String>); COUNT]) {
+fn fit(context: &mut Context, fields: impl IntoIterator<Item = (Cow<'static, str>, Option<String>)>) {
     let mut left = MAX_CONTEXT;
     let mut omitted = Vec::new();
     for (name, value) in fields {
@@ -195,7 +212,7 @@ fn fit<const COUNT: usize>(context: &mut Context, fields: [(&'static str, Option
         }
     }
     if !omitted.is_empty() {
-        context.insert("omitted", omitted.join(" "));
+        context.insert("omitted".into(), omitted.join(" "));
     }
 }
 
@@ -260,10 +277,11 @@ mod tests {
                 ("c", value(MAX_VALUE - 2)),
                 ("d", value(MAX_VALUE - 2)),
                 ("e", value(900)),
-            ],
+            ]
+            .map(|(name, value)| (name.into(), value)),
         );
         assert_eq!(context["omitted"], "long escaped d");
-        let names: Vec<&str> = context.keys().copied().collect();
+        let names: Vec<&str> = context.keys().map(AsRef::as_ref).collect();
         assert_eq!(names, ["a", "b", "c", "e", "omitted"]);
     }
 }

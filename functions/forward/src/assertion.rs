@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use alb_mtls_gate::{ClientIdentity, VerifiedClient};
 use alb_mtls_trust::{Deadline, FailedLookup, Found, Lookup, Refreshing, Source, Waiting};
-use alb_mtls_verifier::{AlternativeName, Fingerprint, Timestamp, read_pem_blocks};
+use alb_mtls_verifier::{AlternativeName, ExtensionMap, Fingerprint, Timestamp, read_pem_blocks};
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -114,6 +114,7 @@ impl Assertions {
                 fingerprint: identity.certificate_fingerprint,
             },
             san: &identity.alternative_names,
+            extensions: ExtensionMap(&identity.extensions),
             anchor: identity.anchor.id(),
             trust_version,
         };
@@ -172,6 +173,9 @@ struct Claims<'a> {
     cnf: Confirmation,
     /// The subject alternative names, each an object with its type as the only field.
     san: &'a [AlternativeName],
+    /// The extensions of `MTLS_EXTENSIONS`, by name or object identifier.
+    #[serde(skip_serializing_if = "ExtensionMap::is_empty")]
+    extensions: ExtensionMap<'a>,
     /// SHA-256 of the trust anchor.
     anchor: Fingerprint,
     #[serde(skip_serializing_if = "Option::is_none")]

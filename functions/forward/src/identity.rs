@@ -62,10 +62,13 @@ mod tests {
         };
         assert_eq!(read("assertion"), Ok(with(IdentityForms::NONE)));
         assert_eq!(
-            read("verify-mode,assertion,rfc9440"),
+            read("verify-mode,assertion,rfc9440,extensions"),
             Ok(with(IdentityForms::default()))
         );
-        assert_eq!(read("verify-mode,rfc9440"), Ok(UpstreamIdentity::default()));
+        assert_eq!(
+            read("verify-mode,rfc9440,extensions"),
+            Ok(UpstreamIdentity::default())
+        );
         for unknown in [
             "xfcc, assertion",
             "assertion,none",

@@ -51,7 +51,7 @@ table! {
         "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without. With a host or `public:`, a request without a readable Host header is answered with 400";
     HOST, "FORWARD_HOST", Value("keep"),
         "`keep`: the upstream sees the Host header of the client; `upstream`: that of its own URL";
-    IDENTITY, "FORWARD_IDENTITY", Value("verify-mode,rfc9440"),
+    IDENTITY, "FORWARD_IDENTITY", Value("verify-mode,rfc9440,extensions"),
         text!("headers that tell the upstream who the client is, separated by commas: ", list!(WRITTEN), ", and `assertion`; or `none`");
     TIMEOUT, "FORWARD_TIMEOUT", Value("30s"),
         "longest time for an exchange with the upstream, never beyond the function's own; at most 5 s of it to connect";

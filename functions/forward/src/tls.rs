@@ -165,19 +165,25 @@ impl TlsVersion {
                 Arc::new(anchors)
             }
         };
+        // With the cargo feature `fips`, this provider is rustls' FIPS provider.
         let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|error| ForwardError::Material(error.to_string()))?
             .with_root_certificates(anchors);
-        match &self.certificate {
-            None => Ok(builder.with_no_client_auth()),
+        let configuration = match &self.certificate {
+            None => builder.with_no_client_auth(),
             Some(secret) => {
                 let (chain, key) = parse_certificate(secret).map_err(ForwardError::Material)?;
                 builder
                     .with_client_auth_cert(chain, key)
-                    .map_err(|error| ForwardError::Material(error.to_string()))
+                    .map_err(|error| ForwardError::Material(error.to_string()))?
             }
+        };
+        if cfg!(feature = "fips") && !configuration.fips() {
+            let reason = "TLS would use algorithms outside of the FIPS module".to_owned();
+            return Err(ForwardError::Material(reason));
         }
+        Ok(configuration)
     }
 }
 

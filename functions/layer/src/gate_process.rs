@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use alb_mtls_gate::{Gate, StandardOutput};
 use alb_mtls_lambda::RuntimeApi;
+use alb_mtls_verifier::CryptoModule;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -55,6 +56,7 @@ fn stopped(error: &dyn Error) -> ExitCode {
 async fn serve(runtime: &OsStr) -> Result<(), Box<dyn Error>> {
     let runtime = Runtime::watch(runtime)?;
     alb_mtls_lambda::start_logging();
+    CryptoModule::check()?;
     let settings = Settings::from_environment()?;
     let runtime_api = RuntimeApi::from_environment()?;
     let under_way = UnderWay::default();

@@ -84,7 +84,7 @@ words! {
 table! {
     /// Every variable of the layer's own, in the order of the documentation.
     pub(crate) SETTINGS, "LAYER_";
-    IDENTITY, "LAYER_IDENTITY", Value("verify-mode,rfc9440"),
+    IDENTITY, "LAYER_IDENTITY", Value("verify-mode,rfc9440,extensions"),
         text!("headers that tell the function who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
     OTHER_EVENTS, "LAYER_OTHER_EVENTS", Value("refuse"),
         "`refuse`: events that are not a load balancer's never reach the function; `pass`: those of schedules, queues and other sources that are not HTTP requests do";

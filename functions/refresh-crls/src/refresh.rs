@@ -211,6 +211,10 @@ impl Refresher {
             .map_err(|error| RefreshError::Refused(error.to_string()))?
             .with_root_certificates(anchors)
             .with_no_client_auth();
+        if cfg!(feature = "fips") && !configuration.fips() {
+            let reason = "TLS would use algorithms outside of the FIPS module".to_owned();
+            return Err(RefreshError::Refused(reason));
+        }
         Ok(Some(Arc::new(configuration)))
     }
 

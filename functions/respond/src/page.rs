@@ -1,17 +1,7 @@
 //! The answer as a page for a browser.
 
 use alb_mtls_gate::ClientIdentity;
-
-const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#8883;--soft:#8881;--good:#137333;--none:#8a6100}\
-@media(prefers-color-scheme:dark){:root{--good:#6dd58c;--none:#f0c060}}\
-body{font:16px/1.5 system-ui,sans-serif;margin:0;display:grid;min-height:100vh;place-items:center}\
-main{width:min(46rem,calc(100vw - 2rem));margin:2rem 0;border:1px solid var(--line);border-radius:12px;overflow:hidden}\
-header{padding:1.25rem 1.5rem;background:var(--soft)}h1{font-size:1.3rem;margin:.35rem 0 0;overflow-wrap:anywhere}\
-.badge{font-weight:600;color:var(--good)}.badge.none{color:var(--none)}\
-dl{display:grid;grid-template-columns:minmax(8rem,auto) 1fr;gap:.5rem 1.25rem;margin:0;padding:1.25rem 1.5rem}\
-dt{opacity:.7}dd{margin:0;overflow-wrap:anywhere}code{font:.85em ui-monospace,monospace}\
-@media(max-width:34rem){dl{grid-template-columns:1fr;gap:.1rem}dd{margin-bottom:.6rem}}";
+use alb_mtls_http::page::{self, escape};
 
 pub(crate) fn render(client: Option<&ClientIdentity>) -> String {
     let content = match client {
@@ -20,11 +10,7 @@ pub(crate) fn render(client: Option<&ClientIdentity>) -> String {
                  <h1>No client certificate</h1></header>"
             .to_owned(),
     };
-    format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
-         <title>Client certificate</title><style>{STYLE}</style></head><body><main>{content}</main></body></html>\n"
-    )
+    page::render("Client certificate", &content)
 }
 
 fn verified(identity: &ClientIdentity) -> String {
@@ -66,30 +52,4 @@ fn verified(identity: &ClientIdentity) -> String {
 
 fn code(text: &str) -> String {
     format!("<code>{}</code>", escape(text))
-}
-
-/// Escapes text for HTML: a CA chooses the names in a certificate, which can contain markup.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_in_names_is_shown_and_not_obeyed() {
-        assert_eq!(escape("<script>'\"&"), "&lt;script&gt;&#39;&quot;&amp;");
-    }
 }

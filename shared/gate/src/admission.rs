@@ -8,6 +8,7 @@ use http::request::Parts;
 
 use crate::decision::Principal;
 use crate::denial::{Denial, DenialBody};
+use crate::denial_page::DenialForm;
 use crate::ingress::Ingress;
 
 /// Request as it comes to [`Gate::admit`](crate::Gate::admit).
@@ -75,13 +76,15 @@ pub struct AllowedRequest {
 pub struct GateAnswer {
     denial: Option<Denial>,
     body: DenialBody,
+    form: DenialForm,
 }
 
 impl GateAnswer {
-    pub(crate) fn denied(denial: Denial, body: DenialBody) -> Self {
+    pub(crate) fn denied(denial: Denial, body: DenialBody, form: DenialForm) -> Self {
         Self {
             denial: Some(denial),
             body,
+            form,
         }
     }
 
@@ -89,6 +92,7 @@ impl GateAnswer {
         Self {
             denial: None,
             body: DenialBody::Vague,
+            form: DenialForm::Problem,
         }
     }
 
@@ -97,11 +101,11 @@ impl GateAnswer {
         self.denial.as_ref()
     }
 
-    /// Returns the answer as a response: problem details (RFC 9457) for a denial, 200 for a health
-    /// check.
+    /// Returns the answer as a response: for a denial problem details (RFC 9457), or a page if the
+    /// client prefers `text/html`; 200 for a health check.
     pub fn to_response<B: From<String>>(&self) -> Response<B> {
         match &self.denial {
-            Some(denial) => denial.to_response(self.body),
+            Some(denial) => denial.to_response(self.body, &self.form),
             None => Response::new("healthy".to_owned().into()),
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use alb_mtls_http::host::Host;
 use alb_mtls_trust::{Percent, Trust};
-use alb_mtls_verifier::{Reason, Timestamp, VerifiedClient};
+use alb_mtls_verifier::{CryptoModule, ExtensionMap, Reason, Timestamp, VerifiedClient};
 use http::request::Parts;
 
 use crate::audit_record::{AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome};
@@ -209,6 +209,7 @@ impl AuditLog {
             shadow: context.shadow.as_ref(),
             client: audited.client().map(ClientRecord::new),
             trust_version: context.snapshot.as_deref().map(alb_mtls_trust::Snapshot::version),
+            crypto_module: CryptoModule::BUILT.is_fips().then_some(CryptoModule::BUILT),
             cache_hit: context.is_cache_hit,
             method: request.map(|request| request.method.as_str()).unwrap_or_default(),
             host: context.host.named().map(Host::as_str),
@@ -325,6 +326,7 @@ impl<'a> ClientRecord<'a> {
             serial_number: &identity.serial_number,
             alternative_names: shown,
             alternative_names_left_out: names.len() - shown.len(),
+            extensions: ExtensionMap(&identity.extensions),
             unreadable_extensions: &identity.unreadable_extensions,
             certificate_sha256: identity.certificate_fingerprint,
             not_after: identity.validity.not_after,

@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use alb_mtls_verifier::{
-    AlternativeName, DistinguishedName, Fingerprint, ReasonCode, RejectionContext, Timestamp,
+    AlternativeName, CryptoModule, DistinguishedName, ExtensionMap, Fingerprint, ReasonCode,
+    RejectionContext, Timestamp,
 };
 use serde::{Serialize, Serializer};
 
@@ -70,6 +71,9 @@ pub struct AuditRecord<'a> {
     pub client: Option<ClientRecord<'a>>,
     /// Version of the trust material that was decided with.
     pub trust_version: Option<&'a str>,
+    /// Cryptographic module that computed, in a build with the cargo feature `fips`.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_word")]
+    pub crypto_module: Option<CryptoModule>,
     /// True if the verdict about the certificate was in the cache.
     pub cache_hit: bool,
     /// Method of the request.
@@ -151,6 +155,9 @@ pub struct ClientRecord<'a> {
     /// Number of subject alternative names that are left out.
     #[serde(skip_serializing_if = "is_zero")]
     pub alternative_names_left_out: usize,
+    /// The extensions of `MTLS_EXTENSIONS`, by name or object identifier.
+    #[serde(skip_serializing_if = "ExtensionMap::is_empty")]
+    pub extensions: ExtensionMap<'a>,
     /// Extensions that are not critical, cannot be read and decide nothing.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub unreadable_extensions: &'a [String],
@@ -254,6 +261,10 @@ fn as_display<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> R
     serializer.collect_str(value)
 }
 
+fn as_word<S: Serializer>(module: &Option<CryptoModule>, serializer: S) -> Result<S::Ok, S::Error> {
+    module.map(CryptoModule::as_str).serialize(serializer)
+}
+
 fn as_microseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
@@ -282,6 +293,7 @@ mod tests {
             denial: None,
             client: None,
             trust_version: None,
+            crypto_module: None,
             cache_hit: false,
             method: "GET",
             host: Some("api.example.org"),

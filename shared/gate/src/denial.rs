@@ -1,10 +1,12 @@
 //! Denials: exact in the audit record, vague to the client.
 
+use alb_mtls_http::page;
 use alb_mtls_verifier::{Reason, ReasonCode, Rejection};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::denial_page::{self, DenialForm};
 use crate::reason::{DenialReason, GateReason};
 
 /// Reason why a request is denied, with its particulars. [`std::fmt::Display`] is one sentence for
@@ -152,9 +154,32 @@ impl Denial {
         }
     }
 
-    /// Returns the response to the client: problem details (RFC 9457) that do not say why, unless
-    /// the settings ask for the code.
-    pub fn to_response<B: From<String>>(&self, body: DenialBody) -> Response<B> {
+    /// Returns the response to the client. It does not say why, unless the settings ask for the
+    /// code.
+    pub(crate) fn to_response<B: From<String>>(&self, body: DenialBody, form: &DenialForm) -> Response<B> {
+        let status = self.status();
+        let content = match form {
+            DenialForm::Problem => self.to_problem(body),
+            DenialForm::Page { trace_id } => denial_page::render(self, body, trace_id.as_deref()),
+        };
+        let mut response = Response::new(B::from(content));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        match form {
+            DenialForm::Problem => {
+                headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+            DenialForm::Page { .. } => page::set_headers(headers),
+        }
+        if let Some(challenge) = self.challenge() {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        response
+    }
+
+    /// Returns problem details (RFC 9457) as JSON.
+    fn to_problem(&self, body: DenialBody) -> String {
         let reason = self.reason();
         let status = reason.status;
         let problem = ProblemDetails {
@@ -170,16 +195,7 @@ impl Denial {
             },
         };
         // A struct of text and numbers always serialises.
-        let json = serde_json::to_string(&problem).unwrap_or_default() + "\n";
-        let mut response = Response::new(B::from(json));
-        *response.status_mut() = status;
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(challenge) = self.challenge() {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        response
+        serde_json::to_string(&problem).unwrap_or_default() + "\n"
     }
 }
 
@@ -224,7 +240,7 @@ mod tests {
             (Denial::new(GateReason::NoTokenKeys, ""), None),
             (Denial::new(GateReason::TargetGroup, ""), None),
         ] {
-            let response = denial.to_response::<String>(DenialBody::Vague);
+            let response = denial.to_response::<String>(DenialBody::Vague, &DenialForm::Problem);
             let sent = response.headers().get(WWW_AUTHENTICATE);
             assert_eq!(sent.map(|value| value.to_str().unwrap()), challenge, "{denial:?}");
         }
@@ -233,14 +249,18 @@ mod tests {
     #[test]
     fn body_has_code_only_when_exposed() {
         let denial = Denial::from(Rejection::new(Reason::Expired).because("notAfter was long ago"));
-        let vague = denial.to_response::<String>(DenialBody::Vague).into_body();
+        let vague = denial
+            .to_response::<String>(DenialBody::Vague, &DenialForm::Problem)
+            .into_body();
         assert_eq!(
             vague,
             r#"{"title":"Unauthorized","status":401,"detail":"a valid client certificate is required"}"#
                 .to_owned()
                 + "\n"
         );
-        let exposed = denial.to_response::<String>(DenialBody::WithCode).into_body();
+        let exposed = denial
+            .to_response::<String>(DenialBody::WithCode, &DenialForm::Problem)
+            .into_body();
         assert!(
             exposed.contains(r#""code":"ClientCertExpired""#) && !exposed.contains("long ago"),
             "{exposed}"

@@ -17,6 +17,7 @@ use crate::audit::{AuditLog, AuditedRequest};
 use crate::audit_record::{AuditSink, StandardOutput};
 use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
+use crate::denial_page::DenialForm;
 use crate::ingress::Ingress;
 use crate::policy::{self, InUse};
 use crate::presented::Presented;
@@ -182,7 +183,11 @@ impl Gate {
                 let denial = Denial::new(GateReason::NotServable, explanation);
                 let decision = Decision::Deny(denial.clone());
                 self.record(None, Some(&ingress), &decision, &context);
-                Admission::Answered(GateAnswer::denied(denial, self.settings.denial_body))
+                Admission::Answered(GateAnswer::denied(
+                    denial,
+                    self.settings.denial_body,
+                    DenialForm::Problem,
+                ))
             }
         }
     }
@@ -408,7 +413,8 @@ impl Gate {
         let principal = match decision {
             Decision::Allow(principal) => principal,
             Decision::Deny(denial) => {
-                return Admission::Answered(GateAnswer::denied(denial, self.settings.denial_body));
+                let form = DenialForm::preferred(&parts);
+                return Admission::Answered(GateAnswer::denied(denial, self.settings.denial_body, form));
             }
             Decision::HealthCheck => return Admission::Answered(GateAnswer::healthy()),
         };

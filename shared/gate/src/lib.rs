@@ -37,6 +37,7 @@ mod audit_record;
 mod bound_token;
 mod decision;
 mod denial;
+mod denial_page;
 mod gate;
 mod ingress;
 mod layer;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use alb_mtls_trust::{Snapshot, TrustStatus};
-use alb_mtls_verifier::Timestamp;
+use alb_mtls_verifier::{CryptoModule, Timestamp};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 /// A metric, as the documentation shows it.
@@ -63,6 +63,8 @@ metrics! {
         "days until the first trust anchor expires; look at the minimum";
     CRL_SECONDS_LEFT, "CrlSecondsLeft", "Seconds", BY_SERVICE,
         "time until the first CRL is past its nextUpdate, negative afterwards; look at the minimum";
+    FIPS_MODE, "FipsMode", "None", BY_SERVICE,
+        "1, once a minute, in a build with the cargo feature `fips`; an alarm on missing data finds a build without it";
 }
 
 /// Values of one metric in one line at most.
@@ -215,6 +217,9 @@ impl Metrics {
             values.push((TRUST_REFRESH_FAILURES, number(new_failures)));
             if let Some(age) = status.age(now) {
                 values.push((TRUST_AGE, number(age.as_secs())));
+            }
+            if CryptoModule::BUILT.is_fips() {
+                values.push((FIPS_MODE, Value::Number(1)));
             }
             values.extend(snapshot.into_iter().flat_map(|snapshot| state_of(snapshot, now)));
         }

@@ -109,6 +109,8 @@ table! {
         "`if-present`: a certificate without extended key usage is for every purpose; `required`: it is refused";
     SIGNATURES, "MTLS_SIGNATURES", Absent("all of them"),
         text!("algorithms that may sign what is below a trust anchor, and CRLs, separated by white space: ", list!(SignatureAlgorithm::WORDS));
+    EXTENSIONS, "MTLS_EXTENSIONS", Absent("none"),
+        "private X.509 extensions of the client's certificate that become part of its identity, separated by white space: `1.3.6.1.4.1.57264.1.8`, or `device_id=1.3.6.1.4.1.99999.1` with a name of your choice; at most 16";
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
         "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
     MODE, "MTLS_MODE", Value("enforce"),
@@ -178,6 +180,7 @@ impl Settings {
                     )?,
                     signatures: values.parsed(SIGNATURES)?.unwrap_or_default(),
                 },
+                identity_extensions: values.parsed(EXTENSIONS)?.unwrap_or_default(),
                 revocation: revocation(&values)?,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
@@ -362,6 +365,10 @@ mod tests {
             ("MTLS_SIGNATURES", "ml-dsa-87 sha1", "`ml-dsa-65`, `ml-dsa-87`"),
             ("MTLS_SIGNATURES", "ml-dsa-87,ml-dsa-65", "`rsa-pkcs1-sha256`, "),
             ("MTLS_SIGNATURES", "ML-DSA-87", "`ml-dsa-87`"),
+            ("MTLS_EXTENSIONS", "", "at least one object identifier"),
+            ("MTLS_EXTENSIONS", "device", "object identifiers such as"),
+            ("MTLS_EXTENSIONS", "a=1.2.3 a=1.2.4", "`a` is there twice"),
+            ("MTLS_EXTENSIONS", "san=2.5.29.17", "one of X.509 itself"),
             ("MTLS_TARGET_GROUPS", "", "ARN"),
             ("MTLS_TARGET_GROUPS", "arn:*", "not in its account or Region"),
             (

@@ -122,6 +122,21 @@ async fn a_client_that_comes_again_is_remembered_and_the_record_is_the_same() {
 }
 
 #[tokio::test]
+async fn record_names_the_fips_module_in_its_builds_alone() {
+    let site = Site::new();
+    let gate = site.gate(&[("MTLS_METRICS", "AlbMtls")]);
+    site.ask(&gate, &header_of(&site.good), Timestamp::now()).await;
+    let record = site.record.0.lock().unwrap().clone();
+    let (module, mode) = (record["crypto_module"].as_str(), record["FipsMode"].as_u64());
+    let expected = if cfg!(feature = "fips") {
+        (Some("aws-lc-fips"), Some(1))
+    } else {
+        (None, None)
+    };
+    assert_eq!((module, mode), expected);
+}
+
+#[tokio::test]
 async fn only_the_same_bytes_are_the_same_client() {
     let site = Site::new();
     let gate = site.gate(&[]);

@@ -5,6 +5,7 @@
 //! in the documentation come from the rows.
 
 mod base64_der;
+mod extensions;
 mod limits;
 mod passthrough;
 mod pem_blocks;
@@ -30,7 +31,7 @@ pub struct Form {
     pub meaning: &'static str,
     /// Restriction that an operator needs to know before choosing the form, as one clause.
     pub limits: &'static str,
-    /// Names of the headers that the form writes.
+    /// Names of the headers that the form writes; `*` at the end stands for any rest.
     pub headers: &'static [&'static str],
     /// Reader of the certificate header; absent for a form that is only written.
     pub(crate) reader: Option<Reader>,
@@ -66,7 +67,7 @@ pub(crate) struct Writer {
 }
 
 /// Every form, in the order of the documentation.
-pub static FORMS: [&Form; 5] = [&VERIFY_MODE, &PASSTHROUGH, &RFC9440, &XFCC, &BASE64];
+pub static FORMS: [&Form; 6] = [&VERIFY_MODE, &PASSTHROUGH, &RFC9440, &XFCC, &EXTENSIONS, &BASE64];
 
 static VERIFY_MODE: Form = Form {
     meaning: "the five headers of a load balancer in verify mode",
@@ -123,6 +124,17 @@ static XFCC: Form = Form {
     writer: Some(Writer {
         word: "xfcc",
         write: xfcc::write,
+    }),
+};
+
+static EXTENSIONS: Form = Form {
+    meaning: "a header for each extension of `MTLS_EXTENSIONS` that the certificate has",
+    limits: "without the certificate",
+    headers: extensions::HEADERS,
+    reader: None,
+    writer: Some(Writer {
+        word: "extensions",
+        write: extensions::write,
     }),
 };
 

@@ -6,6 +6,7 @@
 //!   service sees it.
 //! - [`path`], [`host`], [`address`]: paths that every server reads alike, hosts, and classes of
 //!   network addresses.
+//! - [`page`]: the choice between a page and JSON, and the frame of the project's pages.
 //!
 //! This crate does not depend on trust material, policies or Lambda.
 //!
@@ -28,6 +29,7 @@ pub mod forms;
 pub mod headers;
 pub mod host;
 mod identity;
+pub mod page;
 pub mod path;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

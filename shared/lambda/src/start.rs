@@ -6,6 +6,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use alb_mtls_settings::{Table, help_if_asked};
+use alb_mtls_verifier::{CryptoModule, NotInFipsMode};
 
 use crate::function::RunError;
 
@@ -16,6 +17,9 @@ pub enum StartError {
     /// A setting is wrong, or Lambda did not start this process: one line for the operator.
     #[error("{0}")]
     Settings(String),
+    /// The function would not compute with the FIPS module that it was built for.
+    #[error(transparent)]
+    NotInFipsMode(#[from] NotInFipsMode),
     /// The function served, and cannot any longer.
     #[error("the function stopped: {0}")]
     Run(#[from] RunError),
@@ -31,7 +35,7 @@ impl StartError {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Settings(_) => ExitCode::from(2),
-            Self::Run(_) => ExitCode::FAILURE,
+            Self::NotInFipsMode(_) | Self::Run(_) => ExitCode::FAILURE,
         }
     }
 }
@@ -50,6 +54,11 @@ pub fn start(
         return ExitCode::SUCCESS;
     }
     crate::start_logging();
+    if let Err(error) = CryptoModule::check() {
+        let error = StartError::from(error);
+        eprintln!("{error}");
+        return error.exit_code();
+    }
     match crate::executor::block_on(serve) {
         Ok(Err(error)) => {
             eprintln!("{error}");

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::hash::Hash;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use alb_mtls_verifier::{ClientIdentity, Fingerprint, Timestamp};
+use alb_mtls_verifier::{ClientIdentity, ExtensionValue, Fingerprint, Timestamp};
 use cedar_policy::{Entity, RestrictedExpression};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -31,12 +32,13 @@ pub(crate) struct EntityCache {
 }
 
 /// All of an identity is read from the end-entity certificate and the trust anchor; only the days
-/// that it has left change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// that it has left change, and the extensions that a verifier selects.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct ClientKey {
     certificate: Fingerprint,
     certificate_bytes: usize,
     anchor: Fingerprint,
+    extensions: Arc<[ExtensionValue]>,
     days_left: i64,
 }
 
@@ -70,6 +72,7 @@ impl EntityCache {
             certificate: identity.certificate_fingerprint,
             certificate_bytes: identity.certificate().len(),
             anchor: identity.anchor.id(),
+            extensions: Arc::clone(&identity.extensions),
             days_left: identity.days_left(now),
         };
         if let Some(entity) = self.clients.get(&key) {

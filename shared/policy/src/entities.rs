@@ -114,10 +114,13 @@ impl Vocabulary {
     fn client(&self, identity: &ClientIdentity, now: Timestamp) -> Result<Entity, PolicyDenial> {
         let id = identity.certificate_fingerprint.to_string();
         let anchor = uid(&self.anchor, identity.anchor.id().to_string());
-        Entity::new(
+        let extensions = identity.extensions.iter();
+        let tags = extensions.map(|one| (one.key.to_string(), text(one.value.to_string())));
+        Entity::new_with_tags(
             uid(&self.client, id),
             self.client_attributes(identity, now)?,
             HashSet::from([anchor]),
+            tags,
         )
         .map_err(|error| unrepresentable("the client", &error))
     }
@@ -442,16 +445,18 @@ mod tests {
     use alb_mtls_verifier::{
         Intermediates, PresentedChain, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
     };
-    use test_pki::CertificateBuilder;
+    use test_pki::{CertificateBuilder, Criticality};
 
     use super::*;
 
     fn identify(client: CertificateBuilder) -> Arc<ClientIdentity> {
+        let extensions = "device_id=1.2.3.1 1.2.3.2".parse().unwrap();
         let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
         let client = client.issued_by(&root).unwrap();
         let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
         let anchors = TrustAnchors::new([anchor]).unwrap();
-        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default());
+        let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
+            .with_identity_extensions(extensions);
         let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
         Arc::clone(verifier.verify(&chain, Timestamp::now()).unwrap().identity())
     }
@@ -471,7 +476,9 @@ mod tests {
             .dns("x.example")
             .uri("spiffe://example.org/x")
             .ip("::ffff:192.0.2.1".parse::<IpAddr>().unwrap())
-            .policy("1.2.3");
+            .policy("1.2.3")
+            .extension("1.2.3.1", Criticality::NotCritical, &[0x0C, 1, b'a'])
+            .extension("1.2.3.2", Criticality::NotCritical, &[0x05, 0]);
         let (full, bare) = (identify(full), identify(CertificateBuilder::client("").dns("x")));
         for client in [Some(&*full), Some(&*bare), None] {
             for (method, target_group, source) in

@@ -111,6 +111,17 @@ pub enum PolicyProblem {
     /// No policy at all.
     #[error("there is no policy in it, and without a policy every request is denied")]
     Empty,
+    /// The key of an extension that is not spelt.
+    #[error("write the key of an extension as a text, such as `principal.hasTag(\"device_id\")`")]
+    ComputedExtension,
+    /// An extension that is not part of any identity.
+    #[error("`{key}` is not an extension of MTLS_EXTENSIONS, {}", selected(known))]
+    UnknownExtension {
+        /// Key as the policy spells it.
+        key: String,
+        /// Keys of the setting.
+        known: Vec<String>,
+    },
     /// An id that cannot stand in a record.
     #[error("an @id has 1 to 128 bytes and no control characters")]
     Id,
@@ -154,6 +165,14 @@ pub enum PolicyProblem {
         /// Operators that are read.
         max: usize,
     },
+}
+
+/// Lists the keys of the setting.
+fn selected(keys: &[String]) -> String {
+    match keys {
+        [] => "which is not set".to_owned(),
+        keys => format!("which has `{}`", keys.join("`, `")),
+    }
 }
 
 /// Messages from Cedar quote policies and facts: one line of theirs, of at most 400 characters,

@@ -39,6 +39,7 @@
 mod cache;
 mod entities;
 mod error;
+mod extensions;
 mod forwarded;
 mod input;
 mod literals;

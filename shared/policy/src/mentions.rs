@@ -1,14 +1,18 @@
-//! Parts of a request that policies mention, read from the parsed policy and not from its text.
+//! Parts of a request and a client that policies mention, read from the parsed policy and not from
+//! its text.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::Policy;
 use serde_json::Value;
 
-/// Attributes of `context` that a policy can depend on.
+/// Attributes of `context`, and extensions of the client, that a policy can depend on.
 #[derive(Debug, Default)]
 pub(crate) struct Mentions {
     attributes: BTreeSet<String>,
+    extensions: BTreeSet<String>,
+    /// True if the key of an extension is not a text, so that any extension can be meant.
+    computes_extensions: bool,
     /// True if `context` is used as a whole, such as in a comparison, so that every attribute
     /// counts.
     whole: bool,
@@ -22,11 +26,26 @@ impl Mentions {
         match policy.to_json() {
             Ok(Value::Object(fields)) => match fields.get("conditions") {
                 Some(conditions) => mentions.walk(conditions),
-                None => mentions.whole = true,
+                None => mentions.take_all(),
             },
-            _ => mentions.whole = true,
+            _ => mentions.take_all(),
         }
         mentions
+    }
+
+    fn take_all(&mut self) {
+        self.whole = true;
+        self.computes_extensions = true;
+    }
+
+    /// Returns the keys of the client's extensions that the policy spells.
+    pub(crate) fn extensions(&self) -> impl Iterator<Item = &str> {
+        self.extensions.iter().map(String::as_str)
+    }
+
+    /// Returns true if the policy asks for an extension whose key it does not spell.
+    pub(crate) fn computes_extensions(&self) -> bool {
+        self.computes_extensions
     }
 
     /// Returns whether the decision of the policy can depend on this attribute.
@@ -41,22 +60,41 @@ impl Mentions {
 
     /// Collects the attributes of an expression and its parts.
     ///
-    /// Source: Cedar documentation, "JSON policy format", the expressions `Var`, `.` and `has`.
+    /// Source: Cedar documentation, "JSON policy format", the expressions `Var`, `.`, `has`,
+    /// `getTag` and `hasTag`.
     fn walk(&mut self, expression: &Value) {
         match expression {
             Value::Array(parts) => parts.iter().for_each(|part| self.walk(part)),
             Value::Object(fields) => {
                 for (operator, operand) in fields {
-                    match (operator.as_str(), attribute_of_context(operand)) {
-                        ("." | "has", Some(attribute)) => {
-                            self.attributes.insert(attribute.to_owned());
-                        }
-                        ("Var", _) if operand == "context" => self.whole = true,
-                        _ => self.walk(operand),
-                    }
+                    self.walk_operator(operator, operand);
                 }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+}
+
+impl Mentions {
+    fn walk_operator(&mut self, operator: &str, operand: &Value) {
+        match (operator, attribute_of_context(operand)) {
+            ("." | "has", Some(attribute)) => {
+                self.attributes.insert(attribute.to_owned());
+            }
+            ("Var", _) if operand == "context" => self.whole = true,
+            ("Record", _) => {
+                // Its fields are not operators, whatever their names are.
+                let fields = operand.as_object().into_iter().flatten();
+                fields.for_each(|(_, value)| self.walk(value));
+            }
+            ("getTag" | "hasTag", _) => {
+                match key_of_tag(operand) {
+                    Some(key) => _ = self.extensions.insert(key.to_owned()),
+                    None => self.computes_extensions = true,
+                }
+                self.walk(operand);
+            }
+            _ => self.walk(operand),
         }
     }
 }
@@ -68,9 +106,38 @@ fn attribute_of_context(operand: &Value) -> Option<&str> {
     operand.get("attr")?.as_str().filter(|_| is_context)
 }
 
+/// Returns the key in the operand of `entity.getTag("key")`.
+fn key_of_tag(operand: &Value) -> Option<&str> {
+    operand.get("right")?.get("Value")?.as_str()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn extension_counts_wherever_it_stands() {
+        for condition in [
+            "when { principal.hasTag(\"a\") }",
+            "unless { !principal.hasTag(\"a\") }",
+            "when { principal.getTag(\"a\") like \"x*\" }",
+            "when { [principal.getTag(\"a\")].contains(\"x\") && context has host }",
+            "when { (if true then principal else principal).hasTag(\"a\") }",
+        ] {
+            let mentions = mentions(condition);
+            assert_eq!(mentions.extensions().collect::<Vec<_>>(), ["a"], "{condition}");
+            assert!(!mentions.computes_extensions(), "{condition}");
+        }
+        for condition in [
+            "when { principal.hasTag(context.method) }",
+            "when { principal.getTag(if true then \"a\" else \"b\") == \"x\" }",
+        ] {
+            assert!(mentions(condition).computes_extensions(), "{condition}");
+        }
+        let mentions = mentions("when { principal.subject == \"hasTag(a)\" && {hasTag: \"a\"} has hasTag }");
+        assert_eq!(mentions.extensions().count(), 0);
+        assert!(!mentions.computes_extensions());
+    }
 
     fn mentions(condition: &str) -> Mentions {
         let text = format!("forbid (principal, action, resource) {condition};");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use alb_mtls_http::path::PlainPath;
-use alb_mtls_verifier::Fingerprint;
+use alb_mtls_verifier::{Fingerprint, IdentityExtensions};
 use cedar_policy::{
     AuthorizationError, Authorizer, Decision, Effect, PolicyId, PolicySet, Schema, ValidationMode,
     ValidationWarning, Validator,
@@ -17,6 +17,7 @@ use crate::SCHEMA;
 use crate::cache::EntityCache;
 use crate::entities::Vocabulary;
 use crate::error::{Place, PolicyError, PolicyErrors, PolicyProblem, one_line};
+use crate::extensions::{self, MentionedExtension};
 use crate::input::PolicyInput;
 use crate::literals::misspelling;
 use crate::mentions::Mentions;
@@ -48,6 +49,7 @@ pub struct Policies {
     named: Named,
     cache: EntityCache,
     ids: Vec<Arc<str>>,
+    extensions: Vec<MentionedExtension>,
     warnings: Vec<PolicyWarning>,
     version: Fingerprint,
     /// Stack that a decision takes at most.
@@ -115,6 +117,14 @@ impl Policies {
             version: digest(&sources),
             ..set
         })
+    }
+
+    /// Checks that every extension that a policy asks for can be part of an identity.
+    ///
+    /// # Errors
+    /// [`PolicyProblem::UnknownExtension`] for each that cannot.
+    pub fn check_extensions(&self, selected: &IdentityExtensions) -> Result<(), PolicyErrors> {
+        extensions::check(&self.extensions, selected)
     }
 
     /// Decides about a request.
@@ -186,6 +196,13 @@ impl Source<'_> {
         Place::of(self.text, offset)
     }
 
+    /// Returns the offset of a text within a policy; that of the policy if it is spelt otherwise.
+    fn offset_of_text(&self, policy: Option<usize>, text: &str) -> Option<usize> {
+        let rest = policy.and_then(|offset| self.text.get(offset..));
+        let within = rest.and_then(|rest| rest.find(text));
+        policy.map(|offset| offset + within.unwrap_or(0))
+    }
+
     fn error(&self, offset: Option<usize>, problem: PolicyProblem) -> PolicyError {
         error(self.name, offset.map(|offset| self.place(offset)), problem)
     }
@@ -215,6 +232,7 @@ struct Loading {
     /// The ids so far, each with the place of its policy.
     places: BTreeMap<Arc<str>, String>,
     ids: Vec<Arc<str>>,
+    extensions: Vec<MentionedExtension>,
     warnings: Vec<PolicyWarning>,
     errors: Vec<PolicyError>,
     /// Levels of the longest policy.
@@ -232,6 +250,7 @@ impl Loading {
             named: Named::default(),
             places: BTreeMap::new(),
             ids: Vec::new(),
+            extensions: Vec::new(),
             warnings: Vec::new(),
             errors: Vec::new(),
             levels: 0,
@@ -315,7 +334,9 @@ impl Loading {
                 self.errors.push(source.error(offset, problem));
                 continue;
             }
-            self.named.take_mentions(&Mentions::from_policy(policy));
+            let mentions = Mentions::from_policy(policy);
+            self.named.take_mentions(&mentions);
+            self.take_extensions(source, offset, &mentions);
             for literal in policy.entity_literals() {
                 self.take_literal(source, offset, &literal);
             }
@@ -365,6 +386,21 @@ impl Loading {
         }
     }
 
+    fn take_extensions(&mut self, source: &Source<'_>, policy: Option<usize>, mentions: &Mentions) {
+        if mentions.computes_extensions() {
+            self.errors
+                .push(source.error(policy, PolicyProblem::ComputedExtension));
+        }
+        let extensions = mentions.extensions().map(|key| MentionedExtension {
+            key: key.to_owned(),
+            source_name: source.name.to_owned(),
+            place: source
+                .offset_of_text(policy, &format!("\"{key}\""))
+                .map(|offset| source.place(offset)),
+        });
+        self.extensions.extend(extensions);
+    }
+
     fn take_literal(
         &mut self,
         source: &Source<'_>,
@@ -373,9 +409,7 @@ impl Loading {
     ) {
         if let Some(wanted) = misspelling(literal) {
             let literal = literal.to_string();
-            let rest = policy.and_then(|offset| source.text.get(offset..));
-            let within = rest.and_then(|text| text.find(&literal));
-            let offset = policy.map(|offset| offset + within.unwrap_or(0));
+            let offset = source.offset_of_text(policy, &literal);
             let literal = one_line(&literal);
             self.errors
                 .push(source.error(offset, PolicyProblem::Spelling { literal, wanted }));
@@ -427,6 +461,7 @@ impl Loading {
             named: self.named,
             cache: EntityCache::new(),
             ids: self.ids,
+            extensions: self.extensions,
             warnings: self.warnings,
             version: digest(&[]),
             stack: DECISION_STACK + self.levels * DECISION_STACK_OF_LEVEL,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors, Verifier,
+    CryptoModule, Departures, Fingerprint, Intermediates, RevocationMode, Timestamp, TrustAnchors,
 };
 
 use crate::authorities::Authorities;
@@ -19,7 +19,8 @@ use crate::snapshot::Snapshot;
 /// Makes the snapshot of this material, to take the place of `last_good`.
 ///
 /// # Errors
-/// Everything that is wrong with the material. A part of it is never used alone.
+/// Everything that is wrong with the material. A part of it is never used alone. In a build with
+/// the cargo feature `fips`, no material is used without FIPS mode.
 pub(crate) fn assemble(
     material: &Material,
     settings: &TrustSettings,
@@ -27,6 +28,7 @@ pub(crate) fn assemble(
     last_good: Option<&Snapshot>,
     now: Timestamp,
 ) -> Result<Snapshot, LoadError> {
+    CryptoModule::check()?;
     let Authorities {
         anchors,
         intermediates,
@@ -91,7 +93,7 @@ pub(crate) fn assemble(
     let before = last_good.map(Snapshot::authorization);
     let authorization = read_authorization(material, authorization, &shared, before, &mut warnings)
         .map_err(LoadError::Sources)?;
-    let verifier = Verifier::new(anchors, intermediates, settings.options);
+    let verifier = settings.verifier(anchors, intermediates);
     let verifier = match (&lists, &settings.revocation) {
         (Some(lists), Some(revocation)) => verifier.with_revocation(Arc::clone(lists), revocation.options),
         _ => verifier,

@@ -33,7 +33,12 @@ pub(crate) fn read_authorization(
 ) -> Result<Authorization, Vec<SourceError>> {
     let policies = match settings.policies {
         None => None,
-        Some(_) => Some(policies::read(material, Role::Policies, warnings)?),
+        Some(_) => Some(policies::read(
+            material,
+            Role::Policies,
+            shared.settings,
+            warnings,
+        )?),
     };
     let shadow = match read_shadow(material, settings, shared, warnings) {
         Ok(shadow) => shadow,
@@ -70,7 +75,8 @@ fn read_shadow(
     let policies = match settings.shadow_policies {
         None => None,
         Some(_) => Some(
-            policies::read(material, Role::ShadowPolicies, warnings).map_err(|errors| first_of(&errors))?,
+            policies::read(material, Role::ShadowPolicies, shared.settings, warnings)
+                .map_err(|errors| first_of(&errors))?,
         ),
     };
     Ok(Some(Arc::new(ShadowSet::new(verifier, policies))))
@@ -98,10 +104,10 @@ fn shadow_verifier(material: &Material, shared: &Shared<'_>) -> Result<Verifier,
         (Some(revocation), Some(in_use)) => {
             let lists = in_use.iter().map(|(list, _)| Arc::clone(list));
             let lists = RevocationLists::new(lists, &anchors, &intermediates, Some(in_use));
-            Verifier::new(anchors, intermediates, shared.settings.options)
-                .with_revocation(Arc::new(lists), revocation.options)
+            let verifier = shared.settings.verifier(anchors, intermediates);
+            verifier.with_revocation(Arc::new(lists), revocation.options)
         }
-        _ => Verifier::new(anchors, intermediates, shared.settings.options),
+        _ => shared.settings.verifier(anchors, intermediates),
     };
     Ok(verifier)
 }
@@ -123,12 +129,14 @@ mod policies {
     use crate::error::{SourceError, SourceErrorKind};
     use crate::material::Material;
     use crate::provenance::Role;
+    use crate::settings::TrustSettings;
     use crate::warning::Warning;
 
     /// Reads all policies of a role as one set.
     pub(super) fn read(
         material: &Material,
         role: Role,
+        settings: &TrustSettings,
         warnings: &mut Vec<Warning>,
     ) -> Result<Arc<Policies>, Vec<SourceError>> {
         let mut documents = Vec::new();
@@ -142,7 +150,11 @@ mod policies {
             }
         }
         let texts = documents.iter().map(|(_, place, text)| (place.as_str(), *text));
-        match Policies::parse_all(texts) {
+        let policies = Policies::parse_all(texts).and_then(|policies| {
+            policies.check_extensions(&settings.identity_extensions)?;
+            Ok(policies)
+        });
+        match policies {
             Ok(policies) => {
                 let notable = policies.warnings().iter();
                 warnings.extend(notable.map(|warning| Warning::Policy(warning.to_string())));
@@ -177,12 +189,14 @@ mod policies {
     use crate::fetch_error::FetchError;
     use crate::material::Material;
     use crate::provenance::Role;
+    use crate::settings::TrustSettings;
     use crate::snapshot::Policies;
     use crate::warning::Warning;
 
     pub(super) fn read(
         material: &Material,
         role: Role,
+        _settings: &TrustSettings,
         _warnings: &mut Vec<Warning>,
     ) -> Result<Arc<Policies>, Vec<SourceError>> {
         let source = material.of_role(role).next();

@@ -2,7 +2,7 @@ use std::fmt;
 
 use alb_mtls_settings::Percent;
 use alb_mtls_verifier::{
-    AuthorityError, BundleError, CrlHistoryError, RevocationListError, RevocationListErrorKind,
+    AuthorityError, BundleError, CrlHistoryError, NotInFipsMode, RevocationListError, RevocationListErrorKind,
 };
 
 use crate::crl::InvalidCrlState;
@@ -37,6 +37,9 @@ pub enum LoadError {
     /// The lookup ended without a result.
     #[error("{0}")]
     Aborted(Aborted),
+    /// Another cryptographic module than the FIPS module computes.
+    #[error("{0}")]
+    NotInFipsMode(#[from] NotInFipsMode),
 }
 
 impl LoadError {
@@ -45,7 +48,7 @@ impl LoadError {
         match self {
             Self::Sources(errors) => errors.iter().any(SourceError::is_refusal),
             Self::AnchorLoss { .. } | Self::CrlHistory { .. } => true,
-            Self::Aborted(_) => false,
+            Self::Aborted(_) | Self::NotInFipsMode(_) => false,
         }
     }
 }

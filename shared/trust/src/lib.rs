@@ -9,13 +9,14 @@
 //! ```
 //! use std::time::Duration;
 //! use alb_mtls_trust::{Percent, Trust, TrustSettings};
-//! use alb_mtls_verifier::{Timestamp, VerifyOptions};
+//! use alb_mtls_verifier::{IdentityExtensions, Timestamp, VerifyOptions};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! let trust = Trust::new(TrustSettings {
 //!     anchors: "file:/etc/alb-mtls/no-such-file.pem".parse().unwrap(),
 //!     intermediates: None,
 //!     options: VerifyOptions::default(),
+//!     identity_extensions: IdentityExtensions::default(),
 //!     revocation: None,
 //!     refresh: Duration::from_secs(300),
 //!     max_stale: Duration::from_secs(24 * 3_600),

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use alb_mtls_settings::{Percent, words};
-use alb_mtls_verifier::{RevocationMode, RevocationOptions, VerifyOptions};
+use alb_mtls_verifier::{
+    IdentityExtensions, Intermediates, RevocationMode, RevocationOptions, TrustAnchors, Verifier,
+    VerifyOptions,
+};
 
 use crate::provenance::Role;
 use crate::source::Sources;
@@ -16,6 +19,8 @@ pub struct TrustSettings {
     pub intermediates: Option<Sources>,
     /// Options of verifying a client's path.
     pub options: VerifyOptions,
+    /// Extensions whose values become part of a client's identity.
+    pub identity_extensions: IdentityExtensions,
     /// Revocation; without it, certificates are not checked against CRLs.
     pub revocation: Option<RevocationSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds
@@ -29,6 +34,12 @@ pub struct TrustSettings {
 }
 
 impl TrustSettings {
+    /// Returns a verifier without revocation for these anchors.
+    pub(crate) fn verifier(&self, anchors: TrustAnchors, intermediates: Intermediates) -> Verifier {
+        Verifier::new(anchors, intermediates, self.options)
+            .with_identity_extensions(self.identity_extensions.clone())
+    }
+
     /// Returns every source with the purpose of its material.
     pub(crate) fn sources(&self) -> Vec<(Role, &Sources)> {
         let mut sources = vec![(Role::Anchors, &self.anchors)];

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use alb_mtls_trust::{Percent, Trust, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerifyOptions};
+use alb_mtls_verifier::{IdentityExtensions, Timestamp, VerifyOptions};
 use serde_json::Value;
 use test_pki::CertificateBuilder;
 
@@ -69,6 +69,7 @@ async fn look_ups_are_events_with_fields() {
         anchors: source.parse().unwrap(),
         intermediates: None,
         options: VerifyOptions::default(),
+        identity_extensions: IdentityExtensions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

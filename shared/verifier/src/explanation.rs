@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::anchors::TrustAnchor;
-use crate::identity::ClientIdentity;
 use crate::path::{self, PathError, Progress};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
@@ -140,7 +139,7 @@ impl Verifier {
             false => Outcome::Off,
         };
         checks.push((Check::Revocation, revocation));
-        let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor)).map(|_| ());
+        let identity = self.identify(&end_entity, anchor).map(|_| ());
         checks.push((Check::Identity, identity.into()));
         // A path that our own rules reject is not put to webpki. The search has verified the
         // signatures for both.

@@ -1,5 +1,7 @@
 //! Identity of a verified client.
 
+mod extensions;
+
 use std::sync::Arc;
 
 use der::asn1::ObjectIdentifier;
@@ -20,6 +22,8 @@ use crate::x509::payment_roles;
 use crate::x509::policies::listed_policies;
 use crate::x509::public_key::PublicKey;
 use crate::x509::time::Timestamp;
+
+pub use extensions::{ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions};
 
 /// Contents of a verified client's certificate, and the trust anchor above it.
 ///
@@ -48,6 +52,9 @@ pub struct ClientIdentity {
     pub payment_roles: Vec<String>,
     /// The certificate policies, as dotted object identifiers.
     pub certificate_policies: Vec<String>,
+    /// The values of the extensions that [`IdentityExtensions`] selects, in its order; those that
+    /// the certificate does not have are left out.
+    pub extensions: Arc<[ExtensionValue]>,
     /// Extensions that are not critical, cannot be read and decide nothing: what they would say is
     /// not here.
     pub unreadable_extensions: Vec<String>,
@@ -64,7 +71,11 @@ pub struct ClientIdentity {
 }
 
 impl ClientIdentity {
-    pub(crate) fn read(certificate: &Certificate<'_>, anchor: Arc<TrustAnchor>) -> Result<Self, Rejection> {
+    pub(crate) fn read(
+        certificate: &Certificate<'_>,
+        anchor: Arc<TrustAnchor>,
+        selected: &IdentityExtensions,
+    ) -> Result<Self, Rejection> {
         let unrepresentable = |error: Unrepresentable| {
             let rejection = certificate.reject(Reason::NameUnrepresentable);
             rejection.in_field(&error.place()).found(error.problem())
@@ -106,6 +117,7 @@ impl ClientIdentity {
             alternative_names,
             payment_roles: payment_roles.unwrap_or_default(),
             certificate_policies,
+            extensions: selected.read(certificate)?,
             unreadable_extensions,
             anchor,
         })
@@ -149,6 +161,7 @@ impl ClientIdentity {
             + optional(&self.organization_identifier)
             + heap::of_texts(&self.payment_roles)
             + heap::of_texts(&self.certificate_policies)
+            + extensions::heap_bytes(&self.extensions)
             + heap::of_texts(&self.unreadable_extensions)
             + heap::allocation(self.certificate.len())
     }
@@ -252,7 +265,7 @@ fn is_spiffe_id(uri: &str) -> bool {
 impl serde::Serialize for ClientIdentity {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
-        let mut object = serializer.serialize_struct("ClientIdentity", 16)?;
+        let mut object = serializer.serialize_struct("ClientIdentity", 17)?;
         object.serialize_field("subject", &self.subject)?;
         object.serialize_field("issuer", &self.issuer)?;
         object.serialize_field("serial_number", &self.serial_number)?;
@@ -263,6 +276,7 @@ impl serde::Serialize for ClientIdentity {
         object.serialize_field("organization_identifier", &self.organization_identifier)?;
         object.serialize_field("payment_roles", &self.payment_roles)?;
         object.serialize_field("certificate_policies", &self.certificate_policies)?;
+        object.serialize_field("extensions", &ExtensionMap(&self.extensions))?;
         object.serialize_field("unreadable_extensions", &self.unreadable_extensions)?;
         object.serialize_field("public_key", &self.public_key.to_string())?;
         object.serialize_field("certificate_sha256", &self.certificate_fingerprint)?;

@@ -20,6 +20,7 @@
 mod anchors;
 mod authority;
 mod bundle;
+mod crypto_module;
 mod excerpt;
 mod explanation;
 mod file_kind;
@@ -50,10 +51,13 @@ pub use rustls_pki_types::CertificateDer;
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
 pub use authority::AuthorityError;
 pub use bundle::{BundleError, BundleErrorKind, read_bundle};
+pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
 pub use fingerprint::Fingerprint;
-pub use identity::ClientIdentity;
+pub use identity::{
+    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
+};
 pub use issuing_path::IssuingPath;
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};

@@ -12,12 +12,13 @@ use rustls_pki_types::CertificateDer;
 use webpki::{BorrowedCertRevocationList, EndEntityCert};
 
 use crate::anchors::TrustAnchor;
-use crate::identity::ClientIdentity;
+use crate::identity::{ClientIdentity, IdentityExtensions};
 use crate::options::VerifyOptions;
 use crate::presented_chain::PresentedChain;
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::{Namesakes, SignatureBudget};
 use crate::x509::certificate::Certificate;
+use crate::x509::oid::dotted;
 use crate::x509::summary::CertificateSummary;
 use crate::x509::time::Timestamp;
 use crate::{
@@ -97,12 +98,17 @@ pub fn revocation_lists(file: &[u8]) {
     }
 }
 
-/// Checks that no text about a client contains a control character.
+/// Extensions of every kind that the samples have, and of the kinds that their mutations have.
+const EXTENSIONS: &str = "a=1.3.6.1.5.5.7.1.3 1.3.6.1.5.5.7.1.1 1.3.6.1.4.1.57264.1.8 1.2.3.4.5.6.7.8.1";
+
+/// Checks that no text about a client contains a control character, and that every text of an
+/// extension is the only form of its octets.
 pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
     let Ok(certificate) = Certificate::parse(der) else {
         return;
     };
-    let Ok(identity) = ClientIdentity::read(&certificate, Arc::clone(anchor)) else {
+    let extensions: IdentityExtensions = EXTENSIONS.parse().expect("the selection is sound");
+    let Ok(identity) = ClientIdentity::read(&certificate, Arc::clone(anchor), &extensions) else {
         return;
     };
     let mut shown = vec![
@@ -114,6 +120,22 @@ pub fn identity(der: &[u8], anchor: &Arc<TrustAnchor>) {
     shown.extend(identity.spiffe_id.clone());
     shown.extend(identity.organization_identifier.clone());
     shown.extend(identity.certificate_policies.iter().cloned());
+    for extension in identity.extensions.iter() {
+        shown.push(extension.value.to_string());
+        let octets = certificate.extensions.all.iter();
+        let octets = octets.filter(|one| dotted(one.oid) == *extension.oid);
+        let octets: Vec<&[u8]> = octets.map(|one| one.value).collect();
+        assert_eq!(octets.len(), 1);
+        match extension.value.strip_prefix('#') {
+            Some(hexadecimal) => {
+                assert_eq!(
+                    octets,
+                    [base16ct::lower::decode_vec(hexadecimal).unwrap_or_default()]
+                );
+            }
+            None => assert!((1..=1_000).contains(&extension.value.len())),
+        }
+    }
     for text in shown {
         assert!(!text.chars().any(char::is_control), "{text:?}");
     }

@@ -323,6 +323,9 @@ crate::reason_table! {
     CriticalExtension, ClientCertInvalid, "critical_extension",
         "a certificate holds a critical extension that is not understood",
         "reissue the certificate without it, or with the extension not critical";
+    ExtensionTooLong, ClientCertInvalid, "extension_too_long",
+        "an extension that MTLS_EXTENSIONS makes part of the identity is too long to be shown whole",
+        "take it out of MTLS_EXTENSIONS, or reissue the certificate with a shorter value";
     SerialNumber, ClientCertInvalid, "serial_number",
         "the serial number is longer than 64 octets",
         "reissue the certificate (RFC 5280 section 4.1.2.2 allows 20)";

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use rustls_pki_types::CertificateDer;
 
-use crate::anchors::{Intermediates, TrustAnchors};
+use crate::anchors::{Intermediates, TrustAnchor, TrustAnchors};
 use crate::heap;
-use crate::identity::ClientIdentity;
+use crate::identity::{ClientIdentity, IdentityExtensions};
 use crate::options::VerifyOptions;
 use crate::path::{self, FoundPath, PathError, Validators};
 use crate::presented_chain::PresentedChain;
@@ -28,6 +28,7 @@ pub struct Verifier {
     anchors: TrustAnchors,
     intermediates: Intermediates,
     options: VerifyOptions,
+    identity_extensions: IdentityExtensions,
     revocation: Option<Revocation>,
 }
 
@@ -98,8 +99,16 @@ impl Verifier {
             anchors,
             intermediates,
             options,
+            identity_extensions: IdentityExtensions::default(),
             revocation: None,
         }
+    }
+
+    /// Sets the extensions whose values become part of the identity of clients; defaults to none.
+    #[must_use]
+    pub fn with_identity_extensions(mut self, extensions: IdentityExtensions) -> Self {
+        self.identity_extensions = extensions;
+        self
     }
 
     /// Sets the lists in which every path is looked up; defaults to none.
@@ -159,7 +168,7 @@ impl Verifier {
             anchor,
         } = found.map_err(|error| error.rejection)?;
 
-        let identity = ClientIdentity::read(&end_entity, Arc::clone(anchor))?;
+        let identity = self.identify(&end_entity, anchor)?;
         // webpki is asked last, so that a rejection of its own is always a disagreement.
         let validators = path::agree(
             &Path {
@@ -182,6 +191,15 @@ impl Verifier {
             revocation: revocation.into_inner(),
             validators,
         })
+    }
+
+    /// Reads the identity from the end-entity certificate.
+    pub(crate) fn identify(
+        &self,
+        end_entity: &Certificate<'_>,
+        anchor: &Arc<TrustAnchor>,
+    ) -> Result<ClientIdentity, Rejection> {
+        ClientIdentity::read(end_entity, Arc::clone(anchor), &self.identity_extensions)
     }
 
     pub(crate) fn context(&self, now: Timestamp) -> Context {

@@ -2,7 +2,7 @@
 
 use alb_mtls_tests::{Clients, header_of};
 use serde_json::json;
-use test_pki::{CertificateBuilder, Credential, CrlBuilder};
+use test_pki::{CertificateBuilder, Credential, Criticality, CrlBuilder};
 
 use crate::events::{Api, STAGE, anonymous, with_certificate, with_header, with_pem};
 use crate::support::{Authorizer, Outcome};
@@ -73,6 +73,31 @@ async fn a_verified_client_is_allowed_in_the_whole_stage() {
         assert_eq!(record["path"], "/orders");
         assert_eq!(record["method"], "GET");
         assert!(record["function_request_id"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn each_selected_extension_is_a_field_of_the_context() {
+    let clients = Clients::new();
+    let extensions = "device_id=1.3.6.1.4.1.99999.1 1.3.6.1.4.1.99999.2 absent=1.3.6.1.4.1.99999.3";
+    let authorizer = Authorizer::start(&clients, &[("MTLS_EXTENSIONS", extensions)]).await;
+    let client = CertificateBuilder::client("CN=device")
+        .extension("1.3.6.1.4.1.99999.1", Criticality::NotCritical, b"\x0c\x03a\"b")
+        .extension("1.3.6.1.4.1.99999.2", Criticality::NotCritical, &[0x02, 1, 7]);
+    let client = clients.issue(client);
+    for api in Api::ALL {
+        let outcome = authorizer.ask(&with_certificate(api, &client)).await;
+        let Outcome::Allow(answer) = outcome else {
+            panic!("{api:?}: {outcome:?}");
+        };
+        let context = answer["context"].as_object().unwrap();
+        assert_eq!(context["extension_device_id"], "a\"b");
+        assert_eq!(context["extension_1_3_6_1_4_1_99999_2"], "#020107");
+        assert_eq!(
+            context.keys().filter(|key| key.starts_with("extension")).count(),
+            2
+        );
+        authorizer.record().await;
     }
 }
 

@@ -1,8 +1,8 @@
 //! Assertions, verified by a library that we did not write.
 
-use alb_mtls_tests::{Clients, Function, Moto, client_headers, project};
+use alb_mtls_tests::{Clients, Function, Moto, certificate_headers, client_headers, project};
 use serde_json::{Value, json};
-use test_pki::{Key, KeyKind};
+use test_pki::{CertificateBuilder, Criticality, Key, KeyKind};
 
 use crate::backends::{read, sha256};
 use crate::harness::{Event, assert_problem, forward};
@@ -103,6 +103,54 @@ async fn an_assertion_says_who_the_client_is_to_this_upstream_for_a_minute() {
     let record = function.line_where(|line| line["decision"] == "allowed").await;
     assert_eq!(claims["trust_version"], record["trust_version"]);
     assert!(claims["trust_version"].is_string());
+}
+
+#[tokio::test]
+async fn extensions_are_claims_and_headers_and_no_forged_one_is_left() {
+    let clients = Clients::new();
+    let keys = format!("file:{}", clients.write("key.pem", &new_key()).display());
+    let device = CertificateBuilder::client("CN=device").extension(
+        "1.3.6.1.4.1.99999.1",
+        Criticality::NotCritical,
+        b"\x0c\x05a, \xc3\xbc",
+    );
+    let device = clients.issue(device);
+    for selected in [
+        Some("device_id=1.3.6.1.4.1.99999.1 class=1.3.6.1.4.1.99999.2"),
+        None,
+    ] {
+        let mut upstream = Recorder::start([Reply::ok()]).await;
+        let mut more = vec![("FORWARD_IDENTITY", "extensions,assertion")];
+        more.extend(selected.map(|selected| ("MTLS_EXTENSIONS", selected)));
+        let function = asserting(&clients, &upstream, &keys, &more).await;
+        let key_set = jwks(&function).await;
+        let headers = certificate_headers(clients.header(&device));
+        let event = Event::get("/", headers)
+            .header("X-Client-Cert-Extension-Device-Id", "forged")
+            .header("x-client-cert-extension-class", "forged")
+            .header("x_client_cert_extension_other", "forged");
+        assert_eq!(function.answer(event.to_bytes()).await.status, 200);
+        let request = upstream.next().await;
+        let values = request.values("x-client-cert-extension-device-id");
+        assert_eq!(values, selected.map(|_| "a%2C%20%C3%BC").as_slice());
+        for name in ["x-client-cert-extension-class", "x_client_cert_extension_other"] {
+            assert!(request.values(name).is_empty(), "{name}");
+        }
+        let jwks = clients
+            .write("jwks.json", &key_set.to_string())
+            .display()
+            .to_string();
+        let verified = read(
+            &request,
+            clients.directory(),
+            &[&jwks, "https://gate.example", &upstream.url()],
+        );
+        let claim = &verified["assertion"]["claims"]["extensions"];
+        match selected {
+            Some(_) => assert_eq!(*claim, json!({"device_id": "a, ü"})),
+            None => assert!(claim.is_null(), "{claim}"),
+        }
+    }
 }
 
 #[tokio::test]

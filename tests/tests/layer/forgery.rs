@@ -1,7 +1,10 @@
 //! Headers that claim an identity never reach the function.
 
-use alb_mtls_tests::{Clients, IDENTITY_HEADERS, RESTATING_HEADERS, client_headers, event, spellings};
+use alb_mtls_tests::{
+    Clients, IDENTITY_HEADERS, RESTATING_HEADERS, certificate_headers, client_headers, event, spellings,
+};
 use local_alb::HeaderMode;
+use test_pki::{CertificateBuilder, Criticality};
 
 use crate::functions::{Language, calls, received};
 
@@ -120,6 +123,50 @@ async fn a_function_knows_the_client_in_each_form() {
                     let subject = subject.get(0).unwrap_or(subject);
                     assert_eq!(subject, "CN=client-1,OU=Payments,O=Tests");
                 }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_function_knows_the_extensions_of_the_certificate_and_no_forged_ones() {
+    let clients = Clients::new();
+    let client = CertificateBuilder::client("CN=device").extension(
+        "1.3.6.1.4.1.99999.1",
+        Criticality::NotCritical,
+        b"\x0c\x05a, \xc3\xbc",
+    );
+    let client = clients.issue(client);
+    for language in Language::all() {
+        for (extensions, value) in [
+            (
+                Some("device_id=1.3.6.1.4.1.99999.1 class=1.3.6.1.4.1.99999.2"),
+                Some("a%2C%20%C3%BC"),
+            ),
+            (None, None),
+        ] {
+            let variables = extensions.map(|extensions| ("MTLS_EXTENSIONS", extensions));
+            let function = language.start(&clients, variables.as_slice()).await;
+            let mut headers = certificate_headers(clients.header(&client));
+            for forged in ["Device-Id", "Class", "Other"] {
+                headers.push((format!("X-Client-Cert-Extension-{forged}"), FORGED.to_owned()));
+                headers.push((format!("x_client_cert_extension_{forged}"), FORGED.to_owned()));
+            }
+            let answer = function
+                .answer(event("GET", "/", &headers, HeaderMode::MultiValue))
+                .await;
+            let seen = crate::functions::received_json(&answer);
+            let headers = seen["multiValueHeaders"].as_object().unwrap();
+            let written: Vec<_> = headers
+                .iter()
+                .filter(|(name, _)| name.to_lowercase().replace('_', "-").contains("cert-extension"))
+                .collect();
+            match value {
+                Some(value) => {
+                    assert_eq!(written.len(), 1, "{headers:?}");
+                    assert_eq!(headers["x-client-cert-extension-device-id"][0], value);
+                }
+                None => assert!(written.is_empty(), "{headers:?}"),
             }
         }
     }

@@ -254,6 +254,84 @@ async fn payment_service_providers_do_what_their_roles_say() {
     .await;
 }
 
+#[tokio::test]
+async fn devices_pass_by_extensions_of_their_certificates() {
+    let clients = Clients::new();
+    let text = recipe(
+        "device-by-extension.cedar",
+        &[(FIRST_ANCHOR, &anchor_id(&clients))],
+    );
+    let extensions = "device_id=1.3.6.1.4.1.99999.1 device_class=1.3.6.1.4.1.99999.2";
+    let function = with_policies(&clients, &text, &[("MTLS_EXTENSIONS", extensions)]).await;
+    let device = |id: &[u8], class: &[u8]| {
+        let string = |text: &[u8]| [&[0x0C, u8::try_from(text.len()).unwrap()], text].concat();
+        let device = CertificateBuilder::client("CN=device,O=Tests")
+            .extension("1.3.6.1.4.1.99999.1", Criticality::NotCritical, &string(id))
+            .extension("1.3.6.1.4.1.99999.2", Criticality::NotCritical, &string(class));
+        clients.issue(device)
+    };
+    let laptop = device(b"office-7", b"laptop");
+    permits(
+        &function,
+        &clients,
+        &laptop,
+        "GET /orders",
+        "managed-laptops-read",
+    )
+    .await;
+    denies(
+        &function,
+        &clients,
+        &laptop,
+        "POST /samples/1",
+        "policy_does_not_permit",
+    )
+    .await;
+    let laboratory = device(b"lab-1", b"scale");
+    permits(
+        &function,
+        &clients,
+        &laboratory,
+        "POST /samples/1",
+        "laboratory-writes",
+    )
+    .await;
+    let disguised = device(b"lab-1\0", b"laptop");
+    denies(
+        &function,
+        &clients,
+        &disguised,
+        "POST /samples/1",
+        "unreadable-device",
+    )
+    .await;
+    denies(
+        &function,
+        &clients,
+        &clients.good,
+        "GET /orders",
+        "policy_does_not_permit",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn policy_on_an_extension_without_the_setting_denies_every_client() {
+    let clients = Clients::new();
+    let text = recipe(
+        "device-by-extension.cedar",
+        &[(FIRST_ANCHOR, &anchor_id(&clients))],
+    );
+    let function = with_policies(&clients, &text, &[]).await;
+    let (status, record) = ask(&function, Some((&clients, &clients.good)), "GET /").await;
+    assert_eq!(status, 503, "{record}");
+    let explanation = record["explanation"].as_str().unwrap();
+    assert!(
+        explanation.contains("is not an extension of MTLS_EXTENSIONS, which is not set"),
+        "{record}"
+    );
+}
+
 /// Returns the QC statement of PSD2 with one role (ETSI TS 119 495 section 5.1).
 fn payment_statement(role: &str) -> Vec<u8> {
     let sequence = |parts: &[Vec<u8>]| {

@@ -4,7 +4,7 @@ use alb_mtls_tests::{Clients, Function, certificate_headers, event, header_of};
 use local_alb::HeaderMode;
 use serde_json::Value;
 use test_pki::x509_cert::spki::der::Decode;
-use test_pki::{Certificate, Credential};
+use test_pki::{Certificate, CertificateBuilder, Credential, Criticality};
 
 use alb_mtls_tests::respond;
 
@@ -114,6 +114,35 @@ async fn names_in_certificates_leave_one_line_of_json() {
             }
             401 => assert_eq!(record["detail"], "name_unrepresentable", "{what}: {record}"),
             status => panic!("{what}: {status}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn extensions_of_certificates_leave_one_line_of_json() {
+    let clients = Clients::new();
+    let function = respond(&clients, &[("MTLS_EXTENSIONS", "device_id=1.3.6.1.4.1.99999.1")]).await;
+    for (what, text) in NAMES {
+        for raw in [false, true] {
+            let string = [&[0x0C, u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+            let value = if raw { text.as_bytes() } else { &string };
+            let client = CertificateBuilder::client("CN=device").extension(
+                "1.3.6.1.4.1.99999.1",
+                Criticality::NotCritical,
+                value,
+            );
+            let client = clients.issue(client);
+            let answer = function
+                .get("/", &certificate_headers(clients.header(&client)))
+                .await;
+            assert_eq!(answer.status, 200, "{what}");
+            let record = assert_harmless(what, &line_of(&function).await);
+            let shown = &record["client"]["extensions"]["device_id"];
+            // The text itself or all octets, and nothing between.
+            let octets: String = value.iter().map(|octet| format!("{octet:02x}")).collect();
+            let is_text = !raw && shown == text && !text.contains(['\0', '\n', '\r', '\u{202e}']);
+            assert!(is_text || *shown == format!("#{octets}"), "{what}: {record}");
+            assert_eq!(answer.body_json()["client"]["extensions"]["device_id"], *shown);
         }
     }
 }

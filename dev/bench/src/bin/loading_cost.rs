@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use alb_mtls_bench::percentile_of;
 use alb_mtls_trust::{Deadlines, Percent, Trust, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerifyOptions};
+use alb_mtls_verifier::{IdentityExtensions, Timestamp, VerifyOptions};
 use test_pki::CertificateBuilder;
 
 const STARTS: usize = 21;
@@ -132,6 +132,7 @@ async fn load(anchors: &str) {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
         options: VerifyOptions::default(),
+        identity_extensions: IdentityExtensions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

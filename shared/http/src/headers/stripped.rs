@@ -99,7 +99,10 @@ impl StrippedHeaders {
     /// [`InvalidPattern::Own`] and [`InvalidPattern::NotListed`].
     pub fn with_passed_headers(mut self, passed: Vec<NamePattern>) -> Result<Self, InvalidPattern> {
         for pattern in &passed {
-            let is_own = |own: &&str| pattern.covers(own) || pattern.overlaps(own) && own.starts_with(FAMILY);
+            let is_own = |own: &&str| match own.strip_suffix('*') {
+                Some(prefix) => pattern.overlaps(prefix),
+                None => pattern.covers(own) || pattern.overlaps(own) && own.starts_with(FAMILY),
+            };
             let own = table::own()
                 .map(|own: &str| own)
                 .chain([self.certificate_header.as_str()])

@@ -8,7 +8,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use alb_mtls_verifier::{CertificateDer, Fingerprint, VerifiedClient};
+use alb_mtls_verifier::{CertificateDer, ExtensionValue, Fingerprint, VerifiedClient};
 use http::header::HeaderMap;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -47,6 +47,7 @@ impl<T: From<HeaderMap>> IdentityHeaderCache<T> {
         let path = Path {
             certificate: client.identity().certificate_fingerprint,
             intermediates: Arc::clone(client.intermediates()),
+            extensions: Arc::clone(&client.identity().extensions),
         };
         if let Some(known) = self.cache.get(&path) {
             return known.headers;
@@ -75,6 +76,8 @@ impl<T> fmt::Debug for IdentityHeaderCache<T> {
 struct Path {
     certificate: Fingerprint,
     intermediates: Arc<[CertificateDer<'static>]>,
+    /// The certificate has them, and the verifier selected them.
+    extensions: Arc<[ExtensionValue]>,
 }
 
 impl Hash for Path {
@@ -118,7 +121,11 @@ impl<T> Weighter<Path, Entry<T>> for Bytes {
 
 #[cfg(test)]
 mod tests {
-    use test_pki::CertificateBuilder;
+    use alb_mtls_verifier::{
+        Intermediates, PresentedChain, Timestamp, TrustAnchor, TrustAnchors, Verifier, VerifyOptions,
+    };
+    use http::HeaderName;
+    use test_pki::{CertificateBuilder, Criticality};
 
     use super::*;
     use crate::samples::verified;
@@ -144,9 +151,34 @@ mod tests {
         let path = |intermediates: Vec<CertificateDer<'static>>| Path {
             certificate,
             intermediates: intermediates.into(),
+            extensions: Arc::default(),
         };
         assert!(path(vec![b"b".as_slice().into()]) != path(vec![b"c".as_slice().into()]));
         assert!(path(vec![b"b".as_slice().into()]) == path(vec![b"b".as_slice().into()]));
+    }
+
+    #[test]
+    fn one_certificate_with_two_selections_has_two_sets_of_headers() {
+        let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
+        let client = CertificateBuilder::client("CN=a")
+            .extension("1.2.3.1", Criticality::NotCritical, &[0x0C, 1, b'a'])
+            .issued_by(&root)
+            .unwrap();
+        let chain = PresentedChain::new([client.der().to_vec().into()]).unwrap();
+        let headers = IdentityHeaderCache::<HeaderMap>::new("extensions".parse().unwrap());
+        for (selected, name) in [
+            ("device_id=1.2.3.1", Some("x-client-cert-extension-device-id")),
+            ("1.2.3.1", Some("x-client-cert-extension-1-2-3-1")),
+            ("1.2.3.2", None),
+        ] {
+            let anchor = TrustAnchor::new(root.der().to_vec().into()).unwrap();
+            let anchors = TrustAnchors::new([anchor]).unwrap();
+            let verifier = Verifier::new(anchors, Intermediates::default(), VerifyOptions::default())
+                .with_identity_extensions(selected.parse().unwrap());
+            let client = verifier.verify(&chain, Timestamp::now()).unwrap();
+            let written = headers.headers(&client);
+            assert_eq!(written.keys().next().map(HeaderName::as_str), name);
+        }
     }
 
     #[test]
@@ -161,6 +193,7 @@ mod tests {
             let path = Path {
                 certificate: Fingerprint::of(&number.to_be_bytes()),
                 intermediates: Arc::clone(client.intermediates()),
+                extensions: Arc::default(),
             };
             headers.cache.insert(path, of_client.clone());
         }

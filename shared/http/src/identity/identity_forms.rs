@@ -12,7 +12,7 @@ use crate::forms::{FORMS, Form, WRITTEN};
 /// ```
 /// use alb_mtls_http::IdentityForms;
 ///
-/// let forms: IdentityForms = "verify-mode,rfc9440".parse()?;
+/// let forms: IdentityForms = "verify-mode,rfc9440,extensions".parse()?;
 /// assert_eq!(forms, IdentityForms::default());
 /// # Ok::<(), alb_mtls_http::InvalidIdentityForms>(())
 /// ```
@@ -54,10 +54,11 @@ impl IdentityForms {
     }
 }
 
-/// The load balancer's own headers in verify mode, and the standard ones.
+/// The load balancer's own headers in verify mode, the standard ones, and those of the extensions
+/// that the operator selected.
 impl Default for IdentityForms {
     fn default() -> Self {
-        let is_default = |word| ["verify-mode", "rfc9440"].contains(&word);
+        let is_default = |word| ["verify-mode", "rfc9440", "extensions"].contains(&word);
         Self(FORMS.map(|form| form.writer.as_ref().is_some_and(|writer| is_default(writer.word))))
     }
 }
@@ -87,17 +88,23 @@ impl FromStr for IdentityForms {
 #[cfg(test)]
 mod tests {
     use http::HeaderName;
-    use test_pki::CertificateBuilder;
+    use test_pki::{CertificateBuilder, Criticality};
 
     use super::*;
-    use crate::StrippedHeaders;
-    use crate::samples::verified;
+    use crate::samples::{verified, verified_with_extensions};
+    use crate::{NamePattern, StrippedHeaders};
+
+    fn client_with_extensions() -> VerifiedClient {
+        let client = CertificateBuilder::client("CN=a,O=Tests")
+            .extension("1.2.3.1", Criticality::NotCritical, &[0x0C, 1, b'a'])
+            .extension("1.2.3.2", Criticality::NotCritical, &[0x05, 0]);
+        verified_with_extensions(client, "device_id=1.2.3.1 1.2.3.2")
+    }
 
     #[test]
     fn every_header_of_every_form_is_stripped_from_requests() {
-        let (client, _, _) = verified(CertificateBuilder::client("CN=a,O=Tests"));
-        let headers = IdentityForms::all().headers(&client);
-        assert_eq!(headers.len(), 9);
+        let headers = IdentityForms::all().headers(&client_with_extensions());
+        assert_eq!(headers.len(), 11);
         let stripped = StrippedHeaders::new(HeaderName::from_static("x-renamed"));
         for name in headers.keys() {
             assert!(stripped.states_identity(name), "{name}");
@@ -108,13 +115,23 @@ mod tests {
 
     #[test]
     fn each_form_writes_the_headers_of_its_row() {
-        let (client, _, _) = verified(CertificateBuilder::client("CN=a,O=Tests"));
+        let client = client_with_extensions();
         for word in WRITTEN {
             let forms: IdentityForms = word.parse().unwrap();
             let headers = forms.headers(&client);
             let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
             let rows: Vec<&str> = forms.forms().flat_map(|form| form.headers).copied().collect();
-            assert_eq!(names, rows, "{word}");
+            match rows.as_slice() {
+                [family] if family.ends_with('*') => {
+                    let family: NamePattern = family.parse().unwrap();
+                    let mut names = names.iter();
+                    assert!(
+                        names.len() == 2 && names.all(|name| family.covers(name)),
+                        "{word}"
+                    );
+                }
+                rows => assert_eq!(names, rows, "{word}"),
+            }
         }
     }
 
@@ -138,7 +155,10 @@ mod tests {
     #[test]
     fn forms_are_words_in_a_list() {
         assert_eq!("none".parse(), Ok(IdentityForms::NONE));
-        assert_eq!("rfc9440,verify-mode".parse(), Ok(IdentityForms::default()));
+        assert_eq!(
+            "extensions,rfc9440,verify-mode".parse(),
+            Ok(IdentityForms::default())
+        );
         assert_eq!(WRITTEN.join(",").parse(), Ok(IdentityForms::all()));
         for unknown in ["xfcc,none", "xfcc, passthrough", "", "base64_encoded"] {
             let error = unknown.parse::<IdentityForms>();

@@ -2,7 +2,7 @@
 //! time.
 
 use alb_mtls_verifier::Timestamp;
-use test_pki::CertificateBuilder;
+use test_pki::{CertificateBuilder, Criticality};
 
 use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, anybody, dated, now, permit_when};
 
@@ -41,6 +41,31 @@ fn a_certificate_below_two_anchors_is_two_clients() {
     for _ in 0..2 {
         assert_eq!(Asked::by(&by_old, "GET", "/").decide(&policies), allowed_by("it"));
         assert_eq!(Asked::by(&by_new, "GET", "/").decide(&policies), NOT_PERMITTED);
+    }
+}
+
+#[test]
+fn certificate_with_two_selections_of_extensions_is_two_clients() {
+    let authority = Authority::new("Root");
+    let certificate = authority.issue(CertificateBuilder::client("CN=client").extension(
+        "1.2.3.1",
+        Criticality::NotCritical,
+        &[0x0C, 1, b'a'],
+    ));
+    let policies = permit_when(r#"principal.hasTag("device_id") && principal.getTag("device_id") == "a""#);
+    for _ in 0..2 {
+        for (selected, expected) in [
+            ("device_id=1.2.3.1", allowed_by("it")),
+            ("1.2.3.1", NOT_PERMITTED),
+            ("device_id=1.2.3.2", NOT_PERMITTED),
+        ] {
+            let client = authority.verify_with(&certificate, selected);
+            assert_eq!(
+                Asked::by(&client, "GET", "/").decide(&policies),
+                expected,
+                "{selected}"
+            );
+        }
     }
 }
 

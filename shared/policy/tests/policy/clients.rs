@@ -14,6 +14,10 @@ use time::macros::datetime;
 /// A Sunday.
 pub(crate) const NOW: &str = "2026-11-22T12:00:00Z";
 
+/// Extensions that are part of every identity, as the cookbook wants them.
+pub(crate) const EXTENSIONS: &str =
+    "device_id=1.3.6.1.4.1.99999.1 device_class=1.3.6.1.4.1.99999.2 1.3.6.1.4.1.99999.3";
+
 pub(crate) fn now() -> Timestamp {
     at(NOW)
 }
@@ -58,12 +62,18 @@ impl Authority {
     }
 
     pub(crate) fn verify(&self, client: &Credential) -> Arc<ClientIdentity> {
+        self.verify_with(client, EXTENSIONS)
+    }
+
+    /// Verifies a client whose identity has these extensions.
+    pub(crate) fn verify_with(&self, client: &Credential, extensions: &str) -> Arc<ClientIdentity> {
         let anchor = TrustAnchor::new(self.root.der().to_vec().into()).unwrap();
         let verifier = Verifier::new(
             TrustAnchors::new([anchor]).unwrap(),
             Intermediates::default(),
             VerifyOptions::default(),
-        );
+        )
+        .with_identity_extensions(extensions.parse().unwrap());
         let chain = [client, &self.issuing].map(|credential| credential.der().to_vec().into());
         let verified = verifier
             .verify(&PresentedChain::new(chain).unwrap(), now())

@@ -8,7 +8,7 @@ use test_pki::der::Encode;
 use test_pki::der::asn1::ObjectIdentifier;
 use test_pki::{CertificateBuilder, Criticality, Key, KeyKind};
 
-use crate::clients::{Asked, Authority, NOT_PERMITTED, allowed_by, forbidden_by};
+use crate::clients::{Asked, Authority, EXTENSIONS, NOT_PERMITTED, allowed_by, forbidden_by};
 
 const FIRST_ANCHOR: &str = "1111111111111111111111111111111111111111111111111111111111111111";
 const SECOND_ANCHOR: &str = "2222222222222222222222222222222222222222222222222222222222222222";
@@ -249,6 +249,55 @@ fn roles_reach_their_part_of_the_api() {
         Asked::by(&imitation, "GET", "/orders").decide(&policies),
         NOT_PERMITTED
     );
+}
+
+#[test]
+fn devices_pass_by_extensions_of_their_certificates() {
+    let (ours, theirs) = (Authority::new("Device Root"), Authority::new("Other Root"));
+    let policies = load("device-by-extension.cedar", &[(FIRST_ANCHOR, &ours.id())]);
+    policies.check_extensions(&EXTENSIONS.parse().unwrap()).unwrap();
+    let device = |id: &[u8], class: &[u8]| {
+        let string = |text: &[u8]| [&[0x0C, u8::try_from(text.len()).unwrap()], text].concat();
+        CertificateBuilder::client("CN=device,O=Example")
+            .extension("1.3.6.1.4.1.99999.1", Criticality::NotCritical, &string(id))
+            .extension("1.3.6.1.4.1.99999.2", Criticality::NotCritical, &string(class))
+    };
+    let laptop = ours.identify(device(b"office-7", b"laptop"));
+    assert_eq!(
+        Asked::by(&laptop, "GET", "/orders").decide(&policies),
+        allowed_by("managed-laptops-read")
+    );
+    assert_eq!(
+        Asked::by(&laptop, "POST", "/samples/1").decide(&policies),
+        NOT_PERMITTED
+    );
+    let laboratory = ours.identify(device(b"lab-1", b"scale"));
+    assert_eq!(
+        Asked::by(&laboratory, "POST", "/samples/1").decide(&policies),
+        allowed_by("laboratory-writes")
+    );
+    assert_eq!(
+        Asked::by(&laboratory, "GET", "/orders").decide(&policies),
+        NOT_PERMITTED
+    );
+
+    let of_another_ca = theirs.identify(device(b"lab-1", b"laptop"));
+    assert_eq!(
+        Asked::by(&of_another_ca, "GET", "/orders").decide(&policies),
+        NOT_PERMITTED
+    );
+    let without = ours.identify(CertificateBuilder::client("CN=device,OU=laptop"));
+    assert_eq!(
+        Asked::by(&without, "GET", "/orders").decide(&policies),
+        NOT_PERMITTED
+    );
+    for id in [&b"lab-1\0"[..], b"lab-1\r\n", b"", b"#lab-1"] {
+        let unreadable = ours.identify(device(id, b"laptop"));
+        assert_eq!(
+            Asked::by(&unreadable, "GET", "/orders").decide(&policies),
+            forbidden_by("unreadable-device")
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Policies that are rejected when they are loaded, and where the error points.
 
 use alb_mtls_policy::{Policies, PolicyErrors, PolicyProblem, SCHEMA};
+use alb_mtls_verifier::IdentityExtensions;
 
 fn refused(text: &str) -> PolicyErrors {
     match Policies::parse(text, "a.cedar") {
@@ -69,6 +70,48 @@ fn unknown_to_the_schema_is_rejected_with_its_place() {
             when { principal.payment_roles.contains(PaymentRole::\"PSP_XX\") };",
         "permit (principal is Client, action, resource) when { context.now > datetime(\"tomorrow\") };",
         "permit (principal is Client, action, resource) when { principal.ip_addresses.contains(ip(\"1.2.3\")) };",
+    ] {
+        let problem = problem(text);
+        assert!(matches!(problem, PolicyProblem::Schema(_)), "{text}: {problem}");
+    }
+}
+
+#[test]
+fn extension_that_no_identity_has_is_refused_with_its_place() {
+    let text = "permit (principal is Client, action, resource);
+        forbid (principal is Client, action, resource)
+            when { principal.hasTag(\"deviceid\") && principal.getTag(\"deviceid\") like \"x*\" };";
+    let policies = Policies::parse(text, "a.cedar").unwrap();
+    let check = |selected: &str| policies.check_extensions(&selected.parse().unwrap());
+    assert_eq!(check("deviceid=1.2.3"), Ok(()));
+    assert_eq!(
+        check("device_id=1.2.3 1.2.4").unwrap_err().to_string(),
+        "a.cedar:3:37: `deviceid` is not an extension of MTLS_EXTENSIONS, which has `device_id`, `1.2.4`"
+    );
+    let error = policies
+        .check_extensions(&IdentityExtensions::default())
+        .unwrap_err();
+    assert!(
+        error.to_string().ends_with("MTLS_EXTENSIONS, which is not set"),
+        "{error}"
+    );
+}
+
+#[test]
+fn key_of_an_extension_is_spelt_and_guarded() {
+    for text in [
+        "permit (principal is Client, action, resource) when { principal.hasTag(context.method) };",
+        "permit (principal is Client, action, resource) when { principal.hasTag(principal.subject) };",
+    ] {
+        assert_eq!(problem(text), PolicyProblem::ComputedExtension, "{text}");
+    }
+    for text in [
+        // Absent in some certificates.
+        "permit (principal is Client, action, resource) when { principal.getTag(\"a\") == \"x\" };",
+        "permit (principal is Client, action, resource)
+            when { principal.hasTag(\"a\") && principal.getTag(\"b\") == \"x\" };",
+        "permit (principal is Client, action, resource)
+            when { principal.hasTag(\"a\") && principal.getTag(\"a\") == 1 };",
     ] {
         let problem = problem(text);
         assert!(matches!(problem, PolicyProblem::Schema(_)), "{text}: {problem}");

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use alb_mtls_policy::{PolicyInput, PolicyOutcome, RequestFacts};
-use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust, Warning};
+use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust, TrustSettings, Warning};
 use alb_mtls_verifier::Timestamp;
 use tempfile::TempDir;
 
@@ -202,6 +202,34 @@ async fn without_one_good_set_of_policies_there_is_no_snapshot() {
         .await
         .unwrap_err();
     assert!(error.to_string().contains("line 1, column "), "{error}");
+}
+
+#[tokio::test]
+async fn policy_on_an_extension_that_is_not_selected_is_refused() {
+    let files = Files::new();
+    files.write(
+        "a.cedar",
+        "forbid (principal is Client, action, resource)\n  when { principal.hasTag(\"device_id\") };",
+    );
+    let trust = |extensions: &str| {
+        let settings = TrustSettings {
+            identity_extensions: extensions.parse().unwrap(),
+            ..settings(&files.source("anchors.pem"))
+        };
+        let authorization = AuthorizationSettings {
+            policies: Some(files.source("a.cedar").parse().unwrap()),
+            ..AuthorizationSettings::default()
+        };
+        Trust::new(settings).with_authorization(authorization)
+    };
+    let unavailable = trust("deviceid=1.2.3").snapshot(files.now).await.unwrap_err();
+    assert!(
+        unavailable
+            .to_string()
+            .ends_with("`device_id` is not an extension of MTLS_EXTENSIONS, which has `deviceid`"),
+        "{unavailable}"
+    );
+    assert!(trust("device_id=1.2.3").snapshot(files.now).await.is_ok());
 }
 
 #[tokio::test]

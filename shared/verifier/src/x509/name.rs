@@ -13,7 +13,7 @@ use crate::x509::oid::Oid;
 
 mod comparison;
 
-pub(crate) use comparison::{ComparableName, Comparison, look_up_key, names_are_equal};
+pub(crate) use comparison::{ComparableName, Comparison, is_ignorable, look_up_key, names_are_equal};
 
 /// A subject or an issuer, checked to be representable: no text in it holds control characters.
 ///
@@ -225,7 +225,8 @@ fn unreadable_type(oid: &[u8]) -> Unrepresentable {
     ))
 }
 
-fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentable> {
+/// Reads a string of any type as text, and another type as its encoding.
+pub(crate) fn read_value(element: Element<'_>) -> Result<AttributeValue<'_>, Unrepresentable> {
     let content = element.content;
     let text = match element.tag {
         Tag::UTF8_STRING => Cow::Borrowed(

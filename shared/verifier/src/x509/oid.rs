@@ -75,6 +75,38 @@ pub(crate) fn dotted(content: &[u8]) -> String {
     )
 }
 
+/// Encodes an identifier in dotted form as the content octets of an OBJECT IDENTIFIER; `None` for
+/// text that is not one in its only spelling, without leading zeros (RFC 4512 §1.4).
+///
+/// An arc has at most 128 bits, enough for a UUID under 2.25.
+pub(crate) fn encode_dotted(text: &str) -> Option<Vec<u8>> {
+    let mut arcs = text.split('.').map(|arc| {
+        let is_number = arc.bytes().all(|byte| byte.is_ascii_digit());
+        let is_shortest = arc == "0" || !arc.starts_with('0');
+        arc.parse::<u128>().ok().filter(|_| is_number && is_shortest)
+    });
+    let (first, second) = (arcs.next()??, arcs.next()??);
+    if first > 2 || (first < 2 && second >= 40) {
+        return None;
+    }
+    let mut content = Vec::new();
+    push_arc(&mut content, second.checked_add(first * 40)?);
+    for arc in arcs {
+        push_arc(&mut content, arc?);
+    }
+    Some(content)
+}
+
+/// Writes an arc in groups of seven bits, the highest first; bit 8 is set in all but the last
+/// (X.690 §8.19.2).
+fn push_arc(content: &mut Vec<u8>, arc: u128) {
+    let groups = (128 - arc.leading_zeros()).div_ceil(7).max(1);
+    for group in (0..groups).rev() {
+        let bits = u8::try_from((arc >> (7 * group)) & 0x7F).unwrap_or_default();
+        content.push(if group == 0 { bits } else { bits | 0x80 });
+    }
+}
+
 /// Lists identifiers in dotted form, for a message: no more of them than a message shows, because a
 /// client chooses how many and how large they are.
 pub(crate) fn dotted_list<'a>(contents: impl IntoIterator<Item = &'a [u8]>) -> String {
@@ -256,6 +288,42 @@ mod tests {
             dotted_list([&[0x55, 4, 3][..], &[0x55, 4, 6]]),
             "2.5.4.3, 2.5.4.6"
         );
+    }
+
+    #[test]
+    fn dotted_form_has_one_spelling_and_one_encoding() {
+        for text in [
+            "0.0",
+            "1.39",
+            "2.5.29.17",
+            "2.999",
+            "1.3.6.1.4.1.57264.1.8",
+            "1.2.18446744073709551616",
+            "2.25.340282366920938463463374607431768211455",
+        ] {
+            assert_eq!(dotted(&encode_dotted(text).unwrap()), text);
+        }
+        for text in [
+            "",
+            "1",
+            "1.",
+            ".1.2",
+            "1..2",
+            "3.1",
+            "1.40",
+            "1.2.03",
+            "01.2",
+            "1.2.+3",
+            "1.2.-3",
+            "1.2.x",
+            "1.2.3 ",
+            "1,2,3",
+            "1.2.\u{661}",
+            "2.25.340282366920938463463374607431768211456",
+            "2.340282366920938463463374607431768211455",
+        ] {
+            assert_eq!(encode_dotted(text), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod certificate_policies;
 mod encodings;
 mod end_entity;
 mod explanation;
+mod extensions;
 mod identity;
 mod ml_dsa;
 mod name_constraints;

@@ -1,6 +1,6 @@
 use alb_mtls_verifier::{
-    CertificateDer, Intermediates, PresentedChain, Reason, Rejection, Timestamp, TrustAnchor, TrustAnchors,
-    VerifiedClient, Verifier, VerifyOptions,
+    CertificateDer, IdentityExtensions, Intermediates, PresentedChain, Reason, Rejection, Timestamp,
+    TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
 use test_pki::{Certificate, CertificateBuilder, Credential, SignatureAlgorithm, raw};
 
@@ -9,6 +9,7 @@ pub(crate) struct Scene {
     anchors: Vec<Certificate>,
     configured: Vec<Certificate>,
     pub(crate) policy: VerifyOptions,
+    extensions: IdentityExtensions,
     pub(crate) now: Timestamp,
 }
 
@@ -21,6 +22,7 @@ impl Scene {
                 .collect(),
             configured: Vec::new(),
             policy: VerifyOptions::default(),
+            extensions: IdentityExtensions::default(),
             now: Timestamp::now(),
         }
     }
@@ -46,6 +48,11 @@ impl Scene {
         self
     }
 
+    pub(crate) fn identifying_by(mut self, extensions: &str) -> Self {
+        self.extensions = extensions.parse().unwrap();
+        self
+    }
+
     pub(crate) fn verifier(&self) -> Verifier {
         let anchors = self
             .anchors
@@ -53,6 +60,7 @@ impl Scene {
             .map(|anchor| TrustAnchor::new(der(anchor)).unwrap());
         let intermediates = Intermediates::new(self.configured.iter().map(der)).unwrap();
         Verifier::new(TrustAnchors::new(anchors).unwrap(), intermediates, self.policy)
+            .with_identity_extensions(self.extensions.clone())
     }
 
     /// Verifies a chain. The validators never disagree.

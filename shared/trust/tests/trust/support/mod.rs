@@ -7,7 +7,7 @@ pub(crate) mod moto;
 use std::time::Duration;
 
 use alb_mtls_trust::{Percent, TrustSettings};
-use alb_mtls_verifier::{Timestamp, VerifyOptions};
+use alb_mtls_verifier::{IdentityExtensions, Timestamp, VerifyOptions};
 use test_pki::{CertificateBuilder, Credential};
 
 /// A moment at which the test's certificates are valid.
@@ -32,6 +32,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
         anchors: anchors.parse().unwrap(),
         intermediates: None,
         options: VerifyOptions::default(),
+        identity_extensions: IdentityExtensions::default(),
         revocation: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),

@@ -236,7 +236,9 @@ const IGNORABLE: &[RangeInclusive<char>] = &[
     '\u{E0000}'..='\u{E0FFF}',
 ];
 
-fn is_ignorable(character: char) -> bool {
+/// Returns true for a character that is not visible by itself, such as one that turns the direction
+/// of text around.
+pub(crate) fn is_ignorable(character: char) -> bool {
     !character.is_ascii() && IGNORABLE.iter().any(|range| range.contains(&character))
 }
 
