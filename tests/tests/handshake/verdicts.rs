@@ -1,88 +1,17 @@
-//! From a real TLS handshake to a verdict of the built function, with curl as the client.
+//! Verdicts on clients of every kind, over both versions of HTTP.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use alb_mtls_tests::{Clients, binary, certificate_headers};
-use local_alb::{
-    ClientCertificateHeaderCopies, FunctionCommand, FunctionOutput, HeaderMode, LocalAlb, Target, TargetGroup,
-};
+use alb_mtls_tests::{Clients, certificate_headers};
+use local_alb::{ClientCertificateHeaderCopies, HeaderMode};
 use test_pki::KeyKind;
 
-/// A load balancer on this machine with `respond` behind it.
-struct Gate {
-    alb: LocalAlb,
-    server_authority: PathBuf,
-}
-
-impl Gate {
-    async fn start(
-        clients: &Clients,
-        anchors: String,
-        copies: ClientCertificateHeaderCopies,
-        mode: HeaderMode,
-    ) -> Self {
-        let (listener, server_authority) = clients.listener(copies);
-        let command = FunctionCommand::new(binary("respond"))
-            .variable("MTLS_ANCHORS", anchors)
-            .variable("MTLS_EXPOSE_CODE", "true")
-            .output(FunctionOutput::Discard);
-        let target = Target::Function {
-            command,
-            concurrency: NonZeroUsize::MIN,
-        };
-        let alb = LocalAlb::start(
-            listener,
-            vec![TargetGroup::new("respond", target).header_mode(mode)],
-        )
-        .await
-        .unwrap();
-        Self {
-            alb,
-            server_authority,
-        }
-    }
-
-    /// Status and body of a request with these options of curl.
-    async fn curl(&self, options: &[&str]) -> (u16, String) {
-        let mut command = tokio::process::Command::new("curl");
-        command
-            .args([
-                "--silent",
-                "--show-error",
-                "--write-out",
-                "\n%{http_code}",
-                "--cacert",
-            ])
-            .arg(&self.server_authority)
-            .args(options)
-            .arg(format!(
-                "https://localhost:{}/who?x=%2F",
-                self.alb.address().port()
-            ));
-        let output = command.output().await.unwrap();
-        let text = String::from_utf8(output.stdout).unwrap();
-        let (body, status) = text.rsplit_once('\n').unwrap();
-        (status.parse().unwrap(), body.to_owned())
-    }
-
-    async fn curl_as(&self, (chain, key): &(PathBuf, PathBuf), options: &[&str]) -> (u16, String) {
-        let with_client = [&["--cert", text(chain), "--key", text(key)][..], options].concat();
-        self.curl(&with_client).await
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+use crate::gate::Gate;
 
 async fn gate(clients: &Clients) -> Gate {
     Gate::start(
         clients,
-        clients.anchors_source(),
+        &[("MTLS_ANCHORS", &clients.anchors_source())],
         ClientCertificateHeaderCopies::PassOn,
         HeaderMode::MultiValue,
     )
@@ -192,7 +121,7 @@ async fn a_certificate_header_of_the_clients_own_opens_nothing_that_can_be_seen_
     // client is what its handshake says; if it does not, a second value gives the client away.
     let strips = Gate::start(
         &clients,
-        clients.anchors_source(),
+        &[("MTLS_ANCHORS", &clients.anchors_source())],
         ClientCertificateHeaderCopies::Strip,
         HeaderMode::MultiValue,
     )
@@ -232,7 +161,7 @@ async fn a_pki_made_with_openssl_as_the_guides_do_is_accepted() {
     let anchors = format!("file:{}", directory.join("ca.pem").display());
     let gate = Gate::start(
         &clients,
-        anchors,
+        &[("MTLS_ANCHORS", &anchors)],
         ClientCertificateHeaderCopies::PassOn,
         HeaderMode::SingleValue,
     )
