@@ -15,9 +15,9 @@ pub(crate) struct ListedAlgorithm {
     pub(crate) implementation: &'static dyn SignatureVerificationAlgorithm,
 }
 
-/// Table with a row for each name: the variant, the word of settings, and the implementations. RSA has two,
-/// because the parameters of its AlgorithmIdentifier are NULL or absent (RFC 4055 §5). They refuse
-/// keys of fewer than 2048 or more than 8192 bits.
+/// Table with a row for each name: the variant, the word of settings, and the implementations. RSA
+/// has two, because the parameters of its AlgorithmIdentifier are NULL or absent (RFC 4055 §5).
+/// They refuse keys of fewer than 2048 or more than 8192 bits.
 ///
 /// ML-DSA is the pure one of FIPS 204, with an empty context (RFC 9881 §3). HashML-DSA has other
 /// object identifiers.
