@@ -1,12 +1,7 @@
 //! `deploy/cdk`: its own tests, the doctor's report on its stacks, and functions with the variables
 //! of these stacks.
 
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -2,8 +2,8 @@
 //! the template in a simulated account, and real handshakes reach the functions that it makes.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::unwrap_used,
     reason = "helpers of tests"
 )]

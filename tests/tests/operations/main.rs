@@ -1,11 +1,6 @@
 //! Programs and files of operations: the canary, the gate in a container, guides, manifests.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 mod axum_example;
 mod canary;

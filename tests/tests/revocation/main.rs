@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod large;
-mod ml_dsa;
 mod private_ca;
 mod published;
 mod serverless_ca;

@@ -48,7 +48,9 @@ fn each_variable_is_used_described_and_refused_somewhere() {
             "{name}"
         );
         let is_used = used.match_indices(&format!("var.{name}")).any(|(at, matched)| {
-            let next = used[at + matched.len()..].chars().next();
+            let next = used
+                .get(at + matched.len()..)
+                .and_then(|rest| rest.chars().next());
             !next.is_some_and(|next| next.is_alphanumeric() || next == '_')
         });
         assert!(is_used, "{name} has no effect");

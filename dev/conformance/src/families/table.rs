@@ -20,6 +20,7 @@ pub(super) const REASONS: &[(Family, &[&str])] = &[
             "key_unsound",
             "key_unsupported",
             "signature_algorithm",
+            "signature_not_allowed",
         ],
     ),
     (
@@ -35,6 +36,7 @@ pub(super) const REASONS: &[(Family, &[&str])] = &[
             "crl_not_yet_valid",
             "crl_scope",
             "crl_signature",
+            "crl_signature_not_allowed",
             "crl_signature_unsupported",
             "crl_stale",
             "crl_unusable",

@@ -232,12 +232,10 @@ fn ml_dsa_key_in_another_form_is_refused() {
 /// and K are zero, tr is SHAKE256 of the public key (FIPS 204 §5.1 and §7.2).
 fn key_without_a_secret() -> Key {
     const PUBLIC_KEY_HASH: &str = "0028adcd941e9a739a27cad3086c6e53706efad66be73c58b0ca7852a0c87331499186a5c3ff262c35526f0b5828e1ca013f6ad6cdde81d1d1b573d6561cf5f4";
-    let tr: Vec<u8> = (0..64)
-        .map(|at| u8::from_str_radix(&PUBLIC_KEY_HASH[2 * at..2 * at + 2], 16).unwrap())
-        .collect();
+    let tr = base16ct::lower::decode_vec(PUBLIC_KEY_HASH).unwrap();
     // 2 for each coefficient of s1 and s2 in 3 bits, 4096 for each of t0 in 13 bits.
     let secrets = [0x92, 0x24, 0x49].repeat(2 * 4 * 32);
-    let mut t0 = vec![0; 13];
+    let mut t0 = [0; 13];
     for coefficient in 0..8 {
         let bit = 13 * coefficient + 12;
         t0[bit / 8] |= 1 << (bit % 8);
