@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use test_pki::{Certificate, CertificateBuilder, Credential, CrlBuilder, GeneralName, KeyKind, Purpose};
 use time::{Duration, OffsetDateTime};
 
@@ -26,9 +26,38 @@ pub(super) struct InitArguments {
     #[arg(long, value_name = "DIR", default_value = ".demo")]
     dir: PathBuf,
 
+    /// Kind of the keys of client root and issuing CA. With ml-dsa-*, OpenSSL before 3.5 and what
+    /// uses it, such as curl, refuse to present the clients' certificates
+    #[arg(long, value_enum, default_value_t = AuthorityKey::P256)]
+    ca_key: AuthorityKey,
+
     /// Replace an existing demo PKI
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AuthorityKey {
+    P256,
+    P384,
+    #[value(name = "ml-dsa-44")]
+    MlDsa44,
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
+    #[value(name = "ml-dsa-87")]
+    MlDsa87,
+}
+
+impl From<AuthorityKey> for KeyKind {
+    fn from(key: AuthorityKey) -> Self {
+        match key {
+            AuthorityKey::P256 => Self::P256,
+            AuthorityKey::P384 => Self::P384,
+            AuthorityKey::MlDsa44 => Self::MlDsa44,
+            AuthorityKey::MlDsa65 => Self::MlDsa65,
+            AuthorityKey::MlDsa87 => Self::MlDsa87,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +80,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<String, InitError> {
             directory.display()
         ));
     }
-    let files = make()?;
+    let files = make(arguments.ca_key.into())?;
     files::create(directory)?;
     files.write(directory)?;
     Ok(format!(
@@ -168,7 +197,7 @@ impl Client {
     }
 }
 
-fn make() -> Result<FileSet, test_pki::Error> {
+fn make(ca_key: KeyKind) -> Result<FileSet, test_pki::Error> {
     let mut files = FileSet::default();
 
     let authority = CertificateBuilder::root("CN=Demo Server CA,O=Example")
@@ -187,8 +216,11 @@ fn make() -> Result<FileSet, test_pki::Error> {
         [&server, &authority],
     )?;
 
-    let root = CertificateBuilder::root("CN=Demo Client Root,O=Example").self_signed()?;
+    let root = CertificateBuilder::root("CN=Demo Client Root,O=Example")
+        .key_kind(ca_key)
+        .self_signed()?;
     let issuing = CertificateBuilder::intermediate("CN=Demo Issuing CA,O=Example")
+        .key_kind(ca_key)
         .path_length(0)
         .issued_by(&root)?;
     files.certificates("client root", ROOT, [&root]);
@@ -274,7 +306,7 @@ mod tests {
     #[test]
     fn expects_exactly_the_files_that_it_makes() {
         let directory = tempfile::tempdir().unwrap();
-        make().unwrap().write(directory.path()).unwrap();
+        make(KeyKind::P256).unwrap().write(directory.path()).unwrap();
         let mut made: Vec<String> = std::fs::read_dir(directory.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

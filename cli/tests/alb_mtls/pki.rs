@@ -446,3 +446,50 @@ fn says_why_a_client_cannot_be_revoked() {
         assert!(error.contains(words), "{name}: {error}");
     }
 }
+
+#[test]
+fn ml_dsa_authorities_issue_clients_that_verify_accepts() {
+    let directory = TempDir::new().unwrap();
+    init(directory.path(), &["--ca-key", "ml-dsa-65"]);
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    alb_mtls_ok(&[
+        "pki",
+        "issue",
+        "--dir",
+        directory.path().to_str().unwrap(),
+        "--name",
+        "worker",
+    ]);
+    let crls =
+        ["client-root.crl.pem", "issuing-ca.crl.pem"].map(|name| fs::read_to_string(path(name)).unwrap());
+    fs::write(path("crls.pem"), crls.concat()).unwrap();
+    let verify = |client: &str, more: &[&str]| {
+        let (anchors, chain, crls) = (path("anchors.pem"), path(client), path("crls.pem"));
+        let arguments = ["verify", "--anchors", &anchors, "--pem", &chain, "--crls", &crls];
+        alb_mtls(&[&arguments, more].concat())
+    };
+    for client in ["good.pem", "worker.pem"] {
+        let output = verify(client, &[]);
+        assert!(output.status.success(), "{client}: {}", stderr(&output));
+    }
+    let output = verify("revoked.pem", &[]);
+    assert_eq!(output.status.code(), Some(1));
+
+    let output = verify(
+        "good.pem",
+        &["--signatures", "ml-dsa-87 ecdsa-p384-sha384", "--json"],
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("\"signature_not_allowed\"") && text.contains("ml-dsa-65"),
+        "{text}"
+    );
+    assert!(
+        text.contains("MTLS_SIGNATURES=ecdsa-p384-sha384 ml-dsa-87"),
+        "{text}"
+    );
+    let output = verify("good.pem", &["--signatures", "ml-dsa"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("`ml-dsa-65`"), "{}", stderr(&output));
+}

@@ -177,8 +177,8 @@ impl Key {
     }
 
     /// Derives a key from a seed, for samples and vectors that must be reproducible byte for byte.
-    /// Its signatures are reproducible too (RFC 6979, RFC 8032), except those of ML-DSA. Every reader can derive it, so it
-    /// protects nothing.
+    /// Its signatures are reproducible too (RFC 6979, RFC 8032), except those of ML-DSA. Every
+    /// reader can derive it, so it protects nothing.
     ///
     /// # Errors
     ///

@@ -519,7 +519,8 @@ impl Context<'_> {
                 )));
             }
         }
-        // The gate would not let it clear a certificate, and it would take the place of one that does.
+        // The gate would not let it clear a certificate, and it would take the place of one that
+        // does.
         if let Some((list, algorithm)) = lists.not_allowed(self.refresher.settings.signatures).next() {
             return Err(RefreshError::Refused(format!(
                 "{list}: it is signed with {algorithm}, which CRL_SIGNATURES does not list"

@@ -21,7 +21,7 @@ pub enum AuthorityError {
     /// A key usage without keyCertSign (RFC 5280 §4.2.1.3).
     #[error("may not issue certificates: its key usage lacks keyCertSign")]
     KeyUsage,
-    /// A key that no signature is accepted of, with its description.
+    /// A key of a kind or size that is not accepted, with its description.
     #[error("has {0}, which is not supported: use {ACCEPTED_KEYS}")]
     UnsupportedKey(Box<str>),
     /// A name that contains control characters or cannot be represented, with particulars.

@@ -136,6 +136,30 @@ async fn an_authority_that_may_not_sign_crls_is_refused() {
     );
 }
 
+/// The gate would not let such a CRL clear a certificate, and it would replace one that does.
+#[tokio::test]
+async fn crl_signatures_keeps_out_what_the_gate_would_not_rely_on() {
+    let deployment = Deployment::with_issuing(|issuing| issuing.key_kind(KeyKind::MlDsa65));
+    let web = Web::start().await;
+    let crl = deployment.issuing_crl(1);
+    web.put_content("/issuing.crl", crl.der());
+    let url = web.url("/issuing.crl");
+    let allowed = [("CRL_SIGNATURES", "ml-dsa-87 ecdsa-p256-sha256")];
+    let mut function = deployment.function(&[&url], &allowed).await;
+    let said = verdict(&function.refresh().await);
+    assert!(
+        said.contains("it is signed with ml-dsa-65, which CRL_SIGNATURES does not list"),
+        "{said}"
+    );
+    let key = format!("crls/127.0.0.1_{}/issuing.crl", web.address.port());
+    assert_eq!(deployment.object(&key), None);
+    for allowed in [&[][..], &[("CRL_SIGNATURES", "ml-dsa-65")]] {
+        let mut function = deployment.function(&[&url], allowed).await;
+        assert_ne!(verdict(&function.refresh().await), said);
+    }
+    assert_eq!(deployment.object(&key).unwrap(), crl.der());
+}
+
 #[tokio::test]
 async fn a_server_that_stalls_costs_the_time_limit_and_no_more() {
     let deployment = Deployment::new();

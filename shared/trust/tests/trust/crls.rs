@@ -498,3 +498,18 @@ fn a_pinned_crl_has_no_record() {
         assert!(crl_state_object(&object(&pinned)).is_none(), "{pinned}");
     }
 }
+
+#[tokio::test]
+async fn crl_that_mtls_signatures_excludes_is_used_with_a_warning() {
+    let fixture = Fixture::new();
+    fixture.publish(&fixture.crl(1));
+    let mut settings = fixture.settings(RevocationMode::Strict);
+    settings.options.signatures = "ml-dsa-65".parse().unwrap();
+    let snapshot = Trust::new(settings).snapshot(start()).await.unwrap();
+    let warnings: Vec<String> = snapshot.warnings().iter().map(ToString::to_string).collect();
+    let expected = "it is signed with ecdsa-p256-sha256, and MTLS_SIGNATURES lists ml-dsa-65: this CRL clears no certificate";
+    assert!(
+        warnings.iter().any(|warning| warning.contains(expected)),
+        "{warnings:?}"
+    );
+}

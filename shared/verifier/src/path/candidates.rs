@@ -43,7 +43,8 @@ impl<'s> Candidates<'s> {
         certificates: &[&Certificate<'_>],
         now: Timestamp,
     ) -> Self {
-        // A name that cannot be read equals no other name. The end-entity certificate issues nothing.
+        // A name that cannot be read equals no other name. The end-entity certificate issues
+        // nothing.
         let subject = |(position, certificate): (Position, &&Certificate<'_>)| match position {
             0 => None,
             _ => look_up_key(certificate.subject),

@@ -108,10 +108,11 @@ impl Inquiry<'_, '_> {
     /// A serial number on any list that its issuer signed is revoked, whatever the list's scope and
     /// whatever else is wrong with it: an issuer uses a serial number once. Only a list that is
     /// both stale and replaced, by one that can be relied on, is past; a stale one that nothing
-    /// replaced still revokes. To clear a certificate, a list must be the newest of its scope and speak of
-    /// this certificate; of several such lists, the latest decides. It must be current, without a
-    /// defect and signed with an allowed algorithm. A list in use before that is newer and speaks of the certificate keeps an
-    /// older one from clearing it, even if that list is gone: it may have revoked the certificate.
+    /// replaced still revokes. To clear a certificate, a list must be the newest of its scope and
+    /// speak of this certificate; of several such lists, the latest decides. It must be current,
+    /// without a defect and signed with an allowed algorithm. A list in use before that is newer
+    /// and speaks of the certificate keeps an older one from clearing it, even if that list is
+    /// gone: it may have revoked the certificate.
     fn ask(&self, lists: &[ListOfIssuer]) -> Result<Answer, Rejection> {
         let newest_of = self.newest_of_each_scope(lists);
         let mut newest: Option<(&Arc<RevocationList>, Currency)> = None;

@@ -75,7 +75,7 @@ pub enum ListSignatureError {
         /// Name, object identifier and parameters.
         algorithm: String,
     },
-    /// The issuer's key is not one that signatures are accepted of.
+    /// The issuer's key has a kind or size that is not accepted.
     #[error("its issuer has a key that is not supported: {key}; use {ACCEPTED_KEYS}")]
     Key {
         /// Kind, size and object identifier.

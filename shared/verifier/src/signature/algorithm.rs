@@ -15,9 +15,9 @@ pub(crate) struct ListedAlgorithm {
     pub(crate) implementation: &'static dyn SignatureVerificationAlgorithm,
 }
 
-/// One row for each name: the variant, the word of settings, and the implementations. RSA has two,
-/// because the parameters of its AlgorithmIdentifier are NULL or absent (RFC 4055 §5). They refuse
-/// keys of fewer than 2048 or more than 8192 bits.
+/// Table with a row for each name: the variant, the word of settings, and the implementations. RSA
+/// has two, because the parameters of its AlgorithmIdentifier are NULL or absent (RFC 4055 §5).
+/// They refuse keys of fewer than 2048 or more than 8192 bits.
 ///
 /// ML-DSA is the pure one of FIPS 204, with an empty context (RFC 9881 §3). HashML-DSA has other
 /// object identifiers.
@@ -25,8 +25,8 @@ macro_rules! algorithms {
     ($($variant:ident, $word:literal, [$($implementation:path),+];)+) => {
         /// Signature algorithm of a certificate or CRL, with the kind of its signer's key.
         ///
-        /// AWS documents those of RSA and ECDSA for load balancers. Those of ML-DSA are for CAs whose
-        /// clients have such keys.
+        /// AWS documents RSA and ECDSA for load balancers. ML-DSA is for CAs: a load balancer takes
+        /// no client with an ML-DSA key.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum SignatureAlgorithm {

@@ -86,7 +86,7 @@ fn newer_list_that_is_not_allowed_keeps_an_older_one_from_clearing() {
     }
 }
 
-/// What a weak signature could forge must not end a revocation.
+/// A list that a weak signature could forge must not end a revocation.
 #[test]
 fn list_that_is_not_allowed_ends_no_revocation() {
     let pki = Pki::new();

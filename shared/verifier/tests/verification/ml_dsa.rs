@@ -136,7 +136,7 @@ fn ml_dsa_signature_by_a_key_of_another_parameter_set_is_by_another_ca() {
     Scene::trusting([&root]).refuses([&impostor], Reason::SignatureInvalid);
 }
 
-/// Content of an AlgorithmIdentifier: `2.16.840.1.101.3.4.3` with this last number.
+/// Returns the content of an AlgorithmIdentifier: `2.16.840.1.101.3.4.3` with this last number.
 fn nist_signature(last: u8) -> Vec<u8> {
     vec![6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, last]
 }
