@@ -2,9 +2,11 @@
 //! known CA costs one signature: its own.
 //!
 //! A signature is a pure function of algorithm, key, message and signature, so a cached result
-//! cannot become wrong. An entry contains all octets of the four, and a lookup compares them: this
-//! is cheaper than a digest (about 0.05 µs, where SHA-256 takes 0.5 µs) and needs no argument about
-//! collisions. Validity, constraints, usage and revocation are checked for each client.
+//! cannot become wrong. An entry contains all octets of the four, and a lookup compares them, which
+//! needs no argument about collisions. It is also cheaper than a digest: all lookups of a request
+//! took 1,600 instructions, where one SHA-256 of a certificate took 24,800 (callgrind, without the
+//! processor's SHA extensions). Validity, constraints, usage and revocation are checked for each
+//! client.
 //!
 //! Only a whole verification adds entries: those of the intermediates of a path that every rule and
 //! both validators accepted. A sender without a certificate of a trusted CA adds nothing, a
@@ -16,7 +18,7 @@ use std::sync::{PoisonError, RwLock};
 use crate::fingerprint::Fingerprint;
 
 /// Most entries. Operators have tens of issuing CAs. All entries together take 0.3 MB with keys on
-/// P-256, and a lookup in all of them takes less than 1 % of one signature.
+/// P-256, and a lookup compares eight octets of nearly all of them.
 const MAX_ENTRIES: usize = 256;
 
 /// Most octets of one entry, so that all of them take 4 MiB at most. A load balancer's header has
