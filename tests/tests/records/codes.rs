@@ -10,7 +10,7 @@ use alb_mtls_tests::{
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
 use test_pki::{
-    Certificate, CertificateBuilder, Credential, CrlBuilder, CrlScope, Key, KeyKind, KeyUsage,
+    Certificate, CertificateBuilder, Credential, Criticality, CrlBuilder, CrlScope, Key, KeyKind, KeyUsage,
     SignatureAlgorithm,
 };
 use time::{Duration, OffsetDateTime};
@@ -62,6 +62,7 @@ async fn every_reason_of_the_table_is_provoked() {
     by_vectors(&mut seen).await;
     by_headers_and_certificates(&mut seen).await;
     by_revocation(&mut seen).await;
+    by_signatures_and_extensions(&mut seen).await;
     by_tokens(&mut seen).await;
     by_policies(&mut seen).await;
     by_what_is_around(&mut seen).await;
@@ -228,6 +229,46 @@ fn many_names_under_many_constraints(root: &Credential) -> (Credential, Credenti
         builder.dns(&format!("n{number}.example"))
     });
     (client.issued_by(&constrained).unwrap(), constrained)
+}
+
+/// Sends clients that settings of the operator alone refuse.
+async fn by_signatures_and_extensions(seen: &mut Seen) {
+    let clients = Clients::new();
+    let list = |authority: &Credential, algorithm| {
+        let list = CrlBuilder::new().signature_algorithm(algorithm);
+        list.issued_by(authority).unwrap().pem()
+    };
+    let crls = list(&clients.root, SignatureAlgorithm::EcdsaSha256)
+        + &list(&clients.issuing, SignatureAlgorithm::EcdsaSha384);
+    let crls = source(&clients, "crls.pem", crls);
+    let long = CertificateBuilder::client("CN=long,O=Tests").extension(
+        "1.3.6.1.4.1.99999.1",
+        Criticality::NotCritical,
+        &[0x30; 2_000],
+    );
+    let long = clients.issue(long);
+    for (client, variables, detail) in [
+        (
+            &clients.good,
+            &[("MTLS_SIGNATURES", "ml-dsa-87")][..],
+            "signature_not_allowed",
+        ),
+        (
+            &clients.good,
+            &[("MTLS_SIGNATURES", "ecdsa-p256-sha256"), ("MTLS_CRLS", &crls)],
+            "crl_signature_not_allowed",
+        ),
+        (
+            &long,
+            &[("MTLS_EXTENSIONS", "1.3.6.1.4.1.99999.1")],
+            "extension_too_long",
+        ),
+    ] {
+        let function = respond(&clients, variables).await;
+        let headers = certificate_headers(clients.header(client));
+        assert_eq!(function.get("/", &headers).await.status, 401, "{detail}");
+        seen.expect(&function, detail).await;
+    }
 }
 
 async fn by_revocation(seen: &mut Seen) {
