@@ -44,7 +44,7 @@ pub(crate) struct Verdicts {
 }
 
 impl Verdicts {
-    /// Judges a case; those of the peers in Python come from [`Python::judge`].
+    /// Judges a case; those of the peers in Python come from [`Python`].
     pub(crate) fn new(case: &Case, python: [(Peer, Verdict); 2]) -> Self {
         let (own, explanation) = own::judge(case);
         let mut peers = Vec::from(python);
