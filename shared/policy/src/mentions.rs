@@ -73,9 +73,7 @@ impl Mentions {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
-}
 
-impl Mentions {
     fn walk_operator(&mut self, operator: &str, operand: &Value) {
         match (operator, attribute_of_context(operand)) {
             ("." | "has", Some(attribute)) => {

@@ -135,6 +135,24 @@ impl FittingAlgorithm {
     }
 }
 
+/// Returns the algorithm by which this key signed a certificate or CRL, unless it is allowed. The
+/// signature has been verified.
+pub(crate) fn not_allowed(
+    identifier: &[u8],
+    issuer: IssuerKey<'_>,
+    allowed: SignatureAlgorithms,
+) -> Option<&'static str> {
+    // No signature that verifies has another algorithm.
+    if allowed == SignatureAlgorithms::ALL {
+        return None;
+    }
+    match FittingAlgorithm::find(identifier, issuer) {
+        Ok(fitting) if allowed.contains(fitting.name()) => None,
+        Ok(fitting) => Some(fitting.name().as_str()),
+        Err(_) => Some("an algorithm without a name"),
+    }
+}
+
 /// Adds which key it is and which ones are accepted.
 pub(crate) fn with_key_facts(rejection: Rejection, key: IssuerKey<'_>) -> Rejection {
     let description = describe_key(key.algorithm, key.key);

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::entries::RevokedCertificate;
 use super::evidence::{CertificateStatus, RevocationEvidence};
 use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, ListSignatureError, SignedList, not_allowed};
+use super::issuers::{CrlIssuer, ListSignatureError, SignedList};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms};
+use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms, not_allowed};
 use crate::x509::certificate::Certificate;
 use crate::x509::name::names_are_equal;
 use crate::x509::time::Timestamp;
@@ -252,7 +252,7 @@ impl Inquiry<'_, '_> {
 
     /// Returns the algorithm of a list that the issuer signed, unless it is allowed.
     fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
-        not_allowed(list, self.issuer.key, self.signatures)
+        not_allowed(list.signature_algorithm(), self.issuer.key, self.signatures)
     }
 
     fn currency(&self, list: &RevocationList) -> Currency {

@@ -6,9 +6,7 @@ use rustls_pki_types::{CertificateDer, InvalidSignature};
 
 use super::list::RevocationList;
 use crate::anchors::TrustAnchor;
-use crate::signature::{
-    ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureAlgorithms, SignatureFault, key_fault,
-};
+use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
 use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::Certificate;
 use crate::x509::public_key::IssuerKey;
@@ -275,23 +273,6 @@ impl SignedList {
 
     fn others(&self) -> std::sync::MutexGuard<'_, Vec<OtherKey>> {
         self.others.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Returns the algorithm by which this key signed a list, unless it is allowed.
-pub(super) fn not_allowed(
-    list: &RevocationList,
-    key: IssuerKey<'_>,
-    allowed: SignatureAlgorithms,
-) -> Option<&'static str> {
-    // No signature that verifies has another algorithm.
-    if allowed == SignatureAlgorithms::ALL {
-        return None;
-    }
-    match FittingAlgorithm::find(list.signature_algorithm(), key) {
-        Ok(fitting) if allowed.contains(fitting.name()) => None,
-        Ok(fitting) => Some(fitting.name().as_str()),
-        Err(_) => Some("an algorithm without a name"),
     }
 }
 

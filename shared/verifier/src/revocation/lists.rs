@@ -5,12 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
-use super::issuers::{KnownKey, ListStanding, SignedList, not_allowed};
+use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
 use super::number::CrlVersion;
 use super::scope::{Scope, distribution_point_uris};
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::signature::SignatureAlgorithms;
+use crate::signature::{SignatureAlgorithms, not_allowed};
 use crate::x509::certificate::Certificate;
 use crate::x509::name::look_up_key;
 use rustls_pki_types::CertificateDer;
@@ -80,8 +80,9 @@ impl RevocationLists {
         allowed: SignatureAlgorithms,
     ) -> impl Iterator<Item = (&Arc<RevocationList>, &'static str)> {
         self.all.iter().filter_map(move |signed| {
-            let algorithm = not_allowed(signed.list(), signed.signer()?.as_issuer_key(), allowed)?;
-            Some((signed.list(), algorithm))
+            let list = signed.list();
+            let key = signed.signer()?.as_issuer_key();
+            Some((list, not_allowed(list.signature_algorithm(), key, allowed)?))
         })
     }
 
