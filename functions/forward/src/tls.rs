@@ -6,7 +6,7 @@ use std::time::Duration;
 use alb_mtls_trust::{
     Deadline, FailedLookup, Found, Lookup, Refreshing, Snapshot, Source, Trust, TrustSettings, Waiting,
 };
-use alb_mtls_verifier::{Timestamp, read_pem_blocks};
+use alb_mtls_verifier::{CryptoModule, Timestamp, read_pem_blocks};
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -179,10 +179,8 @@ impl TlsVersion {
                     .map_err(|error| ForwardError::Material(error.to_string()))?
             }
         };
-        if cfg!(feature = "fips") && !configuration.fips() {
-            let reason = "TLS would use algorithms outside of the FIPS module".to_owned();
-            return Err(ForwardError::Material(reason));
-        }
+        CryptoModule::check_tls(configuration.fips())
+            .map_err(|error| ForwardError::Material(error.to_string()))?;
         Ok(configuration)
     }
 }

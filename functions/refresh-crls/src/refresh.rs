@@ -8,8 +8,8 @@ use alb_mtls_trust::{
     write_crl_state,
 };
 use alb_mtls_verifier::{
-    CrlHistory, CrlHistoryError, Departures, ListStanding, RevocationList, RevocationListErrorKind,
-    RevocationLists, Timestamp, parse_revocation_lists,
+    CrlHistory, CrlHistoryError, CryptoModule, Departures, ListStanding, RevocationList,
+    RevocationListErrorKind, RevocationLists, Timestamp, parse_revocation_lists,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -211,10 +211,8 @@ impl Refresher {
             .map_err(|error| RefreshError::Refused(error.to_string()))?
             .with_root_certificates(anchors)
             .with_no_client_auth();
-        if cfg!(feature = "fips") && !configuration.fips() {
-            let reason = "TLS would use algorithms outside of the FIPS module".to_owned();
-            return Err(RefreshError::Refused(reason));
-        }
+        CryptoModule::check_tls(configuration.fips())
+            .map_err(|error| RefreshError::Refused(error.to_string()))?;
         Ok(Some(Arc::new(configuration)))
     }
 

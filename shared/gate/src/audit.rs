@@ -209,7 +209,9 @@ impl AuditLog {
             shadow: context.shadow.as_ref(),
             client: audited.client().map(ClientRecord::new),
             trust_version: context.snapshot.as_deref().map(alb_mtls_trust::Snapshot::version),
-            crypto_module: CryptoModule::BUILT.is_fips().then_some(CryptoModule::BUILT),
+            crypto_module: CryptoModule::BUILT
+                .is_fips()
+                .then_some(CryptoModule::BUILT.as_str()),
             cache_hit: context.is_cache_hit,
             method: request.map(|request| request.method.as_str()).unwrap_or_default(),
             host: context.host.named().map(Host::as_str),

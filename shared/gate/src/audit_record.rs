@@ -6,8 +6,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use alb_mtls_verifier::{
-    AlternativeName, CryptoModule, DistinguishedName, ExtensionMap, Fingerprint, ReasonCode,
-    RejectionContext, Timestamp,
+    AlternativeName, DistinguishedName, ExtensionMap, Fingerprint, ReasonCode, RejectionContext, Timestamp,
 };
 use serde::{Serialize, Serializer};
 
@@ -72,8 +71,8 @@ pub struct AuditRecord<'a> {
     /// Version of the trust material that was decided with.
     pub trust_version: Option<&'a str>,
     /// Cryptographic module that computed, in a build with the cargo feature `fips`.
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_word")]
-    pub crypto_module: Option<CryptoModule>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crypto_module: Option<&'static str>,
     /// True if the verdict about the certificate was in the cache.
     pub cache_hit: bool,
     /// Method of the request.
@@ -259,10 +258,6 @@ fn as_texts<S: Serializer>(texts: &[Arc<str>], serializer: S) -> Result<S::Ok, S
 
 fn as_display<S: Serializer>(value: &impl std::fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
-}
-
-fn as_word<S: Serializer>(module: &Option<CryptoModule>, serializer: S) -> Result<S::Ok, S::Error> {
-    module.map(CryptoModule::as_str).serialize(serializer)
 }
 
 fn as_microseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

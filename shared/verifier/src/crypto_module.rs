@@ -1,8 +1,6 @@
 //! The cryptographic module that computes signatures and digests: AWS-LC, or its FIPS module.
 
 /// Cryptographic module that a program computes with.
-///
-/// Displays as `aws-lc` or `aws-lc-fips`, the words of the audit record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CryptoModule {
     /// AWS-LC (`aws-lc-sys`).
@@ -11,9 +9,10 @@ pub enum CryptoModule {
     AwsLcFips,
 }
 
-/// The program was built with the cargo feature `fips`, and computes without a FIPS module.
+/// The program was built with the cargo feature `fips`, and would compute outside of the FIPS
+/// module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this program was built with the cargo feature `fips`, and AWS-LC is not in FIPS mode: {0}")]
+#[error("this program was built with the cargo feature `fips`, and {0}")]
 pub struct NotInFipsMode(String);
 
 impl CryptoModule {
@@ -35,11 +34,31 @@ impl CryptoModule {
         Self::BUILT.checked(aws_lc_rs::try_fips_mode())
     }
 
+    /// Checks that TLS does not leave the module that the program was built for. `is_fips` is what
+    /// rustls says about the configuration of connections.
+    ///
+    /// # Errors
+    /// [`NotInFipsMode`] for a build with the feature `fips` and a configuration that offers other
+    /// algorithms.
+    pub fn check_tls(is_fips: bool) -> Result<(), NotInFipsMode> {
+        Self::BUILT.checked_tls(is_fips)
+    }
+
     fn checked(self, mode: Result<(), &str>) -> Result<Self, NotInFipsMode> {
         match (self, mode) {
-            (Self::AwsLcFips, Err(reason)) => Err(NotInFipsMode(reason.to_owned())),
+            (Self::AwsLcFips, Err(reason)) => {
+                Err(NotInFipsMode(format!("AWS-LC is not in FIPS mode: {reason}")))
+            }
             _ => Ok(self),
         }
+    }
+
+    fn checked_tls(self, is_fips: bool) -> Result<(), NotInFipsMode> {
+        if self.is_fips() && !is_fips {
+            let reason = "TLS would use algorithms outside of the FIPS module";
+            return Err(NotInFipsMode(reason.to_owned()));
+        }
+        Ok(())
     }
 
     /// Returns the stable word for logs: `aws-lc` or `aws-lc-fips`.
@@ -79,5 +98,13 @@ mod tests {
         );
         let usual = CryptoModule::AwsLc.checked(Err("FIPS mode not enabled!"));
         assert_eq!(usual, Ok(CryptoModule::AwsLc));
+    }
+
+    #[test]
+    fn tls_outside_of_the_module_is_an_error_of_fips_builds() {
+        let error = CryptoModule::AwsLcFips.checked_tls(false).unwrap_err();
+        assert!(error.to_string().contains("outside of the FIPS module"));
+        assert_eq!(CryptoModule::AwsLcFips.checked_tls(true), Ok(()));
+        assert_eq!(CryptoModule::AwsLc.checked_tls(false), Ok(()));
     }
 }

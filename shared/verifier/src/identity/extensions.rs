@@ -201,7 +201,7 @@ pub(super) fn heap_bytes(values: &[ExtensionValue]) -> usize {
 pub struct ExtensionMap<'a>(pub &'a [ExtensionValue]);
 
 impl ExtensionMap<'_> {
-    /// Returns true if there is no value.
+    /// Returns true if the map is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
