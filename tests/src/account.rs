@@ -1,10 +1,10 @@
 //! An AWS account on this machine, in which scripts of pages deploy stacks: `tests/simulator`.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
+use test_servers::PythonServer;
 
 use crate::stack::Stack;
 use crate::{binary, project};
@@ -12,12 +12,10 @@ use crate::{binary, project};
 /// The account, with its own parameters, buckets, roles and stacks. It ends with the value.
 #[derive(Debug)]
 pub struct Account {
-    process: Child,
-    port: u16,
+    server: PythonServer,
     programs: PathBuf,
     /// Folder with `sam`, which makes stacks in this account.
     commands: tempfile::TempDir,
-    _ends_with_us: ChildStdin,
 }
 
 /// Values of the variables that scripts of pages expect to be set.
@@ -47,25 +45,11 @@ impl Account {
             .expect("a program is in a folder")
             .to_owned();
         let python = project().join(".venv/bin/python");
-        assert!(
-            python.exists(),
-            "{} is missing: `make test` sets it up",
-            python.display()
-        );
         let simulator = project().join("tests/simulator");
-        let mut process = Command::new(&python)
-            .arg("-B")
-            .arg(simulator.join("server.py"))
-            .env("SIMULATOR_PROGRAMS", &programs)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Python starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("standard output is piped"))
-            .read_line(&mut line)
-            .expect("the simulator writes text");
+        let server = PythonServer::start(
+            [Path::new("-B"), &simulator.join("server.py")],
+            &[("SIMULATOR_PROGRAMS", programs.as_os_str())],
+        );
         let commands = tempfile::tempdir().expect("a temporary folder");
         let sam = commands.path().join("sam");
         let script = format!(
@@ -78,9 +62,7 @@ impl Account {
         std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
         std::fs::set_permissions(&sam, permissions).expect("the file is ours");
         Self {
-            port: line.trim().parse().expect("the simulator prints its port"),
-            _ends_with_us: process.stdin.take().expect("standard input is piped"),
-            process,
+            server,
             programs,
             commands,
         }
@@ -88,7 +70,7 @@ impl Account {
 
     /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.server.endpoint()
     }
 
     /// Runs a script of a page in a folder with the template, with our command line, AWS's and
@@ -182,13 +164,6 @@ impl Account {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{path}: {text}");
         serde_json::from_str(&text).expect("the simulator answers with JSON")
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

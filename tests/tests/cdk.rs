@@ -164,6 +164,20 @@ fn own_tests_of_the_package_pass() {
     );
 }
 
+/// Returns the exit code and the report of the doctor about a template.
+fn doctor(file: &Path) -> (Option<i32>, Value) {
+    let output = Command::new(binary("alb-mtls"))
+        .arg("doctor")
+        .arg("--json")
+        .arg(file)
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        serde_json::from_slice(&output.stdout).unwrap(),
+    )
+}
+
 #[test]
 fn doctor_has_nothing_to_say_of_any_stack() {
     let Some(stacks) = Synthesized::shared() else {
@@ -171,14 +185,8 @@ fn doctor_has_nothing_to_say_of_any_stack() {
     };
     for stack in STACKS {
         let file = stacks.file(stack);
-        let output = Command::new(binary("alb-mtls"))
-            .arg("doctor")
-            .arg("--json")
-            .arg(&file)
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-        assert_eq!(output.status.code(), Some(0), "{stack}: {report:#}");
+        let (code, report) = doctor(&file);
+        assert_eq!(code, Some(0), "{stack}: {report:#}");
         assert_eq!(
             report["findings"],
             Value::Array(Vec::new()),
@@ -219,13 +227,7 @@ fn doctor_finds_each_property_that_is_taken_away() {
         assert!(template.contains(before), "{before}");
         let file = stacks.folder.path().join(format!("{check}.template.json"));
         std::fs::write(&file, template.replace(before, after)).unwrap();
-        let output = Command::new(binary("alb-mtls"))
-            .arg("doctor")
-            .arg("--json")
-            .arg(&file)
-            .output()
-            .unwrap();
-        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let (_, report) = doctor(&file);
         let findings = report["findings"].as_array().unwrap();
         assert!(
             findings.iter().any(|finding| finding["check"] == check),

@@ -21,9 +21,11 @@
 
 mod fault_proxy;
 mod moto;
+mod python;
 
 pub use fault_proxy::{Fault, FaultProxy, ProxiedRequest};
 pub use moto::Moto;
+pub use python::PythonServer;
 
 /// Returns the variables with which a function finds services at this endpoint.
 fn variables(endpoint: String) -> Vec<(String, String)> {

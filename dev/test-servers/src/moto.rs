@@ -1,16 +1,12 @@
-use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-/// moto's server: SSM Parameter Store and S3 on this machine. It ends with the value, and with the
-/// test process however that ends: its standard input is a pipe of ours.
+use crate::python::PythonServer;
+
+/// moto's server: SSM Parameter Store and S3 on this machine. It ends with the value.
 #[derive(Debug)]
-pub struct Moto {
-    process: Child,
-    port: u16,
-    _ends_with_us: ChildStdin,
-}
+pub struct Moto(PythonServer);
 
 const SERVE: &str = "
 import sys
@@ -24,28 +20,7 @@ sys.stdin.read()
 impl Moto {
     /// A server of one's own, empty, on a free port.
     pub fn start() -> Self {
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.venv/bin/python");
-        assert!(
-            python.exists(),
-            "{} is missing: `make test` sets it up",
-            python.display()
-        );
-        let mut process = Command::new(python)
-            .args(["-c", SERVE])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("Python starts");
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("standard output is piped"))
-            .read_line(&mut line)
-            .expect("moto writes text");
-        Self {
-            port: line.trim().parse().expect("moto's server prints its port"),
-            _ends_with_us: process.stdin.take().expect("standard input is piped"),
-            process,
-        }
+        Self(PythonServer::start(["-c", SERVE], &[]))
     }
 
     /// Returns the server of this test process, for tests that use names of their own; started when
@@ -57,12 +32,12 @@ impl Moto {
 
     /// Returns the address on which it listens.
     pub fn port(&self) -> u16 {
-        self.port
+        self.0.port()
     }
 
     /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.0.endpoint()
     }
 
     /// Returns the variables with which a function finds this server.
@@ -123,13 +98,5 @@ impl Moto {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "{text}");
         text
-    }
-}
-
-impl Drop for Moto {
-    fn drop(&mut self) {
-        // It has ended already, or it ends now.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
