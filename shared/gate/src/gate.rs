@@ -19,6 +19,7 @@ use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
 use crate::denial_page::DenialForm;
 use crate::ingress::Ingress;
+use crate::metrics::Connections;
 use crate::policy::{self, InUse};
 use crate::presented::Presented;
 use crate::reason::GateReason;
@@ -32,11 +33,11 @@ use crate::verdict_cache::VerdictCache;
 #[derive(Debug)]
 pub struct Gate {
     settings: GateSettings,
-    trust: Trust,
+    pub(crate) trust: Trust,
     authorization: AuthorizationSettings,
-    audit: AuditLog,
+    pub(crate) audit: AuditLog,
     public: Option<Arc<dyn PublicRequests>>,
-    bound_tokens: Option<BoundTokens>,
+    pub(crate) bound_tokens: Option<BoundTokens>,
     verdicts: Option<VerdictCache>,
     reads_header: bool,
 }
@@ -92,6 +93,20 @@ impl Gate {
     #[must_use]
     pub fn with_audit_sink(mut self, sink: impl AuditSink + 'static) -> Self {
         self.audit = self.audit.with_sink(Box::new(sink));
+        self
+    }
+
+    /// Counts decisions for [`Gate::prometheus_page`] too.
+    #[must_use]
+    pub fn with_totals(mut self) -> Self {
+        self.audit = self.audit.with_totals();
+        self
+    }
+
+    /// Sets where open connections are counted, for the metrics of a server.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.audit = self.audit.with_connections(connections);
         self
     }
 

@@ -33,6 +33,7 @@
 mod admission;
 mod audit;
 mod audit_record;
+mod background;
 #[cfg(feature = "token")]
 mod bound_token;
 mod decision;
@@ -55,11 +56,13 @@ mod verdict_cache;
 
 pub use admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 pub use alb_mtls_http::StrippedHeaders;
+pub use alb_mtls_trust::Reload;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use audit::{AuditSettings, MetricsNamespace, ServiceName};
 pub use audit_record::{
     AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome, StandardOutput, to_line,
 };
+pub use background::{PROMETHEUS_MEDIA_TYPE, Readiness};
 #[cfg(feature = "token")]
 pub use bound_token::TokenRequirement;
 pub use decision::Principal;
@@ -69,7 +72,7 @@ pub use ingress::{FunctionFacts, Ingress};
 pub use layer::{GateLayer, GateService};
 pub use line::escape_to_ascii;
 pub use log_writer::Importance;
-pub use metrics::{EmbeddedMetrics, METRICS, Metric};
+pub use metrics::{Connections, EmbeddedMetrics, METRICS, Metric, OpenConnection, SeriesKind};
 pub use mode::Mode;
 pub use policy::ShadowDifference;
 pub use reason::{DenialReason, GateReason, denial_reasons};

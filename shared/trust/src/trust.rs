@@ -171,6 +171,11 @@ impl Trust {
         self.snapshot.at_hand(now)
     }
 
+    /// Returns the last good snapshot, whatever its age: for metrics, not for decisions.
+    pub fn last_good(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.last_good()
+    }
+
     /// Returns true if there is a snapshot that is young enough to decide by.
     pub fn can_serve(&self, now: Timestamp) -> bool {
         self.snapshot.can_serve(now)
