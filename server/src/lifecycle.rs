@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_gate::{Gate, Peers, StandardOutput};
+use alb_mtls_gate::{Connections, Gate, Peers, Reload, StandardOutput};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -46,10 +46,15 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
              certificate header itself"
         );
     }
-    let gate = Arc::new(Gate::new(gate));
+    let connections = Connections::default();
+    let gate = Gate::new(gate)
+        .with_totals()
+        .with_connections(connections.clone());
+    let gate = Arc::new(gate);
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
         settings: &server,
+        connections,
         phases,
         tasks: JoinSet::new(),
     };
@@ -65,20 +70,24 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     servers
         .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
         .await?;
-    let loading = tokio::spawn({
-        let gate = Arc::clone(&gate);
-        async move { gate.load().await }
+    let reload = Reload::new();
+    let looking_up = tokio::spawn({
+        let (gate, reload) = (Arc::clone(&gate), reload.clone());
+        async move {
+            gate.load().await;
+            match gate.refresh_in_background(&reload).await {}
+        }
     });
 
-    if signals.next().await == Asked::ToDrain {
+    if signals.next_end(&reload).await == Asked::ToDrain {
         phase.send_replace(Phase::Draining);
         tracing::info!(seconds = server.drain.as_secs(), "draining");
         tokio::select! {
             () = sleep(server.drain) => {}
-            _ = signals.next() => {}
+            _ = signals.next_end(&reload) => {}
         }
     }
-    loading.abort();
+    looking_up.abort();
     phase.send_replace(Phase::Ending);
     let ended = async { while servers.tasks.join_next().await.is_some() {} };
     if timeout(LAST_REQUESTS, ended).await.is_err() {
@@ -92,6 +101,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
 /// Listeners of the process.
 struct Servers<'a> {
     settings: &'a ServerSettings,
+    connections: Connections,
     phases: watch::Receiver<Phase>,
     tasks: JoinSet<()>,
 }
@@ -112,7 +122,7 @@ impl Servers<'_> {
             setting,
             source,
         };
-        let listener = Listener::bind(address, self.settings.limits)
+        let listener = Listener::bind(address, self.settings.limits, self.connections.clone())
             .await
             .map_err(listen_error)?;
         let bound = listener.address().map_err(listen_error)?;
@@ -135,6 +145,7 @@ enum Asked {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -143,13 +154,18 @@ impl Signals {
         Ok(Self {
             terminate: register(SignalKind::terminate())?,
             interrupt: register(SignalKind::interrupt())?,
+            hang_up: register(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::ToDrain,
-            _ = self.interrupt.recv() => Asked::ToEnd,
+    /// Waits for a signal to end. SIGHUP looks trust material up again meanwhile.
+    async fn next_end(&mut self, reload: &Reload) -> Asked {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Asked::ToDrain,
+                _ = self.interrupt.recv() => return Asked::ToEnd,
+                _ = self.hang_up.recv() => reload.ask(),
+            }
         }
     }
 }

@@ -169,12 +169,6 @@ impl Gate {
         });
     }
 
-    /// Returns `true` if requests can be decided: there is trust material that is young enough,
-    /// after a lookup if one is due.
-    pub async fn is_ready(&self) -> bool {
-        self.trust.snapshot(Timestamp::now()).await.is_ok()
-    }
-
     /// Writes the metrics that were gathered and wait for a record: for the end of the process.
     /// Until then they are written with the next record, when more than one request in nine or 100
     /// of them wait, and after a minute.
