@@ -115,7 +115,9 @@ fn settings() -> String {
 }
 
 fn metrics() -> String {
-    let mut table = "| metric | unit | dimensions | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| metric | unit | dimensions | in Prometheus | what it says |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for metric in METRICS {
         let sets: Vec<String> = metric
             .dimensions
@@ -124,10 +126,11 @@ fn metrics() -> String {
             .collect();
         writeln!(
             table,
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | `{}` | {} |",
             metric.name,
             metric.unit,
             sets.join(" and "),
+            metric.series,
             metric.meaning
         )
         .unwrap();
