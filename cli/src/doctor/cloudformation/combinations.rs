@@ -36,6 +36,7 @@ pub(crate) fn examine(program: &Program) -> Examination {
     let combinations = examiner.combinations();
     let mut examination = Examination {
         is_exhaustive: examiner.is_exhaustive,
+        unread: template::unread(program),
         ..Examination::default()
     };
     for choice in combinations {

@@ -111,8 +111,9 @@ impl<'a> Scope<'a> {
     /// Returns the members of a map, with those that loops make.
     fn looped<'n>(&self, map: &'n Node) -> Vec<(String, &'n Node, Self)> {
         let mut found = Vec::new();
-        for (name, member) in map.members() {
-            if !name.starts_with("Fn::ForEach") {
+        for pair in map.members() {
+            let (name, member) = pair;
+            if !is_loop(pair) {
                 found.push((self.with_variables(name), member, self.clone()));
                 continue;
             }
@@ -176,6 +177,12 @@ impl<'a> Scope<'a> {
                 let elements = elements.iter().filter_map(|element| self.resolve(element));
                 Value::List(elements.collect())
             }
+            Value::Map(members) if self.loops.is_empty() && !members.iter().any(is_loop) => {
+                let members = members.iter();
+                let members =
+                    members.filter_map(|(name, member)| Some((name.clone(), self.resolve(member)?)));
+                Value::Map(members.collect())
+            }
             Value::Map(_) => {
                 let members = self.looped(node).into_iter();
                 let members =
@@ -189,6 +196,10 @@ impl<'a> Scope<'a> {
             value,
         })
     }
+}
+
+fn is_loop((name, _): &(String, Node)) -> bool {
+    name.starts_with("Fn::ForEach")
 }
 
 /// Returns a text of the template, in which nothing is taken for a placeholder but dynamic
