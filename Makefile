@@ -26,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -119,6 +119,11 @@ layer: ## the Lambda layer in target/layer, to be zipped and published; needs ca
 	$(MAKE) --no-print-directory --file functions/layer/Makefile build-GateLayer ARTIFACTS_DIR=target/layer CARGO="$(CARGO)"
 
 node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a test of the layer: it compiles curl with cmake, autoconf and libtool
+
+doctor-translation: $(VENV)/installed ## what the doctor says of SAM's samples and of their translations: make doctor-translation SAMPLES=path
+	@test -n "$(SAMPLES)" || { echo "SAMPLES is tests/translator/input of a clone of github.com/aws/serverless-application-model"; exit 2; }
+	$(CARGO) build --package alb-mtls
+	$(VENV)/bin/python -B dev/doctor_translation.py $${CARGO_TARGET_DIR:-target}/debug/alb-mtls "$(SAMPLES)"
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
