@@ -219,6 +219,7 @@ impl AuditLog {
             alb_trace_id: trace_id.and_then(|value| value.to_str().ok()),
             function_request_id: ingress.and_then(|ingress| ingress.function_request_id.as_deref()),
             xray_trace_id: ingress.and_then(|ingress| ingress.xray_trace_id.as_deref()),
+            peer: ingress.and_then(|ingress| ingress.peer.address()),
             target_group: ingress.and_then(|ingress| ingress.target_group.as_deref()),
             duration,
             sampling_rate: self.sampling_rate(audited, outcome),

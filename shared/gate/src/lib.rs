@@ -24,6 +24,7 @@
 //!
 //! - `token`, on by default: access tokens that are bound to the client's certificate, for
 //!   `MTLS_BOUND_TOKEN`.
+//! - `log`: [`start_logging`], for programs.
 //! - `policy`: Cedar policies for `MTLS_POLICY` and the shadow set.
 //!
 //! Without a feature its settings are an error.
@@ -42,9 +43,12 @@ mod gate;
 mod ingress;
 mod layer;
 mod line;
+#[cfg(feature = "log")]
+mod log;
 mod log_writer;
 mod metrics;
 mod mode;
+mod peers;
 mod policy;
 mod presented;
 mod reason;
@@ -65,12 +69,15 @@ pub use bound_token::TokenRequirement;
 pub use decision::Principal;
 pub use denial::{Denial, DenialBody};
 pub use gate::{Gate, PublicRequests};
-pub use ingress::{FunctionFacts, Ingress};
+pub use ingress::{FunctionFacts, Ingress, Peer};
 pub use layer::{GateLayer, GateService};
 pub use line::escape_to_ascii;
+#[cfg(feature = "log")]
+pub use log::start_logging;
 pub use log_writer::Importance;
 pub use metrics::{EmbeddedMetrics, METRICS, Metric};
 pub use mode::Mode;
+pub use peers::{InvalidPeers, Peers};
 pub use policy::ShadowDifference;
 pub use reason::{DenialReason, GateReason, denial_reasons};
 pub use settings::{GateSettings, SETTINGS, Settings};

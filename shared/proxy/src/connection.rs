@@ -2,6 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,7 +13,7 @@ use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tower::Service;
 
 /// State of a connection that is not in use: whether anything arrived on it.
@@ -41,7 +42,7 @@ impl Watch {
         self.0.load(Ordering::Acquire) == STALE
     }
 
-    fn before_writing(&self, stream: &TcpStream) -> io::Result<()> {
+    fn before_writing(&self, stream: &impl Socket) -> io::Result<()> {
         match self.0.load(Ordering::Acquire) {
             IN_USE => Ok(()),
             RESTS if is_quiet(stream) => {
@@ -79,21 +80,32 @@ impl Watch {
 
 /// Asks the kernel itself: the executor knows only what it was told when it last waited. An end of
 /// the connection is something that came, too.
-fn is_quiet(stream: &TcpStream) -> bool {
+fn is_quiet(stream: &impl Socket) -> bool {
     let mut byte = [MaybeUninit::uninit(); 1];
     let peeked = SockRef::from(stream).peek(&mut byte);
     peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Acknowledges at once what was read. Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the
-/// next small segment back, on the upstream's side: a late answer would come when the next request
-/// brings the acknowledgement, right after the look that should have found it.
-fn acknowledge(stream: &TcpStream) {
-    // Where it cannot be asked for, it comes within 0.5 seconds (RFC 9293 §3.8.6.3).
-    #[cfg(target_os = "linux")]
-    let _ = stream.set_quickack(true);
-    #[cfg(not(target_os = "linux"))]
-    let _ = stream;
+/// Socket below HTTP and TLS.
+pub(crate) trait Socket: AsFd + AsyncRead + AsyncWrite + Unpin {
+    /// Acknowledges at once what was read, where the peer waits for that.
+    fn acknowledge(&self);
+}
+
+impl Socket for TcpStream {
+    /// Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the next small segment back, on the
+    /// upstream's side: a late answer would come when the next request brings the acknowledgement,
+    /// right after the look that should have found it.
+    fn acknowledge(&self) {
+        // Where it cannot be asked for, it comes within 0.5 seconds (RFC 9293 §3.8.6.3).
+        #[cfg(target_os = "linux")]
+        let _ = self.set_quickack(true);
+    }
+}
+
+impl Socket for UnixStream {
+    /// What was written is there to be read at once.
+    fn acknowledge(&self) {}
 }
 
 /// Makes TCP connections that have a [`Watch`].
@@ -108,7 +120,7 @@ where
     C::Future: Send + 'static,
     C::Error: 'static,
 {
-    type Response = TokioIo<WatchedStream>;
+    type Response = TokioIo<WatchedStream<TcpStream>>;
     type Error = C::Error;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, C::Error>> + Send>>;
 
@@ -118,31 +130,39 @@ where
 
     fn call(&mut self, destination: Uri) -> Self::Future {
         let connecting = self.0.call(destination);
-        Box::pin(async {
-            Ok(TokioIo::new(WatchedStream {
-                stream: connecting.await?.into_inner(),
-                watch: Watch::default(),
-                is_acknowledged: true,
-            }))
-        })
+        Box::pin(async { Ok(TokioIo::new(WatchedStream::new(connecting.await?.into_inner()))) })
     }
 }
 
-/// A TCP connection with its [`Watch`].
+/// A connection with its [`Watch`].
 #[derive(Debug)]
-pub(crate) struct WatchedStream {
-    stream: TcpStream,
+pub(crate) struct WatchedStream<S> {
+    stream: S,
     watch: Watch,
     is_acknowledged: bool,
 }
 
-impl Connection for WatchedStream {
+impl<S> WatchedStream<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            watch: Watch::default(),
+            is_acknowledged: true,
+        }
+    }
+
+    pub(crate) fn watch(&self) -> Watch {
+        self.watch.clone()
+    }
+}
+
+impl Connection for WatchedStream<TcpStream> {
     fn connected(&self) -> Connected {
         self.stream.connected().extra(self.watch.clone())
     }
 }
 
-impl AsyncRead for WatchedStream {
+impl<S: Socket> AsyncRead for WatchedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -154,14 +174,14 @@ impl AsyncRead for WatchedStream {
             self.watch.after_reading()?;
             self.is_acknowledged = false;
         } else if polled.is_pending() && !self.is_acknowledged {
-            acknowledge(&self.stream);
+            self.stream.acknowledge();
             self.is_acknowledged = true;
         }
         polled.map(Ok)
     }
 }
 
-impl AsyncWrite for WatchedStream {
+impl<S: Socket> AsyncWrite for WatchedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -203,14 +223,10 @@ mod tests {
     use super::*;
 
     /// A connection that has rested since its first answer, and its other end.
-    async fn rested() -> (WatchedStream, Peer) {
+    async fn rested() -> (WatchedStream<TcpStream>, Peer) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let mut stream = WatchedStream {
-            stream: TcpStream::connect(address).await.unwrap(),
-            watch: Watch::default(),
-            is_acknowledged: true,
-        };
+        let mut stream = WatchedStream::new(TcpStream::connect(address).await.unwrap());
         let (mut peer, _) = listener.accept().unwrap();
         stream.write_all(b"first").await.unwrap();
         peer.write_all(b"answer").unwrap();
@@ -220,7 +236,7 @@ mod tests {
     }
 
     /// Asserts that nothing except the first request arrives.
-    fn assert_unwritten(stream: WatchedStream, mut peer: Peer) {
+    fn assert_unwritten(stream: WatchedStream<TcpStream>, mut peer: Peer) {
         assert!(stream.watch.is_stale());
         drop(stream);
         let mut arrived = Vec::new();

@@ -6,34 +6,46 @@ use std::time::Duration;
 
 use alb_mtls_http::forms::WRITTEN;
 use alb_mtls_http::path::PlainPath;
-use alb_mtls_lambda::EventForm;
-use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
+use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text, words};
 use alb_mtls_trust::{KEY_SOURCE_FORMS, Source, SourceUse, Sources};
 use rustls_pki_types::ServerName;
 
 use crate::assertion::AssertionSettings;
 use crate::identity::UpstreamIdentity;
 use crate::routes::{HostHeader, Routes};
+use crate::upstream::Upstream;
 
-/// Everything that an operator can set beyond the gate's own settings.
+words! {
+    /// In which form a function as the upstream takes headers and parameters.
+    pub enum FunctionEvents {
+        /// In the one in which the load balancer sent them.
+        AsSent = "as-sent",
+        /// With one value each, the last one.
+        SingleValue = "single-value",
+    }
+}
+
+/// Everything that an operator can set about upstreams.
 #[derive(Clone, Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     pub(crate) routes: Routes,
     pub(crate) host: HostHeader,
     pub(crate) identity: UpstreamIdentity,
-    /// Longest time from the start of an exchange with the upstream to its end.
-    pub(crate) timeout: Duration,
-    pub(crate) tls: TlsSettings,
+    /// Longest time from the start of an exchange with the upstream to its end; where bodies are
+    /// streamed, to the head of the answer and between two parts of a body.
+    pub timeout: Duration,
+    /// TLS to upstreams.
+    pub tls: TlsSettings,
     /// In which form a function gets its events.
-    pub(crate) function_events: EventForm,
+    pub function_events: FunctionEvents,
     /// Settings of assertions, when the identity contains one.
     pub(crate) assertion: Option<AssertionSettings>,
 }
 
 /// Settings of TLS to upstreams, in both directions: their trust anchors, and this function's own
 /// certificate.
-#[derive(Clone, Debug)]
-pub(crate) struct TlsSettings {
+#[derive(Clone, Debug, Default)]
+pub struct TlsSettings {
     /// Trust anchors for upstreams instead of the system's.
     pub(crate) anchors: Option<Sources>,
     /// The name that an upstream's certificate must have, when that is not the host in its URL.
@@ -44,9 +56,9 @@ pub(crate) struct TlsSettings {
 
 table! {
     /// Every variable of the forwarder's own, in the order of the documentation.
-    pub(crate) SETTINGS, "FORWARD_";
+    pub SETTINGS, "FORWARD_";
     UPSTREAM, "FORWARD_UPSTREAM", Absent("none"),
-        "where requests go that no route takes: `http(s)://host[:port][/base]`, or `lambda:function[:alias]` with a name or an ARN; required without FORWARD_ROUTES";
+        "where requests go that no route takes: `http(s)://host[:port][/base]`, `h2c://…` or `h2://…` for HTTP/2 without or with TLS, `unix:/path`, or `lambda:function[:alias]` with a name or an ARN; required without FORWARD_ROUTES";
     ROUTES, "FORWARD_ROUTES", Absent("none"),
         "routes, separated by white space: `[public:][host]/prefix[=upstream]`; the longest prefix of the path as sent wins, those with the request's host before those without. With a host or `public:`, a request without a readable Host header is answered with 400";
     HOST, "FORWARD_HOST", Value("keep"),
@@ -54,7 +66,7 @@ table! {
     IDENTITY, "FORWARD_IDENTITY", Value("verify-mode,rfc9440,extensions"),
         text!("headers that tell the upstream who the client is, separated by commas: ", list!(WRITTEN), ", and `assertion`; or `none`");
     TIMEOUT, "FORWARD_TIMEOUT", Value("30s"),
-        "longest time for an exchange with the upstream, never beyond the function's own; at most 5 s of it to connect";
+        "longest time for an exchange with the upstream, never beyond the function's own; at most 5 s of it to connect. In the server: to the head of the answer, and between two parts of a body";
     LAMBDA_EVENT, "FORWARD_LAMBDA_EVENT", Value("as-sent"),
         "`as-sent`: a `lambda:` upstream gets the event in the load balancer's form; `single-value`: with the last value alone of each header and parameter";
     UPSTREAM_CA, "FORWARD_UPSTREAM_CA", Absent("the system's"),
@@ -76,11 +88,16 @@ table! {
 }
 
 impl Settings {
+    /// Returns every upstream.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Upstream> {
+        self.routes.upstreams()
+    }
+
     /// Reads the process's environment.
     ///
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
-    pub(crate) fn from_environment() -> Result<Self, SettingsError> {
+    pub fn from_environment() -> Result<Self, SettingsError> {
         Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
@@ -88,7 +105,7 @@ impl Settings {
     ///
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
-    pub(crate) fn from_variables(
+    pub fn from_variables(
         variables: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let values = Values::new(&SETTINGS, variables)?;
@@ -96,7 +113,7 @@ impl Settings {
         let identity: UpstreamIdentity = values.parsed_required(IDENTITY)?;
         let routes = routes(&values, host)?;
         if !routes.any_server() {
-            values.refuse_set(&[HOST], "without an `http` or `https` upstream")?;
+            values.refuse_set(&[HOST], "without an upstream that is a server")?;
         }
         if !routes.any_function() {
             values.refuse_set(&[LAMBDA_EVENT], "without a `lambda:` upstream")?;
@@ -104,7 +121,7 @@ impl Settings {
         Ok(Self {
             timeout: values.duration(TIMEOUT, 1..=900)?,
             tls: tls(&values, &routes)?,
-            function_events: values.word(LAMBDA_EVENT, EventForm::ALL, EventForm::as_str)?,
+            function_events: values.word(LAMBDA_EVENT, FunctionEvents::ALL, FunctionEvents::as_str)?,
             assertion: assertion(&values, &identity)?,
             routes,
             host,
@@ -320,9 +337,9 @@ mod tests {
         let function = ("FORWARD_UPSTREAM", "lambda:app:live");
         let form =
             |value| read(&[function, ("FORWARD_LAMBDA_EVENT", value)]).map(|read| read.function_events);
-        assert_eq!(form("as-sent"), Ok(EventForm::AsSent));
-        assert_eq!(form("single-value"), Ok(EventForm::SingleValue));
-        assert_eq!(read(&[function]).unwrap().function_events, EventForm::AsSent);
+        assert_eq!(form("as-sent"), Ok(FunctionEvents::AsSent));
+        assert_eq!(form("single-value"), Ok(FunctionEvents::SingleValue));
+        assert_eq!(read(&[function]).unwrap().function_events, FunctionEvents::AsSent);
         let error = form("multi").unwrap_err().to_string();
         assert!(error.contains("`as-sent`, `single-value`"), "{error}");
         let error = read(&[function, ("FORWARD_HOST", "upstream")])

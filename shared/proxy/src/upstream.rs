@@ -1,7 +1,9 @@
 //! Upstreams in settings, and the addresses that are forbidden for them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::str::FromStr;
 
 use alb_mtls_http::address::AddressClass;
@@ -10,9 +12,14 @@ use alb_mtls_settings::Arn;
 use http::Uri;
 use http::uri::{Authority, InvalidUri, Parts, PathAndQuery, Scheme};
 
+use crate::endpoint::{Endpoint, Protocol};
+
+/// Most bytes in the path of a Unix socket (unix(7), `sun_path`, without the zero at its end).
+const MAXIMUM_SOCKET: usize = 107;
+
 /// Destination of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Upstream {
+pub enum Upstream {
     /// An HTTP server.
     Server(Server),
     /// Another Lambda function, which gets the load balancer's event.
@@ -21,40 +28,52 @@ pub(crate) enum Upstream {
 
 /// An HTTP server, by the URL of what it serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Server {
-    scheme: Scheme,
-    authority: Authority,
+pub struct Server {
+    endpoint: Endpoint,
     /// Prefix of every path, without a slash at its end.
     base: String,
 }
 
 /// A Lambda function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Function {
+pub struct Function {
     /// Name of the function, or its ARN without the qualifier.
-    pub(crate) name: String,
+    pub name: String,
     /// A version or an alias.
-    pub(crate) qualifier: Option<String>,
+    pub qualifier: Option<String>,
 }
 
 /// The text is not an upstream. Displays as what would be one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidUpstream {
-    #[error("a URL such as `http://10.0.0.7:8080` or `https://app.internal/base`, or `lambda:function`")]
+pub enum InvalidUpstream {
+    /// Neither the URL of a server nor a function.
+    #[error(
+        "a URL such as `http://10.0.0.7:8080`, `https://app.internal/base`, `h2c://grpc.internal:50051` or `h2://…`, `unix:/run/app.sock`, or `lambda:function`"
+    )]
     NotUrl,
+    /// Credentials, which would be in every log.
     #[error("a URL without user name and password")]
     UserInformation,
+    /// A part that no request has a place for.
     #[error("a URL without query and fragment")]
     QueryOrFragment,
+    /// Address at which no upstream is.
     #[error("a host that is not {0}")]
     Address(AddressClass),
+    /// A Unix socket that is not named by an absolute path.
+    #[error(
+        "a Unix socket by its absolute path of at most {MAXIMUM_SOCKET} bytes, such as `unix:/run/app.sock`"
+    )]
+    NotSocket,
+    /// No name and no ARN of a function.
     #[error("a function such as `lambda:name`, `lambda:name:alias` or `lambda:` and its ARN")]
     NotFunction,
 }
 
 /// Reason why a target cannot be sent to an upstream.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum InvalidTarget {
+pub enum InvalidTarget {
+    /// Some server would find it elsewhere.
     #[error("some server would find it outside of the upstream's base path")]
     LeavesBase,
     /// Not reached by a target that came through a load balancer.
@@ -65,7 +84,7 @@ pub(crate) enum InvalidTarget {
 impl Upstream {
     /// Returns what distinguishes one upstream from another, whatever the path: the audience of
     /// assertions for it.
-    pub(crate) fn origin(&self) -> String {
+    pub fn origin(&self) -> String {
         match self {
             Self::Server(server) => server.origin(),
             Self::Function(function) => function.to_string(),
@@ -94,19 +113,29 @@ impl fmt::Display for Upstream {
 }
 
 impl Server {
-    /// Returns scheme and authority.
+    /// Returns what distinguishes it from other servers.
     fn origin(&self) -> String {
-        format!("{}://{}", self.scheme, self.authority)
+        self.endpoint.to_string()
     }
 
-    /// Returns the value of the Host header for this upstream.
-    pub(crate) fn authority(&self) -> &Authority {
-        &self.authority
+    /// Returns the place that connections to it lead to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Returns the value of the Host header for this upstream: `localhost` for a Unix socket.
+    pub fn authority(&self) -> &Authority {
+        &self.endpoint.authority
     }
 
     /// Returns true if this upstream is reached over TLS.
-    pub(crate) fn is_tls(&self) -> bool {
-        self.scheme == Scheme::HTTPS
+    pub fn is_tls(&self) -> bool {
+        self.endpoint.is_tls()
+    }
+
+    /// Returns true if HTTP/2 is spoken with this upstream.
+    pub fn is_http2(&self) -> bool {
+        self.endpoint.protocol == Protocol::Http2
     }
 
     /// Returns the URL of a request's target at this upstream: the client's bytes after the base,
@@ -114,7 +143,7 @@ impl Server {
     ///
     /// # Errors
     /// [`InvalidTarget`].
-    pub(crate) fn url(&self, target: &PathAndQuery) -> Result<Uri, InvalidTarget> {
+    pub fn url(&self, target: &PathAndQuery) -> Result<Uri, InvalidTarget> {
         let target = if self.base.is_empty() {
             target.clone()
         } else if target.path() == "*" || climbs(target.path()) {
@@ -123,10 +152,27 @@ impl Server {
             PathAndQuery::try_from(format!("{}{target}", self.base)).map_err(http::Error::from)?
         };
         let mut parts = Parts::default();
-        parts.scheme = Some(self.scheme.clone());
-        parts.authority = Some(self.authority.clone());
+        parts.scheme = Some(self.endpoint.scheme.clone());
+        parts.authority = Some(self.endpoint.authority.clone());
         parts.path_and_query = Some(target);
         Ok(Uri::from_parts(parts).map_err(http::Error::from)?)
+    }
+}
+
+impl Server {
+    fn of_socket(path: &str) -> Result<Self, InvalidUpstream> {
+        if !path.starts_with('/') || path.ends_with('/') || path.len() > MAXIMUM_SOCKET {
+            return Err(InvalidUpstream::NotSocket);
+        }
+        Ok(Self {
+            endpoint: Endpoint {
+                scheme: Scheme::HTTP,
+                authority: Authority::from_static("localhost"),
+                socket: Some(Path::new(path).into()),
+                protocol: Protocol::Http1,
+            },
+            base: String::new(),
+        })
     }
 }
 
@@ -137,6 +183,14 @@ impl FromStr for Server {
         if text.contains(['?', '#']) {
             return Err(InvalidUpstream::QueryOrFragment);
         }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Self::of_socket(path);
+        }
+        let (protocol, text) = match text.split_once("://") {
+            Some(("h2c", rest)) => (Protocol::Http2, Cow::from(format!("http://{rest}"))),
+            Some(("h2", rest)) => (Protocol::Http2, Cow::from(format!("https://{rest}"))),
+            _ => (Protocol::Http1, Cow::from(text)),
+        };
         let uri: Uri = text.parse().map_err(|_: InvalidUri| InvalidUpstream::NotUrl)?;
         let parts = uri.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
@@ -162,8 +216,12 @@ impl FromStr for Server {
             .unwrap_or_default();
         let base = base.strip_suffix('/').map(str::to_owned).unwrap_or(base);
         Ok(Self {
-            scheme,
-            authority,
+            endpoint: Endpoint {
+                scheme,
+                authority,
+                socket: None,
+                protocol,
+            },
             base,
         })
     }
@@ -177,13 +235,13 @@ impl fmt::Display for Server {
 
 impl Function {
     /// Returns the region in the function's ARN.
-    pub(crate) fn region(&self) -> Option<&str> {
+    pub fn region(&self) -> Option<&str> {
         Arn::split(&self.name).map(|arn| arn.region)
     }
 
     /// Returns true if an invocation through this ARN, with or without a qualifier, is an
     /// invocation of this function.
-    pub(crate) fn is_invoked_as(&self, arn: &str) -> bool {
+    pub fn is_invoked_as(&self, arn: &str) -> bool {
         arn.strip_prefix(&self.name)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
     }
@@ -334,6 +392,33 @@ mod tests {
         ] {
             assert_eq!(check(address.parse().unwrap()), Ok(()), "{address}");
         }
+    }
+
+    #[test]
+    fn the_protocol_and_the_socket_are_part_of_an_upstream() {
+        for (text, url, is_tls, is_http2) in [
+            ("http://app:1", "http://app:1/a", false, false),
+            ("h2c://app:1", "http://app:1/a", false, true),
+            ("h2://app/base", "https://app/base/a", true, true),
+            ("unix:/run/app.sock", "http://localhost/a", false, false),
+        ] {
+            let server: Server = text.parse().unwrap();
+            assert_eq!(server.to_string(), text);
+            let target = "/a".parse().unwrap();
+            assert_eq!(server.url(&target).unwrap().to_string(), url);
+            assert_eq!((server.is_tls(), server.is_http2()), (is_tls, is_http2), "{text}");
+        }
+        for text in [
+            "unix:app.sock",
+            "unix:",
+            "unix:/",
+            "h2c:/app",
+            "h2://",
+            "h2c://169.254.169.254",
+        ] {
+            assert!(text.parse::<Upstream>().is_err(), "{text}");
+        }
+        assert!(format!("unix:/{}", "a".repeat(107)).parse::<Upstream>().is_err());
     }
 
     #[test]

@@ -5,12 +5,11 @@ use std::time::Duration;
 use alb_mtls_http::address::AddressClass;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
-use lambda_http::Body;
 use serde::Serialize;
 
 /// Error of obtaining an answer from the upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ForwardError {
+pub enum ForwardError {
     /// No route takes the path, and there is no upstream for the rest.
     #[error("no route takes the request, and FORWARD_UPSTREAM is not set")]
     NoRoute,
@@ -23,6 +22,15 @@ pub(crate) enum ForwardError {
     /// A method that the path does not know.
     #[error("the key set is only there to be read")]
     KeySetMethod,
+    /// The client's body cannot be read to its end.
+    #[error("the request's body cannot be read: {0}")]
+    RequestBody(String),
+    /// The client's body is larger than the operator allows.
+    #[error("the request's body is larger than {limit} bytes")]
+    RequestTooLarge {
+        /// Most bytes that are sent on.
+        limit: u64,
+    },
     /// Keys or trust anchors of our own cannot be read.
     #[error("{0}")]
     Material(String),
@@ -100,21 +108,25 @@ pub(crate) enum ForwardError {
 
 /// Limit that ended the wait for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TimeLimit {
+pub enum TimeLimit {
+    /// The operator's.
     #[error("which is FORWARD_TIMEOUT")]
     Setting,
+    /// Lambda's.
     #[error("which is what the function's own timeout left")]
     Invocation,
 }
 
 impl ForwardError {
     /// Returns the kind of failure in `snake_case`, to search records for.
-    pub(crate) fn detail(&self) -> &'static str {
+    pub fn detail(&self) -> &'static str {
         match self {
             Self::NoRoute => "no_route",
             Self::SeveralHosts => "several_hosts",
             Self::Target(_) => "target",
             Self::KeySetMethod => "key_set_method",
+            Self::RequestBody(_) => "request_body",
+            Self::RequestTooLarge { .. } => "request_too_large",
             Self::Material(_) => "material_unavailable",
             Self::Name(_) => "upstream_name",
             Self::Address { .. } => "upstream_address",
@@ -135,9 +147,11 @@ impl ForwardError {
         }
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    /// Returns the status of the response to the client.
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::SeveralHosts | Self::Target(_) => StatusCode::BAD_REQUEST,
+            Self::SeveralHosts | Self::Target(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::KeySetMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::Material(_) | Self::Throttled(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -166,6 +180,8 @@ impl ForwardError {
             Self::SeveralHosts => "the request has several Host headers",
             Self::Target(_) => "the request's target cannot be sent on",
             Self::KeySetMethod => "the key set can only be read",
+            Self::RequestBody(_) => "the request's body cannot be read",
+            Self::RequestTooLarge { .. } => "the request's body is too large",
             Self::Material(_) => "the request cannot be forwarded at the moment",
             Self::Name(_) | Self::Address { .. } | Self::Unreachable(_) => "the upstream cannot be reached",
             Self::Refused(_) => "the upstream refused the connection",
@@ -183,7 +199,7 @@ impl ForwardError {
     }
 
     /// Returns the response to the client: problem details (RFC 9457).
-    pub(crate) fn to_response(&self) -> Response<Body> {
+    pub fn to_response<B: From<String>>(&self) -> Response<B> {
         let status = self.status();
         let problem = Problem {
             title: status.canonical_reason().unwrap_or_default(),
@@ -192,7 +208,7 @@ impl ForwardError {
         };
         // A struct of text and numbers always serialises.
         let json = serde_json::to_string(&problem).unwrap_or_default();
-        let mut response = Response::new(Body::Text(json));
+        let mut response = Response::new(B::from(json));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -218,14 +234,11 @@ mod tests {
     #[test]
     fn the_client_learns_the_kind_and_no_particulars() {
         let failure = ForwardError::Refused("10.0.0.7:8080: connection refused".to_owned());
-        let response = failure.to_response();
+        let response = failure.to_response::<String>();
         assert_eq!(response.status(), 502);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
-        let Body::Text(body) = response.into_body() else {
-            panic!()
-        };
         assert_eq!(
-            body,
+            response.into_body(),
             r#"{"title":"Bad Gateway","status":502,"detail":"the upstream refused the connection"}"#
         );
     }

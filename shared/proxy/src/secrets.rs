@@ -22,7 +22,7 @@ impl fmt::Debug for Secret {
 
 /// Reads secrets. The AWS SDK is set up at the first parameter that is read, if there is one.
 #[derive(Debug, Default)]
-pub(crate) struct Secrets(Loader);
+pub struct Secrets(Loader);
 
 impl Secrets {
     /// Returns the content of a source, decrypted.

@@ -1,7 +1,6 @@
 //! The TLS client side towards upstreams.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use alb_mtls_trust::{
     Deadline, FailedLookup, Found, Lookup, Refreshing, Snapshot, Source, Trust, TrustSettings, Waiting,
@@ -242,13 +241,10 @@ fn system_anchors() -> Result<RootCertStore, String> {
     Ok(anchors)
 }
 
-/// Time for which an idle connection is kept for the next request. Common servers end idle
-/// connections after five seconds; a shorter time avoids most of the failures that this would
-/// cause.
-pub(crate) const IDLE: Duration = Duration::from_secs(4);
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]

@@ -1,0 +1,33 @@
+//! The gate as a container: an authorization service that proxies ask, and a reverse proxy.
+
+mod admin;
+mod authorize;
+mod body;
+mod connection;
+mod lifecycle;
+mod listener;
+mod proxy;
+mod settings;
+mod start;
+
+use std::process::ExitCode;
+
+use alb_mtls_settings::help_if_asked;
+
+const ABOUT: &str =
+    "The gate behind a load balancer, as an authorization service that proxies ask, and as a reverse proxy.";
+
+fn main() -> ExitCode {
+    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS, &alb_mtls_gate::SETTINGS]) {
+        print!("{help}");
+        return ExitCode::SUCCESS;
+    }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|argument| argument == "--version")
+    {
+        println!("alb-mtls-server {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    start::start()
+}
