@@ -43,6 +43,7 @@ lint: $(VENV)/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
 	dev/docs_check.py
+	CARGO="$(CARGO)" dev/dependencies --check
 	$(VENV)/site/bin/zizmor --quiet --offline .github
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet

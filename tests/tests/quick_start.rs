@@ -84,9 +84,8 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
 
 /// Returns the one-line requests of the README and of docs/demo.md.
 fn documented(port: u16) -> Vec<String> {
-    let pages = ["README.md", "docs/demo.md"].map(|page| {
-        std::fs::read_to_string(project().join(page)).unwrap()
-    });
+    let pages =
+        ["README.md", "docs/demo.md"].map(|page| std::fs::read_to_string(project().join(page)).unwrap());
     let lines = pages.iter().flat_map(|page| page.lines()).map(str::trim);
     let commands: Vec<String> = lines
         .filter(|line| line.starts_with("curl ") && !line.ends_with('\\'))

@@ -162,8 +162,9 @@ fn metrics() -> String {
 }
 
 fn formats() -> String {
-    let mut table = "| format | header, unless renamed | header with the rest of the chain |\n| --- | --- | --- |\n"
-        .to_owned();
+    let mut table =
+        "| format | header, unless renamed | header with the rest of the chain |\n| --- | --- | --- |\n"
+            .to_owned();
     for word in READ {
         let format: HeaderFormat = word.parse().unwrap();
         let rest = format

@@ -9,9 +9,7 @@ use serde_json::{Value, json};
 #[test]
 fn documented_waf_rule_fits_the_schema() {
     let page = std::fs::read_to_string(project().join("docs/hostile-clients.md")).unwrap();
-    let (_, after) = page
-        .split_once("```json\n")
-        .unwrap();
+    let (_, after) = page.split_once("```json\n").unwrap();
     let rule: Value = serde_json::from_str(after.split_once("```").unwrap().0).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // The listener renames the header: a rule for the default name would match every request.
