@@ -31,12 +31,20 @@ pub(crate) enum Phase {
 /// process ends within the 30 s after which Kubernetes and ECS kill it.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
+/// Interval at which keys and trust anchors for upstreams are looked at: those that are due are
+/// looked up, so that no request waits for them.
+const UPSTREAM_CHECK: Duration = Duration::from_secs(1);
+
 /// Serves until the process is told to end.
 ///
 /// # Errors
 /// [`StartError`] when an address cannot be listened on.
 pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
-    let Settings { gate, server } = settings;
+    let Settings {
+        gate,
+        upstreams,
+        server,
+    } = settings;
     let mut signals = Signals::register()?;
     if gate.gate.peers == Some(Peers::Any) {
         tracing::warn!(
@@ -46,7 +54,16 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
              certificate header itself"
         );
     }
-    let gate = Arc::new(Gate::new(gate));
+    let upstreams = upstreams
+        .map(|settings| alb_mtls_proxy::Proxy::new(settings, &gate.trust))
+        .transpose()
+        .map_err(StartError::Upstreams)?
+        .map(Arc::new);
+    let mut gate = Gate::new(gate);
+    if let Some(upstreams) = &upstreams {
+        gate = gate.with_public_requests(Arc::clone(upstreams) as _);
+    }
+    let gate = Arc::new(gate);
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
         settings: &server,
@@ -61,13 +78,23 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     servers
         .start("SERVER_AUTHORIZE_LISTEN", server.authorize.as_ref(), authorizer)
         .await?;
-    let proxy = Proxy::new(Arc::clone(&gate));
-    servers
-        .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
-        .await?;
+    if let Some(upstreams) = &upstreams {
+        let proxy = Proxy::new(Arc::clone(&gate), Arc::clone(upstreams), server.body_limits);
+        servers
+            .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
+            .await?;
+    }
     let loading = tokio::spawn({
         let gate = Arc::clone(&gate);
-        async move { gate.load().await }
+        async move {
+            let upstreams = async {
+                while let Some(upstreams) = &upstreams {
+                    upstreams.load().await;
+                    sleep(UPSTREAM_CHECK).await;
+                }
+            };
+            tokio::join!(gate.load(), upstreams);
+        }
     });
 
     if signals.next().await == Asked::ToDrain {
