@@ -147,6 +147,7 @@ fault-page: ## writes the tables of docs/faults.md from the suite
 
 readme: ## writes the tables of the README again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test operations -- right_gate_has_no_findings
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
 
 $(VENV)/installed: tests/requirements.txt
