@@ -65,6 +65,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     servers
         .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
         .await?;
+    tracing::info!("serving");
     let loading = tokio::spawn({
         let gate = Arc::clone(&gate);
         async move { gate.load().await }
