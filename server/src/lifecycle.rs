@@ -31,12 +31,20 @@ pub(crate) enum Phase {
 /// process ends within the 30 s after which Kubernetes and ECS kill it.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
+/// Interval at which keys and trust anchors for upstreams are looked at: those that are due are
+/// looked up, so that no request waits for them.
+const UPSTREAM_CHECK: Duration = Duration::from_secs(1);
+
 /// Serves until the process is told to end.
 ///
 /// # Errors
 /// [`StartError`] when an address cannot be listened on.
 pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
-    let Settings { gate, server } = settings;
+    let Settings {
+        gate,
+        upstreams,
+        server,
+    } = settings;
     let mut signals = Signals::register()?;
     if gate.gate.peers == Some(Peers::Any) {
         tracing::warn!(
@@ -47,9 +55,17 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
         );
     }
     let connections = Connections::default();
-    let gate = Gate::new(gate)
+    let upstreams = upstreams
+        .map(|settings| alb_mtls_proxy::Proxy::new(settings, &gate.trust))
+        .transpose()
+        .map_err(StartError::Upstreams)?
+        .map(Arc::new);
+    let mut gate = Gate::new(gate)
         .with_totals()
         .with_connections(connections.clone());
+    if let Some(upstreams) = &upstreams {
+        gate = gate.with_public_requests(Arc::clone(upstreams) as _);
+    }
     let gate = Arc::new(gate);
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
@@ -66,18 +82,14 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     servers
         .start("SERVER_AUTHORIZE_LISTEN", server.authorize.as_ref(), authorizer)
         .await?;
-    let proxy = Proxy::new(Arc::clone(&gate));
-    servers
-        .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
-        .await?;
+    if let Some(upstreams) = &upstreams {
+        let proxy = Proxy::new(Arc::clone(&gate), Arc::clone(upstreams), server.body_limits);
+        servers
+            .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
+            .await?;
+    }
     let reload = Reload::new();
-    let looking_up = tokio::spawn({
-        let (gate, reload) = (Arc::clone(&gate), reload.clone());
-        async move {
-            gate.load().await;
-            match gate.refresh_in_background(&reload).await {}
-        }
-    });
+    let looking_up = tokio::spawn(look_up(Arc::clone(&gate), upstreams, reload.clone()));
 
     if signals.next_end(&reload).await == Asked::ToDrain {
         phase.send_replace(Phase::Draining);
@@ -96,6 +108,22 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     gate.write_metrics();
     StandardOutput.finish();
     Ok(())
+}
+
+/// Looks up what the gate and the upstreams need, now and whenever it is due, changes, or a reload
+/// is asked for.
+async fn look_up(gate: Arc<Gate>, upstreams: Option<Arc<alb_mtls_proxy::Proxy>>, reload: Reload) {
+    let for_gate = async {
+        gate.load().await;
+        match gate.refresh_in_background(&reload).await {}
+    };
+    let for_upstreams = async {
+        while let Some(upstreams) = &upstreams {
+            upstreams.load().await;
+            sleep(UPSTREAM_CHECK).await;
+        }
+    };
+    tokio::join!(for_gate, for_upstreams);
 }
 
 /// Listeners of the process.

@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use alb_mtls_gate::{AllowedRequest, Gate, Ingress};
+use alb_mtls_gate::{AllowedRequest, Gate};
 use alb_mtls_lambda::{Answer, Event, EventForm, ingress_of};
 use alb_mtls_proxy::{ForwardError, Function, FunctionEvents, Proxy, Server, Settings, Upstream, check_host};
 use alb_mtls_trust::TrustSettings;
@@ -110,7 +110,7 @@ impl Forwarder {
         match self.exchange(allowed, body, upstream, sent).await {
             Ok(response) => response,
             Err(failure) => {
-                log(&failure, &allowed.parts, upstream, started.elapsed());
+                failure.report(&allowed.parts, upstream, started.elapsed());
                 failure.to_response()
             }
         }
@@ -194,20 +194,4 @@ fn to_bytes(body: Body) -> Bytes {
 /// Returns the time at which Lambda ends the invocation; `None` outside Lambda.
 fn deadline(parts: &Parts) -> Option<SystemTime> {
     parts.extensions.get::<Context>().map(Context::deadline)
-}
-
-/// Writes one line for the operator, which has the same ids as the record of the decision.
-fn log(failure: &ForwardError, parts: &Parts, upstream: Option<&Upstream>, duration: Duration) {
-    let upstream = upstream.map(Upstream::to_string);
-    let ingress = parts.extensions.get::<Ingress>();
-    tracing::error!(
-        detail = failure.detail(),
-        explanation = %failure,
-        status = failure.status().as_u16(),
-        upstream,
-        alb_trace_id = parts.headers.get("x-amzn-trace-id").and_then(|value| value.to_str().ok()),
-        function_request_id = ingress.and_then(|ingress| ingress.function_request_id.as_deref()),
-        duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
-        "not forwarded"
-    );
 }

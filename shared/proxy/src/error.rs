@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use alb_mtls_gate::Ingress;
 use alb_mtls_http::address::AddressClass;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::request::Parts;
 use http::{Response, StatusCode};
 use serde::Serialize;
+
+use crate::upstream::Upstream;
 
 /// Error of obtaining an answer from the upstream.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +33,7 @@ pub enum ForwardError {
     #[error("the request's body is larger than {limit} bytes")]
     RequestTooLarge {
         /// Most bytes that are sent on.
-        limit: u64,
+        limit: usize,
     },
     /// Keys or trust anchors of our own cannot be read.
     #[error("{0}")]
@@ -196,6 +200,23 @@ impl ForwardError {
             Self::TooLarge { .. } => "the upstream's answer is too large",
             Self::HeadersTooLarge { .. } => "the headers of the upstream's answer are too large",
         }
+    }
+
+    /// Writes one line for the operator, which has the same ids as the record of the decision.
+    pub fn report(&self, request: &Parts, upstream: Option<&Upstream>, duration: Duration) {
+        let upstream = upstream.map(Upstream::to_string);
+        let ingress = request.extensions.get::<Ingress>();
+        let trace_id = request.headers.get("x-amzn-trace-id");
+        tracing::error!(
+            detail = self.detail(),
+            explanation = %self,
+            status = self.status().as_u16(),
+            upstream,
+            alb_trace_id = trace_id.and_then(|value| value.to_str().ok()),
+            function_request_id = ingress.and_then(|ingress| ingress.function_request_id.as_deref()),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            "not forwarded"
+        );
     }
 
     /// Returns the response to the client: problem details (RFC 9457).

@@ -245,7 +245,7 @@ fn of_client(error: &hyper::Error) -> Option<ForwardError> {
 /// Error of a body that is longer than this many bytes.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 #[error("the body is longer than {0} bytes")]
-pub struct TooLarge(pub u64);
+pub struct TooLarge(pub usize);
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
     has_word(headers, &TE, "trailers")
