@@ -54,12 +54,12 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
              certificate header itself"
         );
     }
-    let connections = Connections::default();
     let upstreams = upstreams
         .map(|settings| alb_mtls_proxy::Proxy::new(settings, &gate.trust))
         .transpose()
         .map_err(StartError::Upstreams)?
         .map(Arc::new);
+    let connections = Connections::default();
     let mut gate = Gate::new(gate)
         .with_totals()
         .with_connections(connections.clone());
@@ -89,7 +89,22 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
             .await?;
     }
     let reload = Reload::new();
-    let looking_up = tokio::spawn(look_up(Arc::clone(&gate), upstreams, reload.clone()));
+    let looking_up = tokio::spawn({
+        let (gate, reload) = (Arc::clone(&gate), reload.clone());
+        async move {
+            let upstreams = async {
+                while let Some(upstreams) = &upstreams {
+                    upstreams.load().await;
+                    sleep(UPSTREAM_CHECK).await;
+                }
+            };
+            let trust = async {
+                gate.load().await;
+                match gate.refresh_in_background(&reload).await {}
+            };
+            tokio::join!(trust, upstreams);
+        }
+    });
 
     if signals.next_end(&reload).await == Asked::ToDrain {
         phase.send_replace(Phase::Draining);
@@ -108,22 +123,6 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     gate.write_metrics();
     StandardOutput.finish();
     Ok(())
-}
-
-/// Looks up what the gate and the upstreams need, now and whenever it is due, changes, or a reload
-/// is asked for.
-async fn look_up(gate: Arc<Gate>, upstreams: Option<Arc<alb_mtls_proxy::Proxy>>, reload: Reload) {
-    let for_gate = async {
-        gate.load().await;
-        match gate.refresh_in_background(&reload).await {}
-    };
-    let for_upstreams = async {
-        while let Some(upstreams) = &upstreams {
-            upstreams.load().await;
-            sleep(UPSTREAM_CHECK).await;
-        }
-    };
-    tokio::join!(for_gate, for_upstreams);
 }
 
 /// Listeners of the process.
