@@ -94,7 +94,8 @@ fn folder() -> TempDir {
         ("target/debug/respond", FUNCTION.to_owned()),
         (
             "target/debug/kubectl",
-            "#!/bin/sh\nexec cat deploy/kubernetes/alb-mtls.yaml\n".to_owned(),
+            "#!/bin/sh\ncat deploy/kubernetes/sidecar.yaml\necho ---\ncat deploy/kubernetes/ingress.yaml\n"
+                .to_owned(),
         ),
         (
             "target/debug/aws",
