@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use alb_mtls_tests::{Account, Function};
-use alb_mtls_verifier::Fingerprint;
+use alb_mtls_tests::{Account, Function, deployment_script};
 use test_pki::{CertificateBuilder, KeyKind};
 
 use crate::certificates::{Client, ask, deployed};
+use crate::examples::PAGE;
 
 /// Writes a CA whose root does not fit a parameter, and a client that sends its own certificate
 /// alone.
@@ -32,23 +32,11 @@ async fn root_in_an_object_is_read_and_no_other_object() {
     let account = Account::start();
     let folder = tempfile::tempdir().unwrap();
     let client = make(folder.path());
-    for object in ["roots.pem", "ca/issuing.pem", "other.pem"] {
-        let file = if object == "other.pem" {
-            "roots.pem"
-        } else {
-            object
-        };
-        let file = folder.path().join(file.trim_start_matches("ca/"));
-        account.put_object("example-pki", object, &std::fs::read(file).unwrap());
-    }
-    let digest = Fingerprint::of(&std::fs::read(folder.path().join("roots.pem")).unwrap());
-    let values = format!(
-        "AnchorsObjects=s3://example-pki/roots.pem?region=us-east-1#sha256={digest};IntermediatesObjects=s3://example-pki/ca/issuing.pem"
-    );
-    let parameters = [("SIMULATOR_PARAMETERS", values.as_str())];
+    let root = std::fs::read(folder.path().join("roots.pem")).unwrap();
+    account.put_object("example-pki", "other.pem", &root);
     // With the path by default, which has no parameters, nothing would be trusted.
-    account.must_run(folder.path(), "sam deploy --config-env minimal", &parameters);
-    let stack = account.stack("gate");
+    let script = deployment_script(PAGE, "large certificates");
+    let stack = deployed(&account, folder.path(), &script);
     let mut gate = stack.listen().await;
     let (status, record) = ask(&mut gate, &client, "/").await;
     assert_eq!(status, 200, "{record}");
@@ -61,12 +49,8 @@ async fn root_in_an_object_is_read_and_no_other_object() {
     let failure = function.line_where(|line| line["level"] == "ERROR").await;
     assert!(failure.to_string().contains("may not be read"), "{failure}");
 
-    let wrong = values.replace(&digest.to_string(), &"0".repeat(64));
-    let changed: Vec<_> = wrong
-        .split(';')
-        .map(|pair| pair.split_once('=').unwrap())
-        .collect();
-    let stack = account.change("gate", &changed).unwrap();
+    let wrong = format!("s3://example-pki/roots.pem#sha256={}", "0".repeat(64));
+    let stack = account.change("gate", &[("AnchorsObjects", &wrong)]).unwrap();
     let mut gate = stack.listen().await;
     assert_eq!(ask(&mut gate, &client, "/").await.0, 503);
     gate.close().await;
