@@ -35,8 +35,9 @@ fn stdout(output: &Output) -> String {
 struct OurTemplates(Vec<(&'static str, String)>);
 
 impl OurTemplates {
-    const FILES: [&'static str; 4] = [
+    const FILES: [&'static str; 5] = [
         "template.yaml",
+        "deploy/sam/trust.yaml",
         "deploy/sam/load-balancer.yaml",
         "deploy/sam/api.yaml",
         "deploy/sam/observability.yaml",

@@ -10,11 +10,13 @@
 
 mod account;
 mod api;
+mod build;
 mod certificates;
 mod entries;
 mod examples;
 mod forward;
 mod layer;
+mod objects;
 mod parameters;
 mod policies;
 mod private_ca;
