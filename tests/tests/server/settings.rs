@@ -57,7 +57,7 @@ fn wrong_settings_are_one_line_each() {
             "has no effect without the default name",
         ),
         ("SERVER_ALLOW_DEFAULT_HEADER", "yes", "`false`, `true`"),
-        ("SERVER_IDENTITY", "assertions", "`verify-mode`"),
+        ("SERVER_AUTHORIZE_IDENTITY", "assertions", "`verify-mode`"),
         ("SERVER_MAX_CONNECTIONS", "0", "a number from 1"),
         ("SERVER_HEADER_TIMEOUT", "0s", "a duration"),
         ("SERVER_IDLE_TIMEOUT", "75", "a duration"),
