@@ -10,6 +10,7 @@
 
 mod account;
 mod api;
+mod certificate_and_dns;
 mod certificates;
 mod entries;
 mod examples;
@@ -21,4 +22,6 @@ mod private_ca;
 mod rotation;
 mod serverless_ca;
 mod single_root;
+mod teardown;
+mod two_accounts;
 mod two_tiers;
