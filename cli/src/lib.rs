@@ -8,6 +8,7 @@ mod demo_pki;
 mod doctor;
 mod event;
 pub mod files;
+mod generate;
 mod local;
 mod policy;
 mod probe;
@@ -16,7 +17,7 @@ mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +33,7 @@ Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
 /// Client-certificate authentication behind an Application Load Balancer: try it out, look inside,
 /// operate it
 #[derive(Debug, Parser)]
-#[command(name = "alb-mtls", version, after_help = EXAMPLES, propagate_version = false)]
+#[command(name = "alb-mtls", version = env!("ALB_MTLS_VERSION"), after_help = EXAMPLES, propagate_version = false)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -63,6 +64,9 @@ enum Command {
     Verify(verify::VerifyArguments),
     /// Print the verdict on each case of a file of test vectors
     Vectors(vectors::VectorsArguments),
+    /// Generate shell completions, man pages and the page of the documentation
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
 }
 
 /// Runs the command line of this process.
@@ -79,5 +83,6 @@ pub fn run() -> ExitCode {
         Command::Clients(arguments) => clients::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),
+        Command::Generate(arguments) => generate::run(&arguments, CommandLine::command()),
     }
 }

@@ -226,7 +226,10 @@ fn assert_page_has_facts(report: &Report) {
 #[test]
 fn commands_of_the_page_find_nothing_on_this_machine() {
     let page = std::fs::read_to_string(project().join("docs/probe.md")).unwrap();
-    let block = page.split("<!-- probe: local -->\n```sh\n").nth(1).unwrap();
+    let block = page
+        .split("<!-- tested by tests/tests/operations/probe.rs -->\n```sh\n")
+        .nth(1)
+        .unwrap();
     let block = block.split_once("```").unwrap().0;
     let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let port = socket.local_addr().unwrap().port().to_string();
