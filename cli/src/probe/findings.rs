@@ -39,6 +39,7 @@ impl Wrong {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Allowed => "allowed",
+            Self::NotTheGate => "not-the-gate",
             Self::ValidDenied => "valid-denied",
             Self::ValidForbidden => "valid-forbidden",
             Self::NoTrustMaterial => "no-trust-material",
@@ -56,6 +57,10 @@ impl Wrong {
             Self::Allowed => (
                 "the request reached what is behind the gate",
                 "find the way around the gate: `alb-mtls doctor --stack` or `--load-balancer` looks at listeners, rules and settings",
+            ),
+            Self::NotTheGate => (
+                "the denial is not one of the gate: the request got past it to a program that denies, or there is not a gate",
+                "send the path through the gate; `alb-mtls doctor` finds rules and listeners that lead elsewhere",
             ),
             Self::ValidDenied => (
                 "the gate denies a client that you call valid",

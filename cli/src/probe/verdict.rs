@@ -32,6 +32,8 @@ pub(super) enum Verdict {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Wrong {
     Allowed,
+    /// Denied, but not by the gate.
+    NotTheGate,
     ValidDenied,
     ValidForbidden,
     NoTrustMaterial,
@@ -100,7 +102,10 @@ impl Deployment {
     /// or of the load balancer, is one of the target.
     fn judge_denied(answer: &Answer) -> Verdict {
         match answer.sender {
-            Sender::Target => Verdict::Wrong(Wrong::Allowed),
+            Sender::Target => Verdict::Wrong(match answer.status {
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Wrong::NotTheGate,
+                _ => Wrong::Allowed,
+            }),
             Sender::Gate | Sender::LoadBalancer => Self::without_function_error(answer),
         }
     }

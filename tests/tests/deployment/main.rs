@@ -11,6 +11,7 @@
 mod account;
 mod api;
 mod build;
+mod certificate_and_dns;
 mod certificates;
 mod entries;
 mod examples;
@@ -23,4 +24,6 @@ mod private_ca;
 mod rotation;
 mod serverless_ca;
 mod single_root;
+mod teardown;
+mod two_accounts;
 mod two_tiers;

@@ -13,6 +13,7 @@ mod cold_start;
 mod guides;
 mod load_balancer;
 mod manifests;
+mod names;
 mod probe;
 mod waf;
 mod your_ca;
