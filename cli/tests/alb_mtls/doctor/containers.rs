@@ -71,6 +71,7 @@ spec:
 fn ingress_of(service: &str) -> String {
     format!(
         "---
+apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {{name: other, annotations: {{alb.ingress.kubernetes.io/scheme: internal}}}}
 spec:
