@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use alb_mtls_gate::{Admission, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, TokenIdentity};
-use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_verifier::{PresentedChain, Reason};
 use http::StatusCode;
-use http::header::{HeaderMap, HeaderName};
 use lambda_runtime::Diagnostic;
 
 use crate::answer::{Answer, Form, Verdict};
@@ -81,7 +79,8 @@ impl Authorizer {
             }
         };
         let presented = self
-            .check_headers(&question.request.headers)
+            .gate
+            .check_kept_headers(&question.request.headers, self.gate.has_policies())
             .and_then(|()| self.presented(&question));
         let extensions = &mut question.request.extensions;
         extensions.insert(ingress);
@@ -113,37 +112,6 @@ impl Authorizer {
                 }
             },
         }
-    }
-
-    /// Denies headers that state an identity, and, where policies decide, those that restate
-    /// method, path or host: an authorizer cannot remove what reaches the API behind it.
-    ///
-    /// Headers that could replace the certificate header are left to [`Self::presented`], which
-    /// knows where certificates come from.
-    fn check_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
-        let settings = self.gate.settings();
-        let is_certificate = |name: &HeaderName| {
-            let continues = self.settings.certificate == CertificateSource::Header
-                && settings.header_format.chain_header().as_ref() == Some(name);
-            continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
-        };
-        for name in headers.keys().filter(|name| !is_certificate(name)) {
-            if settings.stripped.states_identity(name) {
-                return Err(Denial::new(
-                    GateReason::IdentityHeader,
-                    format!(
-                        "the request has the header `{name}`, which states an identity and would reach the service behind"
-                    ),
-                ));
-            }
-            if self.gate.has_policies() && settings.stripped.restates(name) {
-                return Err(Denial::new(
-                    GateReason::Restated,
-                    format!("the header `{name}` restates what policies decide by, and would reach the API"),
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Returns the certificates from the one place that `AUTHORIZE_CERTIFICATE` names.

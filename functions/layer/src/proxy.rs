@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use alb_mtls_gate::{FunctionFacts, Ingress};
+use alb_mtls_gate::{FunctionFacts, Ingress, Peer};
 use alb_mtls_lambda::{
     ErrorReport, InvocationId, REQUEST_ID, RuntimeApi, RuntimeApiError, deadline, trace_id,
 };
@@ -184,6 +184,7 @@ impl Proxy {
 
     fn ingress(&self, id: &InvocationId, headers: &HeaderMap) -> Ingress {
         Ingress {
+            peer: Peer::Unknown,
             target_group: None,
             function_request_id: Some(id.request_id().to_owned()),
             xray_trace_id: trace_id(headers),

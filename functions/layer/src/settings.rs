@@ -109,6 +109,12 @@ impl Settings {
                 without: "without a place to tell it: a layer passes the function's responses on untouched",
             });
         }
+        if gate.gate.peers.is_some() {
+            return Err(SettingsError::Useless {
+                name: "MTLS_PEERS",
+                without: "without TCP peers, which a Lambda event does not name",
+            });
+        }
         let layer = LayerSettings::from_variables(process_environment(&[SETTINGS.prefix])?)?;
         Ok(Self { gate, layer })
     }

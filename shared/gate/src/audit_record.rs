@@ -2,6 +2,7 @@
 //! why.
 
 use std::io::{Stdout, stdout};
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -90,6 +91,9 @@ pub struct AuditRecord<'a> {
     /// Lambda's trace id of the invocation, for X-Ray.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xray_trace_id: Option<&'a str>,
+    /// Address of the TCP peer of a request over HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<IpAddr>,
     /// The target group that the request came through.
     pub target_group: Option<&'a str>,
     /// Time that the decision took.
@@ -295,6 +299,7 @@ mod tests {
             path,
             alb_trace_id: None,
             function_request_id: None,
+            peer: None,
             target_group: None,
             duration: Duration::from_micros(7),
         };

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
 use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
@@ -18,7 +19,9 @@ use crate::audit_record::{AuditSink, StandardOutput};
 use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
 use crate::denial_page::DenialForm;
-use crate::ingress::Ingress;
+use crate::ingress::{Ingress, Peer};
+use crate::metrics::Connections;
+use crate::peers::Peers;
 use crate::policy::{self, InUse};
 use crate::presented::Presented;
 use crate::reason::GateReason;
@@ -32,11 +35,11 @@ use crate::verdict_cache::VerdictCache;
 #[derive(Debug)]
 pub struct Gate {
     settings: GateSettings,
-    trust: Trust,
+    pub(crate) trust: Trust,
     authorization: AuthorizationSettings,
-    audit: AuditLog,
+    pub(crate) audit: AuditLog,
     public: Option<Arc<dyn PublicRequests>>,
-    bound_tokens: Option<BoundTokens>,
+    pub(crate) bound_tokens: Option<BoundTokens>,
     verdicts: Option<VerdictCache>,
     reads_header: bool,
 }
@@ -92,6 +95,20 @@ impl Gate {
     #[must_use]
     pub fn with_audit_sink(mut self, sink: impl AuditSink + 'static) -> Self {
         self.audit = self.audit.with_sink(Box::new(sink));
+        self
+    }
+
+    /// Counts decisions for [`Gate::prometheus_page`] too.
+    #[must_use]
+    pub fn with_totals(mut self) -> Self {
+        self.audit = self.audit.with_totals();
+        self
+    }
+
+    /// Sets where open connections are counted, for the metrics of a server.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.audit = self.audit.with_connections(connections);
         self
     }
 
@@ -352,6 +369,7 @@ impl Gate {
             (served, Some(arn)) if served.serve(arn) => {}
             (_, arn) => return Err(target_group_not_served(arn)),
         }
+        self.check_peer(peer_of(request))?;
         if request.method == Method::CONNECT {
             return Err(Denial::new(
                 GateReason::Connect,
@@ -361,8 +379,63 @@ impl Gate {
         Ok(())
     }
 
+    /// Checks that the request came from a network of the load balancer. A peer that is not known
+    /// is in none.
+    fn check_peer(&self, peer: Peer) -> Result<(), Denial> {
+        let explanation = match (&self.settings.peers, peer) {
+            (None | Some(Peers::Any), _) | (_, Peer::Vouched) => return Ok(()),
+            (Some(peers), Peer::Address(address)) if peers.contains(address) => return Ok(()),
+            (_, Peer::Address(address)) => format!(
+                "the request came from `{}`, which is in no network of MTLS_PEERS",
+                address.to_canonical()
+            ),
+            (_, Peer::Unknown) => {
+                "the address that the request came from is not known although MTLS_PEERS is set".to_owned()
+            }
+        };
+        Err(Denial::new(GateReason::Peer, explanation))
+    }
+
+    /// Denies headers that state an identity, and, if `with_restated`, those that restate method,
+    /// path, host or framing: for a request that another program passes on, which does not remove
+    /// them.
+    ///
+    /// The certificate header, and headers that could take its place, are left to [`Gate::admit`].
+    ///
+    /// # Errors
+    /// A denial that names the header, for an [`EdgeCertificate`].
+    pub fn check_kept_headers(&self, headers: &HeaderMap, with_restated: bool) -> Result<(), Denial> {
+        let settings = &self.settings;
+        let chain_header = settings.header_format.chain_header();
+        let is_certificate = |name: &HeaderName| {
+            let continues = self.reads_header && chain_header.as_ref() == Some(name);
+            continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
+        };
+        for name in headers.keys().filter(|name| !is_certificate(name)) {
+            if settings.stripped.states_identity(name) {
+                return Err(Denial::new(
+                    GateReason::IdentityHeader,
+                    format!(
+                        "the request has the header `{name}`, which states an identity and would reach the service behind"
+                    ),
+                ));
+            }
+            let stripped = &settings.stripped;
+            if with_restated && (stripped.restates(name) || stripped.is_look_alike(name)) {
+                return Err(Denial::new(
+                    GateReason::Restated,
+                    format!(
+                        "the header `{name}` restates what is decided by, and would reach the service behind"
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
     fn is_public(&self, request: &Parts, host: &RequestHost) -> Result<bool, Denial> {
-        let Some(public) = &self.public else {
+        let is_of_another_proxy = peer_of(request) == Peer::Vouched;
+        let Some(public) = self.public.as_ref().filter(|_| !is_of_another_proxy) else {
             return Ok(false);
         };
         if public.goes_by_host() && host.named().is_none() {
@@ -508,11 +581,17 @@ fn target_group_not_served(arn: Option<&str>) -> Denial {
 ///
 /// Source: Elastic Load Balancing user guide, "Lambda functions as targets", health check event.
 fn is_health_check(request: &Parts, ingress: Option<&Ingress>) -> bool {
+    let peer = peer_of(request);
     let headers = &request.headers;
     let from_health_checker = headers
         .get(USER_AGENT)
         .is_some_and(|agent| agent == HEALTH_CHECKER);
     let from_a_client = CLIENT_TRACES.iter().any(|name| headers.contains_key(*name))
-        || (ingress.is_some() && headers.contains_key(HOST));
-    from_health_checker && !from_a_client && request.method == Method::GET
+        || (ingress.is_some() && peer == Peer::Unknown && headers.contains_key(HOST));
+    from_health_checker && !from_a_client && request.method == Method::GET && peer != Peer::Vouched
+}
+
+fn peer_of(request: &Parts) -> Peer {
+    let ingress = request.extensions.get::<Ingress>();
+    ingress.map(|ingress| ingress.peer).unwrap_or_default()
 }

@@ -24,6 +24,7 @@
 //!
 //! - `token`, on by default: access tokens that are bound to the client's certificate, for
 //!   `MTLS_BOUND_TOKEN`.
+//! - `log`: [`start_logging`], for programs.
 //! - `policy`: Cedar policies for `MTLS_POLICY` and the shadow set.
 //!
 //! Without a feature its settings are an error.
@@ -33,6 +34,7 @@
 mod admission;
 mod audit;
 mod audit_record;
+mod background;
 #[cfg(feature = "token")]
 mod bound_token;
 mod decision;
@@ -42,9 +44,12 @@ mod gate;
 mod ingress;
 mod layer;
 mod line;
+#[cfg(feature = "log")]
+mod log;
 mod log_writer;
 mod metrics;
 mod mode;
+mod peers;
 mod policy;
 mod presented;
 mod reason;
@@ -55,22 +60,27 @@ mod verdict_cache;
 
 pub use admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 pub use alb_mtls_http::StrippedHeaders;
+pub use alb_mtls_trust::Reload;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use audit::{AuditSettings, MetricsNamespace, ServiceName};
 pub use audit_record::{
     AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome, StandardOutput, to_line,
 };
+pub use background::{PROMETHEUS_MEDIA_TYPE, Readiness};
 #[cfg(feature = "token")]
 pub use bound_token::TokenRequirement;
 pub use decision::Principal;
 pub use denial::{Denial, DenialBody};
 pub use gate::{Gate, PublicRequests};
-pub use ingress::{FunctionFacts, Ingress};
+pub use ingress::{FunctionFacts, Ingress, Peer};
 pub use layer::{GateLayer, GateService};
 pub use line::escape_to_ascii;
+#[cfg(feature = "log")]
+pub use log::start_logging;
 pub use log_writer::Importance;
-pub use metrics::{EmbeddedMetrics, METRICS, Metric};
+pub use metrics::{Connections, EmbeddedMetrics, METRICS, Metric, OpenConnection, SeriesKind};
 pub use mode::Mode;
+pub use peers::{InvalidPeers, Peers};
 pub use policy::ShadowDifference;
 pub use reason::{DenialReason, GateReason, denial_reasons};
 pub use settings::{GateSettings, SETTINGS, Settings};

@@ -31,6 +31,9 @@ alb_mtls_verifier::reason_table! {
     TargetGroup, ClientCertRejected, "target_group",
         "the request came through a target group that is not served",
         "add its ARN to MTLS_TARGET_GROUPS, or find out who registered the function there";
+    Peer, ClientCertRejected, "peer",
+        "the request came over HTTP from an address that is in none of the networks of MTLS_PEERS",
+        "find out who sends it past the load balancer, or add the network of the load balancer's subnet to MTLS_PEERS";
     NotServable, UnmappedConnectionError, "not_servable",
         "the event is not an HTTP request that can be served",
         "look at the explanation in the record: the client or a test event is malformed";
@@ -60,7 +63,7 @@ alb_mtls_verifier::reason_table! {
 impl GateReason {
     const fn status(self) -> StatusCode {
         match self {
-            Self::TargetGroup => StatusCode::FORBIDDEN,
+            Self::TargetGroup | Self::Peer => StatusCode::FORBIDDEN,
             Self::CertificateSource => StatusCode::UNAUTHORIZED,
             Self::NoTrustMaterial | Self::NoTokenKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotServable | Self::HostUnclear | Self::IdentityHeader | Self::Restated | Self::Connect => {
@@ -71,7 +74,7 @@ impl GateReason {
 
     const fn passes_in_report(self) -> bool {
         match self {
-            Self::TargetGroup | Self::NotServable | Self::HostUnclear | Self::Connect => false,
+            Self::TargetGroup | Self::Peer | Self::NotServable | Self::HostUnclear | Self::Connect => false,
             Self::NoTrustMaterial
             | Self::CertificateSource
             | Self::IdentityHeader

@@ -23,6 +23,7 @@ use http::HeaderName;
 use crate::audit::AuditSettings;
 use crate::denial::DenialBody;
 use crate::mode::Mode;
+use crate::peers::Peers;
 use crate::target_groups::TargetGroups;
 use crate::token::BoundTokenSettings;
 use crate::verdict_cache::VerdictCacheSettings;
@@ -51,6 +52,8 @@ pub struct GateSettings {
     pub header_limits: HeaderLimits,
     /// Headers that requests lose before a service sees them.
     pub stripped: StrippedHeaders,
+    /// Networks that requests over HTTP may come from; without them, peers are not checked.
+    pub peers: Option<Peers>,
     /// The target groups that are served.
     pub target_groups: TargetGroups,
     /// Strictness.
@@ -113,6 +116,8 @@ table! {
         text!("algorithms that may sign what is below a trust anchor, and CRLs, separated by white space: ", list!(SignatureAlgorithm::WORDS));
     TARGET_GROUPS, "MTLS_TARGET_GROUPS", Absent("any"),
         "ARNs of the target groups served, separated by white space, `*` for any part of the name or the id";
+    PEERS, "MTLS_PEERS", Absent("not checked; required by the proxy of `alb-mtls-server`"),
+        "over HTTP: networks of the load balancer's subnets, separated by white space, such as `10.0.0.0/20 2001:db8::/56`, from which requests may come, or `any`; the address is that of the TCP connection, never of a header; not for Lambda functions";
     MODE, "MTLS_MODE", Value("enforce"),
         "`enforce`; `optional`: no certificate passes as anonymous, a bad one never; `report`: decide and record, deny no client";
     POLICY, "MTLS_POLICY", Absent("none"),
@@ -199,6 +204,7 @@ impl Settings {
                     max_bytes: values.number(MAX_HEADER, 1..=65_536)?,
                     max_certificates: 2 * max_depth,
                 },
+                peers: values.parsed(PEERS)?,
                 target_groups: values.parsed(TARGET_GROUPS)?.unwrap_or(TargetGroups::Any),
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
                 denial_body: values.word(EXPOSE_CODE, DenialBody::ALL, DenialBody::as_str)?,
@@ -376,6 +382,9 @@ mod tests {
                 "arn:aws:elasticloadbalancing:*:targetgroup/gate/*",
                 "not in its account or Region",
             ),
+            ("MTLS_PEERS", "", "networks separated by white space"),
+            ("MTLS_PEERS", "10.0.0.5/20", "`10.0.0.0/20`, or another length"),
+            ("MTLS_PEERS", "0.0.0.0/0", "`any` for every network"),
             ("mtls_mode", "enforce", "write MTLS_MODE"),
             ("Mtls_Anchors", "file:/anchors.pem", "write MTLS_ANCHORS"),
             ("MTLS_MODE", "Enforce", "`enforce`, `optional`, `report`"),

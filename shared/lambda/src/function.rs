@@ -13,6 +13,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alb_mtls_settings::SettingsError;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::StatusCode;
@@ -36,6 +37,9 @@ const BACKOFF: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(5
 /// Source: AWS Lambda developer guide, "Lambda SnapStart", environment variables.
 const INITIALIZATION_TYPE: &str = "AWS_LAMBDA_INITIALIZATION_TYPE";
 const SNAPSTART: &str = "snap-start";
+
+/// Setting of the gate that has no effect in a function.
+const PEERS: &str = "MTLS_PEERS";
 
 /// Error type of a handler that panicked.
 const PANICKED: &str = "AlbMtls.HandlerPanicked";
@@ -80,8 +84,13 @@ impl Function {
     /// Returns the function that this process is, by what Lambda tells it in the environment.
     ///
     /// # Errors
-    /// One line for the operator, when Lambda did not start this process.
+    /// One line for the operator, when Lambda did not start this process, or a setting is about
+    /// peers of the network.
     pub fn from_environment() -> Result<Self, String> {
+        if std::env::var_os(PEERS).is_some() {
+            let without = "without TCP peers, which a Lambda event does not name";
+            return Err(SettingsError::Useless { name: PEERS, without }.to_string());
+        }
         let variable = |name| std::env::var(name).unwrap_or_default();
         let config = Config {
             function_name: variable("AWS_LAMBDA_FUNCTION_NAME"),

@@ -1,31 +1,15 @@
 //! Logs as Lambda's own filters read them.
 
-use std::io::{self, Write};
-
-use alb_mtls_gate::{Importance, StandardOutput, escape_to_ascii};
 use tracing::level_filters::LevelFilter;
-use tracing::{Level, Metadata};
-use tracing_subscriber::fmt::MakeWriter;
 
-/// Sends what the libraries report to standard output, a JSON object a line with `timestamp` (RFC
-/// 3339) and `level` at the top, in ASCII like decision records: messages quote what clients and
-/// upstreams sent, and terminals act on some characters. `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets
+/// Sends what the libraries report to standard output. `AWS_LAMBDA_LOG_LEVEL`, which Lambda sets
 /// from the function's logging configuration, says what is kept; without it that is `INFO` and
 /// above.
 ///
 /// Source: Lambda developer guide, "Configuring advanced logging controls for Lambda functions".
 pub fn start_logging() {
     let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").map_or(LevelFilter::INFO, |level| level_filter(&level));
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_span_list(false)
-        .with_max_level(level)
-        .with_writer(Log)
-        .finish();
-    // A second call in one process keeps the first subscriber.
-    let _ = tracing::subscriber::set_global_default(subscriber);
+    alb_mtls_gate::start_logging(level);
 }
 
 fn level_filter(level: &str) -> LevelFilter {
@@ -35,63 +19,5 @@ fn level_filter(level: &str) -> LevelFilter {
         "WARN" => LevelFilter::WARN,
         "ERROR" | "FATAL" => LevelFilter::ERROR,
         _ => LevelFilter::INFO,
-    }
-}
-
-/// The log of records, from which these lines are not lost before denials when it takes nothing.
-struct Log;
-
-impl MakeWriter<'_> for Log {
-    type Writer = LineWriter;
-
-    fn make_writer(&self) -> LineWriter {
-        LineWriter(Importance::Routine)
-    }
-
-    fn make_writer_for(&self, event: &Metadata<'_>) -> LineWriter {
-        let is_important = [Level::ERROR, Level::WARN].contains(event.level());
-        LineWriter(if is_important {
-            Importance::Important
-        } else {
-            Importance::Routine
-        })
-    }
-}
-
-struct LineWriter(Importance);
-
-impl Write for LineWriter {
-    /// Takes whole lines, as the subscriber writes them.
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        StandardOutput.write_line(in_ascii(line), self.0);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Returns a line of JSON without its end, with every character that is not ASCII escaped: all of
-/// these stand in strings.
-fn in_ascii(line: &[u8]) -> String {
-    escape_to_ascii(String::from_utf8_lossy(line).trim_end_matches('\n'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn log_lines_are_ascii_and_read_back_the_same() {
-        let message = "\u{202e}evil\u{2066}\u{2028}\u{7f}\u{85}\u{1f600}";
-        let line = format!("{}\n", serde_json::json!({ "message": message }));
-        let written = in_ascii(line.as_bytes());
-        assert!(
-            written.bytes().all(|byte| (0x20..0x7f).contains(&byte)),
-            "{written}"
-        );
-        let read: serde_json::Value = serde_json::from_str(&written).unwrap();
-        assert_eq!(read["message"], message);
     }
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::{Arc, OnceLock};
 
-use alb_mtls_gate::{Admission, AllowedRequest, FunctionFacts, Gate, Incoming, Ingress, Settings};
+use alb_mtls_gate::{Admission, AllowedRequest, FunctionFacts, Gate, Incoming, Ingress, Peer, Settings};
 use bytes::Bytes;
 use http::{Request, Response};
 use lambda_http::Body;
@@ -157,6 +157,7 @@ pub fn ingress_of(context: &Context) -> Ingress {
         })
     });
     Ingress {
+        peer: Peer::Unknown,
         target_group: None,
         function_request_id: Some(context.request_id.clone()),
         xray_trace_id: context.xray_trace_id.clone(),

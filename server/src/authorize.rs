@@ -1,0 +1,174 @@
+//! The authorization service: proxies ask it whether they may pass on a request.
+//!
+//! The path of a question says which proxy asks, and so where the request is told in it: see
+//! [`conventions`]. The answer allows the request, with the headers that state the identity of its
+//! client, or is the denial as a client should see it.
+
+mod conventions;
+mod envoy;
+mod grpc;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use alb_mtls_gate::{
+    Admission, AllowedRequest, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, Peer, Peers,
+};
+use alb_mtls_http::IdentityHeaderCache;
+use alb_mtls_verifier::Timestamp;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming as IncomingBody;
+
+use crate::body::{self, Body};
+use crate::listener::Service;
+use crate::settings::ServerSettings;
+
+/// Answers the questions of proxies.
+#[derive(Debug)]
+pub(crate) struct Authorizer {
+    gate: Arc<Gate>,
+    peers: Peers,
+    /// False on a Unix socket, whose peers have no address.
+    has_addresses: bool,
+    identity: IdentityHeaderCache,
+    /// Longest time to read a question.
+    timeout: Duration,
+    /// Second of the last log line about a peer that may not ask.
+    last_refused: AtomicU64,
+}
+
+/// Fate of the headers that state an identity or restate the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Headers {
+    /// The proxy passes on what it does not overwrite: a request with others is denied.
+    Kept,
+    /// The answer names those that the proxy removes.
+    Removed,
+}
+
+impl Authorizer {
+    pub(crate) fn new(gate: Arc<Gate>, settings: &ServerSettings) -> Self {
+        Self {
+            gate,
+            peers: settings.authorize_peers.clone(),
+            has_addresses: settings
+                .authorize
+                .as_ref()
+                .is_some_and(|address| address.has_peers()),
+            identity: IdentityHeaderCache::new(settings.identity),
+            timeout: settings.limits.header_timeout,
+            last_refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Decides about a request that a proxy told, or that could not be read from its question.
+    async fn decide(&self, told: Result<Parts, String>, headers: Headers) -> Result<AllowedRequest, Denied> {
+        let ingress = Ingress::from_peer(Peer::Vouched);
+        let admission = match told {
+            Ok(mut request) => {
+                if headers == Headers::Kept
+                    && let Err(denial) = self.gate.check_kept_headers(&request.headers, true)
+                {
+                    request.extensions.insert(EdgeCertificate(Err(denial)));
+                }
+                request.extensions.insert(ingress);
+                self.gate.admit(request).await
+            }
+            Err(explanation) => {
+                self.gate
+                    .admit(Incoming::NotServable { explanation, ingress })
+                    .await
+            }
+        };
+        match admission {
+            Admission::Allowed(allowed) => Ok(allowed),
+            Admission::Answered(answer) if answer.denial().is_some() => Err(Denied(answer.to_response())),
+            // The gate answers no health check of a proxy: should it come to one, nothing was
+            // decided about a client.
+            Admission::Answered(_) => Err(Denied::undecided()),
+        }
+    }
+
+    /// Returns the headers that state who the client of an allowed request is.
+    fn identity(&self, allowed: &AllowedRequest) -> Option<Arc<HeaderMap>> {
+        let client = allowed.principal.client()?;
+        Some(self.identity.headers(client))
+    }
+
+    /// Answers a question in HTTP: with 200 and the headers for the proxy to set, or the denial.
+    async fn answer_http(&self, told: Result<Parts, String>) -> Response<Body> {
+        match self.decide(told, Headers::Kept).await {
+            Err(denied) => denied.0.map(body::full),
+            Ok(allowed) => {
+                let mut response = Response::new(body::empty());
+                let headers = response.headers_mut();
+                if let Some(identity) = self.identity(&allowed) {
+                    headers.extend(identity.iter().map(|(name, value)| (name.clone(), value.clone())));
+                }
+                headers.extend(allowed.response_headers);
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                response
+            }
+        }
+    }
+}
+
+/// Denial as a client should see it.
+#[derive(Debug)]
+struct Denied(Response<String>);
+
+impl Denied {
+    fn undecided() -> Self {
+        let denial = Denial::new(GateReason::NotServable, "the gate did not decide about a client");
+        let mut response = Response::new(String::new());
+        *response.status_mut() = denial.status();
+        Self(response)
+    }
+}
+
+impl Service for Authorizer {
+    fn serves(&self, peer: Option<IpAddr>) -> bool {
+        let is_served = match peer {
+            Some(peer) => self.peers.contains(peer),
+            None => !self.has_addresses,
+        };
+        // One line a second, so that a scanner does not fill the log.
+        let now = Timestamp::now().unix_seconds().unsigned_abs();
+        if !is_served && self.last_refused.swap(now, Ordering::Relaxed) != now {
+            tracing::warn!(
+                kind = "authorize_peer",
+                peer = peer.map(|peer| peer.to_string()),
+                "a connection to the authorization service is closed: SERVER_AUTHORIZE_PEERS does not list its address"
+            );
+        }
+        is_served
+    }
+
+    async fn answer(&self, request: Request<IncomingBody>, _: Option<IpAddr>) -> Response<Body> {
+        if request.uri().path() == envoy::CHECK {
+            return grpc::unary(request, self.timeout, async |question| self.check(question).await).await;
+        }
+        let (question, _) = request.into_parts();
+        match conventions::find(question.uri.path()) {
+            Some(convention) => self.answer_http(convention.read(question)).await,
+            None => not_found(),
+        }
+    }
+}
+
+/// Answers a question that names no proxy. It is no question: nothing is recorded, and every proxy
+/// takes the status for an error.
+fn not_found() -> Response<Body> {
+    let mut response = Response::new(body::full(
+        "the path names no proxy: see docs/authorization-service.md\n",
+    ));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}

@@ -1,0 +1,67 @@
+//! Start of the process, and its exit code.
+
+use std::io;
+use std::process::ExitCode;
+
+use alb_mtls_gate::start_logging;
+use alb_mtls_settings::SettingsError;
+use alb_mtls_verifier::{CryptoModule, NotInFipsMode};
+use tracing::level_filters::LevelFilter;
+
+use crate::lifecycle;
+use crate::listener::ListenAddress;
+use crate::settings::Settings;
+
+/// Reason why the server does not serve.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The server would not compute with the FIPS module that it was built for.
+    #[error(transparent)]
+    NotInFipsMode(#[from] NotInFipsMode),
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen {
+        address: ListenAddress,
+        setting: &'static str,
+        source: io::Error,
+    },
+    /// One line for the operator.
+    #[error("{0}")]
+    Upstreams(String),
+    #[error("the process cannot receive signals: {0}")]
+    Signals(io::Error),
+    #[error("the asynchronous runtime cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+impl StartError {
+    /// Returns the exit code: 2 for settings, as of any program's usage, else 1.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Settings(_) | Self::Upstreams(_) => ExitCode::from(2),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// Serves until the process is told to end. An error is one line on standard error.
+pub(crate) fn start() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn run() -> Result<(), StartError> {
+    start_logging(LevelFilter::INFO);
+    CryptoModule::check()?;
+    let settings = Settings::from_environment()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime
+        .map_err(StartError::Runtime)?
+        .block_on(lifecycle::run(settings))
+}
