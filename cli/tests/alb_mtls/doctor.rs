@@ -8,6 +8,7 @@
     reason = "helpers of tests"
 )]
 
+mod containers;
 mod elsewhere;
 mod files;
 mod live;
