@@ -231,7 +231,10 @@ fn function_that_is_started_by_hand_says_how_to_start_it() {
         ("respond", [("MTLS_ANCHORS", source.as_str())].as_slice()),
         (
             "authorize",
-            &[("MTLS_ANCHORS", &source), ("AUTHORIZE_CERTIFICATE", "client-cert")],
+            &[
+                ("MTLS_ANCHORS", &source),
+                ("AUTHORIZE_CERTIFICATE", "client-cert"),
+            ],
         ),
         (
             "forward",

@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::local::FUNCTION;
 use crate::support::alb_mtls_ok;
 
 /// Examples that need what this folder cannot have, and the test that runs the same elsewhere.
@@ -44,9 +46,6 @@ const OTHER_EXITS: &[(&str, i32)] = &[
     ),
     ("alb-mtls doctor template.yaml --accept", 3),
 ];
-
-/// A function that answers nothing, which is enough for a load balancer that starts.
-const FUNCTION: &str = "#!/bin/sh\nexec sleep 60\n";
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -124,17 +123,44 @@ fn folder() -> TempDir {
     folder
 }
 
-/// Runs a command, and returns its exit code and output.
-fn run(folder: &Path, command: &str) -> (Option<i32>, String) {
-    let programs = folder.join("target/debug");
-    let mut path = vec![programs];
+/// Returns a shell with the command, in the folder, with its programs first.
+fn shell(folder: &Path, command: &str) -> Command {
+    let mut path = vec![folder.join("target/debug")];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    let output = Command::new("bash")
+    let mut shell = Command::new("bash");
+    shell
         .args(["-euo", "pipefail", "-c", &format!("exec 2>&1; {command}")])
         .env("PATH", std::env::join_paths(path).unwrap())
-        .current_dir(folder)
-        .output()
+        .current_dir(folder);
+    shell
+}
+
+/// Runs a command that serves, until it listens; it must end when it is told to.
+fn serve(folder: &Path, command: &str) {
+    let mut child = shell(folder, &format!("exec {command}"))
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        let listens = line.starts_with("listening on https://");
+        seen.push(line);
+        if listens {
+            break;
+        }
+    }
+    let listens = seen
+        .last()
+        .is_some_and(|line| line.starts_with("listening on https://"));
+    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    let status = child.wait().unwrap();
+    assert!(listens && status.success(), "{command}: {status}: {seen:?}");
+}
+
+/// Runs a command, and returns its exit code and output.
+fn run(folder: &Path, command: &str) -> (Option<i32>, String) {
+    let output = shell(folder, command).output().unwrap();
     (
         output.status.code(),
         String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -155,9 +181,10 @@ fn every_example_of_help_runs() {
         run_here += 1;
         if let Some(arguments) = example.strip_prefix("alb-mtls local ") {
             // It serves until it is stopped; the port can be taken on this machine.
-            let command = format!("timeout --signal=INT 5 alb-mtls local --listen 127.0.0.1:0 {arguments}");
-            let (_, output) = run(folder.path(), &command);
-            assert!(output.contains("listening on https://"), "{example}: {output}");
+            serve(
+                folder.path(),
+                &format!("alb-mtls local --listen 127.0.0.1:0 {arguments}"),
+            );
             continue;
         }
         let expected = OTHER_EXITS
