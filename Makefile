@@ -26,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint docs completions install bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -47,10 +47,10 @@ lint: $(VENV)/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)
 	$(VENV)/site/bin/zizmor --quiet --offline .github
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
-	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml
+	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
 	$(SAM) validate --lint --template template.yaml
-	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml
-	$(VENV)/bin/hadolint examples/axum/Dockerfile
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
+	$(VENV)/bin/hadolint examples/axum/Dockerfile deploy/container/Dockerfile
 	$(VENV)/bin/shellcheck --external-sources $$(git grep -l '^#!/usr/bin/env bash') dev/demo-balancer.bash
 	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform
 	@if command -v cargo-deny >/dev/null; then \
@@ -77,6 +77,9 @@ fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake,
 
 arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
 	@CARGO="$(CARGO)" dev/arm64
+
+image: ## the container image of alb-mtls-server, with Docker or Buildah: make image BINARY=path packs a program that is there
+	@deploy/container/image $(BINARY)
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -119,6 +122,11 @@ layer: ## the Lambda layer in target/layer, to be zipped and published; needs ca
 	$(MAKE) --no-print-directory --file functions/layer/Makefile build-GateLayer ARTIFACTS_DIR=target/layer CARGO="$(CARGO)"
 
 node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a test of the layer: it compiles curl with cmake, autoconf and libtool
+
+doctor-translation: $(VENV)/installed ## what the doctor says of SAM's samples and of their translations: make doctor-translation SAMPLES=path
+	@test -n "$(SAMPLES)" || { echo "SAMPLES is tests/translator/input of a clone of github.com/aws/serverless-application-model"; exit 2; }
+	$(CARGO) build --package alb-mtls
+	$(VENV)/bin/python -B dev/doctor_translation.py $${CARGO_TARGET_DIR:-target}/debug/alb-mtls "$(SAMPLES)"
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_gate::{Gate, Peers, StandardOutput};
+use alb_mtls_gate::{Connections, Gate, Peers, Reload, StandardOutput};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -59,7 +59,10 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
         .transpose()
         .map_err(StartError::Upstreams)?
         .map(Arc::new);
-    let mut gate = Gate::new(gate);
+    let connections = Connections::default();
+    let mut gate = Gate::new(gate)
+        .with_totals()
+        .with_connections(connections.clone());
     if let Some(upstreams) = &upstreams {
         gate = gate.with_public_requests(Arc::clone(upstreams) as _);
     }
@@ -67,6 +70,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
         settings: &server,
+        connections,
         phases,
         tasks: JoinSet::new(),
     };
@@ -84,8 +88,9 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
             .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
             .await?;
     }
-    let loading = tokio::spawn({
-        let gate = Arc::clone(&gate);
+    let reload = Reload::new();
+    let looking_up = tokio::spawn({
+        let (gate, reload) = (Arc::clone(&gate), reload.clone());
         async move {
             let upstreams = async {
                 while let Some(upstreams) = &upstreams {
@@ -93,19 +98,23 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
                     sleep(UPSTREAM_CHECK).await;
                 }
             };
-            tokio::join!(gate.load(), upstreams);
+            let trust = async {
+                gate.load().await;
+                match gate.refresh_in_background(&reload).await {}
+            };
+            tokio::join!(trust, upstreams);
         }
     });
 
-    if signals.next().await == Asked::ToDrain {
+    if signals.next_end(&reload).await == Asked::ToDrain {
         phase.send_replace(Phase::Draining);
         tracing::info!(seconds = server.drain.as_secs(), "draining");
         tokio::select! {
             () = sleep(server.drain) => {}
-            _ = signals.next() => {}
+            _ = signals.next_end(&reload) => {}
         }
     }
-    loading.abort();
+    looking_up.abort();
     phase.send_replace(Phase::Ending);
     let ended = async { while servers.tasks.join_next().await.is_some() {} };
     if timeout(LAST_REQUESTS, ended).await.is_err() {
@@ -119,6 +128,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
 /// Listeners of the process.
 struct Servers<'a> {
     settings: &'a ServerSettings,
+    connections: Connections,
     phases: watch::Receiver<Phase>,
     tasks: JoinSet<()>,
 }
@@ -139,7 +149,7 @@ impl Servers<'_> {
             setting,
             source,
         };
-        let listener = Listener::bind(address, self.settings.limits)
+        let listener = Listener::bind(address, self.settings.limits, self.connections.clone())
             .await
             .map_err(listen_error)?;
         let bound = listener.address().map_err(listen_error)?;
@@ -162,6 +172,7 @@ enum Asked {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -170,13 +181,18 @@ impl Signals {
         Ok(Self {
             terminate: register(SignalKind::terminate())?,
             interrupt: register(SignalKind::interrupt())?,
+            hang_up: register(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::ToDrain,
-            _ = self.interrupt.recv() => Asked::ToEnd,
+    /// Waits for a signal to end. SIGHUP looks trust material up again meanwhile.
+    async fn next_end(&mut self, reload: &Reload) -> Asked {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Asked::ToDrain,
+                _ = self.interrupt.recv() => return Asked::ToEnd,
+                _ = self.hang_up.recv() => reload.ask(),
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ table! {
     AUTHORIZE_PEERS, "SERVER_AUTHORIZE_PEERS", Value("127.0.0.0/8 ::1/128"),
         "networks of the proxies that may ask the authorization service, separated by white space, or `any`; connections of others are closed";
     ADMIN_LISTEN, "SERVER_ADMIN_LISTEN", Value("0.0.0.0:9901"),
-        "address of the health checks `/livez` and `/readyz`, which tell states alone, or `off`";
+        "address of the health checks `/livez` and `/readyz`, which tell states alone, and of `/metrics` for Prometheus; or `off`";
     IDENTITY, "SERVER_IDENTITY", Value("verify-mode,rfc9440,extensions"),
         text!("headers that tell the service behind who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
     ALLOW_DEFAULT_HEADER, "SERVER_ALLOW_DEFAULT_HEADER", Value("false"),

@@ -141,7 +141,9 @@ fn settings() -> String {
 }
 
 fn metrics() -> String {
-    let mut table = "| metric | unit | dimensions | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| metric | unit | dimensions | in Prometheus | what it says |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for metric in METRICS {
         let sets: Vec<String> = metric
             .dimensions
@@ -150,10 +152,11 @@ fn metrics() -> String {
             .collect();
         writeln!(
             table,
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | `{}` | {} |",
             metric.name,
             metric.unit,
             sets.join(" and "),
+            metric.series,
             metric.meaning
         )
         .unwrap();

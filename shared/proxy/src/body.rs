@@ -20,7 +20,7 @@ const REMEMBERED: usize = 64 * 1024;
 
 /// Body of a request to an upstream, without trailers: those of a client could state an identity.
 ///
-/// A clone begins anew, as long as [`UpstreamBody::is_whole`].
+/// Each attempt to send it begins at its start, as long as it is remembered from there.
 #[derive(Debug)]
 pub struct UpstreamBody {
     source: Arc<Mutex<Source>>,

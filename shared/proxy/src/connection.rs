@@ -93,9 +93,9 @@ pub(crate) trait Socket: AsFd + AsyncRead + AsyncWrite + Unpin {
 }
 
 impl Socket for TcpStream {
-    /// Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the next small segment back, on the
-    /// upstream's side: a late answer would come when the next request brings the acknowledgement,
-    /// right after the look that should have found it.
+    /// Sends the acknowledgement. Until then Nagle's algorithm (RFC 9293 §3.7.4) keeps the next
+    /// small segment back, on the upstream's side: a late answer would come when the next request
+    /// brings the acknowledgement, right after the look that should have found it.
     fn acknowledge(&self) {
         // Where it cannot be asked for, it comes within 0.5 seconds (RFC 9293 §3.8.6.3).
         #[cfg(target_os = "linux")]
@@ -104,7 +104,7 @@ impl Socket for TcpStream {
 }
 
 impl Socket for UnixStream {
-    /// What was written is there to be read at once.
+    /// Does nothing: what was written is there to be read at once.
     fn acknowledge(&self) {}
 }
 

@@ -25,7 +25,7 @@ use crate::upstream::{Server, Upstream};
 use crate::upstream_client::{Phase, classify};
 
 /// The only protocol that a connection may be switched to. Any other could carry requests past the
-/// gate: with `h2c` the upstream would answer whole requests that nobody looked at.
+/// gate: with `h2c` the upstream would answer requests that the gate never saw.
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
 /// Body of an upstream's answer. At its end the connection is kept for the next request; dropped

@@ -64,7 +64,7 @@ impl UpstreamClient {
         self.timeout
     }
 
-    /// Returns the connections, which are made anew when trust anchors or keys have changed.
+    /// Returns the connections, which are made again when trust anchors or keys have changed.
     ///
     /// # Errors
     /// [`ForwardError::Material`] when some of these cannot be had.
