@@ -47,6 +47,45 @@ const OTHER_EXITS: &[(&str, i32)] = &[
     ("alb-mtls doctor template.yaml --accept", 3),
 ];
 
+/// Answer of `kubectl get`: a gate behind a load balancer of the AWS Load Balancer Controller.
+const MANIFESTS: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gate}
+spec:
+  selector: {matchLabels: {app: gate}}
+  template:
+    metadata: {labels: {app: gate}}
+    spec:
+      containers:
+        - name: gate
+          image: registry.example.org/gate:1
+          ports: [{containerPort: 8080, name: http}]
+          env:
+            - {name: MTLS_ANCHORS, value: "file:/etc/alb-mtls/anchors.pem"}
+            - {name: MTLS_HEADER, value: x-7f3a}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gate}
+spec:
+  selector: {app: gate}
+  ports: [{port: 80, targetPort: http, name: http}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: gate
+  annotations:
+    alb.ingress.kubernetes.io/listen-ports: '[{"HTTPS": 443}]'
+    alb.ingress.kubernetes.io/mutual-authentication: '[{"port": 443, "mode": "passthrough"}]'
+    alb.ingress.kubernetes.io/listener-attributes.HTTPS-443: routing.http.request.x_amzn_mtls_clientcert.header_name=x-7f3a
+    alb.ingress.kubernetes.io/load-balancer-attributes: routing.http.drop_invalid_header_fields.enabled=true
+spec:
+  ingressClassName: alb
+  defaultBackend: {service: {name: gate, port: {name: http}}}
+"#;
+
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -93,7 +132,7 @@ fn folder() -> TempDir {
         ("target/debug/respond", FUNCTION.to_owned()),
         (
             "target/debug/kubectl",
-            "#!/bin/sh\nexec cat deploy/kubernetes/alb-mtls.yaml\n".to_owned(),
+            "#!/bin/sh\nexec cat manifests.yaml\n".to_owned(),
         ),
         (
             "target/debug/aws",
@@ -103,6 +142,7 @@ fn folder() -> TempDir {
             "target/debug/pbpaste",
             "#!/bin/sh\nexec cat header.txt\n".to_owned(),
         ),
+        ("manifests.yaml", MANIFESTS.to_owned()),
         ("export.log", format!("{record}\n")),
     ] {
         fs::write(path.join(name), text).unwrap();

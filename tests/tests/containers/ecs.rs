@@ -8,10 +8,12 @@ use serde_json::{Value, json};
 use crate::gate::{Deployment, Site, has_the_default_ports};
 use crate::{from_python, text};
 
-const STACK_ID: &str = "arn:aws:cloudformation:eu-west-1:111122223333:stack/orders/5f0c8a10-ba1c-11ef-8a2b-0a58a9feac02";
+const STACK_ID: &str =
+    "arn:aws:cloudformation:eu-west-1:111122223333:stack/orders/5f0c8a10-ba1c-11ef-8a2b-0a58a9feac02";
 
 fn template() -> Value {
-    let read = "import json, sys; from cfnlint.decode.cfn_yaml import load; print(json.dumps(load(sys.argv[1])))";
+    let read =
+        "import json, sys; from cfnlint.decode.cfn_yaml import load; print(json.dumps(load(sys.argv[1])))";
     from_python(&["-c", read, "deploy/ecs/service.yaml"], &Value::Null)
 }
 

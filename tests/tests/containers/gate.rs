@@ -84,7 +84,10 @@ impl Server {
     pub(crate) async fn becomes_ready(&self, path: &str) {
         let started = Instant::now();
         while self.health(path).await.0 != "200" {
-            assert!(started.elapsed() < Duration::from_secs(15), "{path} never answers 200");
+            assert!(
+                started.elapsed() < Duration::from_secs(15),
+                "{path} never answers 200"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -228,7 +231,10 @@ impl Site {
         let (status, page) = self.server.health("/metrics").await;
         assert_eq!(status, "200");
         assert!(page.contains("\nalb_mtls_allowed_requests_total 1\n"), "{page}");
-        assert!(page.contains("\nalb_mtls_trust_confirmed_timestamp_seconds "), "{page}");
+        assert!(
+            page.contains("\nalb_mtls_trust_confirmed_timestamp_seconds "),
+            "{page}"
+        );
     }
 
     /// Sends SIGHUP, and waits until a client gets a status.
@@ -248,7 +254,10 @@ impl Site {
 
 /// Checks that the ports of a deployment are those that the server listens on by itself.
 pub(crate) fn has_the_default_ports(deployment: &Deployment) {
-    let help = Command::new(binary("alb-mtls-server")).arg("--help").output().unwrap();
+    let help = Command::new(binary("alb-mtls-server"))
+        .arg("--help")
+        .output()
+        .unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
     for (setting, port) in [
         ("SERVER_LISTEN", deployment.port),

@@ -61,7 +61,11 @@ impl Buildah {
             .env("IMAGE", "tested")
             .output()
             .unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+        assert!(
+            built.status.success(),
+            "{}",
+            String::from_utf8_lossy(&built.stderr)
+        );
         let container = self.output(&["from", "tested"]);
         PathBuf::from(self.output(&["mount", &container]))
     }

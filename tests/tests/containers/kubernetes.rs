@@ -44,7 +44,12 @@ fn port(container: &Value, name: &str) -> u64 {
 pub(crate) fn deployment(container: &Value, ingress: &Value) -> Deployment {
     let variables = container["env"].as_array().unwrap().iter();
     let environment: BTreeMap<String, String> = variables
-        .map(|variable| (text(&variable["name"]).to_owned(), text(&variable["value"]).to_owned()))
+        .map(|variable| {
+            (
+                text(&variable["name"]).to_owned(),
+                text(&variable["value"]).to_owned(),
+            )
+        })
         .collect();
     let health_port = annotation(ingress, "healthcheck-port").parse().unwrap();
     let mut health_paths = vec![annotation(ingress, "healthcheck-path").to_owned()];
@@ -83,7 +88,11 @@ pub(crate) fn agree(gate: &Value, pod: &Value, ingress: &Value, policy: &Value, 
     assert_eq!(ports[0]["targetPort"], "gate");
     let labels = pod["metadata"]["labels"].as_object().unwrap();
     let selector = service["spec"]["selector"].as_object().unwrap();
-    assert!(selector.iter().all(|(name, value)| labels.get(name) == Some(value)));
+    assert!(
+        selector
+            .iter()
+            .all(|(name, value)| labels.get(name) == Some(value))
+    );
 
     // The network lets the load balancer's subnets in, which are those that the gate knows.
     let policy = &policy["spec"];
@@ -115,8 +124,14 @@ fn is_unprivileged(pod: &Value, container: &Value) {
     assert_eq!(context["readOnlyRootFilesystem"], true);
     assert_eq!(context["capabilities"]["drop"], json!(["ALL"]));
     let dockerfile = std::fs::read_to_string(project().join("deploy/container/Dockerfile")).unwrap();
-    let user = dockerfile.lines().find_map(|line| line.strip_prefix("USER ")).unwrap();
-    assert_eq!(user, format!("{}:{}", context["runAsUser"], context["runAsGroup"]));
+    let user = dockerfile
+        .lines()
+        .find_map(|line| line.strip_prefix("USER "))
+        .unwrap();
+    assert_eq!(
+        user,
+        format!("{}:{}", context["runAsUser"], context["runAsGroup"])
+    );
     for mount in container["volumeMounts"].as_array().into_iter().flatten() {
         assert!(mount.get("subPath").is_none(), "Kubernetes never updates it");
     }
@@ -174,7 +189,9 @@ fn sidecar_and_ingress_agree() {
     let behind = &pod["spec"]["containers"][0];
     assert!(behind.get("ports").is_none());
     is_unprivileged(&pod, behind);
-    let hook = behind["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    let hook = behind["lifecycle"]["preStop"]["sleep"]["seconds"]
+        .as_u64()
+        .unwrap();
     let delay = annotation(ingress, "target-group-attributes");
     assert_eq!(delay, format!("deregistration_delay.timeout_seconds={hook}"));
     assert!(pod["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap() >= hook + 30);
@@ -187,7 +204,9 @@ fn gateway_says_the_same_as_the_ingress() {
     let ingress = of_kind(&ingress, "Ingress");
     let gateway = manifest("gateway.yaml");
     let configuration = of_kind(&gateway, "LoadBalancerConfiguration");
-    let listeners = configuration["spec"]["listenerConfigurations"].as_array().unwrap();
+    let listeners = configuration["spec"]["listenerConfigurations"]
+        .as_array()
+        .unwrap();
     assert_eq!(listeners.len(), 1);
     let listener = &listeners[0];
     assert_eq!(listener["protocolPort"], "HTTPS:443");
@@ -239,7 +258,10 @@ fn metrics_and_anchors_come_from_where_the_sidecar_has_them() {
     let mounted = text(&gate["volumeMounts"][0]["mountPath"]);
     let key = text(&bundle["spec"]["target"]["configMap"]["key"]);
     let variables = gate["env"].as_array().unwrap();
-    let anchors = variables.iter().find(|one| one["name"] == "MTLS_ANCHORS").unwrap();
+    let anchors = variables
+        .iter()
+        .find(|one| one["name"] == "MTLS_ANCHORS")
+        .unwrap();
     assert_eq!(anchors["value"], format!("file:{mounted}/{key}"));
     let namespace = &of_kind(&objects, "Namespace")["metadata"]["name"];
     let selected = &bundle["spec"]["target"]["namespaceSelector"]["matchLabels"];

@@ -53,7 +53,10 @@ fn the_dashboard_shows_every_metric() {
     let mut places = BTreeSet::new();
     for panel in panels {
         let place = &panel["gridPos"];
-        assert!(places.insert((place["x"].as_u64(), place["y"].as_u64())), "{panel}");
+        assert!(
+            places.insert((place["x"].as_u64(), place["y"].as_u64())),
+            "{panel}"
+        );
         assert!(!panel["targets"].as_array().unwrap().is_empty());
     }
 }
@@ -62,14 +65,24 @@ fn the_dashboard_shows_every_metric() {
 fn promtool_takes_the_alerts_and_their_tests_pass() {
     let promtool = |arguments: &[&str]| {
         let mut command = Command::new("promtool");
-        command.args(arguments).current_dir(project().join("deploy/monitoring"));
+        command
+            .args(arguments)
+            .current_dir(project().join("deploy/monitoring"));
         command.output()
     };
     let Ok(checked) = promtool(&["check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml"]) else {
         leave_out("promtool is in Debian's package `prometheus`");
         return;
     };
-    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert!(
+        checked.status.success(),
+        "{}",
+        String::from_utf8_lossy(&checked.stderr)
+    );
     let tested = promtool(&["test", "rules", "alerts_test.yaml"]).unwrap();
-    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    assert!(
+        tested.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tested.stdout)
+    );
 }

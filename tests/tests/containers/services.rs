@@ -50,7 +50,10 @@ async fn knows_the_client(service: &Service) {
     server.becomes_ready("/readyz").await;
     let url = format!("http://{}/hello", server.requests());
     let certificate = format!("{HEADER}: {}", clients.header(&clients.good));
-    let hello = ("200".to_owned(), "hello CN=client-1,OU=Payments,O=Tests".to_owned());
+    let hello = (
+        "200".to_owned(),
+        "hello CN=client-1,OU=Payments,O=Tests".to_owned(),
+    );
     let stranger = ("403".to_owned(), "who are you?".to_owned());
     assert_eq!(curl(&["--header", &certificate, &url]).await, hello);
     assert_eq!(curl(&[&url]).await, stranger);
@@ -73,7 +76,8 @@ async fn express_reads_the_subject() {
         leave_out("`make .venv/express/installed` sets Express up");
         return;
     }
-    let script = std::fs::read_to_string(project().join("tests/tests/containers/express_service.cjs")).unwrap();
+    let script =
+        std::fs::read_to_string(project().join("tests/tests/containers/express_service.cjs")).unwrap();
     let mut command = Command::new("node");
     command.args(["--eval", &script]).env("NODE_PATH", modules);
     knows_the_client(&Service::start(command)).await;
