@@ -1,4 +1,5 @@
-//! Health checks: whether the process lives, and whether requests should be sent to it; and metrics.
+//! Health checks and metrics: whether the process lives, whether requests should be sent to it, and
+//! what it counted.
 
 use std::net::IpAddr;
 use std::sync::Arc;

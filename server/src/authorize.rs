@@ -71,7 +71,7 @@ impl Authorizer {
         let admission = match told {
             Ok(mut request) => {
                 if headers == Headers::Kept
-                    && let Err(denial) = self.gate.check_kept_headers(&request.headers)
+                    && let Err(denial) = self.gate.check_kept_headers(&request.headers, true)
                 {
                     request.extensions.insert(EdgeCertificate(Err(denial)));
                 }

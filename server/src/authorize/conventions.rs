@@ -15,6 +15,8 @@ pub(crate) struct Convention {
     method: Place,
     target: Place,
     host: Place,
+    /// Further headers that the proxy sets, in the question and in the request that it passes on.
+    set: &'static [&'static str],
 }
 
 /// Path of questions.
@@ -44,6 +46,7 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-original-method")),
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
+        set: &[],
     },
     // Source: Traefik, "ForwardAuth". The question is for the host of the service's address.
     Convention {
@@ -51,6 +54,7 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Header(HeaderName::from_static("x-forwarded-host")),
+        set: &["x-forwarded-server"],
     },
     // Source: Caddy, "forward_auth". `X-Forwarded-Host` can be the client's own with
     // `trusted_proxies`; the Host header is the request's.
@@ -59,6 +63,7 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Question,
+        set: &["x-forwarded-host"],
     },
     // The script in `deploy/haproxy`.
     Convention {
@@ -66,6 +71,7 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-original-method")),
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
+        set: &[],
     },
     // Source: Envoy, "envoy.extensions.filters.http.ext_authz.v3.HttpService", path_prefix.
     Convention {
@@ -73,6 +79,7 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Question,
         target: Place::Question,
         host: Place::Question,
+        set: &[],
     },
 ];
 
@@ -125,6 +132,9 @@ impl Convention {
                     uri = whole.build().map_err(|error| error.to_string())?;
                 }
             }
+        }
+        for name in self.set {
+            question.headers.remove(*name);
         }
         question.method = method;
         question.uri = uri;

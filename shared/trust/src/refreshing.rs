@@ -32,8 +32,8 @@ pub use watched_files::WatchedFiles;
 /// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one
 ///   lookup after another.
 /// - Age is wall-clock time, since a frozen process runs no timers.
-/// - In a process that is never frozen, [`Refreshing::refresh_in_background`] looks up, and requests
-///   never do.
+/// - In a process that is never frozen, [`Refreshing::refresh_in_background`] looks up, and
+///   requests never do.
 #[derive(Debug)]
 pub struct Refreshing<T, E> {
     deadlines: Deadlines,

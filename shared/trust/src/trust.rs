@@ -181,8 +181,8 @@ impl Trust {
         self.snapshot.can_serve(now)
     }
 
-    /// Looks up in a task of its own until the future is dropped: before the material is due, when a
-    /// file among the sources changes, and when a reload is asked for. Requests never wait
+    /// Looks up in a task of its own until the future is dropped: before the material is due, when
+    /// a file among the sources changes, and when a reload is asked for. Requests never wait
     /// meanwhile. For processes that are never frozen.
     pub async fn refresh_in_background(&self, reload: &Reload) -> Infallible {
         let sources = self.material.sources();

@@ -67,6 +67,13 @@ fn values_that_would_open_the_gate_are_refused() {
         ("/ingress/certificateArn", json!(""), "certificateArn"),
         ("/settings", json!({"MLTS_CRLS": "file:/crl.pem"}), "MLTS_CRLS"),
         ("/settings", json!({"MTLS_MAX_DEPTH": 3}), "MTLS_MAX_DEPTH"),
+        // They have values of their own, beside which these would win.
+        ("/settings", json!({"MTLS_PEERS": "any"}), "MTLS_PEERS"),
+        (
+            "/settings",
+            json!({"FORWARD_UPSTREAM": "http://other"}),
+            "FORWARD_UPSTREAM",
+        ),
     ] {
         let mut values = values();
         *values.pointer_mut(path).unwrap() = value;

@@ -137,7 +137,7 @@ where
     }
 }
 
-/// Makes requests serve what is there, for as long as it exists.
+/// Makes requests serve the value in use, for as long as the guard exists.
 struct InBackground<'a>(&'a AtomicBool);
 
 impl<'a> InBackground<'a> {

@@ -196,6 +196,15 @@ mod tests {
         std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
         std::fs::remove_dir_all(at("..1")).unwrap();
         assert!(changed(&mut files).await);
+
+        // Not at once, as `ln -sf` does it.
+        std::fs::create_dir(at("..3")).unwrap();
+        std::fs::write(at("..3").join("anchors.pem"), "two").unwrap();
+        std::fs::remove_file(at("..data")).unwrap();
+        assert!(changed(&mut files).await, "the link is gone");
+        symlink("..3", at("..data")).unwrap();
+        assert!(changed(&mut files).await, "the same content elsewhere");
+        assert!(!changed(&mut files).await);
     }
 
     #[tokio::test]
