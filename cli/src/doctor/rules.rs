@@ -92,7 +92,7 @@ rules! { RULES:
         "MTLS_TARGET_GROUPS is not set, or includes every target group",
         "a function that is registered in another target group, behind a listener without mutual TLS, has a way around the handshake",
         "set MTLS_TARGET_GROUPS to the ARN of the target group behind the listener in passthrough mode",
-        "README.md, settings";
+        "docs/reference/settings.md";
     MODE_REPORT = "mode-report", Error,
         "MTLS_MODE is report",
         "every request passes, with or without a certificate",
@@ -102,7 +102,7 @@ rules! { RULES:
         "MTLS_ANCHORS is empty",
         "a gate without trust anchors does not start, and a layer that does not start leaves the function to itself or the service down",
         "set MTLS_ANCHORS to the sources of the trust anchors, such as ssm:/gate/anchors/*",
-        "README.md, settings";
+        "docs/reference/settings.md";
     WRAPPER_IGNORED = "wrapper-ignored", Error,
         "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime",
         "Lambda ignores it there without a word, and the function runs without the gate",
@@ -187,7 +187,7 @@ rules! { RULES:
         "the role of a function may not read one of the function's sources",
         "a gate without its trust anchors, CRLs or policies answers every request with 503, and refresh-crls publishes nothing",
         "allow ssm:GetParametersByPath on the path, ssm:GetParameter on the parameter or s3:GetObject on the object",
-        "README.md, sources";
+        "docs/reference/settings.md, sources";
     INTERMEDIATES_MISSING = "intermediates-missing", Advice,
         "an authorizer, or a refresh-crls with several CRLs, does not know the issuing CAs",
         "API Gateway hands over the client's own certificate alone, and a CRL is verified with the certificate of its CA: with a root and an issuing CA, every client and every CRL of the issuing CA are rejected",
