@@ -26,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 msrv advisories packages public-api fuzz-smoke
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -38,16 +38,19 @@ test: $(VENV)/installed $(VENV)/express/installed $(VENV)/terraform/installed $(
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
+	dev/docs_check.py
+	CARGO="$(CARGO)" dev/dependencies --check
+	$(VENV)/site/bin/zizmor --quiet --offline .github
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
-	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml
+	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
 	$(SAM) validate --lint --template template.yaml
-	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml
-	$(VENV)/bin/hadolint examples/axum/Dockerfile
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
+	$(VENV)/bin/hadolint examples/axum/Dockerfile deploy/container/Dockerfile
 	$(VENV)/bin/shellcheck --external-sources $$(git grep -l '^#!/usr/bin/env bash') dev/demo-balancer.bash
 	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform
 	@if command -v cargo-deny >/dev/null; then \
@@ -74,6 +77,9 @@ fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake,
 
 arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
 	@CARGO="$(CARGO)" dev/arm64
+
+image: ## the container image of alb-mtls-server, with Docker or Buildah: make image BINARY=path packs a program that is there
+	@deploy/container/image $(BINARY)
 
 msrv: ## compiles with the oldest supported Rust
 	@CARGO="$(CARGO)" dev/msrv
@@ -117,6 +123,11 @@ layer: ## the Lambda layer in target/layer, to be zipped and published; needs ca
 
 node-runtime: $(VENV)/node/installed ## AWS's own runtime for Node.js, for a test of the layer: it compiles curl with cmake, autoconf and libtool
 
+doctor-translation: $(VENV)/installed ## what the doctor says of SAM's samples and of their translations: make doctor-translation SAMPLES=path
+	@test -n "$(SAMPLES)" || { echo "SAMPLES is tests/translator/input of a clone of github.com/aws/serverless-application-model"; exit 2; }
+	$(CARGO) build --package alb-mtls
+	$(VENV)/bin/python -B dev/doctor_translation.py $${CARGO_TARGET_DIR:-target}/debug/alb-mtls "$(SAMPLES)"
+
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
 	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
@@ -145,13 +156,35 @@ faults: $(VENV)/installed ## every fault of sources, upstreams, processes, clock
 fault-page: ## writes the tables of docs/faults.md from the suite
 	UPDATE_FAULTS=1 $(CARGO) test --quiet --package alb-mtls-tests --test faults the_page_has
 
-readme: ## writes the tables of the README again from the code
+# Without the network: dev/site/built looks for pages that would fetch something.
+docs: $(VENV)/site/installed ## the documentation site in target/site; a broken link is an error
+	python3 -B dev/docs_check.py --count
+	NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs build
+	python3 -B dev/site/built.py target/site
+
+install: ## the command line, into ~/.cargo/bin
+	$(CARGO) install --locked --path cli
+
+completions: ## completions of bash, zsh and fish in target/completions, man pages in target/man
+	$(CARGO) build --package alb-mtls
+	mkdir -p target/completions
+	for shell in bash zsh fish; do $${CARGO_TARGET_DIR:-target}/debug/alb-mtls generate completions $$shell >target/completions/alb-mtls.$$shell || exit 1; done
+	rm -rf target/man && $${CARGO_TARGET_DIR:-target}/debug/alb-mtls generate man target/man
+
+readme: ## writes the tables of docs/reference and of other pages again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
-	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what_the_rules_say
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test operations -- right_gate_has_no_findings
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@
+
+# The site, and the check of workflows.
+$(VENV)/site/installed: docs/requirements.txt
+	mkdir -p $(VENV) && python3 -m venv $(VENV)/site
+	$(VENV)/site/bin/pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
 	@touch $@
 
 # In a place of its own: its libraries are older than those of the tests.

@@ -3,11 +3,12 @@
 pub(crate) mod api_gateway;
 mod samples;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 
 use alb_mtls_http::forms::CERTIFICATE_HEADER;
+use alb_mtls_verifier::FileKind;
 use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue, Method};
 use local_alb::{AlbRequest, EventError, UnreadableCertificateError, health_check_event, passthrough_header};
@@ -15,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use test_pki::Certificate;
 
 use crate::console::finish;
+use crate::files::{self, FileError};
 
 const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/alb-mtls/50dc6c495c0c9188";
@@ -173,6 +175,9 @@ pub(crate) enum Failure {
     #[error(transparent)]
     Event(#[from] EventError),
 
+    #[error(transparent)]
+    File(#[from] FileError),
+
     #[error("there is no certificate in `{}`", path.display())]
     NoCertificate { path: PathBuf },
 
@@ -205,7 +210,7 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
     }
     let mut headers = headers_with(&arguments.header);
     if let Some(pem) = &arguments.pem {
-        let chain = Certificate::load_all(pem)?;
+        let chain = Certificate::load_all(pem).map_err(|error| other_kind(pem).unwrap_or(error.into()))?;
         if chain.is_empty() {
             return Err(Failure::NoCertificate { path: pem.clone() });
         }
@@ -219,6 +224,12 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
         body: Default::default(),
     };
     pretty(&request.to_event(&arguments.target_group_arn, header_mode)?)
+}
+
+/// Returns an error that names the kind of a file that does not contain PEM certificates.
+fn other_kind(path: &Path) -> Option<Failure> {
+    let kind = FileKind::recognise(&files::read(path).ok()?)?;
+    Some(FileError::unusable(path, &kind).into())
 }
 
 /// Returns the usual headers, less those of which the client sends its own, and then the client's.

@@ -8,14 +8,16 @@ mod demo_pki;
 mod doctor;
 mod event;
 pub mod files;
+mod generate;
 mod local;
 mod policy;
+mod probe;
 pub mod vectors;
 mod verify;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -31,7 +33,7 @@ Exit codes: 0 done or accepted, 1 rejected, 2 wrong usage or unreadable input";
 /// Client-certificate authentication behind an Application Load Balancer: try it out, look inside,
 /// operate it
 #[derive(Debug, Parser)]
-#[command(name = "alb-mtls", version, after_help = EXAMPLES, propagate_version = false)]
+#[command(name = "alb-mtls", version = env!("ALB_MTLS_VERSION"), after_help = EXAMPLES, propagate_version = false)]
 struct CommandLine {
     #[command(subcommand)]
     command: Command,
@@ -54,12 +56,17 @@ enum Command {
     Policy(policy::PolicyArguments),
     /// Find unsafe configuration in a template or a deployed stack
     Doctor(doctor::DoctorArguments),
+    /// Try a deployed load balancer and its gate from outside
+    Probe(probe::ProbeArguments),
     /// List the clients in the logs of a function, with their trust anchors
     Clients(clients::ClientsArguments),
     /// Show the verdict on a client's certificates, check by check
     Verify(verify::VerifyArguments),
     /// Print the verdict on each case of a file of test vectors
     Vectors(vectors::VectorsArguments),
+    /// Generate shell completions, man pages and the page of the documentation
+    #[command(hide = true)]
+    Generate(generate::GenerateArguments),
 }
 
 /// Runs the command line of this process.
@@ -72,8 +79,10 @@ pub fn run() -> ExitCode {
         Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Probe(arguments) => probe::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),
+        Command::Generate(arguments) => generate::run(&arguments, CommandLine::command()),
     }
 }

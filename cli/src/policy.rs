@@ -23,9 +23,11 @@ use crate::files::{self, FileError};
 const EXAMPLES: &str = "\
 Examples:
   alb-mtls policy check deploy/policies/path-by-role.cedar
-  alb-mtls policy check deploy/policies/path-by-role.cedar --pem client.pem --anchors anchors.pem --method GET --path /orders/7
+  alb-mtls policy check deploy/policies/path-by-role.cedar --pem client.pem --anchors anchors.pem --method GET --host api.example.org \\
+      --path /orders/7
   alb-mtls policy check deploy/policies/anonymous-paths.cedar --anonymous --path /status
-  alb-mtls policy check deploy/policies/device-by-extension.cedar --extensions device_id=1.3.6.1.4.1.99999.1
+  alb-mtls policy check deploy/policies/device-by-extension.cedar --extensions \\
+      'device_id=1.3.6.1.4.1.99999.1 device_class=1.3.6.1.4.1.99999.2'
   alb-mtls policy schema > alb-mtls.cedarschema
 
 Exit codes of check: 0 valid policies, and the request is allowed; 1 the request is denied; 2 a file cannot be used";

@@ -117,6 +117,12 @@ enum VerifyError {
     File(#[from] FileError),
     #[error(transparent)]
     Input(#[from] InputError),
+    #[error(
+        "`{}` contains the certificate of a client and `{}` that of a CA: give --anchors the CA and --pem the client",
+        anchors.display(),
+        pem.display()
+    )]
+    Swapped { anchors: PathBuf, pem: PathBuf },
 }
 
 pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
@@ -131,7 +137,9 @@ pub(crate) fn run(arguments: VerifyArguments) -> ExitCode {
 
 impl VerifyArguments {
     fn report(&self) -> Result<Report, VerifyError> {
-        let (verifier, given) = self.verifier()?;
+        let (verifier, given) = self
+            .verifier()
+            .map_err(|error| self.swapped().unwrap_or(error.into()))?;
         let limits = HeaderLimits {
             max_bytes: self.max_header,
             max_certificates: 2 * self.max_depth,
@@ -145,6 +153,19 @@ impl VerifyArguments {
         };
         let now = self.at.unwrap_or_else(Timestamp::now);
         Ok(Report::new(&verifier, input, limits, &given, now))
+    }
+
+    /// Returns an error if the files of anchors and client are in the place of each other.
+    fn swapped(&self) -> Option<VerifyError> {
+        let pem = self.pem.as_ref()?;
+        files::presented_chain(&self.anchors).ok()?;
+        // A client's chain can contain CAs, but cannot be used as trust anchors as a whole.
+        files::trust_anchors(pem).ok()?;
+        files::trust_anchors(&self.anchors).err()?;
+        Some(VerifyError::Swapped {
+            anchors: self.anchors.clone(),
+            pem: pem.clone(),
+        })
     }
 
     fn verifier(&self) -> Result<(Verifier, Given), FileError> {

@@ -1,9 +1,10 @@
-//! Health checks: whether the process lives, and whether requests should be sent to it.
+//! Health checks and metrics: whether the process lives, whether requests should be sent to it, and
+//! what it counted.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use alb_mtls_gate::Gate;
+use alb_mtls_gate::{Gate, PROMETHEUS_MEDIA_TYPE, Readiness};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -13,8 +14,8 @@ use crate::body::{self, Body};
 use crate::lifecycle::Phase;
 use crate::listener::Service;
 
-/// Answers health checks. It tells states alone, because load balancers and kubelets have no
-/// certificate.
+/// Answers health checks and the scrapes of Prometheus. It tells states and numbers alone, because
+/// load balancers, kubelets and Prometheus have no certificate.
 #[derive(Debug)]
 pub(crate) struct Admin {
     gate: Arc<Gate>,
@@ -26,13 +27,20 @@ impl Admin {
         Self { gate, phase }
     }
 
-    async fn readiness(&self) -> (StatusCode, &'static str) {
+    fn readiness(&self) -> (StatusCode, &'static str) {
         let phase = *self.phase.borrow();
-        match phase {
-            Phase::Serving if self.gate.is_ready().await => (StatusCode::OK, "ready\n"),
-            Phase::Serving => (StatusCode::SERVICE_UNAVAILABLE, "no trust material\n"),
-            Phase::Draining | Phase::Ending => (StatusCode::SERVICE_UNAVAILABLE, "ending\n"),
+        match (phase, self.gate.readiness()) {
+            (Phase::Draining | Phase::Ending, _) => (StatusCode::SERVICE_UNAVAILABLE, "ending"),
+            (Phase::Serving, Readiness::Ready) => (StatusCode::OK, Readiness::Ready.as_str()),
+            (Phase::Serving, missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.as_str()),
         }
+    }
+
+    fn metrics(&self) -> Response<Body> {
+        let mut response = Response::new(body::full(self.gate.prometheus_page()));
+        let media_type = HeaderValue::from_static(PROMETHEUS_MEDIA_TYPE);
+        response.headers_mut().insert(CONTENT_TYPE, media_type);
+        response
     }
 }
 
@@ -40,11 +48,12 @@ impl Service for Admin {
     async fn answer(&self, request: Request<Incoming>, _: Option<IpAddr>) -> Response<Body> {
         let is_read = [Method::GET, Method::HEAD].contains(request.method());
         let (status, text) = match request.uri().path() {
-            "/livez" if is_read => (StatusCode::OK, "alive\n"),
-            "/readyz" if is_read => self.readiness().await,
-            _ => (StatusCode::NOT_FOUND, "not found\n"),
+            "/livez" if is_read => (StatusCode::OK, "alive"),
+            "/readyz" if is_read => self.readiness(),
+            "/metrics" if is_read => return self.metrics(),
+            _ => (StatusCode::NOT_FOUND, "not found"),
         };
-        let mut response = Response::new(body::full(text));
+        let mut response = Response::new(body::full(format!("{text}\n")));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

@@ -16,12 +16,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use crate::body::Body;
 use crate::lifecycle::Phase;
 use crate::listener::{Limits, Service};
+use crate::places::Place;
 
 /// Time that a peer has to close an idle HTTP/2 connection after it was told to.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -235,21 +236,21 @@ impl http_body::Body for Counted {
     }
 }
 
-/// Stream that notes when something is read, and gives its permit back at its end. An upgraded
+/// Stream that notes when something is read, and gives its place back at its end. An upgraded
 /// connection keeps it.
 #[derive(Debug)]
 pub(crate) struct Watched<T> {
     stream: T,
     activity: Arc<Activity>,
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl<T> Watched<T> {
-    pub(crate) fn new(stream: T, permit: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(stream: T, place: Place) -> Self {
         Self {
             stream,
             activity: Arc::new(Activity::new()),
-            _permit: permit,
+            _place: place,
         }
     }
 }

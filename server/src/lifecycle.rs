@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_gate::{Gate, Peers, StandardOutput};
+use alb_mtls_gate::{Connections, Gate, Peers, Reload, StandardOutput};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,12 +31,20 @@ pub(crate) enum Phase {
 /// process ends within the 30 s after which Kubernetes and ECS kill it.
 const LAST_REQUESTS: Duration = Duration::from_secs(10);
 
+/// Interval at which keys and trust anchors for upstreams are looked at: those that are due are
+/// looked up, so that no request waits for them.
+const UPSTREAM_CHECK: Duration = Duration::from_secs(1);
+
 /// Serves until the process is told to end.
 ///
 /// # Errors
 /// [`StartError`] when an address cannot be listened on.
 pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
-    let Settings { gate, server } = settings;
+    let Settings {
+        gate,
+        upstreams,
+        server,
+    } = settings;
     let mut signals = Signals::register()?;
     if gate.gate.peers == Some(Peers::Any) {
         tracing::warn!(
@@ -46,10 +54,23 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
              certificate header itself"
         );
     }
-    let gate = Arc::new(Gate::new(gate));
+    let upstreams = upstreams
+        .map(|settings| alb_mtls_proxy::Proxy::new(settings, &gate.trust))
+        .transpose()
+        .map_err(StartError::Upstreams)?
+        .map(Arc::new);
+    let connections = Connections::default();
+    let mut gate = Gate::new(gate)
+        .with_totals()
+        .with_connections(connections.clone());
+    if let Some(upstreams) = &upstreams {
+        gate = gate.with_public_requests(Arc::clone(upstreams) as _);
+    }
+    let gate = Arc::new(gate);
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
         settings: &server,
+        connections,
         phases,
         tasks: JoinSet::new(),
     };
@@ -61,25 +82,40 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     servers
         .start("SERVER_AUTHORIZE_LISTEN", server.authorize.as_ref(), authorizer)
         .await?;
-    let proxy = Proxy::new(Arc::clone(&gate));
-    servers
-        .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
-        .await?;
+    if let Some(upstreams) = &upstreams {
+        let proxy = Proxy::new(Arc::clone(&gate), Arc::clone(upstreams), server.body_limits);
+        servers
+            .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
+            .await?;
+    }
     tracing::info!("serving");
-    let loading = tokio::spawn({
-        let gate = Arc::clone(&gate);
-        async move { gate.load().await }
+    let reload = Reload::new();
+    let looking_up = tokio::spawn({
+        let (gate, reload) = (Arc::clone(&gate), reload.clone());
+        async move {
+            let upstreams = async {
+                while let Some(upstreams) = &upstreams {
+                    upstreams.load().await;
+                    sleep(UPSTREAM_CHECK).await;
+                }
+            };
+            let trust = async {
+                gate.load().await;
+                match gate.refresh_in_background(&reload).await {}
+            };
+            tokio::join!(trust, upstreams);
+        }
     });
 
-    if signals.next().await == Asked::ToDrain {
+    if signals.next_end(&reload).await == Asked::ToDrain {
         phase.send_replace(Phase::Draining);
         tracing::info!(seconds = server.drain.as_secs(), "draining");
         tokio::select! {
             () = sleep(server.drain) => {}
-            _ = signals.next() => {}
+            _ = signals.next_end(&reload) => {}
         }
     }
-    loading.abort();
+    looking_up.abort();
     phase.send_replace(Phase::Ending);
     let ended = async { while servers.tasks.join_next().await.is_some() {} };
     if timeout(LAST_REQUESTS, ended).await.is_err() {
@@ -93,6 +129,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
 /// Listeners of the process.
 struct Servers<'a> {
     settings: &'a ServerSettings,
+    connections: Connections,
     phases: watch::Receiver<Phase>,
     tasks: JoinSet<()>,
 }
@@ -113,7 +150,7 @@ impl Servers<'_> {
             setting,
             source,
         };
-        let listener = Listener::bind(address, self.settings.limits)
+        let listener = Listener::bind(address, self.settings.limits, self.connections.clone())
             .await
             .map_err(listen_error)?;
         let bound = listener.address().map_err(listen_error)?;
@@ -136,6 +173,7 @@ enum Asked {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
@@ -144,13 +182,18 @@ impl Signals {
         Ok(Self {
             terminate: register(SignalKind::terminate())?,
             interrupt: register(SignalKind::interrupt())?,
+            hang_up: register(SignalKind::hangup())?,
         })
     }
 
-    async fn next(&mut self) -> Asked {
-        tokio::select! {
-            _ = self.terminate.recv() => Asked::ToDrain,
-            _ = self.interrupt.recv() => Asked::ToEnd,
+    /// Waits for a signal to end. SIGHUP looks trust material up again meanwhile.
+    async fn next_end(&mut self, reload: &Reload) -> Asked {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return Asked::ToDrain,
+                _ = self.interrupt.recv() => return Asked::ToEnd,
+                _ = self.hang_up.recv() => reload.ask(),
+            }
         }
     }
 }

@@ -10,15 +10,17 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alb_mtls_gate::Connections;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 
 use crate::body::Body;
 use crate::connection::{self, Watched};
 use crate::lifecycle::Phase;
+use crate::places::Places;
 
 /// Pause after a connection could not be accepted: long enough not to fill the log, short enough
 /// for a client.
@@ -100,7 +102,7 @@ pub(crate) trait Service: Send + Sync + 'static {
 pub(crate) struct Listener {
     socket: Socket,
     limits: Limits,
-    connections: Arc<Semaphore>,
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -110,11 +112,11 @@ enum Socket {
 }
 
 impl Listener {
-    /// Binds a socket.
+    /// Binds a socket, whose connections are counted among the open ones.
     ///
     /// # Errors
     /// Those of the operating system.
-    pub(crate) async fn bind(address: &ListenAddress, limits: Limits) -> io::Result<Self> {
+    pub(crate) async fn bind(address: &ListenAddress, limits: Limits, open: Connections) -> io::Result<Self> {
         let socket = match address {
             ListenAddress::Tcp(address) => Socket::Tcp(TcpListener::bind(address).await?),
             ListenAddress::Unix(path) => {
@@ -127,7 +129,7 @@ impl Listener {
         Ok(Self {
             socket,
             limits,
-            connections: Arc::new(Semaphore::new(limits.connections)),
+            places: Places::new(limits.connections, open),
         })
     }
 
@@ -147,12 +149,12 @@ impl Listener {
         let Self {
             socket,
             limits,
-            connections,
+            places,
         } = self;
         let mut ending = phases.clone();
         let accepting = async {
             loop {
-                if let Err(error) = socket.accept(&service, limits, &connections, &phases).await {
+                if let Err(error) = socket.accept(&service, limits, &places, &phases).await {
                     tracing::warn!(explanation = %error, "a connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -163,27 +165,23 @@ impl Listener {
             () = connection::ended(&mut ending) => {}
         }
         drop(socket);
-        // Every connection has a permit, and gives it back when its last byte is out.
-        let all = u32::try_from(limits.connections).unwrap_or(u32::MAX);
-        let _ = connections.acquire_many(all).await;
+        // Every connection has a place, and gives it back when its last byte is out.
+        places.all_free().await;
         drop(phases);
     }
 }
 
 impl Socket {
-    /// Accepts a connection and serves it in a task of its own. Waits for a free permit first:
+    /// Accepts a connection and serves it in a task of its own. Waits for a free place first:
     /// connections above the limit stay in the backlog of the operating system.
     async fn accept<S: Service>(
         &self,
         service: &Arc<S>,
         limits: Limits,
-        connections: &Arc<Semaphore>,
+        places: &Places,
         phases: &watch::Receiver<Phase>,
     ) -> io::Result<()> {
-        let permit = Arc::clone(connections)
-            .acquire_owned()
-            .await
-            .map_err(io::Error::other)?;
+        let place = places.take().await;
         let (service, phases) = (Arc::clone(service), phases.clone());
         match self {
             Self::Tcp(listener) => {
@@ -191,13 +189,13 @@ impl Socket {
                 let peer = address.ip().to_canonical();
                 if service.serves(Some(peer)) {
                     stream.set_nodelay(true)?;
-                    let stream = Watched::new(stream, permit);
+                    let stream = Watched::new(stream, place);
                     tokio::spawn(connection::serve(stream, Some(peer), service, limits, phases));
                 }
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                let stream = Watched::new(stream, permit);
+                let stream = Watched::new(stream, place);
                 tokio::spawn(connection::serve(stream, None, service, limits, phases));
             }
         }

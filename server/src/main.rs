@@ -6,19 +6,27 @@ mod body;
 mod connection;
 mod lifecycle;
 mod listener;
+mod places;
 mod proxy;
 mod settings;
 mod start;
+mod tunnel;
 
 use std::process::ExitCode;
 
-use alb_mtls_settings::help_if_asked;
+use alb_mtls_settings::{Table, help_if_asked};
 
 const ABOUT: &str =
     "The gate behind a load balancer, as an authorization service that proxies ask, and as a reverse proxy.";
 
+const TABLES: [&Table; 3] = [
+    &settings::SETTINGS,
+    &alb_mtls_proxy::SETTINGS,
+    &alb_mtls_gate::SETTINGS,
+];
+
 fn main() -> ExitCode {
-    if let Some(help) = help_if_asked(ABOUT, &[&settings::SETTINGS, &alb_mtls_gate::SETTINGS]) {
+    if let Some(help) = help_if_asked(ABOUT, &TABLES) {
         print!("{help}");
         return ExitCode::SUCCESS;
     }

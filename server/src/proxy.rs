@@ -1,39 +1,116 @@
-//! The reverse proxy.
+//! The reverse proxy: requests that the gate allows go to their upstreams, bodies as they come.
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use alb_mtls_gate::{Admission, Gate, Ingress, Peer};
-use http::{Request, Response, StatusCode};
+use alb_mtls_gate::{Admission, AllowedRequest, Gate, Ingress, Peer};
+use alb_mtls_proxy::{ForwardError, TooLarge, UpstreamBody};
+use alb_mtls_trust::Waiting;
+use http::header::CONTENT_LENGTH;
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
 use crate::body::{self, Body};
 use crate::listener::Service;
+use crate::tunnel;
 
 /// Passes on the requests that the gate allows.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     gate: Arc<Gate>,
+    upstreams: Arc<alb_mtls_proxy::Proxy>,
+    limits: BodyLimits,
+}
+
+/// Limits of what is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BodyLimits {
+    /// Most bytes of a request's body; none without it.
+    pub(crate) request: Option<usize>,
+    /// Longest time without a byte in either direction of a WebSocket.
+    pub(crate) tunnel_idle: Duration,
 }
 
 impl Proxy {
-    pub(crate) fn new(gate: Arc<Gate>) -> Self {
-        Self { gate }
+    pub(crate) fn new(gate: Arc<Gate>, upstreams: Arc<alb_mtls_proxy::Proxy>, limits: BodyLimits) -> Self {
+        Self {
+            gate,
+            upstreams,
+            limits,
+        }
+    }
+
+    async fn pass_on(&self, allowed: AllowedRequest, body: Incoming, client: OnUpgrade) -> Response<Body> {
+        let started = Instant::now();
+        let mut response = match self.exchange(&allowed, body, client).await {
+            Ok(response) => response,
+            Err(failure) => {
+                failure.report(
+                    &allowed.parts,
+                    self.upstreams.upstream(&allowed),
+                    started.elapsed(),
+                );
+                failure.to_response::<String>().map(body::full)
+            }
+        };
+        response.headers_mut().extend(allowed.response_headers);
+        response
+    }
+
+    async fn exchange(
+        &self,
+        allowed: &AllowedRequest,
+        body: Incoming,
+        client: OnUpgrade,
+    ) -> Result<Response<Body>, ForwardError> {
+        if let Some(request) = self.upstreams.key_set_request(&allowed.parts) {
+            let waiting = Waiting::Request { left: None };
+            let keys = self.upstreams.key_set::<String>(request, &allowed.parts, waiting);
+            return Ok(keys.await?.map(body::full));
+        }
+        let body = self.bounded(&allowed.parts.headers, body)?;
+        let mut answer = self.upstreams.forward(allowed, body).await?;
+        if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let upstream = hyper::upgrade::on(&mut answer);
+            tokio::spawn(tunnel::join(client, upstream, self.limits.tunnel_idle));
+        }
+        // What hyper noted about the upstream's connection says nothing about the client's.
+        answer.extensions_mut().clear();
+        Ok(answer.map(BodyExt::boxed_unsync))
+    }
+
+    /// Returns the body of a request, which fails beyond the limit.
+    fn bounded(&self, headers: &HeaderMap, body: Incoming) -> Result<UpstreamBody, ForwardError> {
+        let Some(limit) = self.limits.request else {
+            return Ok(UpstreamBody::new(body));
+        };
+        let announced = headers
+            .get(CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > limit) {
+            return Err(ForwardError::RequestTooLarge { limit });
+        }
+        Ok(UpstreamBody::new(Limited::new(body, limit).map_err(
+            move |error| match error.is::<LengthLimitError>() {
+                true => TooLarge(limit).into(),
+                false => error,
+            },
+        )))
     }
 }
 
 impl Service for Proxy {
-    async fn answer(&self, request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
-        let (mut parts, _) = request.into_parts();
+    async fn answer(&self, mut request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
+        let client = hyper::upgrade::on(&mut request);
+        let (mut parts, body) = request.into_parts();
         let peer = peer.map_or(Peer::Unknown, Peer::Address);
         parts.extensions.insert(Ingress::from_peer(peer));
         match self.gate.admit(parts).await {
             Admission::Answered(answer) => answer.to_response::<String>().map(body::full),
-            Admission::Allowed(_) => {
-                let mut response = Response::new(body::empty());
-                *response.status_mut() = StatusCode::BAD_GATEWAY;
-                response
-            }
+            Admission::Allowed(allowed) => self.pass_on(allowed, body, client).await,
         }
     }
 }

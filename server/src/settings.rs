@@ -6,14 +6,18 @@ use std::time::Duration;
 use alb_mtls_gate::{Peers, TargetGroups};
 use alb_mtls_http::IdentityForms;
 use alb_mtls_http::forms::WRITTEN;
+use alb_mtls_proxy::Upstream;
 use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
 
 use crate::listener::{Limits, ListenAddress};
+use crate::proxy::BodyLimits;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) gate: alb_mtls_gate::Settings,
+    /// Settings of the upstreams, where there is a reverse proxy.
+    pub(crate) upstreams: Option<alb_mtls_proxy::Settings>,
     pub(crate) server: ServerSettings,
 }
 
@@ -31,6 +35,7 @@ pub(crate) struct ServerSettings {
     /// Forms in which services learn who the client is.
     pub(crate) identity: IdentityForms,
     pub(crate) limits: Limits,
+    pub(crate) body_limits: BodyLimits,
     /// Time from the signal to end to the end of service.
     pub(crate) drain: Duration,
 }
@@ -45,7 +50,7 @@ table! {
     AUTHORIZE_PEERS, "SERVER_AUTHORIZE_PEERS", Value("127.0.0.0/8 ::1/128"),
         "networks of the proxies that may ask the authorization service, separated by white space, or `any`; connections of others are closed";
     ADMIN_LISTEN, "SERVER_ADMIN_LISTEN", Value("0.0.0.0:9901"),
-        "address of the health checks `/livez` and `/readyz`, which tell states alone, or `off`";
+        "address of the health checks `/livez` and `/readyz`, which tell states alone, and of `/metrics` for Prometheus; or `off`";
     IDENTITY, "SERVER_IDENTITY", Value("verify-mode,rfc9440,extensions"),
         text!("headers that tell the service behind who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
     ALLOW_DEFAULT_HEADER, "SERVER_ALLOW_DEFAULT_HEADER", Value("false"),
@@ -58,6 +63,8 @@ table! {
         "how long a connection without a request stays open; longer than the idle timeout of the load balancer (60 s), which would otherwise send a request on a connection that just closes, and answer 502";
     MAX_HEADERS, "SERVER_MAX_HEADERS", Value("131072"),
         "bytes of the headers of a request, from 8192 to 1048576; a load balancer sends 64 KB at most";
+    MAX_BODY, "SERVER_MAX_BODY", Value("off"),
+        "most bytes of the body of a request that the reverse proxy passes on, or `off`";
     DRAIN, "SERVER_DRAIN", Value("15s"),
         "how long requests are still served after SIGTERM, while `/readyz` answers 503 and the load balancer deregisters the target; then connections end when their requests do, 10 s later at the latest";
 }
@@ -71,13 +78,17 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] for the first variable that is missing, unknown or wrong.
     pub(crate) fn from_environment() -> Result<Self, SettingsError> {
-        let prefixes = [SETTINGS.prefix, alb_mtls_gate::SETTINGS.prefix];
+        let prefixes = [
+            SETTINGS.prefix,
+            alb_mtls_gate::SETTINGS.prefix,
+            alb_mtls_proxy::SETTINGS.prefix,
+        ];
         Self::from_variables(process_environment(&prefixes)?)
     }
 
     fn from_variables(variables: Vec<(String, String)>) -> Result<Self, SettingsError> {
         let gate = alb_mtls_gate::Settings::from_variables(variables.clone())?;
-        let values = Values::new(&SETTINGS, variables)?;
+        let values = Values::new(&SETTINGS, variables.clone())?;
         let proxy = listen_address(&values, LISTEN)?;
         let authorize = listen_address(&values, AUTHORIZE_LISTEN)?;
         if proxy.is_none() && authorize.is_none() {
@@ -96,6 +107,19 @@ impl Settings {
             }
             Some(ListenAddress::Tcp(_)) => {}
         }
+        let upstreams = match proxy {
+            Some(_) => Some(upstreams(variables)?),
+            None => {
+                let names: Vec<&'static str> = alb_mtls_proxy::SETTINGS
+                    .variables
+                    .iter()
+                    .map(|variable| variable.name)
+                    .collect();
+                let values = Values::new(&alb_mtls_proxy::SETTINGS, variables)?;
+                values.refuse_set(&names, "without SERVER_LISTEN")?;
+                None
+            }
+        };
         check_peers(&gate, proxy.is_some())?;
         check_header(&gate, &values)?;
         let server = ServerSettings {
@@ -110,9 +134,37 @@ impl Settings {
                 idle_timeout: values.duration(IDLE_TIMEOUT, UP_TO_AN_HOUR)?,
                 header_bytes: values.number(MAX_HEADERS, 8_192..=1_048_576)?,
             },
+            body_limits: BodyLimits {
+                request: match values.get(MAX_BODY) {
+                    Some("off") => None,
+                    _ => Some(values.number(MAX_BODY, 0..=1 << 30)?),
+                },
+                tunnel_idle: values.duration(IDLE_TIMEOUT, UP_TO_AN_HOUR)?,
+            },
             drain: values.duration(DRAIN, 0..=3_600)?,
         };
-        Ok(Self { gate, server })
+        Ok(Self {
+            gate,
+            upstreams,
+            server,
+        })
+    }
+}
+
+fn upstreams(variables: Vec<(String, String)>) -> Result<alb_mtls_proxy::Settings, SettingsError> {
+    let settings = alb_mtls_proxy::Settings::from_variables(variables)?;
+    let function = settings
+        .upstreams()
+        .find(|upstream| matches!(upstream, Upstream::Function(_)));
+    match function {
+        None => Ok(settings),
+        Some(function) => Err(SettingsError::Wrong {
+            name: "FORWARD_UPSTREAM",
+            value: function.to_string(),
+            takes: "servers, here and in FORWARD_ROUTES: a function is called by the function `forward`, which has the \
+                    load balancer's event"
+                .to_owned(),
+        }),
     }
 }
 

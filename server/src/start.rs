@@ -26,6 +26,9 @@ pub(crate) enum StartError {
         setting: &'static str,
         source: io::Error,
     },
+    /// One line for the operator.
+    #[error("{0}")]
+    Upstreams(String),
     #[error("the process cannot receive signals: {0}")]
     Signals(io::Error),
     #[error("the asynchronous runtime cannot start: {0}")]
@@ -36,7 +39,7 @@ impl StartError {
     /// Returns the exit code: 2 for settings, as of any program's usage, else 1.
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Settings(_) => ExitCode::from(2),
+            Self::Settings(_) | Self::Upstreams(_) => ExitCode::from(2),
             _ => ExitCode::FAILURE,
         }
     }

@@ -57,7 +57,7 @@ impl Home {
         command
     }
 
-    /// Imports a certificate with its key, by the file that the README tells to make.
+    /// Imports a certificate with its key, by the file that docs/demo.md names.
     fn import(&self, client: &Credential) {
         let file = |name: &str| self.0.path().join(name);
         fs::write(file("client.pem"), client.pem()).unwrap();

@@ -1,4 +1,4 @@
-//! `make run` as the README tells it: every curl line that it prints answers what it says.
+//! `make run` as docs/demo.md tells it: every curl line that it prints answers what it says.
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -53,6 +53,9 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
         }
     }
     assert!(promised.len() >= 7, "{promised:?}");
+    for command in documented(port) {
+        assert!(promised.iter().any(|(line, _)| *line == command), "{command}");
+    }
     std::thread::spawn(move || lines.for_each(drop));
     for (command, promise) in promised {
         let shell = format!("{command} --silent --output /dev/null --write-out '%{{http_code}}'");
@@ -79,6 +82,19 @@ fn each_line_that_make_run_prints_answers_what_it_says() {
     }
 }
 
+/// Returns the one-line requests of the README and of docs/demo.md.
+fn documented(port: u16) -> Vec<String> {
+    let pages =
+        ["README.md", "docs/demo.md"].map(|page| std::fs::read_to_string(project().join(page)).unwrap());
+    let lines = pages.iter().flat_map(|page| page.lines()).map(str::trim);
+    let commands: Vec<String> = lines
+        .filter(|line| line.starts_with("curl ") && !line.ends_with('\\'))
+        .map(|line| line.replace("8443", &port.to_string()))
+        .collect();
+    assert!(commands.len() >= 4, "{commands:?}");
+    commands
+}
+
 /// Returns the answer for a client without a certificate that copies a public chain into the
 /// well-known header.
 fn copied_chain(port: u16) -> String {
@@ -101,14 +117,14 @@ fn copied_chain(port: u16) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Returns the forged headers of the README that reached the upstream.
+/// Returns the forged headers of docs/demo.md that reached the upstream.
 fn walk_through(port: u16) -> String {
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
-    let command = readme
+    let page = std::fs::read_to_string(project().join("docs/demo.md")).unwrap();
+    let command = page
         .split("```sh\n")
         .filter_map(|rest| rest.split("```").next())
         .find(|command| command.contains("X-SSL-Client-Verify"))
-        .expect("the README has the walk-through")
+        .expect("docs/demo.md has the walk-through")
         .replace("8443", &port.to_string());
     let output = Command::new("bash")
         .args(["-c", &format!("{} --silent", command.trim_end())])

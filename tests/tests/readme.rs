@@ -1,4 +1,4 @@
-//! The tables of the README are those of the code.
+//! The tables of the documentation are those of the code, and the README stays short.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -7,37 +7,71 @@ use std::fmt::Write;
 use std::process::Command;
 
 use alb_mtls_gate::{METRICS, SETTINGS, denial_reasons};
+use alb_mtls_http::HeaderFormat;
+use alb_mtls_http::forms::{FORMS as IDENTITY_FORMS, READ, WRITTEN};
+use alb_mtls_http::headers::{Role, names};
 use alb_mtls_tests::{binary, project};
 use alb_mtls_trust::FORMS;
 use alb_mtls_verifier::WebpkiGap;
 
-#[test]
-fn the_tables_are_those_of_the_code() {
-    let path = project().join("README.md");
+/// Compares the generated parts of a page with the code, or writes them with `UPDATE_README=1`.
+fn check(page: &str, parts: &[(&str, String)]) {
+    let path = project().join(page);
     let written = std::fs::read_to_string(&path).unwrap();
-    let tables = [
-        ("sources", sources()),
-        ("settings", settings()),
-        ("reasons", reasons()),
-        ("metrics", metrics()),
-    ];
-    let expected = tables
-        .iter()
-        .fold(written.clone(), |text, (name, table)| replace(&text, name, table));
+    let expected = parts.iter().fold(written.clone(), |text, (name, content)| {
+        replace(page, &text, name, content)
+    });
     if std::env::var_os("UPDATE_README").is_some() {
         std::fs::write(&path, expected).unwrap();
         return;
     }
     assert!(
         written == expected,
-        "the README's tables are not those of the code: `make readme` writes them"
+        "{page} is not what the code says: `make readme` writes its tables"
     );
 }
 
 #[test]
+fn settings_page_has_the_tables_of_the_code() {
+    check(
+        "docs/reference/settings.md",
+        &[("sources", sources()), ("settings", settings())],
+    );
+}
+
+#[test]
+fn reasons_page_has_every_reason() {
+    check("docs/reference/reasons.md", &[("reasons", reasons())]);
+}
+
+#[test]
+fn metrics_page_has_every_metric() {
+    check("docs/reference/metrics.md", &[("metrics", metrics())]);
+}
+
+#[test]
+fn headers_page_has_every_form_and_name() {
+    let restated = [names(Role::Method), names(Role::Target)];
+    check(
+        "docs/reference/headers.md",
+        &[
+            ("formats", formats()),
+            ("forms", forms()),
+            ("identity", list(names(Role::Identity))),
+            ("restated", list(restated.into_iter().flatten())),
+        ],
+    );
+}
+
+#[test]
+fn readme_has_at_most_200_lines() {
+    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+    let lines = readme.lines().count();
+    assert!(lines <= 200, "{lines} lines: details belong to a page of docs/");
+}
+
+#[test]
 fn threat_model_lists_the_features_that_webpki_does_not_process() {
-    let path = project().join("docs/threat-model.md");
-    let written = std::fs::read_to_string(&path).unwrap();
     let mut table = "| name | feature | source |\n| --- | --- | --- |\n".to_owned();
     for gap in WebpkiGap::ALL {
         writeln!(
@@ -49,15 +83,7 @@ fn threat_model_lists_the_features_that_webpki_does_not_process() {
         )
         .unwrap();
     }
-    let expected = replace(&written, "gaps", &table);
-    if std::env::var_os("UPDATE_README").is_some() {
-        std::fs::write(&path, expected).unwrap();
-        return;
-    }
-    assert!(
-        written == expected,
-        "`make readme` writes the table of docs/threat-model.md"
-    );
+    check("docs/threat-model.md", &[("gaps", table)]);
 }
 
 /// Names of environment variables in a text that begin with one of the functions' own prefixes.
@@ -73,8 +99,8 @@ fn variables_in(text: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
+fn settings_page_has_the_settings_of_every_function() {
+    let page = std::fs::read_to_string(project().join("docs/reference/settings.md")).unwrap();
     let helps = ["alb-mtls-layer", "authorize", "forward", "refresh-crls"].map(|function| {
         let output = Command::new(binary(function)).arg("--help").output().unwrap();
         String::from_utf8(output.stdout).unwrap()
@@ -86,7 +112,7 @@ fn every_setting_of_every_function_is_in_the_readme_and_no_other() {
         .filter(|word| variables_in(word).contains(word))
         .collect();
     assert!(in_code.len() > 20, "{in_code:?}");
-    assert_eq!(variables_in(&readme), in_code);
+    assert_eq!(variables_in(&page), in_code);
 }
 
 fn sources() -> String {
@@ -115,7 +141,9 @@ fn settings() -> String {
 }
 
 fn metrics() -> String {
-    let mut table = "| metric | unit | dimensions | what it says |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| metric | unit | dimensions | in Prometheus | what it says |\n| --- | --- | --- | --- | --- |\n"
+            .to_owned();
     for metric in METRICS {
         let sets: Vec<String> = metric
             .dimensions
@@ -124,15 +152,59 @@ fn metrics() -> String {
             .collect();
         writeln!(
             table,
-            "| `{}` | {} | {} | {} |",
+            "| `{}` | {} | {} | `{}` | {} |",
             metric.name,
             metric.unit,
             sets.join(" and "),
+            metric.series,
             metric.meaning
         )
         .unwrap();
     }
     table
+}
+
+fn formats() -> String {
+    let mut table =
+        "| format | header, unless renamed | header with the rest of the chain |\n| --- | --- | --- |\n"
+            .to_owned();
+    for word in READ {
+        let format: HeaderFormat = word.parse().unwrap();
+        let rest = format
+            .chain_header()
+            .map_or_else(|| "none".to_owned(), |name| format!("`{name}`"));
+        writeln!(table, "| `{word}` | `{}` | {rest} |", format.default_header()).unwrap();
+    }
+    table
+}
+
+fn forms() -> String {
+    let mut table = "| form | headers | contents | limits |\n| --- | --- | --- | --- |\n".to_owned();
+    // Both lists have the same order, and a form that is only read writes no header.
+    let written: Vec<_> = IDENTITY_FORMS
+        .iter()
+        .filter(|form| !form.headers.is_empty())
+        .collect();
+    assert_eq!(written.len(), WRITTEN.len());
+    for (form, word) in written.into_iter().zip(WRITTEN) {
+        let headers: Vec<String> = form.headers.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(
+            table,
+            "| `{word}` | {} | {} | {} |",
+            headers.join(", "),
+            form.meaning,
+            form.limits
+        )
+        .unwrap();
+    }
+    table
+}
+
+fn list(names: impl Iterator<Item = &'static str>) -> String {
+    let names: BTreeSet<&str> = names.collect();
+    assert!(names.len() > 3, "{names:?}");
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    format!("{}\n", names.join(", "))
 }
 
 fn reasons() -> String {
@@ -159,14 +231,14 @@ fn reasons() -> String {
 }
 
 /// Returns the text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
-fn replace(text: &str, name: &str, content: &str) -> String {
+fn replace(page: &str, text: &str, name: &str, content: &str) -> String {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = text
         .split_once(&begin)
-        .unwrap_or_else(|| panic!("no {begin} in the README"));
+        .unwrap_or_else(|| panic!("{page} has no {begin}"));
     let (_, after) = rest
         .split_once(&end)
-        .unwrap_or_else(|| panic!("no {end} in the README"));
+        .unwrap_or_else(|| panic!("{page} has no {end}"));
     format!("{before}{begin}{content}{end}{after}")
 }
 

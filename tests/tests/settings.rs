@@ -219,3 +219,42 @@ fn every_function_says_what_it_is_and_what_can_be_set() {
         }
     }
 }
+
+#[test]
+fn function_that_is_started_by_hand_says_how_to_start_it() {
+    let clients = Clients::of("Example");
+    let folder = tempfile::tempdir().unwrap();
+    let anchors = folder.path().join("anchors.pem");
+    std::fs::write(&anchors, clients.root.pem()).unwrap();
+    let source = format!("file:{}", anchors.display());
+    for (program, variables) in [
+        ("respond", [("MTLS_ANCHORS", source.as_str())].as_slice()),
+        (
+            "authorize",
+            &[
+                ("MTLS_ANCHORS", &source),
+                ("AUTHORIZE_CERTIFICATE", "client-cert"),
+            ],
+        ),
+        (
+            "forward",
+            &[
+                ("MTLS_ANCHORS", &source),
+                ("FORWARD_UPSTREAM", "http://127.0.0.1:9"),
+            ],
+        ),
+    ] {
+        let output = Command::new(binary(program))
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{program}: {error}");
+        assert_eq!(
+            error.trim_end(),
+            "AWS_LAMBDA_RUNTIME_API is not set: Lambda starts this program and sets it; on this machine, `alb-mtls local` does",
+            "{program}"
+        );
+    }
+}

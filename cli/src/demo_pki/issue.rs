@@ -37,7 +37,7 @@ pub(super) struct IssueArguments {
     uri: Vec<String>,
 
     /// Validity in days from now
-    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", default_value_t = 365, allow_negative_numbers = true, value_parser = days)]
     days: u32,
 
     /// Kind of its key
@@ -111,6 +111,14 @@ pub(super) fn run(arguments: &IssueArguments) -> Result<String, IssueError> {
         directory.display(),
         files.listing()
     ))
+}
+
+/// Parses a validity of up to a hundred years.
+fn days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|days| (1..=36500).contains(days));
+    days.ok_or_else(|| {
+        "it takes 1 to 36500 days from now; `alb-mtls pki init` makes `expired.pem`, a client that has expired".to_owned()
+    })
 }
 
 fn builder(arguments: &IssueArguments) -> CertificateBuilder {

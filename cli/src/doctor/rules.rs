@@ -101,7 +101,7 @@ rules! { RULES:
     ANCHORS_EMPTY = "anchors-empty", Error,
         "MTLS_ANCHORS is empty",
         "a gate without trust anchors does not start, and a layer that does not start leaves the function to itself or the service down",
-        "set MTLS_ANCHORS to the sources of the trust anchors, such as ssm:/alb-mtls/anchors/*",
+        "set MTLS_ANCHORS to the sources of the trust anchors, such as ssm:/gate/anchors/*",
         "README.md, settings";
     WRAPPER_IGNORED = "wrapper-ignored", Error,
         "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime",

@@ -143,32 +143,31 @@ pub(super) fn account_of_arn(arn: &str) -> Option<String> {
 /// Returns true if a text fits a pattern in which `*` stands for any text and `?` for any
 /// character.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
-    let pattern: Vec<char> = pattern.chars().collect();
-    let text: Vec<char> = text.chars().collect();
-    let (mut at, mut position) = (0, 0);
-    // Where the last `*` stands, and how much of the text it takes.
-    let mut star: Option<(usize, usize)> = None;
-    while let Some(character) = text.get(position) {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, position));
-                at += 1;
-            }
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    // What follows the last `*`, and the text that it does not take.
+    let mut star = None;
+    loop {
+        let mut rest = text.clone();
+        let character = rest.next();
+        let mut after = pattern.clone();
+        match (after.next(), character) {
+            (Some('*'), _) => star = Some((after.clone(), text.clone())),
+            (None, None) => return true,
             // The question mark of `${?…}` is a character of its own.
-            Some(expected) if expected == character => (at, position) = (at + 1, position + 1),
-            Some('?') => (at, position) = (at + 1, position + 1),
+            (Some(expected), Some(character)) if expected == character || expected == '?' => text = rest,
             _ => {
-                let Some((place, taken)) = star else {
+                let Some((place, taken)) = &mut star else {
                     return false;
                 };
-                star = Some((place, taken + 1));
-                (at, position) = (place + 1, taken + 1);
+                if taken.next().is_none() {
+                    return false;
+                }
+                after = place.clone();
+                text = taken.clone();
             }
         }
+        pattern = after;
     }
-    pattern
-        .get(at..)
-        .is_some_and(|rest| rest.iter().all(|character| *character == '*'))
 }
 
 /// Returns true if two patterns have a text in common.

@@ -24,7 +24,7 @@ pub(super) enum YamlError {
         "line {line}: the key `{key}` is there twice, of which CloudFormation takes one: remove the other"
     )]
     DuplicateKey { line: usize, key: String },
-    #[error("contains {0} documents instead of one")]
+    #[error("contains {0} documents instead of one: put each template into a file of its own")]
     Documents(usize),
     #[error("line {line}: {what} cannot be read here")]
     Unsupported { line: usize, what: &'static str },

@@ -19,10 +19,11 @@ use local_alb::{
 };
 
 const EXAMPLES: &str = "\
-Examples:
+Examples, after `alb-mtls pki init`:
   alb-mtls local --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem
       the function `respond` that was built next to this program, for every path
   alb-mtls local --function respond=target/debug/respond --route /=respond \\
+      --env MTLS_ANCHORS=file:$PWD/.demo/anchors.pem \\
       --invoke-url forward=http://127.0.0.1:9000/2015-03-31/functions/forward/invocations --route /api=forward
       two functions, one of them run by `cargo lambda watch` or another Lambda Invoke endpoint
 

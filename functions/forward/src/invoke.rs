@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::time::{Duration, SystemTime};
 
 use alb_mtls_lambda::{EventForm, rewrite};
+use alb_mtls_proxy::{ForwardError, Function, Secrets, Server, TlsSettings, UpstreamClient};
 use alb_mtls_trust::TrustSettings;
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
@@ -23,11 +24,7 @@ use lambda_runtime::Context;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
-use crate::error::ForwardError;
-use crate::secrets::Secrets;
-use crate::settings::TlsSettings;
-use crate::upstream::{Function, Server};
-use crate::upstream_client::{Retry, UpstreamClient};
+use crate::exchange::{Bounds, Retry, exchange};
 
 /// Most bytes that Lambda answers with.
 ///
@@ -95,11 +92,7 @@ impl Invoker {
                 )
             })
         };
-        let tls = TlsSettings {
-            anchors: None,
-            server_name: None,
-            certificate: None,
-        };
+        let tls = TlsSettings::default();
         let any_tls = endpoint.as_ref().is_none_or(Server::is_tls);
         let invoker = Self {
             upstream_client: UpstreamClient::new(timeout, &tls, any_tls, trust)?,
@@ -149,15 +142,19 @@ impl Invoker {
         let (event, mode) = rewrite(sent, &parts.headers, &identity.into(), self.form)
             .map_err(|error| ForwardError::Event(error.to_string()))?;
         let trace = context.and_then(|context| context.xray_trace_id.as_deref());
+        let unmade = |error| ForwardError::Invoke(format!("the call cannot be made: {error}"));
+        let region = self.region_of(function);
+        let region = region.ok_or_else(|| unmade("no region is known".to_owned()))?;
         let request = self
-            .request(function, Bytes::from(event), trace)
-            .map_err(|error| ForwardError::Invoke(format!("the call cannot be made: {error}")))?;
-        let retry = Retry::for_method(&parts.method);
-        let deadline = context.map(Context::deadline);
-        let answer = self
-            .upstream_client
-            .exchange(request, retry, MAXIMUM_PAYLOAD, deadline, secrets)
-            .await?;
+            .request(function, region, Bytes::from(event), trace)
+            .map_err(unmade)?;
+        let lambda = self.lambda(region).map_err(unmade)?;
+        let bounds = Bounds {
+            retry: Retry::for_method(&parts.method),
+            maximum_body: MAXIMUM_PAYLOAD,
+            deadline: context.map(Context::deadline),
+        };
+        let answer = exchange(&self.upstream_client, lambda.endpoint(), request, bounds, secrets).await?;
         if answer.status() != StatusCode::OK {
             return Err(refusal(function, &answer));
         }
@@ -189,6 +186,14 @@ impl Invoker {
         }
     }
 
+    /// Returns Lambda as a server.
+    fn lambda(&self, region: &str) -> Result<Server, String> {
+        match &self.endpoint {
+            Some(endpoint) => Ok(endpoint.clone()),
+            None => endpoint_in(region).parse::<Server>().map_err(to_text),
+        }
+    }
+
     fn region_of<'a>(&'a self, function: &'a Function) -> Option<&'a str> {
         function.region().or(self.region.as_deref())
     }
@@ -196,10 +201,10 @@ impl Invoker {
     fn request(
         &self,
         function: &Function,
+        region: &str,
         event: Bytes,
         trace: Option<&str>,
     ) -> Result<Request<Bytes>, String> {
-        let region = self.region_of(function).ok_or("no region is known")?;
         let url = self.url(function, region);
         let mut request = Request::new(event);
         *request.method_mut() = Method::POST;
@@ -246,8 +251,7 @@ impl Invoker {
     fn url(&self, function: &Function, region: &str) -> String {
         let endpoint = match &self.endpoint {
             Some(endpoint) => endpoint.to_string(),
-            None if region.starts_with("cn-") => format!("https://lambda.{region}.amazonaws.com.cn"),
-            None => format!("https://lambda.{region}.amazonaws.com"),
+            None => endpoint_in(region),
         };
         let name = utf8_percent_encode(&function.name, ESCAPED);
         let qualifier = match &function.qualifier {
@@ -256,6 +260,16 @@ impl Invoker {
         };
         format!("{endpoint}/2015-03-31/functions/{name}/invocations{qualifier}")
     }
+}
+
+/// Returns the URL of Lambda in a Region.
+fn endpoint_in(region: &str) -> String {
+    let domain = if region.starts_with("cn-") {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!("https://lambda.{region}.{domain}")
 }
 
 /// Returns the reason why Lambda did not run the function.

@@ -1,22 +1,11 @@
 //! A Lambda target that sends requests which passed the gate on to an upstream, byte for byte, with
 //! headers that say who the client is.
 
-mod assertion;
-mod connection;
-mod error;
+mod exchange;
 mod forwarder;
 mod headers;
-mod identity;
 mod invoke;
-mod pool;
-mod resolver;
 mod response;
-mod routes;
-mod secrets;
-mod settings;
-mod tls;
-mod upstream;
-mod upstream_client;
 
 use std::convert::Infallible;
 use std::process::ExitCode;
@@ -32,16 +21,16 @@ use crate::forwarder::Forwarder;
 const ABOUT: &str = "A Lambda target that sends requests which passed the gate on to an upstream.";
 
 fn main() -> ExitCode {
-    let tables = [&alb_mtls_gate::SETTINGS, &settings::SETTINGS];
+    let tables = [&alb_mtls_gate::SETTINGS, &alb_mtls_proxy::SETTINGS];
     alb_mtls_lambda::start(ABOUT, &tables, serve())
 }
 
 async fn serve() -> Result<Infallible, StartError> {
     let gate = alb_mtls_gate::Settings::from_environment().map_err(StartError::settings)?;
-    let forward = settings::Settings::from_environment().map_err(StartError::settings)?;
+    let forward = alb_mtls_proxy::Settings::from_environment().map_err(StartError::settings)?;
     let forwarder = Arc::new(Forwarder::new(forward, &gate.trust).map_err(StartError::Settings)?);
     let function = Function::from_environment().map_err(StartError::Settings)?;
-    let gate = Gate::new(gate).with_public_requests(Arc::clone(&forwarder) as _);
+    let gate = Gate::new(gate).with_public_requests(forwarder.proxy() as _);
     tokio::join!(gate.load(), forwarder.load());
     let gate = Arc::new(gate);
     let function = function.with_gate(&gate);

@@ -14,7 +14,7 @@ use crate::audit_record::{AuditRecord, AuditSink, ClientRecord, DenialRecord, Me
 use crate::decision::{Decision, DecisionContext, Principal};
 use crate::denial::Denial;
 use crate::ingress::Ingress;
-use crate::metrics::{Counted, EmbeddedMetrics, Metrics, Observation};
+use crate::metrics::{Connections, Counted, EmbeddedCounts, EmbeddedMetrics, Observation, State, Totals};
 use crate::mode::Mode;
 
 /// Settings of records and metrics.
@@ -107,7 +107,9 @@ pub(crate) struct AuditedRequest<'a> {
 pub(crate) struct AuditLog {
     settings: AuditSettings,
     sink: Box<dyn AuditSink>,
-    metrics: Option<Metrics>,
+    metrics: Option<EmbeddedCounts>,
+    totals: Option<Totals>,
+    connections: Connections,
     is_warm: AtomicBool,
 }
 
@@ -115,7 +117,9 @@ impl AuditLog {
     pub(crate) fn new(settings: AuditSettings, sink: Box<dyn AuditSink>) -> Self {
         let metrics = settings.metrics.as_ref();
         Self {
-            metrics: metrics.map(|namespace| Metrics::new(namespace.to_string())),
+            metrics: metrics.map(|namespace| EmbeddedCounts::new(namespace.to_string())),
+            totals: None,
+            connections: Connections::default(),
             settings,
             sink,
             is_warm: AtomicBool::new(false),
@@ -126,22 +130,42 @@ impl AuditLog {
         Self { sink, ..self }
     }
 
+    pub(crate) fn with_totals(self) -> Self {
+        Self {
+            totals: Some(Totals::new()),
+            ..self
+        }
+    }
+
+    pub(crate) fn with_connections(self, connections: Connections) -> Self {
+        Self { connections, ..self }
+    }
+
+    /// Returns the page for Prometheus.
+    pub(crate) fn prometheus_page(&self, trust: &Trust, now: Timestamp) -> String {
+        let state = State::new(trust, &self.connections);
+        match &self.totals {
+            Some(totals) => totals.text(&state, now),
+            None => Totals::new().text(&state, now),
+        }
+    }
+
     /// Writes and counts a decision.
     pub(crate) fn write(&self, audited: &AuditedRequest<'_>, trust: &Trust) {
         let cold_start = !self.is_warm.swap(true, Ordering::Relaxed);
         let outcome = audited.outcome();
         let duration = audited.context.elapsed();
-        if let Some(metrics) = &self.metrics {
-            audited.count(outcome, duration, metrics);
-        }
+        self.count(audited, outcome, duration);
         let now = audited.context.now;
-        let take = |metrics| audited.take(outcome, metrics, trust);
+        let state = || State::new(trust, &self.connections);
+        let counted = counted(outcome);
         if self.is_written(audited, outcome) {
-            let metrics = self.metrics.as_ref().and_then(take);
+            let metrics = self.metrics.as_ref();
+            let metrics = metrics.and_then(|metrics| metrics.take(counted, now, state));
             self.sink
                 .write(&self.record(audited, outcome, duration, cold_start, metrics));
         } else if let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.are_due(now))
-            && let Some(metrics) = take(metrics)
+            && let Some(metrics) = metrics.take(counted, now, state)
         {
             self.write_metrics(metrics, now);
         }
@@ -150,11 +174,23 @@ impl AuditLog {
     /// Writes the metrics of decisions that were left out of the records and wait for a line.
     pub(crate) fn write_waiting_metrics(&self, trust: &Trust, now: Timestamp) {
         let waiting = self.metrics.as_ref().filter(|metrics| metrics.are_waiting());
-        let snapshot = trust.at_hand(now);
-        if let Some(metrics) =
-            waiting.and_then(|metrics| metrics.take(None, now, || trust.status(), snapshot.as_deref()))
-        {
+        let state = || State::new(trust, &self.connections);
+        if let Some(metrics) = waiting.and_then(|metrics| metrics.take(None, now, state)) {
             self.write_metrics(metrics, now);
+        }
+    }
+
+    fn count(&self, audited: &AuditedRequest<'_>, outcome: Outcome, duration: Duration) {
+        if self.metrics.is_none() && self.totals.is_none() {
+            return;
+        }
+        if let Some(observation) = audited.observation(outcome, duration) {
+            if let Some(metrics) = &self.metrics {
+                metrics.count(&observation, audited.context.now);
+            }
+            if let Some(totals) = &self.totals {
+                totals.count(&observation);
+            }
         }
     }
 
@@ -270,24 +306,22 @@ impl<'a> AuditedRequest<'a> {
         self.context.shadow.is_some() || matches!(outcome, Outcome::Denied | Outcome::WouldDeny)
     }
 
-    fn count(&self, outcome: Outcome, duration: Duration, metrics: &Metrics) {
-        if let Some(outcome) = counted(outcome) {
-            let now = self.context.now;
-            let observation = Observation {
-                outcome,
-                differs_from_shadow: self.context.shadow.is_some(),
-                is_cache_hit: self.context.is_cache_hit,
-                validators_disagree: self.validators_disagree(),
-                client_days_left: self.client().map(|client| client.identity().days_left(now)),
-                duration,
-            };
-            metrics.count(&observation, now);
-        }
-    }
-
-    fn take<'m>(&self, outcome: Outcome, metrics: &'m Metrics, trust: &Trust) -> Option<EmbeddedMetrics<'m>> {
-        let snapshot = self.context.snapshot.as_deref();
-        metrics.take(counted(outcome), self.context.now, || trust.status(), snapshot)
+    /// Returns what is counted about the decision, if it is counted.
+    fn observation(&self, outcome: Outcome, duration: Duration) -> Option<Observation> {
+        let outcome = counted(outcome)?;
+        let code = match outcome {
+            Counted::Denied | Counted::WouldDeny => self.denial().map(|denial| denial.reason().code),
+            Counted::Allowed | Counted::Anonymous => None,
+        };
+        Some(Observation {
+            outcome,
+            code,
+            differs_from_shadow: self.context.shadow.is_some(),
+            is_cache_hit: self.context.is_cache_hit,
+            validators_disagree: self.validators_disagree(),
+            client_end: self.client().map(|client| client.identity().validity.not_after),
+            duration,
+        })
     }
 }
 

@@ -1,13 +1,17 @@
 //! Check of tokens that are bound to the client's certificate (RFC 8705 §3), with the issuer's
 //! keys, which are looked up again.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_token::{
     BearerToken, KeySet, MAX_KEY_SET_BYTES, TokenIdentity, TokenOptions, TokenReason, TokenRejection,
 };
-use alb_mtls_trust::{Content, Deadline, FailedLookup, Found, Loader, Lookup, Refreshing, Sources, Waiting};
+use alb_mtls_trust::{
+    Content, Deadline, FailedLookup, Found, Loader, Lookup, Refreshing, Reload, Sources, Waiting,
+    WatchedFiles,
+};
 use alb_mtls_verifier::{Timestamp, VerifiedClient};
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
@@ -73,6 +77,19 @@ impl BoundTokens {
     pub(crate) async fn load(&self, now: Timestamp) {
         // A failure is logged, and the next request tries again.
         _ = self.keys.get(&self.source, now, Waiting::Start).await;
+    }
+
+    /// Returns true if there are keys that are young enough to check tokens with.
+    pub(crate) fn can_serve(&self, now: Timestamp) -> bool {
+        self.keys.can_serve(now)
+    }
+
+    /// Keeps the keys fresh until the future is dropped.
+    pub(crate) async fn refresh_in_background(&self, reload: &Reload) -> Infallible {
+        let files = WatchedFiles::new(&self.settings.keys);
+        self.keys
+            .refresh_in_background(&self.source, files, reload.subscribe())
+            .await
     }
 
     /// Checks the token of a request against the certificate of its client, if it has one. `None`

@@ -20,6 +20,7 @@ use crate::decision::{Decision, DecisionContext, Principal, time_left};
 use crate::denial::Denial;
 use crate::denial_page::DenialForm;
 use crate::ingress::{Ingress, Peer};
+use crate::metrics::Connections;
 use crate::peers::Peers;
 use crate::policy::{self, InUse};
 use crate::presented::Presented;
@@ -34,11 +35,11 @@ use crate::verdict_cache::VerdictCache;
 #[derive(Debug)]
 pub struct Gate {
     settings: GateSettings,
-    trust: Trust,
+    pub(crate) trust: Trust,
     authorization: AuthorizationSettings,
-    audit: AuditLog,
+    pub(crate) audit: AuditLog,
     public: Option<Arc<dyn PublicRequests>>,
-    bound_tokens: Option<BoundTokens>,
+    pub(crate) bound_tokens: Option<BoundTokens>,
     verdicts: Option<VerdictCache>,
     reads_header: bool,
 }
@@ -97,6 +98,20 @@ impl Gate {
         self
     }
 
+    /// Counts decisions for [`Gate::prometheus_page`] too.
+    #[must_use]
+    pub fn with_totals(mut self) -> Self {
+        self.audit = self.audit.with_totals();
+        self
+    }
+
+    /// Sets where open connections are counted, for the metrics of a server.
+    #[must_use]
+    pub fn with_connections(mut self, connections: Connections) -> Self {
+        self.audit = self.audit.with_connections(connections);
+        self
+    }
+
     /// Opens the gate for these requests; defaults to none.
     #[must_use]
     pub fn with_public_requests(mut self, public: Arc<dyn PublicRequests>) -> Self {
@@ -152,12 +167,6 @@ impl Gate {
                 bound_tokens.load(now).await;
             }
         });
-    }
-
-    /// Returns `true` if requests can be decided: there is trust material that is young enough,
-    /// after a lookup if one is due.
-    pub async fn is_ready(&self) -> bool {
-        self.trust.snapshot(Timestamp::now()).await.is_ok()
     }
 
     /// Writes the metrics that were gathered and wait for a record: for the end of the process.

@@ -34,6 +34,7 @@
 mod admission;
 mod audit;
 mod audit_record;
+mod background;
 #[cfg(feature = "token")]
 mod bound_token;
 mod decision;
@@ -59,11 +60,13 @@ mod verdict_cache;
 
 pub use admission::{Admission, AllowedRequest, EdgeCertificate, GateAnswer, Incoming};
 pub use alb_mtls_http::StrippedHeaders;
+pub use alb_mtls_trust::Reload;
 pub use alb_mtls_verifier::{ClientIdentity, VerifiedClient};
 pub use audit::{AuditSettings, MetricsNamespace, ServiceName};
 pub use audit_record::{
     AuditRecord, AuditSink, ClientRecord, DenialRecord, MetricsRecord, Outcome, StandardOutput, to_line,
 };
+pub use background::{PROMETHEUS_MEDIA_TYPE, Readiness};
 #[cfg(feature = "token")]
 pub use bound_token::TokenRequirement;
 pub use decision::Principal;
@@ -75,7 +78,7 @@ pub use line::escape_to_ascii;
 #[cfg(feature = "log")]
 pub use log::start_logging;
 pub use log_writer::Importance;
-pub use metrics::{EmbeddedMetrics, METRICS, Metric};
+pub use metrics::{Connections, EmbeddedMetrics, METRICS, Metric, OpenConnection, SeriesKind};
 pub use mode::Mode;
 pub use peers::{InvalidPeers, Peers};
 pub use policy::ShadowDifference;

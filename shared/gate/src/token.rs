@@ -19,6 +19,7 @@ mod none {
     use std::convert::Infallible;
     use std::time::Duration;
 
+    use alb_mtls_trust::Reload;
     use alb_mtls_verifier::{Timestamp, VerifiedClient};
     use http::header::HeaderMap;
 
@@ -53,6 +54,14 @@ mod none {
         }
 
         pub(crate) async fn load(&self, _: Timestamp) {
+            match self.0 {}
+        }
+
+        pub(crate) fn can_serve(&self, _: Timestamp) -> bool {
+            match self.0 {}
+        }
+
+        pub(crate) async fn refresh_in_background(&self, _: &Reload) -> Infallible {
             match self.0 {}
         }
 

@@ -20,19 +20,19 @@ fn template_allows_the_written_forms() {
 
 #[test]
 fn documents_name_every_form() {
-    let (readme, layer) = (read("README.md"), read("docs/layer.md"));
+    let (settings, layer) = (read("docs/reference/settings.md"), read("docs/layer.md"));
     let row_of = |text: &str, name: &str| {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{name}`")));
         row.unwrap_or_default().to_owned()
     };
     for word in WRITTEN {
         assert!(!row_of(&layer, word).is_empty(), "docs/layer.md: {word}");
-        let row = row_of(&readme, "FORWARD_IDENTITY");
-        assert!(row.contains(&format!("`{word}`")), "README.md: {word}: {row}");
+        let row = row_of(&settings, "FORWARD_IDENTITY");
+        assert!(row.contains(&format!("`{word}`")), "settings.md: {word}: {row}");
     }
     for word in READ {
-        let row = row_of(&readme, "MTLS_HEADER_FORMAT");
-        assert!(row.contains(&format!("`{word}`")), "README.md: {word}: {row}");
+        let row = row_of(&settings, "MTLS_HEADER_FORMAT");
+        assert!(row.contains(&format!("`{word}`")), "settings.md: {word}: {row}");
     }
-    assert!(row_of(&readme, "MTLS_HEADER").contains(CERTIFICATE_HEADER));
+    assert!(row_of(&settings, "MTLS_HEADER").contains(CERTIFICATE_HEADER));
 }

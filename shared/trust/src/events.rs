@@ -11,7 +11,7 @@ use crate::refreshing::FailedLookup;
 use crate::snapshot::Snapshot;
 use crate::warning::{Severity, Warning};
 
-const TARGET: &str = "alb_mtls_trust";
+pub(crate) const TARGET: &str = "alb_mtls_trust";
 
 /// Warnings that are written out; the rest are counted. A bundle with one mistake often has it in
 /// every entry, and one lookup must not fill the log.

@@ -4,7 +4,8 @@
 //! A [`Trust`] is made from settings without any input or output. Each decision asks it for a
 //! [`Snapshot`] and uses that one from start to end. What is due is looked up inside the call,
 //! because a frozen Lambda environment runs no timers; concurrent callers cause one lookup. When
-//! lookups fail, the last good snapshot stays, up to a set age; after that the caller must deny.
+//! lookups fail, the last good snapshot stays, up to a set age; after that the caller must deny. A
+//! server, which is never frozen, looks up in a task of its own: [`Trust::refresh_in_background`].
 //!
 //! ```
 //! use std::time::Duration;
@@ -107,7 +108,8 @@ pub use loader::{Loader, MAX_CERTIFICATE_BYTES};
 pub use material::{MAX_CRL_BYTES, MAX_POLICY_BYTES};
 pub use provenance::{Role, SourceRecord};
 pub use refreshing::{
-    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Waiting,
+    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Reload,
+    Reloads, Waiting, WatchedFiles,
 };
 pub use settings::{AuthorizationSettings, CrlState, RevocationSettings, TrustSettings};
 pub use snapshot::{ShadowSet, Snapshot};

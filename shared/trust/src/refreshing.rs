@@ -1,20 +1,25 @@
 //! [`Refreshing`]: the last good value of something that is looked up again, and the only code that
 //! decides when.
 
+mod background;
 mod deadline;
 mod lookup;
 mod schedule;
+mod watched_files;
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use alb_mtls_verifier::Timestamp;
 
+pub use background::{Reload, Reloads};
 pub use deadline::Deadline;
 pub(crate) use deadline::Throttling;
 pub use lookup::{Aborted, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Waiting};
 use schedule::{Freshness, Schedule};
+pub use watched_files::WatchedFiles;
 
 /// A value that is looked up again when it is due, and is never lost to a lookup that fails.
 ///
@@ -27,12 +32,16 @@ use schedule::{Freshness, Schedule};
 /// - A caller that goes away during a lookup counts as a failure: such callers cannot cause one
 ///   lookup after another.
 /// - Age is wall-clock time, since a frozen process runs no timers.
+/// - In a process that is never frozen, [`Refreshing::refresh_in_background`] looks up, and
+///   requests never do.
 #[derive(Debug)]
 pub struct Refreshing<T, E> {
     deadlines: Deadlines,
     state: Mutex<State<T, E>>,
     /// Held by the caller that looks up.
     turn: tokio::sync::Mutex<()>,
+    /// True while a task of its own looks up.
+    in_background: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -61,6 +70,7 @@ where
                 last_error: None,
             }),
             turn: tokio::sync::Mutex::default(),
+            in_background: AtomicBool::new(false),
         }
     }
 
@@ -80,7 +90,7 @@ where
     {
         let ended = {
             let mut state = self.state();
-            if !state.schedule.may_try(now) {
+            if !self.looks_up_for(waiting) || !state.schedule.may_try(now) {
                 return state.answer(now);
             }
             match state.schedule.freshness(now) {
@@ -98,7 +108,7 @@ where
         let mut state = self.state();
         match state.schedule.freshness(now) {
             Freshness::Fresh => state.value.clone(),
-            Freshness::Due if !state.schedule.may_try(now) => state.value.clone(),
+            Freshness::Due if self.is_in_background() || !state.schedule.may_try(now) => state.value.clone(),
             Freshness::Due | Freshness::TooOld => None,
         }
     }
@@ -117,6 +127,21 @@ where
             state.ended
         };
         self.look_up_once(lookup, now, waiting, ended).await;
+    }
+
+    /// Returns true if there is a value that is young enough to be served.
+    pub fn can_serve(&self, now: Timestamp) -> bool {
+        let mut state = self.state();
+        state.value.is_some() && state.schedule.freshness(now) != Freshness::TooOld
+    }
+
+    fn is_in_background(&self) -> bool {
+        self.in_background.load(Ordering::Relaxed)
+    }
+
+    /// Returns true if this caller looks up what is due.
+    fn looks_up_for(&self, waiting: Waiting) -> bool {
+        !matches!(waiting, Waiting::Request { .. }) || !self.is_in_background()
     }
 
     /// Returns how the lookups went.

@@ -1,3 +1,4 @@
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,8 @@ use crate::loader::Loader;
 use crate::material::Material;
 use crate::provenance::Role;
 use crate::refreshing::{
-    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Waiting,
+    Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Reload, Waiting,
+    WatchedFiles,
 };
 use crate::settings::{AuthorizationSettings, TrustSettings};
 use crate::snapshot::Snapshot;
@@ -167,6 +169,27 @@ impl Trust {
     /// would look up, and when there is none.
     pub fn at_hand(&self, now: Timestamp) -> Option<Arc<Snapshot>> {
         self.snapshot.at_hand(now)
+    }
+
+    /// Returns the last good snapshot, whatever its age: for metrics, not for decisions.
+    pub fn last_good(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.last_good()
+    }
+
+    /// Returns true if there is a snapshot that is young enough to decide by.
+    pub fn can_serve(&self, now: Timestamp) -> bool {
+        self.snapshot.can_serve(now)
+    }
+
+    /// Looks up in a task of its own until the future is dropped: before the material is due, when
+    /// a file among the sources changes, and when a reload is asked for. Requests never wait
+    /// meanwhile. For processes that are never frozen.
+    pub async fn refresh_in_background(&self, reload: &Reload) -> Infallible {
+        let sources = self.material.sources();
+        let files = WatchedFiles::new(sources.iter().flat_map(|(_, sources)| sources.iter()));
+        self.snapshot
+            .refresh_in_background(&self.material, files, reload.subscribe())
+            .await
     }
 
     /// Returns how the lookups went.

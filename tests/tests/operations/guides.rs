@@ -1,4 +1,4 @@
-//! The guides in `docs/`: their commands run, and their links lead somewhere.
+//! The guides in `docs/`: their commands run. `dev/docs_check.py` checks marks and links.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -84,31 +84,6 @@ fn prepare(folder: &Path) {
         let chain = chain_pem([&clients.good, &clients.issuing]);
         std::fs::write(folder.join(format!("{name}-client.pem")), chain).unwrap();
     }
-}
-
-#[test]
-fn every_link_to_a_file_leads_to_one() {
-    let mut links = 0;
-    for text in guides().into_iter().chain([project().join("README.md")]) {
-        let content = std::fs::read_to_string(&text).unwrap();
-        for link in content
-            .split("](")
-            .skip(1)
-            .filter_map(|after| after.split(')').next())
-        {
-            let file = link.split('#').next().unwrap();
-            if file.is_empty() || file.contains("://") {
-                continue;
-            }
-            assert!(
-                text.parent().unwrap().join(file).exists(),
-                "{}: {link}",
-                text.display()
-            );
-            links += 1;
-        }
-    }
-    assert!(links >= 8, "only {links} links");
 }
 
 #[test]

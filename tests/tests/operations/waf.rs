@@ -1,4 +1,4 @@
-//! The rule of AWS WAF in the README, against CloudFormation's schema.
+//! The rule of AWS WAF in docs/hostile-clients.md, against CloudFormation's schema.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 
 #[test]
 fn documented_waf_rule_fits_the_schema() {
-    let readme = std::fs::read_to_string(project().join("README.md")).unwrap();
-    let (_, after) = readme
-        .split_once("may stop requests without one at the load balancer:\n\n```json\n")
-        .unwrap();
+    let page = std::fs::read_to_string(project().join("docs/hostile-clients.md")).unwrap();
+    let (_, after) = page.split_once("```json\n").unwrap();
     let rule: Value = serde_json::from_str(after.split_once("```").unwrap().0).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // The listener renames the header: a rule for the default name would match every request.
@@ -23,7 +21,7 @@ fn documented_waf_rule_fits_the_schema() {
         String::from_utf8_lossy(&output.stdout)
     );
 
-    let (_, action) = readme.split_once("make it `\"Action\": ").unwrap();
+    let (_, action) = page.split_once("make it `\"Action\": ").unwrap();
     let mut blocks = rule.clone();
     blocks["Action"] = serde_json::from_str(action.split_once('`').unwrap().0).unwrap();
     let output = lint(&blocks, folder.path());

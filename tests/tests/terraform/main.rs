@@ -5,6 +5,7 @@
 
 mod configuration;
 mod doctor;
+mod ecs;
 mod examples;
 mod faults;
 mod module;

@@ -3,17 +3,20 @@
 mod coverage;
 mod variables;
 
+use std::cell::RefCell;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doctor::checks::{self, Finding, Outcome};
-use crate::doctor::cloudformation::evaluation::{Combination, Evaluation};
+use crate::doctor::cloudformation::evaluation::{
+    Choice, Evaluation, Table, Variable, VariableKey, Variables,
+};
 use crate::doctor::cloudformation::program::Program;
 use crate::doctor::cloudformation::template;
 use crate::doctor::facts::{Deployment, Unread};
+use crate::doctor::node::Node;
 use crate::doctor::text;
 use coverage::set;
-use variables::{Variable, VariableKey};
 
 /// The outcome for a program over all of its combinations.
 #[derive(Debug, Default)]
@@ -33,6 +36,7 @@ pub(crate) fn examine(program: &Program) -> Examination {
     let combinations = examiner.combinations();
     let mut examination = Examination {
         is_exhaustive: examiner.is_exhaustive,
+        unread: template::unread(program),
         ..Examination::default()
     };
     for choice in combinations {
@@ -53,26 +57,36 @@ pub(crate) fn examine(program: &Program) -> Examination {
     examination
 }
 
-/// A value of each variable, by its position.
-type Choice = Vec<usize>;
-
-/// A rule by its template and name.
-type RuleKey = (usize, String);
-
-/// A rule that does not allow a choice, with the number of comparisons that would have to come out
-/// otherwise.
-type Broken = (RuleKey, usize);
-
 /// Most values that are changed so that the rules of the templates allow a choice.
 const MAX_CHANGES: usize = 8;
 
+/// Condition of a template that decides about something.
+struct Condition {
+    index: usize,
+    name: String,
+    truth: RefCell<Table<bool>>,
+}
+
+/// Rule of a template about the values of its parameters.
+struct Rule<'a> {
+    index: usize,
+    node: &'a Node,
+    /// Positions of the variables that it compares.
+    positions: BTreeSet<usize>,
+    /// Numbers of comparisons that would have to come out otherwise for it to allow a choice.
+    distance: RefCell<Table<usize>>,
+}
+
+/// A rule by its place in the list that does not allow a choice, and its distance.
+type Broken = (usize, usize);
+
 struct Examiner<'a> {
     program: &'a Program,
-    variables: Vec<Variable>,
-    /// Conditions that decide about something, by template.
-    conditions: Vec<(usize, String)>,
-    /// Positions of the variables that each rule of the templates compares.
-    rules: BTreeMap<RuleKey, BTreeSet<usize>>,
+    variables: Variables,
+    conditions: Vec<Condition>,
+    rules: Vec<Rule<'a>>,
+    /// Rules that compare the variable at each position.
+    rules_by_position: Vec<Vec<usize>>,
     is_exhaustive: bool,
 }
 
@@ -81,87 +95,125 @@ impl<'a> Examiner<'a> {
         let (variables, conditions) = variables::of(program);
         let mut examiner = Self {
             program,
-            variables,
-            conditions,
-            rules: BTreeMap::new(),
+            variables: Variables::new(variables),
+            conditions: Vec::new(),
+            rules: Vec::new(),
+            rules_by_position: Vec::new(),
             is_exhaustive: true,
         };
-        examiner.rules = variables::of_rules(program)
-            .into_iter()
-            .map(|(rule, keys)| (rule, examiner.positions_of(&keys)))
-            .collect();
+        examiner.prepare(&conditions);
         // Equalities that nothing decides can be either; deciding one may show another.
         for _ in 0..3 {
-            let known = examiner.variables.len();
             let mut asked = BTreeSet::new();
             for choice in examiner.singles() {
                 asked.extend(examiner.questions(&choice));
             }
-            examiner.add_questions(asked);
-            if examiner.variables.len() == known {
+            if !examiner.add_questions(asked) {
                 break;
             }
+            examiner.prepare(&conditions);
         }
         examiner
     }
 
-    fn add_questions(&mut self, asked: BTreeSet<String>) {
-        for question in asked {
-            let key = VariableKey::Equality(question);
-            if self.variables.iter().all(|variable| variable.key != key) {
-                self.variables.push(Variable {
-                    key,
-                    values: vec!["false".to_owned(), "true".to_owned()],
-                    decides: true,
+    /// Begins without results: those of before do not depend on the variables that were added.
+    fn prepare(&mut self, conditions: &[(usize, String)]) {
+        let conditions = conditions.iter().map(|(index, name)| Condition {
+            index: *index,
+            name: name.clone(),
+            truth: RefCell::new(Table::new()),
+        });
+        self.conditions = conditions.collect();
+        self.rules = Vec::new();
+        self.rules_by_position = vec![Vec::new(); self.variables.as_slice().len()];
+        for (index, template) in self.program.templates.iter().enumerate() {
+            let rules = template.node.get("Rules").map(Node::members);
+            for (_, node) in rules.unwrap_or_default() {
+                let positions = self.positions_of(&variables::of_rule(self.program, index, node));
+                for position in &positions {
+                    if let Some(rules) = self.rules_by_position.get_mut(*position) {
+                        rules.push(self.rules.len());
+                    }
+                }
+                self.rules.push(Rule {
+                    index,
+                    node,
+                    positions,
+                    distance: RefCell::new(Table::new()),
                 });
             }
         }
     }
 
-    fn combination(&self, choice: &Choice) -> Combination {
-        let mut combination = Combination::default();
-        for (variable, chosen) in self.variables.iter().zip(choice) {
-            let value = variable.values.get(*chosen).cloned().unwrap_or_default();
-            match &variable.key {
-                VariableKey::Parameter(index, name) => {
-                    combination.parameters.insert((*index, name.clone()), value);
-                }
-                VariableKey::Pseudo(name) => {
-                    combination.pseudo.insert(name.clone(), value);
-                }
-                VariableKey::Equality(question) => {
-                    combination.equalities.insert(question.clone(), value == "true");
-                }
-            }
+    /// Adds variables for equalities; returns true if any is new.
+    fn add_questions(&mut self, asked: BTreeSet<String>) -> bool {
+        let known = self.variables.as_slice().len();
+        for question in asked {
+            self.variables.push(Variable {
+                key: VariableKey::Equality(question),
+                values: vec!["false".to_owned(), "true".to_owned()],
+                decides: true,
+            });
         }
-        combination
+        self.variables.as_slice().len() > known
+    }
+
+    fn evaluation<'e>(&'e self, choice: &'e Choice) -> Evaluation<'e> {
+        Evaluation::new(self.program, &self.variables, choice)
     }
 
     fn look(&self, choice: &Choice) -> (Deployment, Outcome) {
-        let combination = self.combination(choice);
-        let deployment = template::read(self.program, &Evaluation::new(self.program, &combination));
+        let deployment = template::read(self.program, &self.evaluation(choice));
         let outcome = checks::all(&deployment);
         (deployment, outcome)
     }
 
-    /// Returns the truth of each condition, unless the template's rules exclude the choice.
-    fn truths(&self, choice: &Choice) -> Option<Vec<bool>> {
-        let combination = self.combination(choice);
-        let evaluation = Evaluation::new(self.program, &combination);
-        if !evaluation.broken_rules(|_| true).is_empty() {
-            return None;
+    /// Returns the result of a computation for a choice, from its table if it is there.
+    fn computed<T: Copy>(
+        &self,
+        table: &RefCell<Table<T>>,
+        choice: &Choice,
+        compute: impl Fn(&Evaluation<'_>) -> T,
+    ) -> T {
+        if let Some(known) = table.borrow().get(choice) {
+            return *known;
         }
+        let evaluation = self.evaluation(choice);
+        let result = compute(&evaluation);
+        let mut table = table.borrow_mut();
+        table.insert(&self.variables, choice, &evaluation.read(), result);
+        result
+    }
+
+    fn truth(&self, condition: &Condition, choice: &Choice) -> bool {
+        self.computed(&condition.truth, choice, |evaluation| {
+            let scope = evaluation.scope(condition.index);
+            scope.is_some_and(|scope| scope.condition(&condition.name))
+        })
+    }
+
+    fn distance(&self, rule: &Rule<'_>, choice: &Choice) -> usize {
+        self.computed(&rule.distance, choice, |evaluation| {
+            let scope = evaluation.scope(rule.index);
+            scope.map_or(0, |scope| scope.distance_to_rule(rule.node))
+        })
+    }
+
+    /// Returns true if the templates' rules allow a choice.
+    fn allows(&self, choice: &Choice) -> bool {
+        self.rules.iter().all(|rule| self.distance(rule, choice) == 0)
+    }
+
+    /// Returns the truth of each condition.
+    fn truths(&self, choice: &Choice) -> Vec<bool> {
         let conditions = self.conditions.iter();
-        let truth = |(index, name): &(usize, String)| {
-            evaluation
-                .scope(*index)
-                .is_some_and(|scope| scope.condition(name))
-        };
-        Some(conditions.map(truth).collect())
+        conditions
+            .map(|condition| self.truth(condition, choice))
+            .collect()
     }
 
     fn positions_of(&self, keys: &BTreeSet<VariableKey>) -> BTreeSet<usize> {
-        let variables = self.variables.iter().enumerate();
+        let variables = self.variables.as_slice().iter().enumerate();
         let of_keys = variables.filter(|(_, variable)| keys.contains(&variable.key));
         of_keys.map(|(position, _)| position).collect()
     }
@@ -169,59 +221,63 @@ impl<'a> Examiner<'a> {
     /// Returns the choice if the templates' rules allow it, or one near it that they allow, with
     /// the same values at some positions.
     fn allowed(&self, mut choice: Choice, kept: &[usize]) -> Option<Choice> {
-        let mut broken = self.broken_rules(&choice, |_| true);
         for _ in 0..MAX_CHANGES {
+            let broken = self.broken_rules(&choice);
             if broken.is_empty() {
                 return Some(choice);
             }
-            (choice, broken) = self.nearest(&choice, &broken, kept)?;
+            let (position, value) = self.nearest(&choice, &broken, kept)?;
+            set(&mut choice, position, value);
         }
         None
     }
 
-    /// Returns the choice with one other value that is nearest to what the rules allow, if any is
-    /// nearer.
-    fn nearest(&self, choice: &Choice, broken: &[Broken], kept: &[usize]) -> Option<(Choice, Vec<Broken>)> {
-        let distance = |rules: &[Broken]| rules.iter().map(|(_, own)| own).sum::<usize>();
-        let compared = broken.iter().filter_map(|(rule, _)| self.rules.get(rule));
-        let positions: BTreeSet<usize> = compared.flatten().copied().collect();
-        let mut bound = distance(broken);
+    /// Returns the one other value that brings the choice nearest to what the rules allow, if any
+    /// brings it nearer.
+    fn nearest(&self, choice: &Choice, broken: &[Broken], kept: &[usize]) -> Option<(usize, usize)> {
+        let compared = broken.iter().filter_map(|(rule, _)| self.rules.get(*rule));
+        let positions: BTreeSet<usize> = compared.flat_map(|rule| rule.positions.iter().copied()).collect();
+        let mut bound: usize = broken.iter().map(|(_, distance)| distance).sum();
         let mut nearest = None;
         for position in positions.into_iter().filter(|position| !kept.contains(position)) {
-            let values = self.variables.get(position);
-            let compares = |rule: &RuleKey| self.rules.get(rule).is_some_and(|own| own.contains(&position));
-            for value in 0..values.map_or(0, |variable| variable.values.len()) {
-                let mut other = choice.clone();
+            let comparing = self.rules_by_position.get(position);
+            let comparing = comparing.map(Vec::as_slice).unwrap_or_default();
+            let others = broken.iter().filter(|(rule, _)| !comparing.contains(rule));
+            let others: usize = others.map(|(_, distance)| distance).sum();
+            let mut other = choice.clone();
+            for value in 0..self.variables.count_of_values(position) {
                 set(&mut other, position, value);
-                let mut rules = self.broken_rules(&other, compares);
-                rules.extend(broken.iter().filter(|(rule, _)| !compares(rule)).cloned());
-                if distance(&rules) < bound {
-                    bound = distance(&rules);
-                    nearest = Some((other, rules));
+                let rules = comparing.iter().filter_map(|rule| self.rules.get(*rule));
+                let distance = others + rules.map(|rule| self.distance(rule, &other)).sum::<usize>();
+                if distance < bound {
+                    bound = distance;
+                    nearest = Some((position, value));
                 }
             }
         }
         nearest
     }
 
-    fn broken_rules(&self, choice: &Choice, is_wanted: impl Fn(&RuleKey) -> bool) -> Vec<Broken> {
-        let combination = self.combination(choice);
-        Evaluation::new(self.program, &combination).broken_rules(is_wanted)
+    fn broken_rules(&self, choice: &Choice) -> Vec<Broken> {
+        let distances = self.rules.iter().map(|rule| self.distance(rule, choice));
+        distances
+            .enumerate()
+            .filter(|(_, distance)| *distance > 0)
+            .collect()
     }
 
     fn questions(&self, choice: &Choice) -> BTreeSet<String> {
-        let combination = self.combination(choice);
-        let evaluation = Evaluation::new(self.program, &combination);
-        for (index, name) in &self.conditions {
-            if let Some(scope) = evaluation.scope(*index) {
-                scope.condition(name);
+        let evaluation = self.evaluation(choice);
+        for condition in &self.conditions {
+            if let Some(scope) = evaluation.scope(condition.index) {
+                scope.condition(&condition.name);
             }
         }
         evaluation.asked.take()
     }
 
     fn default(&self) -> Choice {
-        vec![0; self.variables.len()]
+        vec![0; self.variables.as_slice().len()]
     }
 
     /// Returns the values that a finding takes: those that it goes away without.
@@ -233,15 +289,12 @@ impl<'a> Examiner<'a> {
         for position in changed {
             let mut without = needed.clone();
             set(&mut without, position, 0);
-            if self.truths(&without).is_some() && self.look(&without).1.findings.contains(finding) {
+            if self.allows(&without) && self.look(&without).1.findings.contains(finding) {
                 needed = without;
             }
         }
-        let variables = self
-            .variables
-            .iter()
-            .zip(&needed)
-            .filter(|(_, value)| **value != 0);
+        let variables = self.variables.as_slice().iter().zip(&needed);
+        let variables = variables.filter(|(_, value)| **value != 0);
         variables
             .map(|(variable, value)| self.said(variable, *value))
             .collect()
@@ -286,15 +339,23 @@ mod tests {
         let template = yaml::parse(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let programs = Program::all_of(vec![(path.display().to_string(), template)], &BTreeMap::new());
         let examiner = Examiner::new(&programs[0]);
-        assert!(examiner.variables.len() > 12, "{:?}", examiner.variables);
+        assert!(
+            examiner.variables.as_slice().len() > 12,
+            "{:?}",
+            examiner.variables
+        );
         let mut random = Random(7);
         let mut looked_at = 0;
         while looked_at < COMBINATIONS {
-            let sizes = examiner.variables.iter().map(|variable| variable.values.len());
+            let sizes = examiner
+                .variables
+                .as_slice()
+                .iter()
+                .map(|variable| variable.values.len());
             let choice: Choice = sizes.map(|size| random.below(size)).collect();
             // A listener elsewhere is one that no file describes.
             let elsewhere = |variable: &Variable| matches!(&variable.key, VariableKey::Parameter(0, name) if name == "ListenerArn");
-            let listener = examiner.variables.iter().position(elsewhere).unwrap();
+            let listener = examiner.variables.as_slice().iter().position(elsewhere).unwrap();
             let is_elsewhere = choice[listener] != 0;
             let Some(choice) = examiner.allowed(choice, &[listener]) else {
                 continue;
@@ -346,9 +407,9 @@ mod tests {
         let all = examiner
             .conditions
             .iter()
-            .position(|(_, name)| name == "All")
+            .position(|condition| condition.name == "All")
             .unwrap();
-        let is_all = |choice: &Choice| examiner.truths(choice).is_some_and(|truths| truths[all]);
+        let is_all = |choice: &Choice| examiner.truths(choice)[all];
         assert!(combinations.iter().any(is_all));
         assert!(!combinations.iter().all(is_all));
     }

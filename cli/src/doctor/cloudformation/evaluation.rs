@@ -3,6 +3,7 @@
 
 mod conditions;
 mod functions;
+mod variables;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use crate::doctor::cloudformation::program::{Program, Template};
 use crate::doctor::node::{Node, Value};
 use crate::doctor::text::unknown;
 pub(crate) use functions::{KNOWN_FUNCTIONS, default};
+pub(crate) use variables::{Choice, Table, Variable, VariableKey, Variables};
 
 /// Longest chain of conditions, imports and nested stacks that is followed; a circle ends there.
 const MAX_DEPTH: usize = 32;
@@ -18,18 +20,13 @@ const MAX_DEPTH: usize = 32;
 /// Most resources or values that loops make: CloudFormation allows 500 resources in a stack.
 const MAX_LOOPED: usize = 2_000;
 
-/// Values of what is free: parameters, pseudo parameters, and equalities of what is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Combination {
-    pub(crate) parameters: BTreeMap<(usize, String), String>,
-    pub(crate) pseudo: BTreeMap<String, String>,
-    pub(crate) equalities: BTreeMap<String, bool>,
-}
-
-/// Evaluation of a program under one combination of values, with the questions that came up.
+/// Evaluation of a program under one choice of values, with the questions that came up.
 pub(crate) struct Evaluation<'a> {
     pub(crate) program: &'a Program,
-    pub(crate) combination: &'a Combination,
+    variables: &'a Variables,
+    choice: &'a [usize],
+    /// Positions of the variables whose values were needed.
+    read: RefCell<BTreeSet<usize>>,
     /// Equalities that nothing decides.
     pub(crate) asked: RefCell<BTreeSet<String>>,
     /// Loops over values that are not known, by template and line.
@@ -38,14 +35,32 @@ pub(crate) struct Evaluation<'a> {
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn new(program: &'a Program, combination: &'a Combination) -> Self {
+    pub(crate) fn new(program: &'a Program, variables: &'a Variables, choice: &'a [usize]) -> Self {
         Self {
             program,
-            combination,
+            variables,
+            choice,
+            read: RefCell::default(),
             asked: RefCell::default(),
             loops: RefCell::default(),
             conditions: RefCell::default(),
         }
+    }
+
+    /// Returns the positions of the variables whose values were needed so far.
+    pub(crate) fn read(&self) -> Vec<usize> {
+        self.read.borrow().iter().copied().collect()
+    }
+
+    /// Returns the value chosen for the variable at a position.
+    fn chosen(&self, position: Option<usize>) -> Option<&'a str> {
+        let position = position?;
+        self.read.borrow_mut().insert(position);
+        let variable = self.variables.as_slice().get(position)?;
+        variable
+            .values
+            .get(*self.choice.get(position)?)
+            .map(String::as_str)
     }
 
     pub(crate) fn scope(&'a self, index: usize) -> Option<Scope<'a>> {
@@ -96,8 +111,9 @@ impl<'a> Scope<'a> {
     /// Returns the members of a map, with those that loops make.
     fn looped<'n>(&self, map: &'n Node) -> Vec<(String, &'n Node, Self)> {
         let mut found = Vec::new();
-        for (name, member) in map.members() {
-            if !name.starts_with("Fn::ForEach") {
+        for pair in map.members() {
+            let (name, member) = pair;
+            if !is_loop(pair) {
                 found.push((self.with_variables(name), member, self.clone()));
                 continue;
             }
@@ -161,6 +177,12 @@ impl<'a> Scope<'a> {
                 let elements = elements.iter().filter_map(|element| self.resolve(element));
                 Value::List(elements.collect())
             }
+            Value::Map(members) if self.loops.is_empty() && !members.iter().any(is_loop) => {
+                let members = members.iter();
+                let members =
+                    members.filter_map(|(name, member)| Some((name.clone(), self.resolve(member)?)));
+                Value::Map(members.collect())
+            }
             Value::Map(_) => {
                 let members = self.looped(node).into_iter();
                 let members =
@@ -174,6 +196,10 @@ impl<'a> Scope<'a> {
             value,
         })
     }
+}
+
+fn is_loop((name, _): &(String, Node)) -> bool {
+    name.starts_with("Fn::ForEach")
 }
 
 /// Returns a text of the template, in which nothing is taken for a placeholder but dynamic

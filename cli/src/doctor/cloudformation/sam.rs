@@ -1,7 +1,7 @@
 //! Adds what AWS SAM makes of its resources: functions with `Globals`, URLs, policies and aliases,
 //! APIs with their routes.
 
-use crate::doctor::facts::{Authorization, Authorizer, Permission, Route, identity_of};
+use crate::doctor::facts::{Authorization, Authorizer, Grant, Permission, Route, identity_of};
 use crate::doctor::node::Node;
 use crate::doctor::resources::api::{self, Protocol};
 use crate::doctor::resources::iam;
@@ -173,11 +173,34 @@ fn read_function(facts: &mut ResourceReader<'_>, resource: &Resource, function: 
     // With a role of its own, SAM ignores the policies.
     if function.get("Role").is_none() {
         iam::role(facts, name, None);
+        destinations(facts, resource, function);
         if let Some(own) = facts.deployment.functions.last_mut() {
             own.role = Some(placeholder(name));
         }
     }
     iam::of_function(facts, name, function.list_at(&["Policies"]));
+}
+
+/// Adds that a function may invoke those that the outcomes of its invocations go to.
+fn destinations(facts: &mut ResourceReader<'_>, resource: &Resource, function: &Node) {
+    for outcome in ["OnSuccess", "OnFailure"] {
+        let destination = function.at(&["EventInvokeConfig", "DestinationConfig", outcome]);
+        let destination = destination.filter(|one| one.text_at(&["Type"]) == Some("Lambda"));
+        let Some(other) = destination.and_then(|one| one.string_at(&["Destination"])) else {
+            continue;
+        };
+        may_invoke(facts, resource.name.clone(), function, other);
+    }
+}
+
+fn may_invoke(facts: &mut ResourceReader<'_>, to: String, node: &Node, function: String) {
+    let place = facts.place(node);
+    facts.deployment.grants.push(Grant {
+        to,
+        place,
+        actions: vec!["lambda:InvokeFunction".to_owned()],
+        resources: vec![function],
+    });
 }
 
 /// Adds the routes that a function's events make; returns the APIs that they are of.
@@ -222,6 +245,11 @@ fn invocation(facts: &mut ResourceReader<'_>, resource: &Resource, name: &str, e
     let (principal, account) = match event.text_at(&["Type"]) {
         Some("AlexaSkill") => ("alexa-appkit.amazon.com", None),
         Some("S3") => ("s3.amazonaws.com", Some(placeholder("AWS::AccountId"))),
+        // SAM makes a role for the scheduler.
+        Some("ScheduleV2") if event.at(&["Properties", "RoleArn"]).is_none() => {
+            let role = format!("{}/{name}", resource.name);
+            return may_invoke(facts, role, event, placeholder(&resource.name));
+        }
         _ => return,
     };
     let place = facts.place(event);

@@ -1,9 +1,11 @@
 //! Reads the resources of templates in one combination, and names what it cannot read.
 
+use std::collections::BTreeSet;
+
 use crate::doctor::cloudformation::evaluation::{Evaluation, KNOWN_FUNCTIONS};
 use crate::doctor::cloudformation::program::{Program, Template};
 use crate::doctor::cloudformation::sam;
-use crate::doctor::facts::{Deployment, Place};
+use crate::doctor::facts::{Deployment, Place, Unread};
 use crate::doctor::node::{Node, Value};
 use crate::doctor::resources::{Resource, ResourceReader};
 use crate::doctor::rules;
@@ -60,7 +62,6 @@ pub(crate) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment
             facts.resource(resource);
             unread_resource(&mut facts, program, index, resource);
         }
-        unread_parts(&mut facts, template);
         for (_, line) in evaluation.loops.borrow().iter().filter(|(of, _)| *of == index) {
             let place = Place {
                 file: template.file.clone(),
@@ -118,7 +119,19 @@ fn unread_resource(facts: &mut ResourceReader<'_>, program: &Program, index: usi
     }
 }
 
-/// Names what runs on the whole template, and functions that are not computed here.
+/// Returns what runs on whole templates, and functions that are not computed here, in whatever
+/// combination.
+pub(crate) fn unread(program: &Program) -> BTreeSet<Unread> {
+    let mut deployment = Deployment::default();
+    for template in &program.templates {
+        unread_parts(
+            &mut ResourceReader::new(&template.file, &mut deployment),
+            template,
+        );
+    }
+    deployment.unread
+}
+
 fn unread_parts(facts: &mut ResourceReader<'_>, template: &Template) {
     let node = &template.node;
     let transforms = node.list_at(&["Transform"]).iter();

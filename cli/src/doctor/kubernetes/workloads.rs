@@ -126,9 +126,16 @@ fn labels(object: &Node) -> Option<&Node> {
     pod(object)?.at(&["metadata", "labels"])
 }
 
+/// Returns the containers that run as long as the pod does: native sidecars too, which are init
+/// containers that restart.
 fn containers(object: &Node) -> impl Iterator<Item = &Node> {
-    let pod = pod(object).into_iter();
-    pod.flat_map(|pod| pod.list_at(&["spec", "containers"]))
+    let pods = pod(object).into_iter();
+    pods.flat_map(|pod| {
+        let started_first = pod.list_at(&["spec", "initContainers"]).iter();
+        started_first
+            .filter(|container| container.text_at(&["restartPolicy"]) == Some("Always"))
+            .chain(pod.list_at(&["spec", "containers"]))
+    })
 }
 
 fn listens(container: &Node, ports: &[String]) -> bool {

@@ -1,30 +1,13 @@
 //! Facts from policies: statements, policies of AWS by name, SAM's templates and connectors.
 
+mod known;
+
 use super::reader::ResourceReader;
 use crate::doctor::facts::{Grant, Place, PolicyAttachment, Role};
 use crate::doctor::node::Node;
 use crate::doctor::text::{placeholder, resource_in, unknown};
 use crate::doctor::yaml;
-
-/// Policies of AWS that allow writing, or invoking, everything.
-const MANAGED: [(&str, &[&str]); 8] = [
-    ("AdministratorAccess", &["*"]),
-    ("PowerUserAccess", &["*"]),
-    ("AmazonS3FullAccess", &["s3:*"]),
-    ("AmazonSSMFullAccess", &["ssm:*"]),
-    ("AWSLambda_FullAccess", &["lambda:*"]),
-    ("AWSLambdaExecute", &["s3:GetObject", "s3:PutObject"]),
-    ("AWSLambdaRole", &["lambda:InvokeFunction"]),
-    ("SystemAdministrator", &["lambda:*", "ssm:*"]),
-];
-
-/// Policies of AWS about records and networks, which nothing here depends on.
-const HARMLESS: [&str; 4] = [
-    "AWSLambdaBasicExecutionRole",
-    "AWSLambdaVPCAccessExecutionRole",
-    "AWSXRayDaemonWriteAccess",
-    "CloudWatchLambdaInsightsExecutionRolePolicy",
-];
+use known::{HARMLESS, HARMLESS_TEMPLATES, MANAGED, TEMPLATES};
 
 /// Adds the statements of a resource that has a policy.
 pub(crate) fn resource(facts: &mut ResourceReader<'_>, kind: &str, name: &str, properties: &Node) {
@@ -106,25 +89,23 @@ pub(crate) fn managed_policy(facts: &mut ResourceReader<'_>, to: &str, policy: &
                 None => return attach(facts, &placeholder(to), reference),
             }
         }
-        (None, [(name, arguments)]) => {
-            // What else a template of SAM allows is not read.
-            attach(
-                facts,
-                &placeholder(to),
-                &unknown(&format!("policy template {name}")),
-            );
-            let writes = ["Crud", "Write", "Full"].iter().any(|word| name.contains(word));
-            let (actions, argument) = match name.as_str() {
-                _ if name.starts_with("S3") && writes => (vec!["s3:PutObject"], "BucketName"),
-                _ if name.starts_with("SSMParameter") && writes => {
-                    (vec!["ssm:PutParameter"], "ParameterName")
-                }
-                "LambdaInvokePolicy" => (vec!["lambda:InvokeFunction"], "FunctionName"),
-                _ => return,
-            };
-            let resource = arguments.string_at(&[argument]);
-            (actions, vec![resource.unwrap_or_else(|| "*".to_owned())])
-        }
+        (None, [(name, _)]) if HARMLESS_TEMPLATES.contains(&name.as_str()) => return,
+        (None, [(name, arguments)]) => match TEMPLATES.iter().find(|(known, ..)| known == name) {
+            Some((_, actions, argument)) => {
+                let resource = arguments.string_at(&[argument]);
+                let resource = resource.unwrap_or_else(|| "*".to_owned());
+                let resource = match *argument {
+                    "BucketName" => format!("{resource}/*"),
+                    _ => resource,
+                };
+                (actions.to_vec(), vec![resource])
+            }
+            // A newer one can allow anything.
+            None => {
+                let policy = unknown(&format!("policy template {name}"));
+                return attach(facts, &placeholder(to), &policy);
+            }
+        },
         _ => return,
     };
     let place = facts.place(policy);

@@ -265,7 +265,8 @@ fn plan_before_the_first_apply_has_relations_and_names_what_is_not_known_yet() {
 }
 
 fn manifest() -> String {
-    fs::read_to_string(project().join("deploy/kubernetes/alb-mtls.yaml")).unwrap()
+    let read = |name: &str| fs::read_to_string(project().join("deploy/kubernetes").join(name)).unwrap();
+    format!("{}---\n{}", read("sidecar.yaml"), read("ingress.yaml"))
 }
 
 #[test]
@@ -322,7 +323,7 @@ fn part_of_a_manifest_that_is_elsewhere_is_not_looked_at() {
     );
     assert_eq!(
         not_looked_at(&examined(&group)),
-        ["ingress-group:default/Ingress/alb-mtls"]
+        ["ingress-group:orders/Ingress/orders"]
     );
     let quoted = manifest().replacen(
         "'[{\"port\": 443, \"mode\": \"passthrough\"}]'",
@@ -331,13 +332,13 @@ fn part_of_a_manifest_that_is_elsewhere_is_not_looked_at() {
     );
     let missed = not_looked_at(&examined(&quoted));
     assert!(
-        missed.contains(&"listener:default/Ingress/alb-mtls".to_owned()),
+        missed.contains(&"listener:orders/Ingress/orders".to_owned()),
         "{missed:?}"
     );
     let service = manifest().replacen("kind: Service\n", "kind: Other\n", 1);
     assert_eq!(
         not_looked_at(&examined(&service)),
-        ["target:default/Service/alb-mtls"]
+        ["target:orders/Service/orders"]
     );
 }
 

@@ -18,7 +18,10 @@ impl StandIn {
         let folder = TempDir::new().unwrap();
         let aws = folder.path().join("aws");
         let script = project().join("cli/tests/alb_mtls/doctor/aws.py");
-        std::fs::copy(script, &aws).unwrap();
+        // Without the site's packages, Python starts in a third of the time.
+        let python = project().join(".venv/bin/python");
+        let script = std::fs::read_to_string(script).unwrap();
+        std::fs::write(&aws, format!("#!{} -IS\n{script}", python.display())).unwrap();
         std::fs::set_permissions(&aws, std::fs::Permissions::from_mode(0o755)).unwrap();
         Self(folder)
     }
@@ -304,7 +307,7 @@ role=$(aws iam create-role --role-name cargo-lambda-role --query Role.Arn --outp
     --assume-role-policy-document '{"Version": "2012-10-17", "Statement": []}')
 python -c 'import zipfile; zipfile.ZipFile("code.zip", "w").writestr("bootstrap", "")'
 aws lambda create-function --function-name respond --runtime provided.al2023 --handler bootstrap --role "$role" \
-    --zip-file fileb://code.zip --environment 'Variables={MTLS_ANCHORS=ssm:/alb-mtls/anchors/*}'
+    --zip-file fileb://code.zip --environment 'Variables={MTLS_ANCHORS=ssm:/gate/anchors/*}'
 aws logs create-log-group --log-group-name /aws/lambda/respond
 aws logs put-retention-policy --log-group-name /aws/lambda/respond --retention-in-days 90
 "#;

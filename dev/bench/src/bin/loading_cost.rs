@@ -141,6 +141,7 @@ async fn load(anchors: &str) {
     let patient = Deadlines {
         start: Duration::from_secs(60),
         request: Duration::from_secs(60),
+        ..Deadlines::default()
     };
     trust
         .with_deadlines(patient)

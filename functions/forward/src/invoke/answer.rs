@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 
 use alb_mtls_lambda::HeaderMode;
+use alb_mtls_proxy::ForwardError;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -11,7 +12,6 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde::Deserialize;
 
-use crate::error::ForwardError;
 use crate::response::DeclaredText;
 
 /// Answer of a function to a load balancer.

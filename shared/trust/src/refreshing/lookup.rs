@@ -83,6 +83,9 @@ pub struct Deadlines {
     /// Limit while a request waits; twice as long after a failure, so that a slow source is not
     /// mistaken for a dead one.
     pub request: Duration,
+    /// Limit while no caller waits: see
+    /// [`Refreshing::refresh_in_background`](crate::Refreshing::refresh_in_background).
+    pub background: Duration,
 }
 
 impl Default for Deadlines {
@@ -90,6 +93,8 @@ impl Default for Deadlines {
         Self {
             start: Duration::from_secs(6),
             request: Duration::from_millis(2_500),
+            // A CRL of 100 MB at 30 Mbit/s. Changes that are noticed meanwhile wait as long.
+            background: Duration::from_secs(30),
         }
     }
 }

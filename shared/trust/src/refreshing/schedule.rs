@@ -86,6 +86,11 @@ impl Schedule {
         now.unix_seconds() - last.unix_seconds() >= wait
     }
 
+    /// Returns true if a lookup can begin at `now` and would be due `ahead` of it.
+    pub(crate) fn is_due_within(&mut self, ahead: Duration, now: Timestamp) -> bool {
+        self.may_try(now) && self.freshness(now.plus_seconds(seconds(ahead))) != Freshness::Fresh
+    }
+
     /// Returns whether a lookup ended less than `pause` before `now`.
     pub(crate) fn ended_within(&self, now: Timestamp, pause: Duration) -> bool {
         let last = self.last_failure.max(self.last_success);

@@ -611,6 +611,7 @@ async fn survives(name: &str, anchors: &str, fault: Fault, words: &str) {
     let deadlines = Deadlines {
         start: Duration::from_secs(20),
         request,
+        ..Deadlines::default()
     };
     let trust = trust_through(&proxy, settings(anchors)).with_deadlines(deadlines);
     let now = start();
@@ -828,6 +829,7 @@ async fn a_name_that_does_not_resolve_is_reported_as_such() {
         .with_deadlines(Deadlines {
             start: patience,
             request: patience,
+            ..Deadlines::default()
         });
     let error = trust.load(start()).await.unwrap_err().to_string();
     assert!(

@@ -1,9 +1,12 @@
 //! Choice of the combinations that are examined.
 
+mod seen;
+
 use std::collections::BTreeSet;
 
-use super::variables::{self, Variable, VariableKey};
-use super::{Choice, Examiner};
+use super::variables;
+use super::{Choice, Examiner, VariableKey};
+use seen::Seen;
 
 /// Up to so many combinations of values all are looked at; each takes about a millisecond.
 const EXHAUSTIVE: usize = 192;
@@ -38,20 +41,18 @@ const MAX_USELESS_WITH_RULES: usize = 40;
 
 impl Examiner<'_> {
     pub(super) fn combinations(&mut self) -> Vec<Choice> {
-        let sizes = self.variables.iter().map(|variable| variable.values.len());
+        let variables = self.variables.as_slice();
+        let sizes = variables.iter().map(|variable| variable.values.len());
         let all = sizes.fold(1_usize, |product, size| product.saturating_mul(size));
+        let positions: Vec<usize> = (0..variables.len()).collect();
         let mut choices = match all <= EXHAUSTIVE {
-            true => product(
-                &self.variables,
-                &(0..self.variables.len()).collect::<Vec<_>>(),
-                &self.default(),
-            ),
+            true => self.product(positions).collect(),
             false => {
                 self.is_exhaustive = false;
                 self.bounded()
             }
         };
-        choices.retain(|choice| self.truths(choice).is_some());
+        choices.retain(|choice| self.allows(choice));
         // Those with the fewest values that are not the defaults explain themselves best.
         choices.sort_by_key(|choice| choice.iter().filter(|value| **value != 0).count());
         choices.dedup();
@@ -67,9 +68,9 @@ impl Examiner<'_> {
     fn bounded(&self) -> Vec<Choice> {
         let mut choices = self.singles();
         choices.truncate(MAX_COMBINATIONS);
-        let mut seen = BTreeSet::new();
+        let mut seen = Seen::new(self.variables.as_slice(), self.conditions.len());
         for choice in &choices {
-            self.note(choice, &mut seen);
+            seen.note(choice, &self.truths(choice));
         }
         let mut random = Random(0x9e37_79b9_7f4a_7c15);
         let mut useless = 0;
@@ -78,18 +79,19 @@ impl Examiner<'_> {
             false => MAX_USELESS_WITH_RULES,
         };
         for _ in 0..CANDIDATES {
-            if useless > max_useless || choices.len() >= MAX_COMBINATIONS || seen.len() > MAX_PICKED * 4_096 {
+            if useless > max_useless || choices.len() >= MAX_COMBINATIONS || seen.count() > MAX_PICKED * 4_096
+            {
                 break;
             }
             let mut choice = self.default();
-            for (position, variable) in self.variables.iter().enumerate() {
+            for (position, variable) in self.variables.as_slice().iter().enumerate() {
                 set(&mut choice, position, random.below(variable.values.len()));
             }
             useless += 1;
             let Some(choice) = self.allowed(choice, &[]) else {
                 continue;
             };
-            if self.note(&choice, &mut seen) {
+            if seen.note(&choice, &self.truths(&choice)) {
                 choices.push(choice);
                 useless = 0;
             }
@@ -99,30 +101,32 @@ impl Examiner<'_> {
     }
 
     /// Adds what no arbitrary combination shows: a condition of many values that must all be right.
-    fn directed(&self, choices: &mut Vec<Choice>, seen: &mut BTreeSet<Seen>) {
-        let count = self.conditions.len();
+    fn directed(&self, choices: &mut Vec<Choice>, seen: &mut Seen) {
+        let of_conditions: Vec<BTreeSet<usize>> = (0..self.conditions.len())
+            .map(|condition| self.variables_of(condition))
+            .collect();
         let (mut tried, mut changed) = (0, 0);
-        for first in 0..count {
-            for second in first..count {
-                let mut positions = self.variables_of(first);
-                positions.extend(self.variables_of(second));
-                let positions: Vec<usize> = positions.into_iter().collect();
-                let size = size(&self.variables, &positions);
-                if choices.len() >= MAX_COMBINATIONS || size > MAX_DIRECTED || tried + size > MAX_TRIED {
+        for (first, (one, of_one)) in self.conditions.iter().zip(&of_conditions).enumerate() {
+            let others = self.conditions.iter().zip(&of_conditions).enumerate();
+            for (second, (other, of_other)) in others.skip(first) {
+                if choices.len() >= MAX_COMBINATIONS || seen.has_every_pair(first, second) {
                     continue;
                 }
-                if [(true, true), (true, false), (false, true), (false, false)]
-                    .iter()
-                    .all(|truth| seen.contains(&Seen::Pair(first, second, truth.0, truth.1)))
-                {
+                let positions: Vec<usize> = of_one.union(of_other).copied().collect();
+                let size = self.size(&positions);
+                if size > MAX_DIRECTED || tried + size > MAX_TRIED {
                     continue;
                 }
                 tried += size;
-                for choice in product(&self.variables, &positions, &self.default()) {
-                    let choice = match self.truths(&choice) {
-                        Some(_) => choice,
-                        None if changed >= MAX_CHANGED => continue,
-                        None => {
+                for choice in self.product(positions.clone()) {
+                    let truths = (self.truth(one, &choice), self.truth(other, &choice));
+                    if seen.has_pair(first, second, truths) {
+                        continue;
+                    }
+                    let choice = match self.allows(&choice) {
+                        true => choice,
+                        false if changed >= MAX_CHANGED => continue,
+                        false => {
                             changed += 1;
                             match self.allowed(choice, &positions) {
                                 Some(choice) => choice,
@@ -130,14 +134,7 @@ impl Examiner<'_> {
                             }
                         }
                     };
-                    let Some(truths) = self.truths(&choice) else {
-                        continue;
-                    };
-                    let (Some(one), Some(other)) = (truths.get(first), truths.get(second)) else {
-                        continue;
-                    };
-                    if !seen.contains(&Seen::Pair(first, second, *one, *other)) {
-                        self.note(&choice, seen);
+                    if seen.note(&choice, &self.truths(&choice)) {
                         choices.push(choice);
                     }
                 }
@@ -147,50 +144,21 @@ impl Examiner<'_> {
 
     /// Returns the positions of the variables that a condition depends on.
     fn variables_of(&self, condition: usize) -> BTreeSet<usize> {
-        let Some((index, name)) = self.conditions.get(condition) else {
+        let Some(condition) = self.conditions.get(condition) else {
             return BTreeSet::new();
         };
-        let keys = variables::of_condition(self.program, *index, name);
-        positions(&self.variables, |variable| {
-            keys.contains(&variable.key) || matches!(variable.key, VariableKey::Equality(_))
-        })
-        .into_iter()
-        .collect()
-    }
-
-    /// Notes what a choice shows of three conditions; returns whether any of it is new.
-    fn note(&self, choice: &Choice, seen: &mut BTreeSet<Seen>) -> bool {
-        let Some(truths) = self.truths(choice) else {
-            return false;
-        };
-        let before = seen.len();
-        for (position, (variable, value)) in self.variables.iter().zip(choice).enumerate() {
-            // A value that no condition depends on can be a hole in what one makes.
-            let others = truths.iter().enumerate().filter(|_| !variable.decides);
-            seen.extend(others.map(|(condition, truth)| Seen::Value(condition, *truth, position, *value)));
-        }
-        // Of very many conditions two at a time are enough to go through.
-        let with_triples = truths.len() <= 24;
-        for (first, one) in truths.iter().enumerate() {
-            for (second, other) in truths.iter().enumerate().skip(first) {
-                seen.insert(Seen::Pair(first, second, *one, *other));
-                let thirds = truths
-                    .iter()
-                    .enumerate()
-                    .skip(second + 1)
-                    .filter(|_| with_triples);
-                for (third, last) in thirds {
-                    seen.insert(Seen::Triple([first, second, third], [*one, *other, *last]));
-                }
-            }
-        }
-        seen.len() > before
+        let keys = variables::of_condition(self.program, condition.index, &condition.name);
+        let mut positions = self.positions_of(&keys);
+        let variables = self.variables.as_slice().iter().enumerate();
+        let equalities = variables.filter(|(_, variable)| matches!(variable.key, VariableKey::Equality(_)));
+        positions.extend(equalities.map(|(position, _)| position));
+        positions
     }
 
     /// Returns the defaults, and each other value alone.
     pub(super) fn singles(&self) -> Vec<Choice> {
         let mut choices = vec![self.default()];
-        for (position, variable) in self.variables.iter().enumerate() {
+        for (position, variable) in self.variables.as_slice().iter().enumerate() {
             for value in 1..variable.values.len() {
                 let mut choice = self.default();
                 set(&mut choice, position, value);
@@ -200,49 +168,33 @@ impl Examiner<'_> {
         }
         choices
     }
-}
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Seen {
-    Pair(usize, usize, bool, bool),
-    Value(usize, bool, usize, usize),
-    Triple([usize; 3], [bool; 3]),
-}
-
-fn positions(variables: &[Variable], wanted: impl Fn(&Variable) -> bool) -> Vec<usize> {
-    let variables = variables.iter().enumerate();
-    variables
-        .filter(|(_, variable)| wanted(variable))
-        .map(|(position, _)| position)
-        .collect()
-}
-
-fn size(variables: &[Variable], positions: &[usize]) -> usize {
-    let sizes = positions.iter().filter_map(|position| variables.get(*position));
-    sizes.fold(1, |product: usize, variable| {
-        product.saturating_mul(variable.values.len())
-    })
-}
-
-/// Returns every combination of the values of some variables, with the others as in `base`.
-fn product(variables: &[Variable], positions: &[usize], base: &Choice) -> Vec<Choice> {
-    let mut choices = vec![base.clone()];
-    for position in positions {
-        let count = variables
-            .get(*position)
-            .map_or(1, |variable| variable.values.len());
-        choices = choices
+    fn size(&self, positions: &[usize]) -> usize {
+        let sizes = positions
             .iter()
-            .flat_map(|choice| {
-                (0..count).map(move |value| {
-                    let mut choice = choice.clone();
-                    set(&mut choice, *position, value);
-                    choice
-                })
-            })
-            .collect();
+            .map(|position| self.variables.count_of_values(*position));
+        sizes.fold(1, usize::saturating_mul)
     }
-    choices
+
+    /// Returns every combination of the values at some positions, with the defaults elsewhere.
+    fn product(&self, positions: Vec<usize>) -> impl Iterator<Item = Choice> {
+        let sizes: Vec<(usize, usize)> = positions
+            .into_iter()
+            .map(|position| (position, self.variables.count_of_values(position)))
+            .collect();
+        std::iter::successors(Some(self.default()), move |choice| {
+            let mut next = choice.clone();
+            for (position, size) in &sizes {
+                let value = choice.get(*position).map_or(0, |value| value + 1);
+                if value < *size {
+                    set(&mut next, *position, value);
+                    return Some(next);
+                }
+                set(&mut next, *position, 0);
+            }
+            None
+        })
+    }
 }
 
 pub(super) fn set(choice: &mut Choice, position: usize, value: usize) {

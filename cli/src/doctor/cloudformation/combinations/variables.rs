@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::doctor::cloudformation::evaluation;
+use crate::doctor::cloudformation::evaluation::{self, Variable, VariableKey};
 use crate::doctor::cloudformation::program::Program;
 use crate::doctor::cloudformation::template::is_looked_at;
 use crate::doctor::node::{Node, Value};
@@ -10,23 +10,6 @@ use crate::doctor::text::{placeholder, unknown};
 
 /// Longest chain of conditions, or of parameters of nested stacks, that is followed.
 const MAX_DEPTH: usize = 32;
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum VariableKey {
-    Parameter(usize, String),
-    Pseudo(String),
-    /// A question that the templates do not answer.
-    Equality(String),
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Variable {
-    pub(crate) key: VariableKey,
-    /// The default comes first.
-    pub(crate) values: Vec<String>,
-    /// True where a condition depends on it.
-    pub(crate) decides: bool,
-}
 
 /// Values that a parameter is compared with, or looked up by.
 #[derive(Debug, Default)]
@@ -60,22 +43,15 @@ pub(crate) fn of(program: &Program) -> (Vec<Variable>, Vec<(usize, String)>) {
     (variables.collect(), conditions)
 }
 
-/// Returns the keys of what each rule of the templates compares, by template and name.
-pub(crate) fn of_rules(program: &Program) -> BTreeMap<(usize, String), BTreeSet<VariableKey>> {
-    let mut found = BTreeMap::new();
-    for (index, template) in program.templates.iter().enumerate() {
-        let rules = template.node.get("Rules").map(Node::members);
-        for (name, rule) in rules.unwrap_or_default() {
-            let mut collector = Collector {
-                program,
-                uses: BTreeMap::new(),
-                conditions: Vec::new(),
-            };
-            collector.formula(index, rule);
-            found.insert((index, name.clone()), collector.uses.into_keys().collect());
-        }
-    }
-    found
+/// Returns the keys of what a rule of a template compares.
+pub(crate) fn of_rule(program: &Program, index: usize, rule: &Node) -> BTreeSet<VariableKey> {
+    let mut collector = Collector {
+        program,
+        uses: BTreeMap::new(),
+        conditions: Vec::new(),
+    };
+    collector.formula(index, rule);
+    collector.uses.into_keys().collect()
 }
 
 /// Returns the keys of what a condition depends on.

@@ -1,39 +1,22 @@
 //! Conditions and rules of templates.
 
-use super::{Evaluation, MAX_DEPTH, Scope};
+use super::{MAX_DEPTH, Scope};
 use crate::doctor::node::{Node, Value};
 use crate::doctor::text;
 
-impl<'a> Evaluation<'a> {
-    /// Returns those of the wanted rules that do not allow this combination, by template and name,
-    /// each with the number of comparisons that would have to come out otherwise.
-    pub(crate) fn broken_rules(
-        &'a self,
-        is_wanted: impl Fn(&(usize, String)) -> bool,
-    ) -> Vec<((usize, String), usize)> {
-        let mut broken = Vec::new();
-        for scope in (0..self.program.templates.len()).filter_map(|index| self.scope(index)) {
-            let rules = scope.template.node.get("Rules").map(Node::members);
-            for (name, rule) in rules.unwrap_or_default() {
-                let key = (scope.index, name.clone());
-                let condition = rule.get("RuleCondition");
-                if !is_wanted(&key) || condition.is_some_and(|condition| scope.holds(condition) != Some(true))
-                {
-                    continue;
-                }
-                let assertions = rule.list_at(&["Assertions"]).iter();
-                let assertions = assertions.filter_map(|assertion| assertion.get("Assert"));
-                match assertions.map(|assert| scope.distance(assert, true)).sum() {
-                    0 => {}
-                    distance => broken.push((key, distance)),
-                }
-            }
-        }
-        broken
-    }
-}
-
 impl Scope<'_> {
+    /// Returns the number of comparisons that would have to come out otherwise for a rule of the
+    /// template to allow the choice; 0 where it does.
+    pub(crate) fn distance_to_rule(&self, rule: &Node) -> usize {
+        let condition = rule.get("RuleCondition");
+        if condition.is_some_and(|condition| self.holds(condition) != Some(true)) {
+            return 0;
+        }
+        let assertions = rule.list_at(&["Assertions"]).iter();
+        let assertions = assertions.filter_map(|assertion| assertion.get("Assert"));
+        assertions.map(|assert| self.distance(assert, true)).sum()
+    }
+
     /// Returns whether a condition holds; one that is not there, or that asks for itself, does not.
     pub(crate) fn condition(&self, name: &str) -> bool {
         let key = (self.index, name.to_owned());
@@ -132,6 +115,7 @@ impl Scope<'_> {
 
     fn is_chosen(&self, question: &str) -> bool {
         self.evaluation.asked.borrow_mut().insert(question.to_owned());
-        self.evaluation.combination.equalities.get(question) == Some(&true)
+        let variables = self.evaluation.variables;
+        self.evaluation.chosen(variables.equality(question)) == Some("true")
     }
 }

@@ -122,12 +122,9 @@ impl Scope<'_> {
         } else if let Some(given) = self.evaluation.program.given.get(name) {
             return Some(Node::text_node(line, given.as_str()));
         }
-        let chosen = self
-            .evaluation
-            .combination
-            .parameters
-            .get(&(self.index, name.to_owned()));
-        let value = chosen.cloned().unwrap_or_else(|| default(name, parameter));
+        let variables = self.evaluation.variables;
+        let chosen = self.evaluation.chosen(variables.parameter(self.index, name));
+        let value = chosen.map_or_else(|| default(name, parameter), str::to_owned);
         Some(Node::text_node(line, value))
     }
 
@@ -135,8 +132,9 @@ impl Scope<'_> {
         if !name.starts_with("AWS::") {
             return None;
         }
-        if let Some(chosen) = self.evaluation.combination.pseudo.get(name) {
-            return Some(chosen.clone());
+        let variables = self.evaluation.variables;
+        if let Some(chosen) = self.evaluation.chosen(variables.pseudo(name)) {
+            return Some(chosen.to_owned());
         }
         Some(match name {
             "AWS::URLSuffix" => "amazonaws.com".to_owned(),

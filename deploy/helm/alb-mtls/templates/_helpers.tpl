@@ -1,0 +1,4 @@
+{{- define "alb-mtls.labels" -}}
+app.kubernetes.io/name: alb-mtls
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}

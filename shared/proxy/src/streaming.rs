@@ -1,0 +1,308 @@
+//! Exchange with an upstream whose bodies pass as they come.
+
+use std::error::Error;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use alb_mtls_gate::AllowedRequest;
+use alb_mtls_trust::Waiting;
+use bytes::Bytes;
+use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TE, TRAILER, UPGRADE};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::time::{Instant, Sleep};
+
+use crate::body::UpstreamBody;
+use crate::error::{ForwardError, TimeLimit};
+use crate::framing::check_framing;
+use crate::pool::{Connection, Pool};
+use crate::proxy::Proxy;
+use crate::upstream::{Server, Upstream};
+use crate::upstream_client::{Phase, classify};
+
+/// The only protocol that a connection may be switched to. Any other could carry requests past the
+/// gate: with `h2c` the upstream would answer requests that the gate never saw.
+const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+
+/// Body of an upstream's answer. At its end the connection is kept for the next request; dropped
+/// before, the connection ends, and the upstream learns that the client has gone.
+pub struct AnswerBody {
+    incoming: Incoming,
+    connection: Option<(Connection, Arc<Pool>)>,
+    /// Longest time between two parts.
+    limit: Duration,
+    waits: Option<Pin<Box<Sleep>>>,
+}
+
+/// The upstream sent no part of its answer for this long.
+#[derive(Debug, thiserror::Error)]
+#[error("the upstream sent nothing more of its answer within {} ms, which is FORWARD_TIMEOUT", .0.as_millis())]
+struct Stalled(Duration);
+
+impl fmt::Debug for AnswerBody {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("AnswerBody").finish_non_exhaustive()
+    }
+}
+
+impl AnswerBody {
+    fn keep(&mut self) {
+        if let Some((connection, pool)) = self.connection.take() {
+            pool.keep(connection);
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        let Poll::Ready(polled) = Pin::new(&mut this.incoming).poll_frame(context) else {
+            let limit = this.limit;
+            let waits = this
+                .waits
+                .get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+            ready!(waits.as_mut().poll(context));
+            this.connection = None;
+            return Poll::Ready(Some(Err(Stalled(limit).into())));
+        };
+        this.waits = None;
+        match polled {
+            Some(Ok(frame)) => {
+                if this.incoming.is_end_stream() {
+                    this.keep();
+                }
+                Poll::Ready(Some(Ok(frame)))
+            }
+            Some(Err(error)) => {
+                this.connection = None;
+                Poll::Ready(Some(Err(error.into())))
+            }
+            None => {
+                this.keep();
+                Poll::Ready(None)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
+
+impl Proxy {
+    /// Sends an allowed request to its upstream, and returns the answer. An answer with status 101
+    /// is one to a client that asked for a WebSocket: both connections can then be upgraded.
+    ///
+    /// # Errors
+    /// [`ForwardError`] when there is no answer.
+    pub async fn forward(
+        &self,
+        allowed: &AllowedRequest,
+        body: UpstreamBody,
+    ) -> Result<Response<AnswerBody>, ForwardError> {
+        let upstream = self.upstream(allowed).ok_or(ForwardError::NoRoute)?;
+        let Upstream::Server(server) = upstream else {
+            return Err(ForwardError::Invoke(
+                "only Lambda functions call functions".to_owned(),
+            ));
+        };
+        let waiting = Waiting::Request { left: None };
+        let mut head = self.head(allowed, upstream, server, waiting).await?;
+        let headers = head.headers_mut();
+        // This hop has answered it: the client's body is asked for when it is read.
+        headers.remove(EXPECT);
+        if server.is_http2() && takes_trailers(&allowed.parts.headers) {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        let upgrades = !server.is_http2() && asks_for_websocket(&allowed.parts.headers);
+        if upgrades {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, WEBSOCKET);
+        }
+        let pool = self.upstream_client.pool(&self.secrets, waiting).await?;
+        let (answer, connection) = self.send(server, &head, &body, &pool).await?;
+        let (mut parts, incoming) = answer.into_parts();
+        let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        if parts.status.is_informational() && !(switches && upgrades && names_websocket(&parts.headers)) {
+            return Err(ForwardError::Protocol(format!(
+                "{} without having been asked for it",
+                parts.status
+            )));
+        }
+        check_framing(&parts)?;
+        let trailer = parts.headers.remove(TRAILER);
+        alb_mtls_http::headers::remove_hop_by_hop(&mut parts.headers);
+        if let Some(trailer) = trailer {
+            parts.headers.insert(TRAILER, trailer);
+        }
+        if switches {
+            parts
+                .headers
+                .insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            parts.headers.insert(UPGRADE, WEBSOCKET);
+        }
+        let mut body = AnswerBody {
+            incoming,
+            connection: (!switches).then_some((connection, pool)),
+            limit: self.upstream_client.timeout(),
+            waits: None,
+        };
+        if body.incoming.is_end_stream() {
+            body.keep();
+        }
+        Ok(Response::from_parts(parts, body))
+    }
+
+    /// Sends a request until a connection takes it. It is sent again only if nothing of it was
+    /// written.
+    async fn send(
+        &self,
+        server: &Server,
+        head: &Request<()>,
+        body: &UpstreamBody,
+        pool: &Pool,
+    ) -> Result<(Response<Incoming>, Connection), ForwardError> {
+        loop {
+            let mut connection = pool
+                .connection(server.endpoint())
+                .await
+                .map_err(|error| classify(&*error, Phase::Connecting))?;
+            let mut request = Request::new(body.attempt());
+            *request.method_mut() = head.method().clone();
+            *request.uri_mut() = head.uri().clone();
+            *request.headers_mut() = head.headers().clone();
+            let sent = self.in_time(connection.send(request), body).await?;
+            match sent {
+                Ok(answer) => return Ok((answer, connection)),
+                // Ends with the last connection that was kept: a new one carries the request, or
+                // fails.
+                Err(error) if error.is_unsent && connection.is_reused() && body.is_whole() => {}
+                Err(error) => {
+                    return Err(
+                        of_client(&error.error).unwrap_or_else(|| classify(&error.error, Phase::Exchange))
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits for an answer as long as the client goes on with its body, and for the time limit
+    /// after that.
+    async fn in_time<T>(
+        &self,
+        answer: impl Future<Output = T>,
+        body: &UpstreamBody,
+    ) -> Result<T, ForwardError> {
+        let limit = self.upstream_client.timeout();
+        let started = Instant::now();
+        let mut answer = std::pin::pin!(answer);
+        let mut end = started + limit;
+        loop {
+            if let Ok(answer) = tokio::time::timeout_at(end, answer.as_mut()).await {
+                return Ok(answer);
+            }
+            let later = body.last_progress() + limit;
+            if later <= end {
+                return Err(ForwardError::Timeout {
+                    elapsed: started.elapsed(),
+                    limit: TimeLimit::Setting,
+                });
+            }
+            end = later;
+        }
+    }
+}
+
+/// Returns the failure that is the client's.
+fn of_client(error: &hyper::Error) -> Option<ForwardError> {
+    if !error.is_user() {
+        return None;
+    }
+    let mut cause = error.source()?;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    Some(match cause.downcast_ref::<TooLarge>() {
+        Some(TooLarge(limit)) => ForwardError::RequestTooLarge { limit: *limit },
+        None => ForwardError::RequestBody(cause.to_string()),
+    })
+}
+
+/// Error of a body that is longer than this many bytes.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the body is longer than {0} bytes")]
+pub struct TooLarge(pub usize);
+
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    has_word(headers, &TE, "trailers")
+}
+
+/// Returns true if a client asks to switch to a WebSocket (RFC 6455 §4.1), and to nothing else.
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    has_word(headers, &CONNECTION, "upgrade") && names_websocket(headers)
+}
+
+fn names_websocket(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(UPGRADE).iter();
+    let only = values.next().filter(|_| values.next().is_none());
+    only.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
+}
+
+fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    let mut words = headers
+        .get_all(name)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    words.any(|found| found.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn only_a_websocket_is_switched_to() {
+        for (pairs, expected) in [
+            (&[("connection", "Upgrade"), ("upgrade", "WebSocket")][..], true),
+            (
+                &[("connection", "keep-alive, upgrade"), ("upgrade", "websocket")],
+                true,
+            ),
+            (&[("connection", "upgrade"), ("upgrade", "h2c")], false),
+            (&[("connection", "upgrade"), ("upgrade", "websocket, h2c")], false),
+            (
+                &[
+                    ("connection", "upgrade"),
+                    ("upgrade", "websocket"),
+                    ("upgrade", "h2c"),
+                ],
+                false,
+            ),
+            (&[("upgrade", "websocket")], false),
+            (&[("connection", "close"), ("upgrade", "websocket")], false),
+        ] {
+            assert_eq!(asks_for_websocket(&headers(pairs)), expected, "{pairs:?}");
+        }
+    }
+}

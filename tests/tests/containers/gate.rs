@@ -1,0 +1,271 @@
+//! The built server, started as a manifest says, behind a load balancer on this machine.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use alb_mtls_tests::upstream::{Recorder, Reply};
+use alb_mtls_tests::{Clients, binary};
+use local_alb::{ClientCertificateHeaderCopies, LocalAlb, Target, TargetGroup};
+use serde_json::Value;
+use test_pki::Credential;
+
+/// Parts of a manifest that decide whether the gate serves.
+#[derive(Debug)]
+pub(crate) struct Deployment {
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Name that the listener gives the certificate header.
+    pub(crate) header: String,
+    /// Port that requests are sent to.
+    pub(crate) port: u64,
+    /// Port of the health checks, and their paths.
+    pub(crate) health_port: u64,
+    pub(crate) health_paths: Vec<String>,
+}
+
+/// Server process. Ends with the value.
+pub(crate) struct Server {
+    process: Child,
+    addresses: BTreeMap<String, SocketAddr>,
+}
+
+impl Server {
+    /// Starts a command of the server, and waits until it listens for requests and health checks.
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut process = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut addresses = BTreeMap::new();
+        let wanted = ["SERVER_ADMIN_LISTEN", "SERVER_LISTEN"];
+        while !wanted.iter().all(|setting| addresses.contains_key(*setting)) {
+            let Some(line) = lines.next() else {
+                let mut errors = String::new();
+                let mut stderr = process.stderr.take().unwrap();
+                std::io::Read::read_to_string(&mut stderr, &mut errors).unwrap();
+                panic!("the server does not listen: {errors}");
+            };
+            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+            if line["message"] == "listening" {
+                let text = |name: &str| line[name].as_str().unwrap().to_owned();
+                addresses.insert(text("setting"), text("address").parse().unwrap());
+            }
+        }
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { process, addresses }
+    }
+
+    pub(crate) fn requests(&self) -> SocketAddr {
+        self.addresses["SERVER_LISTEN"]
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Asks the port of health checks, and returns status and body.
+    pub(crate) async fn health(&self, path: &str) -> (String, String) {
+        let url = format!("http://{}{path}", self.addresses["SERVER_ADMIN_LISTEN"]);
+        curl(&[&url]).await
+    }
+
+    pub(crate) async fn becomes_ready(&self, path: &str) {
+        let started = Instant::now();
+        while self.health(path).await.0 != "200" {
+            assert!(
+                started.elapsed() < Duration::from_secs(15),
+                "{path} never answers 200"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
+
+/// Returns status and body.
+pub(crate) async fn curl(arguments: &[&str]) -> (String, String) {
+    let output = tokio::process::Command::new("curl")
+        .args(["--silent", "--max-time", "20", "--write-out", "\n%{http_code}"])
+        .args(arguments)
+        .output()
+        .await
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let (body, status) = text.rsplit_once('\n').unwrap();
+    (status.to_owned(), body.to_owned())
+}
+
+/// Folder with a file as Kubernetes mounts a ConfigMap: links to links, of which one is replaced.
+pub(crate) struct ConfigMap {
+    folder: tempfile::TempDir,
+    version: u32,
+}
+
+impl ConfigMap {
+    pub(crate) fn new(name: &str, content: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        symlink(format!("..data/{name}"), folder.path().join(name)).unwrap();
+        let mut map = Self { folder, version: 0 };
+        map.replace(name, content);
+        map
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a version beside the one in use, swaps the link, and removes the old one.
+    pub(crate) fn replace(&mut self, name: &str, content: &str) {
+        let at = |name: &str| self.folder.path().join(name);
+        let old = format!("..{}", self.version);
+        self.version += 1;
+        let new = format!("..{}", self.version);
+        std::fs::create_dir(at(&new)).unwrap();
+        std::fs::write(at(&new).join(name), content).unwrap();
+        symlink(&new, at("..data_tmp")).unwrap();
+        std::fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        if at(&old).is_dir() {
+            std::fs::remove_dir_all(at(&old)).unwrap();
+        }
+    }
+}
+
+/// Site with an upstream, the server and a load balancer.
+pub(crate) struct Site {
+    pub(crate) clients: Clients,
+    pub(crate) upstream: Recorder,
+    pub(crate) server: Server,
+    alb: LocalAlb,
+    server_authority: std::path::PathBuf,
+    paths: Vec<String>,
+}
+
+impl Site {
+    /// Starts the server with the environment of a deployment. Only what belongs to a network is
+    /// replaced: the listeners' ports, which are checked apart, the load balancer's networks, and
+    /// the address of the service.
+    pub(crate) async fn start(deployment: &Deployment, clients: Clients, others: &[(&str, &str)]) -> Self {
+        let upstream = Recorder::start(std::iter::repeat_n(Reply::ok(), 64)).await;
+        let mut environment = deployment.environment.clone();
+        let networks = environment.insert("MTLS_PEERS".to_owned(), "127.0.0.0/8".to_owned());
+        assert!(!networks.unwrap().is_empty());
+        let service = environment.insert("FORWARD_UPSTREAM".to_owned(), upstream.url());
+        assert!(service.unwrap().starts_with("http://"));
+        let mut command = Command::new(binary("alb-mtls-server"));
+        command
+            .env_clear()
+            .envs(&environment)
+            .env("SERVER_LISTEN", "127.0.0.1:0")
+            .env("SERVER_ADMIN_LISTEN", "127.0.0.1:0")
+            .envs(others.iter().copied());
+        let server = Server::start(command);
+        let (listener, server_authority) = clients.listener(ClientCertificateHeaderCopies::Pass);
+        let listener = listener.certificate_header(deployment.header.parse().unwrap());
+        let group = TargetGroup::new("gate", Target::Http(server.requests()));
+        let site = Self {
+            clients,
+            upstream,
+            server,
+            alb: LocalAlb::start(listener, vec![group]).await.unwrap(),
+            server_authority,
+            paths: deployment.health_paths.clone(),
+        };
+        assert!(!site.paths.is_empty());
+        for path in &site.paths {
+            site.server.becomes_ready(path).await;
+        }
+        site
+    }
+
+    /// Returns the status of a request as a client.
+    pub(crate) async fn ask(&self, client: Option<&Credential>) -> String {
+        let url = format!("https://localhost:{}/hello", self.alb.address().port());
+        let authority = self.server_authority.display().to_string();
+        let mut arguments = vec!["--cacert", &authority, &url];
+        let files = client.map(|client| {
+            let name = format!("{}-asks", client.certificate().len());
+            let (chain, key) = self.clients.write_client(&name, client);
+            [chain, key].map(|path| path.display().to_string())
+        });
+        if let Some([chain, key]) = &files {
+            arguments.extend(["--cert", chain, "--key", key]);
+        }
+        curl(&arguments).await.0
+    }
+
+    /// Checks that a client of the anchors is served and no other request is.
+    pub(crate) async fn serves_its_clients_alone(&mut self) {
+        let good = self.clients.good.clone();
+        assert_eq!(self.ask(Some(&good)).await, "200");
+        let head = self.upstream.next().await.head().to_lowercase();
+        assert!(head.contains("client-cert: :"), "no identity: {head}");
+        assert_eq!(self.ask(None).await, "401");
+        assert_eq!(self.ask(Some(&Clients::of("Foreign").good)).await, "401");
+        // Past the load balancer's renaming: the default name says nothing.
+        let url = format!("http://{}/hello", self.server.requests());
+        let forged = format!("x-amzn-mtls-clientcert: {}", self.clients.header(&good));
+        assert_eq!(curl(&["--header", &forged, &url]).await.0, "401");
+        assert!(self.upstream.arrived().is_none(), "a denied request came through");
+    }
+
+    /// Reads the metrics where the manifests have Prometheus read them.
+    pub(crate) async fn shows_metrics(&self) {
+        let (status, page) = self.server.health("/metrics").await;
+        assert_eq!(status, "200");
+        assert!(page.contains("\nalb_mtls_allowed_requests_total 1\n"), "{page}");
+        assert!(
+            page.contains("\nalb_mtls_trust_confirmed_timestamp_seconds "),
+            "{page}"
+        );
+    }
+
+    /// Sends SIGHUP, and waits until a client gets a status.
+    pub(crate) async fn reload_until(&self, client: &Credential, status: &str) {
+        self.server.signal("HUP");
+        self.wait_until(client, status).await;
+    }
+
+    pub(crate) async fn wait_until(&self, client: &Credential, status: &str) {
+        let started = Instant::now();
+        while self.ask(Some(client)).await != status {
+            assert!(started.elapsed() < Duration::from_secs(15), "never {status}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+/// Checks that the ports of a deployment are those that the server listens on by itself.
+pub(crate) fn has_the_default_ports(deployment: &Deployment) {
+    let help = Command::new(binary("alb-mtls-server"))
+        .arg("--help")
+        .output()
+        .unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    for (setting, port) in [
+        ("SERVER_LISTEN", deployment.port),
+        ("SERVER_ADMIN_LISTEN", deployment.health_port),
+    ] {
+        assert!(!deployment.environment.contains_key(setting));
+        let row = help.find(&format!("  {setting} ")).unwrap();
+        let row = help.get(row..row + 200).unwrap();
+        assert!(row.contains(&format!("0.0.0.0:{port}")), "{row}");
+    }
+}
