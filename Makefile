@@ -173,6 +173,7 @@ completions: ## completions of bash, zsh and fish in target/completions, man pag
 
 readme: ## writes the tables of docs/reference and of other pages again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
+	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test operations -- right_gate_has_no_findings
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what
 
 $(VENV)/installed: tests/requirements.txt

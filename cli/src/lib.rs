@@ -11,6 +11,7 @@ pub mod files;
 mod generate;
 mod local;
 mod policy;
+mod probe;
 pub mod vectors;
 mod verify;
 
@@ -55,6 +56,8 @@ enum Command {
     Policy(policy::PolicyArguments),
     /// Find unsafe configuration in a template or a deployed stack
     Doctor(doctor::DoctorArguments),
+    /// Try a deployed load balancer and its gate from outside
+    Probe(probe::ProbeArguments),
     /// List the clients in the logs of a function, with their trust anchors
     Clients(clients::ClientsArguments),
     /// Show the verdict on a client's certificates, check by check
@@ -76,6 +79,7 @@ pub fn run() -> ExitCode {
         Command::Bundle(arguments) => bundle::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Probe(arguments) => probe::run(arguments),
         Command::Clients(arguments) => clients::run(arguments),
         Command::Verify(arguments) => verify::run(arguments),
         Command::Vectors(arguments) => vectors::run(arguments),

@@ -88,6 +88,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
             .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
             .await?;
     }
+    tracing::info!("serving");
     let reload = Reload::new();
     let looking_up = tokio::spawn({
         let (gate, reload) = (Arc::clone(&gate), reload.clone());

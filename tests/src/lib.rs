@@ -27,6 +27,7 @@ mod corpus;
 mod function;
 mod large_crl;
 mod runtime_api;
+mod server;
 mod stack;
 pub mod tokens;
 pub mod upstream;
@@ -41,6 +42,7 @@ pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, 
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
 pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
 pub use runtime_api::{Next, PlannedApi, Sent, Taken};
+pub use server::{RawAnswer, SECRET_HEADER, Server, exchange};
 pub use stack::{FileServer, RunningStack, Stack};
 pub use test_servers::{Fault, FaultProxy, Moto, ProxiedRequest};
 

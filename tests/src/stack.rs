@@ -285,6 +285,25 @@ impl RunningStack {
         self.curl(curl, &format!("https://{HOST}/")).await
     }
 
+    /// Runs `alb-mtls probe` in a folder with `client.pem` and `client.key`, with the connection of
+    /// the output `TryIt`, and returns its report.
+    pub async fn probe(&self, try_it: &str, folder: &Path) -> String {
+        assert!(try_it.contains("--connect-to NAME:443:"), "{try_it}");
+        let port = self.alb.address().port();
+        let output = tokio::process::Command::new(binary("alb-mtls"))
+            .args(["probe", &format!("https://{HOST}:443/")])
+            .args(["--connect-to", &format!("{HOST}:443:127.0.0.1:{port}")])
+            .args(["--cert", "client.pem", "--key", "client.key", "--cacert"])
+            .arg(self.folder.path().join("server-ca.pem"))
+            .current_dir(folder)
+            .output()
+            .await
+            .expect("the probe starts");
+        [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .concat()
+    }
+
     async fn curl(&self, command: Command, url: &str) -> (u16, String) {
         let port = self.alb.address().port();
         let output = tokio::process::Command::from(command)

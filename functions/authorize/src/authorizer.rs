@@ -80,7 +80,7 @@ impl Authorizer {
         };
         let presented = self
             .gate
-            .check_kept_headers(&question.request.headers)
+            .check_kept_headers(&question.request.headers, self.gate.has_policies())
             .and_then(|()| self.presented(&question));
         let extensions = &mut question.request.extensions;
         extensions.insert(ingress);

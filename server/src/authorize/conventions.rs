@@ -10,11 +10,23 @@ use http::{HeaderMap, Method};
 /// Way in which a proxy tells about a request. Everything that is not listed here are the request's
 /// own headers.
 #[derive(Debug)]
-pub(crate) struct Convention {
+pub(super) struct Convention {
     path: QuestionPath,
     method: Place,
     target: Place,
     host: Place,
+    /// Further headers that the proxy sets, in the question and in the request that it passes on.
+    set: &'static [&'static str],
+    absent: Absent,
+}
+
+/// Form of headers that an answer does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// They are left out.
+    LeftOut,
+    /// They are empty.
+    Empty,
 }
 
 /// Path of questions.
@@ -44,6 +56,8 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-original-method")),
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
+        set: &[],
+        absent: Absent::LeftOut,
     },
     // Source: Traefik, "ForwardAuth". The question is for the host of the service's address.
     Convention {
@@ -51,14 +65,19 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Header(HeaderName::from_static("x-forwarded-host")),
+        set: &["x-forwarded-server"],
+        absent: Absent::LeftOut,
     },
     // Source: Caddy, "forward_auth". `X-Forwarded-Host` can be the client's own with
-    // `trusted_proxies`; the Host header is the request's.
+    // `trusted_proxies`; the Host header is the request's. Of a header that the answer does not
+    // have, version 2.6 passes on the name of its own placeholder.
     Convention {
         path: QuestionPath::Whole("/authorize/caddy"),
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Question,
+        set: &["x-forwarded-host"],
+        absent: Absent::Empty,
     },
     // The script in `deploy/haproxy`.
     Convention {
@@ -66,6 +85,8 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Header(HeaderName::from_static("x-original-method")),
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
+        set: &[],
+        absent: Absent::LeftOut,
     },
     // Source: Envoy, "envoy.extensions.filters.http.ext_authz.v3.HttpService", path_prefix.
     Convention {
@@ -73,6 +94,8 @@ static CONVENTIONS: [Convention; 5] = [
         method: Place::Question,
         target: Place::Question,
         host: Place::Question,
+        set: &[],
+        absent: Absent::LeftOut,
     },
 ];
 
@@ -85,6 +108,11 @@ pub(super) fn find(path: &str) -> Option<&'static Convention> {
 }
 
 impl Convention {
+    /// Returns the form of headers that an answer does not have.
+    pub(super) const fn absent(&self) -> Absent {
+        self.absent
+    }
+
     /// Reads the request from a question.
     ///
     /// # Errors
@@ -125,6 +153,9 @@ impl Convention {
                     uri = whole.build().map_err(|error| error.to_string())?;
                 }
             }
+        }
+        for name in self.set {
+            question.headers.remove(*name);
         }
         question.method = method;
         question.uri = uri;

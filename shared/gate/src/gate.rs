@@ -396,15 +396,15 @@ impl Gate {
         Err(Denial::new(GateReason::Peer, explanation))
     }
 
-    /// Denies headers that state an identity, and, where policies decide, those that restate
-    /// method, path or host: for a request that another program passes on, which does not remove
+    /// Denies headers that state an identity, and, if `with_restated`, those that restate method,
+    /// path, host or framing: for a request that another program passes on, which does not remove
     /// them.
     ///
     /// The certificate header, and headers that could take its place, are left to [`Gate::admit`].
     ///
     /// # Errors
     /// A denial that names the header, for an [`EdgeCertificate`].
-    pub fn check_kept_headers(&self, headers: &HeaderMap) -> Result<(), Denial> {
+    pub fn check_kept_headers(&self, headers: &HeaderMap, with_restated: bool) -> Result<(), Denial> {
         let settings = &self.settings;
         let chain_header = settings.header_format.chain_header();
         let is_certificate = |name: &HeaderName| {
@@ -420,11 +420,12 @@ impl Gate {
                     ),
                 ));
             }
-            if self.has_policies() && settings.stripped.restates(name) {
+            let stripped = &settings.stripped;
+            if with_restated && (stripped.restates(name) || stripped.is_look_alike(name)) {
                 return Err(Denial::new(
                     GateReason::Restated,
                     format!(
-                        "the header `{name}` restates what policies decide by, and would reach the service behind"
+                        "the header `{name}` restates what is decided by, and would reach the service behind"
                     ),
                 ));
             }

@@ -5,7 +5,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::header::{HOST, HeaderValue};
@@ -23,6 +24,7 @@ use crate::body::UpstreamBody;
 use crate::connection::{Watch, WatchedStream, Watching};
 use crate::endpoint::{Endpoint, Protocol};
 use crate::resolver::CheckingResolver;
+use crate::upstream_client::CONNECT;
 
 /// Makes connections, over TLS or not.
 pub(crate) type Connector = HttpsConnector<Watching<HttpConnector<CheckingResolver>>>;
@@ -49,8 +51,11 @@ pub struct Pool {
     http2: Connector,
     idle: Mutex<HashMap<Endpoint, VecDeque<(Connection, Instant)>>>,
     /// Connections of HTTP/2, each with every exchange to its endpoint.
-    shared: tokio::sync::Mutex<HashMap<Endpoint, http2::SendRequest<UpstreamBody>>>,
+    shared: Mutex<HashMap<Endpoint, Arc<SharedConnection>>>,
 }
+
+/// Connection of HTTP/2, absent until it is needed. Locked while it is made.
+type SharedConnection = tokio::sync::Mutex<Option<http2::SendRequest<UpstreamBody>>>;
 
 impl fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +94,7 @@ impl Pool {
             http1,
             http2,
             idle: Mutex::default(),
-            shared: tokio::sync::Mutex::default(),
+            shared: Mutex::default(),
         }
     }
 
@@ -98,12 +103,20 @@ impl Pool {
     /// # Errors
     /// The connector's.
     pub async fn connection(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
-        if endpoint.protocol == Protocol::Http2 {
-            return self.share(endpoint).await;
-        }
-        match self.take(endpoint) {
-            Some(connection) => Ok(connection),
-            None => self.connect(endpoint).await,
+        let connection = async {
+            if endpoint.protocol == Protocol::Http2 {
+                return self.share(endpoint).await;
+            }
+            match self.take(endpoint) {
+                Some(connection) => Ok(connection),
+                None => self.connect(endpoint).await,
+            }
+        };
+        // Name, TCP, TLS and the wait for another request's connection together. The backlog of a
+        // server that does not run any more takes connections, and then TLS would wait for ever.
+        match tokio::time::timeout(CONNECT, connection).await {
+            Ok(connection) => connection,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
 
@@ -151,9 +164,7 @@ impl Pool {
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
         let (sender, watch) = match &endpoint.socket {
             Some(path) => {
-                let connecting =
-                    tokio::time::timeout(crate::upstream_client::CONNECT, UnixStream::connect(path));
-                let stream = WatchedStream::new(connecting.await.map_err(|_| timed_out())??);
+                let stream = WatchedStream::new(UnixStream::connect(path).await?);
                 let watch = stream.watch();
                 (handshake(TokioIo::new(stream)).await?, watch)
             }
@@ -173,32 +184,16 @@ impl Pool {
         })
     }
 
-    /// Returns a handle of the connection of HTTP/2. While it is made, other requests wait for it.
+    /// Returns a handle of the connection of HTTP/2. While it is made, other requests to this
+    /// endpoint wait for it.
     async fn share(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
-        let mut shared = self.shared.lock().await;
-        let known = shared.get(endpoint).filter(|sender| !sender.is_closed()).cloned();
+        let shared = self.shared(endpoint);
+        let mut current = shared.lock().await;
+        let known = current.as_ref().filter(|sender| !sender.is_closed()).cloned();
         let is_reused = known.is_some();
         let sender = match known {
             Some(sender) => sender,
-            None => {
-                let stream = dial(&self.http2, endpoint).await?;
-                if endpoint.is_tls() && !stream.connected().is_negotiated_h2() {
-                    return Err("the server does not offer HTTP/2 over TLS".into());
-                }
-                let [stream_window, connection_window] = WINDOWS;
-                let [interval, timeout] = KEEP_ALIVE;
-                let (sender, connection) = http2::Builder::new(TokioExecutor::new())
-                    .timer(TokioTimer::new())
-                    .initial_stream_window_size(stream_window)
-                    .initial_connection_window_size(connection_window)
-                    .keep_alive_interval(interval)
-                    .keep_alive_timeout(timeout)
-                    .handshake(stream)
-                    .await?;
-                tokio::spawn(async { drop(connection.await) });
-                shared.insert(endpoint.clone(), sender.clone());
-                sender
-            }
+            None => current.insert(self.connect_http2(endpoint).await?).clone(),
         };
         Ok(Connection {
             endpoint: endpoint.clone(),
@@ -208,14 +203,39 @@ impl Pool {
         })
     }
 
+    async fn connect_http2(
+        &self,
+        endpoint: &Endpoint,
+    ) -> Result<http2::SendRequest<UpstreamBody>, ConnectError> {
+        let stream = dial(&self.http2, endpoint).await?;
+        if endpoint.is_tls() && !stream.connected().is_negotiated_h2() {
+            return Err("the server does not offer HTTP/2 over TLS".into());
+        }
+        let [stream_window, connection_window] = WINDOWS;
+        let [interval, timeout] = KEEP_ALIVE;
+        let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .initial_stream_window_size(stream_window)
+            .initial_connection_window_size(connection_window)
+            .keep_alive_interval(interval)
+            .keep_alive_timeout(timeout)
+            .handshake(stream)
+            .await?;
+        // Its errors are those of the requests that it carries.
+        tokio::spawn(async { drop(connection.await) });
+        Ok(sender)
+    }
+
+    fn shared(&self, endpoint: &Endpoint) -> Arc<SharedConnection> {
+        // The map is whole between any two statements.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(shared.entry(endpoint.clone()).or_default())
+    }
+
     fn idle(&self) -> MutexGuard<'_, HashMap<Endpoint, VecDeque<(Connection, Instant)>>> {
         // The lists are whole between any two statements.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn timed_out() -> std::io::Error {
-    std::io::ErrorKind::TimedOut.into()
 }
 
 async fn dial(

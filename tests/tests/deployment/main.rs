@@ -10,15 +10,20 @@
 
 mod account;
 mod api;
+mod build;
+mod certificate_and_dns;
 mod certificates;
 mod entries;
 mod examples;
 mod forward;
 mod layer;
+mod objects;
 mod parameters;
 mod policies;
 mod private_ca;
 mod rotation;
 mod serverless_ca;
 mod single_root;
+mod teardown;
+mod two_accounts;
 mod two_tiers;

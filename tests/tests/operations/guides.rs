@@ -6,7 +6,8 @@ use std::process::Command;
 use alb_mtls_tests::{Clients, binary, project};
 use test_pki::chain_pem;
 
-fn guides() -> Vec<PathBuf> {
+/// Returns the pages in `docs/`.
+pub(crate) fn guides() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(project().join("docs")).unwrap();
     let mut guides: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     guides.retain(|path| path.extension().is_some_and(|extension| extension == "md"));

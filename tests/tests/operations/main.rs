@@ -1,6 +1,11 @@
 //! Programs and files of operations: the canary, the gate in a container, guides, manifests.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 mod axum_example;
 mod canary;
@@ -8,5 +13,7 @@ mod cold_start;
 mod guides;
 mod load_balancer;
 mod manifests;
+mod names;
+mod probe;
 mod waf;
 mod your_ca;

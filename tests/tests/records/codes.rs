@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use alb_mtls_gate::denial_reasons;
 use alb_mtls_tests::tokens::key_set;
 use alb_mtls_tests::{
-    Clients, Function, TARGET_GROUP, binary, certificate_headers, client_headers, header_of, project,
+    Clients, Function, Server, TARGET_GROUP, binary, certificate_headers, client_headers, exchange,
+    header_of, project,
 };
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
@@ -441,6 +442,25 @@ async fn by_what_is_around(seen: &mut Seen) {
     let function = respond(&clients, &[("MTLS_TARGET_GROUPS", &other_group)]).await;
     assert_eq!(function.get("/", &clients.good_headers()).await.status, 403);
     seen.expect(&function, "target_group").await;
+
+    let variables = [
+        ("MTLS_ANCHORS", clients.anchors_source()),
+        ("MTLS_HEADER", "x-secret-chain".to_owned()),
+        ("MTLS_PEERS", "192.0.2.0/24".to_owned()),
+        ("SERVER_LISTEN", "127.0.0.1:0".to_owned()),
+        ("SERVER_ADMIN_LISTEN", "off".to_owned()),
+    ];
+    let mut server = Server::start(variables).await;
+    let host = ["host: gate.tests.example".to_owned()];
+    let answer = exchange(server.address("SERVER_LISTEN"), "GET /", &host).await;
+    assert_eq!(answer.status, 403);
+    let record = server.record().await;
+    assert_eq!(
+        (&record["detail"], &record["peer"]),
+        (&json!("peer"), &json!("127.0.0.1")),
+        "{record}"
+    );
+    seen.0.insert("peer".to_owned(), record);
 
     let function = respond(&clients, &[]).await;
     assert_eq!(function.answer("[]").await.status, 400);

@@ -307,7 +307,7 @@ role=$(aws iam create-role --role-name cargo-lambda-role --query Role.Arn --outp
     --assume-role-policy-document '{"Version": "2012-10-17", "Statement": []}')
 python -c 'import zipfile; zipfile.ZipFile("code.zip", "w").writestr("bootstrap", "")'
 aws lambda create-function --function-name respond --runtime provided.al2023 --handler bootstrap --role "$role" \
-    --zip-file fileb://code.zip --environment 'Variables={MTLS_ANCHORS=ssm:/alb-mtls/anchors/*}'
+    --zip-file fileb://code.zip --environment 'Variables={MTLS_ANCHORS=ssm:/gate/anchors/*}'
 aws logs create-log-group --log-group-name /aws/lambda/respond
 aws logs put-retention-policy --log-group-name /aws/lambda/respond --retention-in-days 90
 "#;

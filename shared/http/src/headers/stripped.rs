@@ -152,12 +152,23 @@ impl StrippedHeaders {
         self.restated == Restated::Strip && table::restates(name.as_str()) && !self.passes(name)
     }
 
+    /// Returns `true` if the name is another spelling of a header that frames, routes or
+    /// authenticates requests, such as `content_length`.
+    pub fn is_look_alike(&self, name: &HeaderName) -> bool {
+        // The genuine names have no other marks than `-`, and a `HeaderName` is in lower case.
+        let has_other_mark = name
+            .as_str()
+            .bytes()
+            .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
+        has_other_mark && table::is_genuine(name.as_str())
+    }
+
     /// Removes every listed header. The headers that are left do not claim anything about the
     /// client.
     pub fn strip(&self, headers: &mut HeaderMap) {
         let listed: Vec<HeaderName> = headers
             .keys()
-            .filter(|name| self.states_identity(name) || self.restates(name) || is_look_alike(name))
+            .filter(|name| self.states_identity(name) || self.restates(name) || self.is_look_alike(name))
             .cloned()
             .collect();
         for name in listed {
@@ -178,16 +189,6 @@ const FAMILY: &str = CERTIFICATE_HEADER;
 fn listed() -> impl Iterator<Item = &'static str> {
     let roles = [Role::Identity, Role::Method, Role::Target];
     roles.into_iter().flat_map(table::names)
-}
-
-/// Returns `true` if the name is another spelling of a genuine header, such as `content_length`.
-fn is_look_alike(name: &HeaderName) -> bool {
-    // The genuine names have no other marks than `-`, and a `HeaderName` is in lower case.
-    let has_other_mark = name
-        .as_str()
-        .bytes()
-        .any(|byte| !byte.is_ascii_alphanumeric() && byte != b'-');
-    has_other_mark && table::is_genuine(name.as_str())
 }
 
 #[cfg(test)]

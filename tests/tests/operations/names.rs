@@ -1,0 +1,260 @@
+//! Names in pages: parameters and outputs are those of the templates, paths are those that a stack
+//! reads.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use alb_mtls_gate::{METRICS, denial_reasons};
+use alb_mtls_tests::project;
+
+use crate::guides::guides;
+
+/// Words in pages that are names of AWS and of other programs, and look like a template's.
+const ELSEWHERE: &[&str] = &[
+    "AdvertiseTrustStoreCaNames",
+    "AlternateSignatureAlgorithm",
+    "CRLDeltaPeriodUnits",
+    "CertEnroll",
+    "CertificateChain",
+    "CertificateNotFound",
+    "ClientCertCrlProcessingError",
+    "CrlRefreshFailure",
+    "CrlSkipped",
+    "CustomExtensions",
+    "EvaluateTargetHealth",
+    "IgnoreClientCertificateExpiry",
+    "ModifyTrustStore",
+    "MtlsGate",
+    "NothingFetched",
+    "PutParameter",
+    "ReservedConcurrentExecutions",
+    "SecureString",
+    "SourceAccount",
+    "SourceArn",
+    "UnmappedConnectionError",
+];
+
+/// Pages about the insides, which name types and functions of the code.
+const ABOUT_CODE: &[&str] = &["doctor", "lambda-runtime", "performance", "fips"];
+
+/// Returns README and guides, except pages about the code.
+fn pages() -> Vec<(PathBuf, String)> {
+    let about_code = |path: &PathBuf| {
+        ABOUT_CODE
+            .iter()
+            .any(|name| path.ends_with(format!("docs/{name}.md")))
+    };
+    let pages = guides().into_iter().filter(|path| !about_code(path));
+    pages
+        .chain(["README.md", "deploy/policies/README.md"].map(|name| project().join(name)))
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path, text)
+        })
+        .collect()
+}
+
+/// Returns names at the second level of the templates: parameters, resources and outputs.
+fn names_of_templates() -> BTreeSet<String> {
+    let files = [
+        "template.yaml",
+        "deploy/sam/load-balancer.yaml",
+        "deploy/sam/api.yaml",
+        "deploy/sam/observability.yaml",
+    ];
+    let texts = files.map(|file| std::fs::read_to_string(project().join(file)).unwrap());
+    let lines = texts.iter().flat_map(|text| text.lines());
+    lines
+        .filter_map(|line| line.strip_prefix("  ")?.split_once(':'))
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| is_camel_case(name))
+        .collect()
+}
+
+/// Returns the names of the parameters of `template.yaml`.
+fn parameters() -> BTreeSet<String> {
+    let text = std::fs::read_to_string(project().join("template.yaml")).unwrap();
+    let (_, after) = text.split_once("\nParameters:\n").unwrap();
+    let lines = after
+        .lines()
+        .take_while(|line| line.is_empty() || line.starts_with(' ') || line.starts_with('#'));
+    let names = lines.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    names
+        .filter(|name| name.chars().all(char::is_alphanumeric))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Returns true for a name of two words or more, such as `AnchorPem`.
+fn is_camel_case(name: &str) -> bool {
+    let mut capitals = name.chars().skip(1).filter(char::is_ascii_uppercase);
+    name.starts_with(|first: char| first.is_ascii_uppercase())
+        && name.chars().all(|character| character.is_ascii_alphanumeric())
+        && name.contains(|character: char| character.is_ascii_lowercase())
+        && capitals.next().is_some()
+}
+
+/// Returns the code in running text and tables, without blocks.
+fn spans(text: &str) -> Vec<&str> {
+    let outside = text.split("```").step_by(2);
+    outside
+        .flat_map(|part| part.lines())
+        .flat_map(|line| line.split('`').skip(1).step_by(2))
+        .collect()
+}
+
+/// Problems of a page's names.
+fn problems(text: &str, known: &BTreeSet<String>, parameters: &BTreeSet<String>) -> Vec<String> {
+    let mut problems = Vec::new();
+    for span in spans(text) {
+        match span.split_once('=') {
+            Some((name, _)) if is_camel_case(name) => {
+                if !parameters.contains(name) && !ELSEWHERE.contains(&name) {
+                    problems.push(format!("`{span}` is not a parameter of template.yaml"));
+                }
+            }
+            None if is_camel_case(span) && !known.contains(span) => {
+                problems.push(format!("`{span}` is not a name of a template"));
+            }
+            _ => {}
+        }
+    }
+    for block in text.split("--parameter-overrides").skip(1) {
+        let values = block.replace("\\\n", " ");
+        let line = values.lines().next().unwrap_or_default();
+        let words = line.split([' ', '\'', '"', '`']);
+        let names = words
+            .filter_map(|word| word.split_once('='))
+            .map(|(name, _)| name);
+        for name in names.filter(|name| name.chars().all(char::is_alphanumeric)) {
+            if !parameters.contains(name) {
+                problems.push(format!("`{name}` is not a parameter of template.yaml"));
+            }
+        }
+    }
+    for kind in ["anchors", "intermediates", "policies", "shadow-policies"] {
+        for (before, _) in text
+            .match_indices(&format!("/{kind}"))
+            .map(|(at, _)| text.split_at(at))
+        {
+            let stack =
+                before.rsplit(|character: char| !character.is_ascii_alphanumeric() && character != '-');
+            let stack = stack.into_iter().next().unwrap_or_default();
+            let is_path = before.strip_suffix(stack).is_some_and(|rest| {
+                rest.ends_with("name /")
+                    || rest.ends_with("path /")
+                    || rest.ends_with("ssm:/")
+                    || rest.ends_with("parameter/")
+                    || rest.ends_with("`/")
+            });
+            if is_path && !["gate", "STACK", "NAME"].contains(&stack) {
+                problems.push(format!(
+                    "`/{stack}/{kind}` is not where a stack of these pages reads"
+                ));
+            }
+        }
+    }
+    problems
+}
+
+fn known() -> BTreeSet<String> {
+    let mut known = names_of_templates();
+    known.extend(METRICS.iter().map(|metric| metric.name.to_owned()));
+    known.extend(
+        denial_reasons()
+            .iter()
+            .map(|reason| reason.code.as_str().to_owned()),
+    );
+    known.extend(ELSEWHERE.iter().map(|name| (*name).to_owned()));
+    known
+}
+
+#[test]
+fn names_of_parameters_and_paths_in_pages_are_those_of_the_templates() {
+    let (known, parameters) = (known(), parameters());
+    assert!(parameters.len() > 40, "{parameters:?}");
+    for (path, text) in pages() {
+        let problems = problems(&text, &known, &parameters);
+        assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
+    }
+}
+
+#[test]
+fn former_names_are_found() {
+    let (known, parameters) = (known(), parameters());
+    for (text, words) in [
+        (
+            "set `AnchorParameter=/a`",
+            "`AnchorParameter=/a` is not a parameter",
+        ),
+        ("| `RefreshCrls` |", "`RefreshCrls` is not a name"),
+        (
+            "```sh\nsam deploy --parameter-overrides \\\n    VpcId=$vpc Anchors=a\n```",
+            "`Anchors` is not a parameter",
+        ),
+        (
+            "aws ssm put-parameter --name /alb-mtls/anchors/root",
+            "`/alb-mtls/anchors` is not",
+        ),
+        (
+            "`MTLS_POLICY=ssm:/alb-mtls/policies/*`",
+            "`/alb-mtls/policies` is not",
+        ),
+    ] {
+        let found = problems(text, &known, &parameters);
+        assert!(
+            matches!(found.as_slice(), [one] if one.contains(words)),
+            "{text}: {found:?}"
+        );
+    }
+    for right in [
+        "`AnchorPem`, `LayeredFunction=true`, `TryIt`, `Denied`",
+        "ssm:/gate/anchors/* and `/STACK/intermediates`",
+        "[`deploy/policies/`](deploy/policies/README.md)",
+    ] {
+        assert_eq!(
+            problems(right, &known, &parameters),
+            Vec::<String>::new(),
+            "{right}"
+        );
+    }
+}
+
+#[test]
+fn first_column_of_the_deployment_table_lists_parameters() {
+    let page = std::fs::read_to_string(project().join("docs/deploy.md")).unwrap();
+    let (_, table) = page.split_once("| parameter | what it adds |\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|')).skip(1);
+    let (parameters, mut names) = (parameters(), 0);
+    for row in rows {
+        let first = row.split('|').nth(1).unwrap();
+        for name in first.split('`').skip(1).step_by(2) {
+            assert!(parameters.contains(name), "{name}");
+            names += 1;
+        }
+    }
+    assert!(names > 20, "only {names} names");
+}
+
+#[test]
+fn sums_of_the_cost_table_add_up() {
+    let page = std::fs::read_to_string(project().join("docs/cost.md")).unwrap();
+    let (_, table) = page.split_once("<!-- cost table").unwrap();
+    let mut sums = [0, 0];
+    let mut rows = 0;
+    for row in table.lines().skip(3).take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('*')).collect();
+        let [_, item, _, small, large, _] = cells.as_slice() else {
+            panic!("{row}");
+        };
+        let cents = [small, large].map(|amount| amount.replace('.', "").parse::<i64>().unwrap());
+        if *item == "sum" {
+            assert_eq!(cents, sums);
+            assert!(rows > 5, "only {rows} rows");
+            return;
+        }
+        sums = [sums[0] + cents[0], sums[1] + cents[1]];
+        rows += 1;
+    }
+    panic!("no sum");
+}
