@@ -27,7 +27,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "alb-mtls doctor --load-balancer",
         "cli/tests/alb_mtls/doctor/live.rs",
     ),
-    ("alb-mtls probe", "cli/src/probe.rs"),
+    ("alb-mtls probe", "tests/tests/operations/probe.rs"),
 ];
 
 /// Examples that do not end with 0: a denied request, and a report about what is left out on
