@@ -10,6 +10,7 @@ A block of commands is a block in sh, bash, console or powershell. The line abov
     <!-- run with PROGRAM -->          the same, where PROGRAM is installed
     <!-- run: NAME -->                 the same, for a test that refers to NAME
     <!-- deploy: NAME -->              a test in tests/tests names it, and runs it in a simulated account
+    <!-- probe: NAME -->               the same, for the probe
     <!-- aws -->                       cli/tests runs it against moto
     <!-- tested by PATH -->            the test in PATH does the same, or reads the block
     <!-- not run: REASON -->           nothing runs it
@@ -26,7 +27,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMANDS = {"sh", "bash", "console", "shell", "powershell", "zsh"}
-MARK = re.compile(r"<!-- (run with|run:|run|deploy:|aws|tested by|not run:)(?: (\S.*?))? -->")
+MARK = re.compile(r"<!-- (run with|run:|run|deploy:|probe:|aws|tested by|not run:)(?: (\S.*?))? -->")
 # What a mark has to be followed by.
 ALONE = {"run", "aws"}
 # A reason names what is missing.
@@ -66,7 +67,7 @@ def problem_of(block, root, deployments):
         return kind, f"the mark `{kind}` {'takes nothing' if kind in ALONE else 'needs a word'} after it"
     if kind == "tested by" and not (root / rest).is_file():
         return kind, f"{rest} does not exist"
-    if kind == "deploy:" and f'"{rest}"' not in deployments:
+    if kind in {"deploy:", "probe:"} and f'"{rest}"' not in deployments:
         return kind, f"no test in tests/tests names `{rest}`"
     if kind == "not run:" and len(rest) < SHORTEST_REASON:
         return kind, "the mark gives no reason"

@@ -226,9 +226,13 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
     pretty(&request.to_event(&arguments.target_group_arn, header_mode)?)
 }
 
-/// Returns an error that names the kind of a file that does not contain PEM certificates.
+/// Returns an error that names the kind of a file that is not text.
 fn other_kind(path: &Path) -> Option<Failure> {
-    let kind = FileKind::recognise(&files::read(path).ok()?)?;
+    let file = files::read(path).ok()?;
+    if str::from_utf8(&file).is_ok() {
+        return None;
+    }
+    let kind = FileKind::recognise(&file)?;
     Some(FileError::unusable(path, &kind).into())
 }
 

@@ -54,7 +54,10 @@ pub(crate) fn run(arguments: &GenerateArguments, mut command: Command) -> ExitCo
 fn completions(shell: Shell, command: &mut Command) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, command, PROGRAM, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    // clap-rs/clap issue 6421: clap_complete 4.6.11 writes the `-` of a program's name as `__`
+    // where it sets a function's name, and as `__subcmd__` where it looks for the name: bash would
+    // complete no option.
+    String::from_utf8_lossy(&script).replace("alb__subcmd__mtls", "alb__mtls")
 }
 
 fn write_man_pages(command: Command, folder: &PathBuf) -> Result<String, ManPageError> {
@@ -72,6 +75,7 @@ fn page(mut command: Command) -> String {
     command.build();
     let mut text = "# Command line\n\n\
         `alb-mtls` is the operator's command line. `make readme` makes this page from the help of the program.\n\n\
+        `make install` installs it into `~/.cargo/bin`. `alb-mtls --version` names the commit that it was built from.\n\n\
         Shell completions: `alb-mtls generate completions bash`, or `zsh`, `fish`, `elvish`, `powershell`. Man pages: \
         `alb-mtls generate man FOLDER`. `make completions` writes all of them to `target/completions` and `target/man`.\n"
         .to_owned();

@@ -1,7 +1,7 @@
 -- Asks alb-mtls-server about a request, with HAProxy's own HTTP client (2.6 and later).
 -- Sets the variable txn.alb_mtls to `allowed`, or answers with the denial.
 
--- Each header of SERVER_IDENTITY.
+-- Each header of SERVER_AUTHORIZE_IDENTITY.
 local IDENTITY = {
     "x-amzn-mtls-clientcert-serial-number",
     "x-amzn-mtls-clientcert-issuer",

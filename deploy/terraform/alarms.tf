@@ -12,10 +12,15 @@ locals {
       refresh       = { namespace = "AlbMtls", metric = "TrustRefreshFailures", dimensions = local.of_service, statistic = "Sum", threshold = 0, long = true }
       anchors       = { namespace = "AlbMtls", metric = "AnchorDaysLeft", dimensions = local.of_service, statistic = "Minimum", threshold = var.anchor_alarm_days, long = false }
       disagreements = { namespace = "AlbMtls", metric = "ValidatorDisagreements", dimensions = local.of_service, statistic = "Sum", threshold = 0, long = false }
-      errors        = { namespace = "AWS/Lambda", metric = "Errors", dimensions = local.of_function, statistic = "Sum", threshold = 0, long = false }
       throttles     = { namespace = "AWS/Lambda", metric = "Throttles", dimensions = local.of_function, statistic = "Sum", threshold = 0, long = false }
-      target        = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0, long = true }
-      balancer      = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0, long = true }
+    },
+    !local.has_load_balancer ? {} : {
+      target   = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0, long = true }
+      balancer = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_ELB_5XX_Count", dimensions = local.of_balancer, statistic = "Sum", threshold = 0, long = true }
+    },
+    # The authorizer of a REST API denies clients without a certificate by an error: that is how API Gateway answers them with 401.
+    var.api_gateway == "rest" ? {} : {
+      errors = { namespace = "AWS/Lambda", metric = "Errors", dimensions = local.of_function, statistic = "Sum", threshold = 0, long = false }
     },
     length(local.crls) == 0 ? {} : {
       crls = { namespace = "AlbMtls", metric = "CrlSecondsLeft", dimensions = local.of_service, statistic = "Minimum", threshold = var.crl_alarm_seconds, long = false }

@@ -1,7 +1,7 @@
 # Decisions, trust material and load at a glance.
 
 locals {
-  widgets = [
+  widgets = concat([
     {
       title = "Decisions", stat = "Sum"
       metrics = [
@@ -39,6 +39,7 @@ locals {
         [".", "CrlSecondsLeft", ".", ".", { yAxis = "right" }],
       ]
     },
+    ], !local.has_load_balancer ? [] : [
     {
       title = "Load balancer", stat = "Sum"
       metrics = [
@@ -49,6 +50,7 @@ locals {
         [".", "ClientTLSNegotiationErrorCount", ".", "."],
       ]
     },
+    ], [
     {
       title = "Function", stat = "Sum"
       metrics = [
@@ -58,7 +60,7 @@ locals {
         [".", "Duration", ".", ".", { stat = "p99", yAxis = "right" }],
       ]
     },
-  ]
+  ])
 
   refusals = "SOURCE '${aws_cloudwatch_log_group.gate.name}' | filter message = 'decision' and decision = 'denied' | stats count() as requests by code, detail, client.subject | sort requests desc | limit 50"
 }

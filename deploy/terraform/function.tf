@@ -1,4 +1,4 @@
-# The function behind the load balancer, its role and its records.
+# The function behind the load balancer or the API, its role and its records.
 
 resource "aws_cloudwatch_log_group" "gate" {
   name              = "/alb-mtls/${var.name}"
@@ -42,14 +42,31 @@ locals {
 
   parameter_arn = "${local.arn_prefix}:ssm:${local.region}:${local.account}:parameter"
 
+  # For the gate and for refresh-crls.
+  authority_statements = concat(
+    length(local.authority_paths) == 0 ? [] : [{
+      Sid      = "ReadTrustMaterial"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParametersByPath"]
+      Resource = [for path in local.authority_paths : "${local.parameter_arn}${path}"]
+    }],
+    length(local.authority_objects) == 0 ? [] : [{
+      Sid      = "ReadTrustObjects"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = [for object in local.authority_objects : "${local.arn_prefix}:s3:::${object}"]
+    }],
+  )
+
   gate_statements = concat(
+    local.authority_statements,
+    length(local.policy_paths) == 0 ? [] : [{
+      Sid      = "ReadPolicies"
+      Effect   = "Allow"
+      Action   = ["ssm:GetParametersByPath"]
+      Resource = [for path in local.policy_paths : "${local.parameter_arn}${path}"]
+    }],
     [
-      {
-        Sid      = "ReadTrustMaterial"
-        Effect   = "Allow"
-        Action   = ["ssm:GetParametersByPath"]
-        Resource = [for path in local.gate_paths : "${local.parameter_arn}${path}"]
-      },
       {
         Sid      = "WriteRecords"
         Effect   = "Allow"
@@ -109,16 +126,17 @@ resource "aws_lambda_layer_version" "gate" {
 }
 
 resource "aws_lambda_function" "gate" {
-  function_name                  = var.name
-  description                    = "Verifies client certificates behind a load balancer in mTLS passthrough mode"
-  filename                       = var.package
-  source_code_hash               = filebase64sha256(var.package)
-  architectures                  = [var.architecture]
-  runtime                        = var.layered == null ? "provided.al2023" : var.layered.runtime
-  handler                        = var.layered == null ? "bootstrap" : var.layered.handler
-  layers                         = aws_lambda_layer_version.gate[*].arn
-  memory_size                    = 256
-  timeout                        = 29
+  function_name    = var.name
+  description      = "Verifies client certificates behind a load balancer in mTLS passthrough mode"
+  filename         = var.package
+  source_code_hash = filebase64sha256(var.package)
+  architectures    = [var.architecture]
+  runtime          = var.layered == null ? "provided.al2023" : var.layered.runtime
+  handler          = var.layered == null ? "bootstrap" : var.layered.handler
+  layers           = aws_lambda_layer_version.gate[*].arn
+  memory_size      = 256
+  # API Gateway waits 10 seconds for an authorizer.
+  timeout                        = local.has_load_balancer ? 29 : 10
   reserved_concurrent_executions = var.reserved_concurrency == null ? -1 : var.reserved_concurrency
   kms_key_arn                    = var.kms_key_arn
   role                           = aws_iam_role.gate.arn
@@ -148,11 +166,13 @@ resource "aws_lambda_function" "gate" {
 }
 
 resource "aws_lambda_permission" "load_balancer" {
+  count = local.has_load_balancer ? 1 : 0
+
   statement_id   = "load-balancer"
   action         = "lambda:InvokeFunction"
   function_name  = aws_lambda_function.gate.function_name
   principal      = "elasticloadbalancing.amazonaws.com"
-  source_arn     = aws_lb_target_group.gate.arn
+  source_arn     = aws_lb_target_group.gate[0].arn
   source_account = local.account
 }
 

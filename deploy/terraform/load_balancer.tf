@@ -1,6 +1,8 @@
 # The load balancer, its listener and its target group, or a place behind those that exist.
 
 resource "aws_lb_target_group" "gate" {
+  count = local.has_load_balancer ? 1 : 0
+
   name        = "${var.name}-gate"
   target_type = "lambda"
   # With single values a second certificate header could not be seen.
@@ -9,7 +11,9 @@ resource "aws_lb_target_group" "gate" {
 }
 
 resource "aws_lb_target_group_attachment" "gate" {
-  target_group_arn = aws_lb_target_group.gate.arn
+  count = local.has_load_balancer ? 1 : 0
+
+  target_group_arn = aws_lb_target_group.gate[0].arn
   target_id        = aws_lambda_function.gate.arn
   depends_on       = [aws_lambda_permission.load_balancer]
 }
@@ -95,9 +99,9 @@ locals {
   load_balancer_arn = (
     local.makes_load_balancer ? aws_lb.gate[0].arn :
     local.makes_listener ? var.load_balancer_arn :
-    replace(var.listener_arn, "/^(.*):listener\\/(.*)\\/[^\\/]+$/", "$1:loadbalancer/$2")
+    var.listener_arn == null ? null : replace(var.listener_arn, "/^(.*):listener\\/(.*)\\/[^\\/]+$/", "$1:loadbalancer/$2")
   )
-  load_balancer = local.makes_load_balancer ? aws_lb.gate[0].arn_suffix : split(":loadbalancer/", local.load_balancer_arn)[1]
+  load_balancer = local.makes_load_balancer ? aws_lb.gate[0].arn_suffix : local.load_balancer_arn == null ? null : split(":loadbalancer/", local.load_balancer_arn)[1]
 }
 
 resource "aws_lb_listener" "https" {
@@ -118,7 +122,7 @@ resource "aws_lb_listener" "https" {
 
   default_action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.gate.arn
+    target_group_arn = aws_lb_target_group.gate[0].arn
   }
 
   # A listener that forwards to a group without a target answers with 503 meanwhile.
@@ -145,7 +149,7 @@ resource "aws_lb_listener" "http" {
 }
 
 data "aws_lb_listener" "existing" {
-  count = local.makes_listener ? 0 : 1
+  count = var.listener_arn == null ? 0 : 1
 
   arn = var.listener_arn
 
@@ -158,7 +162,7 @@ data "aws_lb_listener" "existing" {
 }
 
 resource "aws_lb_listener_rule" "gate" {
-  count = local.makes_listener ? 0 : 1
+  count = var.listener_arn == null ? 0 : 1
 
   listener_arn = data.aws_lb_listener.existing[0].arn
   priority     = var.listener_rule_priority
@@ -166,7 +170,7 @@ resource "aws_lb_listener_rule" "gate" {
 
   action {
     type             = "forward"
-    target_group_arn = aws_lb_target_group.gate.arn
+    target_group_arn = aws_lb_target_group.gate[0].arn
   }
 
   condition {

@@ -1,5 +1,5 @@
-# The gate behind a load balancer in mTLS passthrough mode: what template.yaml makes for respond, for forward or for a function
-# of your own with the layer, as a module. Trust material is in trust.tf, the function in function.tf.
+# The gate behind a load balancer in mTLS passthrough mode, or before an API: what template.yaml makes for respond, for forward, for
+# the authorizer or for a function of your own with the layer, as a module. Trust material is in trust.tf, the function in function.tf.
 
 data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
@@ -10,8 +10,9 @@ locals {
   region     = data.aws_region.current.id
   arn_prefix = "arn:${data.aws_partition.current.partition}"
 
+  has_load_balancer   = var.api_gateway == null
   makes_load_balancer = length(var.subnet_ids) > 0
-  makes_listener      = var.listener_arn == null
+  makes_listener      = local.has_load_balancer && var.listener_arn == null
   forwards            = var.forward_upstream != null || var.forward_function_arn != null
 
   certificate_header = coalesce(var.certificate_header, "x-${random_uuid.certificate_header.result}")
@@ -20,18 +21,24 @@ locals {
   gate_environment = merge(
     {
       MTLS_ANCHORS = local.anchors
-      MTLS_HEADER  = local.certificate_header
       MTLS_METRICS = "AlbMtls"
       MTLS_MODE    = var.mode
       MTLS_SERVICE = var.name
+    },
+    local.has_load_balancer ? {
+      MTLS_HEADER = local.certificate_header
       # The name is fixed; the last part of the ARN is the only one that AWS chooses. So a plan knows it.
       MTLS_TARGET_GROUPS = "${local.arn_prefix}:elasticloadbalancing:${local.region}:${local.account}:targetgroup/${var.name}-gate/*"
+      } : {
+      AUTHORIZE_CERTIFICATE = "client-cert"
+      AUTHORIZE_RESPONSE    = var.api_gateway == "http" ? "simple" : "iam"
     },
     local.has_intermediates ? { MTLS_INTERMEDIATES = local.intermediates } : {},
     length(local.crls) == 0 ? {} : {
       MTLS_CRLS       = join(" ", local.crls)
       MTLS_REVOCATION = var.revocation
     },
+    length(var.signatures) == 0 ? {} : { MTLS_SIGNATURES = join(" ", var.signatures) },
     length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
     var.policies_parameter_path == null ? {} : { MTLS_POLICY = "ssm:${var.policies_parameter_path}/*" },
     var.shadow_policies_parameter_path == null ? {} : { MTLS_SHADOW_POLICY = "ssm:${var.shadow_policies_parameter_path}/*" },

@@ -15,16 +15,26 @@ output "listener_arn" {
 
 output "target_group_arn" {
   description = "ARN of the target group of the function"
-  value       = aws_lb_target_group.gate.arn
+  value       = one(aws_lb_target_group.gate[*].arn)
 }
 
 output "certificate_header" {
   description = "Name of the certificate header, for a WAF rule, and for the attribute of another listener that forwards to the target group; keep it to yourself"
-  value       = local.certificate_header
+  value       = local.has_load_balancer ? local.certificate_header : null
+}
+
+output "api_id" {
+  description = "Id of the API, to map a custom domain with mutual TLS to"
+  value       = try(coalesce(one(aws_apigatewayv2_api.gate[*].id), one(aws_api_gateway_rest_api.gate[*].id)), null)
+}
+
+output "api_stage" {
+  description = "Stage of the API, for the same mapping"
+  value       = try(coalesce(one(aws_apigatewayv2_stage.gate[*].name), one(aws_api_gateway_stage.gate[*].stage_name)), null)
 }
 
 output "function_name" {
-  description = "Name of the function behind that target group"
+  description = "Name of the function behind that target group, or of the authorizer"
   value       = aws_lambda_function.gate.function_name
 }
 

@@ -26,13 +26,8 @@ resource "aws_iam_role_policy" "refresh_crls" {
   policy = jsonencode({
     Version = "2012-10-17"
     Statement = concat(
+      local.authority_statements,
       [
-        {
-          Sid      = "ReadTrustMaterial"
-          Effect   = "Allow"
-          Action   = ["ssm:GetParametersByPath"]
-          Resource = [for path in local.authority_paths : "${local.parameter_arn}${path}"]
-        },
         {
           Sid      = "WriteRecords"
           Effect   = "Allow"
@@ -107,6 +102,7 @@ resource "aws_lambda_function" "refresh_crls" {
         CRL_SOURCES     = join(" ", var.crl_sources)
       },
       local.has_intermediates ? { CRL_INTERMEDIATES = local.intermediates } : {},
+      length(var.signatures) == 0 ? {} : { CRL_SIGNATURES = join(" ", var.signatures) },
     )
   }
 
@@ -136,7 +132,7 @@ resource "aws_lambda_invocation" "refresh_crls" {
   input         = jsonencode({})
   triggers = {
     sources     = join(" ", var.crl_sources)
-    authorities = sha256(jsonencode([var.anchors, var.intermediates, local.authority_paths]))
+    authorities = sha256(jsonencode([var.anchors, var.intermediates, local.anchors, local.intermediates]))
   }
 
   lifecycle {

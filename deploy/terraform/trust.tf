@@ -3,23 +3,33 @@
 locals {
   anchors_path       = coalesce(var.anchors_parameter_path, "/${var.name}/anchors")
   intermediates_path = coalesce(var.intermediates_parameter_path, "/${var.name}/intermediates")
-  has_intermediates  = length(var.intermediates) > 0 || var.intermediates_parameter_path != null
 
-  anchors       = "ssm:${local.anchors_path}/*"
-  intermediates = "ssm:${local.intermediates_path}/*"
+  # An empty path would be an error where the CAs are in objects alone.
+  has_anchor_parameters       = length(var.anchors) > 0 || var.anchors_parameter_path != null || length(var.anchors_objects) == 0
+  has_intermediate_parameters = length(var.intermediates) > 0 || var.intermediates_parameter_path != null
+  has_intermediates           = local.has_intermediate_parameters || length(var.intermediates_objects) > 0
 
-  # Every path that the gate reads, and those of them that refresh-crls reads too.
-  authority_paths = concat([local.anchors_path], local.has_intermediates ? [local.intermediates_path] : [])
-  gate_paths = concat(local.authority_paths, [
-    for path in [var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path] : path if path != null
+  anchors       = join(" ", concat(local.has_anchor_parameters ? ["ssm:${local.anchors_path}/*"] : [], var.anchors_objects))
+  intermediates = join(" ", concat(local.has_intermediate_parameters ? ["ssm:${local.intermediates_path}/*"] : [], var.intermediates_objects))
+
+  # Buckets and keys, without `?region=` and `#sha256=`.
+  authority_objects = distinct([
+    for object in concat(var.anchors_objects, var.intermediates_objects) : split("#", split("?", trimprefix(object, "s3://"))[0])[0]
   ])
+
+  # Paths that the gate and refresh-crls read, and those that the gate alone reads.
+  authority_paths = concat(local.has_anchor_parameters ? [local.anchors_path] : [], local.has_intermediate_parameters ? [local.intermediates_path] : [])
+  policy_paths = [
+    for path in [var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path] : path if path != null
+  ]
 
   refreshes_crls = length(var.crl_sources) > 0
   trust_bucket   = "${var.name}-trust-${local.account}-${local.region}"
-  # refresh-crls publishes a CRL below the name of its URL without the scheme, with the port after an underscore.
+  # refresh-crls publishes a CRL below the name of its URL without the scheme, with the port after an underscore, and of an s3:// URL
+  # without `?region=`.
   published_crls = [
     for source in var.crl_sources :
-    "s3://${local.trust_bucket}/crls/${replace(replace(source, "/^[a-z0-9]+:\\/\\//", ""), "/^([^:\\/]+):([0-9]+)\\//", "$${1}_$${2}/")}"
+    "s3://${local.trust_bucket}/crls/${replace(replace(split("?", source)[0], "/^[a-z0-9]+:\\/\\//", ""), "/^([^:\\/]+):([0-9]+)\\//", "$${1}_$${2}/")}"
   ]
   crls = length(var.crls) > 0 ? var.crls : local.published_crls
 

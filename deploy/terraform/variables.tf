@@ -20,7 +20,7 @@ variable "tags" {
 # --- the function
 
 variable "package" {
-  description = "Zip file of the function: target/lambda/respond/bootstrap.zip, target/lambda/forward/bootstrap.zip, or with `layered` that of your own"
+  description = "Zip file of the function: target/lambda/respond/bootstrap.zip, target/lambda/forward/bootstrap.zip, with `api_gateway` target/lambda/authorize/bootstrap.zip, or with `layered` that of your own"
   type        = string
 }
 
@@ -63,9 +63,9 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_EXTENSIONS", "MTLS_HEADER",
+      "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_EXTENSIONS", "MTLS_HEADER",
       "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
-      "MTLS_SHADOW_POLICY", "MTLS_TARGET_GROUPS",
+      "MTLS_SHADOW_POLICY", "MTLS_SIGNATURES", "MTLS_TARGET_GROUPS",
     ])) == 0
     error_message = "The module has variables of its own for one of these settings: see the names in its README."
   }
@@ -140,8 +140,8 @@ variable "subnet_ids" {
   }
 
   validation {
-    condition     = length([for given in [length(var.subnet_ids) > 0, var.load_balancer_arn != null, var.listener_arn != null] : given if given]) == 1
-    error_message = "The gate is behind one load balancer: give subnet_ids for a new one, load_balancer_arn for one that exists, or listener_arn for a listener that exists."
+    condition     = length([for given in [length(var.subnet_ids) > 0, var.load_balancer_arn != null, var.listener_arn != null, var.api_gateway != null] : given if given]) == 1
+    error_message = "The gate is behind one load balancer or before one API: give subnet_ids for a new load balancer, load_balancer_arn for one that exists, listener_arn for a listener that exists, or api_gateway."
   }
 }
 
@@ -212,13 +212,47 @@ variable "listener_rule_hosts" {
   default     = []
 }
 
+# --- or an API
+
+variable "api_gateway" {
+  description = "Instead of a load balancer, kind of API that the authorizer is made with: http or rest"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_gateway == null || contains(["http", "rest"], coalesce(var.api_gateway, "none"))
+    error_message = "The kind of API is http or rest."
+  }
+
+  validation {
+    condition     = var.api_gateway == null || (var.layered == null && var.forward_upstream == null && var.forward_function_arn == null && var.certificate_header == null)
+    error_message = "An API gets the authorizer: layered, forward_upstream, forward_function_arn and certificate_header have no effect with api_gateway."
+  }
+}
+
+variable "api_upstream" {
+  description = "With api_gateway http, URL that answers authorized requests, without the last slash"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.api_upstream == null || can(regex("^https?://[^ ]*[^ /]$", var.api_upstream))
+    error_message = "The upstream of the API is an http:// or https:// URL without the last slash."
+  }
+
+  validation {
+    condition     = (var.api_gateway == "http") == (var.api_upstream != null)
+    error_message = "api_upstream is needed with api_gateway http, and has no effect without."
+  }
+}
+
 variable "certificate_arn" {
   description = "ARN of the server's certificate in AWS Certificate Manager or IAM, for the listener that is made"
   type        = string
   default     = null
 
   validation {
-    condition     = var.listener_arn != null || can(regex("^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate/|iam::[0-9]{12}:server-certificate/).+$", var.certificate_arn))
+    condition     = var.listener_arn != null || var.api_gateway != null || can(regex("^arn:aws[a-z-]*:(acm:[a-z0-9-]+:[0-9]{12}:certificate/|iam::[0-9]{12}:server-certificate/).+$", var.certificate_arn))
     error_message = "A new listener needs the ARN of a certificate in ACM or IAM."
   }
 }
@@ -352,14 +386,14 @@ variable "anchors" {
   }
 
   validation {
-    condition     = length(var.anchors) > 0 || var.anchors_parameter_path != null
-    error_message = "Give anchors, or the anchors_parameter_path that has them."
+    condition     = length(var.anchors) > 0 || var.anchors_parameter_path != null || length(var.anchors_objects) > 0
+    error_message = "Give anchors, or the anchors_parameter_path or anchors_objects that have them."
   }
 
   validation {
     # The advanced tier of Parameter Store.
     condition     = alltrue([for pem in values(var.anchors) : length(pem) <= 8192])
-    error_message = "A parameter has 8 KB: give each trust anchor a name of its own."
+    error_message = "A parameter has 8 KB: give each trust anchor a name of its own, or put a larger one into S3 and name it in anchors_objects."
   }
 }
 
@@ -374,6 +408,17 @@ variable "anchors_parameter_path" {
   }
 }
 
+variable "anchors_objects" {
+  description = "Objects in S3 with trust anchors as PEM, such as s3://bucket/roots.pem#sha256=DIGEST, with ?region= for one in another Region; the only anchors without anchors and anchors_parameter_path"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for object in var.anchors_objects : can(regex("^s3://[a-z0-9][a-z0-9.-]+[a-z0-9]/[^\\s?#%*$:]*[^\\s?#%*$:/](\\?(region=[a-z-]+-[0-9]|owner=[0-9]{12}|region=[a-z-]+-[0-9]&owner=[0-9]{12}))?(#sha256=[0-9a-fA-F]{64})?$", object))])
+    error_message = "Objects are s3://bucket/key without escapes, with ?region=, ?owner= or ?region=&owner=, and #sha256=."
+  }
+}
+
 variable "intermediates" {
   description = "Issuing CAs: name and PEM of each, for clients that send their own certificate alone, and for the CRLs that issuing CAs sign"
   type        = map(string)
@@ -381,7 +426,7 @@ variable "intermediates" {
 
   validation {
     condition     = alltrue([for pem in values(var.intermediates) : can(regex("-----BEGIN CERTIFICATE-----", pem)) && !can(regex("PRIVATE KEY", pem)) && length(pem) <= 8192])
-    error_message = "Intermediates are PEM certificates, without private keys, of up to 8 KB each."
+    error_message = "Intermediates are PEM certificates, without private keys, of up to 8 KB each; larger ones are for intermediates_objects."
   }
 
   validation {
@@ -404,6 +449,37 @@ variable "intermediates_parameter_path" {
     # Every parameter below the anchors' path is an anchor.
     condition     = coalesce(var.intermediates_parameter_path, "/${var.name}/intermediates") != coalesce(var.anchors_parameter_path, "/${var.name}/anchors")
     error_message = "Intermediates below the path of the trust anchors would be trust anchors: give them a path of their own."
+  }
+}
+
+variable "intermediates_objects" {
+  description = "Objects in S3 with intermediates, as anchors_objects"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for object in var.intermediates_objects : can(regex("^s3://[a-z0-9][a-z0-9.-]+[a-z0-9]/[^\\s?#%*$:]*[^\\s?#%*$:/](\\?(region=[a-z-]+-[0-9]|owner=[0-9]{12}|region=[a-z-]+-[0-9]&owner=[0-9]{12}))?(#sha256=[0-9a-fA-F]{64})?$", object))])
+    error_message = "Objects are s3://bucket/key without escapes, with ?region=, ?owner= or ?region=&owner=, and #sha256=."
+  }
+
+  validation {
+    condition     = length(setintersection(var.intermediates_objects, var.anchors_objects)) == 0
+    error_message = "What is in anchors_objects is a trust anchor: intermediates have objects of their own."
+  }
+}
+
+variable "signatures" {
+  description = "Algorithms that may sign certificates and CRLs, such as ecdsa-p384-sha384 and ml-dsa-87; empty means all of them"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition = length(setsubtract(var.signatures, [
+      "rsa-pkcs1-sha256", "rsa-pkcs1-sha384", "rsa-pkcs1-sha512", "rsa-pss-sha256", "rsa-pss-sha384", "rsa-pss-sha512",
+      "ecdsa-p256-sha256", "ecdsa-p256-sha384", "ecdsa-p256-sha512", "ecdsa-p384-sha256", "ecdsa-p384-sha384", "ecdsa-p384-sha512",
+      "ecdsa-p521-sha256", "ecdsa-p521-sha384", "ecdsa-p521-sha512", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87",
+    ])) == 0
+    error_message = "Signature algorithms have names such as rsa-pss-sha384, ecdsa-p256-sha256 and ml-dsa-87: the row MTLS_SIGNATURES of README.md has all of them."
   }
 }
 
@@ -446,13 +522,13 @@ variable "crl_sources" {
   default     = []
 
   validation {
-    condition     = alltrue([for source in var.crl_sources : can(regex("^(https?|s3)://[^ #@]+/[^ #]*$", source))])
-    error_message = "Sources are http://, https:// and s3:// URLs without user and fragment, with spaces written as %20."
+    condition     = alltrue([for source in var.crl_sources : can(regex("^(https?://[^\\s#@/]+/[^\\s#]*|s3://[a-z0-9][a-z0-9.-]+[a-z0-9]/[^\\s?#]+(\\?(region=[a-z-]+-[0-9]|owner=[0-9]{12}|region=[a-z-]+-[0-9]&owner=[0-9]{12}))?)$", source))])
+    error_message = "Sources are http:// and https:// URLs without user and fragment, with spaces written as %20, and s3://bucket/key, with ?region=, ?owner= or ?region=&owner=."
   }
 
   validation {
     condition = length(var.crls) > 0 || alltrue([
-      for source in var.crl_sources : can(regex("^(http://|https://|s3://)[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_()%+-][A-Za-z0-9_.()%+-]*)+$", source)) && !strcontains(source, "%2E") && !strcontains(source, "%2e")
+      for source in var.crl_sources : can(regex("^(https?://[a-z0-9.-]+(:[0-9]+)?(/[A-Za-z0-9_()%+-][A-Za-z0-9_.()%+-]*)+|s3://[a-z0-9.-]+(/[A-Za-z0-9_()%+-][A-Za-z0-9_.()%+-]*)+(\\?.*)?)$", source)) && !strcontains(source, "%2E") && !strcontains(source, "%2e")
     ])
     error_message = "The place where one of these is published is not derived here, because of its capitals, query or dots: give crls what `alb-mtls bundle crls` prints."
   }

@@ -39,6 +39,8 @@ def site_path(file):
         return file.removeprefix("docs/")
     if file.endswith(".md"):
         return f"{FOLDER}/{file}"
+    if (ROOT / file).is_dir():
+        return f"{FOLDER}/{file}/index.md"
     return f"{FOLDER}/{file}.md"
 
 
@@ -51,13 +53,21 @@ def rewritten(text, file, found):
         path = ROOT / target
         if path.is_dir() and (path / "README.md").is_file():
             target += "/README.md"
-        elif not path.is_file() or target.startswith(".."):
+        elif not path.exists() or target.startswith(".."):
             return match[0]
         found.add(target)
         # Pictures and other files of docs/ are files of the site as they are.
         return match[1] + posixpath.relpath(site_path(target), posixpath.dirname(page) or ".")
 
     return "".join(LINK.sub(link, line) if is_text else line for line, is_text in links_of(text))
+
+
+def contents(folder, found):
+    """Returns a page with links to the files of a folder, and adds them."""
+    names = sorted(path.name for path in (ROOT / folder).iterdir() if path.is_file())
+    found.update(f"{folder}/{name}" for name in names)
+    links = "".join(f"- [{name}]({name if name.endswith('.md') else name + '.md'})\n" for name in names)
+    return f"# {folder}\n\n{links}"
 
 
 def listing(file):
@@ -88,9 +98,11 @@ def on_files(files, config):
         for file in sorted(waiting - done):
             done.add(file)
             path = ROOT / file
-            if file.startswith("docs/") or not path.is_file():
+            if file.startswith("docs/") or not path.exists():
                 continue
-            if file.endswith(".md"):
+            if path.is_dir():
+                content = contents(file, waiting)
+            elif file.endswith(".md"):
                 content = rewritten(path.read_text(encoding="utf-8"), file, waiting)
             elif path.suffix in {".png", ".svg"}:
                 continue

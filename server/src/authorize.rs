@@ -17,12 +17,15 @@ use alb_mtls_gate::{
     Admission, AllowedRequest, Denial, EdgeCertificate, Gate, GateReason, Incoming, Ingress, Peer, Peers,
 };
 use alb_mtls_http::IdentityHeaderCache;
+use alb_mtls_http::forms::FORMS;
+use alb_mtls_http::headers::ASSERTION;
 use alb_mtls_verifier::Timestamp;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming as IncomingBody;
 
+use crate::authorize::conventions::{Absent, Convention};
 use crate::body::{self, Body};
 use crate::listener::Service;
 use crate::settings::ServerSettings;
@@ -100,14 +103,20 @@ impl Authorizer {
     }
 
     /// Answers a question in HTTP: with 200 and the headers for the proxy to set, or the denial.
-    async fn answer_http(&self, told: Result<Parts, String>) -> Response<Body> {
-        match self.decide(told, Headers::Kept).await {
+    async fn answer_http(&self, convention: &Convention, question: Parts) -> Response<Body> {
+        match self.decide(convention.read(question), Headers::Kept).await {
             Err(denied) => denied.0.map(body::full),
             Ok(allowed) => {
                 let mut response = Response::new(body::empty());
                 let headers = response.headers_mut();
+                if convention.absent() == Absent::Empty {
+                    let empty = |name| (HeaderName::from_static(name), HeaderValue::from_static(""));
+                    headers.extend(own_names().map(empty));
+                }
                 if let Some(identity) = self.identity(&allowed) {
-                    headers.extend(identity.iter().map(|(name, value)| (name.clone(), value.clone())));
+                    for (name, value) in identity.iter() {
+                        headers.insert(name.clone(), value.clone());
+                    }
                 }
                 headers.extend(allowed.response_headers);
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -115,6 +124,12 @@ impl Authorizer {
             }
         }
     }
+}
+
+/// Returns the names of the headers that programs of this project set.
+fn own_names() -> impl Iterator<Item = &'static str> {
+    let written = FORMS.into_iter().flat_map(|form| form.headers).copied();
+    written.chain([ASSERTION]).filter(|name| !name.ends_with('*'))
 }
 
 /// Denial as a client should see it.
@@ -154,14 +169,14 @@ impl Service for Authorizer {
         }
         let (question, _) = request.into_parts();
         match conventions::find(question.uri.path()) {
-            Some(convention) => self.answer_http(convention.read(question)).await,
+            Some(convention) => self.answer_http(convention, question).await,
             None => not_found(),
         }
     }
 }
 
-/// Answers a question that names no proxy. It is no question: nothing is recorded, and every proxy
-/// takes the status for an error.
+/// Answers a question whose path does not name a proxy. Nothing is recorded, because no request was
+/// told, and every proxy takes the status for an error.
 fn not_found() -> Response<Body> {
     let mut response = Response::new(body::full(
         "the path names no proxy: see docs/authorization-service.md\n",

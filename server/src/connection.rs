@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 or HTTP/2, with the times after which a client is too slow.
+//! Connections: HTTP/1.1 or HTTP/2, with the times after which a client is too slow.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -10,6 +10,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Version;
+use http::header::{CONNECTION, HeaderValue};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::service::service_fn;
@@ -27,8 +29,8 @@ use crate::places::Place;
 /// Time that a peer has to close an idle HTTP/2 connection after it was told to.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// First bytes of a connection in HTTP/2 with prior knowledge (RFC 9113 §3.4). No method of HTTP/1.1
-/// begins with them.
+/// First bytes of a connection in HTTP/2 with prior knowledge (RFC 9113 §3.4). No method of
+/// HTTP/1.1 begins with them.
 const PREFACE: &[u8] = b"PRI ";
 
 /// Waits until the end of the process has begun.
@@ -49,12 +51,21 @@ pub(crate) async fn serve<S: Service, T>(
 {
     let activity = Arc::clone(&stream.activity);
     let answer = {
-        let activity = Arc::clone(&activity);
+        let (activity, phases) = (Arc::clone(&activity), phases.clone());
         service_fn(move |request| {
+            let phases = phases.clone();
             let service = Arc::clone(&service);
             let under_way = UnderWay::begin(&activity);
             async move {
-                let response = service.answer(request, peer).await;
+                let version = request.version();
+                let mut response = service.answer(request, peer).await;
+                let is_ending = *phases.borrow() != Phase::Serving;
+                if is_ending && version < Version::HTTP_2 && !response.status().is_informational() {
+                    // The peer goes elsewhere with its next request, so that none is on its way when
+                    // connections without one are closed.
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(CONNECTION, close);
+                }
                 let counted = |body| {
                     Counted {
                         body,
@@ -83,7 +94,7 @@ pub(crate) async fn serve<S: Service, T>(
                 connection.as_mut().graceful_shutdown();
                 continue;
             }
-            let due = farewell.map(Due::Close).or_else(|| activity.due(limits));
+            let due = activity.due(limits, farewell);
             // A time that moved back is noticed when the timer fires: a request then costs no
             // change of the timer.
             if let Some(due) = due.filter(|due| due.at() < timer.deadline()) {
@@ -152,6 +163,8 @@ struct State {
     head_since: Option<Instant>,
     /// `None` until something was read.
     is_http2: Option<bool>,
+    /// Time since which the peer has not taken what it is sent.
+    blocked_since: Option<Instant>,
 }
 
 impl Activity {
@@ -161,6 +174,7 @@ impl Activity {
             idle_since: Instant::now(),
             head_since: None,
             is_http2: None,
+            blocked_since: None,
         }))
     }
 
@@ -178,12 +192,27 @@ impl Activity {
         });
     }
 
-    /// Returns what is due next; nothing while there is a request.
-    fn due(&self, limits: Limits) -> Option<Due> {
-        self.with(|state| match (state.requests, state.head_since) {
-            (0, Some(since)) => Some(Due::Close(since + limits.header_timeout)),
-            (0, None) => Some(Due::Idle(state.idle_since + limits.idle_timeout)),
-            _ => None,
+    /// Notes whether the peer took what it is sent.
+    fn written(&self, is_blocked: bool) {
+        self.with(|state| match is_blocked {
+            true => _ = state.blocked_since.get_or_insert_with(Instant::now),
+            false => state.blocked_since = None,
+        });
+    }
+
+    /// Returns what is due next; nothing while there is a request whose response the peer takes. A
+    /// connection that was told to end does so at the time `farewell`, or after its last request.
+    fn due(&self, limits: Limits, farewell: Option<Instant>) -> Option<Due> {
+        self.with(|state| {
+            if let Some(since) = state.blocked_since {
+                return Some(Due::Close(since + limits.idle_timeout));
+            }
+            match (state.requests, farewell, state.head_since) {
+                (0, Some(at), _) => Some(Due::Close(at)),
+                (0, None, Some(since)) => Some(Due::Close(since + limits.header_timeout)),
+                (0, None, None) => Some(Due::Idle(state.idle_since + limits.idle_timeout)),
+                _ => None,
+            }
         })
     }
 }
@@ -277,7 +306,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.activity.written(written.is_pending());
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -293,7 +324,9 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.activity.written(written.is_pending());
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

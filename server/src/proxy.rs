@@ -7,11 +7,14 @@ use std::time::{Duration, Instant};
 use alb_mtls_gate::{Admission, AllowedRequest, Gate, Ingress, Peer};
 use alb_mtls_proxy::{ForwardError, TooLarge, UpstreamBody};
 use alb_mtls_trust::Waiting;
-use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use tokio::time::timeout;
 
 use crate::body::{self, Body};
 use crate::listener::Service;
@@ -45,9 +48,12 @@ impl Proxy {
 
     async fn pass_on(&self, allowed: AllowedRequest, body: Incoming, client: OnUpgrade) -> Response<Body> {
         let started = Instant::now();
-        let mut response = match self.exchange(&allowed, body, client).await {
+        let rest = Rest::new(&allowed.parts);
+        let body = self.bounded(body);
+        let mut response = match self.exchange(&allowed, &body, client).await {
             Ok(response) => response,
             Err(failure) => {
+                rest.discard(body);
                 failure.report(
                     &allowed.parts,
                     self.upstreams.upstream(&allowed),
@@ -63,7 +69,7 @@ impl Proxy {
     async fn exchange(
         &self,
         allowed: &AllowedRequest,
-        body: Incoming,
+        body: &UpstreamBody,
         client: OnUpgrade,
     ) -> Result<Response<Body>, ForwardError> {
         if let Some(request) = self.upstreams.key_set_request(&allowed.parts) {
@@ -71,7 +77,7 @@ impl Proxy {
             let keys = self.upstreams.key_set::<String>(request, &allowed.parts, waiting);
             return Ok(keys.await?.map(body::full));
         }
-        let body = self.bounded(&allowed.parts.headers, body)?;
+        self.check_length(&allowed.parts.headers)?;
         let mut answer = self.upstreams.forward(allowed, body).await?;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             let upstream = hyper::upgrade::on(&mut answer);
@@ -82,23 +88,28 @@ impl Proxy {
         Ok(answer.map(BodyExt::boxed_unsync))
     }
 
-    /// Returns the body of a request, which fails beyond the limit.
-    fn bounded(&self, headers: &HeaderMap, body: Incoming) -> Result<UpstreamBody, ForwardError> {
-        let Some(limit) = self.limits.request else {
-            return Ok(UpstreamBody::new(body));
-        };
+    /// Rejects a request whose body is too long according to its own header.
+    fn check_length(&self, headers: &HeaderMap) -> Result<(), ForwardError> {
         let announced = headers
             .get(CONTENT_LENGTH)
             .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > limit) {
-            return Err(ForwardError::RequestTooLarge { limit });
+        match (self.limits.request, announced) {
+            (Some(limit), Some(length)) if length > limit => Err(ForwardError::RequestTooLarge { limit }),
+            _ => Ok(()),
         }
-        Ok(UpstreamBody::new(Limited::new(body, limit).map_err(
+    }
+
+    /// Returns the body of a request, which fails beyond the limit.
+    fn bounded(&self, body: Incoming) -> UpstreamBody {
+        let Some(limit) = self.limits.request else {
+            return UpstreamBody::new(body);
+        };
+        UpstreamBody::new(Limited::new(body, limit).map_err(
             move |error| match error.is::<LengthLimitError>() {
                 true => TooLarge(limit).into(),
                 false => error,
             },
-        )))
+        ))
     }
 }
 
@@ -108,9 +119,45 @@ impl Service for Proxy {
         let (mut parts, body) = request.into_parts();
         let peer = peer.map_or(Peer::Unknown, Peer::Address);
         parts.extensions.insert(Ingress::from_peer(peer));
+        let rest = Rest::new(&parts);
         match self.gate.admit(parts).await {
-            Admission::Answered(answer) => answer.to_response::<String>().map(body::full),
+            Admission::Answered(answer) => {
+                rest.discard(body);
+                answer.to_response::<String>().map(body::full)
+            }
             Admission::Allowed(allowed) => self.pass_on(allowed, body, client).await,
+        }
+    }
+}
+
+/// Longest time that is spent on a body that is not needed. Its client has the response by then.
+const DISCARD: Duration = Duration::from_secs(10);
+
+/// Rest of a request's body that is not needed, because the request is not passed on.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    is_sent: bool,
+}
+
+impl Rest {
+    fn new(request: &Parts) -> Self {
+        Self {
+            // HTTP/2 resets the stream. A client that waits for `100 Continue` sends nothing.
+            is_sent: request.version < Version::HTTP_2 && !request.headers.contains_key(EXPECT),
+        }
+    }
+
+    /// Reads the rest in the background. The connection would otherwise be reset while the client
+    /// still writes, and a load balancer then answers 502 in place of the response.
+    fn discard<B>(self, mut body: B)
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Send,
+    {
+        if self.is_sent && !body.is_end_stream() {
+            tokio::spawn(timeout(DISCARD, async move {
+                while let Some(Ok(_)) = body.frame().await {}
+            }));
         }
     }
 }

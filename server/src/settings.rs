@@ -51,8 +51,8 @@ table! {
         "networks of the proxies that may ask the authorization service, separated by white space, or `any`; connections of others are closed";
     ADMIN_LISTEN, "SERVER_ADMIN_LISTEN", Value("0.0.0.0:9901"),
         "address of the health checks `/livez` and `/readyz`, which tell states alone, and of `/metrics` for Prometheus; or `off`";
-    IDENTITY, "SERVER_IDENTITY", Value("verify-mode,rfc9440,extensions"),
-        text!("headers that tell the service behind who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
+    AUTHORIZE_IDENTITY, "SERVER_AUTHORIZE_IDENTITY", Value("verify-mode,rfc9440,extensions"),
+        text!("headers of the authorization service that tell who the client is, separated by commas: ", list!(WRITTEN), "; or `none`");
     ALLOW_DEFAULT_HEADER, "SERVER_ALLOW_DEFAULT_HEADER", Value("false"),
         "`true`: the server starts although MTLS_HEADER has its default name, into which a client without a certificate can copy another's chain";
     MAX_CONNECTIONS, "SERVER_MAX_CONNECTIONS", Value("8192"),
@@ -100,7 +100,10 @@ impl Settings {
             return Err(values.wrong(LISTEN, takes));
         }
         match &authorize {
-            None => values.refuse_set(&[AUTHORIZE_PEERS], "without SERVER_AUTHORIZE_LISTEN")?,
+            None => values.refuse_set(
+                &[AUTHORIZE_PEERS, AUTHORIZE_IDENTITY],
+                "without SERVER_AUTHORIZE_LISTEN",
+            )?,
             Some(ListenAddress::Unix(_)) => {
                 let without = "without TCP: the permissions of a socket's file say who may ask";
                 values.refuse_set(&[AUTHORIZE_PEERS], without)?;
@@ -115,8 +118,9 @@ impl Settings {
                     .iter()
                     .map(|variable| variable.name)
                     .collect();
-                let values = Values::new(&alb_mtls_proxy::SETTINGS, variables)?;
-                values.refuse_set(&names, "without SERVER_LISTEN")?;
+                let upstreams = Values::new(&alb_mtls_proxy::SETTINGS, variables)?;
+                upstreams.refuse_set(&names, "without SERVER_LISTEN")?;
+                values.refuse_set(&[MAX_BODY], "without SERVER_LISTEN")?;
                 None
             }
         };
@@ -127,7 +131,7 @@ impl Settings {
             authorize,
             authorize_peers: values.parsed_required(AUTHORIZE_PEERS)?,
             admin: listen_address(&values, ADMIN_LISTEN)?,
-            identity: values.parsed_required(IDENTITY)?,
+            identity: values.parsed_required(AUTHORIZE_IDENTITY)?,
             limits: Limits {
                 connections: values.number(MAX_CONNECTIONS, 1..=1_000_000)?,
                 header_timeout: values.duration(HEADER_TIMEOUT, UP_TO_AN_HOUR)?,
@@ -213,7 +217,7 @@ fn check_header(gate: &alb_mtls_gate::Settings, values: &Values) -> Result<(), S
             takes: "a name that only you know, to which the listener attribute \
                     routing.http.request.x_amzn_mtls_clientcert.header_name is set too, because a client without a \
                     certificate can copy another's chain into the default header (SERVER_ALLOW_DEFAULT_HEADER=true starts \
-                    the server all the same)"
+                    the server anyway)"
                 .to_owned(),
         }),
         (false, true) => values.refuse_set(

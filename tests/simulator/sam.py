@@ -10,7 +10,7 @@ import urllib.request
 os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from samcli.cli import main
+from samcli.cli.main import cli
 from samcli.commands.deploy import command
 
 
@@ -33,12 +33,16 @@ def deploy(template_file, stack_name, parameter_overrides, capabilities, **_):
     print(f"Successfully created/updated stack - {stack_name} in us-east-1")
 
 
-# Everything before it is SAM's own: the options, samconfig.toml, and the reading of parameters.
-signature = inspect.signature(command.do_cli)
-command.do_cli = lambda *arguments: deploy(**signature.bind(*arguments).arguments)
+def main():
+    # Everything before it is SAM's own: the options, samconfig.toml, and the reading of parameters.
+    signature = inspect.signature(command.do_cli)
+    command.do_cli = lambda *arguments: deploy(**signature.bind(*arguments).arguments)
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["deploy"]:
+        cli(arguments, prog_name="sam")
+    elif arguments[:1] != ["build"]:
+        sys.exit(f"sam {arguments}: only `build` and `deploy` are known here")
 
-arguments = sys.argv[1:]
-if arguments[:1] == ["deploy"]:
-    main.cli(arguments, prog_name="sam")
-elif arguments[:1] != ["build"]:
-    sys.exit(f"sam {arguments}: only `build` and `deploy` are known here")
+
+if __name__ == "__main__":
+    main()

@@ -79,9 +79,13 @@ def respond(start_response, status, kind, content, headers=()):
     return [content]
 
 
-if __name__ == "__main__":
+def main():
     threaded_moto_server.DomainDispatcherApplication = Account
     server = threaded_moto_server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(server.get_host_and_port()[1], flush=True)
     sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """What CloudFormation makes of a SAM template and the values of its parameters."""
 
 import copy
+import functools
 import hashlib
 import json
 import pathlib
@@ -26,13 +27,20 @@ class NoManagedPolicies:
 
 def translated(path):
     """Returns a template as SAM translates it, and where the code of its functions is."""
-    template = yaml_parse(path.read_text())
+    template, code = copy.deepcopy(translation(path.read_text()))
+    return template, {name: of | {"folder": str(path.parent / of["folder"])} for name, of in code.items()}
+
+
+@functools.cache
+def translation(template):
+    """Returns the same for the text of a template, with folders below its own. It takes a second, and one template is deployed often."""
+    template = yaml_parse(template)
     code = {}
     for name, resource in template["Resources"].items():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Serverless::Function":
             build = resource.get("Metadata", {}).get("BuildProperties", {})
-            code[name] = {"binary": build.get("Binary"), "folder": str(path.parent / properties["CodeUri"])}
+            code[name] = {"binary": build.get("Binary"), "folder": properties["CodeUri"]}
             properties["CodeUri"] = "s3://code/function.zip"
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://code/layer.zip"

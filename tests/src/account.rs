@@ -1,7 +1,9 @@
 //! An AWS account on this machine, in which scripts of pages deploy stacks: `tests/simulator`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 use test_servers::PythonServer;
@@ -14,7 +16,7 @@ use crate::{binary, project};
 pub struct Account {
     server: PythonServer,
     programs: PathBuf,
-    /// Folder with `sam`, which makes stacks in this account.
+    /// Folder with `sam`, which makes stacks in this account, and `aws`.
     commands: tempfile::TempDir,
 }
 
@@ -45,22 +47,21 @@ impl Account {
             .expect("a program is in a folder")
             .to_owned();
         let python = project().join(".venv/bin/python");
-        let simulator = project().join("tests/simulator");
-        let server = PythonServer::start(
-            [Path::new("-B"), &simulator.join("server.py")],
-            &[("SIMULATOR_PROGRAMS", programs.as_os_str())],
-        );
+        let client = client_of_commands();
+        let account = client.iter().map(String::as_str).chain(["account"]);
+        let server = PythonServer::start(account, &[("SIMULATOR_PROGRAMS", programs.as_os_str())]);
         let commands = tempfile::tempdir().expect("a temporary folder");
-        let sam = commands.path().join("sam");
-        let script = format!(
-            "#!/bin/sh\nexec {} -B {} \"$@\"\n",
-            python.display(),
-            simulator.join("sam.py").display()
-        );
-        std::fs::write(&sam, script).expect("a file in the temporary folder");
-        let mut permissions = std::fs::metadata(&sam).expect("the file").permissions();
-        std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o755);
-        std::fs::set_permissions(&sam, permissions).expect("the file is ours");
+        for name in ["aws", "sam"] {
+            let file = commands.path().join(name);
+            let script = format!(
+                "#!/bin/sh\nexec {} {} {name} \"$@\"\n",
+                python.display(),
+                client.join(" ")
+            );
+            std::fs::write(&file, script).expect("a file in the temporary folder");
+            let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&file, permissions).expect("the file is ours");
+        }
         Self {
             server,
             programs,
@@ -71,6 +72,26 @@ impl Account {
     /// Returns the value of `AWS_ENDPOINT_URL` for AWS SDKs.
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// Puts an object into a bucket, which is made if it is not there, as the operator.
+    pub fn put_object(&self, bucket: &str, key: &str, content: &[u8]) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join("object");
+        std::fs::write(&file, content).expect("a file in the temporary folder");
+        let file = file.to_str().expect("a path in UTF-8").to_owned();
+        let endpoint = self.endpoint();
+        self.transfer(&["--request", "PUT", &format!("{endpoint}/{bucket}")]);
+        self.transfer(&["--upload-file", &file, &format!("{endpoint}/{bucket}/{key}")]);
+    }
+
+    fn transfer(&self, arguments: &[&str]) {
+        let status = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail", "--output", "/dev/null"])
+            .args(arguments)
+            .status()
+            .expect("curl starts");
+        assert!(status.success(), "{arguments:?}");
     }
 
     /// Runs a script of a page in a folder with the template, with our command line, AWS's and
@@ -165,6 +186,21 @@ impl Account {
         assert!(output.status.success(), "{path}: {text}");
         serde_json::from_str(&text).expect("the simulator answers with JSON")
     }
+}
+
+/// Returns the arguments with which Python has the process of `commands.py` run a program. The
+/// first call starts that process, which ends with this one.
+fn client_of_commands() -> [String; 5] {
+    static SERVER: OnceLock<PythonServer> = OnceLock::new();
+    let simulator = project().join("tests/simulator");
+    let socket = format!("alb-mtls-simulator-{}", std::process::id());
+    SERVER.get_or_init(|| {
+        let script = simulator.join("commands.py");
+        PythonServer::start([OsStr::new("-B"), script.as_os_str(), socket.as_ref()], &[])
+    });
+    // Without the packages that it does not need.
+    let script = simulator.join("command.py").display().to_string();
+    ["-E".to_owned(), "-S".to_owned(), "-B".to_owned(), script, socket]
 }
 
 /// Returns the blocks of a page that are marked as steps of a deployment, such as

@@ -1,6 +1,7 @@
 //! The checks: each looks at facts alone, and names a rule or what it could not look at.
 
 mod apis;
+mod containers;
 mod functions;
 mod layer;
 mod listeners;
@@ -65,6 +66,7 @@ pub(super) fn all(deployment: &Deployment) -> Outcome {
     checks.header_names_of_functions();
     checks.target_groups();
     checks.functions();
+    checks.containers();
     checks.function_urls();
     checks.permissions();
     checks.authorizers();

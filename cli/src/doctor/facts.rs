@@ -1,8 +1,10 @@
 //! Facts that a gate's safety depends on, whether a template promises them or a stack has them.
 
+mod exposure;
 mod identity;
 mod roles;
 
+pub(super) use exposure::{Exposure, Ingress, TaskNetwork, unit, upstream_services};
 pub(super) use identity::id as identity_of;
 pub(super) use roles::{PolicyAttachment, Role};
 
@@ -41,6 +43,11 @@ pub(super) struct Deployment {
     /// Names of the resources whose statements are in `grants`.
     pub(super) policies: BTreeSet<String>,
     pub(super) policy_attachments: Vec<PolicyAttachment>,
+    pub(super) exposures: Vec<Exposure>,
+    /// Security groups among the files.
+    pub(super) security_groups: BTreeSet<String>,
+    pub(super) ingress: Vec<Ingress>,
+    pub(super) task_networks: Vec<TaskNetwork>,
     pub(super) unread: BTreeSet<Unread>,
     /// Rules, until they are put to their listeners: these may stand in another file.
     pub(super) rules: Vec<Listener>,

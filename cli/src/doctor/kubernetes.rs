@@ -25,6 +25,8 @@ pub(super) fn read(objects: &[Object]) -> Deployment {
         deployment: Deployment::default(),
     };
     reader.workloads();
+    reader.exposures();
+    reader.upstreams();
     for (file, object) in objects {
         match object.text_at(&["kind"]) {
             Some("Ingress") if is_of_load_balancer(object) => reader.ingress(file, object),
@@ -203,10 +205,15 @@ impl Reader<'_> {
     /// Returns the target group that the controller makes for a service.
     fn service(&mut self, file: &str, by: &Node, service: &str) -> String {
         let name = named(namespace(by), "Service", service);
+        self.target_group(file, by, name.clone());
+        name
+    }
+
+    fn target_group(&mut self, file: &str, by: &Node, name: String) {
         if self.deployment.target_group(&name).is_none() {
             let targets = self.containers_of(&name);
             self.deployment.target_groups.push(TargetGroup {
-                name: name.clone(),
+                name,
                 physical: None,
                 place: place(file, by),
                 is_for_lambda: false,
@@ -214,7 +221,6 @@ impl Reader<'_> {
                 targets,
             });
         }
-        name
     }
 
     fn gateway(&mut self, file: &str, gateway: &Node) {

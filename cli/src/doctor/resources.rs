@@ -5,6 +5,7 @@ pub(super) mod api;
 pub(super) mod balancing;
 pub(super) mod compute;
 pub(super) mod iam;
+mod network;
 mod reader;
 
 use crate::doctor::facts::{Bucket, Knowledge, LogGroup, Parameter, Place};
@@ -35,7 +36,9 @@ impl ResourceReader<'_> {
             "AWS::Lambda::Url" => self.function_url(name, place, properties),
             "AWS::Lambda::Alias" | "AWS::Lambda::Version" => self.alias(name, properties),
             "AWS::ECS::TaskDefinition" => self.task_definition(name, place, properties),
-            "AWS::ECS::Service" => self.service(properties),
+            "AWS::ECS::Service" => self.service(place, properties),
+            "AWS::EC2::SecurityGroup" => self.security_group(name, node, properties),
+            "AWS::EC2::SecurityGroupIngress" => self.ingress_rule(properties, node),
             "AWS::Logs::LogGroup" | "Custom::LogRetention" => self.deployment.log_groups.push(LogGroup {
                 name: name.clone(),
                 physical: properties.string_at(&["LogGroupName"]),

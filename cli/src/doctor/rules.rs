@@ -92,7 +92,7 @@ rules! { RULES:
         "MTLS_TARGET_GROUPS is not set, or includes every target group",
         "a function that is registered in another target group, behind a listener without mutual TLS, has a way around the handshake",
         "set MTLS_TARGET_GROUPS to the ARN of the target group behind the listener in passthrough mode",
-        "README.md, settings";
+        "docs/reference/settings.md";
     MODE_REPORT = "mode-report", Error,
         "MTLS_MODE is report",
         "every request passes, with or without a certificate",
@@ -102,7 +102,7 @@ rules! { RULES:
         "MTLS_ANCHORS is empty",
         "a gate without trust anchors does not start, and a layer that does not start leaves the function to itself or the service down",
         "set MTLS_ANCHORS to the sources of the trust anchors, such as ssm:/gate/anchors/*",
-        "README.md, settings";
+        "docs/reference/settings.md";
     WRAPPER_IGNORED = "wrapper-ignored", Error,
         "AWS_LAMBDA_EXEC_WRAPPER is set on a `provided` runtime",
         "Lambda ignores it there without a word, and the function runs without the gate",
@@ -187,7 +187,7 @@ rules! { RULES:
         "the role of a function may not read one of the function's sources",
         "a gate without its trust anchors, CRLs or policies answers every request with 503, and refresh-crls publishes nothing",
         "allow ssm:GetParametersByPath on the path, ssm:GetParameter on the parameter or s3:GetObject on the object",
-        "README.md, sources";
+        "docs/reference/settings.md, sources";
     INTERMEDIATES_MISSING = "intermediates-missing", Advice,
         "an authorizer, or a refresh-crls with several CRLs, does not know the issuing CAs",
         "API Gateway hands over the client's own certificate alone, and a CRL is verified with the certificate of its CA: with a root and an issuing CA, every client and every CRL of the issuing CA are rejected",
@@ -203,6 +203,26 @@ rules! { RULES:
         "a direct caller writes the whole event, with any certificate in it: the function cannot tell it from the load balancer",
         "allow it to tools that need it alone, and accept them by name",
         "https://docs.aws.amazon.com/lambda/latest/dg/access-control-identity-based.html";
+    GATE_BYPASSED = "gate-bypassed", Error,
+        "a port or a service leads past the load balancer to a container with a gate, or past the gate to what is behind it",
+        "requests arrive without a handshake that asks for a certificate, with any header that the client writes, or without a verdict",
+        "remove the port, the listener or the service, and let the load balancer alone reach the gate, and the gate alone what is behind it",
+        "docs/threat-model.md";
+    SECURITY_GROUP_OPEN = "security-group-open", Error,
+        "a security group lets every address reach the containers of a task with a gate",
+        "a client that connects to the task itself makes no handshake with the load balancer, and writes the certificate header",
+        "allow the security group of the load balancer alone (SourceSecurityGroupId)",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html";
+    PEERS_ANY = "peers-any", Error,
+        "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows every network",
+        "a gate in a container takes requests from every address that reaches it for those of the load balancer",
+        "name the networks of the load balancer's subnets, or of the proxies",
+        "README.md, settings";
+    DEFAULT_HEADER_ALLOWED = "default-header-allowed", Error,
+        "SERVER_ALLOW_DEFAULT_HEADER is true",
+        "the server then starts with the default header, into which a client without a certificate can copy another one's chain",
+        "remove the variable, rename the header at the listener, and set MTLS_HEADER to its name",
+        "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/header-modification.html";
     LOG_RETENTION = "log-retention", Warning,
         "the log group of the gate has no retention",
         "records with the names of clients are kept indefinitely, or for too short a time to look into an incident",

@@ -131,7 +131,9 @@ impl<'a> Document<'a> {
             let names = ["arn", "id", "invoke_arn", "qualified_arn"].into_iter();
             let ids = names.filter_map(|name| instance.values.text_at(&[name]));
             // Of many kinds the id is a name, which others can have too.
-            let is_clear = |id: &&str| id.starts_with("arn:") || instance.kind.starts_with("aws_api");
+            let is_clear = |id: &&str| {
+                id.starts_with("arn:") || id.starts_with("sg-") || instance.kind.starts_with("aws_api")
+            };
             ids.filter(is_clear).map(|id| (id, instance.address.clone()))
         });
         document.by_id = ids.collect();
@@ -315,6 +317,17 @@ impl<'a> Block<'a> {
             true => self.text(name).into_iter().collect(),
             false => known.into_iter().map(str::to_owned).collect(),
         }
+    }
+
+    /// Returns the values of an attribute, with the resources that AWS's ids mean.
+    fn references(&self, name: &str) -> Vec<String> {
+        let texts = self.texts(name).into_iter();
+        texts
+            .map(|text| match self.document.by_id.get(text.as_str()) {
+                Some(address) => placeholder(address),
+                None => text,
+            })
+            .collect()
     }
 
     fn blocks(&self, name: &str) -> Vec<Self> {

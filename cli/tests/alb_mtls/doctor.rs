@@ -8,6 +8,7 @@
     reason = "helpers of tests"
 )]
 
+mod containers;
 mod elsewhere;
 mod files;
 mod live;
@@ -35,8 +36,9 @@ fn stdout(output: &Output) -> String {
 struct OurTemplates(Vec<(&'static str, String)>);
 
 impl OurTemplates {
-    const FILES: [&'static str; 4] = [
+    const FILES: [&'static str; 5] = [
         "template.yaml",
+        "deploy/sam/trust.yaml",
         "deploy/sam/load-balancer.yaml",
         "deploy/sam/api.yaml",
         "deploy/sam/observability.yaml",

@@ -35,7 +35,7 @@ fn bash_completes_sub_commands_and_options() {
     ] {
         let program = format!(
             "source {}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); \
-             _alb-mtls alb-mtls \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[@]}}\"",
+             _alb__mtls alb-mtls \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; echo \"${{COMPREPLY[@]}}\"",
             script.display()
         );
         let output = Command::new("bash").args(["-c", &program]).output().unwrap();

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A function in another language, started like any other: it shows the event and its settings.
-const FUNCTION: &str = r#"#!/usr/bin/env python3
+pub(crate) const FUNCTION: &str = r#"#!/usr/bin/env python3
 import http.client, json, os, sys
 if os.environ.get("REFUSE"):
     sys.exit("REFUSE holds a value that is not allowed")

@@ -1,2 +1,3 @@
 export * from './gate';
+export { CertificatesObject, TrustObject } from './objects';
 export * from './trust';

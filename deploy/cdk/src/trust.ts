@@ -9,6 +9,8 @@ import * as ssm from 'aws-cdk-lib/aws-ssm';
 import * as triggers from 'aws-cdk-lib/triggers';
 import { Construct } from 'constructs';
 
+import { CertificatesObject, TrustObject, arn, check, url } from './objects';
+
 /** Certificates as PEM, by a name of their own. */
 export type Certificates = { readonly [name: string]: string };
 
@@ -21,16 +23,22 @@ export enum Revocation {
 }
 
 /** CRLs that something else writes into a bucket. */
-export interface CrlObject {
-  readonly bucket: s3.IBucket;
-  readonly key: string;
-}
+export type CrlObject = TrustObject;
+
+/** Algorithms that can sign certificates and CRLs. */
+export const SIGNATURES = [
+  'rsa-pkcs1-sha256', 'rsa-pkcs1-sha384', 'rsa-pkcs1-sha512', 'rsa-pss-sha256', 'rsa-pss-sha384', 'rsa-pss-sha512',
+  'ecdsa-p256-sha256', 'ecdsa-p256-sha384', 'ecdsa-p256-sha512', 'ecdsa-p384-sha256', 'ecdsa-p384-sha384', 'ecdsa-p384-sha512',
+  'ecdsa-p521-sha256', 'ecdsa-p521-sha384', 'ecdsa-p521-sha512', 'ml-dsa-44', 'ml-dsa-65', 'ml-dsa-87',
+] as const;
+
+export type Signature = (typeof SIGNATURES)[number];
 
 /** CRLs that `refresh-crls` fetches, verifies and publishes for the gate. */
 export interface CrlSources {
   /** URLs such as `http://crl.example.com/root.crl`. */
   readonly urls?: string[];
-  /** Objects that a CA writes, such as those of AWS Private CA. */
+  /** Objects that a CA writes, such as those of AWS Private CA, beside `urls` or alone. */
   readonly objects?: CrlObject[];
   /** Folder or zip file of the built `refresh-crls`. */
   readonly code: lambda.Code;
@@ -42,7 +50,7 @@ export interface TrustProps {
   /**
    * Trust anchors, as parameters of the stack.
    *
-   * @default none: they are put below `anchorsParameterPath` by other means
+   * @default none: they are put below `anchorsParameterPath` by other means, or are in `anchorsObjects`
    */
   readonly anchors?: Certificates;
   /**
@@ -52,11 +60,29 @@ export interface TrustProps {
    */
   readonly anchorsParameterPath?: string;
   /**
+   * Trust anchors that do not fit a parameter.
+   *
+   * @default none
+   */
+  readonly anchorsObjects?: CertificatesObject[];
+  /**
    * Issuing CAs, for clients that send their own certificate alone, and for the CRLs that issuing CAs sign.
    *
    * @default none
    */
   readonly intermediates?: Certificates;
+  /**
+   * Issuing CAs that do not fit a parameter.
+   *
+   * @default none
+   */
+  readonly intermediatesObjects?: CertificatesObject[];
+  /**
+   * Algorithms that may sign certificates and CRLs.
+   *
+   * @default all of `SIGNATURES`
+   */
+  readonly signatures?: Signature[];
   /**
    * CRLs that the gate reads as they are.
    *
@@ -98,8 +124,11 @@ export class Trust extends Construct {
   readonly refreshCrls?: lambda.Function;
   /** First run of that function: gates wait for it. */
   readonly firstRun?: triggers.Trigger;
-  private readonly anchorsPath: string;
+  private readonly anchorsPath?: string;
+  private readonly anchorsObjects: CertificatesObject[];
   private readonly intermediatesPath?: string;
+  private readonly intermediatesObjects: CertificatesObject[];
+  private readonly signatures: Signature[];
   private readonly policiesPath?: string;
   private readonly crls: CrlObject[];
   private readonly revocation: Revocation;
@@ -108,14 +137,24 @@ export class Trust extends Construct {
   constructor(scope: Construct, id: string, props: TrustProps) {
     super(scope, id);
     const path = `/${Aws.STACK_NAME}/${scope.node.id}`;
-    this.anchorsPath = checkedPath(props.anchorsParameterPath) ?? `${path}/anchors`;
+    this.anchorsObjects = props.anchorsObjects ?? [];
+    this.intermediatesObjects = props.intermediatesObjects ?? [];
+    [...this.anchorsObjects, ...this.intermediatesObjects, ...(props.crls ?? []), ...(props.crlSources?.objects ?? [])].forEach(check);
+    this.signatures = props.signatures ?? [];
+    for (const signature of this.signatures) {
+      if (!SIGNATURES.includes(signature)) {
+        throw new Error(`signatures are some of ${SIGNATURES.join(', ')}: \`${signature}\` is not`);
+      }
+    }
     this.policiesPath = checkedPath(props.policiesParameterPath);
     this.revocation = props.revocation ?? Revocation.STRICT;
     const anchors = props.anchors ?? {};
-    if (Object.keys(anchors).length === 0 && props.anchorsParameterPath === undefined) {
-      throw new Error('give anchors, or the anchorsParameterPath that has them');
+    if (Object.keys(anchors).length > 0 || props.anchorsParameterPath !== undefined) {
+      this.anchorsPath = checkedPath(props.anchorsParameterPath) ?? `${path}/anchors`;
+      this.put('Anchor', this.anchorsPath, anchors);
+    } else if (this.anchorsObjects.length === 0) {
+      throw new Error('give anchors, or the anchorsParameterPath or anchorsObjects that have them');
     }
-    this.put('Anchor', this.anchorsPath, anchors);
     if (props.intermediates && Object.keys(props.intermediates).length > 0) {
       this.intermediatesPath = `${path}/intermediates`;
       this.put('Intermediate', this.intermediatesPath, props.intermediates);
@@ -143,15 +182,10 @@ export class Trust extends Construct {
 
   /** Lets a function read what the gate trusts, and tells it where that is. */
   serve(fn: lambda.Function): void {
-    fn.addEnvironment('MTLS_ANCHORS', `ssm:${this.anchorsPath}/*`);
-    const paths = [this.anchorsPath];
-    if (this.intermediatesPath) {
-      fn.addEnvironment('MTLS_INTERMEDIATES', `ssm:${this.intermediatesPath}/*`);
-      paths.push(this.intermediatesPath);
-    }
+    this.readAuthorities(fn, 'MTLS');
     if (this.policiesPath) {
       fn.addEnvironment('MTLS_POLICY', `ssm:${this.policiesPath}/*`);
-      paths.push(this.policiesPath);
+      this.readParameters(fn, 'ReadPolicies', [this.policiesPath]);
     }
     if (this.crls.length > 0) {
       fn.addEnvironment('MTLS_CRLS', this.crls.map(url).join(' '));
@@ -159,7 +193,6 @@ export class Trust extends Construct {
       // Each CRL, and the record that refresh-crls keeps beside it.
       read(fn, this.crls, ['', '.state.json']);
     }
-    this.readParameters(fn, paths);
     if (this.firstRun) {
       // With strict revocation a gate without its CRLs denies every client.
       fn.node.addDependency(this.firstRun);
@@ -176,7 +209,7 @@ export class Trust extends Construct {
           throw new Error(`\`${name}\` is not a PEM certificate without a private key`);
         }
         if (pem.length > ADVANCED_TIER) {
-          throw new Error(`\`${name}\` is longer than a parameter, ${ADVANCED_TIER} bytes: give each certificate a name of its own`);
+          throw new Error(`\`${name}\` is longer than a parameter, ${ADVANCED_TIER} bytes: give each certificate a name of its own, or put a larger one into S3`);
         }
       }
       const parameter = new ssm.StringParameter(this, `${kind}-${name}`, {
@@ -207,17 +240,11 @@ export class Trust extends Construct {
       logGroup: logGroup(this, 'RefreshCrlsLogs'),
       loggingFormat: lambda.LoggingFormat.JSON,
       environment: {
-        CRL_ANCHORS: `ssm:${this.anchorsPath}/*`,
         CRL_DESTINATION: `s3://${bucket.bucketName}/crls/`,
         CRL_SOURCES: [...urls, ...objects.map(url)].join(' '),
       },
     });
-    const paths = [this.anchorsPath];
-    if (this.intermediatesPath) {
-      fn.addEnvironment('CRL_INTERMEDIATES', `ssm:${this.intermediatesPath}/*`);
-      paths.push(this.intermediatesPath);
-    }
-    this.readParameters(fn, paths);
+    this.readAuthorities(fn, 'CRL');
     read(fn, objects, ['']);
     fn.addToRolePolicy(
       new iam.PolicyStatement({
@@ -244,17 +271,46 @@ export class Trust extends Construct {
     return fn;
   }
 
-  private readParameters(fn: lambda.Function, paths: string[]): void {
+  /** Tells a function where the CAs are, in settings with a prefix, and lets it read them. */
+  private readAuthorities(fn: lambda.Function, prefix: 'MTLS' | 'CRL'): void {
+    const sources = (path: string | undefined, objects: CertificatesObject[]): string =>
+      [...(path === undefined ? [] : [`ssm:${path}/*`]), ...objects.map(url)].join(' ');
+    fn.addEnvironment(`${prefix}_ANCHORS`, sources(this.anchorsPath, this.anchorsObjects));
+    if (this.intermediatesPath !== undefined || this.intermediatesObjects.length > 0) {
+      fn.addEnvironment(`${prefix}_INTERMEDIATES`, sources(this.intermediatesPath, this.intermediatesObjects));
+    }
+    if (this.signatures.length > 0) {
+      fn.addEnvironment(`${prefix}_SIGNATURES`, this.signatures.join(' '));
+    }
+    const paths = [this.anchorsPath, this.intermediatesPath].filter((path) => path !== undefined);
+    if (paths.length > 0) {
+      this.readParameters(fn, 'ReadTrustMaterial', paths);
+    }
+    const objects = [...this.anchorsObjects, ...this.intermediatesObjects];
+    if (objects.length > 0) {
+      fn.addToRolePolicy(
+        new iam.PolicyStatement({
+          sid: 'ReadTrustObjects',
+          actions: ['s3:GetObject'],
+          resources: objects.map((object) => arn(object)),
+        }),
+      );
+    }
+  }
+
+  private readParameters(fn: lambda.Function, sid: string, paths: string[]): void {
     fn.addToRolePolicy(
       new iam.PolicyStatement({
-        sid: 'ReadTrustMaterial',
+        sid,
         actions: ['ssm:GetParametersByPath'],
         resources: paths.map((path) =>
           Stack.of(this).formatArn({ service: 'ssm', resource: 'parameter', resourceName: Fn.join('', [path.slice(1)]) }),
         ),
       }),
     );
-    fn.node.addDependency(...this.parameters);
+    if (this.parameters.length > 0) {
+      fn.node.addDependency(...this.parameters);
+    }
   }
 }
 
@@ -270,7 +326,7 @@ function read(fn: lambda.Function, objects: CrlObject[], ends: string[]): void {
   fn.addToRolePolicy(
     new iam.PolicyStatement({
       actions: ['s3:GetObject'],
-      resources: objects.flatMap((object) => ends.map((end) => object.bucket.arnForObjects(object.key + end))),
+      resources: objects.flatMap((object) => ends.map((end) => arn(object, end))),
     }),
   );
   fn.addToRolePolicy(
@@ -279,10 +335,6 @@ function read(fn: lambda.Function, objects: CrlObject[], ends: string[]): void {
       resources: [...new Set(objects.map((object) => object.bucket.bucketArn))],
     }),
   );
-}
-
-function url(object: CrlObject): string {
-  return `s3://${object.bucket.bucketName}/${object.key}`;
 }
 
 /** Name of the object that `refresh-crls` publishes the CRL of a URL as. */

@@ -57,11 +57,12 @@ run "everything" {
 
   variables {
     intermediates                  = { issuing = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n" }
-    crl_sources                    = ["http://crl.example.com:8080/root.crl", "s3://pki/issuing.crl"]
+    crl_sources                    = ["http://crl.example.com:8080/root.crl", "s3://pki/issuing.crl?region=eu-west-1&owner=123456789012"]
     crl_topic_arn                  = "arn:aws:sns:us-east-1:123456789012:revoked"
     refresh_crls_package           = "main.tf"
     revocation                     = "soft"
     mode                           = "optional"
+    signatures                     = ["ecdsa-p384-sha384", "ml-dsa-87"]
     extensions                     = ["device_id=1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.57264.1.8"]
     anchors_parameter_path         = "/pki/anchors"
     policies_parameter_path        = "/pki/policies"
@@ -98,6 +99,7 @@ run "everything" {
       MTLS_SERVICE         = "gate"
       MTLS_SHADOW_ANCHORS  = "ssm:/pki/shadow-anchors/*"
       MTLS_SHADOW_POLICY   = "ssm:/pki/shadow-policies/*"
+      MTLS_SIGNATURES      = "ecdsa-p384-sha384 ml-dsa-87"
       MTLS_TARGET_GROUPS   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/gate-gate/*"
     })
     error_message = "The environment is another one."
@@ -108,9 +110,17 @@ run "everything" {
       CRL_ANCHORS       = "ssm:/pki/anchors/*"
       CRL_DESTINATION   = "s3://gate-trust-123456789012-us-east-1/crls/"
       CRL_INTERMEDIATES = "ssm:/gate/intermediates/*"
-      CRL_SOURCES       = "http://crl.example.com:8080/root.crl s3://pki/issuing.crl"
+      CRL_SIGNATURES    = "ecdsa-p384-sha384 ml-dsa-87"
+      CRL_SOURCES       = "http://crl.example.com:8080/root.crl s3://pki/issuing.crl?region=eu-west-1&owner=123456789012"
     })
     error_message = "The environment of refresh-crls is another one."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(one(aws_iam_role_policy.refresh_crls).policy).Statement : statement.Resource if statement.Sid == "FetchCrls"
+    ] == [["arn:aws:s3:::pki/issuing.crl"]]
+    error_message = "refresh-crls may read something else than its source."
   }
 
   assert {
@@ -149,5 +159,91 @@ run "rule_of_a_listener_that_exists" {
   assert {
     condition     = aws_cloudwatch_metric_alarm.gate["balancer"].dimensions == tomap({ LoadBalancer = "app/a/50dc6c495c0c9188" })
     error_message = "The alarm watches another load balancer."
+  }
+}
+
+run "authorities_in_objects" {
+  command = plan
+
+  variables {
+    anchors               = {}
+    anchors_objects       = ["s3://pki/roots.pem?region=eu-west-1&owner=123456789012#sha256=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]
+    intermediates_objects = ["s3://pki/ca/issuing.pem"]
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function.gate.environment[0].variables["MTLS_ANCHORS"] == one(var.anchors_objects)
+      && aws_lambda_function.gate.environment[0].variables["MTLS_INTERMEDIATES"] == "s3://pki/ca/issuing.pem"
+    )
+    error_message = "The gate has other sources, such as a path of Parameter Store that does not exist."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.gate.policy).Statement : statement.Resource if contains(statement.Action, "s3:GetObject")
+    ] == [["arn:aws:s3:::pki/roots.pem", "arn:aws:s3:::pki/ca/issuing.pem"]]
+    error_message = "The gate may read other objects."
+  }
+
+  assert {
+    condition     = !strcontains(aws_iam_role_policy.gate.policy, "ssm:")
+    error_message = "The gate may read parameters that it does not need."
+  }
+}
+
+run "anchors_in_parameters_and_objects" {
+  command = plan
+
+  variables {
+    anchors_objects = ["s3://pki/roots.pem"]
+  }
+
+  assert {
+    condition     = aws_lambda_function.gate.environment[0].variables["MTLS_ANCHORS"] == "ssm:/gate/anchors/* s3://pki/roots.pem"
+    error_message = "One of the sources is missing."
+  }
+}
+
+run "rest_api" {
+  command = plan
+
+  variables {
+    subnet_ids         = []
+    vpc_id             = null
+    certificate_arn    = null
+    certificate_header = null
+    api_gateway        = "rest"
+  }
+
+  assert {
+    condition = aws_lambda_function.gate.environment[0].variables == tomap({
+      AUTHORIZE_CERTIFICATE = "client-cert"
+      AUTHORIZE_RESPONSE    = "iam"
+      MTLS_ANCHORS          = "ssm:/gate/anchors/*"
+      MTLS_METRICS          = "AlbMtls"
+      MTLS_MODE             = "enforce"
+      MTLS_SERVICE          = "gate"
+    })
+    error_message = "The environment is another one."
+  }
+
+  assert {
+    condition = (
+      one(aws_api_gateway_rest_api.gate).disable_execute_api_endpoint
+      && one(aws_api_gateway_authorizer.gate).authorizer_result_ttl_in_seconds == 0
+      && one(aws_api_gateway_method.root).authorization == "CUSTOM"
+    )
+    error_message = "There is a way around the authorizer."
+  }
+
+  assert {
+    condition     = length(aws_lb_target_group.gate) + length(aws_lb.gate) + length(aws_lb_listener.https) + length(aws_lambda_permission.load_balancer) == 0
+    error_message = "Something of a load balancer is made."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.gate), "errors") && contains(keys(aws_cloudwatch_metric_alarm.gate), "throttles")
+    error_message = "The alarm would tell of every client without a certificate."
   }
 }

@@ -43,9 +43,11 @@ run "values_out_of_range" {
     denied_percent                 = 0
     anchor_alarm_days              = 0
     crl_alarm_seconds              = -1
+    anchors_objects                = ["s3://pki/root.pem#sha256=00"]
+    signatures                     = ["ecdsa-p384-sha384", "ed25519"]
   }
 
-  expect_failures = [var.name, var.architecture, var.reserved_concurrency, var.crl_reserved_concurrency, var.kms_key_arn, var.permissions_boundary_arn, var.listener_port, var.listener_rule_priority, var.listener_rule_paths, var.scheme, var.ip_address_type, var.allowed_cidrs, var.allowed_prefix_list_ids, var.tls_policy, var.certificate_header, var.mode, var.crls, var.revocation, var.crl_schedule, var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path, var.forward_identity, var.log_retention_days, var.alarm_topic_arns, var.denied_percent, var.anchor_alarm_days, var.crl_alarm_seconds]
+  expect_failures = [var.name, var.architecture, var.reserved_concurrency, var.crl_reserved_concurrency, var.kms_key_arn, var.permissions_boundary_arn, var.listener_port, var.listener_rule_priority, var.listener_rule_paths, var.scheme, var.ip_address_type, var.allowed_cidrs, var.allowed_prefix_list_ids, var.tls_policy, var.certificate_header, var.mode, var.crls, var.revocation, var.crl_schedule, var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path, var.forward_identity, var.log_retention_days, var.alarm_topic_arns, var.denied_percent, var.anchor_alarm_days, var.crl_alarm_seconds, var.anchors_objects, var.signatures]
 }
 
 run "more_values_out_of_range" {
@@ -58,9 +60,23 @@ run "more_values_out_of_range" {
     listener_rule_paths = ["orders"]
     allowed_cidrs       = ["192.0.2.1"]
     listener_port       = 443.5
+    anchors_objects     = ["s3://pki/root.pem?versionId=1"]
   }
 
-  expect_failures = [var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
+  expect_failures = [var.anchors_objects, var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
+}
+
+run "values_that_depend_on_others" {
+  command = plan
+
+  variables {
+    intermediates_objects = ["s3://pki/*"]
+    api_upstream          = "https://orders.example.org/"
+    crl_sources           = ["s3://pki/root.crl?version=1"]
+    refresh_crls_package  = "main.tf"
+  }
+
+  expect_failures = [var.intermediates_objects, var.api_upstream, var.crl_sources]
 }
 
 run "arns_of_other_kinds" {
@@ -489,4 +505,48 @@ run "listener_without_mutual_tls" {
   }
 
   expect_failures = [data.aws_lb_listener.existing]
+}
+
+run "object_that_would_be_an_anchor" {
+  command = plan
+
+  variables {
+    anchors_objects       = ["s3://pki/ca.pem"]
+    intermediates_objects = ["s3://pki/ca.pem"]
+  }
+
+  expect_failures = [var.intermediates_objects]
+}
+
+run "api_behind_a_load_balancer" {
+  command = plan
+
+  variables {
+    api_gateway = "rest"
+  }
+
+  expect_failures = [var.subnet_ids]
+}
+
+run "api_of_a_function_with_the_layer" {
+  command = plan
+
+  variables {
+    subnet_ids  = []
+    api_gateway = "rest"
+    layered     = { layer = "main.tf", runtime = "python3.13", handler = "app.handler" }
+  }
+
+  expect_failures = [var.api_gateway]
+}
+
+run "http_api_without_upstream" {
+  command = plan
+
+  variables {
+    subnet_ids  = []
+    api_gateway = "http"
+  }
+
+  expect_failures = [var.api_upstream]
 }

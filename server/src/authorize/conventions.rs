@@ -10,13 +10,23 @@ use http::{HeaderMap, Method};
 /// Way in which a proxy tells about a request. Everything that is not listed here are the request's
 /// own headers.
 #[derive(Debug)]
-pub(crate) struct Convention {
+pub(super) struct Convention {
     path: QuestionPath,
     method: Place,
     target: Place,
     host: Place,
     /// Further headers that the proxy sets, in the question and in the request that it passes on.
     set: &'static [&'static str],
+    absent: Absent,
+}
+
+/// Form of headers that an answer does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Absent {
+    /// The answer leaves them out.
+    LeftOut,
+    /// The answer has them without a value.
+    Empty,
 }
 
 /// Path of questions.
@@ -47,6 +57,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
         set: &[],
+        absent: Absent::LeftOut,
     },
     // Source: Traefik, "ForwardAuth". The question is for the host of the service's address.
     Convention {
@@ -55,15 +66,18 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Header(HeaderName::from_static("x-forwarded-host")),
         set: &["x-forwarded-server"],
+        absent: Absent::LeftOut,
     },
     // Source: Caddy, "forward_auth". `X-Forwarded-Host` can be the client's own with
-    // `trusted_proxies`; the Host header is the request's.
+    // `trusted_proxies`; the Host header is the request's. Of a header that the answer does not
+    // have, version 2.6 passes on the name of its own placeholder.
     Convention {
         path: QuestionPath::Whole("/authorize/caddy"),
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Question,
         set: &["x-forwarded-host"],
+        absent: Absent::Empty,
     },
     // The script in `deploy/haproxy`.
     Convention {
@@ -72,6 +86,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
         set: &[],
+        absent: Absent::LeftOut,
     },
     // Source: Envoy, "envoy.extensions.filters.http.ext_authz.v3.HttpService", path_prefix.
     Convention {
@@ -80,6 +95,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Question,
         host: Place::Question,
         set: &[],
+        absent: Absent::LeftOut,
     },
 ];
 
@@ -92,6 +108,11 @@ pub(super) fn find(path: &str) -> Option<&'static Convention> {
 }
 
 impl Convention {
+    /// Returns the form of headers that an answer does not have.
+    pub(super) const fn absent(&self) -> Absent {
+        self.absent
+    }
+
     /// Reads the request from a question.
     ///
     /// # Errors

@@ -4,14 +4,12 @@ mod messages;
 
 use std::str::FromStr;
 
-use alb_mtls_http::forms::FORMS;
-use alb_mtls_http::headers::ASSERTION;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
 use super::conventions::target_from;
-use super::{Authorizer, Headers};
+use super::{Authorizer, Headers, own_names};
 use messages::{
     CheckRequest, CheckResponse, DeniedResponse, HeaderOption, HttpRequest, HttpResponse, HttpStatus,
     OkResponse, Overwrite, RpcStatus,
@@ -59,12 +57,6 @@ impl Authorizer {
             })),
         }
     }
-}
-
-/// Returns the names of the headers that programs of this project set.
-fn own_names() -> impl Iterator<Item = &'static str> {
-    let written = FORMS.into_iter().flat_map(|form| form.headers).copied();
-    written.chain([ASSERTION]).filter(|name| !name.ends_with('*'))
 }
 
 /// Reads the request that Envoy tells.

@@ -35,6 +35,8 @@ struct Source {
     chunks: Option<Vec<Bytes>>,
     size: usize,
     last_progress: Instant,
+    /// The next part is the client's to send.
+    waits_for_client: bool,
 }
 
 impl UpstreamBody {
@@ -50,6 +52,7 @@ impl UpstreamBody {
                 chunks: Some(Vec::new()),
                 size: 0,
                 last_progress: Instant::now(),
+                waits_for_client: false,
             })),
             given: 0,
         }
@@ -73,6 +76,11 @@ impl UpstreamBody {
         self.source().last_progress
     }
 
+    /// Returns true if the client has not sent more than what was sent on.
+    pub(crate) fn waits_for_client(&self) -> bool {
+        self.source().waits_for_client
+    }
+
     fn source(&self) -> MutexGuard<'_, Source> {
         // A panic in the middle of a body leaves one that fails, or that goes on.
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
@@ -88,7 +96,9 @@ impl From<Bytes> for UpstreamBody {
 impl Source {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
-            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)?) else {
+            let polled = Pin::new(&mut self.body).poll_frame(context);
+            self.waits_for_client = polled.is_pending();
+            let Some(frame) = ready!(polled?) else {
                 return Poll::Ready(None);
             };
             self.last_progress = Instant::now();

@@ -188,7 +188,7 @@ impl<S: Socket> AsyncWrite for WatchedStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.watch.before_writing(&self.stream)?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        unread(Pin::new(&mut self.stream).poll_write(context, bytes), bytes.len())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -209,7 +209,25 @@ impl<S: Socket> AsyncWrite for WatchedStream<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.watch.before_writing(&self.stream)?;
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        unread(
+            Pin::new(&mut self.stream).poll_write_vectored(context, slices),
+            slices.iter().map(|slice| slice.len()).sum(),
+        )
+    }
+}
+
+/// Takes bytes for written that a server refuses to read. A server that answers early, such as with
+/// 413, and closes the connection in the middle of a request would otherwise lose its answer: an
+/// error of writing ends the exchange before what came is read. Reading ends the exchange in any
+/// case, because such a connection is at its end.
+fn unread(written: Poll<io::Result<usize>>, all: usize) -> Poll<io::Result<usize>> {
+    match written {
+        Poll::Ready(Err(error))
+            if [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset].contains(&error.kind()) =>
+        {
+            Poll::Ready(Ok(all))
+        }
+        _ => written,
     }
 }
 

@@ -17,8 +17,8 @@ pub enum ForwardError {
     /// No route takes the path, and there is no upstream for the rest.
     #[error("no route takes the request, and FORWARD_UPSTREAM is not set")]
     NoRoute,
-    /// More than one Host header.
-    #[error("the request has several Host headers")]
+    /// More than one Host header, or another host in the target.
+    #[error("the request names several hosts")]
     SeveralHosts,
     /// The target cannot be put behind the upstream's URL.
     #[error("the request's target cannot be sent on: {0}")]
@@ -29,6 +29,11 @@ pub enum ForwardError {
     /// The client's body cannot be read to its end.
     #[error("the request's body cannot be read: {0}")]
     RequestBody(String),
+    /// The client stopped in the middle of its body.
+    #[error(
+        "the client sent nothing more of the request's body within {} ms, which is FORWARD_TIMEOUT", .0.as_millis()
+    )]
+    RequestStalled(Duration),
     /// The client's body is larger than the operator allows.
     #[error("the request's body is larger than {limit} bytes")]
     RequestTooLarge {
@@ -130,6 +135,7 @@ impl ForwardError {
             Self::Target(_) => "target",
             Self::KeySetMethod => "key_set_method",
             Self::RequestBody(_) => "request_body",
+            Self::RequestStalled(_) => "request_stalled",
             Self::RequestTooLarge { .. } => "request_too_large",
             Self::Material(_) => "material_unavailable",
             Self::Name(_) => "upstream_name",
@@ -155,6 +161,7 @@ impl ForwardError {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::SeveralHosts | Self::Target(_) | Self::RequestBody(_) => StatusCode::BAD_REQUEST,
+            Self::RequestStalled(_) => StatusCode::REQUEST_TIMEOUT,
             Self::RequestTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::KeySetMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -181,10 +188,11 @@ impl ForwardError {
     fn public_detail(&self) -> &'static str {
         match self {
             Self::NoRoute => "nothing is served at this path",
-            Self::SeveralHosts => "the request has several Host headers",
+            Self::SeveralHosts => "the request names several hosts",
             Self::Target(_) => "the request's target cannot be sent on",
             Self::KeySetMethod => "the key set can only be read",
             Self::RequestBody(_) => "the request's body cannot be read",
+            Self::RequestStalled(_) => "the rest of the request's body did not come in time",
             Self::RequestTooLarge { .. } => "the request's body is too large",
             Self::Material(_) => "the request cannot be forwarded at the moment",
             Self::Name(_) | Self::Address { .. } | Self::Unreachable(_) => "the upstream cannot be reached",

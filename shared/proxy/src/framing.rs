@@ -1,6 +1,7 @@
-//! Framing of an upstream's answer.
+//! Framing of messages over HTTP/1.1.
 
-use http::header::TRANSFER_ENCODING;
+use http::HeaderMap;
+use http::header::{HeaderName, TRANSFER_ENCODING};
 use http::response::Parts;
 
 use crate::error::ForwardError;
@@ -17,23 +18,50 @@ pub fn check_framing(parts: &Parts) -> Result<(), ForwardError> {
             parts.status.as_u16()
         )));
     }
-    // hyper takes `chunked` off. The body under another coding would lose the header that says so
-    // (RFC 9112 §6.1).
-    let codings = parts.headers.get_all(TRANSFER_ENCODING).iter();
-    let mut codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let is_undone = |coding: &&[u8]| {
-        // `identity` is RFC 2616's name for no coding at all.
-        [&b"chunked"[..], b"identity"]
-            .iter()
-            .any(|known| coding.trim_ascii().eq_ignore_ascii_case(known))
-    };
-    match codings.find(|coding| !is_undone(coding)) {
+    // `identity` is RFC 2616's name for no coding at all.
+    match other_coding(&parts.headers, &["chunked", "identity"]) {
         None => Ok(()),
-        Some(coding) => Err(ForwardError::Protocol(format!(
-            "the transfer coding `{}` is not supported",
-            coding.escape_ascii()
-        ))),
+        Some(explanation) => Err(ForwardError::Protocol(explanation)),
     }
+}
+
+/// Rejects a request whose body the upstream would read in another form than the client wrote it.
+///
+/// # Errors
+/// [`ForwardError::RequestBody`].
+pub(crate) fn check_request_framing(headers: &HeaderMap) -> Result<(), ForwardError> {
+    match other_coding(headers, &["chunked"]) {
+        None => Ok(()),
+        Some(explanation) => Err(ForwardError::RequestBody(explanation)),
+    }
+}
+
+/// Returns why a body cannot be passed on: hyper takes `chunked` off, and the body under another
+/// coding would lose the header that says so (RFC 9112 §6.1).
+fn other_coding(headers: &HeaderMap, known: &[&str]) -> Option<String> {
+    let is_known = |coding: &[u8]| {
+        known
+            .iter()
+            .any(|known| coding.eq_ignore_ascii_case(known.as_bytes()))
+    };
+    let coding = words(headers, &TRANSFER_ENCODING).find(|coding| !is_known(coding))?;
+    Some(format!(
+        "the transfer coding `{}` is not supported",
+        coding.escape_ascii()
+    ))
+}
+
+/// Returns true if one of the words of a header is this one, whatever its case.
+pub(crate) fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+    words(headers, name).any(|found| found.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// Returns the words of a header, which commas separate, from all its values.
+fn words<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a [u8]> {
+    let values = headers.get_all(name).iter();
+    values
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -41,6 +69,22 @@ mod tests {
     use http::Response;
 
     use super::*;
+
+    #[test]
+    fn a_request_has_no_coding_but_chunked() {
+        for (coding, is_sent) in [
+            ("chunked", true),
+            ("Chunked", true),
+            ("gzip, chunked", false),
+            ("chunked, chunked, identity", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(TRANSFER_ENCODING, coding.parse().unwrap());
+            assert_eq!(check_request_framing(&headers).is_ok(), is_sent, "{coding}");
+        }
+        assert_eq!(check_request_framing(&HeaderMap::new()), Ok(()));
+    }
 
     #[test]
     fn statuses_and_transfer_codings_without_a_meaning_are_rejected() {

@@ -24,6 +24,7 @@ mod streaming;
 mod tls;
 mod upstream;
 mod upstream_client;
+mod websocket;
 
 pub use body::{BodyError, UpstreamBody};
 pub use endpoint::Endpoint;

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,7 @@ use crate::body::UpstreamBody;
 use crate::connection::{Watch, WatchedStream, Watching};
 use crate::endpoint::{Endpoint, Protocol};
 use crate::resolver::CheckingResolver;
+use crate::upstream_client::CONNECT;
 
 /// Makes connections, over TLS or not.
 pub(crate) type Connector = HttpsConnector<Watching<HttpConnector<CheckingResolver>>>;
@@ -101,12 +103,20 @@ impl Pool {
     /// # Errors
     /// The connector's.
     pub async fn connection(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
-        if endpoint.protocol == Protocol::Http2 {
-            return self.share(endpoint).await;
-        }
-        match self.take(endpoint) {
-            Some(connection) => Ok(connection),
-            None => self.connect(endpoint).await,
+        let connection = async {
+            if endpoint.protocol == Protocol::Http2 {
+                return self.share(endpoint).await;
+            }
+            match self.take(endpoint) {
+                Some(connection) => Ok(connection),
+                None => self.connect(endpoint).await,
+            }
+        };
+        // Name, TCP, TLS and the wait for another request's connection together. The backlog of a
+        // server that does not run any more takes connections, and then TLS would wait for ever.
+        match tokio::time::timeout(CONNECT, connection).await {
+            Ok(connection) => connection,
+            Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
         }
     }
 
@@ -154,9 +164,7 @@ impl Pool {
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
         let (sender, watch) = match &endpoint.socket {
             Some(path) => {
-                let connecting =
-                    tokio::time::timeout(crate::upstream_client::CONNECT, UnixStream::connect(path));
-                let stream = WatchedStream::new(connecting.await.map_err(|_| timed_out())??);
+                let stream = WatchedStream::new(UnixStream::connect(path).await?);
                 let watch = stream.watch();
                 (handshake(TokioIo::new(stream)).await?, watch)
             }
@@ -228,10 +236,6 @@ impl Pool {
         // The lists are whole between any two statements.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn timed_out() -> std::io::Error {
-    std::io::ErrorKind::TimedOut.into()
 }
 
 async fn dial(

@@ -194,7 +194,9 @@ impl Proxy {
 /// [`ForwardError::SeveralHosts`].
 pub fn check_host(allowed: &AllowedRequest) -> Result<(), ForwardError> {
     match allowed.host {
-        RequestHost::Unreadable(UnreadableHost::Repeated) => Err(ForwardError::SeveralHosts),
+        RequestHost::Unreadable(UnreadableHost::Repeated | UnreadableHost::Contradiction { .. }) => {
+            Err(ForwardError::SeveralHosts)
+        }
         _ => Ok(()),
     }
 }

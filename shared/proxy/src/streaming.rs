@@ -10,23 +10,20 @@ use std::time::Duration;
 use alb_mtls_gate::AllowedRequest;
 use alb_mtls_trust::Waiting;
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderName, HeaderValue, TE, TRAILER, UPGRADE};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::header::{CONNECTION, CONTENT_LENGTH, EXPECT, HeaderValue, TE, TRAILER, UPGRADE};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
 use crate::body::UpstreamBody;
 use crate::error::{ForwardError, TimeLimit};
-use crate::framing::check_framing;
+use crate::framing::{check_framing, check_request_framing, has_word};
 use crate::pool::{Connection, Pool};
 use crate::proxy::Proxy;
 use crate::upstream::{Server, Upstream};
 use crate::upstream_client::{Phase, classify};
-
-/// The only protocol that a connection may be switched to. Any other could carry requests past the
-/// gate: with `h2c` the upstream would answer requests that the gate never saw.
-const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
+use crate::websocket::{self, WebSocketHandshake};
 
 /// Body of an upstream's answer. At its end the connection is kept for the next request; dropped
 /// before, the connection ends, and the upstream learns that the client has gone.
@@ -112,8 +109,9 @@ impl Proxy {
     pub async fn forward(
         &self,
         allowed: &AllowedRequest,
-        body: UpstreamBody,
+        body: &UpstreamBody,
     ) -> Result<Response<AnswerBody>, ForwardError> {
+        check_request_framing(&allowed.parts.headers)?;
         let upstream = self.upstream(allowed).ok_or(ForwardError::NoRoute)?;
         let Upstream::Server(server) = upstream else {
             return Err(ForwardError::Invoke(
@@ -128,22 +126,30 @@ impl Proxy {
         if server.is_http2() && takes_trailers(&allowed.parts.headers) {
             headers.insert(TE, HeaderValue::from_static("trailers"));
         }
-        let upgrades = !server.is_http2() && asks_for_websocket(&allowed.parts.headers);
-        if upgrades {
+        let handshake = WebSocketHandshake::read(&allowed.parts).filter(|_| !server.is_http2());
+        if handshake.is_some() {
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(UPGRADE, WEBSOCKET);
+            headers.insert(UPGRADE, websocket::PROTOCOL);
         }
         let pool = self.upstream_client.pool(&self.secrets, waiting).await?;
-        let (answer, connection) = self.send(server, &head, &body, &pool).await?;
+        let (answer, connection) = self.send(server, &head, body, &pool).await?;
         let (mut parts, incoming) = answer.into_parts();
         let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
-        if parts.status.is_informational() && !(switches && upgrades && names_websocket(&parts.headers)) {
+        let is_asked_for = handshake.is_some_and(|handshake| handshake.is_completed_by(&parts.headers));
+        if parts.status.is_informational() && !(switches && is_asked_for) {
             return Err(ForwardError::Protocol(format!(
-                "{} without having been asked for it",
+                "{} without the WebSocket that was asked for",
                 parts.status
             )));
         }
         check_framing(&parts)?;
+        // Each hop states its own version (RFC 9112 §2.3); with HTTP/1.0 the answer would end the
+        // client's connection.
+        parts.version = Version::HTTP_11;
+        if parts.status == StatusCode::NO_CONTENT {
+            // RFC 9110 §8.6 forbids it, and hyper keeps it in an answer to HEAD.
+            parts.headers.remove(CONTENT_LENGTH);
+        }
         let trailer = parts.headers.remove(TRAILER);
         alb_mtls_http::headers::remove_hop_by_hop(&mut parts.headers);
         if let Some(trailer) = trailer {
@@ -153,7 +159,7 @@ impl Proxy {
             parts
                 .headers
                 .insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            parts.headers.insert(UPGRADE, WEBSOCKET);
+            parts.headers.insert(UPGRADE, websocket::PROTOCOL);
         }
         let mut body = AnswerBody {
             incoming,
@@ -216,6 +222,9 @@ impl Proxy {
                 return Ok(answer);
             }
             let later = body.last_progress() + limit;
+            if later <= end && body.waits_for_client() {
+                return Err(ForwardError::RequestStalled(limit));
+            }
             if later <= end {
                 return Err(ForwardError::Timeout {
                     elapsed: started.elapsed(),
@@ -249,60 +258,4 @@ pub struct TooLarge(pub usize);
 
 fn takes_trailers(headers: &HeaderMap) -> bool {
     has_word(headers, &TE, "trailers")
-}
-
-/// Returns true if a client asks to switch to a WebSocket (RFC 6455 §4.1), and to nothing else.
-fn asks_for_websocket(headers: &HeaderMap) -> bool {
-    has_word(headers, &CONNECTION, "upgrade") && names_websocket(headers)
-}
-
-fn names_websocket(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(UPGRADE).iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    only.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(WEBSOCKET.as_bytes()))
-}
-
-fn has_word(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
-    let mut words = headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    words.any(|found| found.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    #[test]
-    fn only_a_websocket_is_switched_to() {
-        for (pairs, expected) in [
-            (&[("connection", "Upgrade"), ("upgrade", "WebSocket")][..], true),
-            (
-                &[("connection", "keep-alive, upgrade"), ("upgrade", "websocket")],
-                true,
-            ),
-            (&[("connection", "upgrade"), ("upgrade", "h2c")], false),
-            (&[("connection", "upgrade"), ("upgrade", "websocket, h2c")], false),
-            (
-                &[
-                    ("connection", "upgrade"),
-                    ("upgrade", "websocket"),
-                    ("upgrade", "h2c"),
-                ],
-                false,
-            ),
-            (&[("upgrade", "websocket")], false),
-            (&[("connection", "close"), ("upgrade", "websocket")], false),
-        ] {
-            assert_eq!(asks_for_websocket(&headers(pairs)), expected, "{pairs:?}");
-        }
-    }
 }

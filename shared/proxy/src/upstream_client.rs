@@ -19,7 +19,7 @@ use crate::secrets::Secrets;
 use crate::settings::TlsSettings;
 use crate::tls::{TlsMaterial, TlsVersion};
 
-/// Longest time to connect, all addresses of the upstream together.
+/// Longest time to connect, all addresses of the upstream and TLS together.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Connections to upstreams. No redirects, no decompression, no proxies.

@@ -6,11 +6,16 @@ use serde_json::Value;
 use crate::certificates::{Pki, ask, deployed};
 use crate::examples::example;
 
-/// Returns the template with a change, in a folder with everything else that it needs.
-fn with_template(folder: &std::path::Path, before: &str, after: &str) {
-    let text = std::fs::read_to_string(alb_mtls_tests::project().join("template.yaml")).unwrap();
-    assert!(text.contains(before), "the template has no `{before}`");
-    std::fs::write(folder.join("template.yaml"), text.replace(before, after)).unwrap();
+/// Writes the templates with a change of one of them into a folder.
+fn with_template(folder: &std::path::Path, file: &str, before: &str, after: &str) {
+    std::fs::create_dir_all(folder.join("deploy/sam")).unwrap();
+    for nested in ["trust", "load-balancer", "api", "observability"] {
+        let nested = format!("deploy/sam/{nested}.yaml");
+        std::fs::copy(alb_mtls_tests::project().join(&nested), folder.join(nested)).unwrap();
+    }
+    let text = std::fs::read_to_string(alb_mtls_tests::project().join(file)).unwrap();
+    assert!(text.contains(before), "{file} has no `{before}`");
+    std::fs::write(folder.join(file), text.replace(before, after)).unwrap();
 }
 
 #[tokio::test]
@@ -18,6 +23,7 @@ async fn role_that_may_not_read_the_anchors_answers_503() {
     let (account, pki) = (Account::start(), Pki::new());
     with_template(
         pki.path(),
+        "deploy/sam/trust.yaml",
         "Action: ssm:GetParametersByPath",
         "Action: ssm:GetParameterHistory",
     );
@@ -47,7 +53,12 @@ async fn role_of_one_path_does_not_read_another() {
 #[tokio::test]
 async fn template_without_intermediates_fails_as_it_did() {
     let (account, pki) = (Account::start(), Pki::new());
-    with_template(pki.path(), "        MTLS_INTERMEDIATES: ", "        #");
+    with_template(
+        pki.path(),
+        "template.yaml",
+        "        MTLS_INTERMEDIATES: ",
+        "        #",
+    );
     let stack = deployed(&account, pki.path(), &example("two-tier"));
     assert_eq!(
         stack.variables("RespondFunction")["MTLS_INTERMEDIATES"],
@@ -65,8 +76,9 @@ fn policy_whose_resource_is_no_arn_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     with_template(
         folder.path(),
-        r#"!Join ["arn:*:s3:::", !Split ["s3://", !Ref CrlSources]]"#,
-        "!Ref CrlSources",
+        "deploy/sam/trust.yaml",
+        r#"!Join ["arn:*:s3:::", !Split ["s3://", !Join ["s3://-/", !Split ["http://""#,
+        r#"!Join ["s3://", !Split ["s3://", !Join ["s3://-/", !Split ["http://""#,
     );
     let output = account.run(folder.path(), "sam deploy --config-env private-ca", &[]);
     assert!(
@@ -82,6 +94,7 @@ fn reference_to_a_resource_that_is_not_made_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     with_template(
         folder.path(),
+        "template.yaml",
         "!If [HasRespond, !GetAtt RespondLogGroup.Arn, !Ref AWS::NoValue]",
         "!GetAtt RespondLogGroup.Arn",
     );

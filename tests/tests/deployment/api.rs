@@ -42,6 +42,8 @@ async fn client_of_an_issuing_ca_is_let_in_by_both_kinds_of_api() {
             let outcome = authorizer.invoke(event.to_string()).await;
             assert_eq!(lets_in(&outcome), is_wanted, "{name}: {outcome:?}");
         }
+        // An error is how a REST API learns of a client without a certificate.
+        assert_eq!(stack.resource("FunctionErrorsAlarm").is_some(), api == Api::Http2);
         for authorizer in ["RestApiAuthorizer", "HttpApiAuthorizer"] {
             let seconds = &stack.properties(authorizer)["AuthorizerResultTtlInSeconds"];
             assert!(seconds.is_null() || seconds == 0, "{name}: {seconds}");

@@ -10,12 +10,14 @@
 
 mod account;
 mod api;
+mod build;
 mod certificate_and_dns;
 mod certificates;
 mod entries;
 mod examples;
 mod forward;
 mod layer;
+mod objects;
 mod parameters;
 mod policies;
 mod private_ca;

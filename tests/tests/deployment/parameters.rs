@@ -1,6 +1,7 @@
 //! Values that would have no effect, miss another one or open something stop a deployment.
 
-use alb_mtls_tests::Account;
+use alb_mtls_tests::{Account, project};
+use alb_mtls_verifier::SignatureAlgorithm;
 
 use crate::certificates::{Pki, ask, deployed};
 use crate::examples::example;
@@ -17,9 +18,22 @@ const REFUSALS: &[Refusal] = &[
     ("minimal", "AllowedIpv6Cidrs", "::/0", "needs IpAddressType dualstack"),
     ("minimal", "ApiUpstream", "https://a.example.org", "without ApiGateway http"),
     ("minimal", "CrlPrivateNetworks", "10.0.0.0/8", "without CrlSources"),
-    ("minimal", "CrlSources", "http://a/b.crl s3://c/d.crl", "or s3:// URLs"),
-    ("minimal", "CrlSources", "s3://c/d.crl?region=eu-west-1", "without a query"),
-    ("minimal", "CrlSources", "ftp://c/d.crl", "http:// and https:// URLs"),
+    ("minimal", "CrlSources", "http://a/b.crl  s3://abc/d.crl", "separated by one space"),
+    ("minimal", "CrlSources", "s3://abc/d.crl?versionId=1", "?region=, ?owner="),
+    // It would become a permission for everything in that bucket.
+    ("minimal", "CrlSources", "s3://abc/*", "without escapes"),
+    ("minimal", "CrlSources", "http://a/b.crl?u=s3://abc/secret", "URLs of files"),
+    ("minimal", "CrlSources", "http://user@a/b.crl", "without user"),
+    ("minimal", "CrlSources", "http://a/", "URLs of files"),
+    ("minimal", "CrlSources", "ftp://c/d.crl", "URLs of files"),
+    ("minimal", "AnchorsObjects", "ssm:/pki/anchors", "s3://BUCKET/KEY"),
+    ("minimal", "AnchorsObjects", "s3://pki/*", "s3://BUCKET/KEY"),
+    ("minimal", "AnchorsObjects", "s3://pki/root.pem#sha256=00", "s3://BUCKET/KEY"),
+    ("minimal", "IntermediatesObjects", "s3://pki", "AnchorsObjects"),
+    ("minimal", "IntermediatesParameterPath", "/gate/anchors", "none that ends with /anchors"),
+    ("minimal", "Signatures", "ed25519", "takes names such as"),
+    ("minimal", "Signatures", "ml-dsa-87,ml-dsa-65", "takes names such as"),
+    ("minimal", "ForwardUpstream", "http://10.0.0.7/?a=b", "ForwardUpstream"),
     ("minimal", "CertificateHeader", "X-Amzn-Mtls-Clientcert", "does not begin with x-amzn-"),
     ("minimal", "AnchorPem", "nothing", "takes certificates as PEM"),
     ("minimal", "ForwardFunctionEvent", "single-value", "without ForwardFunctionArn"),
@@ -32,6 +46,9 @@ const REFUSALS: &[Refusal] = &[
     ("existing-listener", "ForwardUpstream", "http://10.0.0.7", "need VpcId"),
     ("rest-api", "ForwardFunctionArn", "arn:aws:lambda:us-east-1:123456789012:function:a", "have no effect without SubnetIds"),
     ("rest-api", "FunctionSubnetIds", "subnet-2a1b2c3d4e5f67890", "need VpcId"),
+    ("two-tier", "CrlPrivateNetworks", "10.0.0.0/33", "CrlPrivateNetworks"),
+    ("two-tier", "CrlPrivateNetworks", "10.0.0.256/32", "CrlPrivateNetworks"),
+    ("two-tier", "AnchorsParameterPath", "/gate/intermediates", "every CA is a trust anchor"),
 ];
 
 #[test]
@@ -47,6 +64,25 @@ fn value_without_effect_or_without_its_counterpart_is_refused() {
         let refused = account.change("gate", &[(parameter, value)]);
         let error = refused.expect_err(&format!("{parameter}={value} is not refused"));
         assert!(error.contains(words), "{parameter}={value}: {error}");
+    }
+}
+
+#[test]
+fn each_signature_algorithm_can_be_set() {
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    account.must_run(folder.path(), "sam deploy --config-env minimal", &[]);
+    let all = SignatureAlgorithm::WORDS.join(" ");
+    let stack = account.change("gate", &[("Signatures", &all)]).unwrap();
+    assert_eq!(stack.variables("RespondFunction")["MTLS_SIGNATURES"], all);
+    for file in ["deploy/terraform/variables.tf", "deploy/cdk/src/trust.ts"] {
+        let text = std::fs::read_to_string(project().join(file)).unwrap();
+        for word in SignatureAlgorithm::WORDS {
+            assert!(
+                text.contains(&format!("\"{word}\"")) || text.contains(&format!("'{word}'")),
+                "{file} lacks {word}"
+            );
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use alb_mtls_tests::{Account, deployment_script};
+use alb_mtls_tests::{Account, FileServer, deployment_script};
 use test_pki::{CertificateBuilder, CrlBuilder};
 
 use crate::certificates::{Client, ask};
-use crate::two_tiers::{PAGE, deploy};
+use crate::two_tiers::{FROM_HERE, PAGE, deploy};
 
 const URL: &str = "http://example-crls.s3.us-east-1.amazonaws.com/crl";
 
@@ -41,11 +41,9 @@ fn make(account: &Account, folder: &Path) -> [Client; 2] {
             .issued_by(&issuing)
             .unwrap(),
     ];
-    account.must_run(folder, "aws s3api create-bucket --bucket example-crls", &[]);
     for (key, crl) in KEYS.iter().zip(crls) {
-        std::fs::write(folder.join("crl"), crl.der()).unwrap();
-        let put = format!("aws s3api put-object --bucket example-crls --key crl/{key} --body crl");
-        account.must_run(folder, &put, &[]);
+        account.put_object("example-crls", &format!("crl/{key}"), crl.der());
+        std::fs::write(folder.join(key.replace('/', "-")), crl.der()).unwrap();
     }
     // Both send their own certificate alone.
     [
@@ -61,6 +59,28 @@ async fn partitions_in_a_private_bucket_clear_and_revoke_clients() {
     let [good, revoked] = make(&account, folder.path());
     let sources = deployment_script(PAGE, "AWS Private CA sources");
     let (stack, output) = deploy(&account, folder.path(), &sources, &[]);
+    assert!(
+        output.contains(r#""published":3,"unchanged":0,"refused":0"#),
+        "{output}"
+    );
+    let mut gate = stack.listen().await;
+    assert_eq!(ask(&mut gate, &good, "/").await.0, 200);
+    let (status, record) = ask(&mut gate, &revoked, "/").await;
+    assert_eq!((status, &record["detail"]), (401, &"revoked".into()));
+    gate.close().await;
+}
+
+#[tokio::test]
+async fn web_server_and_bucket_are_sources_of_one_list() {
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    let [good, revoked] = make(&account, folder.path());
+    let server = FileServer::start(folder.path());
+    let web = format!("http://{}/{}", server.host(), KEYS[0]);
+    let [_, first, second] = KEYS.map(|key| format!("s3://example-crls/crl/{key}?region=us-east-1"));
+    // The query is not a part of the key, and the first source is not an object for the role.
+    let sources = format!("sources='{web} {first} {second}'");
+    let (stack, output) = deploy(&account, folder.path(), &sources, &[FROM_HERE]);
     assert!(
         output.contains(r#""published":3,"unchanged":0,"refused":0"#),
         "{output}"

@@ -10,7 +10,7 @@ use alb_mtls_tests::upstream::{Recorded, Recorder, Reply};
 
 const FORGED: &str = "forged-identity";
 
-/// Headers of the service that the samples are written for, by the default of SERVER_IDENTITY.
+/// Headers that the samples are written for: the default of `SERVER_AUTHORIZE_IDENTITY`.
 const IDENTITY: [&str; 7] = [
     "x-amzn-mtls-clientcert-serial-number",
     "x-amzn-mtls-clientcert-issuer",
@@ -138,7 +138,12 @@ async fn forged_identities_never_arrive(sample: Sample) {
     };
     let (mut forwarded, mut denied) = (0, 0);
     let names = IDENTITY_HEADERS.iter().chain(RESTATING_HEADERS);
-    for name in names.flat_map(|name| spellings(name)) {
+    let names = names.map(|name| match *name {
+        // That of the corpus.
+        "X-Renamed-Header" => SECRET_HEADER,
+        name => name,
+    });
+    for name in names.flat_map(spellings) {
         for mut lines in [good_lines(&setup.clients), client_lines()] {
             let is_verified = lines.len() > client_lines().len();
             lines.push(format!("{name}: {FORGED}"));
@@ -153,7 +158,6 @@ async fn forged_identities_never_arrive(sample: Sample) {
                     let head = recorded.head();
                     assert!(!head.contains(FORGED), "{name}:\n{head}");
                     let subjects = values(&recorded, "x-amzn-mtls-clientcert-subject");
-                    let subjects: Vec<_> = subjects.iter().filter(|subject| !subject.is_empty()).collect();
                     assert_eq!(subjects.len(), usize::from(is_verified), "{name}:\n{head}");
                     forwarded += 1;
                 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use alb_mtls_tests::{leave_out, project};
+use alb_mtls_tests::{exchange, leave_out, project};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -72,7 +72,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
 }
 
-/// Where a proxy takes requests from.
+/// Network that a proxy takes requests from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum From {
     /// From this machine.
@@ -120,7 +120,11 @@ impl Sample {
             .spawn()
             .unwrap();
         for _ in 0..200 {
-            if TcpStream::connect(address).await.is_ok() {
+            // Traefik reads its routes after it listens.
+            let health = ["host: a.example".to_owned()];
+            if TcpStream::connect(address).await.is_ok()
+                && exchange(address, "GET /healthz", &health).await.status != 404
+            {
                 return Some(Proxy {
                     _process: process,
                     _directory: directory,

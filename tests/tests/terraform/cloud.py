@@ -86,7 +86,8 @@ class Cloud:
             "environment": variables | self.credentials(state["role"]),
         }
         self.post("/simulator/function", function)
-        return {"id": name, "arn": self.arn("lambda", f"function:{name}")}
+        arn = self.arn("lambda", f"function:{name}")
+        return {"id": name, "arn": arn, "invoke_arn": f"arn:aws:apigateway:{self.region}:lambda:path/2015-03-31/functions/{arn}/invocations"}
 
     def make_lambda_invocation(self, state):
         answer = self.client("lambda").invoke(FunctionName=state["function_name"], Payload=state["input"])
@@ -136,6 +137,12 @@ class Cloud:
 
     def make_cloudwatch_event_rule(self, state):
         return {"arn": self.arn("events", f"rule/{state['name']}")}
+
+    def make_apigatewayv2_api(self, state):
+        return {"id": "a1b2c3d4e5", "execution_arn": self.arn("execute-api", "a1b2c3d4e5")}
+
+    def make_api_gateway_rest_api(self, state):
+        return self.make_apigatewayv2_api(state) | {"root_resource_id": "f6g7h8i9j0"}
 
     def make_security_group(self, state):
         return {"id": "sg-0123456789abcdef0", "arn": self.arn("ec2", "security-group/sg-0123456789abcdef0")}

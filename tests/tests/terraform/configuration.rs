@@ -47,7 +47,7 @@ impl Configuration {
             &folder.path().join("deploy/terraform"),
         );
         // Only their digests are looked at.
-        for program in ["respond", "forward", "refresh-crls"] {
+        for program in ["respond", "forward", "authorize", "refresh-crls"] {
             let package = folder.path().join("target/lambda").join(program);
             std::fs::create_dir_all(&package).unwrap();
             std::fs::write(package.join("bootstrap.zip"), program).unwrap();
@@ -107,12 +107,8 @@ impl Configuration {
 
     /// Puts a file into a bucket of the account.
     pub(crate) fn put(&self, object: &str, content: impl AsRef<[u8]>) {
-        let file = self.path().join("object");
-        std::fs::write(&file, content).unwrap();
-        let bucket = object.split('/').take(3).collect::<Vec<_>>().join("/");
-        let script =
-            format!("aws s3 ls {bucket} >/dev/null || aws s3 mb {bucket}; aws s3 cp object {object}");
-        self.account.must_run(self.path(), &script, &[]);
+        let (bucket, key) = object.strip_prefix("s3://").unwrap().split_once('/').unwrap();
+        self.account.put_object(bucket, key, content.as_ref());
     }
 
     /// Puts the CRL of each CA into a bucket of the account; the issuing CA's revokes a client.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::configuration::Configuration;
 
 /// Returns the exit code and the report on a file.
-fn examine(configuration: &Configuration, file: &str) -> (i32, Value) {
+pub(crate) fn examine(configuration: &Configuration, file: &str) -> (i32, Value) {
     let output = Command::new(binary("alb-mtls"))
         .args(["doctor", "--json", file])
         .current_dir(configuration.path())

@@ -1,10 +1,15 @@
 //! Each example by the commands of the page, and clients that send their own certificate alone.
 
+use alb_mtls_tests::Function;
+use alb_mtls_tests::api_events::{Api, anonymous, with_pem};
 use alb_mtls_tests::upstream::{Recorder, Reply};
-
+use alb_mtls_verifier::Fingerprint;
+use local_alb::InvocationOutcome;
+use serde_json::Value;
 use test_pki::{CertificateBuilder, CrlBuilder};
 
 use crate::configuration::Configuration;
+use crate::doctor::examine;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn minimal_allows_a_client_of_its_root() {
@@ -67,8 +72,8 @@ async fn private_ca_publishes_partitions_before_the_first_request() {
     );
     let mut gate = stack.listen().await;
     for (client, status, detail) in [
-        ("good", 200, serde_json::Value::Null),
-        ("other", 200, serde_json::Value::Null),
+        ("good", 200, Value::Null),
+        ("other", 200, Value::Null),
         ("unpublished", 401, "crl_scope".into()),
         ("revoked", 401, "revoked".into()),
         ("strange", 401, "signature_invalid".into()),
@@ -118,10 +123,30 @@ async fn serverless_ca_is_found_in_each_environment() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn existing_load_balancer_gets_a_listener_and_nothing_more() {
+async fn existing_load_balancer_gets_a_listener_and_trust_from_objects() {
     let Some(configuration) = Configuration::new() else {
         return;
     };
+    // Both CAs in S3: the module makes no parameters, and the role reads these objects alone.
+    configuration.put("s3://example-pki/root.pem", configuration.root.pem());
+    configuration.put("s3://example-pki/issuing.pem", configuration.issuing.pem());
+    configuration.put("s3://example-pki/other.pem", configuration.root.pem());
+    let main = configuration
+        .path()
+        .join("deploy/terraform/examples/existing-alb/main.tf");
+    let text = std::fs::read_to_string(&main).unwrap();
+    let digest = Fingerprint::of(configuration.root.pem().as_bytes());
+    let objects = text
+        .replace(
+            "anchors           = { root = file(var.root_certificate) }",
+            &format!(r#"anchors_objects = ["s3://example-pki/root.pem?region=us-east-1#sha256={digest}"]"#),
+        )
+        .replace(
+            "intermediates     = { issuing = file(var.issuing_certificate) }",
+            r#"intermediates_objects = ["s3://example-pki/issuing.pem"]"#,
+        );
+    assert!(objects.matches("_objects = ").count() == 2, "{text}");
+    std::fs::write(main, objects).unwrap();
     let balancer =
         "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/app/mine/50dc6c495c0c9188";
     let stack = configuration.apply("existing-alb", &[("load_balancer", balancer)]);
@@ -136,6 +161,43 @@ async fn existing_load_balancer_gets_a_listener_and_nothing_more() {
     assert_eq!(configuration.ask(&mut gate, "good").await.0, 200);
     assert_eq!(gate.ask(None, "/").await.0, 401);
     gate.close().await;
+    let command = stack
+        .command("aws_lambda_function.gate")
+        .variable("MTLS_ANCHORS", "s3://example-pki/other.pem");
+    let function = Function::run(command).await;
+    let failure = function.line_where(|line| line["level"] == "ERROR").await;
+    assert!(failure.to_string().contains("may not be read"), "{failure}");
+}
+
+/// The REST API is in the module's own tests.
+#[tokio::test(flavor = "multi_thread")]
+async fn api_gateway_lets_in_clients_of_the_issuing_ca() {
+    let Some(configuration) = Configuration::new() else {
+        return;
+    };
+    let upstream = [("upstream", "https://orders.example.org")];
+    let stack = configuration.apply("api-gateway", &upstream);
+    let (code, report) = examine(&configuration, "state.json");
+    assert_eq!(
+        (code, &report["findings"]),
+        (0, &Value::Array(Vec::new())),
+        "{report:#}"
+    );
+    let (authorizer, _lines) = stack.start("aws_lambda_function.gate").await;
+    let pem = |client: &str| std::fs::read_to_string(configuration.path().join(client)).unwrap();
+    for (event, is_wanted) in [
+        (with_pem(Api::Http2, &pem("good.pem")), true),
+        (with_pem(Api::Http2, &pem("strange.pem")), false),
+        (anonymous(Api::Http2), false),
+    ] {
+        match authorizer.invoke(event.to_string()).await {
+            InvocationOutcome::Response(answer) => {
+                let answer: Value = serde_json::from_slice(&answer).unwrap();
+                assert_eq!(answer["isAuthorized"], is_wanted, "{answer}");
+            }
+            other => unreachable!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,28 +1,30 @@
 """A provider of Terraform that has the AWS provider's schema (schema.json) and makes what functions read in the server that
 AWS_ENDPOINT_URL names: parameters, buckets, roles. Of everything else it only says what an ARN would look like.
 
-Terraform starts it as terraform-provider-aws and terraform-provider-random.
+It is served in the process of the command line.
 """
 
+import concurrent.futures
 import json
 import os
 import pathlib
-import sys
 import traceback
 import uuid
 
-import tf.provider
-import tf.runner
+import grpc
 from tf.gen import tfplugin_pb2 as pb
 from tf.gen import tfplugin_pb2_grpc as rpc
 from tf.types import Unknown
 from tf.utils import Diagnostics, read_dynamic_value, to_dynamic_value
 
-sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
-import cloud  # noqa: E402
+import cloud
 
 NESTING = pb.Schema.NestedBlock.NestingMode
 RANDOM = {"random_uuid": {"id": ["string", "c"], "keepers": [["map", "string"], "o"], "result": ["string", "c"]}}
+
+
+# A server ends with the last reference to it.
+SERVERS = []
 
 
 def is_block(entry):
@@ -151,16 +153,24 @@ class Random(cloud.Cloud):
         return {"id": name, "result": name}
 
 
-def main():
-    is_random = "random" in os.path.basename(sys.argv[0])
-    kinds = RANDOM if is_random else json.loads(pathlib.Path(__file__).with_name("schema.json").read_text())
-    servicer = Servicer(kinds)
-    if is_random:
-        servicer.cloud = Random()
-    # The runner speaks the protocol of plugins; what it serves is ours.
-    tf.provider.ProviderServicer = lambda provider: servicer
-    tf.runner.run_provider(None, sys.argv)
-
-
-if __name__ == "__main__":
-    main()
+def serve(folder):
+    """Serves both providers below a folder, and returns what Terraform has to know to use them."""
+    aws = Servicer(json.loads(pathlib.Path(__file__).with_name("schema.json").read_text()))
+    random = Servicer(RANDOM)
+    random.cloud = Random()
+    attached = {}
+    for name, servicer in {"aws": aws, "random": random}.items():
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor())
+        rpc.add_ProviderServicer_to_server(servicer, server)
+        address = os.path.join(folder, name)
+        server.add_insecure_port(f"unix:{address}")
+        server.start()
+        SERVERS.append(server)
+        attached[f"registry.terraform.io/hashicorp/{name}"] = {
+            "Protocol": "grpc",
+            "ProtocolVersion": 6,
+            "Pid": os.getpid(),
+            "Test": True,
+            "Addr": {"Network": "unix", "String": address},
+        }
+    return attached

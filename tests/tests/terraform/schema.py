@@ -18,7 +18,7 @@ ALSO_COMPUTED = {
     "tags_all", "xff_header_processing_mode",
 }
 PLAIN = {"String": "string", "Number": "number", "Boolean": "bool", "NumberList": ["list", "number"], "List": ["list", "string"], "StringMap": ["map", "string"]}
-STORED = {"string": "string", "number": "number", "boolean": "bool", "stringList": "string", "numberList": "number", "stringMap": "string"}
+STORED = {"string": "string", "number": "number", "boolean": "bool", "stringList": "string", "numberList": "number", "stringMap": "string", "booleanMap": "bool"}
 
 root = pathlib.Path(sys.argv[1])
 

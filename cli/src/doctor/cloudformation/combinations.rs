@@ -331,7 +331,7 @@ mod tests {
     use crate::doctor::yaml;
 
     /// Combinations of the options of our template that are looked at, of some ten thousand.
-    const COMBINATIONS: usize = 150;
+    const COMBINATIONS: usize = 600;
 
     #[test]
     fn our_template_is_clean_under_arbitrary_combinations_of_its_options() {

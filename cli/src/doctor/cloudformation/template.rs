@@ -11,9 +11,10 @@ use crate::doctor::resources::{Resource, ResourceReader};
 use crate::doctor::rules;
 
 /// Beginnings of the types of resources that facts are read from.
-const LOOKED_AT: [&str; 13] = [
+const LOOKED_AT: [&str; 14] = [
     "AWS::ApiGateway",
     "AWS::CloudFormation::",
+    "AWS::EC2::SecurityGroup",
     "AWS::ECS::Service",
     "AWS::ECS::TaskDefinition",
     "AWS::ElasticLoadBalancingV2::Listener",

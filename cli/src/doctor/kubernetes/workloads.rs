@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Reader, identity, named, namespace, place};
-use crate::doctor::facts::{Function, Kind};
+use crate::doctor::facts::{Exposure, Function, Kind, upstream_services};
 use crate::doctor::node::Node;
 use crate::doctor::rules;
 use crate::doctor::text::unknown;
@@ -27,6 +27,58 @@ impl Reader<'_> {
                     timeout: None,
                     log_group: None,
                 });
+            }
+        }
+    }
+
+    /// Adds the ways to containers past a load balancer of the controller: ports of nodes, and
+    /// services that are reachable themselves.
+    pub(super) fn exposures(&mut self) {
+        for (file, object) in self.objects {
+            let name = identity(object);
+            let spec = pod(object).and_then(|pod| pod.get("spec"));
+            let is_of_host = spec.is_some_and(|spec| spec.is_true(&["hostNetwork"]));
+            for container in containers(object) {
+                let mut ports = container.list_at(&["ports"]).iter();
+                let how = match ports.find(|port| port.get("hostPort").is_some()) {
+                    _ if is_of_host => "hostNetwork",
+                    Some(_) => "hostPort",
+                    None => continue,
+                };
+                let own = container.text_at(&["name"]).unwrap_or_default();
+                self.deployment.exposures.push(Exposure {
+                    by: name.clone(),
+                    place: place(file, container),
+                    container: format!("{name}/{own}"),
+                    how: how.to_owned(),
+                    is_for_load_balancer: false,
+                });
+            }
+            let kind = object.text_at(&["spec", "type"]).unwrap_or_default();
+            let is_service = object.text_at(&["kind"]) == Some("Service");
+            if !is_service || !matches!(kind, "LoadBalancer" | "NodePort") {
+                continue;
+            }
+            for container in self.containers_of(&name) {
+                self.deployment.exposures.push(Exposure {
+                    by: name.clone(),
+                    place: place(file, object),
+                    container,
+                    how: format!("the type {kind}"),
+                    is_for_load_balancer: kind == "NodePort",
+                });
+            }
+        }
+    }
+
+    /// Adds the services that gates forward to.
+    pub(super) fn upstreams(&mut self) {
+        let gates = self.deployment.gates();
+        let services: Vec<String> = gates.flat_map(upstream_services).collect();
+        for (file, object) in self.objects {
+            let name = identity(object);
+            if services.contains(&name) {
+                self.target_group(file, object, name);
             }
         }
     }

@@ -1,7 +1,9 @@
 //! Functions, who may invoke them, and containers.
 
 use super::reader::ResourceReader;
-use crate::doctor::facts::{Function, FunctionUrl, Kind, Permission, Place, identity_of};
+use crate::doctor::facts::{
+    Exposure, Function, FunctionUrl, Kind, Permission, Place, TaskNetwork, identity_of,
+};
 use crate::doctor::node::Node;
 use crate::doctor::text::placeholder;
 
@@ -68,7 +70,19 @@ impl ResourceReader<'_> {
                 Some((variable.string_at(&["Name"])?, value?))
             });
             let own = container.text_at(&["Name"]).unwrap_or_default();
-            self.container(format!("{name}/{own}"), place.clone(), variables.collect());
+            let own = format!("{name}/{own}");
+            // In the other modes, a port is one of the host.
+            let is_alone = properties.text_at(&["NetworkMode"]) == Some("awsvpc");
+            if !is_alone && !container.list_at(&["PortMappings"]).is_empty() {
+                self.deployment.exposures.push(Exposure {
+                    by: name.to_owned(),
+                    place: place.clone(),
+                    container: own.clone(),
+                    how: "a port of the host".to_owned(),
+                    is_for_load_balancer: true,
+                });
+            }
+            self.container(own, place.clone(), variables.collect());
         }
     }
 
@@ -92,8 +106,15 @@ impl ResourceReader<'_> {
         });
     }
 
-    pub(super) fn service(&mut self, properties: &Node) {
+    pub(super) fn service(&mut self, place: Place, properties: &Node) {
         let task = properties.text_at(&["TaskDefinition"]).unwrap_or_default();
+        let groups = properties.at(&["NetworkConfiguration", "AwsvpcConfiguration", "SecurityGroups"]);
+        let groups = groups.map(Node::texts).unwrap_or_default().into_iter();
+        self.deployment.task_networks.push(TaskNetwork {
+            task: identity_of(task),
+            place,
+            security_groups: groups.map(str::to_owned).collect(),
+        });
         for balancer in properties.list_at(&["LoadBalancers"]) {
             let group = balancer.text_at(&["TargetGroupArn"]).unwrap_or_default();
             let container = balancer.text_at(&["ContainerName"]).unwrap_or_default();

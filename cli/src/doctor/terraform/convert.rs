@@ -1,5 +1,7 @@
 //! The resources of the AWS provider in CloudFormation's form.
 
+mod containers;
+
 use super::Block;
 use crate::doctor::node::{Node, Value};
 use crate::doctor::resources::ResourceReader;
@@ -116,6 +118,13 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
             let pair = (block.text("target_group_arn")?, block.text("target_id")?);
             facts.deployment.attachments.push(pair);
             None
+        }
+        "aws_ecs_task_definition" => Some(("AWS::ECS::TaskDefinition", containers::task_definition(block))),
+        "aws_ecs_service" => Some(("AWS::ECS::Service", containers::service(block))),
+        "aws_security_group" => Some(("AWS::EC2::SecurityGroup", containers::security_group(block))),
+        "aws_security_group_rule" if block.text("type").as_deref() == Some("egress") => None,
+        "aws_security_group_rule" | "aws_vpc_security_group_ingress_rule" => {
+            Some(("AWS::EC2::SecurityGroupIngress", containers::ingress(block)))
         }
         "aws_lambda_function" => Some(("AWS::Lambda::Function", function(block))),
         "aws_iam_role" => {

@@ -353,19 +353,19 @@ Outputs:
     ("the gate may write trust anchors",
         "            Action: ssm:GetParametersByPath\n",
         "            Action: [ssm:GetParametersByPath, ssm:Put*]\n",
-        "trust-writer", "ReadAuthoritiesPolicy"),
+        "trust-writer", "Trust/ReadAuthoritiesPolicy"),
     ("refresh-crls may write everywhere in the bucket",
-     "                  - s3:PutObject
-                Resource: !Sub ${TrustBucket.Arn}/crls/*
+     "              - s3:PutObject
+            Resource: !Sub ${TrustBucketArn}/crls/*
 ",
-     "                  - s3:PutObject
-                Resource: !Sub ${TrustBucket.Arn}/*
+     "              - s3:PutObject
+            Resource: !Sub ${TrustBucketArn}/*
 ",
-     "trust-writer", "RefreshCrlsRole"),
+     "trust-writer", "Trust/PublishCrlsPolicy"),
     ("the gate has the role of refresh-crls",
      "      CodeUri: functions/authorize\n      Role: !GetAtt GateRole.Arn\n",
      "      CodeUri: functions/authorize\n      Role: !GetAtt RefreshCrlsRole.Arn\n",
-     "trust-writer", "RefreshCrlsRole"),
+     "trust-writer", "Trust/PublishCrlsPolicy"),
     ("another account may write to the trust bucket",
      "        Statement:
           - Sid: OnlyOverTls
@@ -389,7 +389,7 @@ Outputs:
 ",
      "trust-writer", "TrustBucketPolicy"),
     ("a policy of AWS that may do everything",
-     "        - !Ref ReadAuthoritiesPolicy\n        - !If [HasFunctionsInVpc,",
+     "        - !GetAtt Trust.Outputs.ReadAuthoritiesPolicy\n        - !If [HasFunctionsInVpc,",
      "        - arn:aws:iam::aws:policy/AmazonSSMFullAccess\n        - !If [HasFunctionsInVpc,",
      "trust-writer", "GateRole"),
     ("a URL past the load balancer",

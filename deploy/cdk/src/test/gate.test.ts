@@ -7,7 +7,7 @@ import * as elb from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as s3 from 'aws-cdk-lib/aws-s3';
 
-import { Mode, MtlsGate, MtlsGateProps, Revocation } from '..';
+import { Mode, MtlsGate, MtlsGateProps, Revocation, Signature } from '..';
 import { PEM, loadBalancer, ownFunction, stacks } from './stacks';
 
 const HEADER_ATTRIBUTE = 'routing.http.request.x_amzn_mtls_clientcert.header_name';
@@ -75,6 +75,36 @@ test('CRLs are strict, and refresh-crls knows the issuing CA', () => {
   twoTiers.resourceCountIs('Custom::Trigger', 1);
 });
 
+test('CAs in objects need no parameter, and a permission for each object alone', () => {
+  const stack = new cdk.Stack();
+  const bucket = s3.Bucket.fromBucketName(stack, 'Pki', 'example-pki');
+  const own = new MtlsGate(stack, 'Gate', {
+    anchorsObjects: [{ bucket, key: 'roots.pem', region: 'eu-west-1', owner: '123456789012', sha256: '0'.repeat(64) }],
+    intermediatesObjects: [{ bucket, key: 'ca/issuing.pem' }],
+    signatures: ['ml-dsa-87', 'ecdsa-p384-sha384'],
+  });
+  own.respond('Respond', lambda.Code.fromAsset(__dirname));
+  const made = Template.fromStack(stack);
+  made.resourceCountIs('AWS::SSM::Parameter', 0);
+  made.hasResourceProperties('AWS::Lambda::Function', {
+    Environment: {
+      Variables: Match.objectLike({
+        MTLS_ANCHORS: `s3://example-pki/roots.pem?region=eu-west-1&owner=123456789012#sha256=${'0'.repeat(64)}`,
+        MTLS_INTERMEDIATES: 's3://example-pki/ca/issuing.pem',
+        MTLS_SIGNATURES: 'ml-dsa-87 ecdsa-p384-sha384',
+      }),
+    },
+  });
+  const object = (key: string): object => ({ 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, `:s3:::example-pki/${key}`]] });
+  made.hasResourceProperties('AWS::IAM::Policy', {
+    PolicyDocument: {
+      Statement: [
+        { Sid: 'ReadTrustObjects', Effect: 'Allow', Action: 's3:GetObject', Resource: [object('roots.pem'), object('ca/issuing.pem')] },
+      ],
+    },
+  });
+});
+
 test('authorizers keep no answers', () => {
   template('Rest').hasResourceProperties('AWS::ApiGateway::Authorizer', { AuthorizerResultTtlInSeconds: 0 });
   template('Http').hasResourceProperties('AWS::ApiGatewayV2::Authorizer', { AuthorizerResultTtlInSeconds: 0 });
@@ -128,6 +158,7 @@ test('choices of the operator are taken over', () => {
 });
 
 test('what cannot work is refused', () => {
+  const bucket = s3.Bucket.fromBucketName(new cdk.Stack(), 'Pki', 'example-pki');
   const sources = (urls?: string[]): Partial<MtlsGateProps> => ({ crlSources: { code: lambda.Code.fromAsset(__dirname), urls } });
   for (const [props, message] of [
     [{ anchors: {} }, /give anchors/],
@@ -137,6 +168,11 @@ test('what cannot work is refused', () => {
     [{ anchors: { root: PEM.padEnd(8193) } }, /longer than a parameter/],
     [{ anchors: {}, anchorsParameterPath: '/pki/' }, /begins with a slash and does not end with one/],
     [{ intermediates: { issuing: 'issuing.pem' } }, /`issuing` is not a PEM certificate/],
+    [{ anchorsObjects: [{ bucket, key: '*' }] }, /its key is `\*`/],
+    [{ anchorsObjects: [{ bucket, key: 'roots.pem', sha256: '00' }] }, /its sha256 is `00`/],
+    [{ intermediatesObjects: [{ bucket, key: 'ca.pem', region: 'EU' }] }, /its region is `EU`/],
+    [{ crls: [{ bucket, key: 'root.crl', owner: '1' }] }, /its owner is `1`/],
+    [{ signatures: ['ed25519' as Signature] }, /`ed25519` is not/],
     [{ certificateHeader: 'X-Amzn-Mtls-Clientcert' }, /does not begin with x-amzn-/],
     [{ extensions: ['device_id'] }, /is an object identifier/],
     [{ certificateHeader: 'x gate' }, /letters, digits and hyphens/],

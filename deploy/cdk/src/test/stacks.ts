@@ -62,8 +62,10 @@ export function stacks(app: cdk.App, code: string, root = PEM, issuing = PEM): c
       crlSources: {
         code: built(),
         urls: ['http://crl.example.com:8080/root.crl'],
-        objects: [{ bucket, key: 'crl/SUBORDINATE/1.crl' }],
+        objects: [{ bucket, key: 'crl/SUBORDINATE/1.crl', region: 'us-east-1', owner: '123456789012' }],
       },
+      anchorsObjects: [{ bucket: s3.Bucket.fromBucketName(twoTiers, 'Pki', 'example-pki'), key: 'roots.pem', sha256: '0'.repeat(64) }],
+      signatures: ['ecdsa-p256-sha256', 'ml-dsa-87'],
     });
     gate.listen('Https', { loadBalancer: alb, certificates, target: gate.respond('Respond', built()) });
   }

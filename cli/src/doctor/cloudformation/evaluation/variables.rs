@@ -1,4 +1,4 @@
-//! What is free in a program, and the values that were chosen for it.
+//! Free variables of a program, and the values that were chosen for them.
 
 use std::collections::BTreeMap;
 

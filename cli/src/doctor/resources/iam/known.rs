@@ -1,5 +1,5 @@
-//! Policies of AWS and policy templates of SAM by their names, as far as what they allow matters here:
-//! Parameter Store, S3 and invoking functions.
+//! Policies of AWS and policy templates of SAM by their names, as far as what they allow matters
+//! here: Parameter Store, S3 and invoking functions.
 
 /// Policies of AWS that allow reading or writing trust material, or invoking, everywhere.
 pub(super) const MANAGED: [(&str, &[&str]); 11] = [
