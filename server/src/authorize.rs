@@ -175,8 +175,8 @@ impl Service for Authorizer {
     }
 }
 
-/// Answers a question that names no proxy. It is no question: nothing is recorded, and every proxy
-/// takes the status for an error.
+/// Answers a question whose path does not name a proxy. Nothing is recorded, because no request was
+/// told, and every proxy takes the status for an error.
 fn not_found() -> Response<Body> {
     let mut response = Response::new(body::full(
         "the path names no proxy: see docs/authorization-service.md\n",

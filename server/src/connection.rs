@@ -1,4 +1,4 @@
-//! One connection: HTTP/1.1 or HTTP/2, with the times after which a client is too slow.
+//! Connections: HTTP/1.1 or HTTP/2, with the times after which a client is too slow.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -29,8 +29,8 @@ use crate::places::Place;
 /// Time that a peer has to close an idle HTTP/2 connection after it was told to.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// First bytes of a connection in HTTP/2 with prior knowledge (RFC 9113 §3.4). No method of HTTP/1.1
-/// begins with them.
+/// First bytes of a connection in HTTP/2 with prior knowledge (RFC 9113 §3.4). No method of
+/// HTTP/1.1 begins with them.
 const PREFACE: &[u8] = b"PRI ";
 
 /// Waits until the end of the process has begun.

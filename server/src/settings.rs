@@ -118,8 +118,9 @@ impl Settings {
                     .iter()
                     .map(|variable| variable.name)
                     .collect();
-                let values = Values::new(&alb_mtls_proxy::SETTINGS, variables)?;
-                values.refuse_set(&names, "without SERVER_LISTEN")?;
+                let upstreams = Values::new(&alb_mtls_proxy::SETTINGS, variables)?;
+                upstreams.refuse_set(&names, "without SERVER_LISTEN")?;
+                values.refuse_set(&[MAX_BODY], "without SERVER_LISTEN")?;
                 None
             }
         };
@@ -216,7 +217,7 @@ fn check_header(gate: &alb_mtls_gate::Settings, values: &Values) -> Result<(), S
             takes: "a name that only you know, to which the listener attribute \
                     routing.http.request.x_amzn_mtls_clientcert.header_name is set too, because a client without a \
                     certificate can copy another's chain into the default header (SERVER_ALLOW_DEFAULT_HEADER=true starts \
-                    the server all the same)"
+                    the server anyway)"
                 .to_owned(),
         }),
         (false, true) => values.refuse_set(

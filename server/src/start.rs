@@ -26,7 +26,7 @@ pub(crate) enum StartError {
         setting: &'static str,
         source: io::Error,
     },
-    /// One line for the operator.
+    /// Setting of the upstreams that cannot be used.
     #[error("{0}")]
     Upstreams(String),
     #[error("the process cannot receive signals: {0}")]
@@ -45,7 +45,7 @@ impl StartError {
     }
 }
 
-/// Serves until the process is told to end. An error is one line on standard error.
+/// Serves until the process is told to end. The error is one line on standard error.
 pub(crate) fn start() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,

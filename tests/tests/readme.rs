@@ -35,7 +35,11 @@ fn check(page: &str, parts: &[(&str, String)]) {
 fn settings_page_has_the_tables_of_the_code() {
     check(
         "docs/reference/settings.md",
-        &[("sources", sources()), ("settings", settings())],
+        &[
+            ("sources", sources()),
+            ("settings", settings()),
+            ("server", server_settings()),
+        ],
     );
 }
 
@@ -90,7 +94,7 @@ fn threat_model_lists_the_features_that_webpki_does_not_process() {
 fn variables_in(text: &str) -> BTreeSet<&str> {
     let words = text.split(|character: char| !character.is_ascii_uppercase() && character != '_');
     let is_variable = |word: &&str| {
-        let prefixes = ["AUTHORIZE_", "CRL_", "FORWARD_", "LAYER_"];
+        let prefixes = ["AUTHORIZE_", "CRL_", "FORWARD_", "LAYER_", "SERVER_"];
         prefixes
             .iter()
             .any(|prefix| word.len() > prefix.len() && word.starts_with(prefix))
@@ -101,10 +105,14 @@ fn variables_in(text: &str) -> BTreeSet<&str> {
 #[test]
 fn settings_page_has_the_settings_of_every_function() {
     let page = std::fs::read_to_string(project().join("docs/reference/settings.md")).unwrap();
-    let helps = ["alb-mtls-layer", "authorize", "forward", "refresh-crls"].map(|function| {
-        let output = Command::new(binary(function)).arg("--help").output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    });
+    let helps = [
+        "alb-mtls-layer",
+        "alb-mtls-server",
+        "authorize",
+        "forward",
+        "refresh-crls",
+    ]
+    .map(help);
     let in_code: BTreeSet<&str> = helps
         .iter()
         .flat_map(|help| help.lines())
@@ -113,6 +121,27 @@ fn settings_page_has_the_settings_of_every_function() {
         .collect();
     assert!(in_code.len() > 20, "{in_code:?}");
     assert_eq!(variables_in(&page), in_code);
+}
+
+fn help(program: &str) -> String {
+    let output = Command::new(binary(program)).arg("--help").output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Returns the settings of the server's own, which only the program itself has.
+fn server_settings() -> String {
+    let mut table = "| variable | default | meaning |\n| --- | --- | --- |\n".to_owned();
+    let help = help("alb-mtls-server");
+    let lines: Vec<&str> = help.lines().collect();
+    for (name, meaning) in lines.iter().zip(lines.iter().skip(1)) {
+        let setting = name.strip_prefix("  ").filter(|name| name.starts_with("SERVER_"));
+        let Some((name, default)) = setting.and_then(|setting| setting.split_once(" (")) else {
+            continue;
+        };
+        let default = default.strip_suffix(')').unwrap();
+        writeln!(table, "| `{name}` | {default} | {} |", meaning.trim()).unwrap();
+    }
+    table
 }
 
 fn sources() -> String {

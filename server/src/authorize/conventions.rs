@@ -23,9 +23,9 @@ pub(super) struct Convention {
 /// Form of headers that an answer does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Absent {
-    /// They are left out.
+    /// The answer leaves them out.
     LeftOut,
-    /// They are empty.
+    /// The answer has them without a value.
     Empty,
 }
 

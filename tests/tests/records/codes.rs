@@ -447,6 +447,7 @@ async fn by_what_is_around(seen: &mut Seen) {
         ("MTLS_ANCHORS", clients.anchors_source()),
         ("MTLS_HEADER", "x-secret-chain".to_owned()),
         ("MTLS_PEERS", "192.0.2.0/24".to_owned()),
+        ("FORWARD_UPSTREAM", "http://127.0.0.1:9".to_owned()),
         ("SERVER_LISTEN", "127.0.0.1:0".to_owned()),
         ("SERVER_ADMIN_LISTEN", "off".to_owned()),
     ];

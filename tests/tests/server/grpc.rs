@@ -49,7 +49,8 @@ impl Answer {
     }
 }
 
-/// Makes a call, with another content type if that is all there is; returns `None` if curl has no HTTP/2.
+/// Makes a call, with another content type if that is the only argument; returns `None` if curl
+/// cannot speak HTTP/2.
 fn call(clients: &Clients, address: SocketAddr, body: &[u8], arguments: &[&str]) -> Option<Answer> {
     let version = Command::new("curl").arg("--version").output().unwrap();
     if !String::from_utf8_lossy(&version.stdout).contains("HTTP2") {

@@ -10,6 +10,7 @@ async fn proxy(clients: &Clients, peers: &str, listen: &str) -> Server {
         ("MTLS_ANCHORS", anchors.as_str()),
         ("MTLS_HEADER", SECRET_HEADER),
         ("MTLS_PEERS", peers),
+        ("FORWARD_UPSTREAM", "http://127.0.0.1:9"),
         ("SERVER_LISTEN", listen),
         ("SERVER_ADMIN_LISTEN", "off"),
     ])
@@ -76,6 +77,7 @@ async fn any_peer_is_a_warning() {
             ("MTLS_ANCHORS", anchors.as_str()),
             ("MTLS_HEADER", SECRET_HEADER),
             ("MTLS_PEERS", "any"),
+            ("FORWARD_UPSTREAM", "http://127.0.0.1:9"),
             ("SERVER_LISTEN", "127.0.0.1:0"),
             ("SERVER_ADMIN_LISTEN", "off"),
         ])

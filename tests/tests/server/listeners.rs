@@ -74,7 +74,7 @@ async fn slow_headers_and_idle_connections_end() {
         let mut stream = connect(&server).await;
         assert!(ask(&mut stream).await);
         sleep(Duration::from_secs(2)).await;
-        // A request in between begins the time anew.
+        // A request in between starts the time again.
         assert!(ask(&mut stream).await);
         closed(&mut stream).await
     };

@@ -10,7 +10,7 @@ use alb_mtls_tests::upstream::{Recorded, Recorder, Reply};
 
 const FORGED: &str = "forged-identity";
 
-/// Headers of the service that the samples are written for, by the default of SERVER_AUTHORIZE_IDENTITY.
+/// Headers that the samples are written for: the default of `SERVER_AUTHORIZE_IDENTITY`.
 const IDENTITY: [&str; 7] = [
     "x-amzn-mtls-clientcert-serial-number",
     "x-amzn-mtls-clientcert-issuer",

@@ -72,7 +72,7 @@ pub(crate) struct Proxy {
     pub(crate) address: SocketAddr,
 }
 
-/// Where a proxy takes requests from.
+/// Network that a proxy takes requests from.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum From {
     /// From this machine.

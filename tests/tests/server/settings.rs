@@ -10,6 +10,7 @@ fn error(variables: &[(&str, &str)]) -> String {
         ("MTLS_ANCHORS", "file:/nowhere"),
         ("MTLS_HEADER", SECRET_HEADER),
         ("MTLS_PEERS", "10.0.0.0/16"),
+        ("FORWARD_UPSTREAM", "http://127.0.0.1:9"),
     ];
     let usual = usual
         .iter()
@@ -93,7 +94,13 @@ fn wrong_settings_are_one_line_each() {
 #[test]
 fn settings_without_effect_are_refused() {
     const OFF: (&str, &str) = ("SERVER_LISTEN", "off");
-    let line = error(&[OFF, ("SERVER_AUTHORIZE_LISTEN", "127.0.0.1:0")]);
+    const AUTHORIZE: (&str, &str) = ("SERVER_AUTHORIZE_LISTEN", "127.0.0.1:0");
+    const NO_UPSTREAM: (&str, &str) = ("FORWARD_UPSTREAM", "UNSET");
+    let line = error(&[OFF, AUTHORIZE]);
+    assert_eq!(line, "FORWARD_UPSTREAM has no effect without SERVER_LISTEN\n");
+    let line = error(&[OFF, AUTHORIZE, NO_UPSTREAM, ("SERVER_MAX_BODY", "1024")]);
+    assert_eq!(line, "SERVER_MAX_BODY has no effect without SERVER_LISTEN\n");
+    let line = error(&[OFF, AUTHORIZE, NO_UPSTREAM]);
     assert!(
         line.starts_with("MTLS_PEERS has no effect without SERVER_LISTEN"),
         "{line}"
