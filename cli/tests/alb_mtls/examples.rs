@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::local::FUNCTION;
 use crate::support::alb_mtls_ok;
 
 /// Examples that need what this folder cannot have, and the test that runs the same elsewhere.
@@ -45,8 +47,44 @@ const OTHER_EXITS: &[(&str, i32)] = &[
     ("alb-mtls doctor template.yaml --accept", 3),
 ];
 
-/// A function that answers nothing, which is enough for a load balancer that starts.
-const FUNCTION: &str = "#!/bin/sh\nexec sleep 60\n";
+/// Answer of `kubectl get`: a gate behind a load balancer of the AWS Load Balancer Controller.
+const MANIFESTS: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: gate}
+spec:
+  selector: {matchLabels: {app: gate}}
+  template:
+    metadata: {labels: {app: gate}}
+    spec:
+      containers:
+        - name: gate
+          image: registry.example.org/gate:1
+          ports: [{containerPort: 8080, name: http}]
+          env:
+            - {name: MTLS_ANCHORS, value: "file:/etc/alb-mtls/anchors.pem"}
+            - {name: MTLS_HEADER, value: x-7f3a}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gate}
+spec:
+  selector: {app: gate}
+  ports: [{port: 80, targetPort: http, name: http}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: gate
+  annotations:
+    alb.ingress.kubernetes.io/listen-ports: '[{"HTTPS": 443}]'
+    alb.ingress.kubernetes.io/mutual-authentication: '[{"port": 443, "mode": "passthrough"}]'
+    alb.ingress.kubernetes.io/listener-attributes.HTTPS-443: routing.http.request.x_amzn_mtls_clientcert.header_name=x-7f3a
+    alb.ingress.kubernetes.io/load-balancer-attributes: routing.http.drop_invalid_header_fields.enabled=true
+spec:
+  ingressClassName: alb
+  defaultBackend: {service: {name: gate, port: {name: http}}}
+"#;
 
 fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -94,8 +132,7 @@ fn folder() -> TempDir {
         ("target/debug/respond", FUNCTION.to_owned()),
         (
             "target/debug/kubectl",
-            "#!/bin/sh\ncat deploy/kubernetes/sidecar.yaml\necho ---\ncat deploy/kubernetes/ingress.yaml\n"
-                .to_owned(),
+            "#!/bin/sh\nexec cat manifests.yaml\n".to_owned(),
         ),
         (
             "target/debug/aws",
@@ -105,6 +142,7 @@ fn folder() -> TempDir {
             "target/debug/pbpaste",
             "#!/bin/sh\nexec cat header.txt\n".to_owned(),
         ),
+        ("manifests.yaml", MANIFESTS.to_owned()),
         ("export.log", format!("{record}\n")),
     ] {
         fs::write(path.join(name), text).unwrap();
@@ -125,17 +163,44 @@ fn folder() -> TempDir {
     folder
 }
 
-/// Runs a command, and returns its exit code and output.
-fn run(folder: &Path, command: &str) -> (Option<i32>, String) {
-    let programs = folder.join("target/debug");
-    let mut path = vec![programs];
+/// Returns a shell with the command, in the folder, with its programs first.
+fn shell(folder: &Path, command: &str) -> Command {
+    let mut path = vec![folder.join("target/debug")];
     path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-    let output = Command::new("bash")
+    let mut shell = Command::new("bash");
+    shell
         .args(["-euo", "pipefail", "-c", &format!("exec 2>&1; {command}")])
         .env("PATH", std::env::join_paths(path).unwrap())
-        .current_dir(folder)
-        .output()
+        .current_dir(folder);
+    shell
+}
+
+/// Runs a command that serves, until it listens; it must end when it is told to.
+fn serve(folder: &Path, command: &str) {
+    let mut child = shell(folder, &format!("exec {command}"))
+        .stdout(Stdio::piped())
+        .spawn()
         .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut seen = Vec::new();
+    for line in lines.map_while(Result::ok) {
+        let listens = line.starts_with("listening on https://");
+        seen.push(line);
+        if listens {
+            break;
+        }
+    }
+    let listens = seen
+        .last()
+        .is_some_and(|line| line.starts_with("listening on https://"));
+    let _ = Command::new("kill").arg(child.id().to_string()).status();
+    let status = child.wait().unwrap();
+    assert!(listens && status.success(), "{command}: {status}: {seen:?}");
+}
+
+/// Runs a command, and returns its exit code and output.
+fn run(folder: &Path, command: &str) -> (Option<i32>, String) {
+    let output = shell(folder, command).output().unwrap();
     (
         output.status.code(),
         String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -156,9 +221,10 @@ fn every_example_of_help_runs() {
         run_here += 1;
         if let Some(arguments) = example.strip_prefix("alb-mtls local ") {
             // It serves until it is stopped; the port can be taken on this machine.
-            let command = format!("timeout --signal=INT 5 alb-mtls local --listen 127.0.0.1:0 {arguments}");
-            let (_, output) = run(folder.path(), &command);
-            assert!(output.contains("listening on https://"), "{example}: {output}");
+            serve(
+                folder.path(),
+                &format!("alb-mtls local --listen 127.0.0.1:0 {arguments}"),
+            );
             continue;
         }
         let expected = OTHER_EXITS

@@ -5,6 +5,22 @@ from wsgiref.simple_server import make_server
 
 import django
 from django.conf import settings
+
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.RemoteUserBackend"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        f"{__name__}.GateMiddleware",
+    ],
+    ROOT_URLCONF=__name__,
+    SECRET_KEY="of a test",
+)
+django.setup()
+
 from django.contrib.auth.middleware import RemoteUserMiddleware
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
@@ -23,20 +39,6 @@ def hello(request):
 
 
 urlpatterns = [path("hello", hello)]
-settings.configure(
-    ALLOWED_HOSTS=["*"],
-    AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.RemoteUserBackend"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": sys.argv[1]}},
-    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions"],
-    MIDDLEWARE=[
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-        f"{__name__}.GateMiddleware",
-    ],
-    ROOT_URLCONF=__name__,
-    SECRET_KEY="of a test",
-)
-django.setup()
 call_command("migrate", verbosity=0)
 server = make_server("127.0.0.1", 0, get_wsgi_application())
 print(server.server_port, flush=True)

@@ -12,7 +12,6 @@ use alb_mtls_tests::upstream::{Recorder, Reply};
 use alb_mtls_tests::{Clients, binary};
 use local_alb::{ClientCertificateHeaderCopies, LocalAlb, Target, TargetGroup};
 use serde_json::Value;
-use test_pki::Credential;
 
 /// Parts of a manifest that decide whether the gate serves.
 #[derive(Debug)]
@@ -177,7 +176,7 @@ impl Site {
             .env("SERVER_ADMIN_LISTEN", "127.0.0.1:0")
             .envs(others.iter().copied());
         let server = Server::start(command);
-        let (listener, server_authority) = clients.listener(ClientCertificateHeaderCopies::Pass);
+        let (listener, server_authority) = clients.listener(ClientCertificateHeaderCopies::PassOn);
         let listener = listener.certificate_header(deployment.header.parse().unwrap());
         let group = TargetGroup::new("gate", Target::Http(server.requests()));
         let site = Self {
@@ -195,14 +194,13 @@ impl Site {
         site
     }
 
-    /// Returns the status of a request as a client.
-    pub(crate) async fn ask(&self, client: Option<&Credential>) -> String {
+    /// Returns the status of a request as the client of a CA.
+    pub(crate) async fn ask(&self, clients: Option<&Clients>) -> String {
         let url = format!("https://localhost:{}/hello", self.alb.address().port());
         let authority = self.server_authority.display().to_string();
         let mut arguments = vec!["--cacert", &authority, &url];
-        let files = client.map(|client| {
-            let name = format!("{}-asks", client.certificate().len());
-            let (chain, key) = self.clients.write_client(&name, client);
+        let files = clients.map(|clients| {
+            let (chain, key) = clients.write_client("asking", &clients.good);
             [chain, key].map(|path| path.display().to_string())
         });
         if let Some([chain, key]) = &files {
@@ -213,15 +211,17 @@ impl Site {
 
     /// Checks that a client of the anchors is served and no other request is.
     pub(crate) async fn serves_its_clients_alone(&mut self) {
-        let good = self.clients.good.clone();
-        assert_eq!(self.ask(Some(&good)).await, "200");
+        assert_eq!(self.ask(Some(&self.clients)).await, "200");
         let head = self.upstream.next().await.head().to_lowercase();
         assert!(head.contains("client-cert: :"), "no identity: {head}");
         assert_eq!(self.ask(None).await, "401");
-        assert_eq!(self.ask(Some(&Clients::of("Foreign").good)).await, "401");
+        assert_eq!(self.ask(Some(&Clients::of("Foreign"))).await, "401");
         // Past the load balancer's renaming: the default name says nothing.
         let url = format!("http://{}/hello", self.server.requests());
-        let forged = format!("x-amzn-mtls-clientcert: {}", self.clients.header(&good));
+        let forged = format!(
+            "x-amzn-mtls-clientcert: {}",
+            self.clients.header(&self.clients.good)
+        );
         assert_eq!(curl(&["--header", &forged, &url]).await.0, "401");
         assert!(self.upstream.arrived().is_none(), "a denied request came through");
     }
@@ -238,14 +238,14 @@ impl Site {
     }
 
     /// Sends SIGHUP, and waits until a client gets a status.
-    pub(crate) async fn reload_until(&self, client: &Credential, status: &str) {
+    pub(crate) async fn reload_until(&self, clients: &Clients, status: &str) {
         self.server.signal("HUP");
-        self.wait_until(client, status).await;
+        self.wait_until(clients, status).await;
     }
 
-    pub(crate) async fn wait_until(&self, client: &Credential, status: &str) {
+    pub(crate) async fn wait_until(&self, clients: &Clients, status: &str) {
         let started = Instant::now();
-        while self.ask(Some(client)).await != status {
+        while self.ask(Some(clients)).await != status {
             assert!(started.elapsed() < Duration::from_secs(15), "never {status}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }

@@ -290,14 +290,13 @@ async fn the_sidecar_serves_and_takes_up_a_new_config_map() {
     site.serves_its_clients_alone().await;
     site.shows_metrics().await;
 
-    let good = site.clients.good.clone();
     map.replace("anchors.pem", &foreign.root.pem());
-    site.wait_until(&foreign.good, "200").await;
-    assert_eq!(site.ask(Some(&good)).await, "401");
+    site.wait_until(&foreign, "200").await;
+    assert_eq!(site.ask(Some(&site.clients)).await, "401");
     // What is not a bundle changes nothing, by the file or by a signal.
     map.replace("anchors.pem", "damaged");
-    site.reload_until(&foreign.good, "200").await;
-    assert_eq!(site.ask(Some(&good)).await, "401");
+    site.reload_until(&foreign, "200").await;
+    assert_eq!(site.ask(Some(&site.clients)).await, "401");
     map.replace("anchors.pem", &site.clients.root.pem());
-    site.wait_until(&good, "200").await;
+    site.wait_until(&site.clients, "200").await;
 }

@@ -1,7 +1,12 @@
 //! The gate in containers: the image, and what the manifests, the chart and the templates say,
 //! with the built server started as they say. No cluster and no account is asked.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests"
+)]
 
 mod ecs;
 mod gate;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alb_mtls_tests::{Account, deployment_script};
+use alb_mtls_tests::{Account, FileServer, deployment_script};
 use test_pki::{CertificateBuilder, CrlBuilder};
 
 use crate::certificates::{Client, ask};
@@ -43,6 +43,7 @@ fn make(account: &Account, folder: &Path) -> [Client; 2] {
     ];
     for (key, crl) in KEYS.iter().zip(crls) {
         account.put_object("example-crls", &format!("crl/{key}"), crl.der());
+        std::fs::write(folder.join(key.replace('/', "-")), crl.der()).unwrap();
     }
     // Both send their own certificate alone.
     [
@@ -74,8 +75,8 @@ async fn web_server_and_bucket_are_sources_of_one_list() {
     let account = Account::start();
     let folder = tempfile::tempdir().unwrap();
     let [good, revoked] = make(&account, folder.path());
-    let key = format!("{}/crl/{}", account.endpoint(), KEYS[0]);
-    let web = key.replace("/crl/", "/example-crls/crl/");
+    let server = FileServer::start(folder.path());
+    let web = format!("http://{}/{}", server.host(), KEYS[0]);
     let [_, first, second] = KEYS.map(|key| format!("s3://example-crls/crl/{key}?region=us-east-1"));
     // The query is not a part of the key, and the first source is not an object for the role.
     let sources = format!("sources='{web} {first} {second}'");

@@ -72,8 +72,8 @@ async fn private_ca_publishes_partitions_before_the_first_request() {
     );
     let mut gate = stack.listen().await;
     for (client, status, detail) in [
-        ("good", 200, serde_json::Value::Null),
-        ("other", 200, serde_json::Value::Null),
+        ("good", 200, Value::Null),
+        ("other", 200, Value::Null),
         ("unpublished", 401, "crl_scope".into()),
         ("revoked", 401, "revoked".into()),
         ("strange", 401, "signature_invalid".into()),

@@ -75,11 +75,18 @@ variable "service_image" {
 
 data "aws_region" "current" {}
 
+data "aws_partition" "current" {}
+
+data "aws_caller_identity" "current" {}
+
 # A name that only this configuration knows: with the default one, a client without a certificate could copy a public chain into the header.
 resource "random_uuid" "header" {}
 
 locals {
   header = "x-${random_uuid.header.result}"
+
+  parameters  = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"
+  anchors_arn = "${local.parameters}${aws_ssm_parameter.anchors.name}"
 }
 
 resource "aws_security_group" "load_balancer" {
@@ -239,7 +246,7 @@ resource "aws_iam_role_policy" "task" {
   role = aws_iam_role.task.id
   policy = jsonencode({
     Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "ssm:GetParameter", Resource = aws_ssm_parameter.anchors.arn }]
+    Statement = [{ Effect = "Allow", Action = "ssm:GetParameter", Resource = local.anchors_arn }]
   })
 }
 
