@@ -113,7 +113,8 @@ impl Pool {
             }
         };
         // Name, TCP, TLS and the wait for another request's connection together. The backlog of a
-        // server that does not run any more takes connections, and then TLS would wait indefinitely.
+        // server that does not run any more takes connections, and then TLS would wait
+        // indefinitely.
         match tokio::time::timeout(CONNECT, connection).await {
             Ok(connection) => connection,
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
