@@ -69,10 +69,12 @@ class Gate:
 
     @staticmethod
     def read(connection, quiet=0.7):
-        connection.settimeout(quiet)
+        # A busy machine answers late.
+        connection.settimeout(max(quiet, 10))
         read = b""
         try:
             while part := connection.recv(65536):
+                connection.settimeout(quiet)
                 read += part
         except TimeoutError:
             return read, False
