@@ -26,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants fuzz-coverage
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -162,6 +162,14 @@ docs: $(VENV)/site/installed ## the documentation site in target/site; a broken 
 	NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs build
 	python3 -B dev/site/built.py target/site
 
+# Without PROFILE on the command line it is `release`, not the default of measurements.
+dist: $(VENV)/release/installed ## the artefacts of a release in dist: make dist PROFILE=quick ARCHITECTURES=x86_64 ONLY=functions,layer,sam
+	CARGO="$(CARGO)" dev/release/dist.py --profile $(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) \
+	$(if $(ARCHITECTURES),--architectures "$(ARCHITECTURES)") $(if $(ONLY),--only "$(ONLY)") $(if $(BINARIES),--binaries "$(BINARIES)")
+
+reproduce: ## builds a program twice in different folders and compares the bytes: make reproduce FUNCTION=respond PROFILE=dev
+	@CARGO="$(CARGO)" dev/release/reproduce $(or $(FUNCTION),respond) $(if $(filter file,$(origin PROFILE)),release,$(PROFILE))
+
 install: ## the command line, into ~/.cargo/bin
 	$(CARGO) install --locked --path cli
 
@@ -185,6 +193,12 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/site/installed: docs/requirements.txt
 	mkdir -p $(VENV) && python3 -m venv $(VENV)/site
 	$(VENV)/site/bin/pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
+	@touch $@
+
+# The schemas of CycloneDX.
+$(VENV)/release/installed:
+	mkdir -p $(VENV) && python3 -m venv $(VENV)/release
+	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check "cyclonedx-python-lib[json-validation]==11.12.0"
 	@touch $@
 
 # In a place of its own: its libraries are older than those of the tests.
