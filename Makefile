@@ -26,7 +26,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants fuzz-coverage
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -139,6 +139,10 @@ differential: $(VENV)/installed ## compares verdicts on mutated chains with Open
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
+
+# Tests of the package itself must notice: those of other packages do not run.
+mutants: ## changes the code of verifier and gate in many places, and lists what no test notices: make mutants SHARD=0/40; needs cargo-mutants
+	$(CARGO) mutants --package alb-mtls-verifier --package alb-mtls-gate --output target --no-shuffle $(if $(SHARD),--shard $(SHARD))
 
 public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
 	@dev/public-api $(if $(UPDATE),--update)

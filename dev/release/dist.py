@@ -213,6 +213,9 @@ def steps(release):
             yield part, getattr(release, part)
             continue
         for architecture in release.options.architectures:
+            if part == "image" and architecture != this_architecture() and not release.options.is_explicit:
+                print(f"  left out   image {architecture}: it is made on a machine of that architecture", flush=True)
+                continue
             yield f"{part} {architecture}", lambda part=part, architecture=architecture: getattr(release, part)(architecture)
     yield "provenance", release.provenance
     yield "SHA256SUMS", release.sums
@@ -232,9 +235,13 @@ def parse(arguments):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--profile", default="release")
     parser.add_argument("--architectures", type=words(TARGETS), default=list(TARGETS))
-    parser.add_argument("--only", type=words(PARTS), default=list(PARTS))
+    parser.add_argument("--only", type=words(PARTS), default=None)
     parser.add_argument("--binaries")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    # A part that was named is an error where it cannot be made.
+    options.is_explicit = options.only is not None
+    options.only = options.only or list(PARTS)
+    return options
 
 
 def main():
