@@ -77,6 +77,15 @@ class Glibc(unittest.TestCase):
             dist.run = original
 
 
+class Build(unittest.TestCase):
+    def test_flags_of_the_environment_are_not_ignored(self):
+        for name in ("RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"):
+            done = subprocess.run([ROOT / "dev/release/build", "respond", "respond", "dev", "x86_64-unknown-linux-gnu"],
+                                  env={"PATH": "/usr/bin:/bin", "HOME": "/", name: "-Copt-level=0"}, capture_output=True, text=True, check=False)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("is set: other flags give other bytes", done.stderr)
+
+
 class Arguments(unittest.TestCase):
     def test_unknown_part_is_rejected(self):
         with self.assertRaisesRegex(argparse.ArgumentTypeError, "functionz"):

@@ -7,7 +7,7 @@
     dev/release/dist.py --profile quick              with another profile of cargo, to try it out
     dev/release/dist.py --binaries target/debug      packs programs that are there, for the architecture of this machine
 
-dist/ is emptied first: it never has files of two commits. SHA256SUMS and the statement of provenance are always written last.
+dist/ is emptied first: it never has files of two commits. SHA256SUMS and the statement of provenance are written last.
 Exit codes: 0 everything that was asked for is there, 1 a part could not be made (the last lines say why), 2 wrong usage.
 """
 
@@ -191,7 +191,7 @@ class Release:
         options = self.options
         tools = {"rustc": run("rustc", "--version", env=self.environment).strip(), "cc": run("cc", "--version").splitlines()[0]}
         parameters = {"profile": options.profile, "architectures": options.architectures, "only": options.only,
-                      "prebuilt": bool(options.binaries), "auditable": self.environment.get("CARGO_AUDITABLE") == "1"}
+                      "auditable": self.environment.get("CARGO_AUDITABLE") == "1"}
         digests = {path.name: archive.sha256(path) for path in artefacts()}
         found = provenance.statement(digests, self.commit, self.epoch, parameters, tools)
         (DIST / "provenance.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
@@ -217,7 +217,10 @@ def steps(release):
                 print(f"  left out   image {architecture}: it is made on a machine of that architecture", flush=True)
                 continue
             yield f"{part} {architecture}", lambda part=part, architecture=architecture: getattr(release, part)(architecture)
-    yield "provenance", release.provenance
+    if release.options.binaries:
+        print("  left out   provenance: programs that were there do not say what they were built from", flush=True)
+    else:
+        yield "provenance", release.provenance
     yield "SHA256SUMS", release.sums
 
 
