@@ -109,7 +109,10 @@ UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
 def duration(text):
-    number, unit = re.fullmatch(r"([0-9.]+)(us|ms|s)", text).groups()
+    found = re.fullmatch(r"([0-9.]+)(us|ms|s)", text)
+    if found is None:
+        sys.exit(f"not a duration of wrk: {text}")
+    number, unit = found.groups()
     return float(number) * UNITS[unit]
 
 
@@ -119,8 +122,8 @@ def wrk(port, path, script, connections, seconds):
         sys.exit(f"port {port} answered with errors:\n{answer}")
     return {
         "rate": float(re.search(r"Requests/sec:\s+([0-9.]+)", answer)[1]),
-        "p50": duration(re.search(r"50%\s+(\S+)", answer)[1]),
-        "p99": duration(re.search(r"99%\s+(\S+)", answer)[1]),
+        "p50": duration(re.search(r"\n\s+50%\s+(\S+)", answer)[1]),
+        "p99": duration(re.search(r"\n\s+99%\s+(\S+)", answer)[1]),
     }
 
 

@@ -75,7 +75,9 @@ fn sam_build_leaves_each_function_and_the_layer_where_deploy_finds_them() {
 
     let account = Account::start();
     for example in ["layer", "rest-api"] {
-        let deploy = format!("sam deploy --config-env {example} --template-file built/template.yaml");
+        let deploy = format!(
+            "sam deploy --config-file $PWD/samconfig.toml --config-env {example} --template-file built/template.yaml"
+        );
         account.must_run(folder.path(), &deploy, &[]);
     }
 }

@@ -13,6 +13,7 @@ use crate::guides::guides;
 const ELSEWHERE: &[&str] = &[
     "AdvertiseTrustStoreCaNames",
     "AlternateSignatureAlgorithm",
+    "AuthenticationMiddleware",
     "CRLDeltaPeriodUnits",
     "CertEnroll",
     "CertificateChain",
@@ -26,7 +27,9 @@ const ELSEWHERE: &[&str] = &[
     "ModifyTrustStore",
     "MtlsGate",
     "NothingFetched",
+    "PreAuthenticatedAuthenticationProvider",
     "PutParameter",
+    "RequestHeaderAuthenticationFilter",
     "ReservedConcurrentExecutions",
     "SecureString",
     "SourceAccount",
@@ -36,6 +39,9 @@ const ELSEWHERE: &[&str] = &[
 
 /// Pages about the insides, which name types and functions of the code.
 const ABOUT_CODE: &[&str] = &["doctor", "lambda-runtime", "performance", "fips"];
+
+/// Page about another template, which has parameters and a stack of its own.
+const CONTAINERS: &str = "docs/containers.md";
 
 /// Returns README and guides, except pages about the code.
 fn pages() -> Vec<(PathBuf, String)> {
@@ -54,15 +60,21 @@ fn pages() -> Vec<(PathBuf, String)> {
         .collect()
 }
 
-/// Returns names at the second level of the templates: parameters, resources and outputs.
-fn names_of_templates() -> BTreeSet<String> {
-    let files = [
-        "template.yaml",
-        "deploy/sam/load-balancer.yaml",
-        "deploy/sam/api.yaml",
-        "deploy/sam/observability.yaml",
-    ];
-    let texts = files.map(|file| std::fs::read_to_string(project().join(file)).unwrap());
+/// The stack's templates.
+const TEMPLATES: &[&str] = &[
+    "template.yaml",
+    "deploy/sam/load-balancer.yaml",
+    "deploy/sam/api.yaml",
+    "deploy/sam/observability.yaml",
+];
+
+/// Template of [`CONTAINERS`].
+const ECS: &str = "deploy/ecs/service.yaml";
+
+/// Returns names at the second level of templates: parameters, resources and outputs.
+fn names_of_templates(files: &[&str]) -> BTreeSet<String> {
+    let read = |file: &&str| std::fs::read_to_string(project().join(file)).unwrap();
+    let texts: Vec<String> = files.iter().map(read).collect();
     let lines = texts.iter().flat_map(|text| text.lines());
     lines
         .filter_map(|line| line.strip_prefix("  ")?.split_once(':'))
@@ -71,9 +83,9 @@ fn names_of_templates() -> BTreeSet<String> {
         .collect()
 }
 
-/// Returns the names of the parameters of `template.yaml`.
-fn parameters() -> BTreeSet<String> {
-    let text = std::fs::read_to_string(project().join("template.yaml")).unwrap();
+/// Returns the names of the parameters of a template.
+fn parameters_of(template: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(project().join(template)).unwrap();
     let (_, after) = text.split_once("\nParameters:\n").unwrap();
     let lines = after
         .lines()
@@ -103,8 +115,51 @@ fn spans(text: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Problems of a page's names.
-fn problems(text: &str, known: &BTreeSet<String>, parameters: &BTreeSet<String>) -> Vec<String> {
+/// Names that a page can use.
+struct Names {
+    /// Parameters, resources and outputs of the templates, and names from elsewhere.
+    known: BTreeSet<String>,
+    parameters: BTreeSet<String>,
+    stacks: &'static [&'static str],
+}
+
+impl Names {
+    /// Returns the names of `template.yaml` and of what it nests.
+    fn new() -> Self {
+        let mut known = names_of_templates(TEMPLATES);
+        known.extend(METRICS.iter().map(|metric| metric.name.to_owned()));
+        known.extend(
+            denial_reasons()
+                .iter()
+                .map(|reason| reason.code.as_str().to_owned()),
+        );
+        known.extend(ELSEWHERE.iter().map(|name| (*name).to_owned()));
+        Self {
+            known,
+            parameters: parameters_of("template.yaml"),
+            stacks: &["gate", "STACK", "NAME"],
+        }
+    }
+
+    /// Returns the names of the template for ECS.
+    fn of_containers() -> Self {
+        let mut known = Self::new().known;
+        known.extend(names_of_templates(&[ECS]));
+        Self {
+            known,
+            parameters: parameters_of(ECS),
+            stacks: &["orders"],
+        }
+    }
+}
+
+/// Returns the names in a page that are not those of its template.
+fn problems(text: &str, names: &Names) -> Vec<String> {
+    let Names {
+        known,
+        parameters,
+        stacks,
+    } = names;
     let mut problems = Vec::new();
     for span in spans(text) {
         match span.split_once('=') {
@@ -147,7 +202,7 @@ fn problems(text: &str, known: &BTreeSet<String>, parameters: &BTreeSet<String>)
                     || rest.ends_with("parameter/")
                     || rest.ends_with("`/")
             });
-            if is_path && !["gate", "STACK", "NAME"].contains(&stack) {
+            if is_path && !stacks.contains(&stack) {
                 problems.push(format!(
                     "`/{stack}/{kind}` is not where a stack of these pages reads"
                 ));
@@ -157,31 +212,23 @@ fn problems(text: &str, known: &BTreeSet<String>, parameters: &BTreeSet<String>)
     problems
 }
 
-fn known() -> BTreeSet<String> {
-    let mut known = names_of_templates();
-    known.extend(METRICS.iter().map(|metric| metric.name.to_owned()));
-    known.extend(
-        denial_reasons()
-            .iter()
-            .map(|reason| reason.code.as_str().to_owned()),
-    );
-    known.extend(ELSEWHERE.iter().map(|name| (*name).to_owned()));
-    known
-}
-
 #[test]
 fn names_of_parameters_and_paths_in_pages_are_those_of_the_templates() {
-    let (known, parameters) = (known(), parameters());
-    assert!(parameters.len() > 40, "{parameters:?}");
+    let (names, containers) = (Names::new(), Names::of_containers());
+    assert!(names.parameters.len() > 40 && containers.parameters.len() > 5);
     for (path, text) in pages() {
-        let problems = problems(&text, &known, &parameters);
+        let of_page = match path.ends_with(CONTAINERS) {
+            true => &containers,
+            false => &names,
+        };
+        let problems = problems(&text, of_page);
         assert!(problems.is_empty(), "{}: {problems:#?}", path.display());
     }
 }
 
 #[test]
 fn former_names_are_found() {
-    let (known, parameters) = (known(), parameters());
+    let names = Names::new();
     for (text, words) in [
         (
             "set `AnchorParameter=/a`",
@@ -201,7 +248,7 @@ fn former_names_are_found() {
             "`/alb-mtls/policies` is not",
         ),
     ] {
-        let found = problems(text, &known, &parameters);
+        let found = problems(text, &names);
         assert!(
             matches!(found.as_slice(), [one] if one.contains(words)),
             "{text}: {found:?}"
@@ -212,11 +259,7 @@ fn former_names_are_found() {
         "ssm:/gate/anchors/* and `/STACK/intermediates`",
         "[`deploy/policies/`](deploy/policies/README.md)",
     ] {
-        assert_eq!(
-            problems(right, &known, &parameters),
-            Vec::<String>::new(),
-            "{right}"
-        );
+        assert_eq!(problems(right, &names), Vec::<String>::new(), "{right}");
     }
 }
 
@@ -225,7 +268,7 @@ fn first_column_of_the_deployment_table_lists_parameters() {
     let page = std::fs::read_to_string(project().join("docs/deploy.md")).unwrap();
     let (_, table) = page.split_once("| parameter | what it adds |\n").unwrap();
     let rows = table.lines().take_while(|line| line.starts_with('|')).skip(1);
-    let (parameters, mut names) = (parameters(), 0);
+    let (parameters, mut names) = (parameters_of("template.yaml"), 0);
     for row in rows {
         let first = row.split('|').nth(1).unwrap();
         for name in first.split('`').skip(1).step_by(2) {

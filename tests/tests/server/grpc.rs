@@ -129,7 +129,7 @@ async fn denials_are_answers_with_their_body() {
     for (message, detail) in [
         (question("GET", "/", &[]), "certificate_missing"),
         (question("GET", "/", &[(SECRET_HEADER, "x")]), "header_not_pem"),
-        (question("GET", "/", &[(SECRET_HEADER, &twice)]), "header_not_pem"),
+        (question("GET", "/", &[(SECRET_HEADER, &twice)]), "header_joined"),
         (question("GET", "http://a/", &[]), "not_servable"),
         (question("", "/", &[]), "not_servable"),
         (question("CONNECT", "/", &[]), "method_connect"),

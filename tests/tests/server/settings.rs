@@ -58,7 +58,11 @@ fn wrong_settings_are_one_line_each() {
             "has no effect without the default name",
         ),
         ("SERVER_ALLOW_DEFAULT_HEADER", "yes", "`false`, `true`"),
-        ("SERVER_AUTHORIZE_IDENTITY", "assertions", "`verify-mode`"),
+        (
+            "SERVER_AUTHORIZE_IDENTITY",
+            "assertions",
+            "has no effect without SERVER_AUTHORIZE_LISTEN",
+        ),
         ("SERVER_MAX_CONNECTIONS", "0", "a number from 1"),
         ("SERVER_HEADER_TIMEOUT", "0s", "a duration"),
         ("SERVER_IDLE_TIMEOUT", "75", "a duration"),
@@ -87,6 +91,11 @@ fn wrong_settings_are_one_line_each() {
         let starts = error.starts_with(&name[..name.len().min(error.len())]);
         assert!(starts && error.contains(words), "{name}={value}: {error}");
     }
+    let line = error(&[
+        ("SERVER_AUTHORIZE_LISTEN", "127.0.0.1:0"),
+        ("SERVER_AUTHORIZE_IDENTITY", "assertions"),
+    ]);
+    assert!(line.contains("it takes `verify-mode`"), "{line}");
     let error = error(&[("MTLS_HEADER", "UNSET"), ("MTLS_HEADER_FORMAT", "rfc9440")]);
     assert!(error.starts_with("MTLS_HEADER holds `client-cert`"), "{error}");
 }
