@@ -27,7 +27,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -146,6 +146,10 @@ fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
 
+# Tests of the package itself must notice: those of other packages do not run.
+mutants: ## changes the code of verifier and gate in many places, and lists what no test notices: make mutants SHARD=0/40; needs cargo-mutants
+	$(CARGO) mutants --package alb-mtls-verifier --package alb-mtls-gate --output target --no-shuffle $(if $(SHARD),--shard $(SHARD))
+
 public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
 	@dev/public-api $(if $(UPDATE),--update)
 
@@ -167,6 +171,14 @@ docs: $(VENV)/site/installed ## the documentation site in target/site; a broken 
 	python3 -B dev/docs_check.py --count
 	NO_MKDOCS_2_WARNING=1 $(VENV)/site/bin/mkdocs build
 	python3 -B dev/site/built.py target/site
+
+# Without PROFILE on the command line it is `release`, not the default of measurements.
+dist: $(VENV)/release/installed ## the artefacts of a release in dist: make dist PROFILE=quick ARCHITECTURES=x86_64 ONLY=functions,layer,sam
+	CARGO="$(CARGO)" dev/release/dist.py --profile $(if $(filter file,$(origin PROFILE)),release,$(PROFILE)) \
+	$(if $(ARCHITECTURES),--architectures "$(ARCHITECTURES)") $(if $(ONLY),--only "$(ONLY)") $(if $(BINARIES),--binaries "$(BINARIES)")
+
+reproduce: ## builds a program twice in different folders and compares the bytes: make reproduce FUNCTION=respond PROFILE=dev
+	@CARGO="$(CARGO)" dev/release/reproduce $(or $(FUNCTION),respond) $(if $(filter file,$(origin PROFILE)),release,$(PROFILE))
 
 install: ## the command line, into ~/.cargo/bin
 	$(CARGO) install --locked --path cli
@@ -191,6 +203,12 @@ $(VENV)/installed: tests/requirements.txt
 $(VENV)/site/installed: docs/requirements.txt
 	mkdir -p $(VENV) && python3 -m venv $(VENV)/site
 	$(VENV)/site/bin/pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
+	@touch $@
+
+# The schemas of CycloneDX.
+$(VENV)/release/installed:
+	mkdir -p $(VENV) && python3 -m venv $(VENV)/release
+	$(VENV)/release/bin/pip install --quiet --disable-pip-version-check "cyclonedx-python-lib[json-validation]==11.12.0"
 	@touch $@
 
 # In a place of its own: its libraries are older than those of the tests.
