@@ -181,7 +181,12 @@ fn problems(text: &str, names: &Names) -> Vec<String> {
         let names = words
             .filter_map(|word| word.split_once('='))
             .map(|(name, _)| name);
-        for name in names.filter(|name| name.chars().all(char::is_alphanumeric)) {
+        // Variables of the environment are in capitals.
+        let is_parameter = |name: &&str| {
+            name.chars().all(char::is_alphanumeric)
+                && name.contains(|character: char| character.is_ascii_lowercase())
+        };
+        for name in names.filter(is_parameter) {
             if !parameters.contains(name) {
                 problems.push(format!("`{name}` is not a parameter of template.yaml"));
             }
