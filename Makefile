@@ -9,6 +9,7 @@ SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/bin/sam
 SECONDS_EACH ?= 60
 PROFILE ?= quick
 REQUESTS ?= 1000000
+MINUTES ?= 10
 CASES ?= 20000
 SEED ?= 1
 FUNCTIONS ?= respond authorize forward refresh-crls
@@ -26,7 +27,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -102,6 +103,11 @@ bench-programs:
 soak: ## requests of every kind through the load balancer and the built function: make soak REQUESTS=1000000
 	$(CARGO) build --profile quick --package respond
 	$(CARGO) run --profile quick --package alb-mtls-bench --bin soak -- --requests $(REQUESTS)
+
+server-soak: $(VENV)/installed ## mixed traffic through the built server while anchors change, the upstream restarts and clients are slow: make server-soak MINUTES=10 or DURATION=20 in seconds
+	$(CARGO) build --package alb-mtls-server --package alb-mtls
+	$(VENV)/bin/python -B dev/server-soak $(or $(DURATION),$(shell expr $(MINUTES) \* 60)) \
+	target/debug/alb-mtls-server target/debug/alb-mtls
 
 instructions: ## holds the instructions of the hot paths against stored counts: UPDATE=1 stores them
 	$(CARGO) run --quiet --profile instructions --package instructions -- \

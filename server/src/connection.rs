@@ -61,8 +61,8 @@ pub(crate) async fn serve<S: Service, T>(
                 let mut response = service.answer(request, peer).await;
                 let is_ending = *phases.borrow() != Phase::Serving;
                 if is_ending && version < Version::HTTP_2 && !response.status().is_informational() {
-                    // The peer goes elsewhere with its next request, so that none is on its way when
-                    // connections without one are closed.
+                    // The peer's next request then goes elsewhere, and none is on its way when
+                    // connections without a request are closed.
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }

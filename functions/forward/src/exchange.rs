@@ -14,7 +14,7 @@ use crate::response::{self, ReceiveError};
 /// Part of the invocation's time that is kept to answer in.
 const RESERVE: Duration = Duration::from_millis(200);
 
-/// What bounds an exchange.
+/// Bounds of an exchange.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) retry: Retry,

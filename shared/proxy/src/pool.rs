@@ -113,7 +113,8 @@ impl Pool {
             }
         };
         // Name, TCP, TLS and the wait for another request's connection together. The backlog of a
-        // server that does not run any more takes connections, and then TLS would wait for ever.
+        // server that does not run any more takes connections, and then TLS would wait
+        // indefinitely.
         match tokio::time::timeout(CONNECT, connection).await {
             Ok(connection) => connection,
             Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
@@ -142,9 +143,7 @@ impl Pool {
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
         let mut idle = self.idle();
         let kept = idle.get_mut(endpoint)?;
-        while kept.front().is_some_and(|(_, since)| since.elapsed() >= IDLE) {
-            kept.pop_front();
-        }
+        drop_old(kept);
         let mut place = kept.len();
         while let Some(before) = place.checked_sub(1) {
             place = before;
@@ -159,6 +158,12 @@ impl Pool {
             }
         }
         None
+    }
+
+    /// Drops connections that are too old to be used again, so that none stays open when no more
+    /// requests come.
+    pub(crate) fn drop_idle(&self) {
+        self.idle().values_mut().for_each(drop_old);
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
@@ -235,6 +240,12 @@ impl Pool {
     fn idle(&self) -> MutexGuard<'_, HashMap<Endpoint, VecDeque<(Connection, Instant)>>> {
         // The lists are whole between any two statements.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn drop_old(kept: &mut VecDeque<(Connection, Instant)>) {
+    while kept.front().is_some_and(|(_, since)| since.elapsed() >= IDLE) {
+        kept.pop_front();
     }
 }
 

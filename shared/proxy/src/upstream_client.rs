@@ -56,7 +56,8 @@ impl UpstreamClient {
     /// # Errors
     /// [`ForwardError::Material`] when some of it cannot be had; the next request tries again.
     pub async fn load(&self, secrets: &Secrets) -> Result<(), ForwardError> {
-        self.pool(secrets, Waiting::Start).await.map(drop)
+        self.pool(secrets, Waiting::Start).await?.drop_idle();
+        Ok(())
     }
 
     /// Returns the longest time for an exchange.

@@ -168,8 +168,8 @@ async fn termination_drains_and_then_ends_connections() {
         server.address("SERVER_ADMIN_LISTEN"),
         server.address("SERVER_AUTHORIZE_LISTEN"),
     );
-    let (mut kept, mut idle) = (connect(&server).await, connect(&server).await);
-    assert!(ask(&mut kept).await && ask(&mut idle).await);
+    let (mut kept, mut used) = (connect(&server).await, connect(&server).await);
+    assert!(ask(&mut kept).await && ask(&mut used).await);
     let begun = Instant::now();
     server.signal("TERM").await;
     server.line_where(|line| line["message"] == "draining").await;
@@ -182,11 +182,12 @@ async fn termination_drains_and_then_ends_connections() {
             .status,
         200
     );
-    assert!(ask(&mut kept).await);
-    // A connection ends with its response, one without a request with the drain, as the process.
-    closed(&mut kept).await;
+    // A connection ends with its next response, so that the load balancer sends no other request.
+    assert!(ask(&mut used).await);
+    closed(&mut used).await;
     assert!(begun.elapsed() < Duration::from_millis(2_500));
-    closed(&mut idle).await;
+    // The connection without a request ends with the drain, and so does the process.
+    closed(&mut kept).await;
     assert!(begun.elapsed() > Duration::from_millis(2_900));
     assert!(server.ended().await.success());
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());

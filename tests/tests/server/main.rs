@@ -12,6 +12,7 @@ mod grpc;
 mod ingress;
 mod listeners;
 mod proxies;
+mod proxy;
 mod sample;
 mod settings;
 
