@@ -148,7 +148,7 @@ fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 
 # Tests of the package itself must notice: those of other packages do not run.
 mutants: ## changes the code of verifier and gate in many places, and lists what no test notices: make mutants SHARD=0/40; needs cargo-mutants
-	$(CARGO) mutants --package alb-mtls-verifier --package alb-mtls-gate --output target --no-shuffle $(if $(SHARD),--shard $(SHARD))
+	$(CARGO) mutants --package alb-mtls-verifier --package alb-mtls-gate --output target --no-shuffle --sharding round-robin $(if $(SHARD),--shard $(SHARD))
 
 public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
 	@dev/public-api $(if $(UPDATE),--update)

@@ -106,5 +106,10 @@ mod tests {
         assert!(error.to_string().contains("outside of the FIPS module"));
         assert_eq!(CryptoModule::AwsLcFips.checked_tls(true), Ok(()));
         assert_eq!(CryptoModule::AwsLc.checked_tls(false), Ok(()));
+        // `make fips` runs this too.
+        assert_eq!(
+            CryptoModule::check_tls(false).is_err(),
+            CryptoModule::BUILT.is_fips()
+        );
     }
 }
