@@ -210,7 +210,8 @@ fn event(arguments: &EventArguments) -> Result<String, Failure> {
     }
     let mut headers = headers_with(&arguments.header);
     if let Some(pem) = &arguments.pem {
-        let chain = Certificate::load_all(pem).map_err(|error| other_kind(pem).unwrap_or(error.into()))?;
+        let chain =
+            Certificate::load_all(pem).map_err(|error| other_kind(pem).unwrap_or_else(|| error.into()))?;
         if chain.is_empty() {
             return Err(Failure::NoCertificate { path: pem.clone() });
         }

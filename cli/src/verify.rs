@@ -139,7 +139,7 @@ impl VerifyArguments {
     fn report(&self) -> Result<Report, VerifyError> {
         let (verifier, given) = self
             .verifier()
-            .map_err(|error| self.swapped().unwrap_or(error.into()))?;
+            .map_err(|error| self.swapped().unwrap_or_else(|| error.into()))?;
         let limits = HeaderLimits {
             max_bytes: self.max_header,
             max_certificates: 2 * self.max_depth,

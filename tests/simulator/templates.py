@@ -4,6 +4,7 @@ import copy
 import functools
 import hashlib
 import json
+import os
 import pathlib
 import re
 
@@ -45,6 +46,8 @@ def translation(template):
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             properties["ContentUri"] = "s3://code/layer.zip"
     if "Transform" in template:
+        # The environment is that of the command which deploys, and the translator wants a region in it.
+        os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
         template = transform(template, {}, NoManagedPolicies())
     return template, code
 

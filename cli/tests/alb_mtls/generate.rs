@@ -1,7 +1,5 @@
 //! Completions, man pages, and what `--version` says.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::fs;
 use std::process::Command;
 

@@ -163,10 +163,10 @@ fn problems(text: &str, names: &Names) -> Vec<String> {
     let mut problems = Vec::new();
     for span in spans(text) {
         match span.split_once('=') {
-            Some((name, _)) if is_camel_case(name) => {
-                if !parameters.contains(name) && !ELSEWHERE.contains(&name) {
-                    problems.push(format!("`{span}` is not a parameter of template.yaml"));
-                }
+            Some((name, _))
+                if is_camel_case(name) && !parameters.contains(name) && !ELSEWHERE.contains(&name) =>
+            {
+                problems.push(format!("`{span}` is not a parameter of template.yaml"));
             }
             None if is_camel_case(span) && !known.contains(span) => {
                 problems.push(format!("`{span}` is not a name of a template"));
@@ -289,8 +289,8 @@ fn sums_of_the_cost_table_add_up() {
     let page = std::fs::read_to_string(project().join("docs/cost.md")).unwrap();
     let (_, table) = page.split_once("<!-- cost table").unwrap();
     let mut sums = [0, 0];
-    let mut rows = 0;
-    for row in table.lines().skip(3).take_while(|line| line.starts_with('|')) {
+    let rows = table.lines().skip(3).take_while(|line| line.starts_with('|'));
+    for (above, row) in rows.enumerate() {
         let cells: Vec<&str> = row.split('|').map(|cell| cell.trim().trim_matches('*')).collect();
         let [_, item, _, small, large, _] = cells.as_slice() else {
             panic!("{row}");
@@ -298,11 +298,10 @@ fn sums_of_the_cost_table_add_up() {
         let cents = [small, large].map(|amount| amount.replace('.', "").parse::<i64>().unwrap());
         if *item == "sum" {
             assert_eq!(cents, sums);
-            assert!(rows > 5, "only {rows} rows");
+            assert!(above > 5, "only {above} rows");
             return;
         }
         sums = [sums[0] + cents[0], sums[1] + cents[1]];
-        rows += 1;
     }
     panic!("no sum");
 }

@@ -1,6 +1,8 @@
 //! The server: its authorization service behind real proxies, its listeners, its settings.
 
 #![expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -1,7 +1,7 @@
 //! `deploy/terraform`: the commands of its page make it in a simulated account, with Terraform
 //! itself and a provider that has the schema of AWS's, and real handshakes reach the functions.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
 mod configuration;
 mod doctor;

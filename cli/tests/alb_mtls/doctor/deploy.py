@@ -15,7 +15,7 @@ from templates import Stack
 NOTHING = object()
 # moto does not know a dashboard; the alarms are in its template.
 LEFT_OUT = ["Observability"]
-s3 = boto3.client("s3")
+s3, iam = boto3.client("s3"), boto3.client("iam")
 
 
 def applied(stack):
@@ -31,6 +31,8 @@ def applied(stack):
             return walk(yes if stack.condition(name) else no)
         if node == {"Ref": "AWS::NoValue"}:
             return NOTHING
+        if set(node) == {"Fn::GetAtt"}:
+            return attribute(stack, node)
         return {name: kept for name, kept in ((name, walk(member)) for name, member in node.items()) if kept is not NOTHING}
 
     def made(members):
@@ -48,6 +50,21 @@ def applied(stack):
             resources[name]["Properties"]["TemplateURL"] = f"https://s3.amazonaws.com/code/{key}"
     outputs = {"Outputs": made(stack.template["Outputs"])} if stack.path.parent.name == "sam" else {}
     return {"Parameters": stack.template["Parameters"], "Resources": resources} | outputs
+
+
+def attribute(stack, node):
+    """The value of an output of a nested stack, of which moto knows none."""
+    name, attribute = node["Fn::GetAtt"]
+    child = stack.children.get(name)
+    if child is None or not attribute.startswith("Outputs."):
+        return node
+    output = attribute.removeprefix("Outputs.")
+    policy = child.made.get(output, {})
+    if policy.get("Type") != "AWS::IAM::ManagedPolicy":
+        return child.outputs.get(output, node)
+    document = json.dumps(policy["Properties"]["PolicyDocument"])
+    made = {made["PolicyName"]: made["Arn"] for made in iam.list_policies(Scope="Local")["Policies"]}
+    return made.get(output) or iam.create_policy(PolicyName=output, PolicyDocument=document)["Policy"]["Arn"]
 
 
 def main(template_file, name):

@@ -181,7 +181,7 @@ fn role_that_is_not_known_in_full_is_not_judged() {
         ),
         (
             "      Policies:\n        - PolicyName",
-            "      ManagedPolicyArns: [arn:aws:iam::aws:policy/AmazonSSMReadOnlyAccess]\n      Policies:\n        - PolicyName",
+            "      ManagedPolicyArns: [arn:aws:iam::123456789012:policy/own]\n      Policies:\n        - PolicyName",
         ),
         (
             "      Policies:\n        - PolicyName",
