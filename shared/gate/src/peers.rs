@@ -67,10 +67,23 @@ impl FromStr for Peers {
 
 /// Reads a network, or one address, which is the network of that address alone.
 fn network(word: &str) -> Result<IpNet, InvalidPeers> {
-    let address = word.parse::<IpAddr>().map(IpNet::from);
-    let network = address
-        .or_else(|_| word.parse::<IpNet>())
-        .map_err(|_| InvalidPeers::NotANetwork)?;
+    // Not ipnet's own parser: it takes `010.0.0.0/8`, which is another network for those who read
+    // a leading zero as octal.
+    let (address, length) = match word.split_once('/') {
+        Some((address, length)) => (address, Some(length)),
+        None => (word, None),
+    };
+    let address: IpAddr = address.parse().map_err(|_| InvalidPeers::NotANetwork)?;
+    let network = match length {
+        None => IpNet::from(address),
+        Some(length) => {
+            let is_number = length.bytes().all(|byte| byte.is_ascii_digit())
+                && (length == "0" || !length.starts_with('0'));
+            let length = length.parse().ok().filter(|_| is_number);
+            let length: u8 = length.ok_or(InvalidPeers::NotANetwork)?;
+            IpNet::new(address, length).map_err(|_| InvalidPeers::NotANetwork)?
+        }
+    };
     if network.trunc() != network {
         return Err(InvalidPeers::HostBits(network.trunc()));
     }
@@ -125,6 +138,9 @@ mod tests {
             ("10.0.0.0/33", NotANetwork),
             ("10.0.0.0/255.0.0.0", NotANetwork),
             ("010.0.0.0/8", NotANetwork),
+            ("10.0.0.0/08", NotANetwork),
+            ("10.0.0.0/+8", NotANetwork),
+            ("10.0.0.0/", NotANetwork),
             ("10.0.0/24", NotANetwork),
             ("gate.internal", NotANetwork),
             ("fe80::1%eth0/64", NotANetwork),
