@@ -27,7 +27,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -119,6 +119,10 @@ sizes: ## holds the functions' sizes against ceilings: make sizes FUNCTIONS=resp
 bench-forward: ## what the way through forward adds to calling an upstream: make bench-forward PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package respond --package forward --package empty-function
 	$(CARGO) run --profile $(PROFILE) --package alb-mtls-bench --bin forward_latency
+
+bench-server: ## requests a second and latency of the server, beside nginx without checks: make bench-server PROFILE=release; needs nginx, wrk and h2load
+	$(CARGO) build --profile $(PROFILE) --package alb-mtls-server
+	dev/bench/server/compare.py --server $${CARGO_TARGET_DIR:-target}/$(PROFILE)/alb-mtls-server
 
 bench-layer: ## what the layer adds to a function, beside the same function without it: make bench-layer PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package layer --package empty-function
