@@ -39,7 +39,7 @@ test: $(VENV)/installed $(VENV)/express/installed $(VENV)/terraform/installed $(
 	$(CARGO) build --workspace --all-targets
 	$(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+lint: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
