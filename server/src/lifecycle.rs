@@ -94,9 +94,14 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
         let (gate, reload) = (Arc::clone(&gate), reload.clone());
         async move {
             let upstreams = async {
-                while let Some(upstreams) = &upstreams {
-                    upstreams.load().await;
+                let Some(upstreams) = &upstreams else {
+                    return;
+                };
+                upstreams.load().await;
+                loop {
                     sleep(UPSTREAM_CHECK).await;
+                    // Its lookups log what fails, when they are made.
+                    let _ = upstreams.keep_up().await;
                 }
             };
             let trust = async {

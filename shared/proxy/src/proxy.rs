@@ -60,18 +60,28 @@ impl Proxy {
         })
     }
 
-    /// Loads keys and trust anchors now, or again when that is due, so that no request waits for
-    /// them. What fails is logged and tried again.
+    /// Loads keys and trust anchors when the process starts, so that no request waits for them. What
+    /// fails is logged and tried again.
     pub async fn load(&self) {
+        if let Err(failure) = self.keep_up().await {
+            tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
+        }
+    }
+
+    /// Looks keys and trust anchors up again where that is due, and drops connections that are too
+    /// old to be used again.
+    ///
+    /// # Errors
+    /// [`ForwardError::Material`] while some of it cannot be had. A lookup that fails is logged by
+    /// itself, once.
+    pub async fn keep_up(&self) -> Result<(), ForwardError> {
         let assertions = async {
             if let Some(assertions) = &self.assertions {
                 assertions.load(&self.secrets).await;
             }
         };
         let ((), servers) = tokio::join!(assertions, self.upstream_client.load(&self.secrets));
-        if let Err(failure) = servers {
-            tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
-        }
+        servers
     }
 
     /// Returns the connections to servers.
