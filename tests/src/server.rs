@@ -32,10 +32,16 @@ impl Server {
     /// Starts the server with these variables alone, and waits until it listens.
     pub async fn start<N: AsRef<str>, V: AsRef<str>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         let mut command = Command::new(crate::binary("alb-mtls-server"));
-        command.env_clear().stdout(Stdio::piped()).kill_on_drop(true);
+        command.env_clear();
         for (name, value) in variables {
             command.env(name.as_ref(), value.as_ref());
         }
+        Self::run(command).await
+    }
+
+    /// Runs a command that starts the server, and waits until it listens.
+    pub async fn run(mut command: Command) -> Self {
+        command.stdout(Stdio::piped()).kill_on_drop(true);
         let mut process = command.spawn().expect("the server starts");
         let mut output = BufReader::new(process.stdout.take().expect("a pipe")).lines();
         let mut addresses = BTreeMap::new();
@@ -105,9 +111,14 @@ impl Server {
         }
     }
 
+    /// Returns the id of the process.
+    pub fn id(&self) -> u32 {
+        self.process.id().expect("the server runs")
+    }
+
     /// Sends a signal, such as `TERM`.
     pub async fn signal(&self, name: &str) {
-        let id = self.process.id().expect("the server runs").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args(["-s", name, &id]).status().await;
         assert!(sent.unwrap().success());
     }

@@ -1,17 +1,14 @@
 //! The built server, started as a manifest says, behind a load balancer on this machine.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use alb_mtls_tests::upstream::{Recorder, Reply};
-use alb_mtls_tests::{Clients, binary};
+use alb_mtls_tests::{Clients, Server, binary};
 use local_alb::{ClientCertificateHeaderCopies, LocalAlb, Target, TargetGroup};
-use serde_json::Value;
 
 /// Parts of a manifest that decide whether the gate serves.
 #[derive(Debug)]
@@ -26,76 +23,20 @@ pub(crate) struct Deployment {
     pub(crate) health_paths: Vec<String>,
 }
 
-/// Server process. Ends with the value.
-pub(crate) struct Server {
-    process: Child,
-    addresses: BTreeMap<String, SocketAddr>,
+/// Asks the port of health checks, and returns status and body.
+pub(crate) async fn health(server: &Server, path: &str) -> (String, String) {
+    let url = format!("http://{}{path}", server.address("SERVER_ADMIN_LISTEN"));
+    curl(&[&url]).await
 }
 
-impl Server {
-    /// Starts a command of the server, and waits until it listens for requests and health checks.
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut process = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let mut addresses = BTreeMap::new();
-        let wanted = ["SERVER_ADMIN_LISTEN", "SERVER_LISTEN"];
-        while !wanted.iter().all(|setting| addresses.contains_key(*setting)) {
-            let Some(line) = lines.next() else {
-                let mut errors = String::new();
-                let mut stderr = process.stderr.take().unwrap();
-                std::io::Read::read_to_string(&mut stderr, &mut errors).unwrap();
-                panic!("the server does not listen: {errors}");
-            };
-            let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
-            if line["message"] == "listening" {
-                let text = |name: &str| line[name].as_str().unwrap().to_owned();
-                addresses.insert(text("setting"), text("address").parse().unwrap());
-            }
-        }
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, addresses }
-    }
-
-    pub(crate) fn requests(&self) -> SocketAddr {
-        self.addresses["SERVER_LISTEN"]
-    }
-
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.process.id().to_string();
-        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
-        assert!(sent.success());
-    }
-
-    /// Asks the port of health checks, and returns status and body.
-    pub(crate) async fn health(&self, path: &str) -> (String, String) {
-        let url = format!("http://{}{path}", self.addresses["SERVER_ADMIN_LISTEN"]);
-        curl(&[&url]).await
-    }
-
-    pub(crate) async fn becomes_ready(&self, path: &str) {
-        let started = Instant::now();
-        while self.health(path).await.0 != "200" {
-            assert!(
-                started.elapsed() < Duration::from_secs(15),
-                "{path} never answers 200"
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        _ = self.process.kill();
-        _ = self.process.wait();
+pub(crate) async fn becomes_ready(server: &Server, path: &str) {
+    let started = Instant::now();
+    while health(server, path).await.0 != "200" {
+        assert!(
+            started.elapsed() < Duration::from_secs(15),
+            "{path} never answers 200"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
@@ -175,10 +116,10 @@ impl Site {
             .env("SERVER_LISTEN", "127.0.0.1:0")
             .env("SERVER_ADMIN_LISTEN", "127.0.0.1:0")
             .envs(others.iter().copied());
-        let server = Server::start(command);
+        let server = Server::run(command.into()).await;
         let (listener, server_authority) = clients.listener(ClientCertificateHeaderCopies::PassOn);
         let listener = listener.certificate_header(deployment.header.parse().unwrap());
-        let group = TargetGroup::new("gate", Target::Http(server.requests()));
+        let group = TargetGroup::new("gate", Target::Http(server.address("SERVER_LISTEN")));
         let site = Self {
             clients,
             upstream,
@@ -189,7 +130,7 @@ impl Site {
         };
         assert!(!site.paths.is_empty());
         for path in &site.paths {
-            site.server.becomes_ready(path).await;
+            becomes_ready(&site.server, path).await;
         }
         site
     }
@@ -217,7 +158,7 @@ impl Site {
         assert_eq!(self.ask(None).await, "401");
         assert_eq!(self.ask(Some(&Clients::of("Foreign"))).await, "401");
         // Past the load balancer's renaming: the default name says nothing.
-        let url = format!("http://{}/hello", self.server.requests());
+        let url = format!("http://{}/hello", self.server.address("SERVER_LISTEN"));
         let forged = format!(
             "x-amzn-mtls-clientcert: {}",
             self.clients.header(&self.clients.good)
@@ -228,7 +169,7 @@ impl Site {
 
     /// Reads the metrics where the manifests have Prometheus read them.
     pub(crate) async fn shows_metrics(&self) {
-        let (status, page) = self.server.health("/metrics").await;
+        let (status, page) = health(&self.server, "/metrics").await;
         assert_eq!(status, "200");
         assert!(page.contains("\nalb_mtls_allowed_requests_total 1\n"), "{page}");
         assert!(
@@ -239,7 +180,7 @@ impl Site {
 
     /// Sends SIGHUP, and waits until a client gets a status.
     pub(crate) async fn reload_until(&self, clients: &Clients, status: &str) {
-        self.server.signal("HUP");
+        self.server.signal("HUP").await;
         self.wait_until(clients, status).await;
     }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use alb_mtls_tests::{Clients, binary, leave_out, project};
+use alb_mtls_tests::{Clients, Server, binary, leave_out, project};
 use serde_json::Value;
 
-use crate::gate::{Server, curl};
+use crate::gate::{becomes_ready, curl, health};
 
 /// Most bytes of everything but the program: the C library and public CAs.
 const BESIDE_THE_PROGRAM: u64 = 6_000_000;
@@ -122,10 +122,10 @@ async fn the_image_has_one_program_and_runs_without_privileges() {
     }
 
     let clients = Clients::new();
-    let server = Server::start(restricted(&buildah, &root, &clients));
-    server.becomes_ready("/readyz").await;
-    assert_eq!(server.health("/livez").await.0, "200");
-    let url = format!("http://{}/", server.requests());
+    let server = Server::run(restricted(&buildah, &root, &clients).into()).await;
+    becomes_ready(&server, "/readyz").await;
+    assert_eq!(health(&server, "/livez").await.0, "200");
+    let url = format!("http://{}/", server.address("SERVER_LISTEN"));
     assert_eq!(curl(&[&url]).await.0, "401");
     assert_eq!(status(server.id(), "Uid"), "65532\t65532\t65532\t65532");
     assert_eq!(status(server.id(), "CapEff"), "0000000000000000");

@@ -3,9 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use alb_mtls_tests::{Clients, binary, leave_out, project};
+use alb_mtls_tests::{Clients, Server, binary, leave_out, project};
 
-use crate::gate::{Server, curl};
+use crate::gate::{becomes_ready, curl};
 
 const HEADER: &str = "x-7f3a9c1e";
 
@@ -46,9 +46,9 @@ async fn knows_the_client(service: &Service) {
         .env("FORWARD_UPSTREAM", format!("http://127.0.0.1:{}", service.port))
         .env("SERVER_LISTEN", "127.0.0.1:0")
         .env("SERVER_ADMIN_LISTEN", "127.0.0.1:0");
-    let server = Server::start(command);
-    server.becomes_ready("/readyz").await;
-    let url = format!("http://{}/hello", server.requests());
+    let server = Server::run(command.into()).await;
+    becomes_ready(&server, "/readyz").await;
+    let url = format!("http://{}/hello", server.address("SERVER_LISTEN"));
     let certificate = format!("{HEADER}: {}", clients.header(&clients.good));
     let hello = (
         "200".to_owned(),
