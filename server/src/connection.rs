@@ -157,7 +157,7 @@ struct Activity(Mutex<State>);
 struct State {
     /// Requests whose responses are not yet written.
     requests: usize,
-    /// Time since which there is no request.
+    /// Time since which the connection has been without a request.
     idle_since: Instant,
     /// Time of the first byte of a request in HTTP/1.1 whose headers are not complete.
     head_since: Option<Instant>,

@@ -60,8 +60,8 @@ impl Proxy {
         })
     }
 
-    /// Loads keys and trust anchors when the process starts, so that no request waits for them. What
-    /// fails is logged and tried again.
+    /// Loads keys and trust anchors when the process starts, so that no request waits for them.
+    /// What fails is logged and tried again.
     pub async fn load(&self) {
         if let Err(failure) = self.keep_up().await {
             tracing::error!(explanation = %failure, "what upstreams are checked with cannot be read");
