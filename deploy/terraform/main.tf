@@ -40,6 +40,7 @@ locals {
     },
     length(var.signatures) == 0 ? {} : { MTLS_SIGNATURES = join(" ", var.signatures) },
     length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
+    var.deny_list == null ? {} : { MTLS_DENY = var.deny_list },
     var.policies_parameter_path == null ? {} : { MTLS_POLICY = "ssm:${var.policies_parameter_path}/*" },
     var.shadow_policies_parameter_path == null ? {} : { MTLS_SHADOW_POLICY = "ssm:${var.shadow_policies_parameter_path}/*" },
     var.shadow_anchors_parameter_path == null ? {} : { MTLS_SHADOW_ANCHORS = "ssm:${var.shadow_anchors_parameter_path}/*" },
