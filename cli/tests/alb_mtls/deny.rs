@@ -15,7 +15,7 @@ impl Site {
     fn new() -> Self {
         let root = CertificateBuilder::root("CN=Root,O=Deny").self_signed().unwrap();
         let client = CertificateBuilder::client("CN=client")
-            .serial(0xA1B)
+            .serial_bytes(&[0x0A, 0x1B])
             .uri("spiffe://example.org/client")
             .issued_by(&root)
             .unwrap();

@@ -39,17 +39,17 @@ impl Site {
     fn new() -> Self {
         let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
         let issuing = CertificateBuilder::intermediate("CN=Issuing,O=Example")
-            .serial(7)
+            .serial_bytes(&[7])
             .issued_by(&root)
             .unwrap();
         let client = CertificateBuilder::client("CN=client")
-            .serial(0xA1)
+            .serial_bytes(&[0x00, 0xA1])
             .uri("spiffe://example.org/client")
             .issued_by(&issuing)
             .unwrap();
         // The same serial number, from another issuer.
         let other = CertificateBuilder::client("CN=other")
-            .serial(0xA1)
+            .serial_bytes(&[0x00, 0xA1])
             .issued_by(&root)
             .unwrap();
         let site = Self {

@@ -319,7 +319,7 @@ mod tests {
             .self_signed()
             .unwrap();
         let client = CertificateBuilder::client("CN=client")
-            .serial(0xA1B)
+            .serial_bytes(&[0x0A, 0x1B])
             .uri("spiffe://example.org/client")
             .issued_by(&root)
             .unwrap();
@@ -341,7 +341,7 @@ mod tests {
         let Pki { root, client } = pki();
         let own = names(client.certificate());
         let other = CertificateBuilder::client("CN=client")
-            .serial(0xA1C)
+            .serial_bytes(&[0x0A, 0x1C])
             .uri("spiffe://example.org/Client")
             .issued_by(&root)
             .unwrap();
