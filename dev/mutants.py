@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REASONS = ROOT / "dev" / "mutants.toml"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve() / "mutants"
-# `fips` compiles another AWS-LC, and `default` is no code.
+# `fips` compiles another AWS-LC, and `default` only names others.
 NOT_BUILT = {"default", "fips"}
 # Tests that run first, because they are fast and notice most changes. What they do not notice is tried with all tests.
 FIRST = {"alb-mtls-verifier": ["--lib", "--test", "verification", "--test", "revocation", "--", "--skip", "budgets::", "--skip", "every_key",

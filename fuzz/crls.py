@@ -1,4 +1,4 @@
-"""CRLs for the fuzzers' seeds: one for each feature, with a signature that is no signature."""
+"""CRLs for the fuzzers' seeds: one for each feature, with bytes in place of a signature."""
 
 
 def der(tag: int, *contents: bytes) -> bytes:
