@@ -274,7 +274,7 @@ mod tests {
             ("a: !GetAtt B.Arn", r#"{"a": {"Fn::GetAtt": "B.Arn"}}"#),
             ("a: !Ref B", r#"{"a": {"Ref": "B"}}"#),
             (
-                "a: !ImportValue\n  Fn::Sub: ${B}-c",
+                "a: !ImportValue {Fn::Sub: \"${B}-c\"}",
                 r#"{"a": {"Fn::ImportValue": {"Fn::Sub": "${B}-c"}}}"#,
             ),
         ] {
