@@ -91,7 +91,8 @@ async fn add_entry(arguments: &AddArguments) -> Result<String, String> {
     let change = |read: &Read| (!is_there(read)).then(|| text::with_entry(&read.text, &entry));
     match apply(&place, change).await? {
         Some(entries) => output.push_str(&format!(
-            "`{place}` written: {entries} entries; it counts in every gate within its MTLS_DENY_REFRESH\n"
+            "`{place}` written: {}; it counts in every gate within its MTLS_DENY_REFRESH\n",
+            count(entries)
         )),
         None => output = format!("`{place}` has the entry already: {}\n", entry.name),
     }
@@ -127,7 +128,7 @@ async fn remove_entries(arguments: &RemoveArguments) -> Result<(String, Exit), S
     };
     let left = apply(&place, change).await?;
     let left = left
-        .map(|entries| format!(": {entries} entries left"))
+        .map(|entries| format!(": {} left", count(entries)))
         .unwrap_or_default();
     output.push_str(&format!("`{place}` written{left}\n"));
     Ok((output, Exit::Done))
@@ -193,6 +194,13 @@ fn check(text: &str) -> Result<(), String> {
 fn entries_of(text: &str) -> Vec<DenyEntry> {
     let list = DenyList::parse(text.as_bytes().to_vec());
     list.map(|list| list.entries().to_vec()).unwrap_or_default()
+}
+
+fn count(entries: usize) -> String {
+    match entries {
+        1 => "1 entry".to_owned(),
+        entries => format!("{entries} entries"),
+    }
 }
 
 fn one_line(reason: &str) -> Result<String, String> {

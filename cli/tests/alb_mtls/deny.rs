@@ -90,7 +90,7 @@ fn entries_come_and_go_in_every_kind_of_place() {
 
         let output = site.must(&["add", list, "--pem", "client.pem", "--because", "stolen"]);
         assert!(
-            output.contains("denies the client `CN=client`") && output.contains("1 entries"),
+            output.contains("denies the client `CN=client`") && output.contains("1 entry"),
             "{output}"
         );
         assert!(
