@@ -3,7 +3,7 @@
 
 mod convert;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doctor::facts::{Deployment, Knowledge, Place};
 use crate::doctor::node::{Node, Value};
@@ -191,28 +191,32 @@ impl<'a> Document<'a> {
         Some(module)
     }
 
-    /// Returns the placeholder of the resource that an expression refers to.
-    fn referred(&self, expression: &Node, module: &str, index: Option<&str>, depth: usize) -> Option<String> {
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let references: Vec<&str> = expression
-            .list_at(&["references"])
-            .iter()
-            .filter_map(Node::text)
-            .collect();
+    /// Returns the resources that an expression refers to, in order.
+    fn referred(
+        &self,
+        expression: &Node,
+        module: &str,
+        index: Option<&str>,
+        depth: usize,
+    ) -> Vec<&Instance<'a>> {
         let mut found: Vec<&Instance<'a>> = Vec::new();
-        for reference in references {
+        if depth > MAX_DEPTH {
+            return found;
+        }
+        let references = expression.list_at(&["references"]).iter();
+        for reference in references.filter_map(Node::text) {
             let parts: Vec<&str> = reference.split('.').collect();
             match parts.as_slice() {
-                ["var", name, ..] if found.is_empty() => return self.variable(name, module, depth),
-                ["module", name, output, ..] if found.is_empty() => {
+                ["var", name, ..] => found.extend(self.variable(name, module, depth)),
+                ["module", name, output, ..] => {
                     let name = name.split('[').next().unwrap_or(name);
                     let inner = format!("{module}module.{name}.");
-                    let output = self
-                        .configuration(&inner)?
-                        .at(&["outputs", output, "expression"])?;
-                    return self.referred(output, &inner, index, depth + 1);
+                    let configuration = self.configuration(&inner);
+                    let output =
+                        configuration.and_then(|module| module.at(&["outputs", output, "expression"]));
+                    if let Some(output) = output {
+                        found.extend(self.referred(output, &inner, index, depth + 1));
+                    }
                 }
                 [kind, _, ..] if kind.starts_with("aws_") => {
                     found.extend(self.instance(module, reference, index));
@@ -220,21 +224,21 @@ impl<'a> Document<'a> {
                 _ => {}
             }
         }
-        // Of two of one kind, a condition decides which is meant.
-        let (first, rest) = found.split_first()?;
-        let mut others = rest.iter();
-        let is_only = others.all(|other| other.kind != first.kind || other.address == first.address);
-        is_only.then(|| placeholder(&first.address))
+        let mut seen = BTreeSet::new();
+        found.retain(|instance| seen.insert(instance.address.as_str()));
+        found
     }
 
-    fn variable(&self, name: &str, module: &str, depth: usize) -> Option<String> {
+    fn variable(&self, name: &str, module: &str, depth: usize) -> Vec<&Instance<'a>> {
         let names = module_names(module);
-        let (last, outer) = names.split_last()?;
+        let Some((last, outer)) = names.split_last() else {
+            return Vec::new();
+        };
         let outer: String = outer.iter().map(|name| format!("module.{name}.")).collect();
-        let call = self
-            .configuration(&outer)?
-            .at(&["module_calls", last, "expressions", name])?;
-        self.referred(call, &outer, None, depth + 1)
+        let configuration = self.configuration(&outer);
+        let call = configuration.and_then(|module| module.at(&["module_calls", last, "expressions", name]));
+        call.map(|call| self.referred(call, &outer, None, depth + 1))
+            .unwrap_or_default()
     }
 
     /// Returns the only instance, or the one of the same index, that a reference in a module means.
@@ -300,26 +304,54 @@ impl<'a> Block<'a> {
                 None => text.to_owned(),
             });
         }
+        let referred = self.referred(name);
+        // Of two of one kind, a condition decides which is meant.
+        let referred = referred.split_first().filter(|(first, rest)| {
+            let mut others = rest.iter();
+            others.all(|other| other.kind != first.kind)
+        });
+        let referred = referred.map(|(first, _)| placeholder(&first.address));
+        let is_unknown = self.is_unknown(name);
+        referred
+            .filter(|_| is_unknown || self.document.plan.get("planned_values").is_some())
+            .or_else(|| is_unknown.then(|| self.after_apply(name)))
+    }
+
+    fn referred(&self, name: &str) -> Vec<&Instance<'a>> {
         let expression = self.expressions.and_then(|expressions| expressions.get(name));
         let index = self.instance.index.as_deref();
-        let referred = expression.and_then(|expression| {
+        let referred = expression.map(|expression| {
             self.document
                 .referred(expression, &self.instance.module, index, 0)
         });
-        let is_unknown = self.unknown.is_some_and(|unknown| unknown.is_true(&[name]));
-        referred
-            .filter(|_| is_unknown || self.document.plan.get("planned_values").is_some())
-            .or_else(|| {
-                is_unknown.then(|| unknown(&format!("after apply: {}.{name}", self.instance.address)))
-            })
+        referred.unwrap_or_default()
     }
 
+    /// Returns the values of an attribute that is a list, of which each can be known or not.
     fn texts(&self, name: &str) -> Vec<String> {
         let known = self.values.get(name).map(Node::texts).unwrap_or_default();
-        match known.is_empty() {
-            true => self.text(name).into_iter().collect(),
-            false => known.into_iter().map(str::to_owned).collect(),
+        let mut texts: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        let open = self.unknown.and_then(|unknown| unknown.get(name));
+        if open.is_some_and(|open| open.texts().contains(&"true")) {
+            let referred = self.referred(name).into_iter();
+            let before = texts.len();
+            texts.extend(referred.map(|instance| placeholder(&instance.address)));
+            if texts.len() == before {
+                texts.push(self.after_apply(name));
+            }
+        } else if texts.is_empty() {
+            texts.extend(self.text(name));
         }
+        texts
+    }
+
+    fn after_apply(&self, name: &str) -> String {
+        unknown(&format!("after apply: {}.{name}", self.instance.address))
+    }
+
+    /// Returns true if an attribute or a block is not known, all of it.
+    fn is_unknown(&self, name: &str) -> bool {
+        self.unknown.is_some_and(|unknown| unknown.is_true(&[name]))
     }
 
     /// Returns the values of an attribute, with the resources that AWS's ids mean.
@@ -348,6 +380,21 @@ impl<'a> Block<'a> {
             values,
             expressions: part(self.expressions, index),
             unknown: part(self.unknown, index),
+        });
+        blocks.collect()
+    }
+
+    /// Returns the other resources of a kind in the same module.
+    fn others(&self, kind: &str) -> Vec<Self> {
+        let instances = self.document.instances.iter();
+        let instances =
+            instances.filter(|instance| instance.kind == kind && instance.module == self.instance.module);
+        let blocks = instances.map(|instance| Self {
+            document: self.document,
+            instance,
+            values: instance.values,
+            expressions: instance.expressions,
+            unknown: instance.unknown,
         });
         blocks.collect()
     }
