@@ -1,4 +1,4 @@
-"""Holds the doctor against plans: of the module under every two of its options, of each example, and of both with one hole each.
+"""Runs the doctor on plans: of the module under every two of its options, of each example, and of both with one hole each.
 
     combinations.py ALB_MTLS MODULE
 """

@@ -5,7 +5,7 @@ use crate::doctor::facts::{Deployment, Function, Grant, Kind, Permission};
 use crate::doctor::rules;
 use crate::doctor::text;
 
-/// Whom a permission lets invoke a function.
+/// Sources from which a permission allows invoking a function.
 enum Reach<'a> {
     Nothing,
     /// Callers of the function's URL.

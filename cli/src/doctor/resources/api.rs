@@ -29,7 +29,7 @@ const METHODS: [&str; 9] = [
 /// Names in `security` that SAM defines.
 const SAM_SCHEMES: [&str; 2] = ["AWS_IAM", "api_key"];
 
-/// What SAM's `Auth` of an API adds to its document.
+/// Additions of SAM's `Auth` to the document of an API.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApiAuth<'a> {
     pub(crate) default: Option<&'a str>,
