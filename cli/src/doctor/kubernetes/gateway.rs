@@ -40,7 +40,7 @@ impl<'a> Reader<'a> {
         let sets = sets.filter(|(_, set)| {
             let parent = |name: &str| set.text_at(&["spec", "parentRef", name]);
             parent("name") == gateway.text_at(&["metadata", "name"])
-                && parent("namespace").unwrap_or(namespace(set)) == namespace(gateway)
+                && parent("namespace").unwrap_or_else(|| namespace(set)) == namespace(gateway)
         });
         let sets: Vec<(&str, &Node)> = std::iter::once((file, gateway)).chain(sets).collect();
         for (file, set) in sets {
@@ -134,7 +134,9 @@ impl<'a> Reader<'a> {
                 }));
                 for backend in rule.list_at(&["backendRefs"]) {
                     let service = backend.text_at(&["name"]).unwrap_or_default();
-                    let namespace = backend.text_at(&["namespace"]).unwrap_or(namespace(route));
+                    let namespace = backend
+                        .text_at(&["namespace"])
+                        .unwrap_or_else(|| namespace(route));
                     let group = self.service(file, route, namespace, service);
                     forwards.push(forward(&name, group, place(file, backend)));
                 }
@@ -150,7 +152,7 @@ fn is_of(parent: &Node, route: &Node, gateway: &Node, listener: &Node) -> bool {
         let wanted = parent.text_at(&[part]);
         wanted.is_none_or(|wanted| listener.text_at(&[of_listener]) == Some(wanted))
     };
-    let of_namespace = parent.text_at(&["namespace"]).unwrap_or(namespace(route));
+    let of_namespace = parent.text_at(&["namespace"]).unwrap_or_else(|| namespace(route));
     parent.text_at(&["kind"]).unwrap_or("Gateway") == gateway.text_at(&["kind"]).unwrap_or_default()
         && parent.text_at(&["name"]) == gateway.text_at(&["metadata", "name"])
         && of_namespace == namespace(gateway)

@@ -49,9 +49,8 @@ impl<'a> Reader<'a> {
             return self.other_listener(name, place(file, ingress), forwards);
         }
         let of_class = |path: &[&str]| parameters.and_then(|parameters| parameters.text_at(path));
-        if let Some(group) =
-            annotation(ingress, "group.name").or(of_class(&["spec", "group", "name"]).and(parameters))
-        {
+        let of_parameters = of_class(&["spec", "group", "name"]).and(parameters);
+        if let Some(group) = annotation(ingress, "group.name").or(of_parameters) {
             self.deployment.note(
                 place(file, group),
                 rules::SHARED_LISTENER,
