@@ -146,6 +146,9 @@ impl Report {
                 for status in client.revocation().certificates() {
                     match status {
                         CertificateStatus::Good(list) => writeln!(text, "          cleared by {list}")?,
+                        CertificateStatus::Answered(status) => {
+                            writeln!(text, "          cleared by {status}")?
+                        }
                         CertificateStatus::Unknown(rejection) => {
                             writeln!(text, "          {} {rejection}", paint.notable("not cleared:"))?;
                         }
