@@ -103,7 +103,7 @@ pub enum OcspAnswer {
 pub struct OcspFailure {
     /// Entry of the table of reasons.
     pub reason: Reason,
-    /// One clause for the operator, which names the responder.
+    /// Clause for the operator, which names the responder.
     pub explanation: Box<str>,
     /// Last second before the responder is asked again.
     pub until: Timestamp,

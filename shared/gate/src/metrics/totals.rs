@@ -10,7 +10,7 @@ use alb_mtls_verifier::{ReasonCode, Timestamp};
 
 use super::{
     ALLOWED, ANCHOR_DAYS_LEFT, ANONYMOUS, CACHE_HITS, CLIENT_DAYS_LEFT, CONNECTIONS, CRL_SECONDS_LEFT,
-    Counted, DENIED, FIPS_MODE, Metric, Observation, SHADOW_DIFFERENCES, State, TRUST_AGE,
+    Counted, DENIED, FIPS_MODE, Metric, OCSP_FAILURES, Observation, SHADOW_DIFFERENCES, State, TRUST_AGE,
     TRUST_REFRESH_FAILURES, VALIDATOR_DISAGREEMENTS, VERIFY_LATENCY, WOULD_DENY,
 };
 use crate::reason::denial_reasons;
@@ -78,6 +78,7 @@ impl Totals {
         page.number(TRUST_REFRESH_FAILURES, state.refresh_failures);
         page.time(ANCHOR_DAYS_LEFT, state.first_anchor_end);
         page.time(CRL_SECONDS_LEFT, state.first_next_update);
+        page.number(OCSP_FAILURES, state.ocsp_failures.unwrap_or(0));
         page.number(CONNECTIONS, state.connections.unwrap_or(0));
         page.number(FIPS_MODE, u64::from(state.is_fips));
         page.0

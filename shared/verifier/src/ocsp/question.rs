@@ -171,7 +171,7 @@ impl OcspQuestion {
     }
 
     /// Returns the issuer's name in one line.
-    pub(crate) fn issuer_name(&self) -> String {
+    pub fn issuer_name(&self) -> String {
         DistinguishedName::parse(&self.issuer_subject).map_or_else(
             |_| "a name that cannot be shown".to_owned(),
             |name| name.to_string(),

@@ -31,7 +31,7 @@ pub struct OcspStatus {
 pub enum OcspState {
     /// The certificate is not revoked.
     Good,
-    /// The certificate is revoked, for some time or for ever.
+    /// The certificate is revoked, for some time or indefinitely.
     Revoked {
         /// Time from which on the issuer considers it revoked.
         since: Timestamp,

@@ -168,7 +168,8 @@ fn order_of_sources_decides_what_clears() {
         both.map(|sources| verdict(sources, &[], None).unwrap_err()),
         [Reason::CrlMissing, Reason::OcspUnavailable]
     );
-    // Where the CRL comes first, nobody is asked; where it comes second, a responder can revoke.
+    // Where the CRL comes first, no responder is asked; where it comes second, a responder can
+    // revoke.
     assert_eq!(
         both.map(|sources| verdict(sources, &[&clean], pki.revoked()).is_ok()),
         [true, false]

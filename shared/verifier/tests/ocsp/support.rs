@@ -49,7 +49,7 @@ impl Pki {
         }
     }
 
-    /// The response about the client that its CA would give, to be changed.
+    /// Returns the response about the client that its CA would give, to be changed.
     pub(crate) fn response(&self) -> OcspResponseBuilder {
         response(&self.client, &self.issuing)
     }
@@ -102,7 +102,7 @@ impl Pki {
             .with_status_sources(lists, options, sources)
     }
 
-    /// The question about the client.
+    /// Returns the question about the client.
     pub(crate) fn question(&self) -> OcspQuestion {
         let strict = self.verifier(
             StatusSources::Ocsp,
@@ -114,7 +114,7 @@ impl Pki {
         needed.into_iter().next().unwrap()
     }
 
-    /// What a response about the client is worth.
+    /// Judges a response about the client.
     pub(crate) fn judge(&self, response: &[u8]) -> Result<OcspStatus, OcspError> {
         self.question().judge(response, now())
     }
