@@ -201,11 +201,12 @@ impl<'a> Document<'a> {
             .iter()
             .filter_map(Node::text)
             .collect();
+        let mut found: Vec<&Instance<'a>> = Vec::new();
         for reference in references {
             let parts: Vec<&str> = reference.split('.').collect();
             match parts.as_slice() {
-                ["var", name, ..] => return self.variable(name, module, depth),
-                ["module", name, output, ..] => {
+                ["var", name, ..] if found.is_empty() => return self.variable(name, module, depth),
+                ["module", name, output, ..] if found.is_empty() => {
                     let name = name.split('[').next().unwrap_or(name);
                     let inner = format!("{module}module.{name}.");
                     let output = self
@@ -214,14 +215,16 @@ impl<'a> Document<'a> {
                     return self.referred(output, &inner, index, depth + 1);
                 }
                 [kind, _, ..] if kind.starts_with("aws_") => {
-                    return self
-                        .instance(module, reference, index)
-                        .map(|one| placeholder(&one.address));
+                    found.extend(self.instance(module, reference, index));
                 }
                 _ => {}
             }
         }
-        None
+        // Of two of one kind, a condition decides which is meant.
+        let (first, rest) = found.split_first()?;
+        let mut others = rest.iter();
+        let is_only = others.all(|other| other.kind != first.kind || other.address == first.address);
+        is_only.then(|| placeholder(&first.address))
     }
 
     fn variable(&self, name: &str, module: &str, depth: usize) -> Option<String> {

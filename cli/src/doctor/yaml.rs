@@ -217,10 +217,8 @@ impl Frame {
                         }
                     }
                 }
-                match self.function {
-                    Some(_) => Value::Map(members),
-                    None => long_form(members),
-                }
+                // The argument of a tag can be another function: `!ImportValue {Fn::Sub: …}`.
+                long_form(members)
             }
         };
         let node = Node {
@@ -275,6 +273,10 @@ mod tests {
         for (short, long) in [
             ("a: !GetAtt B.Arn", r#"{"a": {"Fn::GetAtt": "B.Arn"}}"#),
             ("a: !Ref B", r#"{"a": {"Ref": "B"}}"#),
+            (
+                "a: !ImportValue {Fn::Sub: \"${B}-c\"}",
+                r#"{"a": {"Fn::ImportValue": {"Fn::Sub": "${B}-c"}}}"#,
+            ),
         ] {
             let (short, long) = (parse(short).unwrap(), parse(long).unwrap());
             assert_eq!(short, long);

@@ -292,11 +292,10 @@ fn read_api(facts: &mut ResourceReader<'_>, api: &Api) {
     let mut node = Node::empty(api.line);
     node.set("Properties", properties.clone());
     api::endpoint(facts, &api.name, &node);
-    api::documents(
-        facts,
-        &api.name,
-        api.protocol,
-        properties,
-        api.default_authorizer(),
-    );
+    let names = authorizers.unwrap_or_default().iter();
+    let auth = api::ApiAuth {
+        default: api.default_authorizer(),
+        authorizers: names.map(|(name, _)| name.as_str()).collect(),
+    };
+    api::documents(facts, &api.name, api.protocol, properties, &auth);
 }
