@@ -34,10 +34,9 @@ locals {
       AUTHORIZE_RESPONSE    = var.api_gateway == "http" ? "simple" : "iam"
     },
     local.has_intermediates ? { MTLS_INTERMEDIATES = local.intermediates } : {},
-    length(local.crls) == 0 ? {} : {
-      MTLS_CRLS       = join(" ", local.crls)
-      MTLS_REVOCATION = var.revocation
-    },
+    length(local.crls) == 0 ? {} : { MTLS_CRLS = join(" ", local.crls) },
+    length(var.ocsp) == 0 ? {} : { MTLS_OCSP = join(" ", var.ocsp) },
+    length(local.crls) + length(var.ocsp) == 0 ? {} : { MTLS_REVOCATION = var.revocation },
     length(var.signatures) == 0 ? {} : { MTLS_SIGNATURES = join(" ", var.signatures) },
     length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
     var.deny_list == null ? {} : { MTLS_DENY = var.deny_list },

@@ -64,7 +64,7 @@ variable "environment" {
   validation {
     condition = length(setintersection(keys(var.environment), [
       "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_DENY", "MTLS_EXTENSIONS", "MTLS_HEADER",
-      "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
+      "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_OCSP", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
       "MTLS_SHADOW_POLICY", "MTLS_SIGNATURES", "MTLS_TARGET_GROUPS",
     ])) == 0
     error_message = "The module has variables of its own for one of these settings: see the names in its README."
@@ -506,13 +506,24 @@ variable "crls" {
 }
 
 variable "revocation" {
-  description = "With CRLs: strict also refuses a client whose status no CRL clears, soft refuses revoked ones only"
+  description = "With CRLs or OCSP: strict also refuses a client whose status neither clears, soft refuses revoked ones only"
   type        = string
   default     = "strict"
 
   validation {
     condition     = contains(["strict", "soft"], var.revocation)
     error_message = "Revocation is strict or soft."
+  }
+}
+
+variable "ocsp" {
+  description = "OCSP responders, as MTLS_OCSP: http://host/, SHA-256=http://host/, aia-cas, aia-clients. In subnets, the functions need a way to them"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for responder in var.ocsp : can(regex("^(([0-9A-Fa-f:]+=)?http://[^ ]+|aia-cas|aia-clients)$", responder))])
+    error_message = "OCSP responders are http://host/, SHA-256=http://host/, aia-cas or aia-clients."
   }
 }
 

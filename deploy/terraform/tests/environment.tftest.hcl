@@ -74,6 +74,7 @@ run "everything" {
     forward_identity               = "xfcc,rfc9440"
     function_subnet_ids            = ["subnet-3"]
     environment                    = { MTLS_CRL_GRACE = "6h" }
+    ocsp                           = ["http://ocsp.example.com/", "aia-cas"]
     ip_address_type                = "dualstack"
     allowed_cidrs                  = ["192.0.2.0/24", "198.51.100.0/24"]
     allowed_ipv6_cidrs             = ["2001:db8::/32"]
@@ -96,6 +97,7 @@ run "everything" {
       MTLS_INTERMEDIATES   = "ssm:/gate/intermediates/*"
       MTLS_METRICS         = "AlbMtls"
       MTLS_MODE            = "optional"
+      MTLS_OCSP            = "http://ocsp.example.com/ aia-cas"
       MTLS_POLICY          = "ssm:/pki/policies/*"
       MTLS_REVOCATION      = "soft"
       MTLS_SERVICE         = "gate"

@@ -381,6 +381,7 @@ impl<'a> ClientRecord<'a> {
             anchor_id: identity.anchor.id(),
             anchor: identity.anchor.subject(),
             crl_next_update: client.revocation().next_update(),
+            ocsp_until: client.revocation().ocsp_until(),
             revocation_unknown: client.revocation().unknown().map(|rejection| rejection.detail()),
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
-use alb_mtls_trust::{AuthorizationSettings, DenyLists, Snapshot, Trust};
-use alb_mtls_verifier::{Reason, Rejection, Timestamp, VerifiedClient};
+use alb_mtls_trust::{AuthorizationSettings, DenyLists, OcspClient, Snapshot, Trust};
+use alb_mtls_verifier::{Reason, ReasonCode, Rejection, Timestamp, VerifiedClient};
 use http::Method;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::request::Parts;
@@ -231,7 +231,7 @@ impl Gate {
             return Decision::HealthCheck;
         }
         let checked = self.check(request, edge, context).await;
-        context.shadow = compare_with_shadow(request, &checked, context);
+        context.shadow = compare_with_shadow(request, &checked, self.trust.ocsp(), context);
         self.settings.mode.decision(checked, context)
     }
 
@@ -309,9 +309,16 @@ impl Gate {
             }
             None => {
                 let chain = presented.decode(&self.settings)?;
-                let verdict = snapshot.verifier().verify(&chain, now);
+                let verifier = snapshot.verifier();
+                let verdict = match self.trust.ocsp() {
+                    None => verifier.verify(&chain, now),
+                    // In a box of its own type, as a lookup.
+                    Some(ocsp) => Box::pin(ocsp.verify(verifier, &chain, now, left)).await,
+                };
                 report_disagreement(&verdict);
-                if let Some((verdicts, key)) = &cached {
+                if let Some((verdicts, key)) = &cached
+                    && !(self.trust.ocsp().is_some() && is_passing(&verdict))
+                {
                     verdicts.insert(key, &snapshot, now, &verdict);
                 }
                 context.chain = Some(chain);
@@ -537,6 +544,13 @@ impl Gate {
     }
 }
 
+/// Returns true for a rejection that ends when a responder answers. Its client keeps a failure for a
+/// few seconds, and the verdict cache would keep it for longer.
+fn is_passing(verdict: &Result<VerifiedClient, Rejection>) -> bool {
+    let code = verdict.as_ref().err().map(Rejection::code);
+    code == Some(ReasonCode::ClientCertCrlProcessingError)
+}
+
 /// Reports a path that one validator accepted and the other rejected: a fault of one of them, which
 /// a maintainer has to look into.
 fn report_disagreement(verdict: &Result<VerifiedClient, Rejection>) {
@@ -556,6 +570,7 @@ fn report_disagreement(verdict: &Result<VerifiedClient, Rejection>) {
 fn compare_with_shadow(
     request: &Parts,
     checked: &Result<Principal, Denial>,
+    ocsp: Option<&OcspClient>,
     context: &DecisionContext,
 ) -> Option<crate::ShadowDifference> {
     let snapshot = context.snapshot.as_deref()?;
@@ -572,7 +587,7 @@ fn compare_with_shadow(
             denial: Some(denial),
         },
     };
-    policy::compare(snapshot, request, &in_use, context)
+    policy::compare(snapshot, request, &in_use, ocsp, context)
 }
 
 fn target_group_not_served(arn: Option<&str>) -> Denial {

@@ -114,6 +114,8 @@ metrics! {
         "days until the first trust anchor expires; look at the minimum";
     CRL_SECONDS_LEFT, "CrlSecondsLeft", "Seconds", BY_SERVICE, Time "crl_next_update_timestamp_seconds",
         "time until the first CRL is past its nextUpdate, negative afterwards; look at the minimum";
+    OCSP_FAILURES, "OcspFailures", "Count", BY_SERVICE, Counter "ocsp_failures_total",
+        "certificates that no OCSP responder gave an answer about, with `MTLS_OCSP`";
     CONNECTIONS, "Connections", "Count", BY_SERVICE, Gauge "connections",
         "connections of clients that `alb-mtls-server` has open; look at the maximum";
     FIPS_MODE, "FipsMode", "None", BY_SERVICE, Gauge "fips_mode",
@@ -154,6 +156,8 @@ pub(crate) struct State {
     pub(crate) deny_list: Option<DenyListStatus>,
     pub(crate) first_anchor_end: Option<Timestamp>,
     pub(crate) first_next_update: Option<Timestamp>,
+    /// Questions that no OCSP responder answered, since the start, where responders are asked.
+    pub(crate) ocsp_failures: Option<u64>,
     /// Open connections, in a process that counts them.
     pub(crate) connections: Option<u64>,
     pub(crate) is_fips: bool,
@@ -178,6 +182,7 @@ impl State {
             first_next_update: lists
                 .flat_map(|lists| lists.iter().filter_map(|(list, _)| list.next_update()))
                 .min(),
+            ocsp_failures: trust.ocsp().map(|ocsp| ocsp.counts().failures),
             connections: connections.open_if_counted(),
             is_fips: CryptoModule::BUILT.is_fips(),
         }

@@ -31,6 +31,7 @@ mod heap;
 mod hypothetical;
 mod identity;
 mod issuing_path;
+mod ocsp;
 mod options;
 mod path;
 mod pem_file;
@@ -45,6 +46,7 @@ mod rules;
 mod signature;
 mod signature_budget;
 mod signature_cache;
+mod status_source;
 mod verifier;
 mod x509;
 
@@ -63,6 +65,7 @@ pub use identity::{
     ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions, is_spiffe_id,
 };
 pub use issuing_path::IssuingPath;
+pub use ocsp::{CertIdHash, MAX_OCSP_RESPONSE_BYTES, OcspError, OcspQuestion, OcspState, OcspStatus};
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
@@ -78,6 +81,9 @@ pub use revocation::{
 };
 pub use rules::Check;
 pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
+pub use status_source::{
+    OcspAnswer, OcspAnswers, OcspFailure, StatusSources, UnknownStatusSources, Verification,
+};
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;

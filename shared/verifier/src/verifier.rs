@@ -18,6 +18,7 @@ use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, Rev
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::signature_cache::SignatureCache;
+use crate::status_source::{Inquiry, OcspAnswers, Revocation, StatusSources, Unanswered, Verification};
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
 
@@ -37,13 +38,6 @@ pub struct Verifier {
     identity_extensions: IdentityExtensions,
     revocation: Option<Revocation>,
     signatures: Arc<SignatureCache>,
-}
-
-/// Lists in which every path is looked up.
-#[derive(Clone, Debug)]
-struct Revocation {
-    lists: Arc<RevocationLists>,
-    options: RevocationOptions,
 }
 
 /// Evidence that a client's certificate was verified: there is no other way to get one than
@@ -146,10 +140,26 @@ impl Verifier {
 
     /// Sets the lists in which every path is looked up; defaults to none.
     #[must_use]
-    pub fn with_revocation(mut self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
+    pub fn with_revocation(self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
+        self.with_status_sources(Some(lists), options, StatusSources::Crl)
+    }
+
+    /// Sets the sources of revocation status; defaults to none. Without `lists`, no CRL is looked
+    /// at.
+    #[must_use]
+    pub fn with_status_sources(
+        mut self,
+        lists: Option<Arc<RevocationLists>>,
+        options: RevocationOptions,
+        sources: StatusSources,
+    ) -> Self {
         self.revocation = match options.mode {
             RevocationMode::Off => None,
-            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, options }),
+            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation {
+                lists,
+                options,
+                sources,
+            }),
         };
         self
     }
@@ -170,7 +180,22 @@ impl Verifier {
     /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before
     /// a path that could not be completed.
     pub fn verify(&self, chain: &PresentedChain, now: Timestamp) -> Result<VerifiedClient, Rejection> {
-        self.decide(chain, &self.context(now))
+        self.verify_with(chain, now, &Unanswered).verdict
+    }
+
+    /// Decides as [`Verifier::verify`] does, with the answers of OCSP responders, and states the
+    /// questions that remain.
+    pub fn verify_with(
+        &self,
+        chain: &PresentedChain,
+        now: Timestamp,
+        answers: &dyn OcspAnswers,
+    ) -> Verification {
+        let inquiry = Inquiry::new(answers);
+        Verification {
+            verdict: self.decide(chain, &self.context(now), &inquiry),
+            needed: inquiry.into_needed(),
+        }
     }
 
     /// Decides as [`Verifier::verify`] does, and says how many units of the budget for signatures
@@ -182,11 +207,16 @@ impl Verifier {
         now: Timestamp,
     ) -> (Result<VerifiedClient, Rejection>, usize) {
         let context = self.context(now);
-        let verdict = self.decide(chain, &context);
+        let verdict = self.decide(chain, &context, &Inquiry::new(&Unanswered));
         (verdict, context.signatures.spent())
     }
 
-    fn decide(&self, chain: &PresentedChain, context: &Context) -> Result<VerifiedClient, Rejection> {
+    fn decide(
+        &self,
+        chain: &PresentedChain,
+        context: &Context,
+        inquiry: &Inquiry<'_>,
+    ) -> Result<VerifiedClient, Rejection> {
         let end_entity = parse(0, chain.end_entity())?;
         // Rules without an issuer come first: a sender gets no signature verified with a
         // certificate that no issuer could save.
@@ -195,7 +225,7 @@ impl Verifier {
         // The judgement of a path is a shared closure, and the last path that it accepts is the one
         // that is found.
         let revocation = RefCell::default();
-        let found = self.find_path(&end_entity, &intermediates, context, &revocation);
+        let found = self.find_path(&end_entity, &intermediates, context, inquiry, &revocation);
         let FoundPath {
             intermediates: path_intermediates,
             anchor,
@@ -269,10 +299,11 @@ impl Verifier {
         end_entity: &'s Certificate<'a>,
         intermediates: &'s [Certificate<'a>],
         context: &Context,
+        inquiry: &Inquiry<'_>,
         revocation: &RefCell<RevocationEvidence>,
     ) -> Result<FoundPath<'s, 'a>, PathError<'s, 'a>> {
         let judge = |path: &Path<'_, '_>| {
-            self.judge(path, context)
+            self.judge(path, context, inquiry)
                 .map(|evidence| _ = revocation.replace(evidence))
         };
         path::search(&self.anchors, end_entity, intermediates, context, &judge)
@@ -284,9 +315,16 @@ impl Verifier {
         &self,
         path: &Path<'_, '_>,
         context: &Context,
+        inquiry: &Inquiry<'_>,
     ) -> Result<RevocationEvidence, Rejection> {
         rules::check_path(path, context)?;
-        self.check_revocation(path, context)
+        self.check_revocation(path, context, inquiry)
+    }
+
+    /// Returns true for a certificate among the configured intermediates.
+    pub(crate) fn is_configured(&self, certificate: &Certificate<'_>) -> bool {
+        let mut named = self.intermediates.named(certificate.subject);
+        named.any(|configured| configured.as_ref() == certificate.der)
     }
 
     pub(crate) fn checks_revocation(&self) -> bool {
@@ -297,15 +335,11 @@ impl Verifier {
         &self,
         path: &Path<'_, '_>,
         context: &Context,
+        inquiry: &Inquiry<'_>,
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => {
-                let signatures = context.options.signatures;
-                revocation
-                    .lists
-                    .check(path, revocation.options, signatures, context.now)
-            }
+            Some(revocation) => revocation.check(self, path, context, inquiry),
         }
     }
 

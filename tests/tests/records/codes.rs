@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_mtls_gate::denial_reasons;
 use alb_mtls_tests::tokens::key_set;
+use alb_mtls_tests::upstream::{Recorder, Reply};
 use alb_mtls_tests::{
     Clients, Function, Server, TARGET_GROUP, binary, certificate_headers, client_headers, exchange,
     header_of, project,
@@ -13,7 +14,7 @@ use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
 use test_pki::{
     Certificate, CertificateBuilder, Credential, Criticality, CrlBuilder, CrlScope, Key, KeyKind, KeyUsage,
-    SignatureAlgorithm,
+    OcspResponseBuilder, SignatureAlgorithm, ocsp_declined,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -64,6 +65,7 @@ async fn every_reason_of_the_table_is_provoked() {
     by_vectors(&mut seen).await;
     by_headers_and_certificates(&mut seen).await;
     by_revocation(&mut seen).await;
+    by_ocsp(&mut seen).await;
     by_signatures_and_extensions(&mut seen).await;
     by_tokens(&mut seen).await;
     by_policies(&mut seen).await;
@@ -343,6 +345,44 @@ async fn by_revocation(seen: &mut Seen) {
         .await;
     assert_eq!(answer.status, 401);
     seen.expect(&function, "crl_issuer_key_usage").await;
+}
+
+async fn by_ocsp(seen: &mut Seen) {
+    let clients = Clients::new();
+    let about = || OcspResponseBuilder::new(&clients.good, &clients.issuing);
+    let now = OffsetDateTime::now_utc();
+    let stale = about().valid(now - 2 * Duration::DAY, now - Duration::DAY);
+    for (response, detail) in [
+        (about().signed_by(&clients.root), "ocsp_signature"),
+        (stale.signed_by(&clients.issuing), "ocsp_stale"),
+        (Ok(ocsp_declined(3)), "ocsp_unavailable"),
+        (about().unknown().signed_by(&clients.issuing), "ocsp_unknown"),
+        (
+            about().serials(&[&[1]]).signed_by(&clients.issuing),
+            "ocsp_unusable",
+        ),
+    ] {
+        let body = response.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        let response = [head.into_bytes(), body].concat();
+        let responder = Recorder::start([Reply::BytesThenClose(response)]).await;
+        let url = responder.url();
+        let settings = [
+            ("MTLS_OCSP", url.as_str()),
+            ("MTLS_OCSP_NETWORKS", "127.0.0.0/8"),
+            ("MTLS_REVOCATION_DEPTH", "leaf"),
+        ];
+        let function = respond(&clients, &settings).await;
+        assert_eq!(
+            function.get("/", &clients.good_headers()).await.status,
+            401,
+            "{detail}"
+        );
+        seen.expect(&function, detail).await;
+    }
+    let function = respond(&clients, &[("MTLS_OCSP", "aia-cas")]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 401);
+    seen.expect(&function, "ocsp_responder_missing").await;
 }
 
 async fn by_tokens(seen: &mut Seen) {
