@@ -13,6 +13,7 @@ mod allowed_signatures;
 mod anchors;
 mod authorities;
 mod budgets;
+mod certificate_names;
 mod certificate_policies;
 mod encodings;
 mod end_entity;
