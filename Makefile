@@ -183,6 +183,11 @@ vet: ## compares the packages with the audits that supply-chain imports; needs c
 fuzz-coverage: ## how much of the code that it is for the seeds of each fuzz target reach; needs cargo-fuzz and llvm-tools of the nightly compiler
 	@dev/fuzz-coverage.py $(TARGETS)
 
+# What runs without AWS-LC, whose C and assembly Miri cannot interpret. Two minutes, most of them for random input.
+miri: ## tests of the settings and of the readers of DER, in Miri; needs rustup component add miri rust-src --toolchain nightly
+	export MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 && $(CARGO) +nightly miri test --package alb-mtls-settings && \
+	$(CARGO) +nightly miri test --package alb-mtls-verifier --lib -- x509::der x509::oid x509::time x509::payment_roles
+
 public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
 	@dev/public-api $(if $(UPDATE),--update)
 

@@ -4,7 +4,7 @@
     dev/fuzz-coverage.py                  every target, with the seeds of fuzz/seeds.py and what fuzzers added to fuzz/corpus
     dev/fuzz-coverage.py crl identity     some targets
 
-Needs cargo-fuzz and a nightly compiler with llvm-tools. Unit tests in the files count as lines that are not reached.
+Needs cargo-fuzz and a nightly compiler with llvm-tools.
 Exit codes: 0 printed, 1 a target does not build or run.
 """
 

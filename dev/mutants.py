@@ -164,6 +164,9 @@ def run(package, arguments):
         print(f"{package}: {len(chosen)} of {len(listed)} changes, seed {arguments.seed}", flush=True)
         selection = named(chosen)
     first = mutate(package, out / "first", FIRST.get(package, EVERY), selection)
+    if arguments.sample:
+        # cargo-mutants 27.1.0 does not select among deleted fields, and tries all of them.
+        first = [outcome for outcome in first if outcome["scenario"] == "Baseline" or outcome["scenario"]["Mutant"]["name"] in chosen]
     missed = {outcome["scenario"]["Mutant"]["name"] for outcome in first if outcome["summary"] == "MissedMutant"}
     if not missed or package not in FIRST:
         return first

@@ -42,11 +42,13 @@ fn reason(status: &CertificateStatus) -> Option<Reason> {
 /// Returns the reasons for each scope, and for certificates without a distribution point.
 fn of_issuing(pki: &Pki, crls: &[&Crl]) -> (Vec<Option<Reason>>, Option<Reason>) {
     let found = forecasts(pki, &[&pki.issuing], crls);
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].issuer, "CN=Serverless Issuing CA,O=Example");
-    assert_eq!(found[0].certificates, [ca(&pki.issuing).id()]);
-    let scopes = found[0].scopes.iter().map(|(_, status)| reason(status));
-    (scopes.collect(), reason(&found[0].others))
+    let [found] = found.as_slice() else {
+        panic!("one CA: {found:?}");
+    };
+    assert_eq!(found.issuer, "CN=Serverless Issuing CA,O=Example");
+    assert_eq!(found.certificates, [ca(&pki.issuing).id()]);
+    let scopes = found.scopes.iter().map(|(_, status)| reason(status));
+    (scopes.collect(), reason(&found.others))
 }
 
 fn scoped(pki: &Pki, scope: CrlScope) -> Crl {

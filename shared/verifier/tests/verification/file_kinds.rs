@@ -25,9 +25,9 @@ fn base64(octets: &[u8]) -> String {
             .iter()
             .chain(&[0; 3])
             .take(3)
-            .fold(0_usize, |bits, octet| bits << 8 | usize::from(*octet));
+            .fold(0_usize, |bits, octet| (bits << 8) | usize::from(*octet));
         for place in 0..4 {
-            let digit = char::from(DIGITS[bits >> (18 - 6 * place) & 63]);
+            let digit = char::from(DIGITS[(bits >> (18 - 6 * place)) & 63]);
             text.push(if place <= group.len() { digit } else { '=' });
         }
     }
