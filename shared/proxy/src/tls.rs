@@ -68,6 +68,7 @@ impl TlsMaterial {
                 anchors: sources.clone(),
                 intermediates: None,
                 revocation: None,
+                ocsp: None,
                 ..trust.clone()
             }))),
             None if any_tls => Anchors::System(Arc::new(system_anchors()?)),
