@@ -13,6 +13,7 @@ mod containers;
 mod elsewhere;
 mod files;
 mod live;
+mod manifests;
 mod removal;
 mod roles;
 mod stack;
