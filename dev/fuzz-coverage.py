@@ -44,7 +44,8 @@ class CoverageError(Exception):
 
 
 def run(*command):
-    done = subprocess.run([str(word) for word in command], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True)
+    # cargo-fuzz builds into `target` of the folder in which it is called.
+    done = subprocess.run([str(word) for word in command], cwd=FUZZ, env=ENVIRONMENT, capture_output=True, text=True)
     if done.returncode != 0:
         raise CoverageError(f"`{' '.join(map(str, command[:4]))}` failed:\n" + "\n".join(done.stderr.splitlines()[-15:]))
     return done.stdout
@@ -59,8 +60,6 @@ def measure(target):
     run("cargo", "fuzz", "coverage", target)
     tools = Path(run("rustc", "--print", "sysroot").strip()) / "lib/rustlib" / host() / "bin"
     program = FUZZ / "target" / host() / "coverage" / host() / "release" / target
-    if not program.exists():
-        program = next(ROOT.glob(f"**/{host()}/coverage/{host()}/release/{target}"), program)
     sources = [ROOT / name for name in FILES[target]]
     return json.loads(run(tools / "llvm-cov", "export", "--summary-only", program,
                           f"--instr-profile={FUZZ / 'coverage' / target / 'coverage.profdata'}", *sources))["data"][0]

@@ -39,6 +39,7 @@ locals {
     length(local.crls) + length(var.ocsp) == 0 ? {} : { MTLS_REVOCATION = var.revocation },
     length(var.signatures) == 0 ? {} : { MTLS_SIGNATURES = join(" ", var.signatures) },
     length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
+    var.deny_list == null ? {} : { MTLS_DENY = var.deny_list },
     var.policies_parameter_path == null ? {} : { MTLS_POLICY = "ssm:${var.policies_parameter_path}/*" },
     var.shadow_policies_parameter_path == null ? {} : { MTLS_SHADOW_POLICY = "ssm:${var.shadow_policies_parameter_path}/*" },
     var.shadow_anchors_parameter_path == null ? {} : { MTLS_SHADOW_ANCHORS = "ssm:${var.shadow_anchors_parameter_path}/*" },

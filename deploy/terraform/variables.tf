@@ -63,7 +63,7 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_EXTENSIONS", "MTLS_HEADER",
+      "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_DENY", "MTLS_EXTENSIONS", "MTLS_HEADER",
       "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_OCSP", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
       "MTLS_SHADOW_POLICY", "MTLS_SIGNATURES", "MTLS_TARGET_GROUPS",
     ])) == 0
@@ -591,6 +591,17 @@ variable "crl_reserved_concurrency" {
   validation {
     condition     = try(var.crl_reserved_concurrency > 0, true)
     error_message = "Reserved concurrency is at least 1."
+  }
+}
+
+variable "deny_list" {
+  description = "Object with the clients that are denied within seconds, such as s3://BUCKET/deny.txt; write it first with alb-mtls deny create. null means none"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.deny_list == null || can(regex("^s3://[a-z0-9][a-z0-9.-]+[a-z0-9]/[^\\s?#%*$:]*[^\\s?#%*$:/](\\?(region=[a-z-]+-[0-9]|owner=[0-9]{12}|region=[a-z-]+-[0-9]&owner=[0-9]{12}))?$", var.deny_list))
+    error_message = "The deny list is s3://BUCKET/KEY, with ?region=, ?owner= or ?region=&owner=, and without escapes."
   }
 }
 

@@ -276,6 +276,8 @@ pub(super) struct Api {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) has_default_endpoint: Knowledge<bool>,
+    /// True where only the connection can have an authorizer, and no message.
+    pub(super) is_websocket: bool,
 }
 
 /// A method of a REST API or a route of an HTTP API.
@@ -285,6 +287,8 @@ pub(super) struct Route {
     pub(super) place: Place,
     pub(super) api: String,
     pub(super) authorization: Authorization,
+    /// True for `$default`, which takes what no other route does.
+    pub(super) is_default: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -220,7 +220,7 @@ fn is_of_a_tool(path: &Path, document: &Node) -> bool {
         || has(&["version", "files", "dockerImages"])
         || has(&["service", "package"])
         || has(&["version", "missing"])
-        // Of a file of its own by newer versions of CDK: paths of constructs, and what was noted there.
+        // Newer versions of CDK write what they note about constructs into files of their own.
         || (name.ends_with(".metadata.json")
             && document.members().iter().all(|(path, _)| path.starts_with('/')))
         || (name == "validation-report.json" && has(&["pluginReports"]))

@@ -197,7 +197,7 @@ mod tests {
         (rules.collect(), examination.unread.len())
     }
 
-    /// Likewise for a manifest.
+    /// Returns the rules that a manifest breaks, and the number of things not looked at.
     fn broken_by_manifest(manifest: &str) -> (BTreeSet<&'static str>, usize) {
         let objects = yaml::documents(manifest).unwrap().into_iter();
         let objects: Vec<_> = objects.map(|object| ("sample.yaml".to_owned(), object)).collect();

@@ -274,8 +274,8 @@ impl Report {
 
 fn entry(finding: Finding, when: Vec<String>) -> Entry {
     let rule = finding.rule;
-    // An operator who gives a parameter this value chooses the mode; one for whom an environment or
-    // a Region does is not asked.
+    // An operator who gives a parameter this value chooses the mode; a condition on an environment
+    // or a Region asks for no such choice.
     let is_choice = rule.id == rules::MODE_REPORT.id && when.iter().any(|value| value.ends_with("=report"));
     Entry {
         file: finding.place.file,

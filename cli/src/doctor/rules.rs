@@ -221,12 +221,12 @@ rules! { RULES:
     NETWORK_POLICY_MISSING = "network-policy-missing", Advice,
         "no NetworkPolicy selects the pods with a gate, or those behind one",
         "every pod of the cluster reaches them past the load balancer; MTLS_PEERS alone keeps these out, where their addresses are not in the networks of the load balancer",
-        "add a NetworkPolicy that lets in the networks of the load balancer's subnets alone",
+        "add a NetworkPolicy that allows the networks of the load balancer's subnets alone",
         "docs/containers.md";
     NETWORK_POLICY_OPEN = "network-policy-open", Advice,
-        "a NetworkPolicy lets every pod, or a network that is larger than a VPC, reach pods with a gate or those behind one",
+        "a NetworkPolicy allows every pod, or a network that is larger than a VPC, to reach pods with a gate or those behind one",
         "what reaches them past the load balancer makes no handshake that asks for a certificate, and writes the certificate header",
-        "let in the networks of the load balancer's subnets alone",
+        "allow the networks of the load balancer's subnets alone",
         "docs/containers.md";
     PEERS_ANY = "peers-any", Error,
         "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows every address, or half of them",

@@ -8,6 +8,7 @@
     reason = "helpers of tests"
 )]
 
+mod cases;
 mod containers;
 mod elsewhere;
 mod files;

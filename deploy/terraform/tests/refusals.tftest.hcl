@@ -62,9 +62,10 @@ run "more_values_out_of_range" {
     allowed_cidrs       = ["192.0.2.1"]
     listener_port       = 443.5
     anchors_objects     = ["s3://pki/root.pem?versionId=1"]
+    deny_list           = "s3://pki/*"
   }
 
-  expect_failures = [var.anchors_objects, var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
+  expect_failures = [var.anchors_objects, var.deny_list, var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
 }
 
 run "values_that_depend_on_others" {

@@ -1,5 +1,6 @@
 //! Settings of the gate: environment variables with one prefix, read once, by this one parser.
 
+mod deny;
 mod revocation;
 #[cfg(feature = "token")]
 mod token;
@@ -12,7 +13,7 @@ use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
-use alb_mtls_trust::{AuthorizationSettings, SOURCE_FORMS, Sources, TrustSettings};
+use alb_mtls_trust::{AuthorizationSettings, DenyListSettings, SOURCE_FORMS, Sources, TrustSettings};
 use alb_mtls_verifier::{ExtendedKeyUsageOption, SignatureAlgorithm, VerifyOptions};
 use http::HeaderName;
 
@@ -59,6 +60,8 @@ pub struct GateSettings {
     pub denial_body: DenialBody,
     /// Requirements for bearer tokens; without them tokens are not read.
     pub bound_token: Option<BoundTokenSettings>,
+    /// Sources of the deny list, and its refresh; without it, no client is denied by name.
+    pub deny_list: Option<DenyListSettings>,
     /// Size of the verdict cache, and the life of its entries.
     pub verdict_cache: VerdictCacheSettings,
     /// Records and metrics.
@@ -95,6 +98,12 @@ table! {
         "age at which an answer is asked for again, although it may be valid for longer";
     CRL_STATE, "MTLS_CRL_STATE", Value("read"),
         "`read`: a CRL in S3 must fit the record that `refresh-crls` keeps beside it, where there is one; `ignore`: records are not read";
+    DENY, "MTLS_DENY", Absent("none"),
+        "sources of deny lists, likewise: clients and CAs that are refused within seconds, whatever CRLs and policies say; `alb-mtls deny` writes them";
+    DENY_REFRESH, "MTLS_DENY_REFRESH", Value("5s"),
+        "with `MTLS_DENY`: longest time until a new entry counts, from `1s` to `5m`";
+    DENY_MAX_STALE, "MTLS_DENY_MAX_STALE", Absent("that of MTLS_MAX_STALE"),
+        "with `MTLS_DENY`: how long the last good deny list serves while lookups fail; then verified clients are answered with 503";
     REFRESH, "MTLS_REFRESH", Value("300s"),
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", Value("24h"),
@@ -218,6 +227,7 @@ impl Settings {
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
                 denial_body: values.word(EXPOSE_CODE, DenialBody::ALL, DenialBody::as_str)?,
                 bound_token: bound_token(&values)?,
+                deny_list: deny::deny_list(&values)?,
                 verdict_cache: VerdictCacheSettings {
                     capacity: values.number(VERDICT_CACHE, 0..=65_536)?,
                     time_to_live: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,

@@ -73,6 +73,7 @@ mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
 mod crl;
+mod deny_list;
 mod document;
 mod error;
 mod events;
@@ -100,6 +101,10 @@ pub use crl::{
     CRL_STATE_SUFFIX, CrlDestination, CrlLocation, CrlPlan, HttpLocation, InvalidCrlDestination,
     InvalidCrlLocation, InvalidCrlState, MAX_CRL_STATE_BYTES, PublishedAsOne, SkippedCrl, crl_state_object,
     read_crl_state, write_crl_state,
+};
+pub use deny_list::{
+    DeniedBy, DeniedName, DenyEntry, DenyList, DenyListError, DenyListSettings, DenyListStatus, DenyLists,
+    InvalidDenyEntry, InvalidDenyList, LoadedDenyList, MAX_DENY_LIST_BYTES, NO_ENTRIES,
 };
 pub use document::{Content, Document, Revision};
 pub use error::{LoadError, SourceError, SourceErrorKind};

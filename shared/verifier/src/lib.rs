@@ -20,7 +20,9 @@
 mod anchors;
 mod authority;
 mod bundle;
+mod certificate_names;
 mod crypto_module;
+mod ecdsa_twin;
 mod excerpt;
 mod explanation;
 mod file_kind;
@@ -54,12 +56,13 @@ pub use rustls_pki_types::CertificateDer;
 pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
 pub use authority::AuthorityError;
 pub use bundle::{BundleError, BundleErrorKind, read_bundle};
+pub use certificate_names::{CertificateNames, without_leading_zeros};
 pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, InvalidFingerprint};
 pub use identity::{
-    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
+    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions, is_spiffe_id,
 };
 pub use issuing_path::IssuingPath;
 pub use ocsp::{CertIdHash, MAX_OCSP_RESPONSE_BYTES, OcspError, OcspQuestion, OcspState, OcspStatus};
@@ -84,7 +87,9 @@ pub use status_source::{
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;
-pub use x509::name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use x509::name::{
+    ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, InvalidDistinguishedName, NameAttribute,
+};
 pub use x509::oid::Oid;
 pub use x509::payment_roles::PAYMENT_ROLES;
 pub use x509::public_key::PublicKey;

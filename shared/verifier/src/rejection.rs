@@ -506,6 +506,14 @@ mod tests {
         }
     }
 
+    /// Alarms and dashboards compare the text with the names that the load balancer has.
+    #[test]
+    fn codes_are_written_as_they_are_named() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.code().as_str(), format!("{:?}", reason.code()));
+        }
+    }
+
     #[test]
     fn display_says_what_where_and_why() {
         let rejection = Rejection::new(Reason::Expired)

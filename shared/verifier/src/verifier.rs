@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchor, TrustAnchors};
+use crate::certificate_names::CertificateNames;
 use crate::heap;
 use crate::identity::{ClientIdentity, IdentityExtensions};
 use crate::options::VerifyOptions;
@@ -47,6 +49,8 @@ pub struct VerifiedClient {
     valid_until: Timestamp,
     revocation: RevocationEvidence,
     validators: Validators,
+    /// List that the client was last looked up in and is not on; 0 for none.
+    cleared_by: Arc<AtomicU64>,
 }
 
 impl VerifiedClient {
@@ -59,6 +63,29 @@ impl VerifiedClient {
     /// without the anchor.
     pub fn intermediates(&self) -> &Arc<[CertificateDer<'static>]> {
         &self.intermediates
+    }
+
+    /// Returns the names of every certificate of the verified path, the end-entity certificate
+    /// first and the trust anchor last; `None` if one cannot be read, which the caller must take
+    /// for a match of whatever it looks for.
+    pub fn path_names(&self) -> Option<Vec<CertificateNames>> {
+        std::iter::once(self.identity.certificate())
+            .chain(self.intermediates.iter())
+            .chain([self.identity.anchor.certificate()])
+            .map(CertificateNames::read)
+            .collect()
+    }
+
+    /// Returns true if [`VerifiedClient::set_cleared_by`] was last called with this list, for this
+    /// client or a clone.
+    pub fn is_cleared_by(&self, list: u64) -> bool {
+        list != 0 && self.cleared_by.load(Ordering::Relaxed) == list
+    }
+
+    /// Remembers that the client is not on a list, so that a request with a cached verdict is not
+    /// looked up in it again. `list` is a number that no other list has, and is not 0.
+    pub fn set_cleared_by(&self, list: u64) {
+        self.cleared_by.store(list, Ordering::Relaxed);
     }
 
     /// Returns the last second of the verdict: every certificate of the path, including the anchor,
@@ -225,6 +252,7 @@ impl Verifier {
             valid_until,
             revocation: revocation.into_inner(),
             validators,
+            cleared_by: Arc::default(),
         })
     }
 

@@ -9,6 +9,7 @@ use alb_mtls_tests::{
     Clients, Function, Server, TARGET_GROUP, binary, certificate_headers, client_headers, exchange,
     header_of, project,
 };
+use alb_mtls_verifier::Fingerprint;
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
 use test_pki::{
@@ -525,6 +526,15 @@ async fn by_what_is_around(seen: &mut Seen) {
     let function = Function::start("respond", [("MTLS_ANCHORS", "file:/nowhere/anchors.pem")]).await;
     assert_eq!(function.get("/", &clients.good_headers()).await.status, 503);
     seen.expect(&function, "no_trust_material").await;
+
+    let function = respond(&clients, &[("MTLS_DENY", "file:/nowhere/deny.txt")]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 503);
+    seen.expect(&function, "no_deny_list").await;
+    let key = clients.issuing.key().public_key_info().unwrap();
+    let list = source(&clients, "deny.txt", format!("key {}", Fingerprint::of(&key)));
+    let function = respond(&clients, &[("MTLS_DENY", list.as_str())]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 403);
+    seen.expect(&function, "deny_list").await;
 
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     let command = FunctionCommand::new(binary("authorize"))

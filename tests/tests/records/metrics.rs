@@ -68,8 +68,10 @@ async fn every_metric_of_the_table_is_told_by_a_real_function() {
     };
     let crls = source(&clients, "crls.pem", crl(&clients.root) + &crl(&clients.issuing));
     let shadow = source(&clients, "shadow.cedar", "forbid (principal, action, resource);");
+    let deny = source(&clients, "deny.txt", "none");
     let common = [
         ("MTLS_METRICS", "gate/tests"),
+        ("MTLS_DENY", deny.as_str()),
         ("MTLS_SERVICE", "front-door"),
         ("MTLS_CRLS", crls.as_str()),
         ("MTLS_SHADOW_POLICY", shadow.as_str()),

@@ -88,7 +88,7 @@ impl Checks<'_> {
         }
     }
 
-    /// Network policies of pods with a gate, and of those behind.
+    /// Checks the network policies of pods with a gate, and of those behind.
     fn network_policies(&mut self) {
         let deployment = self.deployment;
         let gated = deployment.gated_units();
@@ -115,7 +115,7 @@ impl Checks<'_> {
                         "any" => "every pod of the cluster".to_owned(),
                         network => format!("`{network}`"),
                     };
-                    let what = format!("lets {from} reach the pods of {}", network.unit);
+                    let what = format!("allows {from} to reach the pods of {}", network.unit);
                     self.find(
                         &rules::NETWORK_POLICY_OPEN,
                         &admission.place,

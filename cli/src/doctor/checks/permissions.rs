@@ -5,7 +5,7 @@ use crate::doctor::facts::{Deployment, Function, Grant, Kind, Permission};
 use crate::doctor::rules;
 use crate::doctor::text;
 
-/// Whom a permission lets invoke a function.
+/// Sources from which a permission allows invoking a function.
 enum Reach<'a> {
     Nothing,
     /// Callers of the function's URL.
@@ -95,8 +95,12 @@ impl Checks<'_> {
 
     fn unproven_source(&mut self, permission: &Permission, function: &str, arn: &str) {
         let principal = &permission.principal;
-        // A value that is not known can be a pattern for everything.
-        if text::inner(arn).is_some_and(text::is_open_inner) {
+        // A value that is not known can be a pattern for everything; of other services the gate
+        // takes no events.
+        let is_served = ["elasticloadbalancing.", "apigateway."]
+            .iter()
+            .any(|service| principal.starts_with(service));
+        if is_served && text::inner(arn).is_some_and(text::is_open_inner) {
             self.miss(
                 rules::UNKNOWN_VALUE,
                 &permission.place,

@@ -38,12 +38,12 @@ pub(in crate::doctor) struct TaskNetwork {
 pub(in crate::doctor) struct PodNetwork {
     pub(in crate::doctor) unit: String,
     pub(in crate::doctor) place: Place,
-    /// True where a policy selects the pods, so that what it does not let in stays out.
+    /// True where a policy selects the pods, so that only what it allows reaches them.
     pub(in crate::doctor) is_restricted: bool,
     pub(in crate::doctor) admissions: Vec<Admission>,
 }
 
-/// Source that a network policy lets in.
+/// Source that a network policy allows.
 #[derive(Clone, Debug)]
 pub(in crate::doctor) struct Admission {
     pub(in crate::doctor) by: String,

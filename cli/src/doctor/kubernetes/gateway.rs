@@ -10,11 +10,14 @@ use crate::doctor::rules;
 
 const CONTROLLER: &str = "gateway.k8s.aws/alb";
 
+/// Kinds of objects that add listeners to a Gateway.
+const LISTENER_SETS: [&str; 2] = ["ListenerSet", "XListenerSet"];
+
 /// Kinds of routes that a load balancer has for HTTP.
 const ROUTES: [&str; 2] = ["HTTPRoute", "GRPCRoute"];
 
 impl<'a> Reader<'a> {
-    pub(super) fn gateway(&mut self, file: &str, gateway: &'a Node) {
+    pub(super) fn gateway(&mut self, file: &'a str, gateway: &'a Node) {
         let name = identity(gateway);
         let class = gateway.text_at(&["spec", "gatewayClassName"]).unwrap_or_default();
         let class = self.of_cluster("GatewayClass", class);
@@ -32,6 +35,28 @@ impl<'a> Reader<'a> {
                 "name the manifest of the configuration in spec.infrastructure.parametersRef (or in that of the GatewayClass) too",
             );
         }
+        // Others can add listeners to it.
+        let sets = LISTENER_SETS.iter().flat_map(|kind| self.of_kind(kind));
+        let sets = sets.filter(|(_, set)| {
+            let parent = |name: &str| set.text_at(&["spec", "parentRef", name]);
+            parent("name") == gateway.text_at(&["metadata", "name"])
+                && parent("namespace").unwrap_or_else(|| namespace(set)) == namespace(gateway)
+        });
+        let sets: Vec<(&str, &Node)> = std::iter::once((file, gateway)).chain(sets).collect();
+        for (file, set) in sets {
+            self.listeners(file, set, controller, configurations.as_deref());
+        }
+    }
+
+    /// Adds the listeners of a Gateway or of a set of listeners for one.
+    fn listeners(
+        &mut self,
+        file: &str,
+        gateway: &'a Node,
+        controller: Controller,
+        configurations: Option<&[&'a Node]>,
+    ) {
+        let name = identity(gateway);
         for listener in gateway.list_at(&["spec", "listeners"]) {
             let protocol = listener.text_at(&["protocol"]).unwrap_or_default();
             let port = listener.text_at(&["port"]).unwrap_or_default();
@@ -42,7 +67,7 @@ impl<'a> Reader<'a> {
                 self.other_listener(name, place(file, listener), forwards);
                 continue;
             }
-            let settings: Option<Vec<&Node>> = configurations.as_ref().map(|configurations| {
+            let settings: Option<Vec<&Node>> = configurations.map(|configurations| {
                 let all = configurations.iter();
                 let all = all.flat_map(|object| object.list_at(&["spec", "listenerConfigurations"]));
                 all.filter(|settings| settings.text_at(&["protocolPort"]) == Some(&key))
@@ -109,7 +134,9 @@ impl<'a> Reader<'a> {
                 }));
                 for backend in rule.list_at(&["backendRefs"]) {
                     let service = backend.text_at(&["name"]).unwrap_or_default();
-                    let namespace = backend.text_at(&["namespace"]).unwrap_or(namespace(route));
+                    let namespace = backend
+                        .text_at(&["namespace"])
+                        .unwrap_or_else(|| namespace(route));
                     let group = self.service(file, route, namespace, service);
                     forwards.push(forward(&name, group, place(file, backend)));
                 }
@@ -125,8 +152,9 @@ fn is_of(parent: &Node, route: &Node, gateway: &Node, listener: &Node) -> bool {
         let wanted = parent.text_at(&[part]);
         wanted.is_none_or(|wanted| listener.text_at(&[of_listener]) == Some(wanted))
     };
-    let of_namespace = parent.text_at(&["namespace"]).unwrap_or(namespace(route));
-    parent.text_at(&["name"]) == gateway.text_at(&["metadata", "name"])
+    let of_namespace = parent.text_at(&["namespace"]).unwrap_or_else(|| namespace(route));
+    parent.text_at(&["kind"]).unwrap_or("Gateway") == gateway.text_at(&["kind"]).unwrap_or_default()
+        && parent.text_at(&["name"]) == gateway.text_at(&["metadata", "name"])
         && of_namespace == namespace(gateway)
         && fits("sectionName", "name")
         && fits("port", "port")

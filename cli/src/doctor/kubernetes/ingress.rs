@@ -2,7 +2,7 @@
 
 use super::{Controller, Reader, forward, identity, namespace, place};
 use crate::doctor::facts::{Forward, Knowledge, Listener, MutualAuthentication, Remark, RemarkKind};
-use crate::doctor::node::Node;
+use crate::doctor::node::{Node, Value};
 use crate::doctor::resources::balancing::{HEADER_ATTRIBUTE, mutual_authentication};
 use crate::doctor::rules;
 use crate::doctor::yaml;
@@ -17,6 +17,21 @@ fn annotation<'a>(object: &'a Node, name: &str) -> Option<&'a Node> {
 /// Returns an annotation that is JSON.
 fn structured(annotation: &Node) -> Option<Node> {
     yaml::parse(annotation.text()?).ok()
+}
+
+/// Returns a value with the names of members in lower case: the controller, in Go, takes them in
+/// any case.
+fn in_lower_case(node: &Node) -> Node {
+    let value = match &node.value {
+        Value::List(elements) => Value::List(elements.iter().map(in_lower_case).collect()),
+        Value::Map(members) => {
+            let members = members.iter();
+            let members = members.map(|(name, member)| (name.to_ascii_lowercase(), in_lower_case(member)));
+            Value::Map(members.collect())
+        }
+        other => other.clone(),
+    };
+    Node { value, ..*node }
 }
 
 fn class(ingress: &Node) -> Option<&str> {
@@ -34,9 +49,8 @@ impl<'a> Reader<'a> {
             return self.other_listener(name, place(file, ingress), forwards);
         }
         let of_class = |path: &[&str]| parameters.and_then(|parameters| parameters.text_at(path));
-        if let Some(group) =
-            annotation(ingress, "group.name").or(of_class(&["spec", "group", "name"]).and(parameters))
-        {
+        let of_parameters = of_class(&["spec", "group", "name"]).and(parameters);
+        if let Some(group) = annotation(ingress, "group.name").or(of_parameters) {
             self.deployment.note(
                 place(file, group),
                 rules::SHARED_LISTENER,
@@ -134,7 +148,7 @@ impl<'a> Reader<'a> {
         let Some(written) = self.shared(ingress, "mutual-authentication") else {
             return MutualAuthentication::Off;
         };
-        let modes = structured(written);
+        let modes = structured(written).map(|modes| in_lower_case(&modes));
         let modes = modes.as_ref().map(Node::elements).unwrap_or_default();
         if modes.is_empty() || modes.iter().any(|mode| mode.members().is_empty()) {
             let example = "'[{\"port\": 443, \"mode\": \"passthrough\"}]'";
@@ -195,20 +209,21 @@ impl<'a> Reader<'a> {
         let Some(written) = annotation(ingress, &key) else {
             return Vec::new();
         };
-        let action = structured(written).filter(|action| action.get("type").is_some());
+        let action = structured(written).map(|action| in_lower_case(&action));
+        let action = action.filter(|action| action.get("type").is_some());
         let Some(action) = action else {
             let example = "'{\"type\": \"forward\", \"forwardConfig\": {\"targetGroups\": […]}}'";
             self.not_json(file, written, name, &key, example);
             return Vec::new();
         };
-        let several = action.list_at(&["forwardConfig", "targetGroups"]).iter();
+        let several = action.list_at(&["forwardconfig", "targetgroups"]).iter();
         let groups = std::iter::once(&action).chain(several);
         let groups = groups.filter_map(|group| {
             let text = |name: &str| group.text_at(&[name]);
-            if let Some(service) = text("serviceName") {
+            if let Some(service) = text("servicename") {
                 return Some(self.service(file, ingress, namespace(ingress), service));
             }
-            let names = ["targetGroupARN", "targetGroupArn", "targetGroupName"];
+            let names = ["targetgrouparn", "targetgroupname"];
             names.into_iter().find_map(text).map(str::to_owned)
         });
         groups.collect()

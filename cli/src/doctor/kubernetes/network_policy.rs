@@ -19,7 +19,7 @@ const OTHER_KINDS: [&str; 6] = [
 ];
 
 impl Reader<'_> {
-    /// Adds what the network policies of each workload let in.
+    /// Adds the sources that the network policies of each workload allow.
     pub(super) fn network_policies(&mut self) {
         for (file, object) in self.objects {
             let Some(labels) = labels(object) else {
@@ -141,7 +141,8 @@ fn is_about(rule: &Node, served: &BTreeSet<String>) -> bool {
         })
 }
 
-/// Returns whom a rule lets in: networks, or `any` for every pod of the cluster and every address.
+/// Returns the sources of a rule: networks, or `any` for every pod of the cluster and every
+/// address.
 fn sources(rule: &Node) -> Vec<String> {
     let peers = rule.list_at(&["from"]);
     if peers.is_empty() {

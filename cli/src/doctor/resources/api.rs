@@ -29,7 +29,7 @@ const METHODS: [&str; 9] = [
 /// Names in `security` that SAM defines.
 const SAM_SCHEMES: [&str; 2] = ["AWS_IAM", "api_key"];
 
-/// What SAM's `Auth` of an API adds to its document.
+/// Additions of SAM's `Auth` to the document of an API.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApiAuth<'a> {
     pub(crate) default: Option<&'a str>,
@@ -80,6 +80,7 @@ pub(crate) fn resource(
                     place,
                     api: name.to_owned(),
                     authorization: Authorization::None,
+                    is_default: false,
                 });
             }
         }
@@ -125,6 +126,7 @@ fn authorizer(
     });
 }
 
+/// Adds a method, or a route by its key.
 fn route(facts: &mut ResourceReader<'_>, name: &str, place: Place, properties: &Node, api: &str) {
     let kind = properties.text_at(&["AuthorizationType"]).unwrap_or("NONE");
     let authorization = match (kind, properties.text_at(&["AuthorizerId"])) {
@@ -137,6 +139,7 @@ fn route(facts: &mut ResourceReader<'_>, name: &str, place: Place, properties: &
         place,
         api: properties.string_at(&[api]).unwrap_or_default(),
         authorization,
+        is_default: properties.text_at(&["RouteKey"]) == Some("$default"),
     });
 }
 
@@ -158,6 +161,8 @@ pub(crate) fn endpoint(facts: &mut ResourceReader<'_>, name: &str, resource: &No
         name: name.to_owned(),
         place: facts.place(resource),
         has_default_endpoint,
+        is_websocket: properties.and_then(|properties| properties.text_at(&["ProtocolType"]))
+            == Some("WEBSOCKET"),
     });
 }
 
@@ -252,6 +257,7 @@ fn document(
                 place: facts.place(operation),
                 api: api.to_owned(),
                 authorization: security(document, operation, &schemes, auth),
+                is_default: false,
             });
         }
     }

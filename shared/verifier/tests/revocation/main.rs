@@ -13,6 +13,7 @@ mod defects;
 mod distribution_points;
 mod entries;
 mod files;
+mod forecast;
 mod history;
 mod issuers;
 mod ml_dsa;

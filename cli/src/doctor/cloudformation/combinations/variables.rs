@@ -339,7 +339,7 @@ fn values(program: &Program, key: &VariableKey, uses: &Uses) -> Vec<String> {
     values
 }
 
-/// Returns the least and the greatest of some numbers; all of them where one is none.
+/// Returns the least and the greatest of some numbers; all of them where one is not a number.
 fn extremes(texts: &[&str]) -> Vec<String> {
     let numbers: Option<Vec<(f64, &str)>> = texts
         .iter()

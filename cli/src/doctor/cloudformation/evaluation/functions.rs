@@ -31,8 +31,8 @@ pub(crate) const KNOWN_FUNCTIONS: [&str; 22] = [
 ];
 
 impl Scope<'_> {
-    /// Returns the value of a function; `None` where that is `AWS::NoValue`. What cannot be computed
-    /// stands for a value of its own, since a property that is there must not count as absent.
+    /// Returns the value of a function; `None` where that is `AWS::NoValue`. A function that cannot
+    /// be computed stands for a value of its own: a property with it must not count as absent.
     pub(super) fn apply(&self, line: usize, function: &str, argument: &Node) -> Option<Node> {
         match (function, argument.elements()) {
             ("Ref", [only]) => match self.name(only) {
