@@ -45,7 +45,7 @@ OPTIONS = {
     ],
     "revocation": [
         {},
-        {"crls": ["s3://pki/crls/root.crl"], "revocation": "soft"},
+        {"crls": ["s3://pki/crls/root.crl"], "ocsp": ["http://ocsp.example.com/", "aia-clients"], "revocation": "soft"},
         SOURCES,
         SOURCES | {"crl_schedule": "rate(1 hour)", "crl_topic_arn": "arn:aws:sns:us-east-1:123456789012:crls", "crl_reserved_concurrency": 1, "crl_alarm_seconds": 60},
         SOURCES | {"crls": ["s3://gate-trust-123456789012-us-east-1/crls/crl.example.com/root.crl"]},
