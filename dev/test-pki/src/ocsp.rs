@@ -156,7 +156,9 @@ impl OcspResponseBuilder {
     ///
     /// When something that was asked for cannot be encoded or signed.
     pub fn signed_by(&self, responder: &Credential) -> Result<Vec<u8>, Error> {
-        let algorithm = self.algorithm.unwrap_or(responder.key().default_algorithm());
+        let algorithm = self
+            .algorithm
+            .unwrap_or_else(|| responder.key().default_algorithm());
         let certificate = responder.certificate();
         let responder_id = match self.is_by_key {
             true => element(0xA2, &element(0x04, &sha1(&key_octets(certificate)?))),

@@ -147,8 +147,9 @@ impl<'i> Inquiry<'i> {
         self.needed.into_inner()
     }
 
-    fn answer(&self, question: OcspQuestion) -> Result<(OcspQuestion, OcspAnswer), OcspQuestion> {
-        match self.answers.answer(&question) {
+    /// Returns the answer, or notes the question as needed.
+    fn answer(&self, question: &OcspQuestion) -> Option<OcspAnswer> {
+        match self.answers.answer(question) {
             // An answer to another question would be a fault of the caller.
             Some(OcspAnswer::Status(status)) if status.question() != question.id() => {
                 let failure = OcspFailure {
@@ -156,15 +157,15 @@ impl<'i> Inquiry<'i> {
                     explanation: "the answer is for another question".into(),
                     until: Timestamp::from_unix_seconds(0),
                 };
-                Ok((question, OcspAnswer::Failed(failure)))
+                Some(OcspAnswer::Failed(failure))
             }
-            Some(answer) => Ok((question, answer)),
+            Some(answer) => Some(answer),
             None => {
                 let mut needed = self.needed.borrow_mut();
                 if !needed.iter().any(|known| known.id() == question.id()) {
                     needed.push(question.clone());
                 }
-                Err(question)
+                None
             }
         }
     }
@@ -266,7 +267,7 @@ impl Revocation {
         };
         let now = context.now;
         let question = OcspQuestion::new(certificate, issuer, verifier.is_configured(certificate));
-        let unknown = |question: &OcspQuestion, reason, explanation: &str, until| {
+        let unknown = |reason, explanation: &str, until| {
             let rejection = certificate
                 .reject(reason)
                 .in_field("serialNumber")
@@ -274,12 +275,9 @@ impl Revocation {
                 .because(explanation);
             (CertificateStatus::Unknown(rejection), until)
         };
-        let (question, answer) = match inquiry.answer(question) {
-            Ok(answered) => answered,
-            Err(question) => {
-                let explanation = "its status was not asked for";
-                return Ok(unknown(&question, Reason::OcspUnavailable, explanation, now));
-            }
+        let Some(answer) = inquiry.answer(&question) else {
+            let explanation = "its status was not asked for";
+            return Ok(unknown(Reason::OcspUnavailable, explanation, now));
         };
         let status = match answer {
             OcspAnswer::Status(status) => status,
@@ -289,17 +287,17 @@ impl Revocation {
                     explanation,
                     until,
                 } = failure;
-                return Ok(unknown(&question, reason, &explanation, until));
+                return Ok(unknown(reason, &explanation, until));
             }
         };
         let until = status.until();
         if until < now {
             let explanation = format!("{status}, it is {now}");
-            return Ok(unknown(&question, Reason::OcspStale, &explanation, now));
+            return Ok(unknown(Reason::OcspStale, &explanation, now));
         }
         if self.is_responder_revoked(path, position, &status, context) {
             let explanation = format!("the certificate of its responder is revoked: {status}");
-            return Ok(unknown(&question, Reason::OcspSignature, &explanation, until));
+            return Ok(unknown(Reason::OcspSignature, &explanation, until));
         }
         match status.state() {
             OcspState::Revoked { since, reason } => {
@@ -312,14 +310,14 @@ impl Revocation {
             }
             OcspState::Unknown => {
                 let explanation = format!("by {status}");
-                Ok(unknown(&question, Reason::OcspUnknown, &explanation, until))
+                Ok(unknown(Reason::OcspUnknown, &explanation, until))
             }
             OcspState::Good => match status.not_allowed(context.options.signatures) {
                 Some(algorithm) => {
                     let allowed = context.options.signatures;
                     let explanation =
                         format!("{status} is signed with {algorithm}, and MTLS_SIGNATURES lists {allowed}");
-                    Ok(unknown(&question, Reason::OcspSignature, &explanation, until))
+                    Ok(unknown(Reason::OcspSignature, &explanation, until))
                 }
                 None => Ok((CertificateStatus::Answered(status), until)),
             },

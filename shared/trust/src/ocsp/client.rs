@@ -25,6 +25,9 @@ const RESERVE: Duration = Duration::from_millis(200);
 /// Questions that are asked at once, before those that nothing waits for are forgotten.
 const MAX_FLIGHTS: usize = 1_024;
 
+/// Locks by question: the request that asks has the lock.
+type Flights = HashMap<Fingerprint, Arc<tokio::sync::Mutex<()>>>;
+
 /// Client of OCSP responders, with the answers of a process.
 #[derive(Debug)]
 pub struct OcspClient {
@@ -32,7 +35,7 @@ pub struct OcspClient {
     cache: Mutex<AnswerCache>,
     breakers: Mutex<Breakers>,
     /// Questions that are being asked: others with the same question wait for that answer.
-    flights: Mutex<HashMap<Fingerprint, Arc<tokio::sync::Mutex<()>>>>,
+    flights: Mutex<Flights>,
     requests: AtomicU64,
     failures: AtomicU64,
 }
@@ -323,7 +326,7 @@ impl OcspClient {
         self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<Fingerprint, Arc<tokio::sync::Mutex<()>>>> {
+    fn flights(&self) -> MutexGuard<'_, Flights> {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
