@@ -61,6 +61,10 @@ pub(crate) enum Selected {
 impl NameArguments {
     /// Returns what is selected; `issuer` belongs to a serial number.
     pub(crate) fn select(&self, issuer: Option<&DistinguishedName>) -> Result<Selected, String> {
+        // clap asks for `--serial` too, but not beside another name.
+        if issuer.is_some() && self.serial.is_none() {
+            return Err("`--issuer` belongs to `--serial`".into());
+        }
         if let Some(path) = &self.pem {
             return from_file(path);
         }

@@ -30,6 +30,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "cli/tests/alb_mtls/doctor/live.rs",
     ),
     ("alb-mtls deny", "cli/tests/alb_mtls/deny.rs"),
+    (
+        "alb-mtls verify --anchors anchors.pem --pem client.pem --ocsp",
+        "tests/tests/ocsp/command_line.rs",
+    ),
     ("alb-mtls probe", "tests/tests/operations/probe.rs"),
 ];
 

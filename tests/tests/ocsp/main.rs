@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod command_line;
 mod hostile;
 mod latency;
 mod programs;

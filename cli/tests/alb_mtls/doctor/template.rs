@@ -348,7 +348,7 @@ Outputs:
      "      VersioningConfiguration:\n        Status: Enabled\n", "",
      "trust-bucket-unversioned", "TrustBucket"),
     ("the gate may write CRLs",
-     "                  Action: s3:GetObject\n", "                  Action: s3:*\n",
+     "Sid: ReadCrls, Effect: Allow, Action: s3:GetObject,", "Sid: ReadCrls, Effect: Allow, Action: s3:*,",
      "trust-writer", "GateRole"),
     ("the gate may write trust anchors",
         "            Action: ssm:GetParametersByPath\n",
