@@ -49,7 +49,9 @@ mod x509;
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
 
-pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
+pub use anchors::{
+    Intermediates, TrustAnchor, TrustAnchors, is_crl_issuer, read_anchors, read_intermediates,
+};
 pub use authority::AuthorityError;
 pub use bundle::{BundleError, BundleErrorKind, read_bundle};
 pub use crypto_module::{CryptoModule, NotInFipsMode};

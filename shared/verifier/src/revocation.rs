@@ -6,7 +6,10 @@
 //! sorted fingerprints of serial numbers.
 
 mod check;
+mod delegation;
+mod delta;
 mod entries;
+mod entry_issuers;
 mod error;
 mod evidence;
 mod extensions;
@@ -17,6 +20,7 @@ mod list;
 mod lists;
 mod number;
 mod options;
+mod points;
 mod reader;
 mod scope;
 

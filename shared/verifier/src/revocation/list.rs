@@ -4,9 +4,11 @@ use std::fmt;
 use std::ops::Range;
 
 use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
+use super::entry_issuers::EntryIssuer;
 use super::error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
 use super::extensions::{Extension, identifier, read_extensions};
 use super::number::{CrlNumber, CrlVersion};
+use super::points::freshest_uris;
 use super::scope::Scope;
 use crate::x509::algorithm_name::describe_signature_algorithm;
 use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, whole_octets};
@@ -31,8 +33,10 @@ pub struct RevocationList {
     this_update: Timestamp,
     next_update: Option<Timestamp>,
     number: Option<CrlNumber>,
+    base_number: Option<CrlNumber>,
     authority_key_identifier: Option<Box<[u8]>>,
     scope: Scope,
+    delta_locations: Box<[String]>,
     entries: EntryIndex,
     defect: Option<RevocationListErrorKind>,
 }
@@ -126,7 +130,7 @@ impl RevocationList {
                 next_update,
             });
         }
-        let (entries, defect_of_entries) = EntryIndex::build(entries, issuer.der());
+        let (entries, defect_of_entries) = EntryIndex::build(entries, extensions.scope.is_indirect());
         let kind = extensions.scope.limit().map(RevocationListErrorKind::Unsupported);
 
         Ok(Self {
@@ -137,8 +141,10 @@ impl RevocationList {
             this_update,
             next_update,
             number: extensions.number,
+            base_number: extensions.base_number,
             authority_key_identifier: extensions.authority_key_identifier,
             scope: extensions.scope,
+            delta_locations: extensions.delta_locations.into(),
             entries,
             defect: kind.or(defect).or(extensions.defect).or(defect_of_entries),
             der: der.into_boxed_slice(),
@@ -172,6 +178,23 @@ impl RevocationList {
         self.number
     }
 
+    /// Returns true for a delta CRL, which has only the changes since another list (RFC 5280
+    /// §5.2.4).
+    pub fn is_delta(&self) -> bool {
+        self.scope.is_delta()
+    }
+
+    /// Returns the BaseCRLNumber of a delta CRL: it continues complete CRLs with this number or a
+    /// higher one.
+    pub fn base_number(&self) -> Option<CrlNumber> {
+        self.base_number
+    }
+
+    /// Returns the URIs where the list says that its delta CRLs are (RFC 5280 §5.2.6).
+    pub fn delta_locations(&self) -> &[String] {
+        &self.delta_locations
+    }
+
     /// Returns why the list clears no certificate, if that is so. A list with a defect that its
     /// issuer has signed still revokes the certificates on it.
     ///
@@ -182,10 +205,11 @@ impl RevocationList {
         self.defect.as_ref()
     }
 
-    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a
-    /// list for some reasons and the like stand beside complete lists.
+    /// Returns true for a list that clears no certificate alone, and whose defect does not make the
+    /// issuer's older lists useless. A delta CRL, a list for some reasons and the like stand beside
+    /// complete lists.
     pub(super) fn is_beside_complete_ones(&self) -> bool {
-        self.scope.limit().is_some()
+        self.scope.limit().is_some() || self.is_delta()
     }
 
     /// Returns the name and object identifier of the signature algorithm, with the parameters that
@@ -219,14 +243,36 @@ impl RevocationList {
     /// Returns the entry for the certificate of the issuer with this serial number, given as the
     /// content of a DER INTEGER. `None` does not clear the certificate: the list may not cover it.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
-        let mut found = self.entries.find(&self.der, serial_number);
+        self.find_of(self.own_issuer(), serial_number)
+    }
+
+    /// Returns the entry for a certificate of this issuer, who need not be that of the list.
+    pub(super) fn find_of(
+        &self,
+        issuer: EntryIssuer<'_>,
+        serial_number: &[u8],
+    ) -> Option<RevokedCertificate> {
+        let mut found = self.entries.find(&self.der, issuer, serial_number);
         match self.scope.limit() {
             Some(UnsupportedList::AttributeCertificates) => None,
             // RFC 5280 §5.3.1: in a delta CRL it ends a hold.
-            Some(UnsupportedList::Delta) => {
-                found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl))
-            }
+            _ if self.is_delta() => found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl)),
             _ => found.next(),
+        }
+    }
+
+    /// Returns true for a delta CRL that says of a certificate of this issuer that it is not
+    /// revoked any more, and nothing else.
+    pub(super) fn removes(&self, issuer: EntryIssuer<'_>, serial_number: &[u8]) -> bool {
+        let is_removed = |entry: RevokedCertificate| entry.reason == Some(RevocationReason::RemoveFromCrl);
+        let mut found = self.entries.find(&self.der, issuer, serial_number).peekable();
+        self.is_delta() && found.peek().is_some() && found.all(is_removed)
+    }
+
+    fn own_issuer(&self) -> EntryIssuer<'_> {
+        EntryIssuer {
+            name: self.issuer.der(),
+            is_of_list: true,
         }
     }
 
@@ -260,7 +306,13 @@ impl RevocationList {
     }
 
     /// Returns true if every certificate that `other` revokes is revoked by this list too.
+    ///
+    /// Of lists with entries of other issuers, and of delta CRLs, this is not known.
     pub(super) fn revokes_all_of(&self, other: &Self) -> bool {
+        let is_plain = |list: &Self| !list.entries.name_issuers() && !list.is_delta();
+        if !is_plain(self) || !is_plain(other) {
+            return false;
+        }
         let mut theirs = other.entries.serial_numbers(&other.der);
         theirs.all(|serial_number| serial_number.is_some_and(|number| self.find(number).is_some()))
     }
@@ -295,6 +347,8 @@ impl fmt::Debug for RevocationList {
 struct ListExtensions {
     authority_key_identifier: Option<Box<[u8]>>,
     number: Option<CrlNumber>,
+    base_number: Option<CrlNumber>,
+    delta_locations: Vec<String>,
     scope: Scope,
     /// First thing that is wrong with them.
     defect: Option<RevocationListErrorKind>,
@@ -311,6 +365,17 @@ impl ListExtensions {
                 identifier::CRL_NUMBER => number(&extension).map(|number| this.number = number),
                 identifier::DELTA_CRL_INDICATOR => {
                     is_delta = true;
+                    match number(&extension) {
+                        Ok(Some(number)) => {
+                            this.base_number = Some(number);
+                            Ok(())
+                        }
+                        Ok(None) | Err(Malformed) => Err(Malformed),
+                    }
+                }
+                // It is a help in finding delta CRLs, and not critical.
+                identifier::FRESHEST_CRL => {
+                    this.delta_locations = freshest_uris(extension.value, issuer).unwrap_or_default();
                     Ok(())
                 }
                 identifier::ISSUING_DISTRIBUTION_POINT => match Scope::parse(extension.value, issuer) {
@@ -344,6 +409,12 @@ impl ListExtensions {
         }
         if is_delta {
             this.scope = this.scope.of_changes();
+            if let Some(base) = this.base_number
+                && this.number.is_none_or(|number| number < base)
+            {
+                this.defect
+                    .get_or_insert(RevocationListErrorKind::DeltaNumber { base });
+            }
         }
         this
     }

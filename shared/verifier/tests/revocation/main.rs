@@ -10,10 +10,12 @@
 mod algorithms;
 mod allowed_signatures;
 mod defects;
+mod deltas;
 mod distribution_points;
 mod entries;
 mod files;
 mod history;
+mod indirect;
 mod issuers;
 mod ml_dsa;
 mod openssl;
