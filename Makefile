@@ -27,7 +27,7 @@ EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-fea
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
+.PHONY: help run test lint bench differential bench-forward bench-layer bench-revocation bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -123,6 +123,9 @@ bench-forward: ## what the way through forward adds to calling an upstream: make
 bench-server: ## requests a second and latency of the server, beside nginx without checks: make bench-server PROFILE=release; needs nginx, wrk and h2load
 	$(CARGO) build --profile $(PROFILE) --package alb-mtls-server
 	dev/bench/server/compare.py --server $${CARGO_TARGET_DIR:-target}/$(PROFILE)/alb-mtls-server
+
+bench-revocation: ## loading and looking up CRLs of 100 to 10,000,000 entries, beside webpki: make bench-revocation ENTRIES="100 500000"; needs 1.5 GB in TMPDIR
+	$(CARGO) run --profile quick --package revocation-cost -- $(ENTRIES)
 
 bench-layer: ## what the layer adds to a function, beside the same function without it: make bench-layer PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package layer --package empty-function

@@ -98,7 +98,7 @@ pub use crl::{
     InvalidCrlLocation, InvalidCrlState, MAX_CRL_STATE_BYTES, PublishedAsOne, SkippedCrl, crl_state_object,
     read_crl_state, write_crl_state,
 };
-pub use document::{Content, Document, Revision};
+pub use document::{Content, Document, LargeList, Revision};
 pub use error::{LoadError, SourceError, SourceErrorKind};
 pub use fetch_error::FetchError;
 pub use inspection::{

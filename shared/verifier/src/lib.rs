@@ -57,7 +57,7 @@ pub use bundle::{BundleError, BundleErrorKind, read_bundle};
 pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
-pub use fingerprint::Fingerprint;
+pub use fingerprint::{Fingerprint, FingerprintBuilder};
 pub use identity::{
     ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
 };
@@ -69,11 +69,11 @@ pub use presented_chain::PresentedChain;
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListSignatureError, ListStanding, RevocationDepth,
-    RevocationEvidence, RevocationList, RevocationListError, RevocationListErrorKind, RevocationLists,
-    RevocationMode, RevocationOptions, RevocationReason, RevokedCertificate, SeenCrl, UnknownRevocationDepth,
-    UnknownRevocationMode, UnsupportedList, parse_each_revocation_list, parse_revocation_lists,
-    read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListSignatureError, ListStanding, ListStorage,
+    RevocationDepth, RevocationEvidence, RevocationList, RevocationListError, RevocationListErrorKind,
+    RevocationListStream, RevocationLists, RevocationMode, RevocationOptions, RevocationReason,
+    RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList,
+    parse_each_revocation_list, parse_revocation_lists, read_revocation_lists,
 };
 pub use rules::Check;
 pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};

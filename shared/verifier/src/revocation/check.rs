@@ -2,24 +2,26 @@
 
 use std::sync::Arc;
 
+use super::answer::{Answer, earlier};
 use super::delegation::{Circumstances, Delegates};
 use super::delta::{Continuation, has_caught_up, takes_back};
 use super::entries::RevokedCertificate;
 use super::entry_issuers::EntryIssuer;
 use super::evidence::{CertificateStatus, RevocationEvidence};
-use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, ListSignatureError, SignedList};
+use super::history::{CrlHistory, NewestVersions};
+use super::issuers::{CrlIssuer, SignedList};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
 use super::points::other_crl_issuers;
 use super::scope::Scope;
+use super::why_not::WhyNot;
 use crate::anchors::TrustAnchor;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms, not_allowed};
+use crate::signature::{SignatureAlgorithms, not_allowed};
 use crate::x509::certificate::Certificate;
-use crate::x509::name::{DistinguishedName, names_are_equal};
+use crate::x509::name::names_are_equal;
 use crate::x509::time::Timestamp;
 
 impl RevocationLists {
@@ -133,68 +135,18 @@ impl RevocationLists {
     }
 }
 
-fn earlier(left: Option<Timestamp>, right: Option<Timestamp>) -> Option<Timestamp> {
-    match (left, right) {
-        (Some(left), Some(right)) => Some(left.min(right)),
-        (left, right) => left.or(right),
-    }
-}
-
 /// The question after one certificate.
 #[derive(Clone, Copy)]
-struct Inquiry<'q, 'a> {
-    certificate: &'q Certificate<'a>,
+pub(super) struct Inquiry<'q, 'a> {
+    pub(super) certificate: &'q Certificate<'a>,
     /// Issuer of the lists that are asked.
-    issuer: CrlIssuer<'q>,
+    pub(super) issuer: CrlIssuer<'q>,
     /// Set if the lists are indirect CRLs of another issuer than the certificate's.
-    is_delegate: bool,
+    pub(super) is_delegate: bool,
     /// Every issuer of the path.
-    issuers: &'q [CrlIssuer<'q>],
-    circumstances: Circumstances,
-    history: &'q CrlHistory,
-}
-
-struct Answer {
-    status: CertificateStatus,
-    valid_until: Option<Timestamp>,
-}
-
-impl Answer {
-    /// Joins the answer of a CRL issuer that the certificate names, whose path ends `until`. One
-    /// list that clears the certificate is enough; without one, what the named issuer says explains
-    /// more than a list of the own issuer that is missing.
-    fn join(&mut self, other: Self, until: Timestamp) {
-        self.valid_until = earlier(self.valid_until, other.valid_until);
-        match (&self.status, &other.status) {
-            (CertificateStatus::Good(_), _) => {}
-            (_, CertificateStatus::Good(_)) => {
-                self.valid_until = earlier(self.valid_until, Some(until));
-                self.status = other.status;
-            }
-            (CertificateStatus::Unknown(rejection), _) if is_about_absence(rejection) => {
-                self.status = other.status;
-            }
-            _ => {}
-        }
-    }
-
-    /// Explains a status that is not known by a CRL issuer that the certificate names.
-    fn note_unconfigured(&mut self, name: &[u8]) {
-        if let CertificateStatus::Unknown(rejection) = &self.status
-            && is_about_absence(rejection)
-        {
-            let name = name_in_words(name);
-            let explanation = format!(
-                "its distribution point names the CRL issuer {name}, and no certificate of that name in MTLS_ANCHORS or \
-                 MTLS_INTERMEDIATES may sign CRLs and leads to the client's trust anchor"
-            );
-            self.status = CertificateStatus::Unknown(rejection.clone().because(explanation));
-        }
-    }
-}
-
-fn is_about_absence(rejection: &Rejection) -> bool {
-    matches!(rejection.reason(), Reason::CrlMissing | Reason::CrlScope)
+    pub(super) issuers: &'q [CrlIssuer<'q>],
+    pub(super) circumstances: Circumstances,
+    pub(super) history: &'q CrlHistory,
 }
 
 /// The lists beside those of one certificate's issuer, as far as they are signed and valid already.
@@ -451,7 +403,7 @@ impl Inquiry<'_, '_> {
     }
 
     /// Returns the algorithm of a list that the issuer signed, unless it is allowed.
-    fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
+    pub(super) fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
         not_allowed(
             list.signature_algorithm(),
             self.issuer.key,
@@ -488,175 +440,4 @@ impl Inquiry<'_, '_> {
             .found(&base16ct::lower::encode_string(self.certificate.serial_number))
             .because(explanation)
     }
-
-    fn unknown(&self, good: Option<&Arc<RevocationList>>, why_not: &WhyNot<'_>) -> Rejection {
-        let (reason, list, particulars) = match why_not {
-            _ if let Some(list) = good => (Reason::CrlIssuerKeyUsage, list, String::new()),
-            WhyNot {
-                stale: Some(list),
-                seen: Some(seen),
-                ..
-            } => {
-                let newer = format!(", and {} was in use before with {}", seen.series, seen.version);
-                (Reason::CrlStale, *list, newer)
-            }
-            WhyNot {
-                stale: Some(list), ..
-            } => (
-                Reason::CrlStale,
-                *list,
-                format!(", it is {}", self.circumstances.now),
-            ),
-            WhyNot {
-                defective: Some(list),
-                ..
-            } => (Reason::CrlUnusable, *list, defect_of(list)),
-            WhyNot {
-                not_allowed: Some(list),
-                ..
-            } => {
-                let algorithm = self.algorithm_not_allowed(list).unwrap_or_default();
-                (
-                    Reason::CrlSignatureNotAllowed,
-                    *list,
-                    format!(": it is signed with {algorithm}"),
-                )
-            }
-            WhyNot {
-                not_yet: Some(list), ..
-            } => (
-                Reason::CrlNotYetValid,
-                *list,
-                format!(", it is {}", self.circumstances.now),
-            ),
-            WhyNot {
-                delta: Some(delta),
-                base,
-                ..
-            } => {
-                let lowest = delta.base_number().map_or_else(
-                    || " that it does not name".to_owned(),
-                    |number| format!(" with number {number} or a higher one"),
-                );
-                let found = match base {
-                    Some(base) => format!(", and the newest one is {base}"),
-                    None => ", and there is none".to_owned(),
-                };
-                let particulars = format!(" continues a complete CRL{lowest}{found}");
-                (Reason::CrlBaseMissing, *delta, particulars)
-            }
-            WhyNot {
-                partial: Some(list), ..
-            } => (Reason::CrlUnusable, *list, defect_of(list)),
-            WhyNot {
-                scope: Some(list), ..
-            } => (Reason::CrlScope, *list, String::new()),
-            // Without one that replaced it.
-            WhyNot {
-                replaced: Some(list), ..
-            } => {
-                let contradiction = ": others of its issuer replace it and each other, because their numbers contradict \
-                                     their dates";
-                (Reason::CrlUnusable, *list, contradiction.to_owned())
-            }
-            WhyNot {
-                other_key: Some((list, obstacle)),
-                ..
-            } => match obstacle {
-                Some(obstacle @ (ListSignatureError::Algorithm { .. } | ListSignatureError::Key { .. })) => {
-                    (Reason::CrlSignatureUnsupported, *list, format!(": {obstacle}"))
-                }
-                Some(obstacle) => (Reason::CrlSignature, *list, format!(": {obstacle}")),
-                None => (Reason::CrlSignature, *list, String::new()),
-            },
-            _ => {
-                return self
-                    .certificate
-                    .reject(Reason::CrlMissing)
-                    .because(self.issuer_name());
-            }
-        };
-        self.with_facts(self.certificate.reject(reason), list)
-            .because(format!("{list}{particulars}"))
-    }
-
-    /// Adds which field of the list it is about, what is in it, and what would be allowed.
-    fn with_facts(&self, rejection: Rejection, list: &RevocationList) -> Rejection {
-        let of_list = |field: &str| format!("{field} of the CRL of {}", list.issuer());
-        let time = |time: Option<Timestamp>| time.map_or_else(|| "none".to_owned(), |time| time.to_string());
-        match rejection.reason() {
-            Reason::CrlStale => rejection
-                .in_field(&of_list("nextUpdate"))
-                .found(&time(list.next_update()))
-                .allowed(&format!("a time that is not before {}", self.circumstances.now)),
-            Reason::CrlNotYetValid => rejection
-                .in_field(&of_list("thisUpdate"))
-                .found(&list.this_update().to_string())
-                .allowed(&format!("a time that is not after {}", self.circumstances.now)),
-            Reason::CrlSignatureUnsupported => rejection
-                .in_field(&of_list("signatureAlgorithm"))
-                .found(&list.signature_algorithm_name())
-                .allowed(ACCEPTED_ALGORITHMS),
-            Reason::CrlSignatureNotAllowed => rejection
-                .in_field(&of_list("signatureAlgorithm"))
-                .found(self.algorithm_not_allowed(list).unwrap_or_default())
-                .allowed(&format!("MTLS_SIGNATURES={}", self.circumstances.signatures)),
-            Reason::CrlUnusable => {
-                let rejection = rejection.in_field(&of_list("defect"));
-                match list.defect() {
-                    Some(defect) => rejection.found(&defect.to_string()),
-                    None => rejection,
-                }
-            }
-            Reason::CrlScope => rejection.in_field(&of_list("scope")).found(&list.coverage()),
-            Reason::CrlBaseMissing => {
-                let rejection = rejection.in_field(&of_list("BaseCRLNumber"));
-                match list.base_number() {
-                    Some(number) => rejection.found(&number.to_string()),
-                    None => rejection,
-                }
-            }
-            _ => rejection.in_field(&of_list("signature")),
-        }
-    }
-
-    fn issuer_name(&self) -> String {
-        format!("the issuer is {}", name_in_words(self.issuer.subject))
-    }
-}
-
-fn name_in_words(name: &[u8]) -> String {
-    DistinguishedName::parse(name).map_or_else(
-        |_| "one with a name that cannot be shown".to_owned(),
-        |name| name.to_string(),
-    )
-}
-
-/// The first list that does not clear the certificate for each reason.
-#[derive(Default)]
-struct WhyNot<'l> {
-    other_key: Option<(&'l Arc<RevocationList>, Option<ListSignatureError>)>,
-    scope: Option<&'l Arc<RevocationList>>,
-    stale: Option<&'l Arc<RevocationList>>,
-    /// A newer one that was in use before, if that is why.
-    seen: Option<&'l SeenCrl>,
-    not_yet: Option<&'l Arc<RevocationList>>,
-    /// The latest one, which has a defect.
-    defective: Option<&'l Arc<RevocationList>>,
-    /// The latest one, which is signed with an algorithm that is not allowed.
-    not_allowed: Option<&'l Arc<RevocationList>>,
-    /// List that is older than another.
-    replaced: Option<&'l Arc<RevocationList>>,
-    /// Delta CRL without the complete CRL that it continues.
-    delta: Option<&'l Arc<RevocationList>>,
-    /// Complete CRL that it does not continue.
-    base: Option<&'l Arc<RevocationList>>,
-    /// List that stands beside complete lists.
-    partial: Option<&'l Arc<RevocationList>>,
-}
-
-fn defect_of(list: &RevocationList) -> String {
-    list.defect()
-        .map(|defect| format!(": it {defect}"))
-        .unwrap_or_default()
 }

@@ -52,6 +52,9 @@ pub enum RevocationReason {
     PrivilegeWithdrawn,
     /// An attribute authority's key is known to an attacker, or believed to be.
     AaCompromise,
+    /// The entry of a large list cannot be read from its storage again. The certificate counts as
+    /// revoked.
+    Unreadable,
     /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked nevertheless.
     Unknown(u8),
 }
@@ -91,6 +94,7 @@ impl RevocationReason {
             Self::RemoveFromCrl => "removeFromCRL",
             Self::PrivilegeWithdrawn => "privilegeWithdrawn",
             Self::AaCompromise => "aACompromise",
+            Self::Unreadable => "entry that cannot be read again",
             Self::Unknown(_) => "unknown reason",
         }
     }
@@ -217,21 +221,21 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
 }
 
 /// Element of `revokedCertificates`.
-struct Entry<'a> {
-    serial_number: &'a [u8],
+pub(super) struct Entry<'a> {
+    pub(super) serial_number: &'a [u8],
     date: Option<Element<'a>>,
     extensions: Option<Element<'a>>,
     /// Set if nothing but what an entry may have is in it.
-    is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 /// Content of the extensions of an entry.
 #[derive(Default)]
-struct EntryNotes<'a> {
+pub(super) struct EntryNotes<'a> {
     reason: Option<RevocationReason>,
     /// Value of a certificateIssuer (RFC 5280 §5.3.3) that can be read.
-    issuer: Option<&'a [u8]>,
-    problem: Option<RevocationListErrorKind>,
+    pub(super) issuer: Option<&'a [u8]>,
+    pub(super) problem: Option<RevocationListErrorKind>,
 }
 
 /// Extensions of nearly every entry that has any: reasonCode alone, not critical.
@@ -242,7 +246,7 @@ const REASON_ALONE: [u8; 13] = [
 impl<'a> Entry<'a> {
     /// Reads an entry, as far as it can be read after the serial number.
     #[inline]
-    fn read(element: Element<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(element: Element<'a>) -> Result<Self, Malformed> {
         if element.tag != Tag::SEQUENCE {
             return Err(Malformed);
         }
@@ -272,11 +276,11 @@ impl<'a> Entry<'a> {
         Self::read(element).ok()
     }
 
-    fn is_of(&self, serial_number: &[u8]) -> bool {
+    pub(super) fn is_of(&self, serial_number: &[u8]) -> bool {
         shortest(self.serial_number) == shortest(serial_number)
     }
 
-    fn details(&self) -> RevokedCertificate {
+    pub(super) fn details(&self) -> RevokedCertificate {
         RevokedCertificate {
             revoked_at: self.revoked_at(),
             reason: self.reason(),
@@ -294,7 +298,7 @@ impl<'a> Entry<'a> {
     /// Returns true for an entry without extensions, or with a reason alone: it needs no second
     /// look.
     #[inline]
-    fn is_usual(&self) -> bool {
+    pub(super) fn is_usual(&self) -> bool {
         self.extensions.is_none() || self.extensions_encoding().starts_with(&REASON_ALONE)
     }
 
@@ -306,7 +310,7 @@ impl<'a> Entry<'a> {
     }
 
     /// Reads the extensions. One that is not critical and cannot be read says nothing.
-    fn notes(&self, is_indirect: bool) -> EntryNotes<'a> {
+    pub(super) fn notes(&self, is_indirect: bool) -> EntryNotes<'a> {
         let mut notes = EntryNotes::default();
         let Some(extensions) = self.extensions else {
             return notes;

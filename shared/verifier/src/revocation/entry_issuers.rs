@@ -45,20 +45,24 @@ impl EntryIssuers {
 
 /// Issuers that are noted in the order of the entries.
 #[derive(Default)]
-pub(super) struct EntryIssuersBuilder<'d> {
-    numbers: HashMap<&'d [u8], u32>,
+pub(super) struct EntryIssuersBuilder {
+    numbers: HashMap<Box<[u8]>, u32>,
     issuers: EntryIssuers,
 }
 
-impl<'d> EntryIssuersBuilder<'d> {
+impl EntryIssuersBuilder {
     /// Notes that the entry at this position has a certificateIssuer with this value, which can be
     /// read.
-    pub(super) fn note(&mut self, position: u32, value: &'d [u8]) {
-        let next = u32::try_from(self.issuers.values.len()).unwrap_or(u32::MAX);
-        let number = *self.numbers.entry(value).or_insert(next);
-        if number == next {
-            self.issuers.values.push(value.into());
-        }
+    pub(super) fn note(&mut self, position: u32, value: &[u8]) {
+        let number = match self.numbers.get(value) {
+            Some(number) => *number,
+            None => {
+                let next = u32::try_from(self.issuers.values.len()).unwrap_or(u32::MAX);
+                self.numbers.insert(value.into(), next);
+                self.issuers.values.push(value.into());
+                next
+            }
+        };
         // Some CAs repeat the name in every entry.
         if self
             .issuers

@@ -178,7 +178,7 @@ impl RevocationLists {
             };
             let is_followed = |after: &Arc<RevocationList>| {
                 before.version().is_older_than(after.version())
-                    || after.to_be_signed() == before.to_be_signed()
+                    || after.signed().is(before.signed())
                     || after.revokes_all_of(before)
             };
             if let Some(after) = followers().next()
@@ -251,12 +251,12 @@ impl RevocationLists {
     /// Returns the delta CRLs that continue none of the complete CRLs, as far as signatures are
     /// known.
     pub fn deltas_without_base(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
-        let deltas = self.all.iter().filter(|signed| signed.list().is_delta());
+        let deltas = self.all.iter();
         deltas
+            .filter(|signed| signed.list().is_delta() && signed.signer().is_some())
             .filter(|delta| {
                 !self.all.iter().any(|other| {
-                    delta.signer().is_some()
-                        && other.signer() == delta.signer()
+                    other.signer() == delta.signer()
                         && names_are_equal(other.list().issuer().der(), delta.list().issuer().der())
                         && delta.list().scope().continues(other.list().scope())
                         && other.list().number() >= delta.list().base_number()
@@ -265,7 +265,7 @@ impl RevocationLists {
             .map(|signed| signed.list())
     }
 
-    /// Configured issuers of indirect CRLs, if there are indirect CRLs.
+    /// Returns the configured issuers of indirect CRLs, if there are indirect CRLs.
     pub(super) fn delegates(&self) -> Option<&Delegates> {
         self.delegates.as_deref()
     }
@@ -275,8 +275,8 @@ impl RevocationLists {
         &self.history
     }
 
-    /// Returns the URIs in a CA certificate's own `cRLDistributionPoints` and `freshestCRL`, where its
-    /// issuer's CRLs and delta CRLs are published.
+    /// Returns the URIs in a CA certificate's own `cRLDistributionPoints` and `freshestCRL`, where
+    /// its issuer's CRLs and delta CRLs are published.
     ///
     /// For certificates that the operator configured. No URL from a client's certificate is ever
     /// fetched.

@@ -355,3 +355,38 @@ fn a_complete_list_is_not_older_than_the_delta_that_it_was_joined_with() {
     );
     assert!(verified.is_ok(), "{verified:?}");
 }
+
+/// openssl/openssl#31040: a delta CRL for some reasons passed for a complete CRL.
+#[test]
+fn a_delta_for_some_reasons_is_no_complete_list() {
+    let pki = Pki::new();
+    let scope = |builder: CrlBuilder| {
+        builder.extension(
+            "2.5.29.28",
+            Criticality::Critical,
+            &tlv(0x30, &tlv(0x83, &[0x06, 0x40])),
+        )
+    };
+    let (base, delta) = (complete(&pki, scope), delta(&pki, scope));
+    for lists in [vec![&delta], vec![&base, &delta]] {
+        assert!(pki.strict(&pki.client, &lists).is_err());
+    }
+    let whole = complete(&pki, |builder| builder);
+    assert_eq!(pki.strict(&pki.client, &[&whole, &delta]), Ok(()));
+}
+
+/// openssl/openssl#31297: a delta CRL that is not valid yet says nothing now, and what it will say
+/// is not hidden by a verdict of today.
+#[test]
+fn a_delta_of_tomorrow_bounds_the_verdict() {
+    let pki = Pki::new();
+    let base = complete(&pki, |builder| builder);
+    let tomorrow = CrlBuilder::new()
+        .number(6)
+        .delta_of(4)
+        .valid(NOW + Duration::HOUR, NOW + Duration::DAY)
+        .issued_by(&pki.issuing)
+        .unwrap();
+    let verified = pki.verify(&[&base, &tomorrow, &pki.root_crl()], STRICT).unwrap();
+    assert!(verified.valid_until() < timestamp(NOW + Duration::HOUR));
+}

@@ -36,7 +36,7 @@ impl Scene {
         }
     }
 
-    /// Indirect CRL of the distribution point that the client's certificate names.
+    /// Returns an indirect CRL of the distribution point that the client's certificate names.
     fn list(&self, change: impl FnOnce(CrlBuilder) -> CrlBuilder) -> Crl {
         list_of(&self.crl_issuer, change)
     }

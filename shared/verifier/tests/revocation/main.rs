@@ -17,6 +17,7 @@ mod files;
 mod history;
 mod indirect;
 mod issuers;
+mod large;
 mod ml_dsa;
 mod openssl;
 mod partitions;
