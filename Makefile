@@ -21,13 +21,21 @@ SELECT = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c \
 	"import json, sys; print(*('--package ' + p['name'] for p in json.load(sys.stdin)['packages'] if $(1)))")
 IS_PUBLISHED := p['publish'] is None
 HAS_FEATURES := set(p['features']) - {'default', 'fips', 'openssl'}
+# Each feature of the programs, such as `respond/policy,forward/policy`.
+PROGRAM_FEATURES = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c "import json, sys; \
+	programs = [p for p in json.load(sys.stdin)['packages'] if $(HAS_FEATURES) and not $(IS_PUBLISHED)]; \
+	print(*(','.join(p['name'] + '/' + f for p in programs if f in p['features']) for f in sorted(set().union(*($(HAS_FEATURES) for p in programs)))))")
 # `fips` compiles another AWS-LC: `make fips` has it. All the others together are what the workspace is built with.
 EACH_FEATURE := --each-feature --exclude-features default,fips --exclude-all-features
+# A folder of programs that are built already, such as target/debug after `make test`. Without it a program is built by itself,
+# with fewer features of its packages than in the workspace, so that these are compiled once more.
+BUILT ?=
+PROGRAMS := $(or $(BUILT),$${CARGO_TARGET_DIR:-target}/debug)
 # The headers of OpenSSL, which is measured too where they are there.
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint bench differential bench-forward bench-layer bench-revocation bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants
+.PHONY: help run test lint lint-files lint-rust installed bench differential bench-forward bench-deny bench-layer bench-revocation bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants fuzz-coverage vet miri
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -37,23 +45,27 @@ run: ## everything on this machine: a load balancer, the functions, a demo PKI a
 
 test: $(VENV)/installed $(VENV)/express/installed $(VENV)/terraform/installed $(VENV)/cdk/installed ## every test
 	$(CARGO) build --workspace --all-targets
-	$(CARGO) test --workspace
+	ALB_MTLS_BUILT=1 $(CARGO) test --workspace
 
-lint: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+lint: lint-files lint-rust ## what CI checks in addition to tests: format, clippy, documentation, dependencies, templates
+
+lint-files: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed ## the part of `make lint` that compiles nothing
 	$(CARGO) fmt --all --check
 	python3 -B -m unittest discover --quiet --start-directory dev --pattern '*_test.py'
 	dev/english.py
 	dev/docs_check.py
 	CARGO="$(CARGO)" dev/dependencies --check
 	$(VENV)/site/bin/zizmor --quiet --offline .github
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
 	$(SAM) validate --lint --template template.yaml
 	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile deploy/container/Dockerfile
 	$(VENV)/bin/shellcheck --external-sources $$(git grep -l '^#!/usr/bin/env bash') dev/demo-balancer.bash
 	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform
+
+lint-rust: ## the part of `make lint` that compiles
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --quiet
 	@if command -v cargo-deny >/dev/null; then \
 	$(CARGO) deny --log-level error check bans licenses sources && CARGO="$(CARGO)" dev/advisories; \
 	else echo "cargo-deny is not installed: dependencies were not checked"; test -z "$$CI"; fi
@@ -62,11 +74,18 @@ lint: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $(VENV)
 	@if command -v cargo-hack >/dev/null; then $(MAKE) --no-print-directory lint-features; \
 	else echo "cargo-hack is not installed: cargo features were not checked one by one"; test -z "$$CI"; fi
 
-# Each package alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
-# the manifests, so that a new one is covered.
-lint-features: ## clippy in each state of the cargo features; needs cargo-hack
-	$(CARGO) hack clippy $(EACH_FEATURE) --ignore-private --all-targets -- -D warnings
+# A published crate alone: in a workspace, a feature that one member asks for is there for all. The list of features comes from
+# the manifests, so that a new one is covered. `make test-features` compiles the tests. Programs share one state, because most of
+# the time is the AWS SDK with other features of its packages for each of them; ALONE=1 has each program, and all tests, alone.
+lint-features: ## clippy in each state of the cargo features: ALONE=1 has each program by itself; needs cargo-hack
+	$(CARGO) hack clippy $(EACH_FEATURE) --ignore-private $(if $(ALONE),--all-targets) -- -D warnings
+ifdef ALONE
 	$(CARGO) hack clippy $(EACH_FEATURE) $(call SELECT,$(HAS_FEATURES) and not $(IS_PUBLISHED)) --all-targets -- -D warnings
+else
+	$(CARGO) clippy $(call SELECT,$(HAS_FEATURES) and not $(IS_PUBLISHED)) --no-default-features --all-targets -- -D warnings
+	for feature in $(PROGRAM_FEATURES); do $(CARGO) clippy $(call SELECT,$(HAS_FEATURES) and not $(IS_PUBLISHED)) --all-targets \
+	--no-default-features --features $$feature -- -D warnings || exit 1; done
+endif
 
 # With all features they are a part of `make test`. `aws` by itself would build the SDK once more, for minutes.
 test-features: ## tests of published crates without and with each of the other cargo features; needs cargo-hack
@@ -74,10 +93,10 @@ test-features: ## tests of published crates without and with each of the other c
 	$(call SELECT,$(IS_PUBLISHED) and $(HAS_FEATURES))
 
 fips: ## verifier, gate and respond with the FIPS module of AWS-LC; needs cmake, Go and Perl
-	@CARGO="$(CARGO)" dev/fips
+	@CARGO="$(CARGO)" BUILT="$(BUILT)" dev/fips
 
 arm64: ## respond for arm64, with handshakes, in QEMU; needs gcc-aarch64-linux-gnu and qemu-user-static
-	@CARGO="$(CARGO)" dev/arm64
+	@CARGO="$(CARGO)" BUILT="$(BUILT)" dev/arm64
 
 image: ## the container image of alb-mtls-server, with Docker or Buildah: make image BINARY=path packs a program that is there
 	@deploy/container/image $(BINARY)
@@ -105,9 +124,8 @@ soak: ## requests of every kind through the load balancer and the built function
 	$(CARGO) run --profile quick --package alb-mtls-bench --bin soak -- --requests $(REQUESTS)
 
 server-soak: $(VENV)/installed ## mixed traffic through the built server while anchors change, the upstream restarts and clients are slow: make server-soak MINUTES=10 or DURATION=20 in seconds
-	$(CARGO) build --package alb-mtls-server --package alb-mtls
-	$(VENV)/bin/python -B dev/server-soak $(or $(DURATION),$(shell expr $(MINUTES) \* 60)) \
-	target/debug/alb-mtls-server target/debug/alb-mtls
+	$(if $(BUILT),,$(CARGO) build --package alb-mtls-server --package alb-mtls)
+	$(VENV)/bin/python -B dev/server-soak $(or $(DURATION),$(shell expr $(MINUTES) \* 60)) $(PROGRAMS)/alb-mtls-server $(PROGRAMS)/alb-mtls
 
 instructions: ## holds the instructions of the hot paths against stored counts: UPDATE=1 stores them
 	$(CARGO) run --quiet --profile instructions --package instructions -- \
@@ -127,6 +145,10 @@ bench-server: ## requests a second and latency of the server, beside nginx witho
 bench-revocation: ## loading and looking up CRLs of 100 to 10,000,000 entries, beside webpki: make bench-revocation ENTRIES="100 500000"; needs 1.5 GB in TMPDIR
 	$(CARGO) run --profile quick --package revocation-cost -- $(ENTRIES)
 
+bench-deny: ## time from `alb-mtls deny add` until 50 warm environments deny the client, and what the refresh costs: make bench-deny PROFILE=release
+	$(CARGO) build --profile $(PROFILE) --package respond --package alb-mtls
+	$(CARGO) run --profile $(PROFILE) --package alb-mtls-bench --bin deny_latency
+
 bench-layer: ## what the layer adds to a function, beside the same function without it: make bench-layer PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package layer --package empty-function
 	$(CARGO) run --profile $(PROFILE) --package alb-mtls-bench --bin layer_latency
@@ -143,10 +165,10 @@ doctor-translation: $(VENV)/installed ## what the doctor says of SAM's samples a
 
 conformance: ## the verdicts on a folder of vectors: make conformance VECTORS=path
 	@test -n "$(VECTORS)" || { echo "VECTORS names a folder of *.jsonl files"; exit 2; }
-	$(CARGO) run --quiet --package conformance -- run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
+	$(if $(BUILT),$(BUILT)/conformance,$(CARGO) run --quiet --package conformance --) run "$(VECTORS)" --plain-anchors --exceptions vectors/exceptions.json
 
 differential: $(VENV)/installed ## compares verdicts on mutated chains with OpenSSL, pyca and webpki: make differential CASES=20000 SEED=1 or CASE=4711
-	$(CARGO) run --quiet --profile quick --package differential -- --python $(VENV)/bin/python \
+	$(if $(BUILT),$(BUILT)/differential,$(CARGO) run --quiet --profile quick --package differential --) --python $(VENV)/bin/python \
 	--seed $(SEED) $(if $(CASE),--case $(CASE),--cases $(CASES))
 
 fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
@@ -154,8 +176,20 @@ fuzz: ## fuzzes each target: make fuzz SECONDS_EACH=600
 	cargo +nightly fuzz run $$target -- -max_total_time=$(SECONDS_EACH) || exit 1; done
 
 # Tests of the package itself must notice: those of other packages do not run.
-mutants: ## changes the code of verifier and gate in many places, and lists what no test notices: make mutants SHARD=0/40; needs cargo-mutants
-	$(CARGO) mutants --package alb-mtls-verifier --package alb-mtls-gate --output target --no-shuffle --sharding round-robin $(if $(SHARD),--shard $(SHARD))
+mutants: $(VENV)/installed ## changes the code of verifier and gate in many places, and lists what no test notices: make mutants SAMPLE=200 SEED=1 or SHARD=0/40; needs cargo-mutants
+	CARGO="$(CARGO)" dev/mutants.py $(addprefix --package ,$(or $(PACKAGE),alb-mtls-verifier alb-mtls-gate)) --seed $(SEED) \
+	$(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SHARD),--shard $(SHARD))
+
+vet: ## compares the packages with the audits that supply-chain imports; needs cargo-vet and the network
+	$(CARGO) vet
+
+fuzz-coverage: ## how much of the code that it is for the seeds of each fuzz target reach; needs cargo-fuzz and llvm-tools of the nightly compiler
+	@dev/fuzz-coverage.py $(TARGETS)
+
+# What runs without AWS-LC, whose C and assembly Miri cannot interpret. Two minutes, most of them for random input.
+miri: ## tests of the settings and of the readers of DER, in Miri; needs rustup component add miri rust-src --toolchain nightly
+	export MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 && $(CARGO) +nightly miri test --package alb-mtls-settings && \
+	$(CARGO) +nightly miri test --package alb-mtls-verifier --lib -- x509::der x509::oid x509::time x509::payment_roles
 
 public-api: ## compares the API of each published crate with its public-api.txt: UPDATE=1 writes them
 	@dev/public-api $(if $(UPDATE),--update)
@@ -191,15 +225,18 @@ install: ## the command line, into ~/.cargo/bin
 	$(CARGO) install --locked --path cli
 
 completions: ## completions of bash, zsh and fish in target/completions, man pages in target/man
-	$(CARGO) build --package alb-mtls
+	$(if $(BUILT),,$(CARGO) build --package alb-mtls)
 	mkdir -p target/completions
-	for shell in bash zsh fish; do $${CARGO_TARGET_DIR:-target}/debug/alb-mtls generate completions $$shell >target/completions/alb-mtls.$$shell || exit 1; done
-	rm -rf target/man && $${CARGO_TARGET_DIR:-target}/debug/alb-mtls generate man target/man
+	for shell in bash zsh fish; do $(PROGRAMS)/alb-mtls generate completions $$shell >target/completions/alb-mtls.$$shell || exit 1; done
+	rm -rf target/man && $(PROGRAMS)/alb-mtls generate man target/man
 
 readme: ## writes the tables of docs/reference and of other pages again from the code
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test readme
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls-tests --test operations -- right_gate_has_no_findings
 	UPDATE_README=1 $(CARGO) test --quiet --package alb-mtls --test alb_mtls page_is_what
+
+# What tests and checks need beside the machine's own packages. Not compiled: `make node-runtime` is for a test of the layer alone.
+installed: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $(VENV)/checkov/installed $(VENV)/terraform/installed $(VENV)/cdk/installed $(VENV)/express/installed
 
 $(VENV)/installed: tests/requirements.txt
 	python3 -m venv $(VENV)

@@ -41,5 +41,25 @@ class Graph(unittest.TestCase):
         self.assertEqual([line.split()[5] for line in found], ["json,", "old,", "gone,"])
 
 
+class Vetting(unittest.TestCase):
+    LOCK = ('[[package]]\nname = "b"\nversion = "0.10.1"\nsource = "registry+x"\n\n[[package]]\nname = "b"\nversion = "0.9.0"\n'
+            'source = "registry+x"\n\n[[package]]\nname = "own"\nversion = "1.0.0"\n')
+
+    def found(self, config, *audits):
+        return list(dependencies.vetting(self.LOCK, config, audits))
+
+    def test_exemptions_are_about_the_packages_of_the_lock_file(self):
+        config = dependencies.exemptions(dependencies.FROM_REGISTRY.findall(self.LOCK))
+        self.assertLess(config.index("0.9.0"), config.index("0.10.1"))
+        self.assertEqual(self.found(config), [])
+        self.assertIn("exempts b 0.11.0, which is not in Cargo.lock", self.found(config + config.replace("0.10.1", "0.11.0"))[0])
+
+    def test_new_package_needs_an_audit_or_an_exemption(self):
+        config = dependencies.exemptions([("b", "0.9.0")])
+        self.assertIn("b 0.10.1 is in Cargo.lock, without an audit", self.found(config)[0])
+        self.assertEqual(self.found(config, '[[audits.mozilla.audits.b]]\nversion = "0.10.1"\n'), [])
+        self.assertEqual(self.found(config, '[[audits.b]]\nversion = "0.10.1"\n'), [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -26,11 +26,10 @@ EXPLAINED = {
     ("*", "not looked at: transform"): "the doctor names the kinds of SAM that it does not read: GraphQLApi, WebSocketApi, CapacityProvider",
     ("websocket_api_with_*", "default-endpoint"): "the doctor says of a WebSocketApi that it is not looked at",
     ("websocket_api_with_*", "intermediates-missing"): "likewise",
+    ("websocket_api_with_*", "not looked at: listener"): "likewise: its authorizer is not known to be one",
     ("implicit_api_with_serverless_rest_api_resource", "*"): "a function with the name of the implicit API, which takes its place",
     ("connector_appsync_to_lambda", "may-invoke"): "advice; a connector from a data source, whose role is not in the template",
     ("connector_with_non_id_source_and_destination", "may-invoke"): "advice; a connector from a role by its name alone",
-    ("intrinsic_functions", "source-without-permission"): "the sample's policy of AWS has a name that the translator does not know",
-    ("api_with_swagger_authorizer_none_override_api_auth", "route-other-authorizer"): "AWS_IAM of the event, which the sample's document overrides",
 }
 # The translator asks for it.
 REGION = os.environ.setdefault("AWS_DEFAULT_REGION", "eu-west-1")

@@ -1,10 +1,14 @@
 """Makes the fuzzers' seeds from the project's vectors: python3 fuzz/seeds.py"""
 
 import base64
+import gzip
+import hashlib
 import json
 import pathlib
 import re
 import urllib.parse
+
+import crls
 
 ROOT = pathlib.Path(__file__).resolve().parent
 CORPUS = ROOT / "corpus"
@@ -41,6 +45,14 @@ def main() -> None:
                 write("bundle", name, pem)
     for file in sorted((ROOT.parent / "events").glob("*.json")):
         write("event", file.stem, file.read_bytes())
+    for name, der in crls.samples():
+        pem = b"-----BEGIN X509 CRL-----\n" + base64.encodebytes(der) + b"-----END X509 CRL-----\n"
+        write("crl", name, der)
+        write("crl", f"{name}-pem", pem)
+        write("crl", f"{name}-gz", gzip.compress(der, mtime=0))
+    # Each byte of these is one choice: which PKI is made, and what is wrong in it.
+    for number in range(128):
+        write("paths", f"digest-{number}", b"".join(hashlib.sha256(f"{number}.{part}".encode()).digest() for part in range(1 + number % 4)))
 
 
 main()

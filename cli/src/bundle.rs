@@ -22,6 +22,8 @@ use clap::{Args, Subcommand};
 
 use crate::console::block_on;
 
+pub(crate) use parameters::explain as explain_parameter;
+
 const EXAMPLES: &str = "\
 Examples:
   alb-mtls bundle lint anchors.pem
@@ -62,13 +64,19 @@ pub(crate) fn run(arguments: BundleArguments) -> ExitCode {
 }
 
 /// Returns a long deadline: an operator prefers a slow answer to an error.
-fn patience() -> Deadline {
+pub(crate) fn patience() -> Deadline {
     Deadline::after(Duration::from_secs(30))
 }
 
 /// A source, or the path of a file as one writes it in a shell.
 #[derive(Clone, Debug)]
-struct SourceOrPath(Source);
+pub(crate) struct SourceOrPath(Source);
+
+impl SourceOrPath {
+    pub(crate) fn source(&self) -> &Source {
+        &self.0
+    }
+}
 
 impl FromStr for SourceOrPath {
     type Err = InvalidSource;

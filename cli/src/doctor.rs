@@ -6,6 +6,7 @@ mod cloudformation;
 mod facts;
 mod input;
 mod kubernetes;
+mod networks;
 mod node;
 mod page;
 mod report;

@@ -5,6 +5,7 @@ mod bundle;
 mod clients;
 pub mod console;
 mod demo_pki;
+mod deny;
 mod doctor;
 mod event;
 pub mod files;
@@ -52,6 +53,8 @@ enum Command {
     Authorize(authorize::AuthorizeArguments),
     /// Check trust anchors, and publish them to SSM Parameter Store or S3
     Bundle(bundle::BundleArguments),
+    /// Deny clients within seconds: write the list of MTLS_DENY
+    Deny(deny::DenyArguments),
     /// Check Cedar policies, and evaluate them for a request
     Policy(policy::PolicyArguments),
     /// Find unsafe configuration in a template or a deployed stack
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
         Command::Event(arguments) => event::run(arguments),
         Command::Authorize(arguments) => authorize::run(arguments),
         Command::Bundle(arguments) => bundle::run(arguments),
+        Command::Deny(arguments) => deny::run(arguments),
         Command::Policy(arguments) => policy::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Probe(arguments) => probe::run(arguments),

@@ -7,13 +7,15 @@ mod report;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use alb_mtls_http::forms::{CERTIFICATE_HEADER, READ};
 use alb_mtls_http::{HeaderFormat, HeaderLimits};
+use alb_mtls_trust::{OcspClient, OcspResponder, OcspSettings, PrivateNetwork};
 use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, IdentityExtensions, Intermediates, RevocationLists, RevocationMode,
-    RevocationOptions, SignatureAlgorithms, Timestamp, Verifier, VerifyOptions, read_intermediates,
-    read_revocation_lists,
+    ExtendedKeyUsageOption, IdentityExtensions, Intermediates, PresentedChain, RevocationLists,
+    RevocationMode, RevocationOptions, SignatureAlgorithms, StatusSources, Timestamp, Verifier,
+    VerifyOptions, read_intermediates, read_revocation_lists,
 };
 use clap::{ArgGroup, Args};
 
@@ -28,6 +30,7 @@ Examples:
   alb-mtls verify --anchors .demo/anchors.pem --pem .demo/good.pem
   alb-mtls verify --anchors anchors.pem --header header.txt --at 2026-11-22T05:29:00Z
   alb-mtls verify --anchors anchors.pem --event event.json --json
+  alb-mtls verify --anchors anchors.pem --pem client.pem --ocsp http://ocsp.example.com/
   pbpaste | alb-mtls verify --anchors anchors.pem --header -
 
 `-` reads the standard input. NO_COLOR or a pipe turns colours off.
@@ -39,6 +42,7 @@ const MAX_LIST_BYTES: usize = 256 * 1024 * 1024;
 #[derive(Args, Debug)]
 #[command(after_help = EXAMPLES)]
 #[command(group = ArgGroup::new("client").required(true))]
+#[command(group = ArgGroup::new("status").multiple(true))]
 pub(crate) struct VerifyArguments {
     /// PEM file of trust anchors, as MTLS_ANCHORS
     #[arg(long, value_name = "FILE")]
@@ -49,11 +53,23 @@ pub(crate) struct VerifyArguments {
     intermediates: Option<PathBuf>,
 
     /// File of CRLs, PEM or DER, as MTLS_CRLS
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "status")]
     crls: Option<PathBuf>,
 
+    /// OCSP responder to ask, a word of MTLS_OCSP, such as http://ocsp.example.com/; repeatable
+    #[arg(long, value_name = "RESPONDER", group = "status")]
+    ocsp: Vec<OcspResponder>,
+
+    /// Network that is not public and whose responders may be asked, as MTLS_OCSP_NETWORKS
+    #[arg(long, value_name = "NETWORK", requires = "ocsp")]
+    ocsp_networks: Vec<PrivateNetwork>,
+
+    /// Order of preference with --crls and --ocsp, as MTLS_REVOCATION_SOURCES: crl,ocsp or ocsp,crl
+    #[arg(long, value_name = "SOURCES", requires = "crls", requires = "ocsp")]
+    revocation_sources: Option<StatusSources>,
+
     /// Handling of an unknown revocation status, as MTLS_REVOCATION: soft or strict
-    #[arg(long, value_name = "MODE", default_value = "strict", requires = "crls")]
+    #[arg(long, value_name = "MODE", default_value = "strict", requires = "status")]
     revocation: RevocationMode,
 
     /// Time of the verification in RFC 3339 [default: now]
@@ -152,7 +168,13 @@ impl VerifyArguments {
             (None, None, None) => Input::header(&[], self.format),
         };
         let now = self.at.unwrap_or_else(Timestamp::now);
-        Ok(Report::new(&verifier, input, limits, &given, now))
+        let explain = |chain: &PresentedChain| match self.ocsp() {
+            None => verifier.explain(chain, now),
+            Some(ocsp) => {
+                wait_for(ocsp.explain(&verifier, chain, now)).unwrap_or_else(|| verifier.explain(chain, now))
+            }
+        };
+        Ok(Report::new(input, limits, &given, explain, now))
     }
 
     /// Returns an error if the files of anchors and client are in the place of each other.
@@ -200,16 +222,50 @@ impl VerifyArguments {
             intermediates: self.intermediates.is_some(),
             lists: lists.clone(),
         };
-        let verifier = match lists {
-            None => verifier,
-            Some(lists) => {
-                let policy = RevocationOptions {
-                    mode: self.revocation,
-                    ..RevocationOptions::default()
-                };
-                verifier.with_revocation(lists, policy)
-            }
+        let sources = match self.ocsp() {
+            None => StatusSources::Crl,
+            Some(ocsp) => ocsp.settings().sources,
+        };
+        let verifier = match (lists, sources) {
+            (None, StatusSources::Crl) => verifier,
+            (lists, sources) => verifier.with_status_sources(lists, self.options(), sources),
         };
         Ok((verifier, given))
     }
+
+    fn options(&self) -> RevocationOptions {
+        RevocationOptions {
+            mode: self.revocation,
+            ..RevocationOptions::default()
+        }
+    }
+
+    /// Returns the client of the responders that are given.
+    fn ocsp(&self) -> Option<OcspClient> {
+        if self.ocsp.is_empty() {
+            return None;
+        }
+        let by_default = match self.crls {
+            None => StatusSources::Ocsp,
+            Some(_) => StatusSources::CrlThenOcsp,
+        };
+        Some(OcspClient::new(OcspSettings {
+            options: self.options(),
+            sources: self.revocation_sources.unwrap_or(by_default),
+            responders: self.ocsp.iter().cloned().collect(),
+            private_networks: self.ocsp_networks.iter().map(|network| network.0).collect(),
+            timeout: OCSP_TIMEOUT,
+            refresh: OCSP_TIMEOUT,
+        }))
+    }
+}
+
+/// Time for a responder, for an operator who looks.
+const OCSP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Runs a future to its end; `None` on a machine that cannot start a runtime.
+fn wait_for<F: Future>(future: F) -> Option<F::Output> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().build().ok()?;
+    Some(runtime.block_on(future))
 }

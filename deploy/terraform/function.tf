@@ -89,6 +89,12 @@ locals {
         Resource = [for bucket in local.crl_buckets : "${local.arn_prefix}:s3:::${bucket}"]
       },
     ],
+    var.deny_list == null ? [] : [{
+      Sid      = "ReadDenyList"
+      Effect   = "Allow"
+      Action   = ["s3:GetObject"]
+      Resource = ["${local.arn_prefix}:s3:::${split("?", trimprefix(var.deny_list, "s3://"))[0]}"]
+    }],
     var.forward_function_arn == null ? [] : [
       {
         Sid      = "InvokeTheUpstream"

@@ -34,12 +34,12 @@ locals {
       AUTHORIZE_RESPONSE    = var.api_gateway == "http" ? "simple" : "iam"
     },
     local.has_intermediates ? { MTLS_INTERMEDIATES = local.intermediates } : {},
-    length(local.crls) == 0 ? {} : {
-      MTLS_CRLS       = join(" ", local.crls)
-      MTLS_REVOCATION = var.revocation
-    },
+    length(local.crls) == 0 ? {} : { MTLS_CRLS = join(" ", local.crls) },
+    length(var.ocsp) == 0 ? {} : { MTLS_OCSP = join(" ", var.ocsp) },
+    length(local.crls) + length(var.ocsp) == 0 ? {} : { MTLS_REVOCATION = var.revocation },
     length(var.signatures) == 0 ? {} : { MTLS_SIGNATURES = join(" ", var.signatures) },
     length(var.extensions) == 0 ? {} : { MTLS_EXTENSIONS = join(" ", var.extensions) },
+    var.deny_list == null ? {} : { MTLS_DENY = var.deny_list },
     var.policies_parameter_path == null ? {} : { MTLS_POLICY = "ssm:${var.policies_parameter_path}/*" },
     var.shadow_policies_parameter_path == null ? {} : { MTLS_SHADOW_POLICY = "ssm:${var.shadow_policies_parameter_path}/*" },
     var.shadow_anchors_parameter_path == null ? {} : { MTLS_SHADOW_ANCHORS = "ssm:${var.shadow_anchors_parameter_path}/*" },

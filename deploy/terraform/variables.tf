@@ -63,8 +63,8 @@ variable "environment" {
 
   validation {
     condition = length(setintersection(keys(var.environment), [
-      "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_EXTENSIONS", "MTLS_HEADER",
-      "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
+      "AUTHORIZE_CERTIFICATE", "AUTHORIZE_RESPONSE", "AWS_LAMBDA_EXEC_WRAPPER", "FORWARD_IDENTITY", "FORWARD_LAMBDA_EVENT", "FORWARD_UPSTREAM", "MTLS_ANCHORS", "MTLS_CRLS", "MTLS_DENY", "MTLS_EXTENSIONS", "MTLS_HEADER",
+      "MTLS_INTERMEDIATES", "MTLS_METRICS", "MTLS_MODE", "MTLS_OCSP", "MTLS_POLICY", "MTLS_REVOCATION", "MTLS_SERVICE", "MTLS_SHADOW_ANCHORS",
       "MTLS_SHADOW_POLICY", "MTLS_SIGNATURES", "MTLS_TARGET_GROUPS",
     ])) == 0
     error_message = "The module has variables of its own for one of these settings: see the names in its README."
@@ -506,13 +506,24 @@ variable "crls" {
 }
 
 variable "revocation" {
-  description = "With CRLs: strict also refuses a client whose status no CRL clears, soft refuses revoked ones only"
+  description = "With CRLs or OCSP: strict also refuses a client whose status neither clears, soft refuses revoked ones only"
   type        = string
   default     = "strict"
 
   validation {
     condition     = contains(["strict", "soft"], var.revocation)
     error_message = "Revocation is strict or soft."
+  }
+}
+
+variable "ocsp" {
+  description = "OCSP responders, as MTLS_OCSP: http://host/, SHA-256=http://host/, aia-cas, aia-clients. In subnets, the functions need a way to them"
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for responder in var.ocsp : can(regex("^(([0-9A-Fa-f:]+=)?http://[^ ]+|aia-cas|aia-clients)$", responder))])
+    error_message = "OCSP responders are http://host/, SHA-256=http://host/, aia-cas or aia-clients."
   }
 }
 
@@ -580,6 +591,17 @@ variable "crl_reserved_concurrency" {
   validation {
     condition     = try(var.crl_reserved_concurrency > 0, true)
     error_message = "Reserved concurrency is at least 1."
+  }
+}
+
+variable "deny_list" {
+  description = "Object with the clients that are denied within seconds, such as s3://BUCKET/deny.txt; write it first with alb-mtls deny create. null means none"
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.deny_list == null || can(regex("^s3://[a-z0-9][a-z0-9.-]+[a-z0-9]/[^\\s?#%*$:]*[^\\s?#%*$:/](\\?(region=[a-z-]+-[0-9]|owner=[0-9]{12}|region=[a-z-]+-[0-9]&owner=[0-9]{12}))?$", var.deny_list))
+    error_message = "The deny list is s3://BUCKET/KEY, with ?region=, ?owner= or ?region=&owner=, and without escapes."
   }
 }
 

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::Version;
 use http::header::{CONNECTION, HeaderValue};
 use http_body::{Frame, SizeHint};
-use http_body_util::BodyExt;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -66,12 +65,9 @@ pub(crate) async fn serve<S: Service, T>(
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                let counted = |body| {
-                    Counted {
-                        body,
-                        _under_way: under_way,
-                    }
-                    .boxed_unsync()
+                let counted = |body| Counted {
+                    body,
+                    _under_way: under_way,
                 };
                 Ok::<_, Infallible>(response.map(counted))
             }

@@ -15,6 +15,7 @@ use crate::listener::{ListenAddress, Listener, Service};
 use crate::proxy::Proxy;
 use crate::settings::{ServerSettings, Settings};
 use crate::start::StartError;
+use crate::workers::Workers;
 
 /// Part of the life of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ const UPSTREAM_CHECK: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`StartError`] when an address cannot be listened on.
-pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
+pub(crate) async fn run(settings: Settings, workers: Workers) -> Result<(), StartError> {
     let Settings {
         gate,
         upstreams,
@@ -70,6 +71,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
     let (phase, phases) = watch::channel(Phase::Serving);
     let mut servers = Servers {
         settings: &server,
+        workers,
         connections,
         phases,
         tasks: JoinSet::new(),
@@ -134,6 +136,7 @@ pub(crate) async fn run(settings: Settings) -> Result<(), StartError> {
 /// Listeners of the process.
 struct Servers<'a> {
     settings: &'a ServerSettings,
+    workers: Workers,
     connections: Connections,
     phases: watch::Receiver<Phase>,
     tasks: JoinSet<()>,
@@ -161,7 +164,9 @@ impl Servers<'_> {
         let bound = listener.address().map_err(listen_error)?;
         tracing::info!(setting, address = %bound, "listening");
         let phases = self.phases.clone();
-        self.tasks.spawn(listener.serve(Arc::new(service), phases));
+        let workers = self.workers.clone();
+        self.tasks
+            .spawn(listener.serve(Arc::new(service), workers, phases));
         Ok(())
     }
 }

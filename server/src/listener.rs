@@ -13,7 +13,7 @@ use std::time::Duration;
 use alb_mtls_gate::Connections;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -21,6 +21,7 @@ use crate::body::Body;
 use crate::connection::{self, Watched};
 use crate::lifecycle::Phase;
 use crate::places::Places;
+use crate::workers::Workers;
 
 /// Pause after a connection could not be accepted: long enough not to fill the log, short enough
 /// for a client.
@@ -145,7 +146,12 @@ impl Listener {
     }
 
     /// Serves until the end of the process has begun and every connection has ended.
-    pub(crate) async fn serve<S: Service>(self, service: Arc<S>, phases: watch::Receiver<Phase>) {
+    pub(crate) async fn serve<S: Service>(
+        self,
+        service: Arc<S>,
+        workers: Workers,
+        phases: watch::Receiver<Phase>,
+    ) {
         let Self {
             socket,
             limits,
@@ -154,7 +160,8 @@ impl Listener {
         let mut ending = phases.clone();
         let accepting = async {
             loop {
-                if let Err(error) = socket.accept(&service, limits, &places, &phases).await {
+                let accepted = socket.accept(&service, &workers, limits, &places, &phases);
+                if let Err(error) = accepted.await {
                     tracing::warn!(explanation = %error, "a connection cannot be accepted");
                     sleep(ACCEPT_PAUSE).await;
                 }
@@ -172,11 +179,12 @@ impl Listener {
 }
 
 impl Socket {
-    /// Accepts a connection and serves it in a task of its own. Waits for a free place first:
+    /// Accepts a connection and has it served. Waits for a free place first:
     /// connections above the limit stay in the backlog of the operating system.
     async fn accept<S: Service>(
         &self,
         service: &Arc<S>,
+        workers: &Workers,
         limits: Limits,
         places: &Places,
         phases: &watch::Receiver<Phase>,
@@ -189,18 +197,38 @@ impl Socket {
                 let peer = address.ip().to_canonical();
                 if service.serves(Some(peer)) {
                     stream.set_nodelay(true)?;
-                    let stream = Watched::new(stream, place);
-                    tokio::spawn(connection::serve(stream, Some(peer), service, limits, phases));
+                    let stream = stream.into_std()?;
+                    workers.serve(move || async move {
+                        match TcpStream::from_std(stream) {
+                            Ok(stream) => {
+                                let stream = Watched::new(stream, place);
+                                connection::serve(stream, Some(peer), service, limits, phases).await;
+                            }
+                            Err(error) => cannot_serve(&error),
+                        }
+                    });
                 }
             }
             Self::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
-                let stream = Watched::new(stream, place);
-                tokio::spawn(connection::serve(stream, None, service, limits, phases));
+                let stream = stream.into_std()?;
+                workers.serve(move || async move {
+                    match UnixStream::from_std(stream) {
+                        Ok(stream) => {
+                            let stream = Watched::new(stream, place);
+                            connection::serve(stream, None, service, limits, phases).await;
+                        }
+                        Err(error) => cannot_serve(&error),
+                    }
+                });
             }
         }
         Ok(())
     }
+}
+
+fn cannot_serve(error: &io::Error) {
+    tracing::warn!(explanation = %error, "a connection cannot be served");
 }
 
 /// Removes the file of a socket that an earlier process left behind. A socket that is still

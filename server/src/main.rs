@@ -11,6 +11,7 @@ mod proxy;
 mod settings;
 mod start;
 mod tunnel;
+mod workers;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ use tracing::level_filters::LevelFilter;
 use crate::lifecycle;
 use crate::listener::ListenAddress;
 use crate::settings::Settings;
+use crate::workers::Workers;
 
 /// Reason why the server does not serve.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +61,13 @@ fn run() -> Result<(), StartError> {
     start_logging(LevelFilter::INFO);
     CryptoModule::check()?;
     let settings = Settings::from_environment()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let workers = Workers::start().map_err(StartError::Runtime)?;
+    // Of what no request waits for: the second thread goes on while the first one reads a long list.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     runtime
         .map_err(StartError::Runtime)?
-        .block_on(lifecycle::run(settings))
+        .block_on(lifecycle::run(settings, workers))
 }

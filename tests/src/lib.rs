@@ -52,6 +52,10 @@ pub fn binary(package: &str) -> PathBuf {
     // The whole workspace, as `make test` builds it: a package by itself would have its
     // dependencies built again, with the features that it alone asks for.
     BUILT.get_or_init(|| {
+        // `make test` has just done it, and each of the test programs would look again.
+        if std::env::var_os("ALB_MTLS_BUILT").is_some() {
+            return;
+        }
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let mut command = Command::new(cargo);
         command

@@ -71,6 +71,7 @@ impl Synthesized {
                 "cdk.out",
             ],
         );
+        made.must_run("node", &["lib/test/options.js", "code", "options.out"]);
         Some(made)
     }
 
@@ -195,44 +196,131 @@ fn doctor_has_nothing_to_say_of_any_stack() {
     }
 }
 
-/// Properties that the construct sets, taken away one by one.
+/// Templates of every place with every program, and of every two choices about trust.
+fn templates_of_options(stacks: &Synthesized) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(stacks.folder.path().join("options.out")).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut templates: Vec<_> = paths
+        .filter(|path| path.to_str().unwrap().ends_with(".template.json"))
+        .collect();
+    templates.sort();
+    assert!(templates.len() > 30, "{templates:?}");
+    templates
+}
+
+#[test]
+fn doctor_finds_nothing_under_any_two_options() {
+    let Some(stacks) = Synthesized::shared() else {
+        return;
+    };
+    for file in templates_of_options(stacks) {
+        let (code, report) = doctor(&file);
+        let mut findings = report["findings"].as_array().unwrap().iter();
+        assert!(
+            code == Some(0) && findings.all(|finding| finding["severity"] == "advice"),
+            "{}: {report:#}",
+            file.display()
+        );
+    }
+    // The folder as a whole, with what CDK writes beside the templates.
+    let (code, report) = doctor(&stacks.folder.path().join("options.out"));
+    assert_eq!(code, Some(0), "{report:#}");
+}
+
+/// Change of the properties of every resource of a type, and the check that must find it.
+type Hole = (&'static str, fn(&mut Value), &'static str);
+
+fn variables(properties: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
+    properties.pointer_mut("/Environment/Variables")?.as_object_mut()
+}
+
+fn without_variable(properties: &mut Value, name: &str) {
+    if let Some(variables) = variables(properties) {
+        variables.remove(name);
+    }
+}
+
+fn with_variable(properties: &mut Value, name: &str, value: &str) {
+    if let Some(variables) = variables(properties).filter(|known| known.contains_key(name)) {
+        variables.insert(name.to_owned(), value.into());
+    }
+}
+
+fn without(properties: &mut Value, name: &str) {
+    properties.as_object_mut().unwrap().remove(name);
+}
+
+fn allow(properties: &mut Value, action: &str) {
+    let statements = properties["PolicyDocument"]["Statement"].as_array_mut().unwrap();
+    statements.push(serde_json::json!({"Effect": "Allow", "Action": action, "Resource": "*"}));
+}
+
+#[rustfmt::skip]
+const HOLES: &[Hole] = &[
+    ("AWS::ElasticLoadBalancingV2::Listener", |all| without(all, "MutualAuthentication"), "listener-without-mutual-tls"),
+    ("AWS::ElasticLoadBalancingV2::Listener", |all| all["MutualAuthentication"] = serde_json::json!({"Mode": "off"}), "listener-without-mutual-tls"),
+    ("AWS::ElasticLoadBalancingV2::Listener", |all| all["MutualAuthentication"] = serde_json::json!({"Mode": "verify"}), "listener-not-passthrough"),
+    ("AWS::ElasticLoadBalancingV2::Listener", |all| without(all, "ListenerAttributes"), "default-certificate-header"),
+    ("AWS::ElasticLoadBalancingV2::Listener", |all| without(all, "SslPolicy"), "tls-policy"),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", |all| without(all, "TargetGroupAttributes"), "single-value-headers"),
+    ("AWS::Lambda::Permission", |all| without(all, "SourceArn"), "permission-too-wide"),
+    ("AWS::Lambda::Permission", |all| without(all, "SourceAccount"), "source-account"),
+    ("AWS::Lambda::Permission", |all| all["Principal"] = "*".into(), "permission-too-wide"),
+    ("AWS::Lambda::Permission", |all| all["FunctionUrlAuthType"] = "NONE".into(), "function-url"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "MTLS_ANCHORS"), "target-without-gate"),
+    ("AWS::Lambda::Function", |all| with_variable(all, "MTLS_ANCHORS", ""), "anchors-empty"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "MTLS_HEADER"), "header-name-differs"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "MTLS_TARGET_GROUPS"), "target-groups-unset"),
+    ("AWS::Lambda::Function", |all| with_variable(all, "MTLS_TARGET_GROUPS", "*"), "target-groups-unset"),
+    ("AWS::Lambda::Function", |all| with_variable(all, "MTLS_MODE", "report"), "mode-report"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "AWS_LAMBDA_EXEC_WRAPPER"), "wrapper-missing"),
+    ("AWS::Lambda::Function", |all| with_variable(all, "AWS_LAMBDA_EXEC_WRAPPER", "/opt/otel"), "wrapper-replaced"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "CRL_INTERMEDIATES"), "intermediates-missing"),
+    ("AWS::Lambda::Function", |all| without_variable(all, "CRL_DESTINATION"), "trust-writer"),
+    ("AWS::Lambda::Function", |all| all["Timeout"] = 3.into(), "timeout-short"),
+    ("AWS::Lambda::Function", |all| without(all, "LoggingConfig"), "log-retention"),
+    ("AWS::Logs::LogGroup", |all| without(all, "RetentionInDays"), "log-retention"),
+    ("AWS::S3::Bucket", |all| without(all, "PublicAccessBlockConfiguration"), "trust-bucket-public"),
+    ("AWS::S3::Bucket", |all| all["PublicAccessBlockConfiguration"]["RestrictPublicBuckets"] = false.into(), "trust-bucket-public"),
+    ("AWS::S3::Bucket", |all| without(all, "VersioningConfiguration"), "trust-bucket-unversioned"),
+    ("AWS::ApiGateway::RestApi", |all| without(all, "DisableExecuteApiEndpoint"), "default-endpoint"),
+    ("AWS::ApiGatewayV2::Api", |all| without(all, "DisableExecuteApiEndpoint"), "default-endpoint"),
+    ("AWS::ApiGateway::Authorizer", |all| without(all, "AuthorizerResultTtlInSeconds"), "authorizer-cached"),
+    ("AWS::ApiGatewayV2::Authorizer", |all| all["AuthorizerResultTtlInSeconds"] = 60.into(), "authorizer-cached"),
+    ("AWS::ApiGateway::Method", |all| without(all, "AuthorizationType"), "route-without-authorizer"),
+    ("AWS::ApiGatewayV2::Route", |all| all["AuthorizationType"] = "NONE".into(), "route-without-authorizer"),
+    ("AWS::ApiGatewayV2::Route", |all| all["AuthorizationType"] = "AWS_IAM".into(), "route-other-authorizer"),
+    ("AWS::IAM::Policy", |all| allow(all, "ssm:PutParameter"), "trust-writer"),
+    ("AWS::IAM::Policy", |all| allow(all, "lambda:InvokeFunction"), "may-invoke"),
+    ("AWS::IAM::Policy", |all| *all = serde_json::from_str(&all.to_string().replace("ssm:GetParametersByPath", "ssm:List")).unwrap(), "source-without-permission"),
+];
+
 #[test]
 fn doctor_finds_each_property_that_is_taken_away() {
     let Some(stacks) = Synthesized::shared() else {
         return;
     };
-    let template = std::fs::read_to_string(stacks.file("TwoTiers")).unwrap();
-    for (before, after, check) in [
-        ("\"passthrough\"", "\"off\"", "listener-without-mutual-tls"),
-        (
-            "routing.http.request.x_amzn_mtls_clientcert.header_name",
-            "routing.http.response.server.enabled",
-            "header-name-differs",
-        ),
-        (
-            "lambda.multi_value_headers.enabled",
-            "lambda.other",
-            "single-value-headers",
-        ),
-        ("\"MTLS_TARGET_GROUPS\"", "\"OTHER\"", "target-groups-unset"),
-        ("\"SourceArn\"", "\"Other\"", "permission-too-wide"),
-        ("\"CRL_INTERMEDIATES\"", "\"OTHER\"", "intermediates-missing"),
-        ("\"CRL_DESTINATION\"", "\"OTHER\"", "trust-writer"),
-        (
-            "\"ssm:GetParametersByPath\"",
-            "\"ssm:GetParameter\"",
-            "source-without-permission",
-        ),
-    ] {
-        assert!(template.contains(before), "{before}");
-        let file = stacks.folder.path().join(format!("{check}.template.json"));
-        std::fs::write(&file, template.replace(before, after)).unwrap();
-        let (_, report) = doctor(&file);
-        let findings = report["findings"].as_array().unwrap();
-        assert!(
-            findings.iter().any(|finding| finding["check"] == check),
-            "{check}: {report:#}"
-        );
+    let templates = templates_of_options(stacks).into_iter();
+    let templates: Vec<Value> = templates
+        .map(|file| serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap())
+        .collect();
+    let file = stacks.folder.path().join("hole.template.json");
+    for (kind, change, check) in HOLES {
+        let mut found = 0;
+        for template in &templates {
+            let mut broken = template.clone();
+            let resources = broken["Resources"].as_object_mut().unwrap().values_mut();
+            for resource in resources.filter(|resource| resource["Type"] == *kind) {
+                change(&mut resource["Properties"]);
+            }
+            if broken != *template {
+                std::fs::write(&file, broken.to_string()).unwrap();
+                let (_, report) = doctor(&file);
+                let mut findings = report["findings"].as_array().unwrap().iter();
+                found += usize::from(findings.any(|finding| finding["check"] == *check));
+            }
+        }
+        assert!(found > 0, "{check} is not found where {kind} has a hole");
     }
 }
 

@@ -68,6 +68,10 @@ fn status_json(status: &CertificateStatus) -> Value {
             "cleared_until": list.next_update(),
             "refused": null,
         }),
+        CertificateStatus::Answered(status) => json!({
+            "cleared_until": status.until(),
+            "refused": null,
+        }),
         CertificateStatus::Unknown(rejection) => json!({
             "cleared_until": null,
             "refused": rejection.detail(),
@@ -96,6 +100,7 @@ fn issuer_lines(forecast: &IssuerForecast) -> Vec<String> {
                     until.unwrap_or_default()
                 )
             }
+            CertificateStatus::Answered(status) => format!("{what} cleared by {status}"),
             CertificateStatus::Unknown(rejection) => refused(&what, rejection),
         }
     });
@@ -112,7 +117,7 @@ fn refused(what: &str, rejection: &Rejection) -> String {
 
 fn rejection_of(status: &CertificateStatus) -> Option<&Rejection> {
     match status {
-        CertificateStatus::Good(_) => None,
+        CertificateStatus::Good(_) | CertificateStatus::Answered(_) => None,
         CertificateStatus::Unknown(rejection) => Some(rejection),
     }
 }

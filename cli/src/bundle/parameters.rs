@@ -156,7 +156,7 @@ async fn put(client: &aws_sdk_ssm::Client, name: &str, value: &str, tier: Tier) 
     Ok(())
 }
 
-fn explain<E>(
+pub(crate) fn explain<E>(
     error: SdkError<E, aws_sdk_ssm::config::http::HttpResponse>,
     action: &str,
     permission: &str,

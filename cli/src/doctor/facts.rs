@@ -4,7 +4,7 @@ mod exposure;
 mod identity;
 mod roles;
 
-pub(super) use exposure::{Exposure, Ingress, TaskNetwork, unit, upstream_services};
+pub(super) use exposure::{Admission, Exposure, Ingress, PodNetwork, TaskNetwork, unit, upstream_services};
 pub(super) use identity::id as identity_of;
 pub(super) use roles::{PolicyAttachment, Role};
 
@@ -48,6 +48,7 @@ pub(super) struct Deployment {
     pub(super) security_groups: BTreeSet<String>,
     pub(super) ingress: Vec<Ingress>,
     pub(super) task_networks: Vec<TaskNetwork>,
+    pub(super) pod_networks: Vec<PodNetwork>,
     pub(super) unread: BTreeSet<Unread>,
     /// Rules, until they are put to their listeners: these may stand in another file.
     pub(super) rules: Vec<Listener>,
@@ -275,6 +276,8 @@ pub(super) struct Api {
     pub(super) name: String,
     pub(super) place: Place,
     pub(super) has_default_endpoint: Knowledge<bool>,
+    /// True where only the connection can have an authorizer, and no message.
+    pub(super) is_websocket: bool,
 }
 
 /// A method of a REST API or a route of an HTTP API.
@@ -284,6 +287,8 @@ pub(super) struct Route {
     pub(super) place: Place,
     pub(super) api: String,
     pub(super) authorization: Authorization,
+    /// True for `$default`, which takes what no other route does.
+    pub(super) is_default: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

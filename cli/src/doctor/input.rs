@@ -220,6 +220,10 @@ fn is_of_a_tool(path: &Path, document: &Node) -> bool {
         || has(&["version", "files", "dockerImages"])
         || has(&["service", "package"])
         || has(&["version", "missing"])
+        // Newer versions of CDK write what they note about constructs into files of their own.
+        || (name.ends_with(".metadata.json")
+            && document.members().iter().all(|(path, _)| path.starts_with('/')))
+        || (name == "validation-report.json" && has(&["pluginReports"]))
         || matches!(
             name.as_str(),
             "package.json" | "package-lock.json" | "tsconfig.json" | "samconfig.yaml" | "cdk.context.json"

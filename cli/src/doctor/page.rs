@@ -9,6 +9,10 @@ use crate::doctor::rules::{GAPS, RULES};
 #[cfg(test)]
 const SAMPLE: &str = include_str!("sample.yaml");
 
+/// Manifest that no rule has anything to say about.
+#[cfg(test)]
+const SAMPLE_MANIFEST: &str = include_str!("sample-manifest.yaml");
+
 const INTRODUCTION: &str = "# The doctor
 
 `alb-mtls doctor` looks for what opens a gate that is right but wired wrong: in templates of CloudFormation and SAM, in `cdk.out` and `.serverless`, in Terraform plans and states
@@ -102,6 +106,14 @@ const SAMPLES: &[Sample] = &[
     sample("gate-bypassed", "      NetworkMode: awsvpc\n", "      NetworkMode: bridge\n"),
     sample("security-group-open",
         "        - SourceSecurityGroupId: !GetAtt LoadBalancerSecurityGroup.GroupId\n", "        - CidrIp: 0.0.0.0/0\n"),
+    sample("security-group-wide",
+        "        - SourceSecurityGroupId: !GetAtt LoadBalancerSecurityGroup.GroupId\n", "        - CidrIp: 10.0.0.0/8\n"),
+    sample("network-policy-missing",
+        "  policyTypes: [Ingress]\n", "  policyTypes: [Egress]\n"),
+    sample("network-policy-open",
+        "        - ipBlock: {cidr: 10.0.0.0/20}\n", "        - ipBlock: {cidr: 10.0.0.0/8}\n"),
+    sample("peers-wide",
+        "            - {Name: MTLS_PEERS, Value: 10.0.0.0/20 10.0.16.0/20}\n", "            - {Name: MTLS_PEERS, Value: 10.0.0.0/8}\n"),
     sample("peers-any",
         "            - {Name: MTLS_PEERS, Value: 10.0.0.0/20 10.0.16.0/20}\n", "            - {Name: MTLS_PEERS, Value: any}\n"),
     sample("default-header-allowed",
@@ -174,7 +186,7 @@ mod tests {
     use super::*;
     use crate::doctor::cloudformation::combinations;
     use crate::doctor::cloudformation::program::Program;
-    use crate::doctor::yaml;
+    use crate::doctor::{checks, kubernetes, yaml};
 
     /// Returns the rules that a template breaks, and what was not looked at.
     fn broken(template: &str) -> (BTreeSet<&'static str>, usize) {
@@ -185,9 +197,19 @@ mod tests {
         (rules.collect(), examination.unread.len())
     }
 
+    /// Returns the rules that a manifest breaks, and the number of things not looked at.
+    fn broken_by_manifest(manifest: &str) -> (BTreeSet<&'static str>, usize) {
+        let objects = yaml::documents(manifest).unwrap().into_iter();
+        let objects: Vec<_> = objects.map(|object| ("sample.yaml".to_owned(), object)).collect();
+        let outcome = checks::all(&kubernetes::read(&objects));
+        let rules = outcome.findings.iter().map(|finding| finding.rule.id);
+        (rules.collect(), outcome.unread.len())
+    }
+
     #[test]
-    fn sample_breaks_no_rule() {
+    fn samples_break_no_rule() {
         assert_eq!(broken(SAMPLE), (BTreeSet::new(), 0));
+        assert_eq!(broken_by_manifest(SAMPLE_MANIFEST), (BTreeSet::new(), 0));
     }
 
     #[test]
@@ -196,8 +218,13 @@ mod tests {
             let samples: Vec<_> = SAMPLES.iter().filter(|sample| sample.rule == rule.id).collect();
             assert_eq!(samples.len(), 1, "{}", rule.id);
             let sample = samples[0];
-            assert!(SAMPLE.contains(sample.good), "{}", rule.id);
-            let (rules, _) = broken(&SAMPLE.replacen(sample.good, sample.bad, 1));
+            let (rules, _) = match SAMPLE.contains(sample.good) {
+                true => broken(&SAMPLE.replacen(sample.good, sample.bad, 1)),
+                false => {
+                    assert!(SAMPLE_MANIFEST.contains(sample.good), "{}", rule.id);
+                    broken_by_manifest(&SAMPLE_MANIFEST.replacen(sample.good, sample.bad, 1))
+                }
+            };
             assert!(rules.contains(rule.id), "{}: {rules:?}", rule.id);
         }
     }

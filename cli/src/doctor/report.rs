@@ -274,8 +274,9 @@ impl Report {
 
 fn entry(finding: Finding, when: Vec<String>) -> Entry {
     let rule = finding.rule;
-    // An operator who sets the mode chooses it.
-    let is_choice = rule.id == rules::MODE_REPORT.id && !when.is_empty();
+    // An operator who gives a parameter this value chooses the mode; a condition on an environment
+    // or a Region asks for no such choice.
+    let is_choice = rule.id == rules::MODE_REPORT.id && when.iter().any(|value| value.ends_with("=report"));
     Entry {
         file: finding.place.file,
         line: finding.place.line,

@@ -213,9 +213,29 @@ rules! { RULES:
         "a client that connects to the task itself makes no handshake with the load balancer, and writes the certificate header",
         "allow the security group of the load balancer alone (SourceSecurityGroupId)",
         "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html";
+    SECURITY_GROUP_WIDE = "security-group-wide", Warning,
+        "a security group lets a network that is larger than a VPC reach the containers of a task with a gate",
+        "whatever is in that network connects to the task itself, makes no handshake with the load balancer, and writes the certificate header",
+        "allow the security group of the load balancer alone (SourceSecurityGroupId)",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/security-group-rules.html";
+    NETWORK_POLICY_MISSING = "network-policy-missing", Advice,
+        "no NetworkPolicy selects the pods with a gate, or those behind one",
+        "every pod of the cluster reaches them past the load balancer; MTLS_PEERS alone keeps these out, where their addresses are not in the networks of the load balancer",
+        "add a NetworkPolicy that allows the networks of the load balancer's subnets alone",
+        "docs/containers.md";
+    NETWORK_POLICY_OPEN = "network-policy-open", Advice,
+        "a NetworkPolicy allows every pod, or a network that is larger than a VPC, to reach pods with a gate or those behind one",
+        "what reaches them past the load balancer makes no handshake that asks for a certificate, and writes the certificate header",
+        "allow the networks of the load balancer's subnets alone",
+        "docs/containers.md";
     PEERS_ANY = "peers-any", Error,
-        "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows every network",
+        "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows every address, or half of them",
         "a gate in a container takes requests from every address that reaches it for those of the load balancer",
+        "name the networks of the load balancer's subnets, or of the proxies",
+        "README.md, settings";
+    PEERS_WIDE = "peers-wide", Warning,
+        "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows a network that is larger than a VPC",
+        "a gate in a container takes requests from every address of that network for those of the load balancer",
         "name the networks of the load balancer's subnets, or of the proxies",
         "README.md, settings";
     DEFAULT_HEADER_ALLOWED = "default-header-allowed", Error,

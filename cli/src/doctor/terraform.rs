@@ -1,15 +1,16 @@
 //! Reads what `terraform show -json` prints of a plan or a state, as resources in CloudFormation's
 //! form.
 
+mod block;
 mod convert;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::doctor::facts::{Deployment, Knowledge, Place};
-use crate::doctor::node::{Node, Value};
+use crate::doctor::facts::{Deployment, Knowledge};
+use crate::doctor::node::Node;
 use crate::doctor::resources::{Resource, ResourceReader};
 use crate::doctor::rules;
-use crate::doctor::text::{placeholder, unknown};
+use block::Block;
 
 /// Longest chain of variables and outputs of modules that is followed.
 const MAX_DEPTH: usize = 16;
@@ -191,47 +192,54 @@ impl<'a> Document<'a> {
         Some(module)
     }
 
-    /// Returns the placeholder of the resource that an expression refers to.
-    fn referred(&self, expression: &Node, module: &str, index: Option<&str>, depth: usize) -> Option<String> {
+    /// Returns the resources that an expression refers to, in order.
+    fn referred(
+        &self,
+        expression: &Node,
+        module: &str,
+        index: Option<&str>,
+        depth: usize,
+    ) -> Vec<&Instance<'a>> {
+        let mut found: Vec<&Instance<'a>> = Vec::new();
         if depth > MAX_DEPTH {
-            return None;
+            return found;
         }
-        let references: Vec<&str> = expression
-            .list_at(&["references"])
-            .iter()
-            .filter_map(Node::text)
-            .collect();
-        for reference in references {
+        let references = expression.list_at(&["references"]).iter();
+        for reference in references.filter_map(Node::text) {
             let parts: Vec<&str> = reference.split('.').collect();
             match parts.as_slice() {
-                ["var", name, ..] => return self.variable(name, module, depth),
+                ["var", name, ..] => found.extend(self.variable(name, module, depth)),
                 ["module", name, output, ..] => {
                     let name = name.split('[').next().unwrap_or(name);
                     let inner = format!("{module}module.{name}.");
-                    let output = self
-                        .configuration(&inner)?
-                        .at(&["outputs", output, "expression"])?;
-                    return self.referred(output, &inner, index, depth + 1);
+                    let configuration = self.configuration(&inner);
+                    let output =
+                        configuration.and_then(|module| module.at(&["outputs", output, "expression"]));
+                    if let Some(output) = output {
+                        found.extend(self.referred(output, &inner, index, depth + 1));
+                    }
                 }
                 [kind, _, ..] if kind.starts_with("aws_") => {
-                    return self
-                        .instance(module, reference, index)
-                        .map(|one| placeholder(&one.address));
+                    found.extend(self.instance(module, reference, index));
                 }
                 _ => {}
             }
         }
-        None
+        let mut seen = BTreeSet::new();
+        found.retain(|instance| seen.insert(instance.address.as_str()));
+        found
     }
 
-    fn variable(&self, name: &str, module: &str, depth: usize) -> Option<String> {
+    fn variable(&self, name: &str, module: &str, depth: usize) -> Vec<&Instance<'a>> {
         let names = module_names(module);
-        let (last, outer) = names.split_last()?;
+        let Some((last, outer)) = names.split_last() else {
+            return Vec::new();
+        };
         let outer: String = outer.iter().map(|name| format!("module.{name}.")).collect();
-        let call = self
-            .configuration(&outer)?
-            .at(&["module_calls", last, "expressions", name])?;
-        self.referred(call, &outer, None, depth + 1)
+        let configuration = self.configuration(&outer);
+        let call = configuration.and_then(|module| module.at(&["module_calls", last, "expressions", name]));
+        call.map(|call| self.referred(call, &outer, None, depth + 1))
+            .unwrap_or_default()
     }
 
     /// Returns the only instance, or the one of the same index, that a reference in a module means.
@@ -276,83 +284,4 @@ fn module_names(path: &str) -> Vec<String> {
     let names = path.split("module.").skip(1);
     let names = names.map(|name| name.split(['.', '[']).next().unwrap_or_default().to_owned());
     names.collect()
-}
-
-/// A resource, or a block in one, with what its configuration says of its values.
-struct Block<'a> {
-    document: &'a Document<'a>,
-    instance: &'a Instance<'a>,
-    values: &'a Node,
-    expressions: Option<&'a Node>,
-    unknown: Option<&'a Node>,
-}
-
-impl<'a> Block<'a> {
-    /// Returns the value of an attribute: what is known, the resource that it refers to, or
-    /// something unknown.
-    fn text(&self, name: &str) -> Option<String> {
-        if let Some(text) = self.values.text_at(&[name]) {
-            return Some(match self.document.by_id.get(text) {
-                Some(address) => placeholder(address),
-                None => text.to_owned(),
-            });
-        }
-        let expression = self.expressions.and_then(|expressions| expressions.get(name));
-        let index = self.instance.index.as_deref();
-        let referred = expression.and_then(|expression| {
-            self.document
-                .referred(expression, &self.instance.module, index, 0)
-        });
-        let is_unknown = self.unknown.is_some_and(|unknown| unknown.is_true(&[name]));
-        referred
-            .filter(|_| is_unknown || self.document.plan.get("planned_values").is_some())
-            .or_else(|| {
-                is_unknown.then(|| unknown(&format!("after apply: {}.{name}", self.instance.address)))
-            })
-    }
-
-    fn texts(&self, name: &str) -> Vec<String> {
-        let known = self.values.get(name).map(Node::texts).unwrap_or_default();
-        match known.is_empty() {
-            true => self.text(name).into_iter().collect(),
-            false => known.into_iter().map(str::to_owned).collect(),
-        }
-    }
-
-    /// Returns the values of an attribute, with the resources that AWS's ids mean.
-    fn references(&self, name: &str) -> Vec<String> {
-        let texts = self.texts(name).into_iter();
-        texts
-            .map(|text| match self.document.by_id.get(text.as_str()) {
-                Some(address) => placeholder(address),
-                None => text,
-            })
-            .collect()
-    }
-
-    fn blocks(&self, name: &str) -> Vec<Self> {
-        let part = |of: Option<&'a Node>, index: usize| {
-            let part = of.and_then(|of| of.get(name))?;
-            match &part.value {
-                Value::List(elements) => elements.get(index),
-                _ => Some(part),
-            }
-        };
-        let blocks = self.values.list_at(&[name]).iter().enumerate();
-        let blocks = blocks.map(|(index, values)| Self {
-            document: self.document,
-            instance: self.instance,
-            values,
-            expressions: part(self.expressions, index),
-            unknown: part(self.unknown, index),
-        });
-        blocks.collect()
-    }
-
-    fn place(&self, file: &str) -> Place {
-        Place {
-            file: file.to_owned(),
-            line: self.values.line,
-        }
-    }
 }

@@ -25,6 +25,11 @@ pub(super) fn is_open(text: &str) -> bool {
     is_unknown(&text.replace("${?another ", "${"))
 }
 
+/// Returns true if what is between the braces of a placeholder names such a value.
+pub(super) fn is_open_inner(inner: &str) -> bool {
+    inner.starts_with('?') && !inner.starts_with("?another ")
+}
+
 /// Returns the first unknown value in a text, as a person would write it.
 pub(super) fn first_unknown(text: &str) -> Option<String> {
     let (_, after) = text.split_once("${?")?;

@@ -16,6 +16,9 @@ const MAX_DEPTH: usize = 128;
 /// few enough to keep.
 const MAX_VALUES: usize = 500_000;
 
+/// Size of the largest template that CloudFormation takes.
+const MAX_TEMPLATE: usize = 1 << 20;
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum YamlError {
     #[error("not YAML or JSON: {0}")]
@@ -43,6 +46,13 @@ pub(super) fn parse(text: &str) -> Result<Node, YamlError> {
 /// Reads every document of a text that is not empty.
 pub(super) fn documents(text: &str) -> Result<Vec<Node>, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // Larger than any template: a plan or a state, in one line and without a key twice.
+    if text.len() > MAX_TEMPLATE
+        && text.starts_with('{')
+        && let Ok(json) = serde_json::from_str(text)
+    {
+        return Ok(vec![Node::from_json(&json, 1)]);
+    }
     match read(text) {
         // CloudFormation's parsers ask for no indentation of a closing bracket or of a quoted
         // text's next line.
@@ -217,10 +227,8 @@ impl Frame {
                         }
                     }
                 }
-                match self.function {
-                    Some(_) => Value::Map(members),
-                    None => long_form(members),
-                }
+                // The argument of a tag can be another function: `!ImportValue {Fn::Sub: …}`.
+                long_form(members)
             }
         };
         let node = Node {
@@ -275,6 +283,10 @@ mod tests {
         for (short, long) in [
             ("a: !GetAtt B.Arn", r#"{"a": {"Fn::GetAtt": "B.Arn"}}"#),
             ("a: !Ref B", r#"{"a": {"Ref": "B"}}"#),
+            (
+                "a: !ImportValue {Fn::Sub: \"${B}-c\"}",
+                r#"{"a": {"Fn::ImportValue": {"Fn::Sub": "${B}-c"}}}"#,
+            ),
         ] {
             let (short, long) = (parse(short).unwrap(), parse(long).unwrap());
             assert_eq!(short, long);

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use alb_mtls_http::HeaderLimits;
 use alb_mtls_verifier::{
     CertificateDer, CertificateStatus, CertificateSummary, Check, Explanation, ExtensionValue, Outcome,
-    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, Verifier, WebpkiGap,
+    PresentedChain, Rejection, Timestamp, TrustAnchor, Validators, VerifiedClient, WebpkiGap,
 };
 use serde_json::{Value, json};
 
@@ -30,10 +30,10 @@ struct Explained {
 
 impl Report {
     pub(super) fn new(
-        verifier: &Verifier,
         input: Input,
         limits: HeaderLimits,
         given: &Given,
+        explain: impl FnOnce(&PresentedChain) -> Explanation,
         now: Timestamp,
     ) -> Self {
         match input.decode(limits) {
@@ -47,7 +47,7 @@ impl Report {
                 explained: None,
             },
             Ok(chain) => {
-                let explanation = verifier.explain(&chain, now);
+                let explanation = explain(&chain);
                 Self {
                     now,
                     damages: match &explanation.verdict {
@@ -146,6 +146,9 @@ impl Report {
                 for status in client.revocation().certificates() {
                     match status {
                         CertificateStatus::Good(list) => writeln!(text, "          cleared by {list}")?,
+                        CertificateStatus::Answered(status) => {
+                            writeln!(text, "          cleared by {status}")?
+                        }
                         CertificateStatus::Unknown(rejection) => {
                             writeln!(text, "          {} {rejection}", paint.notable("not cleared:"))?;
                         }

@@ -8,10 +8,12 @@
     reason = "helpers of tests"
 )]
 
+mod cases;
 mod containers;
 mod elsewhere;
 mod files;
 mod live;
+mod manifests;
 mod removal;
 mod roles;
 mod stack;

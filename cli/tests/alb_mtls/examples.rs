@@ -29,6 +29,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "alb-mtls doctor --load-balancer",
         "cli/tests/alb_mtls/doctor/live.rs",
     ),
+    ("alb-mtls deny", "cli/tests/alb_mtls/deny.rs"),
     ("alb-mtls probe", "tests/tests/operations/probe.rs"),
 ];
 

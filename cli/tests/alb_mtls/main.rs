@@ -2,6 +2,7 @@
 
 mod bundle;
 mod clients;
+mod deny;
 mod doctor;
 mod event;
 mod examples;

@@ -102,6 +102,12 @@ export interface TrustProps {
    */
   readonly revocation?: Revocation;
   /**
+   * Object with the clients that are denied within seconds, which `alb-mtls deny create` wrote.
+   *
+   * @default none
+   */
+  readonly denyList?: TrustObject;
+  /**
    * Path in Parameter Store whose parameters are Cedar policies.
    *
    * @default none: every verified client may pass
@@ -131,6 +137,7 @@ export class Trust extends Construct {
   private readonly signatures: Signature[];
   private readonly policiesPath?: string;
   private readonly crls: CrlObject[];
+  private readonly denyList?: TrustObject;
   private readonly revocation: Revocation;
   private readonly parameters: ssm.StringParameter[] = [];
 
@@ -139,7 +146,7 @@ export class Trust extends Construct {
     const path = `/${Aws.STACK_NAME}/${scope.node.id}`;
     this.anchorsObjects = props.anchorsObjects ?? [];
     this.intermediatesObjects = props.intermediatesObjects ?? [];
-    [...this.anchorsObjects, ...this.intermediatesObjects, ...(props.crls ?? []), ...(props.crlSources?.objects ?? [])].forEach(check);
+    [...this.anchorsObjects, ...this.intermediatesObjects, ...(props.crls ?? []), ...(props.crlSources?.objects ?? []), ...(props.denyList ? [props.denyList] : [])].forEach(check);
     this.signatures = props.signatures ?? [];
     for (const signature of this.signatures) {
       if (!SIGNATURES.includes(signature)) {
@@ -160,6 +167,7 @@ export class Trust extends Construct {
       this.put('Intermediate', this.intermediatesPath, props.intermediates);
     }
     this.crls = [...(props.crls ?? [])];
+    this.denyList = props.denyList;
     if (props.crlSources) {
       const bucket = new s3.Bucket(this, 'Bucket', {
         blockPublicAccess: s3.BlockPublicAccess.BLOCK_ALL,
@@ -192,6 +200,10 @@ export class Trust extends Construct {
       fn.addEnvironment('MTLS_REVOCATION', this.revocation);
       // Each CRL, and the record that refresh-crls keeps beside it.
       read(fn, this.crls, ['', '.state.json']);
+    }
+    if (this.denyList) {
+      fn.addEnvironment('MTLS_DENY', url(this.denyList));
+      read(fn, [this.denyList], ['']);
     }
     if (this.firstRun) {
       // With strict revocation a gate without its CRLs denies every client.

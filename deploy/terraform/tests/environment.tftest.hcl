@@ -61,6 +61,7 @@ run "everything" {
     crl_topic_arn                  = "arn:aws:sns:us-east-1:123456789012:revoked"
     refresh_crls_package           = "main.tf"
     revocation                     = "soft"
+    deny_list                      = "s3://pki/deny.txt?region=eu-west-1"
     mode                           = "optional"
     signatures                     = ["ecdsa-p384-sha384", "ml-dsa-87"]
     extensions                     = ["device_id=1.3.6.1.4.1.99999.1", "1.3.6.1.4.1.57264.1.8"]
@@ -73,6 +74,7 @@ run "everything" {
     forward_identity               = "xfcc,rfc9440"
     function_subnet_ids            = ["subnet-3"]
     environment                    = { MTLS_CRL_GRACE = "6h" }
+    ocsp                           = ["http://ocsp.example.com/", "aia-cas"]
     ip_address_type                = "dualstack"
     allowed_cidrs                  = ["192.0.2.0/24", "198.51.100.0/24"]
     allowed_ipv6_cidrs             = ["2001:db8::/32"]
@@ -89,11 +91,13 @@ run "everything" {
       MTLS_ANCHORS         = "ssm:/pki/anchors/*"
       MTLS_CRLS            = "s3://gate-trust-123456789012-us-east-1/crls/crl.example.com_8080/root.crl s3://gate-trust-123456789012-us-east-1/crls/pki/issuing.crl"
       MTLS_CRL_GRACE       = "6h"
+      MTLS_DENY            = "s3://pki/deny.txt?region=eu-west-1"
       MTLS_EXTENSIONS      = "device_id=1.3.6.1.4.1.99999.1 1.3.6.1.4.1.57264.1.8"
       MTLS_HEADER          = "x-gate-7f3a"
       MTLS_INTERMEDIATES   = "ssm:/gate/intermediates/*"
       MTLS_METRICS         = "AlbMtls"
       MTLS_MODE            = "optional"
+      MTLS_OCSP            = "http://ocsp.example.com/ aia-cas"
       MTLS_POLICY          = "ssm:/pki/policies/*"
       MTLS_REVOCATION      = "soft"
       MTLS_SERVICE         = "gate"
@@ -103,6 +107,13 @@ run "everything" {
       MTLS_TARGET_GROUPS   = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/gate-gate/*"
     })
     error_message = "The environment is another one."
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.gate.policy).Statement : [statement.Action, statement.Resource] if statement.Sid == "ReadDenyList"
+    ] == [[["s3:GetObject"], ["arn:aws:s3:::pki/deny.txt"]]]
+    error_message = "The gate may read something else than its deny list."
   }
 
   assert {

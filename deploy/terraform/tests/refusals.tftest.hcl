@@ -32,6 +32,7 @@ run "values_out_of_range" {
     certificate_header             = "X-Amzn-Mtls-Clientcert"
     mode                           = "off"
     crls                           = ["https://example.com/root.crl"]
+    ocsp                           = ["https://ocsp.example.com/"]
     revocation                     = "off"
     crl_schedule                   = "daily"
     policies_parameter_path        = "policies"
@@ -47,7 +48,7 @@ run "values_out_of_range" {
     signatures                     = ["ecdsa-p384-sha384", "ed25519"]
   }
 
-  expect_failures = [var.name, var.architecture, var.reserved_concurrency, var.crl_reserved_concurrency, var.kms_key_arn, var.permissions_boundary_arn, var.listener_port, var.listener_rule_priority, var.listener_rule_paths, var.scheme, var.ip_address_type, var.allowed_cidrs, var.allowed_prefix_list_ids, var.tls_policy, var.certificate_header, var.mode, var.crls, var.revocation, var.crl_schedule, var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path, var.forward_identity, var.log_retention_days, var.alarm_topic_arns, var.denied_percent, var.anchor_alarm_days, var.crl_alarm_seconds, var.anchors_objects, var.signatures]
+  expect_failures = [var.name, var.architecture, var.reserved_concurrency, var.crl_reserved_concurrency, var.kms_key_arn, var.permissions_boundary_arn, var.listener_port, var.listener_rule_priority, var.listener_rule_paths, var.scheme, var.ip_address_type, var.allowed_cidrs, var.allowed_prefix_list_ids, var.tls_policy, var.certificate_header, var.mode, var.crls, var.ocsp, var.revocation, var.crl_schedule, var.policies_parameter_path, var.shadow_policies_parameter_path, var.shadow_anchors_parameter_path, var.forward_identity, var.log_retention_days, var.alarm_topic_arns, var.denied_percent, var.anchor_alarm_days, var.crl_alarm_seconds, var.anchors_objects, var.signatures]
 }
 
 run "more_values_out_of_range" {
@@ -61,9 +62,10 @@ run "more_values_out_of_range" {
     allowed_cidrs       = ["192.0.2.1"]
     listener_port       = 443.5
     anchors_objects     = ["s3://pki/root.pem?versionId=1"]
+    deny_list           = "s3://pki/*"
   }
 
-  expect_failures = [var.anchors_objects, var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
+  expect_failures = [var.anchors_objects, var.deny_list, var.name, var.certificate_header, var.crls, var.listener_rule_paths, var.allowed_cidrs, var.listener_port]
 }
 
 run "values_that_depend_on_others" {

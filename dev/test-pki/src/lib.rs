@@ -35,6 +35,7 @@ mod error;
 mod files;
 mod key;
 mod name;
+mod ocsp;
 pub mod raw;
 
 pub use der;
@@ -48,6 +49,7 @@ pub use crate::error::Error;
 pub use crate::files::{write_private, write_public};
 pub use crate::key::{Key, KeyKind, SignatureAlgorithm};
 pub use crate::name::GeneralName;
+pub use crate::ocsp::{OcspHash, OcspResponseBuilder, ocsp_declined};
 
 /// Returns the PEM of several certificates, one after the other, as given: leaf first is the order
 /// to send.

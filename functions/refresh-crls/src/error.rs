@@ -1,4 +1,4 @@
-use alb_mtls_trust::SourceError;
+use alb_mtls_trust::{SourceError, WebError};
 
 /// Failure to refresh one CRL, or to read what all CRLs need.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,15 @@ impl From<SourceError> for RefreshError {
             Self::Refused(error.to_string())
         } else {
             Self::Unreachable(error.to_string())
+        }
+    }
+}
+
+impl From<WebError> for RefreshError {
+    fn from(error: WebError) -> Self {
+        match error {
+            WebError::Unreachable(explanation) => Self::Unreachable(explanation),
+            WebError::Refused(explanation) => Self::Refused(explanation),
         }
     }
 }

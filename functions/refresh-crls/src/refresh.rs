@@ -501,9 +501,8 @@ impl Context<'_> {
         match location {
             CrlLocation::Http(location) => {
                 let fetcher = Fetcher {
-                    private_networks: &settings.private_networks,
+                    rules: settings.web_rules(),
                     tls: self.tls,
-                    max_bytes: settings.max_bytes,
                 };
                 match timeout(settings.timeout, fetcher.fetch(location)).await {
                     Ok(fetched) => fetched,

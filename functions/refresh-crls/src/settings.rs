@@ -1,10 +1,9 @@
 //! The settings: environment variables with one prefix, read once, by this one parser.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text, words};
-use alb_mtls_trust::{CrlDestination, CrlLocation, Sources};
+use alb_mtls_trust::{CrlDestination, CrlLocation, PrivateNetwork, Sources, WebRules};
 use alb_mtls_verifier::{SignatureAlgorithm, SignatureAlgorithms};
 use ipnet::IpNet;
 
@@ -66,6 +65,16 @@ impl Settings {
         Self::from_variables(process_environment(&[SETTINGS.prefix])?)
     }
 
+    /// Returns the rules for the servers that CRLs are fetched from.
+    pub(crate) fn web_rules(&self) -> WebRules<'_> {
+        WebRules {
+            private_networks: &self.private_networks,
+            networks_setting: PRIVATE_NETWORKS,
+            user_agent: concat!("alb-mtls-refresh-crls/", env!("CARGO_PKG_VERSION")),
+            max_bytes: self.max_bytes,
+        }
+    }
+
     fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         let values = Values::new(&SETTINGS, variables)?;
         let distribution_points = values.word(
@@ -88,7 +97,7 @@ impl Settings {
             distribution_points,
             destination,
             private_networks: values
-                .words::<Network>(PRIVATE_NETWORKS)?
+                .words::<PrivateNetwork>(PRIVATE_NETWORKS)?
                 .into_iter()
                 .map(|network| network.0)
                 .collect(),
@@ -97,17 +106,6 @@ impl Settings {
             timeout: values.duration(TIMEOUT, 1..=300)?,
             max_bytes: values.number(MAX_BYTES, 1..=256 * 1024 * 1024)?,
         })
-    }
-}
-
-struct Network(IpNet);
-
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let network = text.parse().map(Self);
-        network.map_err(|_| "networks such as `10.1.0.0/16` or `fd00::/8`")
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use alb_mtls_http::host::Host;
-use alb_mtls_trust::{Percent, Trust};
+use alb_mtls_trust::{DenyLists, Percent, Trust};
 use alb_mtls_verifier::{CryptoModule, ExtensionMap, Reason, Timestamp, VerifiedClient};
 use http::request::Parts;
 
@@ -110,6 +110,7 @@ pub(crate) struct AuditLog {
     metrics: Option<EmbeddedCounts>,
     totals: Option<Totals>,
     connections: Connections,
+    deny_lists: Option<DenyLists>,
     is_warm: AtomicBool,
 }
 
@@ -120,6 +121,7 @@ impl AuditLog {
             metrics: metrics.map(|namespace| EmbeddedCounts::new(namespace.to_string())),
             totals: None,
             connections: Connections::default(),
+            deny_lists: None,
             settings,
             sink,
             is_warm: AtomicBool::new(false),
@@ -141,9 +143,17 @@ impl AuditLog {
         Self { connections, ..self }
     }
 
+    pub(crate) fn with_deny_lists(self, deny_lists: Option<DenyLists>) -> Self {
+        Self { deny_lists, ..self }
+    }
+
+    fn state(&self, trust: &Trust) -> State {
+        State::new(trust, self.deny_lists.as_ref(), &self.connections)
+    }
+
     /// Returns the page for Prometheus.
     pub(crate) fn prometheus_page(&self, trust: &Trust, now: Timestamp) -> String {
-        let state = State::new(trust, &self.connections);
+        let state = self.state(trust);
         match &self.totals {
             Some(totals) => totals.text(&state, now),
             None => Totals::new().text(&state, now),
@@ -157,7 +167,7 @@ impl AuditLog {
         let duration = audited.context.elapsed();
         self.count(audited, outcome, duration);
         let now = audited.context.now;
-        let state = || State::new(trust, &self.connections);
+        let state = || self.state(trust);
         let counted = counted(outcome);
         if self.is_written(audited, outcome) {
             let metrics = self.metrics.as_ref();
@@ -174,7 +184,7 @@ impl AuditLog {
     /// Writes the metrics of decisions that were left out of the records and wait for a line.
     pub(crate) fn write_waiting_metrics(&self, trust: &Trust, now: Timestamp) {
         let waiting = self.metrics.as_ref().filter(|metrics| metrics.are_waiting());
-        let state = || State::new(trust, &self.connections);
+        let state = || self.state(trust);
         if let Some(metrics) = waiting.and_then(|metrics| metrics.take(None, now, state)) {
             self.write_metrics(metrics, now);
         }
@@ -371,6 +381,7 @@ impl<'a> ClientRecord<'a> {
             anchor_id: identity.anchor.id(),
             anchor: identity.anchor.subject(),
             crl_next_update: client.revocation().next_update(),
+            ocsp_until: client.revocation().ocsp_until(),
             revocation_unknown: client.revocation().unknown().map(|rejection| rejection.detail()),
         }
     }

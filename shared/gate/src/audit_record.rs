@@ -178,6 +178,9 @@ pub struct ClientRecord<'a> {
     /// The earliest nextUpdate among the CRLs that cleared the path.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crl_next_update: Option<Timestamp>,
+    /// The earliest end among the OCSP responses that cleared a certificate of the path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ocsp_until: Option<Timestamp>,
     /// Reason why the revocation status is unknown, with `MTLS_REVOCATION=soft`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revocation_unknown: Option<&'static str>,

@@ -22,6 +22,8 @@ pub enum Readiness {
     NoTrustMaterial,
     /// There are no keys for `MTLS_BOUND_TOKEN`, or none that are younger than `MTLS_MAX_STALE`.
     NoTokenKeys,
+    /// There is no deny list for `MTLS_DENY`, or none that is younger than `MTLS_DENY_MAX_STALE`.
+    NoDenyList,
 }
 
 impl Readiness {
@@ -36,6 +38,7 @@ impl Readiness {
             Self::Ready => "ready",
             Self::NoTrustMaterial => "no trust material",
             Self::NoTokenKeys => "no token keys",
+            Self::NoDenyList => "no deny list",
         }
     }
 }
@@ -47,18 +50,27 @@ impl fmt::Display for Readiness {
 }
 
 impl Gate {
-    /// Keeps trust material, policies and token keys fresh until the future is dropped, so that no
-    /// request waits for a lookup: before they are due, when a `file:` source changes, and when a
-    /// reload is asked for. Call [`Gate::load`] first. After a future that ended, requests look up
-    /// by themselves as in Lambda.
+    /// Keeps trust material, policies, token keys and the deny list fresh until the future is
+    /// dropped, so that no request waits for a lookup: before they are due, when a `file:` source
+    /// changes, and when a reload is asked for. Call [`Gate::load`] first. After a future that
+    /// ended, requests look up by themselves as in Lambda.
     pub async fn refresh_in_background(&self, reload: &Reload) -> Infallible {
-        let trust = self.trust.refresh_in_background(reload);
-        match &self.bound_tokens {
-            None => trust.await,
-            Some(bound_tokens) => tokio::select! {
-                never = trust => never,
-                never = bound_tokens.refresh_in_background(reload) => never,
-            },
+        let tokens = async {
+            match &self.bound_tokens {
+                Some(bound_tokens) => bound_tokens.refresh_in_background(reload).await,
+                None => std::future::pending().await,
+            }
+        };
+        let deny_list = async {
+            match &self.deny_lists {
+                Some(deny_lists) => deny_lists.refresh_in_background(reload).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            never = self.trust.refresh_in_background(reload) => never,
+            never = tokens => never,
+            never = deny_list => never,
         }
     }
 
@@ -70,6 +82,8 @@ impl Gate {
             Readiness::NoTrustMaterial
         } else if !self.bound_tokens.as_ref().is_none_or(has_keys) {
             Readiness::NoTokenKeys
+        } else if !self.deny_lists.as_ref().is_none_or(|lists| lists.can_serve(now)) {
+            Readiness::NoDenyList
         } else {
             Readiness::Ready
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use alb_mtls_http::host::RequestHost;
-use alb_mtls_trust::Snapshot;
+use alb_mtls_trust::{LoadedDenyList, Snapshot};
 use alb_mtls_verifier::{PresentedChain, Timestamp, VerifiedClient};
 use http::request::Parts;
 
@@ -65,6 +65,8 @@ pub(crate) struct DecisionContext {
     pub(crate) host: RequestHost,
     /// Trust material that the decision used, if it got that far. One decision uses one snapshot.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// Deny list that the client was looked up in, if it got that far.
+    pub(crate) deny_list: Option<Arc<LoadedDenyList>>,
     /// Verified client of a request that is denied after its certificate was verified.
     pub(crate) denied_client: Option<VerifiedClient>,
     /// Token that was checked.
@@ -90,6 +92,7 @@ impl DecisionContext {
             started: Instant::now(),
             host,
             snapshot: None,
+            deny_list: None,
             denied_client: None,
             token: None,
             chain: None,

@@ -120,6 +120,17 @@ impl Denial {
             || matches!(self, Self::Gate { reason: known, .. } if *known == reason)
     }
 
+    /// Returns `true` if the deny list names the client, or if there is no list.
+    pub(crate) fn is_of_deny_list(&self) -> bool {
+        matches!(
+            self,
+            Self::Gate {
+                reason: GateReason::DenyList | GateReason::NoDenyList,
+                ..
+            }
+        )
+    }
+
     /// Returns the code in the words of the load balancer's connection log.
     pub fn code(&self) -> ReasonCode {
         self.reason().code

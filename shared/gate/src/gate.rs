@@ -7,8 +7,8 @@ use std::time::Duration;
 use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
-use alb_mtls_trust::{AuthorizationSettings, Snapshot, Trust};
-use alb_mtls_verifier::{Reason, Rejection, Timestamp, VerifiedClient};
+use alb_mtls_trust::{AuthorizationSettings, DenyLists, OcspClient, Snapshot, Trust};
+use alb_mtls_verifier::{Reason, ReasonCode, Rejection, Timestamp, VerifiedClient};
 use http::Method;
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use http::request::Parts;
@@ -40,6 +40,7 @@ pub struct Gate {
     pub(crate) audit: AuditLog,
     public: Option<Arc<dyn PublicRequests>>,
     pub(crate) bound_tokens: Option<BoundTokens>,
+    pub(crate) deny_lists: Option<DenyLists>,
     verdicts: Option<VerdictCache>,
     reads_header: bool,
 }
@@ -79,11 +80,14 @@ impl Gate {
     /// Creates a gate that loads its trust material at the first request, or when [`Gate::load`] is
     /// called.
     pub fn new(settings: Settings) -> Self {
+        let deny_lists = settings.gate.deny_list.clone().map(DenyLists::new);
         Self {
             trust: Trust::new(settings.trust).with_authorization(settings.authorization.clone()),
             bound_tokens: settings.gate.bound_token.clone().map(BoundTokens::new),
             authorization: settings.authorization,
-            audit: AuditLog::new(settings.gate.audit.clone(), Box::new(StandardOutput)),
+            audit: AuditLog::new(settings.gate.audit.clone(), Box::new(StandardOutput))
+                .with_deny_lists(deny_lists.clone()),
+            deny_lists,
             public: None,
             verdicts: VerdictCache::new(settings.gate.verdict_cache),
             reads_header: true,
@@ -162,11 +166,17 @@ impl Gate {
         let now = Timestamp::now();
         // Trust logs the failure with its particulars; the gate stays up to answer and to try
         // again.
-        let (_, ()) = tokio::join!(self.trust.load(now), async {
+        let tokens = async {
             if let Some(bound_tokens) = &self.bound_tokens {
                 bound_tokens.load(now).await;
             }
-        });
+        };
+        let deny_list = async {
+            if let Some(deny_lists) = &self.deny_lists {
+                deny_lists.load(now).await;
+            }
+        };
+        let (_, (), ()) = tokio::join!(self.trust.load(now), tokens, deny_list);
     }
 
     /// Writes the metrics that were gathered and wait for a record: for the end of the process.
@@ -221,7 +231,7 @@ impl Gate {
             return Decision::HealthCheck;
         }
         let checked = self.check(request, edge, context).await;
-        context.shadow = compare_with_shadow(request, &checked, context);
+        context.shadow = compare_with_shadow(request, &checked, self.trust.ocsp(), context);
         self.settings.mode.decision(checked, context)
     }
 
@@ -299,9 +309,16 @@ impl Gate {
             }
             None => {
                 let chain = presented.decode(&self.settings)?;
-                let verdict = snapshot.verifier().verify(&chain, now);
+                let verifier = snapshot.verifier();
+                let verdict = match self.trust.ocsp() {
+                    None => verifier.verify(&chain, now),
+                    // In a box of its own type, as a lookup.
+                    Some(ocsp) => Box::pin(ocsp.verify(verifier, &chain, now, left)).await,
+                };
                 report_disagreement(&verdict);
-                if let Some((verdicts, key)) = &cached {
+                if let Some((verdicts, key)) = &cached
+                    && !(self.trust.ocsp().is_some() && is_passing(&verdict))
+                {
                     verdicts.insert(key, &snapshot, now, &verdict);
                 }
                 context.chain = Some(chain);
@@ -312,14 +329,16 @@ impl Gate {
         Ok(verdict?)
     }
 
-    /// Checks what the principal may do: its token, and the policies. An anonymous client is asked
-    /// for both: leaving the certificate out must not make a token usable that is bound to one.
+    /// Checks what the principal may do: the deny list, its token, and the policies. An anonymous
+    /// client is asked for both: leaving the certificate out must not make a token usable that is
+    /// bound to one.
     async fn authorize(
         &self,
         request: &Parts,
         client: Option<&VerifiedClient>,
         context: &mut DecisionContext,
     ) -> Result<(), Denial> {
+        self.check_deny_list(client, time_left(request), context).await?;
         if let Some(bound_tokens) = &self.bound_tokens {
             let left = time_left(request);
             context.token = bound_tokens
@@ -334,10 +353,10 @@ impl Gate {
                 Err(denial) => return Err(denial),
             }
         }
-        match context.snapshot.clone() {
-            Some(snapshot) => policy::decide(&snapshot, request, client, context),
-            None => Ok(()),
+        if let Some(snapshot) = context.snapshot.clone() {
+            policy::decide(&snapshot, request, client, context)?;
         }
+        self.check_newer_deny_list(client, context)
     }
 
     /// Returns the snapshot to decide with, after a lookup if one is due.
@@ -525,6 +544,13 @@ impl Gate {
     }
 }
 
+/// Returns true for a rejection that ends when a responder answers. Its client keeps a failure for a
+/// few seconds, and the verdict cache would keep it for longer.
+fn is_passing(verdict: &Result<VerifiedClient, Rejection>) -> bool {
+    let code = verdict.as_ref().err().map(Rejection::code);
+    code == Some(ReasonCode::ClientCertCrlProcessingError)
+}
+
 /// Reports a path that one validator accepted and the other rejected: a fault of one of them, which
 /// a maintainer has to look into.
 fn report_disagreement(verdict: &Result<VerifiedClient, Rejection>) {
@@ -544,6 +570,7 @@ fn report_disagreement(verdict: &Result<VerifiedClient, Rejection>) {
 fn compare_with_shadow(
     request: &Parts,
     checked: &Result<Principal, Denial>,
+    ocsp: Option<&OcspClient>,
     context: &DecisionContext,
 ) -> Option<crate::ShadowDifference> {
     let snapshot = context.snapshot.as_deref()?;
@@ -553,14 +580,14 @@ fn compare_with_shadow(
             client: principal.client(),
             denial: None,
         },
-        // The shadow set has neither tokens nor keys for them.
-        Err(denial) if denial.is_of_tokens() => return None,
+        // The shadow set has neither tokens nor keys for them, nor a deny list.
+        Err(denial) if denial.is_of_tokens() || denial.is_of_deny_list() => return None,
         Err(denial) => InUse {
             client: context.denied_client.as_ref(),
             denial: Some(denial),
         },
     };
-    policy::compare(snapshot, request, &in_use, context)
+    policy::compare(snapshot, request, &in_use, ocsp, context)
 }
 
 fn target_group_not_served(arn: Option<&str>) -> Denial {

@@ -40,6 +40,7 @@ mod bound_token;
 mod decision;
 mod denial;
 mod denial_page;
+mod denied_clients;
 mod gate;
 mod ingress;
 mod layer;

@@ -7,7 +7,7 @@ mod totals;
 
 use std::time::Duration;
 
-use alb_mtls_trust::Trust;
+use alb_mtls_trust::{DenyListStatus, DenyLists, Trust};
 use alb_mtls_verifier::{CryptoModule, ReasonCode, Timestamp};
 
 pub use connections::{Connections, OpenConnection};
@@ -105,10 +105,17 @@ metrics! {
     TRUST_REFRESH_FAILURES, "TrustRefreshFailures", "Count", BY_SERVICE,
         Counter "trust_refresh_failures_total",
         "lookups of trust material or policies that failed or were refused";
+    DENY_LIST_AGE, "DenyListAge", "Seconds", BY_SERVICE, Time "deny_list_confirmed_timestamp_seconds",
+        "time since the deny list was last confirmed; look at the maximum";
+    DENY_LIST_REFRESH_FAILURES, "DenyListRefreshFailures", "Count", BY_SERVICE,
+        Counter "deny_list_refresh_failures_total",
+        "lookups of the deny list that failed or were refused: new entries do not count";
     ANCHOR_DAYS_LEFT, "AnchorDaysLeft", "None", BY_SERVICE, Time "anchor_not_after_timestamp_seconds",
         "days until the first trust anchor expires; look at the minimum";
     CRL_SECONDS_LEFT, "CrlSecondsLeft", "Seconds", BY_SERVICE, Time "crl_next_update_timestamp_seconds",
         "time until the first CRL is past its nextUpdate, negative afterwards; look at the minimum";
+    OCSP_FAILURES, "OcspFailures", "Count", BY_SERVICE, Counter "ocsp_failures_total",
+        "certificates that no OCSP responder gave an answer about, with `MTLS_OCSP`";
     CONNECTIONS, "Connections", "Count", BY_SERVICE, Gauge "connections",
         "connections of clients that `alb-mtls-server` has open; look at the maximum";
     FIPS_MODE, "FipsMode", "None", BY_SERVICE, Gauge "fips_mode",
@@ -145,15 +152,19 @@ pub(crate) struct State {
     /// Lookups of trust material that failed or were refused, since the start.
     pub(crate) refresh_failures: u64,
     pub(crate) confirmed: Option<Timestamp>,
+    /// State of the deny list, in a process that has one.
+    pub(crate) deny_list: Option<DenyListStatus>,
     pub(crate) first_anchor_end: Option<Timestamp>,
     pub(crate) first_next_update: Option<Timestamp>,
+    /// Questions that no OCSP responder answered, since the start, where responders are asked.
+    pub(crate) ocsp_failures: Option<u64>,
     /// Open connections, in a process that counts them.
     pub(crate) connections: Option<u64>,
     pub(crate) is_fips: bool,
 }
 
 impl State {
-    pub(crate) fn new(trust: &Trust, connections: &Connections) -> Self {
+    pub(crate) fn new(trust: &Trust, deny_lists: Option<&DenyLists>, connections: &Connections) -> Self {
         let status = trust.status();
         let snapshot = trust.last_good();
         let snapshot = snapshot.as_deref();
@@ -166,10 +177,12 @@ impl State {
         Self {
             refresh_failures: status.failures + status.refusals,
             confirmed: status.last_success,
+            deny_list: deny_lists.map(DenyLists::status),
             first_anchor_end: anchors.map(|anchor| anchor.validity().not_after).min(),
             first_next_update: lists
                 .flat_map(|lists| lists.iter().filter_map(|(list, _)| list.next_update()))
                 .min(),
+            ocsp_failures: trust.ocsp().map(|ocsp| ocsp.counts().failures),
             connections: connections.open_if_counted(),
             is_fips: CryptoModule::BUILT.is_fips(),
         }
@@ -177,8 +190,18 @@ impl State {
 
     /// Returns the time since the trust material was confirmed, in seconds.
     fn age(&self, now: Timestamp) -> Option<u64> {
-        Some(u64::try_from(-seconds_until(self.confirmed?, now)).unwrap_or(0))
+        self.confirmed.map(|confirmed| seconds_since(confirmed, now))
     }
+
+    /// Returns the time since the deny list was confirmed, in seconds.
+    fn deny_list_age(&self, now: Timestamp) -> Option<u64> {
+        let confirmed = self.deny_list?.confirmed;
+        confirmed.map(|confirmed| seconds_since(confirmed, now))
+    }
+}
+
+fn seconds_since(time: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(-seconds_until(time, now)).unwrap_or(0)
 }
 
 /// Returns the seconds until a time, negative afterwards.

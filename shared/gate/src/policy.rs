@@ -30,7 +30,7 @@ mod cedar {
     use alb_mtls_policy::{
         Policies, PolicyInput, PolicyOutcome, RequestFacts, SetOutcome, ShadowDifference, SourceAddress,
     };
-    use alb_mtls_trust::Snapshot;
+    use alb_mtls_trust::{OcspClient, Snapshot};
     use alb_mtls_verifier::{Timestamp, VerifiedClient};
     use http::request::Parts;
     use http::{HeaderName, HeaderValue};
@@ -67,6 +67,7 @@ mod cedar {
         snapshot: &Snapshot,
         request: &Parts,
         in_use: &InUse<'_>,
+        ocsp: Option<&OcspClient>,
         context: &DecisionContext,
     ) -> Option<ShadowDifference> {
         let shadow = snapshot.shadow()?;
@@ -74,13 +75,20 @@ mod cedar {
         let client = match (&context.chain, shadow.verifier()) {
             // No chain: the client is anonymous.
             (None, _) => Ok(None),
-            (Some(chain), Some(verifier)) => match verifier.verify(chain, context.now) {
-                Ok(client) => {
-                    tried = client;
-                    Ok(Some(&tried))
+            (Some(chain), Some(verifier)) => {
+                let verdict = match ocsp {
+                    None => verifier.verify(chain, context.now),
+                    // What was asked for the decision in use is known now.
+                    Some(ocsp) => ocsp.recall(verifier, chain, context.now),
+                };
+                match verdict {
+                    Ok(client) => {
+                        tried = client;
+                        Ok(Some(&tried))
+                    }
+                    Err(rejection) => Err(rejection),
                 }
-                Err(rejection) => Err(rejection),
-            },
+            }
             // The same anchors come to the same verdict: a client that they reject is denied either
             // way.
             (Some(_), None) => Ok(Some(in_use.client?)),
@@ -134,7 +142,7 @@ mod cedar {
 /// are none to ask.
 #[cfg(not(feature = "policy"))]
 mod none {
-    use alb_mtls_trust::Snapshot;
+    use alb_mtls_trust::{OcspClient, Snapshot};
     use alb_mtls_verifier::VerifiedClient;
     use http::request::Parts;
 
@@ -155,6 +163,7 @@ mod none {
         _: &Snapshot,
         _: &Parts,
         _: &InUse<'_>,
+        _: Option<&OcspClient>,
         _: &DecisionContext,
     ) -> Option<ShadowDifference> {
         None

@@ -55,6 +55,12 @@ alb_mtls_verifier::reason_table! {
     Connect, UnmappedConnectionError, "method_connect",
         "the request asks for a tunnel with the method CONNECT",
         "find out who sends it: no service behind the gate is a proxy";
+    DenyList, ClientCertRejected, "deny_list",
+        "the deny list names the client, or a CA above it",
+        "look at the explanation in the record, which quotes the entry; `alb-mtls deny remove` takes it back";
+    NoDenyList, UnmappedConnectionError, "no_deny_list",
+        "the deny list could not be loaded, or is older than MTLS_DENY_MAX_STALE",
+        "look at the explanation in the record: a source of MTLS_DENY is missing, unreadable, or has a line that is not an entry";
     NoTokenKeys, UnmappedConnectionError, "no_token_keys",
         "the issuer's keys could not be loaded, or are older than MTLS_MAX_STALE",
         "look at the explanation in the record: a source of MTLS_TOKEN_KEYS is unreadable, or its content was refused";
@@ -63,9 +69,9 @@ alb_mtls_verifier::reason_table! {
 impl GateReason {
     const fn status(self) -> StatusCode {
         match self {
-            Self::TargetGroup | Self::Peer => StatusCode::FORBIDDEN,
+            Self::TargetGroup | Self::Peer | Self::DenyList => StatusCode::FORBIDDEN,
             Self::CertificateSource => StatusCode::UNAUTHORIZED,
-            Self::NoTrustMaterial | Self::NoTokenKeys => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoTrustMaterial | Self::NoDenyList | Self::NoTokenKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotServable | Self::HostUnclear | Self::IdentityHeader | Self::Restated | Self::Connect => {
                 StatusCode::BAD_REQUEST
             }
@@ -79,6 +85,8 @@ impl GateReason {
             | Self::CertificateSource
             | Self::IdentityHeader
             | Self::Restated
+            | Self::DenyList
+            | Self::NoDenyList
             | Self::NoTokenKeys => true,
         }
     }

@@ -1,5 +1,7 @@
 //! Settings of the gate: environment variables with one prefix, read once, by this one parser.
 
+mod deny;
+mod revocation;
 #[cfg(feature = "token")]
 mod token;
 
@@ -11,13 +13,8 @@ use alb_mtls_http::headers::parse_certificate_header;
 use alb_mtls_http::restated::Restated;
 use alb_mtls_http::{HeaderFormat, HeaderLimits, NamePattern, StrippedHeaders};
 use alb_mtls_settings::{SettingsError, Values, list, process_environment, table, text};
-use alb_mtls_trust::{
-    AuthorizationSettings, CrlState, RevocationSettings, SOURCE_FORMS, Sources, TrustSettings,
-};
-use alb_mtls_verifier::{
-    ExtendedKeyUsageOption, RevocationDepth, RevocationMode, RevocationOptions, SignatureAlgorithm,
-    VerifyOptions,
-};
+use alb_mtls_trust::{AuthorizationSettings, DenyListSettings, SOURCE_FORMS, Sources, TrustSettings};
+use alb_mtls_verifier::{ExtendedKeyUsageOption, SignatureAlgorithm, VerifyOptions};
 use http::HeaderName;
 
 use crate::audit::AuditSettings;
@@ -27,6 +24,7 @@ use crate::peers::Peers;
 use crate::target_groups::TargetGroups;
 use crate::token::BoundTokenSettings;
 use crate::verdict_cache::VerdictCacheSettings;
+use revocation::Revocation;
 #[cfg(feature = "token")]
 use token::bound_token;
 
@@ -62,6 +60,8 @@ pub struct GateSettings {
     pub denial_body: DenialBody,
     /// Requirements for bearer tokens; without them tokens are not read.
     pub bound_token: Option<BoundTokenSettings>,
+    /// Sources of the deny list, and its refresh; without it, no client is denied by name.
+    pub deny_list: Option<DenyListSettings>,
     /// Size of the verdict cache, and the life of its entries.
     pub verdict_cache: VerdictCacheSettings,
     /// Records and metrics.
@@ -81,13 +81,29 @@ table! {
     CRLS, "MTLS_CRLS", Absent("none"),
         "sources of CRLs, likewise: DER or PEM, also compressed with gzip";
     REVOCATION, "MTLS_REVOCATION", Value("strict"),
-        "with `MTLS_CRLS`: `strict`: a client whose status no CRL clears is refused; `soft`: it passes, and only revoked ones are refused; `off`";
+        "with `MTLS_CRLS` or `MTLS_OCSP`: `strict`: a client whose status neither clears is refused; `soft`: it passes, and only revoked ones are refused; `off`";
     REVOCATION_DEPTH, "MTLS_REVOCATION_DEPTH", Value("chain"),
         "`chain`: every certificate below the trust anchor is looked up; `leaf`: only the client's own";
     CRL_GRACE, "MTLS_CRL_GRACE", Value("0s"),
         "how long after its nextUpdate a CRL still counts";
+    OCSP, "MTLS_OCSP", Absent("none"),
+        "OCSP responders, separated by white space: `http://…` for every issuer; `SHA-256=http://…` for the issuer whose certificate or public key has this SHA-256; `aia-cas`: those that configured intermediates name; `aia-clients`: those that certificates of clients name, once everything else about them is verified";
+    REVOCATION_SOURCES, "MTLS_REVOCATION_SOURCES", Absent("what is set, CRLs first"),
+        text!("what clears a certificate, in the order of preference: ", list!(["crl", "ocsp", "crl,ocsp", "ocsp,crl"]), "; a certificate on a CRL is refused in every order");
+    OCSP_NETWORKS, "MTLS_OCSP_NETWORKS", Absent("none"),
+        "networks that are not public and whose responders may be asked, separated by white space, such as `10.1.0.0/16`";
+    OCSP_TIMEOUT, "MTLS_OCSP_TIMEOUT", Value("2s"),
+        "the longest time for all questions about one client, from `1s` to `30s`; then its status is unknown";
+    OCSP_REFRESH, "MTLS_OCSP_REFRESH", Value("1h"),
+        "age at which an answer is asked for again, although it may be valid for longer";
     CRL_STATE, "MTLS_CRL_STATE", Value("read"),
         "`read`: a CRL in S3 must fit the record that `refresh-crls` keeps beside it, where there is one; `ignore`: records are not read";
+    DENY, "MTLS_DENY", Absent("none"),
+        "sources of deny lists, likewise: clients and CAs that are refused within seconds, whatever CRLs and policies say; `alb-mtls deny` writes them";
+    DENY_REFRESH, "MTLS_DENY_REFRESH", Value("5s"),
+        "with `MTLS_DENY`: longest time until a new entry counts, from `1s` to `5m`";
+    DENY_MAX_STALE, "MTLS_DENY_MAX_STALE", Absent("that of MTLS_MAX_STALE"),
+        "with `MTLS_DENY`: how long the last good deny list serves while lookups fail; then verified clients are answered with 503";
     REFRESH, "MTLS_REFRESH", Value("300s"),
         "age at which trust material is looked up again, such as `90s`, `5m`, `1h`";
     MAX_STALE, "MTLS_MAX_STALE", Value("24h"),
@@ -172,6 +188,7 @@ impl Settings {
         let max_depth = values.number(MAX_DEPTH, 1..=10)?;
         let header_format: HeaderFormat = values.parsed_required(HEADER_FORMAT)?;
         let header = header_name(&values, header_format)?;
+        let revocation = Revocation::read(&values)?;
         Ok(Self {
             trust: TrustSettings {
                 anchors: values.parsed_required(ANCHORS)?,
@@ -186,7 +203,8 @@ impl Settings {
                     signatures: values.parsed(SIGNATURES)?.unwrap_or_default(),
                 },
                 identity_extensions: values.parsed(EXTENSIONS)?.unwrap_or_default(),
-                revocation: revocation(&values)?,
+                revocation: revocation.crls,
+                ocsp: revocation.ocsp,
                 refresh: values.duration(REFRESH, UP_TO_A_YEAR)?,
                 max_stale: values.duration(MAX_STALE, UP_TO_A_YEAR)?,
                 max_anchor_loss: values.parsed_required(MAX_ANCHOR_LOSS)?,
@@ -209,6 +227,7 @@ impl Settings {
                 mode: values.word(MODE, Mode::ALL, Mode::as_str)?,
                 denial_body: values.word(EXPOSE_CODE, DenialBody::ALL, DenialBody::as_str)?,
                 bound_token: bound_token(&values)?,
+                deny_list: deny::deny_list(&values)?,
                 verdict_cache: VerdictCacheSettings {
                     capacity: values.number(VERDICT_CACHE, 0..=65_536)?,
                     time_to_live: values.duration(VERDICT_TTL, UP_TO_A_YEAR)?,
@@ -232,33 +251,6 @@ impl Settings {
 
 /// A sum of such times never overflows.
 const UP_TO_A_YEAR: RangeInclusive<u64> = 0..=365 * 86_400;
-
-/// Reads the settings of revocation. Those about CRLs need CRLs: without them they would do
-/// nothing, and the operator meant them.
-fn revocation(values: &Values) -> Result<Option<RevocationSettings>, SettingsError> {
-    let mode = values.word(REVOCATION, RevocationMode::ALL, RevocationMode::as_str)?;
-    let Some(crls) = values.parsed(CRLS)? else {
-        if mode != RevocationMode::Off {
-            values.refuse_set(&[REVOCATION], WITHOUT_CRLS)?;
-        }
-        values.refuse_set(&[REVOCATION_DEPTH, CRL_GRACE, CRL_STATE], WITHOUT_CRLS)?;
-        return Ok(None);
-    };
-    let grace = values.duration(CRL_GRACE, UP_TO_A_YEAR)?;
-    let options = RevocationOptions {
-        mode,
-        depth: values.word(REVOCATION_DEPTH, RevocationDepth::ALL, RevocationDepth::as_str)?,
-        grace_seconds: u32::try_from(grace.as_secs()).unwrap_or(u32::MAX),
-    };
-    let settings = RevocationSettings {
-        crls,
-        options,
-        state: values.word(CRL_STATE, CrlState::ALL, CrlState::as_str)?,
-    };
-    Ok((mode != RevocationMode::Off).then_some(settings))
-}
-
-const WITHOUT_CRLS: &str = "without MTLS_CRLS";
 
 fn is_off(values: &Values, name: &str) -> bool {
     values.get(name) == Some("off")
@@ -318,6 +310,8 @@ const WITHOUT_BOUND_TOKEN: &str = "without MTLS_BOUND_TOKEN";
 
 #[cfg(test)]
 mod tests {
+    use alb_mtls_verifier::{RevocationDepth, RevocationMode};
+
     use super::*;
 
     pub(super) fn read(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {

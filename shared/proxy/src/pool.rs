@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -46,12 +47,32 @@ const KEEP_ALIVE: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(
 const WINDOWS: [u32; 2] = [256 * 1024, 4 * 1024 * 1024];
 
 /// Connections that were made with one configuration of TLS.
+///
+/// Each thread has connections of its own: the executor that a connection was made on reads it, and
+/// a request that another thread carries would wait for that thread.
 pub struct Pool {
     http1: Connector,
     http2: Connector,
+    kept: [Kept; SHARES],
+}
+
+/// Connections of some threads.
+#[derive(Default)]
+struct Kept {
     idle: Mutex<HashMap<Endpoint, VecDeque<(Connection, Instant)>>>,
     /// Connections of HTTP/2, each with every exchange to its endpoint.
     shared: Mutex<HashMap<Endpoint, Arc<SharedConnection>>>,
+}
+
+/// Number of shares of a pool. With more threads than this some of them share connections.
+const SHARES: usize = 64;
+
+thread_local! {
+    /// Number of this thread's share of every pool.
+    static SHARE: usize = {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed) % SHARES
+    };
 }
 
 /// Connection of HTTP/2, absent until it is needed. Locked while it is made.
@@ -93,8 +114,7 @@ impl Pool {
         Self {
             http1,
             http2,
-            idle: Mutex::default(),
-            shared: Mutex::default(),
+            kept: std::array::from_fn(|_| Kept::default()),
         }
     }
 
@@ -103,13 +123,23 @@ impl Pool {
     /// # Errors
     /// The connector's.
     pub async fn connection(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
+        let at_hand = match endpoint.protocol {
+            Protocol::Http1 => self.take(endpoint),
+            Protocol::Http2 => self.shared_at_hand(endpoint),
+        };
+        match at_hand {
+            Some(connection) => Ok(connection),
+            // In a box: it is rare, and every request would have to make room for its kilobytes of
+            // state.
+            None => Box::pin(self.connect_in_time(endpoint)).await,
+        }
+    }
+
+    async fn connect_in_time(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
         let connection = async {
-            if endpoint.protocol == Protocol::Http2 {
-                return self.share(endpoint).await;
-            }
-            match self.take(endpoint) {
-                Some(connection) => Ok(connection),
-                None => self.connect(endpoint).await,
+            match endpoint.protocol {
+                Protocol::Http1 => self.connect(endpoint).await,
+                Protocol::Http2 => self.share(endpoint).await,
             }
         };
         // Name, TCP, TLS and the wait for another request's connection together. The backlog of a
@@ -127,7 +157,7 @@ impl Pool {
             return;
         }
         connection.watch.rest();
-        let mut idle = self.idle();
+        let mut idle = self.kept().idle();
         // A new endpoint is copied once, and those of the settings are few.
         match idle.get_mut(&connection.endpoint) {
             Some(kept) => kept.push_back((connection, Instant::now())),
@@ -141,7 +171,7 @@ impl Pool {
     /// Returns the connection to this endpoint that was used last. Drops those that are too old or
     /// have ended, and leaves those that are still busy with their last request.
     fn take(&self, endpoint: &Endpoint) -> Option<Connection> {
-        let mut idle = self.idle();
+        let mut idle = self.kept().idle();
         let kept = idle.get_mut(endpoint)?;
         drop_old(kept);
         let mut place = kept.len();
@@ -163,7 +193,9 @@ impl Pool {
     /// Drops connections that are too old to be used again, so that none stays open when no more
     /// requests come.
     pub(crate) fn drop_idle(&self) {
-        self.idle().values_mut().for_each(drop_old);
+        for kept in &self.kept {
+            kept.idle().values_mut().for_each(drop_old);
+        }
     }
 
     async fn connect(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
@@ -189,10 +221,18 @@ impl Pool {
         })
     }
 
+    /// Returns a handle of the connection of HTTP/2; `None` when it has to be made, or is just made.
+    fn shared_at_hand(&self, endpoint: &Endpoint) -> Option<Connection> {
+        let shared = self.kept().shared(endpoint);
+        let current = shared.try_lock().ok()?;
+        let sender = current.as_ref().filter(|sender| !sender.is_closed())?;
+        Some(Connection::http2(endpoint, sender.clone(), true))
+    }
+
     /// Returns a handle of the connection of HTTP/2. While it is made, other requests to this
     /// endpoint wait for it.
     async fn share(&self, endpoint: &Endpoint) -> Result<Connection, ConnectError> {
-        let shared = self.shared(endpoint);
+        let shared = self.kept().shared(endpoint);
         let mut current = shared.lock().await;
         let known = current.as_ref().filter(|sender| !sender.is_closed()).cloned();
         let is_reused = known.is_some();
@@ -200,12 +240,7 @@ impl Pool {
             Some(sender) => sender,
             None => current.insert(self.connect_http2(endpoint).await?).clone(),
         };
-        Ok(Connection {
-            endpoint: endpoint.clone(),
-            sender: Sender::Http2(sender),
-            watch: Watch::default(),
-            is_reused,
-        })
+        Ok(Connection::http2(endpoint, sender, is_reused))
     }
 
     async fn connect_http2(
@@ -231,6 +266,14 @@ impl Pool {
         Ok(sender)
     }
 
+    /// Returns what this thread keeps.
+    fn kept(&self) -> &Kept {
+        let [first, ..] = &self.kept;
+        self.kept.get(SHARE.with(|share| *share)).unwrap_or(first)
+    }
+}
+
+impl Kept {
     fn shared(&self, endpoint: &Endpoint) -> Arc<SharedConnection> {
         // The map is whole between any two statements.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,6 +313,15 @@ where
 }
 
 impl Connection {
+    fn http2(endpoint: &Endpoint, sender: http2::SendRequest<UpstreamBody>, is_reused: bool) -> Self {
+        Self {
+            endpoint: endpoint.clone(),
+            sender: Sender::Http2(sender),
+            watch: Watch::default(),
+            is_reused,
+        }
+    }
+
     /// Returns `true` if it has carried an answer before.
     pub fn is_reused(&self) -> bool {
         self.is_reused

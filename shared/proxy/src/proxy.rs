@@ -189,9 +189,10 @@ impl Proxy {
                 .get::<Arc<Snapshot>>()
                 .map(|snapshot| snapshot.version());
             let origin = upstream.origin();
-            let token = assertions
-                .assert(client, version, &origin, Timestamp::now(), &self.secrets, waiting)
-                .await?;
+            let now = Timestamp::now();
+            let token = assertions.assert(client, version, &origin, now, &self.secrets, waiting);
+            // In a box: without assertions, requests would have to make room for its state.
+            let token = Box::pin(token).await?;
             forms::set(headers, assertion::HEADER, token);
         }
         Ok(())

@@ -100,6 +100,17 @@ impl Body for AnswerBody {
     }
 }
 
+/// Request on its way to a server.
+struct Outgoing<'a> {
+    allowed: &'a AllowedRequest,
+    upstream: &'a Upstream,
+    server: &'a Server,
+    handshake: Option<WebSocketHandshake>,
+}
+
+/// What is due is looked up in the background.
+const WAITING: Waiting = Waiting::Request { left: None };
+
 impl Proxy {
     /// Sends an allowed request to its upstream, and returns the answer. An answer with status 101
     /// is one to a client that asked for a WebSocket: both connections can then be upgraded.
@@ -118,21 +129,16 @@ impl Proxy {
                 "only Lambda functions call functions".to_owned(),
             ));
         };
-        let waiting = Waiting::Request { left: None };
-        let mut head = self.head(allowed, upstream, server, waiting).await?;
-        let headers = head.headers_mut();
-        // This hop has answered it: the client's body is asked for when it is read.
-        headers.remove(EXPECT);
-        if server.is_http2() && takes_trailers(&allowed.parts.headers) {
-            headers.insert(TE, HeaderValue::from_static("trailers"));
-        }
-        let handshake = WebSocketHandshake::read(&allowed.parts).filter(|_| !server.is_http2());
-        if handshake.is_some() {
-            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(UPGRADE, websocket::PROTOCOL);
-        }
-        let pool = self.upstream_client.pool(&self.secrets, waiting).await?;
-        let (answer, connection) = self.send(server, &head, body, &pool).await?;
+        let outgoing = Outgoing {
+            allowed,
+            upstream,
+            server,
+            handshake: WebSocketHandshake::read(&allowed.parts).filter(|_| !server.is_http2()),
+        };
+        let head = self.outgoing_head(&outgoing).await?;
+        let pool = self.upstream_client.pool(&self.secrets, WAITING).await?;
+        let (answer, connection) = self.send(&outgoing, head, body, &pool).await?;
+        let handshake = outgoing.handshake;
         let (mut parts, incoming) = answer.into_parts();
         let switches = parts.status == StatusCode::SWITCHING_PROTOCOLS;
         let is_asked_for = handshake.is_some_and(|handshake| handshake.is_completed_by(&parts.headers));
@@ -173,30 +179,52 @@ impl Proxy {
         Ok(Response::from_parts(parts, body))
     }
 
+    /// Returns the head of the request, with what belongs to this hop.
+    async fn outgoing_head(&self, outgoing: &Outgoing<'_>) -> Result<Request<()>, ForwardError> {
+        let Outgoing {
+            allowed,
+            upstream,
+            server,
+            handshake,
+        } = outgoing;
+        let mut head = self.head(allowed, upstream, server, WAITING).await?;
+        let headers = head.headers_mut();
+        // This hop has answered it: the client's body is asked for when it is read.
+        headers.remove(EXPECT);
+        if server.is_http2() && takes_trailers(&allowed.parts.headers) {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
+        if handshake.is_some() {
+            headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(UPGRADE, websocket::PROTOCOL);
+        }
+        Ok(head)
+    }
+
     /// Sends a request until a connection takes it. It is sent again only if nothing of it was
     /// written.
     async fn send(
         &self,
-        server: &Server,
-        head: &Request<()>,
+        outgoing: &Outgoing<'_>,
+        mut head: Request<()>,
         body: &UpstreamBody,
         pool: &Pool,
     ) -> Result<(Response<Incoming>, Connection), ForwardError> {
         loop {
             let mut connection = pool
-                .connection(server.endpoint())
+                .connection(outgoing.server.endpoint())
                 .await
                 .map_err(|error| classify(&*error, Phase::Connecting))?;
-            let mut request = Request::new(body.attempt());
-            *request.method_mut() = head.method().clone();
-            *request.uri_mut() = head.uri().clone();
-            *request.headers_mut() = head.headers().clone();
+            let request = head.map(|()| body.attempt());
             let sent = self.in_time(connection.send(request), body).await?;
             match sent {
                 Ok(answer) => return Ok((answer, connection)),
                 // Ends with the last connection that was kept: a new one carries the request, or
-                // fails.
-                Err(error) if error.is_unsent && connection.is_reused() && body.is_whole() => {}
+                // fails. The head is made once more: a copy for the rare case would cost each
+                // request.
+                Err(error) if error.is_unsent && connection.is_reused() && body.is_whole() => {
+                    head = Box::pin(self.outgoing_head(outgoing)).await?;
+                }
                 Err(error) => {
                     return Err(
                         of_client(&error.error).unwrap_or_else(|| classify(&error.error, Phase::Exchange))

@@ -68,6 +68,7 @@ impl TlsMaterial {
                 anchors: sources.clone(),
                 intermediates: None,
                 revocation: None,
+                ocsp: None,
                 ..trust.clone()
             }))),
             None if any_tls => Anchors::System(Arc::new(system_anchors()?)),
@@ -78,6 +79,22 @@ impl TlsMaterial {
             .clone()
             .map(|source| (source, Refreshing::new(trust.refresh, trust.max_stale)));
         Ok(Self { anchors, certificate })
+    }
+
+    /// Returns the material that can be served without waiting; `None` when some of it has to be
+    /// looked up.
+    pub(crate) fn at_hand(&self) -> Option<TlsVersion> {
+        let now = Timestamp::now();
+        let anchors = match &self.anchors {
+            Anchors::None => AnchorsVersion::None,
+            Anchors::System(anchors) => AnchorsVersion::System(Arc::clone(anchors)),
+            Anchors::Named(trust) => AnchorsVersion::Named(trust.at_hand(now)?),
+        };
+        let certificate = match &self.certificate {
+            None => None,
+            Some((_, certificate)) => Some(certificate.at_hand(now)?),
+        };
+        Some(TlsVersion { anchors, certificate })
     }
 
     /// Returns the material of now. What it is made of is looked up side by side.

@@ -2,14 +2,13 @@
 
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use alb_mtls_trust::{TrustSettings, Waiting};
 use hyper_rustls::{FixedServerNameResolver, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use rustls_pki_types::ServerName;
-use tokio::sync::Mutex;
 
 use crate::connection::Watching;
 use crate::error::ForwardError;
@@ -70,8 +69,13 @@ impl UpstreamClient {
     /// # Errors
     /// [`ForwardError::Material`] when some of these cannot be had.
     pub async fn pool(&self, secrets: &Secrets, waiting: Waiting) -> Result<Arc<Pool>, ForwardError> {
-        let version = self.material.current(secrets, waiting).await?;
-        let mut current = self.pool.lock().await;
+        let version = match self.material.at_hand() {
+            Some(version) => version,
+            // In a box: it is rare, and every request would have to make room for its state.
+            None => Box::pin(self.material.current(secrets, waiting)).await?,
+        };
+        // It is whole between any two statements.
+        let mut current = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
         match &*current {
             Some((made_of, pool)) if *made_of == version => Ok(Arc::clone(pool)),
             _ => {

@@ -94,10 +94,7 @@ pub(crate) fn assemble(
     let authorization = read_authorization(material, authorization, &shared, before, &mut warnings)
         .map_err(LoadError::Sources)?;
     let verifier = settings.verifier(anchors, intermediates);
-    let verifier = match (&lists, &settings.revocation) {
-        (Some(lists), Some(revocation)) => verifier.with_revocation(Arc::clone(lists), revocation.options),
-        _ => verifier,
-    };
+    let verifier = settings.with_revocation(verifier, lists.clone());
     let snapshot = Snapshot::new(verifier, lists, now, material.records(), warnings);
     let snapshot = snapshot.with_authorization(authorization);
     check_anchor_loss(settings, &snapshot, last_good)?;

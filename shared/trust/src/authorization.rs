@@ -99,17 +99,17 @@ fn shadow_verifier(material: &Material, shared: &Shared<'_>) -> Result<Verifier,
     }
     let anchors = TrustAnchors::new(anchors).ok_or("there is no trust anchor to try out")?;
     let intermediates = shared.intermediates.clone();
-    let revocation = shared.settings.revocation.as_ref();
-    let verifier = match (revocation, shared.revocation_lists) {
-        (Some(revocation), Some(in_use)) => {
-            let lists = in_use.iter().map(|(list, _)| Arc::clone(list));
-            let lists = RevocationLists::new(lists, &anchors, &intermediates, Some(in_use));
-            let verifier = shared.settings.verifier(anchors, intermediates);
-            verifier.with_revocation(Arc::new(lists), revocation.options)
-        }
-        _ => shared.settings.verifier(anchors, intermediates),
-    };
-    Ok(verifier)
+    let lists = shared.revocation_lists.map(|in_use| {
+        let lists = in_use.iter().map(|(list, _)| Arc::clone(list));
+        Arc::new(RevocationLists::new(
+            lists,
+            &anchors,
+            &intermediates,
+            Some(in_use),
+        ))
+    });
+    let verifier = shared.settings.verifier(anchors, intermediates);
+    Ok(shared.settings.with_revocation(verifier, lists))
 }
 
 fn first_of(problems: &[SourceError]) -> String {

@@ -6,6 +6,7 @@ use alb_mtls_verifier::{
 };
 
 use crate::crl::InvalidCrlState;
+use crate::deny_list::InvalidDenyList;
 use crate::fetch_error::FetchError;
 use crate::refreshing::Aborted;
 
@@ -170,6 +171,9 @@ pub enum SourceErrorKind {
         /// Fault in one line of bounded length.
         message: String,
     },
+    /// The content is not a deny list.
+    #[error("{0}")]
+    DenyList(#[from] InvalidDenyList),
     /// Every certificate of the source is in an earlier source already.
     #[error("adds nothing: each certificate in it is in an earlier source too")]
     OnlyDuplicates,
@@ -199,6 +203,7 @@ impl SourceErrorKind {
             | Self::CrlState(_)
             | Self::Authority { .. }
             | Self::Policy { .. }
+            | Self::DenyList(_)
             | Self::OnlyDuplicates => true,
         }
     }

@@ -19,6 +19,7 @@
 //!     options: VerifyOptions::default(),
 //!     identity_extensions: IdentityExtensions::default(),
 //!     revocation: None,
+//!     ocsp: None,
 //!     refresh: Duration::from_secs(300),
 //!     max_stale: Duration::from_secs(24 * 3_600),
 //!     max_anchor_loss: Percent::default(),
@@ -72,6 +73,7 @@ mod authorization;
 #[cfg(feature = "aws")]
 mod aws;
 mod crl;
+mod deny_list;
 mod document;
 mod error;
 mod events;
@@ -81,6 +83,7 @@ mod inspection;
 mod lists;
 mod loader;
 mod material;
+mod ocsp;
 mod pointer;
 mod provenance;
 mod refreshing;
@@ -89,6 +92,7 @@ mod snapshot;
 mod source;
 mod trust;
 mod warning;
+mod web;
 
 pub use alb_mtls_settings::Percent;
 #[cfg(feature = "aws")]
@@ -98,6 +102,10 @@ pub use crl::{
     InvalidCrlLocation, InvalidCrlState, MAX_CRL_STATE_BYTES, PublishedAsOne, SkippedCrl, crl_state_object,
     read_crl_state, write_crl_state,
 };
+pub use deny_list::{
+    DeniedBy, DeniedName, DenyEntry, DenyList, DenyListError, DenyListSettings, DenyListStatus, DenyLists,
+    InvalidDenyEntry, InvalidDenyList, LoadedDenyList, MAX_DENY_LIST_BYTES, NO_ENTRIES,
+};
 pub use document::{Content, Document, LargeList, Revision};
 pub use error::{LoadError, SourceError, SourceErrorKind};
 pub use fetch_error::FetchError;
@@ -106,6 +114,7 @@ pub use inspection::{
 };
 pub use loader::{Loader, MAX_CERTIFICATE_BYTES};
 pub use material::{MAX_CRL_BYTES, MAX_POLICY_BYTES};
+pub use ocsp::{InvalidOcspResponder, OcspClient, OcspCounts, OcspResponder, OcspResponders, OcspSettings};
 pub use provenance::{Role, SourceRecord};
 pub use refreshing::{
     Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, LookupCounts, NoValue, Refreshing, Reload,
@@ -119,6 +128,7 @@ pub use source::{
 };
 pub use trust::{Trust, TrustError, TrustStatus};
 pub use warning::{Named, Severity, Warning};
+pub use web::{PrivateNetwork, WebError, WebRequest, WebRules};
 
 /// Runs the examples of the README.
 #[cfg(doctest)]

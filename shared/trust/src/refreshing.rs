@@ -4,13 +4,14 @@
 mod background;
 mod deadline;
 mod lookup;
+mod punctual;
 mod schedule;
 mod watched_files;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use alb_mtls_verifier::Timestamp;
 
@@ -42,6 +43,8 @@ pub struct Refreshing<T, E> {
     turn: tokio::sync::Mutex<()>,
     /// True while a task of its own looks up.
     in_background: AtomicBool,
+    /// See [`Refreshing::punctual`].
+    is_punctual: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +54,12 @@ struct State<T, E> {
     /// Lookups that ended.
     ended: u64,
     last_error: Option<E>,
+    /// Lookups that began.
+    begun: u64,
+    /// Number of the lookup that confirmed the value, in the order in which they began.
+    confirmed: u64,
+    /// Start of the lookup ahead of time that has not ended.
+    ahead_since: Option<SystemTime>,
 }
 
 impl<T, E> Refreshing<T, E>
@@ -68,9 +77,13 @@ where
                 schedule: Schedule::new(refresh, max_stale),
                 ended: 0,
                 last_error: None,
+                begun: 0,
+                confirmed: 0,
+                ahead_since: None,
             }),
             turn: tokio::sync::Mutex::default(),
             in_background: AtomicBool::new(false),
+            is_punctual: false,
         }
     }
 
@@ -180,7 +193,7 @@ where
         };
         let _turn = match self.turn.try_lock() {
             Ok(turn) => turn,
-            Err(_) if can_serve => return,
+            Err(_) if can_serve && !self.is_punctual => return,
             // The lookup of the caller that has the turn has a limit too; the waiting ends with the
             // first of both.
             Err(_) => match tokio::time::timeout(limit, self.turn.lock()).await {
@@ -191,19 +204,28 @@ where
         if self.state().ended == ended {
             // In a box: it is rare, and every request would have to make room for its kilobytes of
             // state.
-            Box::pin(self.attempt(lookup, now, limit, can_serve)).await;
+            Box::pin(self.attempt(lookup, now, limit, can_serve, Start::InTurn)).await;
         }
     }
 
-    async fn attempt<L>(&self, lookup: &L, now: Timestamp, limit: Duration, can_serve: bool)
+    async fn attempt<L>(&self, lookup: &L, now: Timestamp, limit: Duration, can_serve: bool, start: Start)
     where
         L: Lookup<Value = T, Error = E>,
     {
+        let (number, last_good) = {
+            let mut state = self.state();
+            state.begun += 1;
+            (state.begun, state.value.clone())
+        };
         let attempt = Attempt {
             refreshing: self,
             lookup,
             now,
             started: Instant::now(),
+            number,
+            last_good: last_good.clone(),
+            start,
+            has_ended: false,
         };
         let deadline = Deadline::after(limit);
         let deadline = if can_serve {
@@ -211,7 +233,6 @@ where
         } else {
             deadline
         };
-        let last_good = self.state().value.clone();
         // A lookup that keeps the deadline itself can say what did not answer.
         let looking_up = lookup.look_up(last_good, now, deadline);
         let outcome = match tokio::time::timeout(limit + GRACE, looking_up).await {
@@ -266,34 +287,72 @@ impl<T, E: Clone + fmt::Display + From<Aborted>> State<T, E> {
     }
 }
 
+/// Start of a lookup.
+#[derive(Clone, Copy, Debug)]
+enum Start {
+    /// No other lookup is under way, except one ahead of time.
+    InTurn,
+    /// Ahead of time, beside others: see [`Refreshing::begin_ahead`].
+    Ahead {
+        since: SystemTime,
+        /// Longest duration. One that took longer was frozen in between.
+        longest: Duration,
+    },
+}
+
+impl Start {
+    /// Returns true if the outcome says nothing about the value of now.
+    fn was_frozen(self) -> bool {
+        match self {
+            Self::InTurn => false,
+            Self::Ahead { since, longest } => since.elapsed().map_or(true, |took| took > longest),
+        }
+    }
+}
+
 /// Lookup that has begun. Dropped before its end, it counts as a failure.
 struct Attempt<'a, L: Lookup> {
     refreshing: &'a Refreshing<L::Value, L::Error>,
     lookup: &'a L,
     now: Timestamp,
     started: Instant,
+    /// Number in the order in which lookups began.
+    number: u64,
+    /// Value that the lookup compares with.
+    last_good: Option<Arc<L::Value>>,
+    start: Start,
+    has_ended: bool,
 }
 
 impl<L: Lookup> Attempt<'_, L> {
-    fn end(self, outcome: Result<Found<L::Value>, L::Error>) {
+    fn end(mut self, outcome: Result<Found<L::Value>, L::Error>) {
         match outcome {
             Ok(found) => {
                 let mut state = self.refreshing.state();
-                state.ended += 1;
-                state.last_error = None;
-                if let Found::New(value) = found {
-                    state.value = Some(Arc::new(value));
+                if !self.is_overtaken(&state) {
+                    state.ended += 1;
+                    state.confirmed = self.number;
+                    state.last_error = None;
+                    state.value = match found {
+                        Found::New(value) => Some(Arc::new(value)),
+                        // Another lookup can have replaced the value meanwhile, and this one says
+                        // that the value before is the current one.
+                        Found::Unchanged => self.last_good.clone(),
+                    };
+                    let now = self.success_time();
+                    state.schedule.succeeded(now);
                 }
-                let now = self.end_time();
-                state.schedule.succeeded(now);
             }
             Err(error) => self.fail(error, Some(self.started.elapsed())),
         }
-        std::mem::forget(self);
+        self.has_ended = true;
     }
 
     fn fail(&self, error: L::Error, took: Option<Duration>) {
         let mut state = self.refreshing.state();
+        if self.is_overtaken(&state) {
+            return;
+        }
         let now = self.end_time();
         state.ended += 1;
         state.schedule.failed(now);
@@ -308,6 +367,21 @@ impl<L: Lookup> Attempt<'_, L> {
         state.last_error = Some(error);
     }
 
+    /// Returns true if the outcome does not count: a lookup that began later has ended well
+    /// already, or the process was frozen meanwhile.
+    fn is_overtaken(&self, state: &State<L::Value, L::Error>) -> bool {
+        self.number < state.confirmed || self.start.was_frozen()
+    }
+
+    /// Returns the time from which the value is known to be the current one.
+    fn success_time(&self) -> Timestamp {
+        if self.refreshing.is_punctual {
+            self.now
+        } else {
+            self.end_time()
+        }
+    }
+
     /// Returns the caller's time plus the duration of the lookup.
     fn end_time(&self) -> Timestamp {
         let took = i64::try_from(self.started.elapsed().as_secs()).unwrap_or(i64::MAX);
@@ -317,6 +391,9 @@ impl<L: Lookup> Attempt<'_, L> {
 
 impl<L: Lookup> Drop for Attempt<'_, L> {
     fn drop(&mut self) {
-        self.fail(Aborted::Interrupted.into(), None);
+        // A lookup ahead of time ends with its runtime, and no caller waits for it.
+        if !self.has_ended && matches!(self.start, Start::InTurn) {
+            self.fail(Aborted::Interrupted.into(), None);
+        }
     }
 }

@@ -1,11 +1,13 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_settings::{Percent, words};
 use alb_mtls_verifier::{
-    IdentityExtensions, Intermediates, RevocationMode, RevocationOptions, TrustAnchors, Verifier,
-    VerifyOptions,
+    IdentityExtensions, Intermediates, RevocationLists, RevocationMode, RevocationOptions, TrustAnchors,
+    Verifier, VerifyOptions,
 };
 
+use crate::ocsp::OcspSettings;
 use crate::provenance::Role;
 use crate::source::Sources;
 
@@ -23,6 +25,8 @@ pub struct TrustSettings {
     pub identity_extensions: IdentityExtensions,
     /// Revocation; without it, certificates are not checked against CRLs.
     pub revocation: Option<RevocationSettings>,
+    /// OCSP; without it, no responder is asked.
+    pub ocsp: Option<OcspSettings>,
     /// Age at which a snapshot is looked up again. The time varies a little, but never exceeds
     /// this, so that many processes do not ask at once.
     pub refresh: Duration,
@@ -38,6 +42,19 @@ impl TrustSettings {
     pub(crate) fn verifier(&self, anchors: TrustAnchors, intermediates: Intermediates) -> Verifier {
         Verifier::new(anchors, intermediates, self.options)
             .with_identity_extensions(self.identity_extensions.clone())
+    }
+
+    /// Returns the verifier with the sources of revocation status that are set; `lists` are the CRLs.
+    pub(crate) fn with_revocation(
+        &self,
+        verifier: Verifier,
+        lists: Option<Arc<RevocationLists>>,
+    ) -> Verifier {
+        match (lists, &self.revocation, &self.ocsp) {
+            (lists, _, Some(ocsp)) => verifier.with_status_sources(lists, ocsp.options, ocsp.sources),
+            (Some(lists), Some(revocation), None) => verifier.with_revocation(lists, revocation.options),
+            _ => verifier,
+        }
     }
 
     /// Returns every source with the purpose of its material.

@@ -10,6 +10,7 @@ use crate::events;
 use crate::gather::{Change, Gathered, gather};
 use crate::loader::Loader;
 use crate::material::Material;
+use crate::ocsp::OcspClient;
 use crate::provenance::Role;
 use crate::refreshing::{
     Aborted, Deadline, Deadlines, FailedLookup, Found, Lookup, NoValue, Refreshing, Reload, Waiting,
@@ -24,6 +25,7 @@ use crate::source::Sources;
 pub struct Trust {
     material: TrustMaterial,
     snapshot: Refreshing<Snapshot, Arc<LoadError>>,
+    ocsp: Option<OcspClient>,
 }
 
 /// Looks the sources up and makes snapshots of them.
@@ -103,6 +105,7 @@ impl Trust {
     pub fn new(settings: TrustSettings) -> Self {
         Self {
             snapshot: Refreshing::new(settings.refresh, settings.max_stale),
+            ocsp: settings.ocsp.clone().map(OcspClient::new),
             material: TrustMaterial {
                 settings,
                 authorization: AuthorizationSettings::default(),
@@ -134,6 +137,11 @@ impl Trust {
     pub fn with_loader(mut self, loader: Loader) -> Self {
         self.material.loader = loader;
         self
+    }
+
+    /// Returns the client of OCSP responders; `None` when the settings name none.
+    pub fn ocsp(&self) -> Option<&OcspClient> {
+        self.ocsp.as_ref()
     }
 
     /// Loads the material when the process starts, with more time than a request has.

@@ -71,6 +71,7 @@ async fn look_ups_are_events_with_fields() {
         options: VerifyOptions::default(),
         identity_extensions: IdentityExtensions::default(),
         revocation: None,
+        ocsp: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
         max_anchor_loss: Percent::default(),

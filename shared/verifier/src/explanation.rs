@@ -7,6 +7,7 @@ use crate::path::{self, PathError, Progress};
 use crate::presented_chain::PresentedChain;
 use crate::rejection::Rejection;
 use crate::rules::{self, Check, Path};
+use crate::status_source::{Inquiry, OcspAnswers, Unanswered};
 use crate::verifier::{VerifiedClient, Verifier, parse};
 use crate::x509::certificate::Certificate;
 use crate::x509::summary::CertificateSummary;
@@ -54,13 +55,24 @@ impl Verifier {
     /// Decides as [`Verifier::verify`] does, and says how every check went. Slower: for people, not
     /// for requests.
     pub fn explain(&self, chain: &PresentedChain, now: Timestamp) -> Explanation {
+        self.explain_with(chain, now, &Unanswered)
+    }
+
+    /// Explains as [`Verifier::explain`] does, with the answers of OCSP responders.
+    pub fn explain_with(
+        &self,
+        chain: &PresentedChain,
+        now: Timestamp,
+        answers: &dyn OcspAnswers,
+    ) -> Explanation {
         let mut explanation = Explanation {
-            verdict: self.verify(chain, now),
+            verdict: self.verify_with(chain, now, answers).verdict,
             checks: Vec::with_capacity(Check::ALL.len()),
             path: Vec::new(),
             anchor: None,
         };
-        let checked = self.check_everything(chain, now, &mut explanation);
+        let inquiry = Inquiry::new(answers);
+        let checked = self.check_everything(chain, now, &inquiry, &mut explanation);
         if let Err((check, rejection)) = checked {
             explanation.checks.push((check, Outcome::Failed(rejection)));
         }
@@ -78,6 +90,7 @@ impl Verifier {
         &self,
         chain: &PresentedChain,
         now: Timestamp,
+        inquiry: &Inquiry<'_>,
         explanation: &mut Explanation,
     ) -> Result<(), (Check, Rejection)> {
         let unreadable = |rejection| (Check::Parsing, rejection);
@@ -92,7 +105,7 @@ impl Verifier {
             checks.push((*check, rule(&end_entity, &context).into()));
         }
 
-        let judge = |path: &Path<'_, '_>| self.judge(path, &context).map(|_| ());
+        let judge = |path: &Path<'_, '_>| self.judge(path, &context, inquiry).map(|_| ());
         let searched = path::search(self.anchors(), &end_entity, &intermediates, &context, &judge);
         let (path, anchor, stopped) = match searched {
             Ok(found) => (found.intermediates, Some(found.anchor), None),
@@ -135,7 +148,7 @@ impl Verifier {
             checks.push((*check, rule(&path, &context).into()));
         }
         let revocation = match self.checks_revocation() {
-            true => self.check_revocation(&path, &context).map(|_| ()).into(),
+            true => self.check_revocation(&path, &context, inquiry).map(|_| ()).into(),
             false => Outcome::Off,
         };
         checks.push((Check::Revocation, revocation));

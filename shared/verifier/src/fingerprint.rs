@@ -1,6 +1,7 @@
 //! SHA-256 fingerprints.
 
 use std::fmt;
+use std::str::FromStr;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
@@ -35,6 +36,18 @@ impl Fingerprint {
             *to = *from;
         }
         Self(fingerprint)
+    }
+
+    /// Reads 64 hexadecimal digits of either case, with or without a colon between each two, as
+    /// `openssl x509 -fingerprint -sha256` writes them.
+    pub fn parse_hexadecimal(text: &str) -> Option<Self> {
+        let digits: String = match text.len() {
+            95 if text.bytes().skip(2).step_by(3).all(|byte| byte == b':') => text.replace(':', ""),
+            _ => text.to_owned(),
+        };
+        let mut fingerprint = [0; 32];
+        let decoded = base16ct::mixed::decode(digits, &mut fingerprint).ok()?;
+        (decoded.len() == 32).then_some(Self(fingerprint))
     }
 
     /// Returns the 32 bytes.
@@ -87,6 +100,29 @@ impl fmt::Display for Fingerprint {
     }
 }
 
+/// The text is not a SHA-256 in hexadecimal form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a SHA-256: 64 hexadecimal digits, with or without a colon between each two")]
+pub struct InvalidFingerprint;
+
+impl FromStr for Fingerprint {
+    type Err = InvalidFingerprint;
+
+    /// Reads hexadecimal digits of either case, also with the colons that OpenSSL writes.
+    fn from_str(text: &str) -> Result<Self, InvalidFingerprint> {
+        let octets: Vec<&str> = text.split(':').collect();
+        let has_colons = octets.len() == 32 && octets.iter().all(|octet| octet.len() == 2);
+        if octets.len() != 1 && !has_colons {
+            return Err(InvalidFingerprint);
+        }
+        let mut bytes = [0; 32];
+        match base16ct::mixed::decode(octets.concat(), &mut bytes) {
+            Ok(decoded) if decoded.len() == 32 => Ok(Self(bytes)),
+            _ => Err(InvalidFingerprint),
+        }
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)
@@ -96,5 +132,35 @@ impl fmt::Debug for Fingerprint {
 impl serde::Serialize for Fingerprint {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.to_hexadecimal(&mut [0; 64]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hexadecimal_of_either_case_is_read_with_colons_or_without() {
+        let fingerprint = Fingerprint::of(b"");
+        let digits = fingerprint.to_string();
+        let pairs: Vec<String> = digits
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| String::from_utf8_lossy(pair).to_uppercase())
+            .collect();
+        for text in [digits.clone(), digits.to_uppercase(), pairs.join(":")] {
+            assert_eq!(text.parse(), Ok(fingerprint), "{text}");
+        }
+        let cut = digits.split_at(62).0.to_owned();
+        for text in [
+            String::new(),
+            cut,
+            format!("{digits}00"),
+            format!("{digits}:"),
+            digits.replacen('e', "g", 1),
+            pairs.join("::"),
+        ] {
+            assert_eq!(text.parse::<Fingerprint>(), Err(InvalidFingerprint), "{text}");
+        }
     }
 }

@@ -195,7 +195,7 @@ fn only_text(name: &DistinguishedName, oid: ObjectIdentifier) -> Option<String> 
 }
 
 /// Writes an INTEGER as OpenSSL does: a negative one with a sign, so that -1 and 255 differ.
-fn upper_hexadecimal(serial_number: &[u8]) -> String {
+pub(crate) fn upper_hexadecimal(serial_number: &[u8]) -> String {
     match serial_number {
         [0, rest @ ..] if !rest.is_empty() => base16ct::upper::encode_string(rest),
         [first, ..] if first & 0x80 != 0 => {
@@ -242,9 +242,9 @@ fn spiffe_id(certificate: &Certificate<'_>, names: &[AlternativeName]) -> Option
     (may_identify && is_spiffe_id(uri)).then(|| uri.clone())
 }
 
-/// SPIFFE-ID §2: at most 2048 bytes, a lower-case trust domain, a path of non-empty segments that
-/// are not dots.
-fn is_spiffe_id(uri: &str) -> bool {
+/// Returns true for the SPIFFE id of a workload (SPIFFE-ID §2): at most 2048 bytes, a lower-case
+/// trust domain, a path of non-empty segments that are not dots.
+pub fn is_spiffe_id(uri: &str) -> bool {
     let Some((trust_domain, path)) = uri
         .strip_prefix("spiffe://")
         .and_then(|rest| rest.split_once('/'))

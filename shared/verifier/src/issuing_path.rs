@@ -14,6 +14,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::revocation::{CertificateStatus, RevocationEvidence};
 use crate::rules::Path;
 use crate::signature::SignatureAlgorithms;
+use crate::status_source::{Inquiry, Unanswered};
 use crate::verifier::{Verifier, parse};
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
@@ -73,7 +74,7 @@ impl Verifier {
                 Ok(evidence) => {
                     let mut statuses = evidence.certificates().iter().skip(1);
                     let unknown = statuses.find_map(|status| match status {
-                        CertificateStatus::Good(_) => None,
+                        CertificateStatus::Good(_) | CertificateStatus::Answered(_) => None,
                         CertificateStatus::Unknown(rejection) => Some(rejection.clone()),
                     });
                     match paths.iter_mut().find(|known| known.anchor == *anchor) {
@@ -138,6 +139,7 @@ impl Verifier {
                 anchor,
             },
             &self.context(now),
+            &Inquiry::new(&Unanswered),
         )
     }
 }

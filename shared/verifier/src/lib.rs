@@ -20,7 +20,9 @@
 mod anchors;
 mod authority;
 mod bundle;
+mod certificate_names;
 mod crypto_module;
+mod ecdsa_twin;
 mod excerpt;
 mod explanation;
 mod file_kind;
@@ -29,6 +31,7 @@ mod heap;
 mod hypothetical;
 mod identity;
 mod issuing_path;
+mod ocsp;
 mod options;
 mod path;
 mod pem_file;
@@ -43,6 +46,7 @@ mod rules;
 mod signature;
 mod signature_budget;
 mod signature_cache;
+mod status_source;
 mod verifier;
 mod x509;
 
@@ -54,14 +58,16 @@ pub use anchors::{
 };
 pub use authority::AuthorityError;
 pub use bundle::{BundleError, BundleErrorKind, read_bundle};
+pub use certificate_names::{CertificateNames, without_leading_zeros};
 pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
-pub use fingerprint::{Fingerprint, FingerprintBuilder};
+pub use fingerprint::{Fingerprint, FingerprintBuilder, InvalidFingerprint};
 pub use identity::{
-    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions,
+    ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions, is_spiffe_id,
 };
 pub use issuing_path::IssuingPath;
+pub use ocsp::{CertIdHash, MAX_OCSP_RESPONSE_BYTES, OcspError, OcspQuestion, OcspState, OcspStatus};
 pub use options::{ExtendedKeyUsageOption, UnknownExtendedKeyUsageOption, VerifyOptions};
 pub use path::{Validators, WebpkiGap, WebpkiGaps};
 pub use pem_file::{PemBlock, PemError, read_pem_blocks};
@@ -77,10 +83,15 @@ pub use revocation::{
 };
 pub use rules::Check;
 pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
+pub use status_source::{
+    OcspAnswer, OcspAnswers, OcspFailure, StatusSources, UnknownStatusSources, Verification,
+};
 pub use verifier::{VerifiedClient, Verifier};
 pub use x509::alternative_name::AlternativeName;
 pub use x509::certificate::Validity;
-pub use x509::name::{ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, NameAttribute};
+pub use x509::name::{
+    ATTRIBUTE_NAMES, AttributeValue, DistinguishedName, InvalidDistinguishedName, NameAttribute,
+};
 pub use x509::oid::Oid;
 pub use x509::payment_roles::PAYMENT_ROLES;
 pub use x509::public_key::PublicKey;

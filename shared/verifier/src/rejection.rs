@@ -467,6 +467,25 @@ crate::reason_table! {
     CrlIssuerKeyUsage, ClientCertCrlProcessingError, "crl_issuer_key_usage",
         "the issuer of a CRL has a key usage without cRLSign",
         "reissue the CA certificate with cRLSign (RFC 5280 section 4.2.1.3)";
+
+    OcspResponderMissing, ClientCertCrlProcessingError, "ocsp_responder_missing",
+        "there is no OCSP responder for the issuer of a certificate in the path",
+        "add the issuer's responder to MTLS_OCSP, or `aia-clients` if its certificates name one";
+    OcspUnavailable, ClientCertCrlProcessingError, "ocsp_unavailable",
+        "no OCSP responder gave an answer about a certificate in the path",
+        "see whether the responder that the audit record names is up and can be reached from here; MTLS_REVOCATION=soft lets clients of unknown status in";
+    OcspUnknown, ClientCertCrlProcessingError, "ocsp_unknown",
+        "the OCSP responder does not know a certificate in the path",
+        "ask the right responder of the issuer, or have the CA register the certificate there";
+    OcspStale, ClientCertCrlProcessingError, "ocsp_stale",
+        "the OCSP response for a certificate in the path is past its nextUpdate, or before its thisUpdate",
+        "see why the responder gives old responses, and check its clock";
+    OcspSignature, ClientCertCrlProcessingError, "ocsp_signature",
+        "the OCSP response for a certificate in the path is not signed by the issuer, nor by a responder that the issuer authorizes",
+        "have the responder sign with the issuer's key or with a certificate that the issuer itself issued for OCSPSigning, by an algorithm of MTLS_SIGNATURES";
+    OcspUnusable, ClientCertCrlProcessingError, "ocsp_unusable",
+        "the OCSP response for a certificate in the path cannot be read or is about another certificate",
+        "see what the responder that the audit record names sends; `alb-mtls verify --ocsp` shows it";
 }
 
 #[cfg(test)]
@@ -487,6 +506,14 @@ mod tests {
                 Reason::ALL[..index].iter().all(|other| other.detail() != detail),
                 "{detail} stands twice"
             );
+        }
+    }
+
+    /// Alarms and dashboards compare the text with the names that the load balancer has.
+    #[test]
+    fn codes_are_written_as_they_are_named() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.code().as_str(), format!("{:?}", reason.code()));
         }
     }
 

@@ -144,8 +144,8 @@ checks! {
         "RFC 5280 section 6.1.3(b), (c)", None;
     CertificatePolicies, "certificate_policies", "the policies that the issuers require are there",
         "RFC 5280 section 6.1.3(d) to (f), RFC 9618", None;
-    Revocation, "revocation", "no certificate of the path is revoked, and the lists that say so are current",
-        "RFC 5280 section 6.3", Some("MTLS_CRLS, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE, MTLS_SIGNATURES");
+    Revocation, "revocation", "no certificate of the path is revoked, and the lists or OCSP responses that say so are current",
+        "RFC 5280 section 6.3, RFC 6960", Some("MTLS_CRLS, MTLS_OCSP, MTLS_REVOCATION_SOURCES, MTLS_REVOCATION, MTLS_REVOCATION_DEPTH, MTLS_CRL_GRACE, MTLS_SIGNATURES");
     Identity, "identity", "some name identifies the client, and every one can be represented",
         "RFC 5280 sections 4.1.2.6 and 4.2.1.6", None;
     Agreement, "agreement", "a second validator, webpki, accepts the same path, unless it uses a feature that webpki lacks",

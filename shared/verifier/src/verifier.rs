@@ -2,10 +2,12 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls_pki_types::CertificateDer;
 
 use crate::anchors::{Intermediates, TrustAnchor, TrustAnchors};
+use crate::certificate_names::CertificateNames;
 use crate::heap;
 use crate::identity::{ClientIdentity, IdentityExtensions};
 use crate::options::VerifyOptions;
@@ -16,6 +18,7 @@ use crate::revocation::{RevocationEvidence, RevocationLists, RevocationMode, Rev
 use crate::rules::{self, Budget, Context, Path};
 use crate::signature_budget::SignatureBudget;
 use crate::signature_cache::SignatureCache;
+use crate::status_source::{Inquiry, OcspAnswers, Revocation, StatusSources, Unanswered, Verification};
 use crate::x509::certificate::Certificate;
 use crate::x509::time::Timestamp;
 
@@ -37,13 +40,6 @@ pub struct Verifier {
     signatures: Arc<SignatureCache>,
 }
 
-/// Lists in which every path is looked up.
-#[derive(Clone, Debug)]
-struct Revocation {
-    lists: Arc<RevocationLists>,
-    options: RevocationOptions,
-}
-
 /// Evidence that a client's certificate was verified: there is no other way to get one than
 /// [`Verifier::verify`]. A clone shares everything of size.
 #[derive(Clone, Debug)]
@@ -53,6 +49,8 @@ pub struct VerifiedClient {
     valid_until: Timestamp,
     revocation: RevocationEvidence,
     validators: Validators,
+    /// List that the client was last looked up in and is not on; 0 for none.
+    cleared_by: Arc<AtomicU64>,
 }
 
 impl VerifiedClient {
@@ -65,6 +63,29 @@ impl VerifiedClient {
     /// without the anchor.
     pub fn intermediates(&self) -> &Arc<[CertificateDer<'static>]> {
         &self.intermediates
+    }
+
+    /// Returns the names of every certificate of the verified path, the end-entity certificate
+    /// first and the trust anchor last; `None` if one cannot be read, which the caller must take
+    /// for a match of whatever it looks for.
+    pub fn path_names(&self) -> Option<Vec<CertificateNames>> {
+        std::iter::once(self.identity.certificate())
+            .chain(self.intermediates.iter())
+            .chain([self.identity.anchor.certificate()])
+            .map(CertificateNames::read)
+            .collect()
+    }
+
+    /// Returns true if [`VerifiedClient::set_cleared_by`] was last called with this list, for this
+    /// client or a clone.
+    pub fn is_cleared_by(&self, list: u64) -> bool {
+        list != 0 && self.cleared_by.load(Ordering::Relaxed) == list
+    }
+
+    /// Remembers that the client is not on a list, so that a request with a cached verdict is not
+    /// looked up in it again. `list` is a number that no other list has, and is not 0.
+    pub fn set_cleared_by(&self, list: u64) {
+        self.cleared_by.store(list, Ordering::Relaxed);
     }
 
     /// Returns the last second of the verdict: every certificate of the path, including the anchor,
@@ -119,10 +140,26 @@ impl Verifier {
 
     /// Sets the lists in which every path is looked up; defaults to none.
     #[must_use]
-    pub fn with_revocation(mut self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
+    pub fn with_revocation(self, lists: Arc<RevocationLists>, options: RevocationOptions) -> Self {
+        self.with_status_sources(Some(lists), options, StatusSources::Crl)
+    }
+
+    /// Sets the sources of revocation status; defaults to none. Without `lists`, no CRL is looked
+    /// at.
+    #[must_use]
+    pub fn with_status_sources(
+        mut self,
+        lists: Option<Arc<RevocationLists>>,
+        options: RevocationOptions,
+        sources: StatusSources,
+    ) -> Self {
         self.revocation = match options.mode {
             RevocationMode::Off => None,
-            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation { lists, options }),
+            RevocationMode::Soft | RevocationMode::Strict => Some(Revocation {
+                lists,
+                options,
+                sources,
+            }),
         };
         self
     }
@@ -143,7 +180,22 @@ impl Verifier {
     /// The [`Rejection`] that says most about why: a rule that refused a complete path comes before
     /// a path that could not be completed.
     pub fn verify(&self, chain: &PresentedChain, now: Timestamp) -> Result<VerifiedClient, Rejection> {
-        self.decide(chain, &self.context(now))
+        self.verify_with(chain, now, &Unanswered).verdict
+    }
+
+    /// Decides as [`Verifier::verify`] does, with the answers of OCSP responders, and states the
+    /// questions that remain.
+    pub fn verify_with(
+        &self,
+        chain: &PresentedChain,
+        now: Timestamp,
+        answers: &dyn OcspAnswers,
+    ) -> Verification {
+        let inquiry = Inquiry::new(answers);
+        Verification {
+            verdict: self.decide(chain, &self.context(now), &inquiry),
+            needed: inquiry.into_needed(),
+        }
     }
 
     /// Decides as [`Verifier::verify`] does, and says how many units of the budget for signatures
@@ -155,11 +207,16 @@ impl Verifier {
         now: Timestamp,
     ) -> (Result<VerifiedClient, Rejection>, usize) {
         let context = self.context(now);
-        let verdict = self.decide(chain, &context);
+        let verdict = self.decide(chain, &context, &Inquiry::new(&Unanswered));
         (verdict, context.signatures.spent())
     }
 
-    fn decide(&self, chain: &PresentedChain, context: &Context) -> Result<VerifiedClient, Rejection> {
+    fn decide(
+        &self,
+        chain: &PresentedChain,
+        context: &Context,
+        inquiry: &Inquiry<'_>,
+    ) -> Result<VerifiedClient, Rejection> {
         let end_entity = parse(0, chain.end_entity())?;
         // Rules without an issuer come first: a sender gets no signature verified with a
         // certificate that no issuer could save.
@@ -168,7 +225,7 @@ impl Verifier {
         // The judgement of a path is a shared closure, and the last path that it accepts is the one
         // that is found.
         let revocation = RefCell::default();
-        let found = self.find_path(&end_entity, &intermediates, context, &revocation);
+        let found = self.find_path(&end_entity, &intermediates, context, inquiry, &revocation);
         let FoundPath {
             intermediates: path_intermediates,
             anchor,
@@ -195,6 +252,7 @@ impl Verifier {
             valid_until,
             revocation: revocation.into_inner(),
             validators,
+            cleared_by: Arc::default(),
         })
     }
 
@@ -241,10 +299,11 @@ impl Verifier {
         end_entity: &'s Certificate<'a>,
         intermediates: &'s [Certificate<'a>],
         context: &Context,
+        inquiry: &Inquiry<'_>,
         revocation: &RefCell<RevocationEvidence>,
     ) -> Result<FoundPath<'s, 'a>, PathError<'s, 'a>> {
         let judge = |path: &Path<'_, '_>| {
-            self.judge(path, context)
+            self.judge(path, context, inquiry)
                 .map(|evidence| _ = revocation.replace(evidence))
         };
         path::search(&self.anchors, end_entity, intermediates, context, &judge)
@@ -256,9 +315,16 @@ impl Verifier {
         &self,
         path: &Path<'_, '_>,
         context: &Context,
+        inquiry: &Inquiry<'_>,
     ) -> Result<RevocationEvidence, Rejection> {
         rules::check_path(path, context)?;
-        self.check_revocation(path, context)
+        self.check_revocation(path, context, inquiry)
+    }
+
+    /// Returns true for a certificate among the configured intermediates.
+    pub(crate) fn is_configured(&self, certificate: &Certificate<'_>) -> bool {
+        let mut named = self.intermediates.named(certificate.subject);
+        named.any(|configured| configured.as_ref() == certificate.der)
     }
 
     pub(crate) fn checks_revocation(&self) -> bool {
@@ -269,15 +335,11 @@ impl Verifier {
         &self,
         path: &Path<'_, '_>,
         context: &Context,
+        inquiry: &Inquiry<'_>,
     ) -> Result<RevocationEvidence, Rejection> {
         match &self.revocation {
             None => Ok(RevocationEvidence::default()),
-            Some(revocation) => {
-                let signatures = context.options.signatures;
-                revocation
-                    .lists
-                    .check(path, revocation.options, signatures, context.now)
-            }
+            Some(revocation) => revocation.check(self, path, context, inquiry),
         }
     }
 

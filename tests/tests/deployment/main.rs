@@ -13,6 +13,7 @@ mod api;
 mod build;
 mod certificate_and_dns;
 mod certificates;
+mod deny_list;
 mod entries;
 mod examples;
 mod forward;

@@ -11,6 +11,7 @@
 mod axum_example;
 mod canary;
 mod cold_start;
+mod deny_list;
 mod guides;
 mod load_balancer;
 mod manifests;

@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use alb_mtls_gate::denial_reasons;
 use alb_mtls_tests::tokens::key_set;
+use alb_mtls_tests::upstream::{Recorder, Reply};
 use alb_mtls_tests::{
     Clients, Function, Server, TARGET_GROUP, binary, certificate_headers, client_headers, exchange,
     header_of, project,
 };
+use alb_mtls_verifier::Fingerprint;
 use local_alb::{Environment, FunctionCommand, FunctionOutput};
 use serde_json::{Value, json};
 use test_pki::{
     Certificate, CertificateBuilder, Credential, Criticality, CrlBuilder, CrlScope, Key, KeyKind, KeyUsage,
-    SignatureAlgorithm,
+    OcspResponseBuilder, SignatureAlgorithm, ocsp_declined,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -63,6 +65,7 @@ async fn every_reason_of_the_table_is_provoked() {
     by_vectors(&mut seen).await;
     by_headers_and_certificates(&mut seen).await;
     by_revocation(&mut seen).await;
+    by_ocsp(&mut seen).await;
     by_signatures_and_extensions(&mut seen).await;
     by_tokens(&mut seen).await;
     by_policies(&mut seen).await;
@@ -348,6 +351,44 @@ async fn by_revocation(seen: &mut Seen) {
     seen.expect(&function, "crl_issuer_key_usage").await;
 }
 
+async fn by_ocsp(seen: &mut Seen) {
+    let clients = Clients::new();
+    let about = || OcspResponseBuilder::new(&clients.good, &clients.issuing);
+    let now = OffsetDateTime::now_utc();
+    let stale = about().valid(now - 2 * Duration::DAY, now - Duration::DAY);
+    for (response, detail) in [
+        (about().signed_by(&clients.root), "ocsp_signature"),
+        (stale.signed_by(&clients.issuing), "ocsp_stale"),
+        (Ok(ocsp_declined(3)), "ocsp_unavailable"),
+        (about().unknown().signed_by(&clients.issuing), "ocsp_unknown"),
+        (
+            about().serials(&[&[1]]).signed_by(&clients.issuing),
+            "ocsp_unusable",
+        ),
+    ] {
+        let body = response.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        let response = [head.into_bytes(), body].concat();
+        let responder = Recorder::start([Reply::BytesThenClose(response)]).await;
+        let url = responder.url();
+        let settings = [
+            ("MTLS_OCSP", url.as_str()),
+            ("MTLS_OCSP_NETWORKS", "127.0.0.0/8"),
+            ("MTLS_REVOCATION_DEPTH", "leaf"),
+        ];
+        let function = respond(&clients, &settings).await;
+        assert_eq!(
+            function.get("/", &clients.good_headers()).await.status,
+            401,
+            "{detail}"
+        );
+        seen.expect(&function, detail).await;
+    }
+    let function = respond(&clients, &[("MTLS_OCSP", "aia-cas")]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 401);
+    seen.expect(&function, "ocsp_responder_missing").await;
+}
+
 async fn by_tokens(seen: &mut Seen) {
     let clients = Clients::new();
     let keys = source(&clients, "keys.json", key_set(&["2026"]));
@@ -489,6 +530,15 @@ async fn by_what_is_around(seen: &mut Seen) {
     let function = Function::start("respond", [("MTLS_ANCHORS", "file:/nowhere/anchors.pem")]).await;
     assert_eq!(function.get("/", &clients.good_headers()).await.status, 503);
     seen.expect(&function, "no_trust_material").await;
+
+    let function = respond(&clients, &[("MTLS_DENY", "file:/nowhere/deny.txt")]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 503);
+    seen.expect(&function, "no_deny_list").await;
+    let key = clients.issuing.key().public_key_info().unwrap();
+    let list = source(&clients, "deny.txt", format!("key {}", Fingerprint::of(&key)));
+    let function = respond(&clients, &[("MTLS_DENY", list.as_str())]).await;
+    assert_eq!(function.get("/", &clients.good_headers()).await.status, 403);
+    seen.expect(&function, "deny_list").await;
 
     let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
     let command = FunctionCommand::new(binary("authorize"))

@@ -68,11 +68,15 @@ async fn every_metric_of_the_table_is_told_by_a_real_function() {
     };
     let crls = source(&clients, "crls.pem", crl(&clients.root) + &crl(&clients.issuing));
     let shadow = source(&clients, "shadow.cedar", "forbid (principal, action, resource);");
+    let deny = source(&clients, "deny.txt", "none");
     let common = [
         ("MTLS_METRICS", "gate/tests"),
+        ("MTLS_DENY", deny.as_str()),
         ("MTLS_SERVICE", "front-door"),
         ("MTLS_CRLS", crls.as_str()),
         ("MTLS_SHADOW_POLICY", shadow.as_str()),
+        // No certificate needs it, so that no responder is asked.
+        ("MTLS_OCSP", "aia-clients"),
     ];
     let mut seen = Vec::new();
     for mode in ["optional", "report"] {

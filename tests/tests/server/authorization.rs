@@ -77,6 +77,35 @@ async fn each_convention_tells_the_request_and_gets_its_answer() {
 }
 
 #[tokio::test]
+async fn entry_of_the_deny_list_acts_and_an_empty_list_does_not() {
+    let clients = Clients::new();
+    let list = source(&clients, "deny.txt", "none");
+    let mut server = Server::authorizing(&clients, &[("MTLS_DENY", &list)]).await;
+    let address = server.address("SERVER_AUTHORIZE_LISTEN");
+    let lines = lines(good_lines(&clients), CONVENTIONS[0].1);
+    let ask = async || exchange(address, "GET /authorize/nginx", &lines).await.status;
+    assert_eq!(ask().await, 200);
+    source(&clients, "deny.txt", "spiffe spiffe://tests.example/client-1");
+    let written = std::time::Instant::now();
+    while ask().await == 200 {
+        assert!(
+            written.elapsed() < std::time::Duration::from_secs(6),
+            "the entry does not act"
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    let record = server
+        .line_where(|line| line["message"] == "decision" && line["decision"] == "denied")
+        .await;
+    assert_eq!(record["detail"], "deny_list", "{record}");
+    // A list that lost its entries is refused: the one in use stays.
+    source(&clients, "deny.txt", "");
+    let refused = |line: &serde_json::Value| line.to_string().contains("deny list refused");
+    server.line_where(refused).await;
+    assert_eq!(ask().await, 403);
+}
+
+#[tokio::test]
 async fn parts_of_the_request_missing_or_twice_are_denied() {
     let clients = Clients::new();
     let mut server = Server::authorizing(&clients, &[]).await;

@@ -56,6 +56,21 @@ fn states_are_clean_and_plans_lack_the_random_name_alone() {
 }
 
 #[test]
+fn plans_of_every_two_options_are_clean_and_each_hole_in_them_is_found() {
+    let Some(configuration) = Configuration::new() else {
+        return;
+    };
+    let script = format!(
+        "{} -B {} {} $PWD/deploy/terraform",
+        project().join(".venv/terraform/bin/python").display(),
+        project().join("tests/tests/terraform/combinations.py").display(),
+        binary("alb-mtls").display(),
+    );
+    let output = configuration.must_run(&script, &[]);
+    assert!(output.contains("clean plans"), "{output}");
+}
+
+#[test]
 fn folder_of_terraform_files_leads_to_the_plan() {
     let output = Command::new(binary("alb-mtls"))
         .args(["doctor", "deploy/terraform/main.tf"])

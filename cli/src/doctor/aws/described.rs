@@ -408,6 +408,7 @@ fn read_api_item(item: &Node, place: Place, deployment: &mut Deployment) {
             name: any(&["name", "Name"]).unwrap_or_default(),
             has_default_endpoint: Knowledge::Known(disabled != "true"),
             place,
+            is_websocket: any(&["ProtocolType"]).as_deref() == Some("WEBSOCKET"),
         });
     }
 }

@@ -72,10 +72,16 @@ impl Checks<'_> {
         }
     }
 
-    /// Returns every route of an API with the authorizer uses it.
+    /// Checks that every route of an API with the authorizer uses it.
     pub(super) fn routes(&mut self) {
         let deployment = self.deployment;
         for route in &deployment.routes {
+            let mut apis = deployment.apis.iter();
+            let is_of_messages =
+                route.is_default && apis.any(|api| api.name == route.api && api.is_websocket);
+            if is_of_messages {
+                continue;
+            }
             let authorizers = deployment.authorizers.iter();
             let own: Vec<&Authorizer> = authorizers
                 .filter(|authorizer| uses(authorizer, &route.api))

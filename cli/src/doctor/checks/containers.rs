@@ -2,6 +2,7 @@
 
 use super::{Checks, remedy};
 use crate::doctor::facts::{Function, Kind, MutualAuthentication, unit};
+use crate::doctor::networks::Extent;
 use crate::doctor::rules;
 use crate::doctor::text;
 
@@ -18,6 +19,7 @@ impl Checks<'_> {
         self.exposures();
         self.other_target_groups();
         self.security_groups();
+        self.network_policies();
     }
 
     fn peers(&mut self, gate: &Function) {
@@ -25,9 +27,14 @@ impl Checks<'_> {
             let Some(networks) = gate.variables.get(name) else {
                 continue;
             };
-            if networks.split_whitespace().any(is_everywhere) {
+            let rule = match Extent::of(networks.split_whitespace()) {
+                Extent::Everywhere => Some(&rules::PEERS_ANY),
+                Extent::Wide(_) => Some(&rules::PEERS_WIDE),
+                Extent::Narrow => None,
+            };
+            if let Some(rule) = rule {
                 let what = format!("{name} is `{networks}`");
-                self.find(&rules::PEERS_ANY, &gate.place, &gate.name, &what);
+                self.find(rule, &gate.place, &gate.name, &what);
             } else if text::is_unknown(networks) {
                 let what = format!("{name} is `{networks}`, which is not known");
                 let remedy = remedy(networks);
@@ -81,6 +88,45 @@ impl Checks<'_> {
         }
     }
 
+    /// Checks the network policies of pods with a gate, and of those behind.
+    fn network_policies(&mut self) {
+        let deployment = self.deployment;
+        let gated = deployment.gated_units();
+        for network in deployment
+            .pod_networks
+            .iter()
+            .filter(|network| gated.contains(&network.unit))
+        {
+            if !network.is_restricted {
+                let what = "no NetworkPolicy selects its pods: every pod of the cluster reaches them";
+                self.find(
+                    &rules::NETWORK_POLICY_MISSING,
+                    &network.place,
+                    &network.unit,
+                    what,
+                );
+            }
+            let together = network.admissions.iter().map(|admission| admission.from.as_str());
+            let together = Extent::of(together);
+            for admission in &network.admissions {
+                let own = Extent::of([admission.from.as_str()]);
+                if own != Extent::Narrow && together != Extent::Narrow {
+                    let from = match admission.from.as_str() {
+                        "any" => "every pod of the cluster".to_owned(),
+                        network => format!("`{network}`"),
+                    };
+                    let what = format!("allows {from} to reach the pods of {}", network.unit);
+                    self.find(
+                        &rules::NETWORK_POLICY_OPEN,
+                        &admission.place,
+                        &admission.by,
+                        &what,
+                    );
+                }
+            }
+        }
+    }
+
     fn security_groups(&mut self) {
         let deployment = self.deployment;
         let gated = deployment.gated_units();
@@ -101,16 +147,20 @@ impl Checks<'_> {
                     );
                     continue;
                 };
+                let together = rules.iter().map(|rule| rule.addresses.as_str());
+                let together = Extent::of(together);
                 for rule in rules {
                     let addresses = rule.addresses.as_str();
-                    if is_everywhere(addresses) {
+                    let broken = match (&together, Extent::of([addresses])) {
+                        (_, Extent::Everywhere) => Some(&rules::SECURITY_GROUP_OPEN),
+                        // Several rules that are narrower each.
+                        (Extent::Everywhere, Extent::Wide(_)) => Some(&rules::SECURITY_GROUP_OPEN),
+                        (_, Extent::Wide(_)) => Some(&rules::SECURITY_GROUP_WIDE),
+                        (_, Extent::Narrow) => None,
+                    };
+                    if let Some(broken) = broken {
                         let what = format!("lets `{addresses}` reach the containers of {}", network.task);
-                        self.find(
-                            &rules::SECURITY_GROUP_OPEN,
-                            &rule.place,
-                            &rule.security_group,
-                            &what,
-                        );
+                        self.find(broken, &rule.place, &rule.security_group, &what);
                     } else if text::is_unknown(addresses) {
                         let what = format!("lets `{addresses}` reach {}, which is not known", network.task);
                         let remedy = remedy(addresses);
@@ -126,9 +176,4 @@ impl Checks<'_> {
             }
         }
     }
-}
-
-/// Returns true if a network contains every address of IPv4 or IPv6.
-fn is_everywhere(network: &str) -> bool {
-    network == "any" || network.split_once('/').is_some_and(|(_, length)| length == "0")
 }

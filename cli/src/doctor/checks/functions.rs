@@ -1,5 +1,6 @@
 //! Checks of functions, their URLs and their log groups.
 
+use super::permissions::has_function;
 use super::{Checks, remedy};
 use crate::doctor::facts::{Deployment, Function, Kind};
 use crate::doctor::rules;
@@ -88,6 +89,17 @@ impl Checks<'_> {
                     &url.place,
                     &url.name,
                     &format!("{} has a URL of its own", function.name),
+                );
+            } else if text::is_unknown(&url.function) && has_function(deployment) {
+                self.miss(
+                    rules::UNKNOWN_TARGET,
+                    &url.place,
+                    &url.name,
+                    &format!(
+                        "is a URL of `{}`, which is not among the files and can have a gate",
+                        url.function
+                    ),
+                    &remedy(&url.function),
                 );
             }
         }

@@ -21,6 +21,10 @@ const OLD_POLICIES: [&str; 8] = [
     "ELBSecurityPolicy-FS-1-1",
 ];
 
+/// Step after which the listener of a gate is known.
+const NAME_THE_LISTENER: &str =
+    "name the template of the listener too, or look at the deployed one with --load-balancer NAME";
+
 impl Checks<'_> {
     /// Requests for the gate come through listeners in passthrough mode alone.
     pub(super) fn listeners(&mut self) {
@@ -55,6 +59,31 @@ impl Checks<'_> {
             if gated_forward(deployment, listener) {
                 self.remarks(listener);
             }
+            if listener.mutual_authentication != MutualAuthentication::Passthrough {
+                self.unknown_forwards(listener);
+            }
+        }
+    }
+
+    /// A target group that is not known can be that of a gate.
+    fn unknown_forwards(&mut self, listener: &Listener) {
+        let mut groups = self.deployment.target_groups.iter();
+        if !groups.any(|group| is_gated(self.deployment, &group.name)) {
+            return;
+        }
+        let forwards = listener.forwards.iter();
+        for forward in forwards.filter(|forward| text::is_unknown(&forward.target_group)) {
+            let what = format!(
+                "{} forwards to the target group `{}` without mutual TLS in passthrough mode, and whether that is the gate's is not known",
+                forward.by, forward.target_group
+            );
+            self.miss(
+                rules::UNKNOWN_TARGET_GROUP,
+                &forward.place,
+                &forward.target_group,
+                &what,
+                &remedy(&forward.target_group),
+            );
         }
     }
 
@@ -245,13 +274,25 @@ impl Checks<'_> {
         let deployment = self.deployment;
         let gated = deployment.target_groups.iter();
         let gated = gated.filter(|group| deployment.gates_of(group).next().is_some());
-        for group in gated.filter(|_| deployment.listeners.is_empty()) {
+        for group in gated.filter(|group| !is_forwarded_to(deployment, &group.name)) {
             self.miss(
                 rules::UNKNOWN_LISTENER,
                 &group.place,
                 &group.name,
-                &format!("no listener is among the files: which ones forward to {} is not known", group.name),
-                "name the template of the listener too, or look at the deployed one with --load-balancer NAME",
+                &format!(
+                    "no listener among the files forwards to {}: which ones do is not known",
+                    group.name
+                ),
+                NAME_THE_LISTENER,
+            );
+        }
+        for gate in deployment.gates().filter(|gate| !is_reached(deployment, gate)) {
+            self.miss(
+                rules::UNKNOWN_LISTENER,
+                &gate.place,
+                &gate.name,
+                "nothing among the files sends requests to it: which listeners and target groups do is not known",
+                NAME_THE_LISTENER,
             );
         }
         for group in &deployment.target_groups {
@@ -276,6 +317,25 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Returns true if a listener or a rule among the files forwards to a target group.
+fn is_forwarded_to(deployment: &Deployment, group: &str) -> bool {
+    let mut forwards = deployment
+        .listeners
+        .iter()
+        .flat_map(|listener| &listener.forwards);
+    forwards.any(|forward| forward.target_group == group)
+}
+
+/// Returns true if something among the files sends requests to a gate: a target group, an API, or
+/// the proxies that ask it.
+fn is_reached(deployment: &Deployment, gate: &Function) -> bool {
+    let mut authorizers = deployment.authorizers.iter();
+    let asked = gate.variables.get("SERVER_AUTHORIZE_LISTEN");
+    deployment.groups_of(gate).next().is_some()
+        || authorizers.any(|authorizer| authorizer.function == gate.name)
+        || asked.is_some_and(|address| address != "off")
 }
 
 /// Returns true if requests through this target group are allowed in by the certificate header.

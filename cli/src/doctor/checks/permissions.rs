@@ -1,33 +1,32 @@
 //! Checks of who may invoke the gate past the load balancer.
 
-use super::Checks;
-use crate::doctor::facts::{Deployment, Function, Grant, Permission};
+use super::{Checks, remedy};
+use crate::doctor::facts::{Deployment, Function, Grant, Kind, Permission};
 use crate::doctor::rules;
 use crate::doctor::text;
 
-impl Checks<'_> {
-    pub(super) fn permissions(&mut self) {
-        let deployment = self.deployment;
-        for permission in &deployment.permissions {
-            let Some(function) = deployment.gate(&permission.function) else {
-                continue;
-            };
-            let allows = |action: &str| text::overlap(&permission.action.to_lowercase(), action);
-            let is_for_url = permission.url_type.is_some();
-            if is_for_url || (allows("lambda:invokefunctionurl") && !permission.action.contains('*')) {
-                self.find(
-                    &rules::FUNCTION_URL,
-                    &permission.place,
-                    &permission.name,
-                    &format!("lets {} call the URL of {}", permission.principal, function.name),
-                );
-            } else if allows("lambda:invokefunction") {
-                self.invocation(permission, &function.name);
-            }
-        }
-    }
+/// Sources from which a permission allows invoking a function.
+enum Reach<'a> {
+    Nothing,
+    /// Callers of the function's URL.
+    Url,
+    /// More than one source, because something is missing.
+    Wide {
+        missing: &'static str,
+    },
+    Source(&'a str),
+}
 
-    fn invocation(&mut self, permission: &Permission, function: &str) {
+impl<'a> Reach<'a> {
+    fn of(permission: &'a Permission) -> Self {
+        let allows = |action: &str| text::overlap(&permission.action.to_lowercase(), action);
+        let is_for_url = permission.url_type.is_some();
+        if is_for_url || (allows("lambda:invokefunctionurl") && !permission.action.contains('*')) {
+            return Self::Url;
+        }
+        if !allows("lambda:invokefunction") {
+            return Self::Nothing;
+        }
         let missing = if !is_service(&permission.principal) {
             "a service as principal"
         } else {
@@ -37,25 +36,79 @@ impl Checks<'_> {
                 Some(arn) if permission.source_account.is_none() && names_no_account(arn) => {
                     "an account in SourceArn"
                 }
-                Some(arn) => {
-                    self.unproven_source(permission, function, arn);
-                    return;
-                }
+                Some(arn) => return Self::Source(arn),
             }
         };
-        self.find(
-            &rules::PERMISSION_TOO_WIDE,
-            &permission.place,
-            &permission.name,
-            &format!(
-                "lets {} invoke {function} without {missing}",
-                permission.principal
+        Self::Wide { missing }
+    }
+}
+
+impl Checks<'_> {
+    pub(super) fn permissions(&mut self) {
+        let deployment = self.deployment;
+        for permission in &deployment.permissions {
+            match deployment.gate(&permission.function) {
+                Some(function) => self.permission(permission, &function.name),
+                None if text::is_unknown(&permission.function) => self.unknown_permission(permission),
+                None => {}
+            }
+        }
+    }
+
+    fn permission(&mut self, permission: &Permission, function: &str) {
+        let principal = &permission.principal;
+        match Reach::of(permission) {
+            Reach::Url => self.find(
+                &rules::FUNCTION_URL,
+                &permission.place,
+                &permission.name,
+                &format!("lets {principal} call the URL of {function}"),
             ),
-        );
+            Reach::Wide { missing } => self.find(
+                &rules::PERMISSION_TOO_WIDE,
+                &permission.place,
+                &permission.name,
+                &format!("lets {principal} invoke {function} without {missing}"),
+            ),
+            Reach::Source(arn) => self.unproven_source(permission, function, arn),
+            Reach::Nothing => {}
+        }
+    }
+
+    /// A permission for a function that is not known can be one for a gate.
+    fn unknown_permission(&mut self, permission: &Permission) {
+        let is_open = matches!(Reach::of(permission), Reach::Url | Reach::Wide { .. });
+        if is_open && has_function(self.deployment) {
+            let what = format!(
+                "lets {} invoke `{}`, which is not among the files and can have a gate",
+                permission.principal, permission.function
+            );
+            self.miss(
+                rules::UNKNOWN_TARGET,
+                &permission.place,
+                &permission.name,
+                &what,
+                &remedy(&permission.function),
+            );
+        }
     }
 
     fn unproven_source(&mut self, permission: &Permission, function: &str, arn: &str) {
         let principal = &permission.principal;
+        // A value that is not known can be a pattern for everything; of other services the gate
+        // takes no events.
+        let is_served = ["elasticloadbalancing.", "apigateway."]
+            .iter()
+            .any(|service| principal.starts_with(service));
+        if is_served && text::inner(arn).is_some_and(text::is_open_inner) {
+            self.miss(
+                rules::UNKNOWN_VALUE,
+                &permission.place,
+                &permission.name,
+                &format!("lets {principal} invoke {function} for `{arn}`, which is not known"),
+                &remedy(arn),
+            );
+        }
         // The ARNs of other services name their account alone.
         if principal.starts_with("elasticloadbalancing.") && permission.source_account.is_none() {
             let what = format!("lets {principal} invoke {function} for `{arn}`, without SourceAccount");
@@ -80,6 +133,12 @@ impl Checks<'_> {
             }
         }
     }
+}
+
+/// Returns true if a function of Lambda has a gate.
+pub(super) fn has_function(deployment: &Deployment) -> bool {
+    let mut gates = deployment.gates();
+    gates.any(|gate| gate.kind == Kind::Function)
 }
 
 /// Returns whether the resource of a statement includes a function.
@@ -110,7 +169,15 @@ fn is_service(principal: &str) -> bool {
     !principal.contains('*') && domains.iter().any(|domain| principal.ends_with(domain))
 }
 
-/// Returns whether an ARN is `*`, or has nothing but `*` for a resource.
+/// Resources that nothing has by intention: a pattern that fits one of them fits those of every
+/// name, whatever it says of the id, the path or the method.
+const ARBITRARY: [(&str, &str); 2] = [
+    (":elasticloadbalancing:", "targetgroup/zq7x/????????????????"),
+    (":execute-api:", "zq7x5k2p1w/*"),
+];
+
+/// Returns whether an ARN is `*`, has nothing but `*` for a resource, or fits resources of every
+/// name.
 fn names_no_resource(arn: &str) -> bool {
     if text::pieces(arn).iter().any(|piece| piece.starts_with("${")) && !arn.contains('*') {
         return false;
@@ -119,7 +186,9 @@ fn names_no_resource(arn: &str) -> bool {
         text::resource_of_arn(arn).unwrap_or_else(|| arn.rsplit(':').next().unwrap_or(arn).to_owned());
     let name = resource.strip_prefix("targetgroup").unwrap_or(&resource);
     let name = name.strip_prefix("loadbalancer").unwrap_or(name);
-    name.chars().all(|character| matches!(character, '*' | '/' | '?'))
+    let mut arbitrary = ARBITRARY.iter();
+    let fits_any = arbitrary.any(|(service, any)| arn.contains(service) && text::overlap(&resource, any));
+    fits_any || name.chars().all(|character| matches!(character, '*' | '/' | '?'))
 }
 
 /// Returns whether an ARN leaves the account open.
@@ -144,6 +213,9 @@ mod tests {
             "arn:aws:elasticloadbalancing:*:*:*",
             "arn:aws:execute-api:eu-west-1:123456789012:*",
             "arn:aws:execute-api:eu-west-1:123456789012:*/*",
+            "arn:aws:execute-api:eu-west-1:123456789012:*/prod/GET/orders",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:t*",
+            "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/*/73*",
         ] {
             assert!(names_no_resource(arn), "{arn}");
         }
@@ -151,6 +223,8 @@ mod tests {
             "${Group}",
             "arn:aws:elasticloadbalancing:${AWS::Region}:${AWS::AccountId}:targetgroup/gate/*",
             "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/authorizers/*",
+            "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${?parameter Api}/*/*",
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/gate-*/*",
         ] {
             assert!(!names_no_resource(arn), "{arn}");
         }

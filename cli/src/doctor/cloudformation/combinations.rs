@@ -105,7 +105,9 @@ impl<'a> Examiner<'a> {
         // Equalities that nothing decides can be either; deciding one may show another.
         for _ in 0..3 {
             let mut asked = BTreeSet::new();
-            for choice in examiner.singles() {
+            let mut choices = examiner.singles();
+            choices.push(examiner.unknowns());
+            for choice in choices {
                 asked.extend(examiner.questions(&choice));
             }
             if !examiner.add_questions(asked) {
@@ -274,6 +276,17 @@ impl<'a> Examiner<'a> {
             }
         }
         evaluation.asked.take()
+    }
+
+    /// Returns the choice in which everything has a value that is not known, if it can have one.
+    fn unknowns(&self) -> Choice {
+        let variables = self.variables.as_slice().iter();
+        variables
+            .map(|variable| {
+                let mut values = variable.values.iter();
+                values.position(|value| text::is_unknown(value)).unwrap_or(0)
+            })
+            .collect()
     }
 
     fn default(&self) -> Choice {

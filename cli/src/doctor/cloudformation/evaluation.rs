@@ -63,6 +63,20 @@ impl<'a> Evaluation<'a> {
             .map(String::as_str)
     }
 
+    /// Returns true if the stack of a template is made in this combination: the parent's condition
+    /// decides about a nested one.
+    pub(crate) fn is_made(&'a self, index: usize) -> bool {
+        let template = self.program.template(index);
+        let Some((parent, resource)) = template.and_then(|template| template.parent.as_ref()) else {
+            return template.is_some();
+        };
+        let Some(scope) = self.scope(*parent) else {
+            return false;
+        };
+        let condition = scope.template.node.text_at(&["Resources", resource, "Condition"]);
+        self.is_made(*parent) && condition.is_none_or(|condition| scope.condition(condition))
+    }
+
     pub(crate) fn scope(&'a self, index: usize) -> Option<Scope<'a>> {
         Some(Scope {
             evaluation: self,

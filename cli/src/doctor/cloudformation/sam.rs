@@ -140,6 +140,15 @@ impl Api {
     fn default_authorizer(&self) -> Option<&str> {
         self.properties.text_at(&["Auth", "DefaultAuthorizer"])
     }
+
+    /// Returns true if the API's own document has the path and the method of an event.
+    fn documents(&self, event: &Node) -> bool {
+        let text = |name: &str| event.text_at(&["Properties", name]).unwrap_or_default();
+        let path = ["DefinitionBody", "paths", text("Path")];
+        let methods = self.properties.at(&path).map(Node::members).unwrap_or_default();
+        let mut methods = methods.iter().map(|(method, _)| method);
+        methods.any(|method| method.eq_ignore_ascii_case(text("Method")))
+    }
 }
 
 fn with_globals(globals: Option<&Node>, kind: &str, resource: &Node) -> Node {
@@ -227,15 +236,22 @@ fn events(
             .and_then(Node::text)
             .map_or_else(|| format!("{prefix}{implicit}"), identity_of);
         let settings = apis.iter().find(|known| known.name == api);
+        used.push(api.clone());
+        // What the API's own document and default say stays, unless the event overrides it.
+        let is_kept = settings.is_some_and(|api| api.default_authorizer().is_some() && api.documents(event))
+            && !event.is_true(&["Properties", "Auth", "OverrideApiAuth"]);
+        if is_kept {
+            continue;
+        }
         let own = event.text_at(&["Properties", "Auth", "Authorizer"]);
         let authorizer = own.or_else(|| settings.and_then(Api::default_authorizer));
         facts.deployment.routes.push(Route {
             name: format!("{}/{name}", resource.name),
             place: facts.place(event),
-            api: api.clone(),
+            api,
             authorization: authorization(authorizer),
+            is_default: false,
         });
-        used.push(api);
     }
     used
 }
@@ -292,11 +308,10 @@ fn read_api(facts: &mut ResourceReader<'_>, api: &Api) {
     let mut node = Node::empty(api.line);
     node.set("Properties", properties.clone());
     api::endpoint(facts, &api.name, &node);
-    api::documents(
-        facts,
-        &api.name,
-        api.protocol,
-        properties,
-        api.default_authorizer(),
-    );
+    let names = authorizers.unwrap_or_default().iter();
+    let auth = api::ApiAuth {
+        default: api.default_authorizer(),
+        authorizers: names.map(|(name, _)| name.as_str()).collect(),
+    };
+    api::documents(facts, &api.name, api.protocol, properties, &auth);
 }

@@ -44,7 +44,7 @@ pub(crate) fn is_looked_at(resource: &Node) -> bool {
 pub(crate) fn read(program: &Program, evaluation: &Evaluation<'_>) -> Deployment {
     let mut deployment = Deployment::default();
     for (index, template) in program.templates.iter().enumerate() {
-        let Some(scope) = evaluation.scope(index) else {
+        let Some(scope) = evaluation.scope(index).filter(|_| evaluation.is_made(index)) else {
             continue;
         };
         let resources: Vec<Resource> = scope

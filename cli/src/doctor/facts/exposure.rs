@@ -33,6 +33,25 @@ pub(in crate::doctor) struct TaskNetwork {
     pub(in crate::doctor) security_groups: Vec<String>,
 }
 
+/// Network of the pods of a workload.
+#[derive(Clone, Debug)]
+pub(in crate::doctor) struct PodNetwork {
+    pub(in crate::doctor) unit: String,
+    pub(in crate::doctor) place: Place,
+    /// True where a policy selects the pods, so that only what it allows reaches them.
+    pub(in crate::doctor) is_restricted: bool,
+    pub(in crate::doctor) admissions: Vec<Admission>,
+}
+
+/// Source that a network policy allows.
+#[derive(Clone, Debug)]
+pub(in crate::doctor) struct Admission {
+    pub(in crate::doctor) by: String,
+    pub(in crate::doctor) place: Place,
+    /// A network, or `any`.
+    pub(in crate::doctor) from: String,
+}
+
 impl Deployment {
     /// Returns the tasks and pods with a gate, and those that a gate forwards to.
     pub(in crate::doctor) fn gated_units(&self) -> BTreeSet<String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::identity::id;
 use super::{Deployment, Function, Grant};
+use crate::doctor::text;
 
 /// Role, or a function of SAM, which has one of its own.
 #[derive(Clone, Debug)]
@@ -68,9 +69,23 @@ impl Deployment {
     /// Returns the id of the role that a text refers to, or the text itself where it is unknown.
     fn role_id(&self, reference: &str) -> String {
         let name = id(reference);
+        let is_attribute = text::inner(reference).is_some_and(|inner| inner.contains('.'));
+        if is_attribute && self.function(&name).is_some() {
+            // A function has no attribute that is a role.
+            return reference.to_owned();
+        }
         let physical = name.rsplit('/').next().unwrap_or(&name);
-        let mut roles = self.roles.iter();
-        let role = roles.find(|role| role.name == name || role.physical.as_deref() == Some(physical));
+        // The id that SAM gives to the role that it makes for a function.
+        let of_sam = name
+            .strip_suffix("Role")
+            .filter(|name| self.function(name).is_some());
+        let is_named = |role: &&Role| role.name == name || role.physical.as_deref() == Some(physical);
+        let is_of_sam = |role: &&Role| Some(role.name.as_str()) == of_sam;
+        let role = self
+            .roles
+            .iter()
+            .find(is_named)
+            .or_else(|| self.roles.iter().find(is_of_sam));
         role.map_or_else(|| name.clone(), |role| role.name.clone())
     }
 }

@@ -56,16 +56,20 @@ impl Reader<'_> {
             }
             let kind = object.text_at(&["spec", "type"]).unwrap_or_default();
             let is_service = object.text_at(&["kind"]) == Some("Service");
-            if !is_service || !matches!(kind, "LoadBalancer" | "NodePort") {
-                continue;
-            }
+            let has_addresses = !object.list_at(&["spec", "externalIPs"]).is_empty();
+            let how = match kind {
+                _ if !is_service => continue,
+                _ if has_addresses => "an address in externalIPs".to_owned(),
+                "LoadBalancer" | "NodePort" => format!("the type {kind}"),
+                _ => continue,
+            };
             for container in self.containers_of(&name) {
                 self.deployment.exposures.push(Exposure {
                     by: name.clone(),
                     place: place(file, object),
                     container,
-                    how: format!("the type {kind}"),
-                    is_for_load_balancer: kind == "NodePort",
+                    how: how.clone(),
+                    is_for_load_balancer: kind == "NodePort" && !has_addresses,
                 });
             }
         }
@@ -78,7 +82,8 @@ impl Reader<'_> {
         for (file, object) in self.objects {
             let name = identity(object);
             if services.contains(&name) {
-                self.target_group(file, object, name);
+                let targets = self.containers_of(&name);
+                self.target_group(file, object, name, targets);
             }
         }
     }
@@ -86,12 +91,21 @@ impl Reader<'_> {
     fn variables(&mut self, file: &str, object: &Node, container: &Node) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::new();
         for source in container.list_at(&["envFrom"]) {
-            let name = source.text_at(&["configMapRef", "name"]);
-            let map = name.and_then(|name| self.object(&named(namespace(object), "ConfigMap", name)));
-            match map.and_then(|map| map.get("data")) {
+            let prefix = source.text_at(&["prefix"]).unwrap_or_default();
+            let kinds = [
+                ("configMapRef", "ConfigMap", "data"),
+                ("secretRef", "Secret", "stringData"),
+            ];
+            let data = kinds.into_iter().find_map(|(reference, kind, data)| {
+                let name = source.text_at(&[reference, "name"])?;
+                self.object(&named(namespace(object), kind, name))?.get(data)
+            });
+            match data {
                 Some(data) => {
                     let values = data.members().iter();
-                    variables.extend(values.map(|(name, value)| (name.clone(), value.texts().concat())));
+                    let values =
+                        values.map(|(name, value)| (format!("{prefix}{name}"), value.texts().concat()));
+                    variables.extend(values);
                 }
                 None => self.deployment.note(
                     place(file, source),
@@ -117,14 +131,10 @@ impl Reader<'_> {
                     .unwrap_or_else(|| unknown(&format!("valueFrom of {name} in {}", identity(object)))),
                 None => String::new(),
             };
+            let value = expanded(&value, &variables);
             variables.insert(name.to_owned(), value);
         }
         variables
-    }
-
-    fn object(&self, name: &str) -> Option<&Node> {
-        let mut objects = self.objects.iter().map(|(_, object)| object);
-        objects.find(|object| identity(object) == name)
     }
 
     /// Returns the containers that a service sends requests to.
@@ -174,13 +184,13 @@ fn pod(object: &Node) -> Option<&Node> {
     }
 }
 
-fn labels(object: &Node) -> Option<&Node> {
+pub(super) fn labels(object: &Node) -> Option<&Node> {
     pod(object)?.at(&["metadata", "labels"])
 }
 
 /// Returns the containers that run as long as the pod does: native sidecars too, which are init
 /// containers that restart.
-fn containers(object: &Node) -> impl Iterator<Item = &Node> {
+pub(super) fn containers(object: &Node) -> impl Iterator<Item = &Node> {
     let pods = pod(object).into_iter();
     pods.flat_map(|pod| {
         let started_first = pod.list_at(&["spec", "initContainers"]).iter();
@@ -188,6 +198,26 @@ fn containers(object: &Node) -> impl Iterator<Item = &Node> {
             .filter(|container| container.text_at(&["restartPolicy"]) == Some("Always"))
             .chain(pod.list_at(&["spec", "containers"]))
     })
+}
+
+/// Returns a value with the variables before it in place of `$(NAME)`; one that is not known there
+/// leaves it open.
+fn expanded(value: &str, variables: &BTreeMap<String, String>) -> String {
+    let mut result = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("$(") {
+        let Some((name, remaining)) = after.split_once(')') else {
+            break;
+        };
+        result.push_str(before);
+        match variables.get(name) {
+            Some(known) => result.push_str(known),
+            None => result.push_str(&unknown(&format!("variable {name}"))),
+        }
+        rest = remaining;
+    }
+    result.push_str(rest);
+    result
 }
 
 fn listens(container: &Node, ports: &[String]) -> bool {

@@ -26,6 +26,16 @@ const METHODS: [&str; 9] = [
     "x-amazon-apigateway-any-method",
 ];
 
+/// Names in `security` that SAM defines.
+const SAM_SCHEMES: [&str; 2] = ["AWS_IAM", "api_key"];
+
+/// Additions of SAM's `Auth` to the document of an API.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ApiAuth<'a> {
+    pub(crate) default: Option<&'a str>,
+    pub(crate) authorizers: Vec<&'a str>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Rest,
@@ -62,7 +72,7 @@ pub(crate) fn resource(
             let mut node = Node::empty(place.line);
             node.set("Properties", properties.clone());
             endpoint(facts, name, &node);
-            documents(facts, name, protocol, properties, None);
+            documents(facts, name, protocol, properties, &ApiAuth::default());
             // The quick way to make an API makes a route without an authorizer.
             if properties.get("Target").is_some() {
                 facts.deployment.routes.push(Route {
@@ -70,6 +80,7 @@ pub(crate) fn resource(
                     place,
                     api: name.to_owned(),
                     authorization: Authorization::None,
+                    is_default: false,
                 });
             }
         }
@@ -115,6 +126,7 @@ fn authorizer(
     });
 }
 
+/// Adds a method, or a route by its key.
 fn route(facts: &mut ResourceReader<'_>, name: &str, place: Place, properties: &Node, api: &str) {
     let kind = properties.text_at(&["AuthorizationType"]).unwrap_or("NONE");
     let authorization = match (kind, properties.text_at(&["AuthorizerId"])) {
@@ -127,6 +139,7 @@ fn route(facts: &mut ResourceReader<'_>, name: &str, place: Place, properties: &
         place,
         api: properties.string_at(&[api]).unwrap_or_default(),
         authorization,
+        is_default: properties.text_at(&["RouteKey"]) == Some("$default"),
     });
 }
 
@@ -148,6 +161,8 @@ pub(crate) fn endpoint(facts: &mut ResourceReader<'_>, name: &str, resource: &No
         name: name.to_owned(),
         place: facts.place(resource),
         has_default_endpoint,
+        is_websocket: properties.and_then(|properties| properties.text_at(&["ProtocolType"]))
+            == Some("WEBSOCKET"),
     });
 }
 
@@ -163,10 +178,10 @@ pub(crate) fn documents(
     api: &str,
     protocol: Protocol,
     properties: &Node,
-    default: Option<&str>,
+    auth: &ApiAuth<'_>,
 ) {
     if let Some(body) = body(properties).filter(|body| !body.members().is_empty()) {
-        document(facts, api, protocol, body, default);
+        document(facts, api, protocol, body, auth);
     } else if let Some(body) = body(properties) {
         unread_document(facts, api, body);
     }
@@ -178,7 +193,7 @@ pub(crate) fn documents(
             .and_then(|path| folder.map(|folder| folder.join(path)));
         let text = path.and_then(|path| fs::read_to_string(path).ok());
         match text.and_then(|text| yaml::parse(&text).ok()) {
-            Some(node) => document(facts, api, protocol, &node, default),
+            Some(node) => document(facts, api, protocol, &node, auth),
             None => unread_document(facts, api, location),
         }
     }
@@ -199,7 +214,7 @@ fn document(
     api: &str,
     protocol: Protocol,
     document: &Node,
-    default: Option<&str>,
+    auth: &ApiAuth<'_>,
 ) {
     let schemes: Vec<(String, Node)> = [
         document.at(&["components", "securitySchemes"]),
@@ -226,6 +241,9 @@ fn document(
         });
     }
     for (path, item) in document.get("paths").map(Node::members).unwrap_or_default() {
+        if let Some(elsewhere) = item.get("$ref") {
+            unread_document(facts, api, elsewhere);
+        }
         for (method, operation) in item.members() {
             let method = method.to_ascii_lowercase();
             let integration = operation.text_at(&["x-amazon-apigateway-integration", "type"]);
@@ -238,7 +256,8 @@ fn document(
                 name: format!("{api} {} {path}", verb.trim_end_matches("-method").to_uppercase()),
                 place: facts.place(operation),
                 api: api.to_owned(),
-                authorization: security(document, operation, &schemes, default),
+                authorization: security(document, operation, &schemes, auth),
+                is_default: false,
             });
         }
     }
@@ -249,16 +268,17 @@ fn security(
     document: &Node,
     operation: &Node,
     schemes: &[(String, Node)],
-    default: Option<&str>,
+    auth: &ApiAuth<'_>,
 ) -> Authorization {
+    let ApiAuth { default, authorizers } = auth;
     let own = operation.get("security").or_else(|| document.get("security"));
     let alternatives = own.map(Node::elements).unwrap_or_default();
     let kind = operation.text_at(&["x-amazon-apigateway-auth", "type"]);
     if alternatives.is_empty() {
         return match (kind, default) {
             (Some(kind), _) if kind != "NONE" => Authorization::Other(kind.to_owned()),
-            (None, Some(default)) if own.is_none() && default != "NONE" => {
-                Authorization::Authorizer(default.to_owned())
+            (None, Some(default)) if own.is_none() && *default != "NONE" => {
+                Authorization::Authorizer((*default).to_owned())
             }
             _ => Authorization::None,
         };
@@ -266,8 +286,16 @@ fn security(
     let is_authorizer = |name: &String| {
         let mut schemes = schemes.iter();
         let scheme = schemes.find(|(scheme, _)| scheme == name);
-        // Not in the document itself: SAM adds those of `Auth`.
-        scheme.is_none_or(|(_, scheme)| scheme.at(&[AUTHORIZER, "authorizerUri"]).is_some())
+        match scheme {
+            Some((_, scheme)) => scheme.at(&[AUTHORIZER, "authorizerUri"]).is_some(),
+            None => authorizers.contains(&name.as_str()),
+        }
+    };
+    // API Gateway leaves a name out that nothing defines.
+    let is_defined = |name: &str| {
+        let mut schemes = schemes.iter();
+        let is_of_sam = authorizers.contains(&name) || SAM_SCHEMES.contains(&name);
+        schemes.any(|(scheme, _)| scheme == name) || is_of_sam
     };
     // A key is asked for beside the authorizer, and says nothing of the client's certificate.
     let is_key = |name: &str| {
@@ -285,6 +313,9 @@ fn security(
     for alternative in alternatives {
         let all = alternative.members().iter().map(|(name, _)| name);
         let names: Vec<&String> = all.filter(|name| !is_key(name)).collect();
+        if names.iter().any(|name| *name != "NONE" && !is_defined(name)) {
+            return Authorization::None;
+        }
         let authorizer = names.iter().find(|name| is_authorizer(name));
         match (names.first(), authorizer) {
             (None, _) if !alternative.members().is_empty() => {}

@@ -5,7 +5,8 @@ use crate::doctor::facts::{
     Exposure, Function, FunctionUrl, Kind, Permission, Place, TaskNetwork, identity_of,
 };
 use crate::doctor::node::Node;
-use crate::doctor::text::placeholder;
+use crate::doctor::rules;
+use crate::doctor::text::{placeholder, unknown};
 
 impl ResourceReader<'_> {
     pub(in crate::doctor) fn function(&mut self, name: &str, place: Place, properties: &Node) {
@@ -69,6 +70,23 @@ impl ResourceReader<'_> {
                 let value = variable.get("Value").map(|value| value.texts().concat());
                 Some((variable.string_at(&["Name"])?, value?))
             });
+            // Their values are in Parameter Store or Secrets Manager.
+            let secrets = container.list_at(&["Secrets"]).iter();
+            let secrets = secrets.filter_map(|secret| {
+                let name = secret.string_at(&["Name"])?;
+                let value = unknown(&format!("secret {name}"));
+                Some((name, value))
+            });
+            let variables = secrets.chain(variables);
+            if let Some(file) = container.list_at(&["EnvironmentFiles"]).first() {
+                self.note(
+                    file,
+                    rules::UNKNOWN_VALUE,
+                    name,
+                    "variables of a container come from a file in S3",
+                    "write the gate's variables into Environment",
+                );
+            }
             let own = container.text_at(&["Name"]).unwrap_or_default();
             let own = format!("{name}/{own}");
             // In the other modes, a port is one of the host.

@@ -3,7 +3,7 @@
 use super::reader::ResourceReader;
 use crate::doctor::facts::Ingress;
 use crate::doctor::node::Node;
-use crate::doctor::text::placeholder;
+use crate::doctor::text::{placeholder, unknown};
 
 impl ResourceReader<'_> {
     pub(super) fn security_group(&mut self, name: &str, node: &Node, properties: &Node) {
@@ -23,12 +23,16 @@ impl ResourceReader<'_> {
 
     fn ingress(&mut self, security_group: String, rule: &Node, at: &Node) {
         let place = self.place(at);
-        for name in ["CidrIp", "CidrIpv6"] {
+        for name in ["CidrIp", "CidrIpv6", "SourcePrefixListId"] {
             for addresses in rule.get(name).map(Node::texts).unwrap_or_default() {
                 self.deployment.ingress.push(Ingress {
                     security_group: security_group.clone(),
                     place: place.clone(),
-                    addresses: addresses.to_owned(),
+                    addresses: match name {
+                        // Its networks are not in any file.
+                        "SourcePrefixListId" => unknown(&format!("prefix list {addresses}")),
+                        _ => addresses.to_owned(),
+                    },
                 });
             }
         }

@@ -47,6 +47,7 @@ const RENAMED: [(&str, &str, Names); 12] = [
     ]),
     ("aws_apigatewayv2_api", "AWS::ApiGatewayV2::Api", &[
         ("disable_execute_api_endpoint", "DisableExecuteApiEndpoint"), ("target", "Target"),
+        ("protocol_type", "ProtocolType"),
     ]),
 ];
 
@@ -68,6 +69,9 @@ const ATTACHMENTS: [(&str, &str); 3] = [
     ("aws_iam_group_policy_attachment", "group"),
 ];
 
+/// Variables of which the gate depends, where not even the names of a function's are known.
+const DECIDING: [&str; 3] = ["MTLS_ANCHORS", "MTLS_HEADER", "MTLS_TARGET_GROUPS"];
+
 /// Returns the type and the properties of a resource that facts are read from.
 pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Option<(&'static str, Node)> {
     let kind = block.instance.kind;
@@ -75,6 +79,11 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
         let mut properties = renamed(block, names);
         retention(block, &mut properties);
         body(block, &mut properties);
+        match block.instance.kind {
+            "aws_api_gateway_method" => preflight(block, &mut properties),
+            "aws_s3_bucket" => versioning(block, &mut properties),
+            _ => {}
+        }
         return Some((kind, properties));
     }
     if POLICIES.contains(&kind) {
@@ -85,7 +94,7 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
         return None;
     }
     if let Some((_, owner)) = ATTACHMENTS.iter().find(|(known, _)| *known == kind) {
-        attachment(block, owner, facts);
+        attachments(block, owner, facts);
         return None;
     }
     match kind {
@@ -117,6 +126,12 @@ pub(super) fn resource(block: &Block<'_>, facts: &mut ResourceReader<'_>) -> Opt
         "aws_lb_target_group_attachment" | "aws_alb_target_group_attachment" => {
             let pair = (block.text("target_group_arn")?, block.text("target_id")?);
             facts.deployment.attachments.push(pair);
+            None
+        }
+        "aws_iam_policy_attachment" => {
+            for owner in ["roles", "users", "groups"] {
+                attachments(block, owner, facts);
+            }
             None
         }
         "aws_ecs_task_definition" => Some(("AWS::ECS::TaskDefinition", containers::task_definition(block))),
@@ -173,14 +188,45 @@ fn body(block: &Block<'_>, properties: &mut Node) {
 }
 
 /// Adds that a role, a user or a group has a policy of its own or of AWS.
-fn attachment(block: &Block<'_>, owner: &str, facts: &mut ResourceReader<'_>) {
+fn attachments(block: &Block<'_>, owners: &str, facts: &mut ResourceReader<'_>) {
     let Some(policy) = block.text("policy_arn") else {
         return;
     };
-    let owner = block.text(owner).unwrap_or_default();
-    let owner = resource_in(&owner).unwrap_or(&owner).to_owned();
-    let policy = Node::text_node(block.values.line, policy);
-    iam::managed_policy(facts, &owner, &policy);
+    for owner in block.texts(owners) {
+        let owner = resource_in(&owner).unwrap_or(&owner).to_owned();
+        let policy = Node::text_node(block.values.line, policy.as_str());
+        iam::managed_policy(facts, &owner, &policy);
+    }
+}
+
+/// Sets the integration of a method for preflight requests, which is a resource of its own.
+fn preflight(block: &Block<'_>, properties: &mut Node) {
+    if block.text("http_method").as_deref() != Some("OPTIONS") {
+        return;
+    }
+    let resource = block.text("resource_id");
+    let mut integrations = block.others("aws_api_gateway_integration").into_iter();
+    let integration = integrations.find(|integration| {
+        let method = integration.text("http_method");
+        let is_same =
+            method.as_deref() == Some("OPTIONS") || method == Some(placeholder(&block.instance.address));
+        is_same && resource.is_some() && integration.text("resource_id") == resource
+    });
+    if let Some(kind) = integration.and_then(|integration| integration.text("type")) {
+        let line = properties.line;
+        let members = vec![("Type".to_owned(), Node::text_node(line, kind))];
+        properties.set("Integration", Node::map(line, members));
+    }
+}
+
+/// Sets what blocks of a bucket said before they became resources of their own.
+fn versioning(block: &Block<'_>, properties: &mut Node) {
+    let blocks = block.blocks("versioning");
+    if blocks.iter().any(|block| block.values.is_true(&["enabled"])) {
+        let line = properties.line;
+        let members = vec![("Status".to_owned(), Node::text_node(line, "Enabled"))];
+        properties.set("VersioningConfiguration", Node::map(line, members));
+    }
 }
 
 fn policy(resource: &Block<'_>, block: &Block<'_>, facts: &mut ResourceReader<'_>) {
@@ -246,7 +292,15 @@ fn actions(block: &Block<'_>, name: &str) -> Node {
         node.set("ForwardConfig", several);
         node
     });
-    Node::list(line, actions.collect())
+    let mut actions: Vec<Node> = actions.collect();
+    if block.is_unknown(name) {
+        let members = vec![(
+            "TargetGroupArn".to_owned(),
+            Node::text_node(line, block.after_apply(name)),
+        )];
+        actions.push(Node::map(line, members));
+    }
+    Node::list(line, actions)
 }
 
 fn function(block: &Block<'_>) -> Node {
@@ -285,11 +339,16 @@ fn function(block: &Block<'_>) -> Node {
             }
             // Not even their names are known.
             Some(Value::Text(text)) if text == "true" => {
-                for name in ["MTLS_ANCHORS", "MTLS_HEADER", "MTLS_TARGET_GROUPS"] {
+                for name in DECIDING {
                     variables.set(name, after(name));
                 }
             }
             _ => {}
+        }
+    }
+    if block.is_unknown("environment") {
+        for name in DECIDING {
+            variables.set(name, Node::text_node(line, block.after_apply("environment")));
         }
     }
     let members = vec![("Variables".to_owned(), variables)];

@@ -338,7 +338,10 @@ fn part_of_a_manifest_that_is_elsewhere_is_not_looked_at() {
     let service = manifest().replacen("kind: Service\n", "kind: Other\n", 1);
     assert_eq!(
         not_looked_at(&examined(&service)),
-        ["target:orders/Service/orders"]
+        [
+            "listener:orders/Deployment/orders/gate",
+            "target:orders/Service/orders"
+        ]
     );
 }
 

@@ -115,7 +115,7 @@ fn part_that_cannot_be_read_is_named_with_a_code_of_its_own() {
             "transform:Company",
         ),
         (
-            "  N: {Type: AWS::Lambda::Permission, Properties: {FunctionName: !Unheard x}}\n",
+            "  N: {Type: AWS::Lambda::Permission, Properties: {Action: lambda:GetFunction, FunctionName: !Unheard x}}\n",
             "intrinsic:Fn::Unheard",
         ),
         (

@@ -13,7 +13,10 @@ fn findings(template: &str) -> Vec<(String, String)> {
     let path = folder.path().join("template.yaml");
     fs::write(&path, template).unwrap();
     let output = doctor(&["--json"], &path);
-    assert_eq!(not_looked_at(&output), Vec::<String>::new(), "{template}");
+    // These templates have no listener.
+    let gaps = not_looked_at(&output);
+    let mut gaps = gaps.iter();
+    assert!(gaps.all(|gap| gap.starts_with("listener:")), "{template}");
     found(&output)
 }
 

@@ -133,6 +133,7 @@ test('choices of the operator are taken over', () => {
     certificateHeader: 'x-gate-7f3a',
     extensions: ['device_id=1.3.6.1.4.1.99999.1'],
     crls: [{ bucket, key: 'serverless-root-ca-dev.crl' }],
+    denyList: { bucket, key: 'deny.txt' },
     mode: Mode.OPTIONAL,
     policiesParameterPath: '/pki/policies',
     revocation: Revocation.SOFT,
@@ -145,6 +146,7 @@ test('choices of the operator are taken over', () => {
       Variables: Match.objectLike({
         MTLS_ANCHORS: 'ssm:/pki/anchors/*',
         MTLS_CRLS: 's3://example-external/serverless-root-ca-dev.crl',
+        MTLS_DENY: 's3://example-external/deny.txt',
         MTLS_EXTENSIONS: 'device_id=1.3.6.1.4.1.99999.1',
         MTLS_HEADER: 'x-gate-7f3a',
         MTLS_MODE: 'optional',

@@ -41,6 +41,12 @@ pub(super) const REASONS: &[(Family, &[&str])] = &[
             "crl_signature_unsupported",
             "crl_stale",
             "crl_unusable",
+            "ocsp_responder_missing",
+            "ocsp_signature",
+            "ocsp_stale",
+            "ocsp_unavailable",
+            "ocsp_unknown",
+            "ocsp_unusable",
         ],
     ),
     (

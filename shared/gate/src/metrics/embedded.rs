@@ -10,8 +10,9 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::{
     ALLOWED, ANCHOR_DAYS_LEFT, ANONYMOUS, BY_CODE, BY_SERVICE, CACHE_HITS, CLIENT_DAYS_LEFT, CONNECTIONS,
-    CRL_SECONDS_LEFT, Counted, DENIED, FIPS_MODE, Metric, Observation, SHADOW_DIFFERENCES, State, TRUST_AGE,
-    TRUST_REFRESH_FAILURES, VALIDATOR_DISAGREEMENTS, VERIFY_LATENCY, WOULD_DENY, days_until, seconds_until,
+    CRL_SECONDS_LEFT, Counted, DENIED, DENY_LIST_AGE, DENY_LIST_REFRESH_FAILURES, FIPS_MODE, Metric,
+    OCSP_FAILURES, Observation, SHADOW_DIFFERENCES, State, TRUST_AGE, TRUST_REFRESH_FAILURES,
+    VALIDATOR_DISAGREEMENTS, VERIFY_LATENCY, WOULD_DENY, days_until, seconds_until,
 };
 
 /// Values of one metric in one line at most.
@@ -48,6 +49,9 @@ struct Pending {
     written: usize,
     state_told_at: Option<Timestamp>,
     failures_told: u64,
+    deny_list_failures_told: u64,
+    /// OCSP failures that were told.
+    ocsp_failures_told: u64,
 }
 
 impl EmbeddedCounts {
@@ -138,15 +142,27 @@ impl EmbeddedCounts {
             let state = state();
             let new_failures = state.refresh_failures.saturating_sub(pending.failures_told);
             pending.failures_told = state.refresh_failures;
+            let deny_list_failures = state.deny_list.map(|status| status.failures);
+            let new_deny_list_failures =
+                deny_list_failures.map(|failures| failures.saturating_sub(pending.deny_list_failures_told));
+            pending.deny_list_failures_told = deny_list_failures.unwrap_or(0);
+            let new_ocsp_failures = state.ocsp_failures.map(|failures| {
+                let new = failures.saturating_sub(pending.ocsp_failures_told);
+                pending.ocsp_failures_told = failures;
+                new
+            });
             let number = |number: u64| Value::Number(i64::try_from(number).unwrap_or(i64::MAX));
             let seconds = |end: Timestamp| Value::Number(seconds_until(end, now));
             let days = |end: Timestamp| Value::Number(days_until(end, now));
             values.push((TRUST_REFRESH_FAILURES, number(new_failures)));
             let of_state = [
                 (TRUST_AGE, state.age(now).map(number)),
+                (DENY_LIST_AGE, state.deny_list_age(now).map(number)),
+                (DENY_LIST_REFRESH_FAILURES, new_deny_list_failures.map(number)),
                 (FIPS_MODE, state.is_fips.then_some(Value::Number(1))),
                 (ANCHOR_DAYS_LEFT, state.first_anchor_end.map(days)),
                 (CRL_SECONDS_LEFT, state.first_next_update.map(seconds)),
+                (OCSP_FAILURES, new_ocsp_failures.map(number)),
                 (CONNECTIONS, state.connections.map(number)),
             ];
             let known = of_state

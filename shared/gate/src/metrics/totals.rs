@@ -10,8 +10,9 @@ use alb_mtls_verifier::{ReasonCode, Timestamp};
 
 use super::{
     ALLOWED, ANCHOR_DAYS_LEFT, ANONYMOUS, CACHE_HITS, CLIENT_DAYS_LEFT, CONNECTIONS, CRL_SECONDS_LEFT,
-    Counted, DENIED, FIPS_MODE, Metric, Observation, SHADOW_DIFFERENCES, State, TRUST_AGE,
-    TRUST_REFRESH_FAILURES, VALIDATOR_DISAGREEMENTS, VERIFY_LATENCY, WOULD_DENY,
+    Counted, DENIED, DENY_LIST_AGE, DENY_LIST_REFRESH_FAILURES, FIPS_MODE, Metric, OCSP_FAILURES,
+    Observation, SHADOW_DIFFERENCES, State, TRUST_AGE, TRUST_REFRESH_FAILURES, VALIDATOR_DISAGREEMENTS,
+    VERIFY_LATENCY, WOULD_DENY,
 };
 use crate::reason::denial_reasons;
 
@@ -76,8 +77,12 @@ impl Totals {
         page.time(CLIENT_DAYS_LEFT, self.clients.earliest(now));
         page.time(TRUST_AGE, state.confirmed);
         page.number(TRUST_REFRESH_FAILURES, state.refresh_failures);
+        let deny_list = state.deny_list.unwrap_or_default();
+        page.time(DENY_LIST_AGE, deny_list.confirmed);
+        page.number(DENY_LIST_REFRESH_FAILURES, deny_list.failures);
         page.time(ANCHOR_DAYS_LEFT, state.first_anchor_end);
         page.time(CRL_SECONDS_LEFT, state.first_next_update);
+        page.number(OCSP_FAILURES, state.ocsp_failures.unwrap_or(0));
         page.number(CONNECTIONS, state.connections.unwrap_or(0));
         page.number(FIPS_MODE, u64::from(state.is_fips));
         page.0

@@ -168,64 +168,77 @@ fn parse_object(text: &str) -> Result<CrlLocation, String> {
 }
 
 fn parse_http(text: &str) -> Result<CrlLocation, String> {
-    const NO_SCHEME: &str = "does not begin with `http://`, `https://` or `s3://`";
-    let (scheme, rest) = split_scheme(text).ok_or(NO_SCHEME)?;
-    if !matches!(scheme.as_str(), "http" | "https") {
-        return Err(format!(
-            "has the scheme `{scheme}:`, which is not fetched: name the CA's HTTP URL, or upload the CRL to S3"
-        ));
-    }
-    if !rest.starts_with("//") {
-        return Err(NO_SCHEME.to_owned());
-    }
-    if text.contains('#') {
-        return Err("has a fragment: leave out `#` and what follows".to_owned());
-    }
-    if text.chars().any(char::is_control) {
-        return Err("has a control character".to_owned());
-    }
-    let escaped = utf8_percent_encode(text, NOT_IN_URLS).to_string();
-    let uri: Uri = escaped
-        .parse()
-        .map_err(|error| format!("is not a URL: {error}"))?;
-    let is_tls = uri.scheme() == Some(&Scheme::HTTPS);
-    let authority = uri.authority().ok_or("names no host")?;
-    if authority.as_str().contains('@') {
-        return Err("has a user: CRLs are public, leave out what is before `@`".to_owned());
-    }
-    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
-    if !is_host(host) {
-        return Err("names no host that there can be".to_owned());
-    }
-    // The parser takes a port that is not a number of 16 bits for none.
-    let has_port = authority.as_str().len() > authority.host().len();
-    if has_port && authority.port_u16().is_none() {
-        return Err("has a port that does not exist".to_owned());
-    }
-    let path = uri.path();
-    if path.split('/').any(|part| matches!(part, "." | "..")) {
-        return Err("has `.` or `..` for a folder in its path: write the path that is meant".to_owned());
-    }
-    if uri.query().is_none() && path.ends_with('/') {
+    let location = HttpLocation::parse(text)?;
+    let target = location.request_target();
+    // `?ca=1` alone names a file by its query.
+    if target.ends_with('/') && location.uri.query().is_none() {
         return Err("names no file".to_owned());
     }
-    let port = match (uri.port_u16(), is_tls) {
-        (Some(port), _) => port,
-        (None, false) => 80,
-        (None, true) => 443,
-    };
-    // `path()` is a slash for a URL without a path: a request has one (RFC 9112 §3.2.1).
-    let request_target = match uri.query() {
-        None => path.to_owned(),
-        Some(query) => format!("{path}?{query}"),
-    };
-    Ok(CrlLocation::Http(HttpLocation {
-        request_target,
-        is_tls,
-        host: host.to_ascii_lowercase(),
-        port,
-        uri,
-    }))
+    Ok(CrlLocation::Http(location))
+}
+
+impl HttpLocation {
+    /// Reads a URL, which may name a folder.
+    ///
+    /// # Errors
+    /// Words about the URL alone, such as "names no host".
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        const NO_SCHEME: &str = "does not begin with `http://`, `https://` or `s3://`";
+        let (scheme, rest) = split_scheme(text).ok_or(NO_SCHEME)?;
+        if !matches!(scheme.as_str(), "http" | "https") {
+            return Err(format!(
+                "has the scheme `{scheme}:`, which is not fetched: name the CA's HTTP URL, or upload the CRL to S3"
+            ));
+        }
+        if !rest.starts_with("//") {
+            return Err(NO_SCHEME.to_owned());
+        }
+        if text.contains('#') {
+            return Err("has a fragment: leave out `#` and what follows".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err("has a control character".to_owned());
+        }
+        let escaped = utf8_percent_encode(text, NOT_IN_URLS).to_string();
+        let uri: Uri = escaped
+            .parse()
+            .map_err(|error| format!("is not a URL: {error}"))?;
+        let is_tls = uri.scheme() == Some(&Scheme::HTTPS);
+        let authority = uri.authority().ok_or("names no host")?;
+        if authority.as_str().contains('@') {
+            return Err("has a user: leave out what is before `@`".to_owned());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        if !is_host(host) {
+            return Err("names no host that there can be".to_owned());
+        }
+        // The parser takes a port that is not a number of 16 bits for none.
+        let has_port = authority.as_str().len() > authority.host().len();
+        if has_port && authority.port_u16().is_none() {
+            return Err("has a port that does not exist".to_owned());
+        }
+        let path = uri.path();
+        if path.split('/').any(|part| matches!(part, "." | "..")) {
+            return Err("has `.` or `..` for a folder in its path: write the path that is meant".to_owned());
+        }
+        let port = match (uri.port_u16(), is_tls) {
+            (Some(port), _) => port,
+            (None, false) => 80,
+            (None, true) => 443,
+        };
+        // `path()` is a slash for a URL without a path: a request has one (RFC 9112 §3.2.1).
+        let request_target = match uri.query() {
+            None => path.to_owned(),
+            Some(query) => format!("{path}?{query}"),
+        };
+        Ok(Self {
+            request_target,
+            is_tls,
+            host: host.to_ascii_lowercase(),
+            port,
+            uri,
+        })
+    }
 }
 
 /// Longest name of a host (RFC 1035 §2.3.4, as text). It leaves room for a digest in a key.
@@ -252,10 +265,16 @@ fn split_scheme(text: &str) -> Option<(String, &str)> {
     is_scheme.then(|| (scheme.to_ascii_lowercase(), rest))
 }
 
+impl fmt::Display for HttpLocation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.uri, formatter)
+    }
+}
+
 impl fmt::Display for CrlLocation {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Http(location) => fmt::Display::fmt(&location.uri, formatter),
+            Self::Http(location) => fmt::Display::fmt(location, formatter),
             Self::Object(object) => fmt::Display::fmt(object, formatter),
         }
     }

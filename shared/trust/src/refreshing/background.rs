@@ -9,7 +9,7 @@ use alb_mtls_verifier::Timestamp;
 use tokio::sync::watch;
 
 use super::lookup::{Aborted, Lookup};
-use super::{Refreshing, watched_files::WatchedFiles};
+use super::{Refreshing, Start, watched_files::WatchedFiles};
 
 /// Time between two looks at the files and at the clock. A replaced file is in use within two of
 /// them, and a lookup begins one of them before it is due. One `stat` a second for each file costs
@@ -132,7 +132,8 @@ where
         let _turn = self.turn.lock().await;
         // There is time to wait for a service that limits the rate of requests.
         let can_serve = false;
-        self.attempt(lookup, Timestamp::now(), self.deadlines.background, can_serve)
+        let limit = self.deadlines.background;
+        self.attempt(lookup, Timestamp::now(), limit, can_serve, Start::InTurn)
             .await;
     }
 }

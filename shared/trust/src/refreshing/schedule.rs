@@ -31,6 +31,15 @@ pub(crate) struct Schedule {
     failures: u32,
     /// Seconds after the last failure.
     retry_after: i64,
+    /// Delays between attempts while there is a value to serve.
+    relaxed: Delays,
+}
+
+/// Delays between attempts: the first one, which doubles, and the longest.
+#[derive(Clone, Copy, Debug)]
+struct Delays {
+    first: Duration,
+    longest: Duration,
 }
 
 /// Age class of the last good value.
@@ -55,7 +64,23 @@ impl Schedule {
             last_failure: None,
             failures: 0,
             retry_after: 0,
+            relaxed: Delays {
+                first: Duration::from_secs(5),
+                longest: LONGEST_RELAXED_DELAY,
+            },
         }
+    }
+
+    /// Makes attempts follow sooner on one that failed.
+    pub(crate) fn make_punctual(&mut self) {
+        self.relaxed = Delays {
+            first: Duration::from_secs(1),
+            longest: LONGEST_URGENT_DELAY,
+        };
+    }
+
+    pub(crate) fn refresh(&self) -> Duration {
+        Duration::from_secs(u64::try_from(self.refresh).unwrap_or(0))
     }
 
     /// Returns the age class at `now`.
@@ -134,7 +159,7 @@ impl Schedule {
     pub(crate) fn failed(&mut self, now: Timestamp) {
         self.failures = self.failures.saturating_add(1);
         self.last_failure = Some(now);
-        let longest = longest_delay(self.failures, self.is_urgent(now));
+        let longest = longest_delay(self.failures, self.is_urgent(now), self.relaxed);
         // Half of it at least, so that processes that failed together do not come back together.
         self.retry_after = fastrand::i64(longest - longest / 2..=longest);
     }
@@ -165,14 +190,13 @@ impl Schedule {
 
 /// Returns the longest delay, in seconds. Denied requests are a reason to try again at once, but
 /// not in a tight loop.
-fn longest_delay(failures: u32, urgent: bool) -> i64 {
+fn longest_delay(failures: u32, urgent: bool, relaxed: Delays) -> i64 {
     let doubled = |first: u64, times: u32| first.saturating_mul(1_u64.checked_shl(times).unwrap_or(u64::MAX));
     let delay = match (urgent, failures) {
         (true, 0 | 1) => 0,
         (true, failures) => doubled(1, (failures - 2).min(32)).min(LONGEST_URGENT_DELAY.as_secs()),
-        (false, failures) => {
-            doubled(5, failures.saturating_sub(1).min(32)).min(LONGEST_RELAXED_DELAY.as_secs())
-        }
+        (false, failures) => doubled(relaxed.first.as_secs(), failures.saturating_sub(1).min(32))
+            .min(relaxed.longest.as_secs()),
     };
     i64::try_from(delay).unwrap_or(i64::MAX)
 }

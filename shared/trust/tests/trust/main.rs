@@ -3,6 +3,8 @@
 #![expect(clippy::string_slice, clippy::unwrap_used, reason = "tests and their helpers")]
 
 mod crls;
+#[cfg(feature = "aws")]
+mod deny_lists;
 mod files;
 #[cfg(feature = "policy")]
 mod policies;

@@ -62,7 +62,7 @@ pub enum RevocationReason {
 impl RevocationReason {
     /// Reads the content of the ENUMERATED. Returns `None` for a code that has more than one octet,
     /// or none.
-    fn from_code(code: &[u8]) -> Option<Self> {
+    pub(crate) fn from_code(code: &[u8]) -> Option<Self> {
         let [code] = *code else {
             return None;
         };

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::list::RevocationList;
 use crate::heap;
+use crate::ocsp::OcspStatus;
 use crate::rejection::Rejection;
 use crate::x509::time::Timestamp;
 
 /// Revocation status of the certificates of a path, none of which is revoked.
 #[derive(Clone, Debug, Default)]
 pub struct RevocationEvidence {
-    pub(super) certificates: Vec<CertificateStatus>,
-    pub(super) valid_until: Option<Timestamp>,
+    pub(crate) certificates: Vec<CertificateStatus>,
+    pub(crate) valid_until: Option<Timestamp>,
 }
 
 /// Revocation status of a certificate that is not revoked.
@@ -19,7 +20,9 @@ pub struct RevocationEvidence {
 pub enum CertificateStatus {
     /// This list speaks of the certificate, is current and does not revoke it.
     Good(Arc<RevocationList>),
-    /// No list clears it, and the options let it pass; this is the rejection that mode strict would
+    /// An OCSP responder states that it is not revoked.
+    Answered(Arc<OcspStatus>),
+    /// No source clears it, and the options let it pass; this is the rejection that mode strict would
     /// give.
     Unknown(Rejection),
 }
@@ -31,10 +34,16 @@ impl RevocationEvidence {
         &self.certificates
     }
 
+    /// Ends the evidence at this second at the latest.
+    pub(crate) fn end_at(&mut self, until: Timestamp) {
+        self.valid_until = Some(self.valid_until.map_or(until, |known| known.min(until)));
+    }
+
     /// Octets that the evidence keeps allocated, the lists left out.
     pub(crate) fn heap_bytes(&self) -> usize {
         let of_one = |status: &CertificateStatus| match status {
             CertificateStatus::Good(_) => 0,
+            CertificateStatus::Answered(status) => status.heap_bytes(),
             CertificateStatus::Unknown(rejection) => rejection.heap_bytes(),
         };
         let statuses = heap::allocation(self.certificates.capacity() * size_of::<CertificateStatus>());
@@ -45,7 +54,7 @@ impl RevocationEvidence {
     /// give.
     pub fn unknown(&self) -> Option<&Rejection> {
         self.certificates.iter().find_map(|status| match status {
-            CertificateStatus::Good(_) => None,
+            CertificateStatus::Good(_) | CertificateStatus::Answered(_) => None,
             CertificateStatus::Unknown(rejection) => Some(rejection),
         })
     }
@@ -54,13 +63,22 @@ impl RevocationEvidence {
     pub fn next_update(&self) -> Option<Timestamp> {
         let cleared = self.certificates.iter().filter_map(|status| match status {
             CertificateStatus::Good(list) => list.next_update(),
-            CertificateStatus::Unknown(_) => None,
+            CertificateStatus::Answered(_) | CertificateStatus::Unknown(_) => None,
         });
         cleared.min()
     }
 
-    /// Returns the last second at which the same lists would give the same status, including the
-    /// grace period; `None` if their time does not matter. A verdict must not be kept longer.
+    /// Returns the earliest end among the OCSP responses that cleared a certificate.
+    pub fn ocsp_until(&self) -> Option<Timestamp> {
+        let cleared = self.certificates.iter().filter_map(|status| match status {
+            CertificateStatus::Answered(status) => Some(status.until()),
+            CertificateStatus::Good(_) | CertificateStatus::Unknown(_) => None,
+        });
+        cleared.min()
+    }
+
+    /// Returns the last second at which the same lists and responses would give the same status,
+    /// including the grace period of lists; `None` if their time does not matter. A verdict must not be kept longer.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.valid_until
     }

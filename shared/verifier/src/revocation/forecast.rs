@@ -121,7 +121,7 @@ impl Inquiry<'_> {
         let mut unknown = None;
         for issuer in group {
             match self.status_below(issuer, extensions) {
-                Ok(good @ CertificateStatus::Good(_)) => return good,
+                Ok(good @ (CertificateStatus::Good(_) | CertificateStatus::Answered(_))) => return good,
                 Ok(CertificateStatus::Unknown(rejection)) | Err(rejection) => {
                     _ = unknown.get_or_insert(rejection);
                 }

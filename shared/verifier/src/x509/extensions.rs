@@ -90,7 +90,7 @@ pub(crate) fn authority_key_identifier(value: &[u8]) -> Result<Option<&[u8]>, Ma
     Ok(identifier.map(|element| element.content))
 }
 
-pub(super) fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
+pub(crate) fn parse_extension(content: &[u8]) -> Result<Extension<'_>, Malformed> {
     let mut fields = Elements::new(content);
     let oid = Oid::parse(fields.expect(Tag::OBJECT_IDENTIFIER)?.content)?.as_bytes();
     // X.690 §11.5: DER leaves out a default, and CAs write `FALSE` nevertheless.

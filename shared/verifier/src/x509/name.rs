@@ -12,8 +12,12 @@ use crate::x509::der::{Element, Elements, Malformed, Tag};
 use crate::x509::oid::Oid;
 
 mod comparison;
+mod line;
 
-pub(crate) use comparison::{ComparableName, Comparison, is_ignorable, look_up_key, names_are_equal};
+pub(crate) use comparison::{
+    ComparableName, Comparison, is_ignorable, look_up_key, names_are_equal, names_are_possibly_equal,
+};
+pub use line::InvalidDistinguishedName;
 
 /// A subject or an issuer, checked to be representable: no text in it holds control characters.
 ///

@@ -390,3 +390,17 @@ fn a_defect_of_another_key_of_the_name_does_not_matter() {
             .is_ok()
     );
 }
+
+#[test]
+fn rejection_says_which_defect_a_list_has() {
+    let pki = Pki::new();
+    let crl = daily(CrlBuilder::new()).extension("1.2.3.4.5", Criticality::Critical, &[5, 0]);
+    let crl = crl.issued_by(&pki.issuing).unwrap();
+    let defect = read(&crl).unwrap().defect().unwrap().to_string();
+    assert!(defect.contains("1.2.3.4.5"), "{defect}");
+    let rejection = pki
+        .verify_client(&pki.client, &[&crl, &pki.root_crl()], STRICT)
+        .unwrap_err();
+    let text = rejection.to_string();
+    assert!(text.contains(&format!(": it {defect}")), "{text}");
+}

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use alb_mtls_verifier::{RevocationListErrorKind, read_revocation_lists};
+use alb_mtls_verifier::{RevocationListErrorKind, parse_each_revocation_list, read_revocation_lists};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -128,4 +128,19 @@ fn that_are_damaged_in_their_compressed_form_are_refused() {
         problem(&flipped),
         RevocationListErrorKind::Unreadable(_)
     ));
+}
+
+#[test]
+fn error_of_one_of_several_lists_has_its_number() {
+    let pki = Pki::new();
+    let damaged = "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n";
+    let file = format!("{}{damaged}{}", pki.root_crl().pem(), pki.issuing_crl().pem());
+    let each = parse_each_revocation_list(file.clone().into_bytes(), MAX_BYTES).unwrap();
+    let entries: Vec<Option<usize>> = each
+        .iter()
+        .map(|list| list.as_ref().err().and_then(|error| error.entry))
+        .collect();
+    assert_eq!(entries, [None, Some(2), None]);
+    let error = read_revocation_lists(file.as_bytes(), MAX_BYTES).unwrap_err();
+    assert_eq!(error.entry, Some(2));
 }

@@ -6,7 +6,7 @@ use alb_mtls_verifier::{
     CertificateDer, CrlHistory, CrlHistoryError, Departures, Intermediates, Reason, RevocationLists, SeenCrl,
     TrustAnchors,
 };
-use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlScope};
+use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlScope};
 use time::Duration;
 
 use crate::support::{
@@ -341,4 +341,31 @@ fn a_lifted_expectation_keeps_the_versions() {
         load(&[&numbered(&pki.root, 4)]),
         Err(CrlHistoryError::Older { .. })
     ));
+}
+
+#[test]
+fn list_that_is_seen_again_is_expected_again() {
+    let pki = Pki::new();
+    let seen = pki.lists(&[&numbered(&pki.root, 5)]).history();
+    let mut lifted = seen.clone();
+    lifted.expect_none();
+    for (first, second) in [(&lifted, &seen), (&seen, &lifted), (&seen, &seen)] {
+        let mut history = first.clone();
+        history.merge(second);
+        let expected: Vec<bool> = history.iter().map(|seen| seen.is_expected).collect();
+        assert_eq!(expected, [true]);
+    }
+    let mut history = lifted.clone();
+    history.merge(&lifted);
+    assert!(history.iter().all(|seen| !seen.is_expected));
+}
+
+#[test]
+fn list_whose_scope_cannot_be_read_is_of_no_series() {
+    let pki = Pki::new();
+    let crl = daily(CrlBuilder::new()).extension("2.5.29.28", Criticality::Critical, &[0x31, 0]);
+    let crl = crl.issued_by(&pki.root).unwrap();
+    assert!(read(&crl).unwrap().defect().is_some());
+    assert!(pki.lists(&[&crl]).history().is_empty());
+    assert!(!pki.lists(&[&pki.root_crl()]).history().is_empty());
 }

@@ -14,6 +14,7 @@ mod deltas;
 mod distribution_points;
 mod entries;
 mod files;
+mod forecast;
 mod history;
 mod indirect;
 mod issuers;

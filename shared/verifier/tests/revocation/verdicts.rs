@@ -23,6 +23,7 @@ fn a_client_whose_path_is_on_no_list_passes_with_evidence() {
         .iter()
         .map(|status| match status {
             CertificateStatus::Good(list) => list.issuer().to_string(),
+            CertificateStatus::Answered(status) => panic!("{status}"),
             CertificateStatus::Unknown(rejection) => panic!("{rejection}"),
         })
         .collect();

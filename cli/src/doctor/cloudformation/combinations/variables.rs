@@ -17,7 +17,16 @@ struct Uses {
     literals: BTreeSet<String>,
     /// True where it has no other value than those, as the key of a map.
     is_closed: bool,
+    /// True where it is compared as a part of something, such as `!Sub ${Name}-gate`.
+    is_part: bool,
     decides: bool,
+}
+
+/// Free parameter behind a name.
+struct Free {
+    key: VariableKey,
+    /// True where the name stands for something computed from it.
+    is_part: bool,
 }
 
 /// Returns what is free and has several values that matter, and the conditions that decide about
@@ -111,8 +120,8 @@ impl Collector<'_> {
             self.condition(index, &condition);
         }
         for name in references(node) {
-            for key in self.free(index, &name, 0) {
-                self.uses.entry(key).or_default();
+            for free in self.free(index, &name, 0) {
+                self.uses.entry(free.key).or_default();
             }
         }
         self.maps(index, node, false);
@@ -147,24 +156,53 @@ impl Collector<'_> {
             _ => {}
         });
         for comparison in comparisons {
-            let literals: Vec<String> = comparison
-                .elements()
-                .iter()
-                .flat_map(Node::elements)
-                .filter_map(|operand| operand.text().map(str::to_owned))
-                .collect();
-            for name in references(comparison) {
-                for key in self.free(index, &name, 0) {
-                    let uses = self.uses.entry(key).or_default();
-                    uses.literals.extend(literals.iter().cloned());
-                    uses.decides = true;
-                }
-            }
+            self.comparison(index, comparison.elements());
         }
         self.maps(index, formula, true);
         for name in others {
             self.condition(index, &name);
         }
+    }
+
+    /// Notes what the operands of a comparison depend on, and the values that each can be equal to.
+    fn comparison(&mut self, index: usize, operands: &[Node]) {
+        let literals: Vec<String> = operands
+            .iter()
+            .flat_map(Node::elements)
+            .filter_map(|operand| operand.text().map(str::to_owned))
+            .collect();
+        let mut compared = Vec::new();
+        for operand in operands {
+            let is_reference = matches!(&operand.value, Value::Function(name, _) if name == "Ref");
+            for name in references(operand) {
+                let free = self.free(index, &name, 0).into_iter();
+                compared.extend(free.map(|free| Free {
+                    is_part: free.is_part || !is_reference,
+                    ..free
+                }));
+            }
+        }
+        let own: Vec<Vec<String>> = compared.iter().map(|free| self.own_values(&free.key)).collect();
+        for (position, free) in compared.into_iter().enumerate() {
+            let others = own.iter().enumerate().filter(|(other, _)| *other != position);
+            let others = others.flat_map(|(_, values)| values.iter().cloned());
+            let uses = self.uses.entry(free.key).or_default();
+            uses.literals.extend(literals.iter().cloned().chain(others));
+            uses.is_part |= free.is_part;
+            uses.decides = true;
+        }
+    }
+
+    /// Returns the values that a parameter has by itself, which another one can be equal to.
+    fn own_values(&self, key: &VariableKey) -> Vec<String> {
+        let VariableKey::Parameter(index, name) = key else {
+            return Vec::new();
+        };
+        let template = self.program.template(*index);
+        let parameter = template.and_then(|template| template.node.at(&["Parameters", name]));
+        let parts = ["Default", "AllowedValues"].into_iter();
+        let parts = parts.filter_map(|part| parameter?.get(part));
+        parts.flat_map(Node::texts).map(str::to_owned).collect()
     }
 
     /// Notes the keys of the maps that something is looked up in.
@@ -194,8 +232,8 @@ impl Collector<'_> {
             let Some(name) = argument.text().filter(|_| function == "Ref") else {
                 continue;
             };
-            for key in self.free(index, name, 0) {
-                let uses = self.uses.entry(key).or_default();
+            for free in self.free(index, name, 0) {
+                let uses = self.uses.entry(free.key).or_default();
                 uses.literals.extend(names.iter().map(|name| (*name).clone()));
                 uses.is_closed |= is_closed;
                 uses.decides |= decides;
@@ -204,13 +242,14 @@ impl Collector<'_> {
     }
 
     /// Returns the free parameters behind a name: those of the parent, for one of a nested stack.
-    fn free(&self, index: usize, name: &str, depth: usize) -> Vec<VariableKey> {
+    fn free(&self, index: usize, name: &str, depth: usize) -> Vec<Free> {
+        let whole = |key| Free { key, is_part: false };
         if name.starts_with("AWS::") {
             let is_value = matches!(
                 name,
                 "AWS::Region" | "AWS::Partition" | "AWS::AccountId" | "AWS::URLSuffix" | "AWS::StackName"
             );
-            return Vec::from_iter(is_value.then(|| VariableKey::Pseudo(name.to_owned())));
+            return Vec::from_iter(is_value.then(|| whole(VariableKey::Pseudo(name.to_owned()))));
         }
         let Some(template) = self.program.template(index).filter(|_| depth < MAX_DEPTH) else {
             return Vec::new();
@@ -225,15 +264,20 @@ impl Collector<'_> {
                 .template(*parent)
                 .and_then(|template| template.node.at(&path));
             if let Some(given) = given {
+                let is_reference = matches!(&given.value, Value::Function(name, _) if name == "Ref");
                 let names = references(given).into_iter();
-                return names
-                    .flat_map(|name| self.free(*parent, &name, depth + 1))
+                let free = names.flat_map(|name| self.free(*parent, &name, depth + 1));
+                return free
+                    .map(|free| Free {
+                        is_part: free.is_part || !is_reference,
+                        ..free
+                    })
                     .collect();
             }
         } else if self.program.given.contains_key(name) {
             return Vec::new();
         }
-        vec![VariableKey::Parameter(index, name.to_owned())]
+        vec![whole(VariableKey::Parameter(index, name.to_owned()))]
     }
 }
 
@@ -249,21 +293,24 @@ fn values(program: &Program, key: &VariableKey, uses: &Uses) -> Vec<String> {
             };
             values.push(evaluation::default(name, parameter));
             match parameter.get("AllowedValues") {
-                // Without a condition on them they are values like others, of which a number needs
-                // no trial.
-                Some(_) if !uses.decides && parameter.text_at(&["Type"]) == Some("Number") => {}
                 Some(allowed) => {
                     if parameter.get("Default").is_none() {
                         values.clear();
                     }
-                    values.extend(allowed.texts().into_iter().map(str::to_owned));
+                    // Rules on numbers have a limit, on one side of which the least or the greatest
+                    // lies if any does.
+                    let are_numbers = !uses.decides && parameter.text_at(&["Type"]) == Some("Number");
+                    match are_numbers {
+                        true => values.extend(extremes(&allowed.texts())),
+                        false => values.extend(allowed.texts().into_iter().map(str::to_owned)),
+                    }
                 }
                 None => {
                     // A default that it is not compared with stands for every other value.
                     let is_compared = values
                         .first()
                         .is_some_and(|default| uses.literals.contains(default));
-                    let needs_other = is_compared || uses.literals.is_empty();
+                    let needs_other = is_compared || uses.is_part || uses.literals.is_empty();
                     if uses.decides && !uses.is_closed && needs_other {
                         // Of one with a default, the operator has chosen another value.
                         let word = match parameter.get("Default") {
@@ -290,6 +337,20 @@ fn values(program: &Program, key: &VariableKey, uses: &Uses) -> Vec<String> {
     let mut seen = BTreeSet::new();
     values.retain(|value| seen.insert(value.clone()));
     values
+}
+
+/// Returns the least and the greatest of some numbers; all of them where one is not a number.
+fn extremes(texts: &[&str]) -> Vec<String> {
+    let numbers: Option<Vec<(f64, &str)>> = texts
+        .iter()
+        .map(|text| Some((text.parse().ok()?, *text)))
+        .collect();
+    let Some(mut numbers) = numbers else {
+        return texts.iter().map(|text| (*text).to_owned()).collect();
+    };
+    numbers.sort_by(|one, other| one.0.total_cmp(&other.0));
+    let ends = [numbers.first(), numbers.last()].into_iter().flatten();
+    ends.map(|(_, text)| (*text).to_owned()).collect()
 }
 
 /// Returns the names that a value refers to.

@@ -106,6 +106,8 @@ impl Scope<'_> {
             (true, true) => false,
             (true, false) if is_other(right) => false,
             (false, true) if is_other(left) => false,
+            (true, false) if !can_be(right, left) => false,
+            (false, true) if !can_be(left, right) => false,
             _ => {
                 let (first, second) = (left.min(right), left.max(right));
                 self.is_chosen(&format!("{first} = {second}"))
@@ -118,4 +120,16 @@ impl Scope<'_> {
         let variables = self.evaluation.variables;
         self.evaluation.chosen(variables.equality(question)) == Some("true")
     }
+}
+
+/// Returns true if a text with values that are not known can be another text.
+fn can_be(open: &str, literal: &str) -> bool {
+    let pieces = text::pieces(open).into_iter();
+    let pattern: String = pieces
+        .map(|piece| match piece.starts_with("${") {
+            true => "*",
+            false => piece,
+        })
+        .collect();
+    text::matches(&pattern, literal)
 }

@@ -31,21 +31,42 @@ pub(crate) const KNOWN_FUNCTIONS: [&str; 22] = [
 ];
 
 impl Scope<'_> {
+    /// Returns the value of a function; `None` where that is `AWS::NoValue`. A function that cannot
+    /// be computed stands for a value of its own: a property with it must not count as absent.
     pub(super) fn apply(&self, line: usize, function: &str, argument: &Node) -> Option<Node> {
-        let text = match (function, argument.elements()) {
-            ("Ref", [only]) => return self.reference(line, &self.with_variables(only.text()?)),
-            ("GetAtt", [only]) => self.attribute(&self.with_variables(only.text()?)),
-            ("GetAtt", [resource, attribute]) => {
-                let attribute = self.resolve(attribute)?;
-                let resource = self.with_variables(resource.text()?);
-                self.attribute(&format!("{resource}.{}", attribute.text()?))
-            }
-            ("If", [condition, then, otherwise]) => {
-                let branch = match self.condition(condition.text()?) {
+        match (function, argument.elements()) {
+            ("Ref", [only]) => match self.name(only) {
+                Some(name) => self.reference(line, &name),
+                None => Some(Node::text_node(line, self.opaque(function, argument))),
+            },
+            ("If", [condition, then, otherwise]) if condition.text().is_some() => {
+                let branch = match self.condition(condition.text().unwrap_or_default()) {
                     true => then,
                     false => otherwise,
                 };
-                return self.resolve(branch);
+                self.resolve(branch)
+            }
+            _ => {
+                let computed = self.compute(line, function, argument);
+                Some(computed.unwrap_or_else(|| Node::text_node(line, self.opaque(function, argument))))
+            }
+        }
+    }
+
+    /// Returns a name that is written out, or computed within a loop.
+    fn name(&self, node: &Node) -> Option<String> {
+        match node.text() {
+            Some(text) => Some(self.with_variables(text)),
+            None => self.resolve(node)?.text().map(str::to_owned),
+        }
+    }
+
+    fn compute(&self, line: usize, function: &str, argument: &Node) -> Option<Node> {
+        let text = match (function, argument.elements()) {
+            ("GetAtt", [only]) => self.attribute(&self.name(only)?),
+            ("GetAtt", [resource, attribute]) => {
+                let attribute = self.resolve(attribute)?;
+                self.attribute(&format!("{}.{}", self.name(resource)?, attribute.text()?))
             }
             ("Sub", [text]) => self.substitute(text.text()?, &[]),
             ("Sub", [text, variables]) => {

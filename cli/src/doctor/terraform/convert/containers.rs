@@ -38,9 +38,21 @@ pub(super) fn security_group(block: &Block<'_>) -> Node {
         let mut node = Node::empty(rule.values.line);
         node.set("CidrIp", texts(&rule, "cidr_blocks"));
         node.set("CidrIpv6", texts(&rule, "ipv6_cidr_blocks"));
+        node.set("SourcePrefixListId", texts(&rule, "prefix_list_ids"));
         node
     });
-    let rules = Node::list(properties.line, rules.collect());
+    let mut rules: Vec<Node> = rules.collect();
+    // Without rules of its own, the attribute is what AWS says after the apply.
+    let is_written = block.expressions.is_some_and(|own| own.get("ingress").is_some());
+    if is_written && block.is_unknown("ingress") {
+        let mut node = Node::empty(properties.line);
+        node.set(
+            "CidrIp",
+            Node::text_node(properties.line, block.after_apply("ingress")),
+        );
+        rules.push(node);
+    }
+    let rules = Node::list(properties.line, rules);
     properties.set("SecurityGroupIngress", rules);
     properties
 }
@@ -51,9 +63,14 @@ pub(super) fn ingress(block: &Block<'_>) -> Node {
         ("security_group_id", "GroupId"),
         ("cidr_ipv4", "CidrIp"),
         ("cidr_ipv6", "CidrIpv6"),
+        ("prefix_list_id", "SourcePrefixListId"),
     ];
     let mut properties = renamed(block, &names);
-    for (own, name) in [("cidr_blocks", "CidrIp"), ("ipv6_cidr_blocks", "CidrIpv6")] {
+    for (own, name) in [
+        ("cidr_blocks", "CidrIp"),
+        ("ipv6_cidr_blocks", "CidrIpv6"),
+        ("prefix_list_ids", "SourcePrefixListId"),
+    ] {
         if block.values.get(own).is_some() {
             properties.set(name, texts(block, own));
         }

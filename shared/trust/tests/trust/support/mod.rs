@@ -34,6 +34,7 @@ pub(crate) fn settings(anchors: &str) -> TrustSettings {
         options: VerifyOptions::default(),
         identity_extensions: IdentityExtensions::default(),
         revocation: None,
+        ocsp: None,
         refresh: Duration::from_secs(300),
         max_stale: Duration::from_secs(3_600),
         max_anchor_loss: Percent::default(),

@@ -270,6 +270,18 @@ pub(crate) fn names_are_equal(left: &[u8], right: &[u8]) -> bool {
     }
 }
 
+/// Returns true unless two whole DER encodings of a Name are certainly different names, for a
+/// purpose to which a false match is the safe side. A name that cannot be read can be any.
+pub(crate) fn names_are_possibly_equal(left: &[u8], right: &[u8]) -> bool {
+    match (ComparableName::parse(left), ComparableName::parse(right)) {
+        (Ok(left), Ok(right)) => {
+            left.relative_names.len() == right.relative_names.len()
+                && left.is_within(&right) != Comparison::Different
+        }
+        _ => true,
+    }
+}
+
 /// Returns octets that are the same for all names that are certainly equal, and only for these, for
 /// lookups. Each part has its length before it.
 pub(crate) fn look_up_key(der: &[u8]) -> Option<Box<[u8]>> {

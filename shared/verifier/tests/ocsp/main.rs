@@ -1,0 +1,13 @@
+//! OCSP: what a response is worth, and what verdicts follow from it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod responders;
+mod responses;
+mod sources;
+mod support;
