@@ -35,7 +35,7 @@ PROGRAMS := $(or $(BUILT),$${CARGO_TARGET_DIR:-target}/debug)
 OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo --features openssl)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-files lint-rust installed bench differential bench-forward bench-deny bench-layer bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants fuzz-coverage vet miri
+.PHONY: help run test lint lint-files lint-rust installed bench differential bench-forward bench-deny bench-layer bench-revocation bench-server bench-programs instructions sizes soak server-soak conformance layer node-runtime fuzz faults fault-page readme lint-features test-features fips arm64 image msrv advisories packages public-api fuzz-smoke doctor-translation docs completions install dist reproduce mutants fuzz-coverage vet miri
 
 help: ## list of targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -141,6 +141,9 @@ bench-forward: ## what the way through forward adds to calling an upstream: make
 bench-server: ## requests a second and latency of the server, beside nginx without checks: make bench-server PROFILE=release; needs nginx, wrk and h2load
 	$(CARGO) build --profile $(PROFILE) --package alb-mtls-server
 	dev/bench/server/compare.py --server $${CARGO_TARGET_DIR:-target}/$(PROFILE)/alb-mtls-server
+
+bench-revocation: ## loading and looking up CRLs of 100 to 10,000,000 entries, beside webpki: make bench-revocation ENTRIES="100 500000"; needs 1.5 GB in TMPDIR
+	$(CARGO) run --profile quick --package revocation-cost -- $(ENTRIES)
 
 bench-deny: ## time from `alb-mtls deny add` until 50 warm environments deny the client, and what the refresh costs: make bench-deny PROFILE=release
 	$(CARGO) build --profile $(PROFILE) --package respond --package alb-mtls

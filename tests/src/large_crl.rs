@@ -44,16 +44,25 @@ const EXTENSIONS: Tag = Tag::ContextSpecific {
     number: TagNumber(0),
 };
 
-fn raw_entries(count: usize) -> Vec<u8> {
-    let mut entries = Vec::with_capacity(count * LARGE_CRL_ENTRY_BYTES);
+/// Returns the serial numbers of a large CRL in order, each as the content of an INTEGER.
+pub fn large_crl_serials() -> impl Iterator<Item = [u8; 16]> {
     let mut state = 0x0123_4567_89AB_CDEF_u64;
-    for number in 0..count as u64 {
+    (0..u64::MAX).map(move |number| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        entries.extend_from_slice(b"\x30\x2F\x02\x10\x1F");
-        entries.extend_from_slice(&state.to_be_bytes());
-        entries.extend_from_slice(&number.to_be_bytes()[1..]);
+        let mut serial = [0x1F; 16];
+        serial[1..9].copy_from_slice(&state.to_be_bytes());
+        serial[9..].copy_from_slice(&number.to_be_bytes()[1..]);
+        serial
+    })
+}
+
+fn raw_entries(count: usize) -> Vec<u8> {
+    let mut entries = Vec::with_capacity(count * LARGE_CRL_ENTRY_BYTES);
+    for serial in large_crl_serials().take(count) {
+        entries.extend_from_slice(b"\x30\x2F\x02\x10");
+        entries.extend_from_slice(&serial);
         entries.extend_from_slice(b"\x17\x0D250101000000Z");
         entries.extend_from_slice(b"\x30\x0C\x30\x0A\x06\x03\x55\x1D\x15\x04\x03\x0A\x01\x04");
     }

@@ -40,7 +40,7 @@ pub use account::{Account, ScriptOutput, deployment_script};
 pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
 pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};
-pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl};
+pub use large_crl::{LARGE_CRL_ENTRY_BYTES, large_crl, large_crl_serials};
 pub use runtime_api::{Next, PlannedApi, Sent, Taken};
 pub use server::{RawAnswer, SECRET_HEADER, Server, exchange};
 pub use stack::{FileServer, RunningStack, Stack};

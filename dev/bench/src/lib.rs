@@ -11,7 +11,6 @@
 //! | `hostile_names` | headers that are made to cost time, with names and constraints |
 //! | `invocations` | time and memory of functions over a million invocations with trace ids |
 //! | `loading_cost` | first snapshot from each kind of source, without a function around it; many trust anchors |
-//! | `revocation_cost` | loading and looking up revocation lists of up to two million entries, beside webpki |
 //! | `start_times` | start of a function until its first poll, by source of its trust anchors |
 //!
 //! `cargo run --profile quick --package alb-mtls-bench --bin NAME` runs those without a target of

@@ -1,9 +1,9 @@
 use std::path::Path;
 
 use der::Encode;
-use der::asn1::Uint;
+use der::asn1::{Any, Uint};
 use der::oid::AssociatedOid;
-use der::oid::db::rfc5280::ID_CE_ISSUING_DISTRIBUTION_POINT;
+use der::oid::db::rfc5280::{ID_CE_CERTIFICATE_ISSUER, ID_CE_ISSUING_DISTRIBUTION_POINT};
 use time::OffsetDateTime;
 use time::macros::datetime;
 use x509_cert::ext::Extension;
@@ -35,6 +35,7 @@ pub struct CrlBuilder {
     number: Option<u64>,
     distribution_point: Option<String>,
     scope: CrlScope,
+    indirect: bool,
     entries: Vec<Entry>,
     extensions: Vec<Extension>,
     algorithm: Option<SignatureAlgorithm>,
@@ -54,6 +55,8 @@ struct Entry {
     serial: Vec<u8>,
     reason: Option<CrlReason>,
     revoked_at: OffsetDateTime,
+    /// Issuer of the certificate, in the entry of an indirect CRL.
+    issuer: Option<(Any, Criticality)>,
 }
 
 impl Default for CrlBuilder {
@@ -70,6 +73,7 @@ impl CrlBuilder {
             number: Some(1),
             distribution_point: None,
             scope: CrlScope::All,
+            indirect: false,
             entries: Vec::new(),
             extensions: Vec::new(),
             algorithm: None,
@@ -119,7 +123,37 @@ impl CrlBuilder {
             serial: serial.to_vec(),
             reason,
             revoked_at,
+            issuer: None,
         });
+        self
+    }
+
+    /// Names the issuer of the certificate of the last entry, as indirect CRLs do.
+    pub fn of_issuer(mut self, authority: &Credential, criticality: Criticality) -> Self {
+        match (authority.certificate().subject(), self.entries.last_mut()) {
+            (Ok(name), Some(entry)) => entry.issuer = Some((name, criticality)),
+            (Err(error), _) => self.fail(error),
+            (Ok(_), None) => {}
+        }
+        self
+    }
+
+    /// Makes it a delta CRL that continues complete CRLs with this number or a higher one.
+    pub fn delta_of(self, base: u64) -> Self {
+        let number = Uint::new(&base.to_be_bytes()).and_then(|number| number.to_der());
+        match number {
+            Ok(number) => self.extension("2.5.29.27", Criticality::Critical, &number),
+            Err(error) => {
+                let mut this = self;
+                this.fail(Error::encode("CRL number")(error));
+                this
+            }
+        }
+    }
+
+    /// Makes it an indirect CRL.
+    pub fn indirect(mut self) -> Self {
+        self.indirect = true;
         self
     }
 
@@ -203,7 +237,7 @@ impl CrlBuilder {
             let number = Uint::new(&number.to_be_bytes()).map_err(Error::encode("CRL number"))?;
             push(&mut list, Criticality::NotCritical, &CrlNumber(number))?;
         }
-        if self.distribution_point.is_some() || self.scope != CrlScope::All {
+        if self.distribution_point.is_some() || self.scope != CrlScope::All || self.indirect {
             let distribution_point = self
                 .distribution_point
                 .as_deref()
@@ -214,7 +248,7 @@ impl CrlBuilder {
                 only_contains_user_certs: self.scope == CrlScope::EndEntities,
                 only_contains_ca_certs: self.scope == CrlScope::Authorities,
                 only_some_reasons: None,
-                indirect_crl: false,
+                indirect_crl: self.indirect,
                 only_contains_attribute_certs: false,
             };
             // The type's own identifier is a wrong one in x509-cert 0.3.0 (that of
@@ -241,12 +275,28 @@ impl Entry {
         if let Some(reason) = &self.reason {
             push(&mut extensions, Criticality::NotCritical, reason)?;
         }
+        if let Some((name, criticality)) = &self.issuer {
+            let name = name.to_der().map_err(Error::encode("name"))?;
+            let value = tagged(0x30, &tagged(0xA4, &name));
+            extensions.push(extension(ID_CE_CERTIFICATE_ISSUER, *criticality, value)?);
+        }
         Ok(RevokedCertificate {
             serial_number: raw::integer(&self.serial)?,
             revocation_date: x509_time(self.revoked_at)?,
             extensions: (!extensions.is_empty()).then_some(extensions),
         })
     }
+}
+
+/// Returns an encoding of at most 65,535 octets of content.
+fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+    let [high, low] = u16::try_from(content.len()).unwrap_or(u16::MAX).to_be_bytes();
+    let header = match (high, low) {
+        (0, 0..=0x7F) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
+    };
+    [&header, content].concat()
 }
 
 const LABEL: &str = "X509 CRL";
@@ -314,6 +364,7 @@ impl Crl {
             serial: certificate.as_ref().serial()?,
             reason: None,
             revoked_at: now,
+            issuer: None,
         };
         let number = Uint::new(&number.to_be_bytes()).map_err(Error::encode("CRL number"))?;
         self.edited(authority.key(), |list| {

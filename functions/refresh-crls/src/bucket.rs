@@ -173,9 +173,13 @@ impl Bucket {
         lists: &[Arc<RevocationList>],
         published: &Published,
     ) -> Result<Written, RefreshError> {
-        let (content_type, content) = match lists {
-            [list] => ("application/pkix-crl", list.der().to_vec()),
-            lists => ("application/x-pem-file", pem_of(lists).into_bytes()),
+        // What is fetched is read into memory as a whole.
+        let encodings: Option<Vec<&[u8]>> = lists.iter().map(|list| list.der()).collect();
+        let encodings = encodings
+            .ok_or_else(|| RefreshError::Refused(format!("the octets of `{object}` are not in memory")))?;
+        let (content_type, content) = match encodings.as_slice() {
+            [der] => ("application/pkix-crl", der.to_vec()),
+            several => ("application/x-pem-file", pem_of(several).into_bytes()),
         };
         let condition = match published {
             Published::Nothing => Condition::Absent,
@@ -240,10 +244,10 @@ impl Bucket {
     }
 }
 
-fn pem_of(lists: &[Arc<RevocationList>]) -> String {
+fn pem_of(encodings: &[&[u8]]) -> String {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    lists
+    encodings
         .iter()
-        .map(|list| pem::encode_config(&pem::Pem::new("X509 CRL", list.der()), config))
+        .map(|der| pem::encode_config(&pem::Pem::new("X509 CRL", *der), config))
         .collect()
 }

@@ -64,6 +64,9 @@ pub(crate) struct ListRecord {
     bytes: usize,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     distribution_points: Vec<String>,
+    /// Places of the delta CRLs that the CRL names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) delta_locations: Vec<String>,
     /// Reason why it clears no certificate.
     #[serde(skip_serializing_if = "Option::is_none")]
     defect: Option<String>,
@@ -77,8 +80,9 @@ impl From<&RevocationList> for ListRecord {
             this_update: list.this_update(),
             next_update: list.next_update(),
             entries: list.entry_count(),
-            bytes: list.der().len(),
+            bytes: list.encoded_length(),
             distribution_points: list.distribution_points(),
+            delta_locations: list.delta_locations().to_vec(),
             defect: list.defect().map(ToString::to_string),
         }
     }

@@ -1,5 +1,6 @@
 //! Refresh: for each CRL fetch, verify, compare with what is published, publish.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,9 @@ use crate::event::{self, InvalidEvent, Wanted};
 use crate::fetch::Fetcher;
 use crate::record::{ListRecord, Outcome, Progress, Record, RunRecord};
 use crate::settings::{DistributionPoints, Settings};
+
+/// Places of delta CRLs that are read from one CRL. CAs name one, or one for each protocol.
+const MAX_DELTA_LOCATIONS: usize = 8;
 
 /// Refreshes CRLs.
 #[derive(Debug)]
@@ -112,10 +116,11 @@ impl Refresher {
         )
         .await
         .map_err(RunError::Authorities)?;
+        let mut plan = self.plan(&authorities);
         let CrlPlan {
             locations: known,
             skipped,
-        } = self.plan(&authorities);
+        } = plan.clone();
         if let Some(unknown) = rebinds.iter().find(|location| !known.contains(location)) {
             return Err(InvalidEvent::UnknownSource(unknown.to_string()).into());
         }
@@ -127,13 +132,7 @@ impl Refresher {
             .into_iter()
             .filter(|location| wanted.includes(location))
             .collect();
-        let tls = self.tls_for(&locations).await.map_err(RunError::Tls)?;
-        let context = Context {
-            refresher: self,
-            authorities: &authorities,
-            tls: tls.as_ref(),
-            rebinds: &rebinds,
-        };
+        let mut tls = self.tls_for(&locations).await.map_err(RunError::Tls)?;
 
         let mut summary = Summary::default();
         let mut unreachable = Vec::new();
@@ -152,10 +151,30 @@ impl Refresher {
         } else {
             0
         };
-        let (before, after) = locations.split_at(first);
-        for location in after.iter().chain(before) {
-            let record = context.refresh_until(end, location).await;
+        let mut all = locations.len();
+        let mut queue = VecDeque::from(locations);
+        queue.rotate_left(first);
+        while let Some(location) = queue.pop_front() {
+            let context = Context {
+                refresher: self,
+                authorities: &authorities,
+                tls: tls.as_ref(),
+                rebinds: &rebinds,
+            };
+            let record = context.refresh_until(end, &location).await;
             record.print();
+            if wanted == Wanted::All {
+                let found = self.deltas_of(&record, &mut plan);
+                all += found.locations.len();
+                for skipped in &found.skipped {
+                    Record::skipped(skipped, Timestamp::now()).print();
+                    summary.skipped += 1;
+                }
+                if tls.is_none() {
+                    tls = self.tls_for(&found.locations).await.map_err(RunError::Tls)?;
+                }
+                queue.extend(found.locations);
+            }
             is_fetched |= record.is_fetched;
             match record.outcome {
                 Outcome::Published => summary.published += 1,
@@ -171,12 +190,12 @@ impl Refresher {
         if let Some(first) = unreachable.first() {
             return Err(RunError::Unreachable {
                 failed: unreachable.len(),
-                all: locations.len(),
+                all,
                 first: problem_of(first),
             });
         }
         // An event about other objects asks for nothing.
-        if is_fetched || (locations.is_empty() && wanted != Wanted::All) {
+        if is_fetched || (all == 0 && wanted != Wanted::All) {
             return Ok(summary);
         }
         Err(RunError::NothingFetched(nothing_fetched(&refused, &skipped)))
@@ -193,6 +212,23 @@ impl Refresher {
             DistributionPoints::Fetch => authorities.certificates(),
         };
         CrlPlan::new(locations, certificates, destination)
+    }
+
+    /// Returns the places of delta CRLs that a published CRL names and the plan has not. A CRL is
+    /// published once a configured CA has signed it, so its URLs are as good as those in the CA's
+    /// certificate.
+    fn deltas_of(&self, record: &Record, plan: &mut CrlPlan) -> CrlPlan {
+        let (locations, skipped) = (plan.locations.len(), plan.skipped.len());
+        if self.settings.distribution_points == DistributionPoints::Fetch {
+            for list in &record.lists {
+                let urls = list.delta_locations.iter().take(MAX_DELTA_LOCATIONS).cloned();
+                plan.extend(urls, &self.settings.destination);
+            }
+        }
+        CrlPlan {
+            locations: plan.locations.get(locations..).unwrap_or_default().to_vec(),
+            skipped: plan.skipped.get(skipped..).unwrap_or_default().to_vec(),
+        }
     }
 
     async fn tls_for(&self, locations: &[CrlLocation]) -> Result<Option<Arc<ClientConfig>>, RefreshError> {
@@ -612,7 +648,7 @@ fn are_the_same(left: &RevocationLists, right: &RevocationLists) -> bool {
         && left
             .iter()
             .zip(&right)
-            .all(|(left, right)| left.der() == right.der())
+            .all(|(left, right)| left.der().is_some() && left.der() == right.der())
 }
 
 fn records_of(lists: &RevocationLists) -> Vec<ListRecord> {

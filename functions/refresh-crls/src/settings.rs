@@ -45,7 +45,7 @@ table! {
     SOURCES, "CRL_SOURCES", Absent("required, unless distribution points are fetched"),
         "URLs of CRLs, separated by white space: `http://…`, `https://…`, `s3://bucket/key`";
     DISTRIBUTION_POINTS, "CRL_DISTRIBUTION_POINTS", Value("ignore"),
-        "`ignore`, or `fetch`: also what the anchors' and intermediates' own certificates name";
+        "`ignore`, or `fetch`: also what the anchors' and intermediates' own certificates name, and the delta CRLs that a published CRL names";
     DESTINATION, "CRL_DESTINATION", Required,
         "where to publish: `s3://bucket/prefix/`, with `?region=` and `?owner=` as in a source";
     PRIVATE_NETWORKS, "CRL_PRIVATE_NETWORKS", Absent("none"),

@@ -41,7 +41,7 @@ impl Secrets {
                 Content::New(bytes) => {
                     text.push_str(&String::from_utf8(bytes).map_err(|_| format!("`{source}`: is not text"))?);
                 }
-                Content::Unchanged => return Err(format!("`{source}`: was not read")),
+                Content::Unchanged | Content::List(_) => return Err(format!("`{source}`: was not read")),
             }
         }
         Ok(Secret(text))

@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 
-use alb_mtls_verifier::{CertificateDer, CertificateSummary, Fingerprint, Timestamp, TrustAnchor};
+use alb_mtls_verifier::{
+    CertificateDer, CertificateSummary, Fingerprint, Timestamp, TrustAnchor, is_crl_issuer,
+};
 
 use crate::error::{SourceError, SourceErrorKind};
 use crate::material::{Material, SourceMaterial};
@@ -48,6 +50,12 @@ impl Authorities {
                             seen.insert(anchor.id());
                             let origin = &document.revision;
                             located.push((Located { origin, entry }, anchor));
+                        }
+                        // It signs CRLs and stands in no path.
+                        Err(_) if role == Role::Intermediates && is_crl_issuer(certificate) => {
+                            usable += 1;
+                            seen.insert(Fingerprint::of(certificate));
+                            self.intermediates.push(certificate.clone());
                         }
                         Err(error) => self.errors.push(SourceError {
                             source: source.source.to_string(),

@@ -1,6 +1,8 @@
 //! Content of a source, before its meaning is known.
 
-use alb_mtls_verifier::Fingerprint;
+use std::sync::Arc;
+
+use alb_mtls_verifier::{Fingerprint, RevocationList, RevocationListError};
 
 /// File, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +20,26 @@ pub enum Content {
     Unchanged,
     /// New content.
     New(Vec<u8>),
+    /// New content that was read while it arrived: a large CRL.
+    List(LargeList),
 }
+
+/// Large CRL, or the reason why it cannot be read.
+#[derive(Clone, Debug)]
+pub struct LargeList(pub(crate) Result<Arc<RevocationList>, RevocationListError>);
+
+/// Large CRLs are equal if they are the same object.
+impl PartialEq for LargeList {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Ok(list), Ok(other)) => Arc::ptr_eq(list, other),
+            (Err(error), Err(other)) => error == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for LargeList {}
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -26,6 +47,7 @@ impl std::fmt::Debug for Content {
             Self::Unchanged => formatter.write_str("Unchanged"),
             // It can be a secret that should not be there.
             Self::New(bytes) => write!(formatter, "New({} bytes)", bytes.len()),
+            Self::List(list) => write!(formatter, "List({list:?})"),
         }
     }
 }
@@ -33,6 +55,12 @@ impl std::fmt::Debug for Content {
 impl Document {
     /// Creates a document from its content alone.
     pub(crate) fn new(origin: String, content: Vec<u8>) -> Self {
+        let (sha256, bytes) = (Fingerprint::of(&content), content.len());
+        Self::with_content(origin, Content::New(content), sha256, bytes)
+    }
+
+    /// Creates a document from its content, of which digest and length are known.
+    pub(crate) fn with_content(origin: String, content: Content, sha256: Fingerprint, bytes: usize) -> Self {
         Self {
             revision: Revision {
                 origin,
@@ -40,10 +68,10 @@ impl Document {
                 ssm_version: None,
                 s3_version_id: None,
                 etag: None,
-                sha256: Fingerprint::of(&content),
-                bytes: content.len(),
+                sha256,
+                bytes,
             },
-            content: Content::New(content),
+            content,
         }
     }
 

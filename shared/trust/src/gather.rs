@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::crl::{MAX_CRL_STATE_BYTES, crl_state_object};
-use crate::document::{Content, Document, Revision};
+use crate::document::{Content, Document, LargeList, Revision};
 use crate::error::{SourceError, SourceErrorKind};
 use crate::fetch_error::FetchError;
 use crate::loader::{Loader, MAX_CERTIFICATE_BYTES};
@@ -61,7 +61,10 @@ pub(crate) async fn gather(
         };
         let fetched = match state {
             Ok(state) => {
-                let lists = loader.fetch(source, &revisions, limit, deadline).await;
+                let lists = match role {
+                    Role::RevocationLists => loader.fetch_lists(source, &revisions, limit, deadline).await,
+                    _ => loader.fetch(source, &revisions, limit, deadline).await,
+                };
                 lists.map(|lists| (state, lists))
             }
             Err(error) => Err(error),
@@ -187,6 +190,8 @@ fn read_document(
             Ok(items) => items,
             Err(kind) => return Err((revision.place(), kind)),
         },
+        Content::List(LargeList(Ok(list))) => Items::RevocationLists([Ok(list)].into()),
+        Content::List(LargeList(Err(error))) => return Err((revision.place(), error.into())),
         Content::Unchanged => {
             let same = known
                 .iter()

@@ -106,7 +106,7 @@ pub use deny_list::{
     DeniedBy, DeniedName, DenyEntry, DenyList, DenyListError, DenyListSettings, DenyListStatus, DenyLists,
     InvalidDenyEntry, InvalidDenyList, LoadedDenyList, MAX_DENY_LIST_BYTES, NO_ENTRIES,
 };
-pub use document::{Content, Document, Revision};
+pub use document::{Content, Document, LargeList, Revision};
 pub use error::{LoadError, SourceError, SourceErrorKind};
 pub use fetch_error::FetchError;
 pub use inspection::{

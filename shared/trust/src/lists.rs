@@ -1,6 +1,6 @@
 //! Checks of CRLs: which of them count.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
@@ -9,7 +9,7 @@ use alb_mtls_verifier::{
 
 use crate::error::{LoadError, SourceError, SourceErrorKind};
 use crate::material::{LocatedList, Material};
-use crate::warning::{Warning, find_list_warnings};
+use crate::warning::{Warning, find_list_warnings, named};
 
 /// Returns the CRLs of the material. None of them contradicts those in use before.
 ///
@@ -84,6 +84,11 @@ pub(crate) fn check_revocation_lists(
         .flat_map(|lists| lists.not_allowed(signatures))
         .map(|(list, algorithm)| (Arc::as_ptr(list), algorithm))
         .collect();
+    let without_base: HashSet<*const RevocationList> = lists
+        .into_iter()
+        .flat_map(RevocationLists::deltas_without_base)
+        .map(Arc::as_ptr)
+        .collect();
     let mut checked = CheckedLists::default();
     checked.errors.extend(material.unreadable_lists());
     for LocatedList {
@@ -102,6 +107,10 @@ pub(crate) fn check_revocation_lists(
         checked
             .warnings
             .extend(find_list_warnings(list, located, standing, now));
+        if without_base.contains(&Arc::as_ptr(list)) {
+            let crl = named(list, located);
+            checked.warnings.push(Warning::CrlBaseMissing { crl });
+        }
         if let Some(defect) = list.defect() {
             checked
                 .unusable

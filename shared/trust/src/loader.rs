@@ -68,6 +68,36 @@ impl Loader {
         limit: usize,
         deadline: Deadline,
     ) -> Result<Vec<Document>, SourceError> {
+        let amount = Amount {
+            limit,
+            reads_lists: false,
+        };
+        self.fetch_amount(source, known, amount, deadline).await
+    }
+
+    /// Reads a source of CRLs like [`fetch`](Self::fetch). A large CRL in DER is read while it
+    /// arrives, and may be larger than `limit`.
+    pub(crate) async fn fetch_lists(
+        &self,
+        source: &Source,
+        known: &[Revision],
+        limit: usize,
+        deadline: Deadline,
+    ) -> Result<Vec<Document>, SourceError> {
+        let amount = Amount {
+            limit,
+            reads_lists: true,
+        };
+        self.fetch_amount(source, known, amount, deadline).await
+    }
+
+    async fn fetch_amount(
+        &self,
+        source: &Source,
+        known: &[Revision],
+        amount: Amount,
+        deadline: Deadline,
+    ) -> Result<Vec<Document>, SourceError> {
         let error = |(origin, error): Located| SourceError {
             source: source.to_string(),
             origin,
@@ -75,7 +105,7 @@ impl Loader {
         };
         let mut throttled = None;
         loop {
-            let fetching = self.fetch_located(source, known, limit);
+            let fetching = self.fetch_located(source, known, amount);
             match tokio::time::timeout_at(deadline.at, fetching).await {
                 Ok(Err(error @ (_, FetchError::Throttled(_))))
                     if deadline.throttling == Throttling::WaitOut =>
@@ -122,14 +152,14 @@ impl Loader {
         &self,
         source: &Source,
         known: &[Revision],
-        limit: usize,
+        amount: Amount,
     ) -> Result<Vec<Document>, Located> {
-        let documents = source.read(self.reading(known, limit)).await;
+        let documents = source.read(self.reading(known, amount)).await;
         let documents = documents.map_err(|error| (None, error))?;
         let can_point = source.is_for(SourceUse::Pointer);
         let following = documents.into_iter().map(async |document| {
             if can_point {
-                self.follow(document, known, limit).await
+                self.follow(document, known, amount).await
             } else {
                 refuse_pointer(document).map_err(|error| (None, error))
             }
@@ -142,7 +172,12 @@ impl Loader {
     }
 
     /// Replaces a pointer by what it points to.
-    async fn follow(&self, holder: Document, known: &[Revision], limit: usize) -> Result<Document, Located> {
+    async fn follow(
+        &self,
+        holder: Document,
+        known: &[Revision],
+        amount: Amount,
+    ) -> Result<Document, Located> {
         let at_holder = |error| (Some(holder.revision.origin.clone()), error);
         let Content::New(content) = &holder.content else {
             return Ok(holder);
@@ -162,7 +197,7 @@ impl Loader {
         let document = match known.iter().find(same_target) {
             Some(revision) => Document::unchanged(revision.clone()),
             None => {
-                let read = pointer.read(self.reading(&[], limit)).await.map_err(located)?;
+                let read = pointer.read(self.reading(&[], amount)).await.map_err(located)?;
                 let only = read.into_iter().next();
                 let document = only.ok_or_else(|| located(FetchError::Service("has no content".into())))?;
                 refuse_pointer(document).map_err(located)?
@@ -179,14 +214,22 @@ impl Loader {
         })
     }
 
-    fn reading<'a>(&'a self, known: &'a [Revision], limit: usize) -> Reading<'a> {
+    fn reading<'a>(&'a self, known: &'a [Revision], amount: Amount) -> Reading<'a> {
         Reading {
             #[cfg(feature = "aws")]
             aws: &self.aws,
             known,
-            limit,
+            limit: amount.limit,
+            reads_lists: amount.reads_lists,
         }
     }
+}
+
+/// Amount of content that is read.
+#[derive(Clone, Copy)]
+struct Amount {
+    limit: usize,
+    reads_lists: bool,
 }
 
 /// Failure, and the document of the source that it is at when the source does not say so itself.

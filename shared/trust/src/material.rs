@@ -14,8 +14,8 @@ use crate::provenance::{Role, SourceRecord};
 use crate::source::Source;
 use crate::warning::Located;
 
-/// Most bytes of CRLs, unpacked, that are read from one source: two and a half times the limit of
-/// an ALB's own revocation lists.
+/// Most bytes of CRLs, unpacked, that are read from one source into memory: two and a half times
+/// the limit of an ALB's own revocation lists. A larger CRL in DER is kept in a temporary file.
 pub const MAX_CRL_BYTES: usize = 128 * 1_024 * 1_024;
 
 /// Most bytes of policies that are read from one source: some 5,000 policies, which are written by

@@ -2,6 +2,7 @@
 //! row in [`FORMS`].
 
 mod file;
+pub(crate) mod intake;
 mod place;
 mod query;
 pub(crate) mod s3;

@@ -90,6 +90,14 @@ pub enum Warning {
         /// The CRL's issuer and where it is.
         crl: Named,
     },
+    /// A delta CRL without the complete CRL that it continues.
+    #[error(
+        "{crl}: the delta CRL revokes, and no certificate of its issuer is cleared: add the complete CRL that it continues"
+    )]
+    CrlBaseMissing {
+        /// The CRL's issuer and where it is.
+        crl: Named,
+    },
     /// A CRL that clears no certificate, or does not count at all.
     #[error("{error}: this CRL clears no certificate, and the others count")]
     CrlUnusable {
@@ -138,6 +146,7 @@ impl Warning {
             | Self::NotVersion3 { .. }
             | Self::CrlStale { .. }
             | Self::CrlNotYetValid { .. }
+            | Self::CrlBaseMissing { .. }
             | Self::CrlUnusable { .. }
             | Self::Policy(_)
             | Self::ShadowUnusable { .. } => Severity::Warning,
@@ -159,6 +168,7 @@ impl Warning {
             Self::CrlIssuerUnknown { .. } => "crl_issuer_unknown",
             Self::CrlNotYetValid { .. } => "crl_not_yet_valid",
             Self::CrlStale { .. } => "crl_stale",
+            Self::CrlBaseMissing { .. } => "crl_base_missing",
             Self::CrlUnusable { .. } => "crl_unusable",
             Self::NotVersion3 { .. } => "not_version_3",
             Self::Policy(_) => "policy",
@@ -257,6 +267,15 @@ pub(crate) fn find_warnings(authorities: &[(Located<'_>, TrustAnchor)], now: Tim
     warnings
 }
 
+/// Returns a CRL by its issuer, with its place.
+pub(crate) fn named(list: &RevocationList, located: Located<'_>) -> Named {
+    Named {
+        origin: located.origin.place(),
+        entry: located.entry,
+        subject: list.issuer().to_string(),
+    }
+}
+
 /// Finds what is notable about a CRL that is going to be used.
 pub(crate) fn find_list_warnings(
     list: &RevocationList,
@@ -264,11 +283,7 @@ pub(crate) fn find_list_warnings(
     standing: Option<&ListStanding>,
     now: Timestamp,
 ) -> Vec<Warning> {
-    let crl = || Named {
-        origin: located.origin.place(),
-        entry: located.entry,
-        subject: list.issuer().to_string(),
-    };
+    let crl = || named(list, located);
     let this_update = list.this_update();
     let mut warnings = Vec::new();
     if let Some(next_update) = list.next_update()

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor as WebpkiAnchor};
 
-use crate::authority::{AuthorityError, parse_authority, parse_name_and_key};
+use crate::authority::{AuthorityError, parse_authority, parse_list_issuer, parse_name_and_key};
 use crate::bundle::{BundleError, read_bundle};
 use crate::fingerprint::Fingerprint;
 use crate::signature_budget::{Namesakes, units_of_key};
 use crate::x509::certificate::{Certificate, Validity, Version};
 use crate::x509::der::{Malformed, Tag, single};
 use crate::x509::extensions::allows_client_authentication;
-use crate::x509::name::{DistinguishedName, look_up_key};
+use crate::x509::name::{DistinguishedName, look_up_key, names_are_equal};
 use crate::x509::name_constraints::NameConstraints;
 use crate::x509::oid;
 use crate::x509::policies::PolicyExtensions;
@@ -294,18 +294,21 @@ impl TrustAnchors {
 
 /// Intermediate CA certificates that the operator supplies for clients which do not send theirs.
 ///
-/// They are not trusted: a path through them must still end at a trust anchor.
+/// They are not trusted: a path through them must still end at a trust anchor. Certificates of CRL
+/// issuers that are not CAs can be among them; these stand in no path of a client.
 #[derive(Clone, Debug, Default)]
 pub struct Intermediates {
     all: Vec<CertificateDer<'static>>,
     by_subject: BySubject,
+    /// Certificates that may sign CRLs and nothing else.
+    list_issuers: Vec<(Box<[u8]>, CertificateDer<'static>)>,
 }
 
 impl Intermediates {
-    /// Takes CA certificates.
+    /// Takes certificates of CAs and of CRL issuers.
     ///
     /// # Errors
-    /// The position, from 0, of the first that cannot be a CA, and why.
+    /// The position, from 0, of the first that can be neither, and why.
     pub fn new(
         certificates: impl IntoIterator<Item = CertificateDer<'static>>,
     ) -> Result<Self, (usize, AuthorityError)> {
@@ -313,7 +316,14 @@ impl Intermediates {
         for (position, certificate) in certificates.into_iter().enumerate() {
             let subject: Box<[u8]> = match parse_authority(&certificate) {
                 Ok(parsed) => parsed.subject.into(),
-                Err(problem) => return Err((position, problem)),
+                Err(problem) => match parse_list_issuer(&certificate) {
+                    Ok(parsed) => {
+                        let subject = parsed.subject.into();
+                        this.list_issuers.push((subject, certificate));
+                        continue;
+                    }
+                    Err(_) => return Err((position, problem)),
+                },
             };
             let mut known = this.by_subject.exactly(&subject).iter();
             if known.any(|position| this.all.get(*position) == Some(&certificate)) {
@@ -344,6 +354,24 @@ impl Intermediates {
         };
         positions.iter().filter_map(|position| self.all.get(*position))
     }
+
+    /// Returns the certificates with this name that CRLs can be signed with: of CAs, then of CRL
+    /// issuers.
+    pub(crate) fn list_issuers_named(
+        &self,
+        subject: &[u8],
+    ) -> impl Iterator<Item = &CertificateDer<'static>> {
+        let others = self.list_issuers.iter();
+        let others = others.filter(move |(name, _)| names_are_equal(name, subject));
+        self.named(subject)
+            .chain(others.map(|(_, certificate)| certificate))
+    }
+}
+
+/// Returns true for a certificate of a CRL issuer that is not a CA: its key usage has cRLSign, and
+/// its extensions and key can be processed. [`Intermediates`] accepts such certificates.
+pub fn is_crl_issuer(certificate: &CertificateDer<'static>) -> bool {
+    parse_list_issuer(certificate).is_ok()
 }
 
 /// Reads a bundle of trust anchors.

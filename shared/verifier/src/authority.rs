@@ -43,6 +43,20 @@ pub(crate) fn parse_authority<'a>(
     Ok(parsed)
 }
 
+/// Reads a certificate of a CRL issuer, CA or not. Its key usage must say so: without the extension
+/// every client's certificate could sign CRLs.
+pub(crate) fn parse_list_issuer<'a>(
+    certificate: &'a CertificateDer<'static>,
+) -> Result<Certificate<'a>, AuthorityError> {
+    let parsed = parse(certificate)?;
+    let usage = parsed.extensions.key_usage;
+    if !usage.is_some_and(|usage| usage.allows_crl_signing()) {
+        return Err(AuthorityError::NotAuthority);
+    }
+    check_extensions_and_key(&parsed)?;
+    Ok(parsed)
+}
+
 /// Reads a certificate whose name and key can be a trust anchor, CA certificate or not.
 pub(crate) fn parse_name_and_key<'a>(
     certificate: &'a CertificateDer<'static>,

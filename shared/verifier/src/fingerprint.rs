@@ -67,6 +67,33 @@ impl Fingerprint {
     }
 }
 
+/// Fingerprint of octets that arrive in parts.
+pub struct FingerprintBuilder(Context);
+
+impl FingerprintBuilder {
+    /// Takes the next octets.
+    pub fn update(&mut self, octets: &[u8]) {
+        self.0.update(octets);
+    }
+
+    /// Returns the fingerprint of all of them.
+    pub fn finish(self) -> Fingerprint {
+        Fingerprint::finish(self.0)
+    }
+}
+
+impl Default for FingerprintBuilder {
+    fn default() -> Self {
+        Self(Context::new(&SHA256))
+    }
+}
+
+impl fmt::Debug for FingerprintBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintBuilder")
+    }
+}
+
 impl fmt::Display for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.to_hexadecimal(&mut [0; 64]))

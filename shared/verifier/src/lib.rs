@@ -53,14 +53,16 @@ mod x509;
 pub use der::asn1::ObjectIdentifier;
 pub use rustls_pki_types::CertificateDer;
 
-pub use anchors::{Intermediates, TrustAnchor, TrustAnchors, read_anchors, read_intermediates};
+pub use anchors::{
+    Intermediates, TrustAnchor, TrustAnchors, is_crl_issuer, read_anchors, read_intermediates,
+};
 pub use authority::AuthorityError;
 pub use bundle::{BundleError, BundleErrorKind, read_bundle};
 pub use certificate_names::{CertificateNames, without_leading_zeros};
 pub use crypto_module::{CryptoModule, NotInFipsMode};
 pub use explanation::{Explanation, Outcome, PathCertificate};
 pub use file_kind::{FileKind, read_text, without_byte_order_mark};
-pub use fingerprint::{Fingerprint, InvalidFingerprint};
+pub use fingerprint::{Fingerprint, FingerprintBuilder, InvalidFingerprint};
 pub use identity::{
     ClientIdentity, ExtensionMap, ExtensionValue, IdentityExtensions, InvalidIdentityExtensions, is_spiffe_id,
 };
@@ -73,11 +75,11 @@ pub use presented_chain::PresentedChain;
 pub use rejection::{Reason, ReasonCode, Rejection, RejectionContext};
 pub use revocation::{
     CertificateStatus, CrlHistory, CrlHistoryError, CrlNumber, CrlSeries, CrlVersion, Departures,
-    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListSignatureError, ListStanding, RevocationDepth,
-    RevocationEvidence, RevocationList, RevocationListError, RevocationListErrorKind, RevocationLists,
-    RevocationMode, RevocationOptions, RevocationReason, RevokedCertificate, SeenCrl, UnknownRevocationDepth,
-    UnknownRevocationMode, UnsupportedList, parse_each_revocation_list, parse_revocation_lists,
-    read_revocation_lists,
+    EachRevocationList, InvalidCrlNumber, IssuerForecast, ListSignatureError, ListStanding, ListStorage,
+    RevocationDepth, RevocationEvidence, RevocationList, RevocationListError, RevocationListErrorKind,
+    RevocationListStream, RevocationLists, RevocationMode, RevocationOptions, RevocationReason,
+    RevokedCertificate, SeenCrl, UnknownRevocationDepth, UnknownRevocationMode, UnsupportedList,
+    parse_each_revocation_list, parse_revocation_lists, read_revocation_lists,
 };
 pub use rules::Check;
 pub use signature::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};

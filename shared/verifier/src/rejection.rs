@@ -449,6 +449,9 @@ crate::reason_table! {
     CrlNotYetValid, ClientCertCrlProcessingError, "crl_not_yet_valid",
         "the only CRL for a certificate in the path is before its thisUpdate",
         "check the clock of the issuing CA, or wait";
+    CrlBaseMissing, ClientCertCrlProcessingError, "crl_base_missing",
+        "there is a delta CRL for a certificate in the path, without the complete CRL that it continues",
+        "add the complete CRL that the delta CRL continues, or a newer one, to MTLS_CRLS; certificates on the delta CRL are revoked";
     CrlUnusable, ClientCertCrlProcessingError, "crl_unusable",
         "the newest CRL for a certificate in the path has a defect, so that it clears no certificate",
         "publish a CRL without the defect that the audit record names; certificates on this one stay revoked";

@@ -3,10 +3,14 @@
 //! A path builder would verify a list's signature again for each client, which takes a hundred
 //! times as long as the rest for half a million entries. Here a list is read without an allocation
 //! for each entry and its signature is verified when it is loaded. A request costs one lookup among
-//! sorted fingerprints of serial numbers.
+//! fingerprints of serial numbers. A large list stays outside of memory.
 
+mod answer;
 mod check;
+mod delegation;
+mod delta;
 mod entries;
+mod entry_issuers;
 mod error;
 mod evidence;
 mod extensions;
@@ -14,11 +18,16 @@ mod forecast;
 mod history;
 mod issuers;
 mod list;
+mod list_extensions;
 mod lists;
 mod number;
 mod options;
+mod points;
 mod reader;
 mod scope;
+mod stored;
+mod stream;
+mod why_not;
 
 pub use entries::{RevocationReason, RevokedCertificate};
 pub use error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
@@ -35,3 +44,5 @@ pub use options::{
 pub use reader::{
     EachRevocationList, parse_each_revocation_list, parse_revocation_lists, read_revocation_lists,
 };
+pub use stored::ListStorage;
+pub use stream::RevocationListStream;

@@ -202,6 +202,11 @@ pub(crate) fn check_end_entity(certificate: &Certificate<'_>, context: &Context)
         .try_for_each(|(_, rule)| rule(certificate, context))
 }
 
+/// Checks that a certificate is valid now.
+pub(crate) fn check_time(certificate: &Certificate<'_>, context: &Context) -> Result<(), Rejection> {
+    single::check_validity(certificate, context)
+}
+
 /// Applies every rule for the path.
 pub(crate) fn check_path(path: &Path<'_, '_>, context: &Context) -> Result<(), Rejection> {
     PATH_RULES.iter().try_for_each(|(_, rule)| rule(path, context))

@@ -2,6 +2,7 @@
 //! sound.
 
 mod algorithm;
+mod digested;
 mod ml_dsa;
 
 use aws_lc_rs::signature::{
@@ -18,6 +19,7 @@ use crate::x509::public_key::{IssuerKey, PublicKey};
 
 pub(crate) use algorithm::{LISTED_ALGORITHMS, ListedAlgorithm};
 pub use algorithm::{SignatureAlgorithm, SignatureAlgorithms, UnknownSignatureAlgorithm};
+pub(crate) use digested::{hash_function, verify_digest};
 pub(crate) use ml_dsa::{ML_DSA_44, ML_DSA_65, ML_DSA_87};
 
 /// Returns true if signatures can be verified with a key and not every attacker can make them.

@@ -119,21 +119,12 @@ const OUTCOMES: &[(&str, Outcome)] = &[
         "ValidSeparateCertificateandCRLKeysTest19",
         Stricter("crl_signature"),
     ),
-    // Scopes of other issuers, or for keys that sign nothing but lists.
+    // Scopes for keys that sign nothing but lists.
     ("ValidBasicSelfIssuedCRLSigningKeyTest6", Stricter("crl_scope")),
     ("ValidBasicSelfIssuedNewWithOldTest4", Stricter("crl_scope")),
-    ("ValidcRLIssuerTest28", Stricter("crl_scope")),
-    ("ValidcRLIssuerTest29", Stricter("crl_scope")),
-    // Indirect lists and lists for some reasons only revoke and do not clear.
-    ("ValidIDPwithindirectCRLTest22", Stricter("crl_unusable")),
-    ("ValidIDPwithindirectCRLTest24", Stricter("crl_missing")),
-    ("ValidIDPwithindirectCRLTest25", Stricter("crl_missing")),
-    ("ValidcRLIssuerTest30", Stricter("crl_missing")),
-    ("ValidcRLIssuerTest33", Stricter("crl_missing")),
+    // Lists for some reasons only revoke and do not clear.
     ("ValidonlySomeReasonsTest18", Stricter("crl_unusable")),
     ("ValidonlySomeReasonsTest19", Stricter("crl_unusable")),
-    // A delta list takes the revocation back.
-    ("ValiddeltaCRLTest5", Stricter("revoked")),
 ];
 
 /// Beginnings of the reasons for which a test can rightly be refused, by a word of its name.

@@ -317,6 +317,10 @@ async fn by_revocation(seen: &mut Seen) {
             of_root.clone() + &of_issuing(CrlBuilder::new().without_next_update()),
             "crl_unusable",
         ),
+        (
+            of_root.clone() + &of_issuing(fresh().number(6).delta_of(5)),
+            "crl_base_missing",
+        ),
     ] {
         let crls = source(&clients, "crls.pem", crls);
         let function = respond(&clients, &[("MTLS_CRLS", &crls)]).await;

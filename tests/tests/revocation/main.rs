@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod deltas;
 mod large;
 mod private_ca;
 mod published;

@@ -31,6 +31,7 @@ pub(super) const REASONS: &[(Family, &[&str])] = &[
     (
         Crl,
         &[
+            "crl_base_missing",
             "crl_issuer_key_usage",
             "crl_missing",
             "crl_not_yet_valid",

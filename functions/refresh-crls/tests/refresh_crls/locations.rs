@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde_json::json;
+use test_pki::{Criticality, CrlBuilder};
 
 use crate::deployment::{Deployment, Function, verdict};
 use crate::web::{Page, Web};
@@ -253,4 +254,42 @@ async fn location_that_two_certificates_name_in_different_spellings_is_fetched_o
         "{line}"
     );
     assert_eq!(web.requests(), ["GET /Example%20CA.crl HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn delta_that_a_published_base_names_is_published_beside_it() {
+    let deployment = Deployment::new();
+    let web = Web::start().await;
+    let tlv = |tag: u8, content: &[u8]| [&[tag, u8::try_from(content.len()).unwrap()][..], content].concat();
+    let place = |url: &str| {
+        let name = tlv(0xA0, &tlv(0xA0, &tlv(0x86, url.as_bytes())));
+        tlv(0x30, &name)
+    };
+    let points = [place(&web.url("/root+.crl")), place("ldap:///CN=x")].concat();
+    let base = CrlBuilder::new()
+        .number(5)
+        .extension("2.5.29.46", Criticality::NotCritical, &tlv(0x30, &points))
+        .issued_by(&deployment.root)
+        .unwrap();
+    let delta = CrlBuilder::new()
+        .number(6)
+        .delta_of(5)
+        .issued_by(&deployment.root)
+        .unwrap();
+    web.put_content("/root.crl", base.der());
+    web.put_content("/root+.crl", delta.der());
+    let key = format!("crls/127.0.0.1_{}/root+.crl", web.address.port());
+    for (setting, unchanged, skipped) in [("ignore", 0, 0), ("fetch", 1, 1)] {
+        let settings = [("CRL_DISTRIBUTION_POINTS", setting)];
+        let function = deployment.function(&[&web.url("/root.crl")], &settings).await;
+        assert_eq!(
+            function.summary(&json!({})).await,
+            json!({"published": 1, "unchanged": unchanged, "refused": 0, "skipped": skipped}),
+            "{setting}"
+        );
+        let is_there = deployment
+            .object(&key)
+            .is_some_and(|object| object == delta.der());
+        assert_eq!(is_there, setting == "fetch");
+    }
 }

@@ -41,26 +41,32 @@ impl CrlPlan {
             skipped: Vec::new(),
         };
         for certificate in certificates {
-            let (mut locations, mut skipped) = (Vec::new(), Vec::new());
-            for url in RevocationLists::distribution_points_of(certificate) {
-                match url.parse() {
-                    Ok(location @ CrlLocation::Http(_)) => locations.push(location),
-                    Ok(CrlLocation::Object(_)) => skipped.push((
-                        url,
-                        "is an object in S3: name it in CRL_SOURCES if it is to be read".to_owned(),
-                    )),
-                    Err(InvalidCrlLocation { reason }) => skipped.push((url, reason)),
-                }
-            }
-            let is_replaced = !locations.is_empty();
-            for (url, reason) in skipped {
-                plan.skip(url, reason, is_replaced);
-            }
-            for location in locations {
-                plan.add(location, destination);
-            }
+            plan.extend(RevocationLists::distribution_points_of(certificate), destination);
         }
         plan
+    }
+
+    /// Adds the URLs that one certificate of the operator's, or one CRL that such a CA signed,
+    /// names for the same purpose.
+    pub fn extend(&mut self, urls: impl IntoIterator<Item = String>, destination: &CrlDestination) {
+        let (mut locations, mut skipped) = (Vec::new(), Vec::new());
+        for url in urls {
+            match url.parse() {
+                Ok(location @ CrlLocation::Http(_)) => locations.push(location),
+                Ok(CrlLocation::Object(_)) => skipped.push((
+                    url,
+                    "is an object in S3: name it in CRL_SOURCES if it is to be read".to_owned(),
+                )),
+                Err(InvalidCrlLocation { reason }) => skipped.push((url, reason)),
+            }
+        }
+        let is_replaced = !locations.is_empty();
+        for (url, reason) in skipped {
+            self.skip(url, reason, is_replaced);
+        }
+        for location in locations {
+            self.add(location, destination);
+        }
     }
 
     fn add(&mut self, location: CrlLocation, destination: &CrlDestination) {

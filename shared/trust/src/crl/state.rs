@@ -45,6 +45,17 @@ struct Entry {
     key_algorithm: String,
     key: String,
     scope: String,
+    /// Set for delta CRLs. Left out for others, so that older versions read the record.
+    #[serde(default, skip_serializing_if = "is_false")]
+    delta: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// Returns the object with the record of a CRL's object. A CRL of a fixed version or content does
@@ -77,6 +88,7 @@ pub fn write_crl_state(history: &CrlHistory) -> Result<String, InvalidCrlState> 
             key_algorithm: STANDARD.encode(seen.series.key_algorithm()),
             key: STANDARD.encode(seen.series.key()),
             scope: STANDARD.encode(seen.series.scope()),
+            delta: seen.series.is_delta(),
         })
         .collect();
     let document = Document {
@@ -120,6 +132,7 @@ impl Entry {
             &bytes(&self.key_algorithm)?,
             &bytes(&self.key)?,
             &bytes(&self.scope)?,
+            self.delta,
         )?;
         let version = CrlVersion {
             number,

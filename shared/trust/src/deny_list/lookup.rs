@@ -258,9 +258,11 @@ fn documents_of(
             Content::New(content) => DenyList::parse(content)
                 .map(Arc::new)
                 .map_err(SourceErrorKind::from),
-            Content::Unchanged => last_good.and_then(|list| list.list_of(&revision)).ok_or_else(|| {
-                FetchError::Service("is said to be unchanged, but was not known before".into()).into()
-            }),
+            Content::Unchanged | Content::List(_) => {
+                last_good.and_then(|list| list.list_of(&revision)).ok_or_else(|| {
+                    FetchError::Service("is said to be unchanged, but was not known before".into()).into()
+                })
+            }
         };
         match list {
             Ok(list) => read.push(DeniedDocument { revision, list }),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
 
+use super::intake::Intake;
 use super::place::{Fetching, Place, Reading, Reason, Source, SourceForm, SourceUse};
-use crate::document::Document;
 use crate::fetch_error::FetchError;
 
 pub(super) const FORM: SourceForm = SourceForm {
@@ -35,8 +35,8 @@ impl Place for LocalFile {
 
     fn read<'a>(&'a self, reading: Reading<'a>) -> Fetching<'a> {
         Box::pin(async move {
-            let content = read(&self.path, reading.limit).await?;
-            Ok(vec![Document::new(self.to_string(), content)])
+            let content = read(&self.path, reading).await?;
+            Ok(vec![content.finish(self.to_string())])
         })
     }
 }
@@ -69,25 +69,29 @@ fn parse(path: &str) -> Result<Source, Reason> {
     }
 }
 
-/// Reads a whole file of at most `limit` bytes.
-async fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FetchError> {
+/// Octets that are read at once: enough that the calls cost nothing, and little beside the memory
+/// of a function.
+const PART: usize = 256 * 1_024;
+
+/// Reads a whole file, as far as the limit allows.
+async fn read(path: &Path, reading: Reading<'_>) -> Result<Intake, FetchError> {
     // Checked before it is opened: to open a pipe without a writer would block a thread
     // indefinitely.
     let metadata = tokio::fs::metadata(path).await.map_err(|error| explain(&error))?;
     if !metadata.is_file() {
         return Err(FetchError::Service("is not a regular file".into()));
     }
-    let file = File::open(path).await.map_err(|error| explain(&error))?;
-    let mut content = Vec::new();
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most)
-        .read_to_end(&mut content)
-        .await
-        .map_err(|error| explain(&error))?;
-    if content.len() > limit {
-        return Err(FetchError::TooLarge { limit });
+    let mut file = File::open(path).await.map_err(|error| explain(&error))?;
+    let announced = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    let mut content = Intake::new(reading, announced)?;
+    let mut part = vec![0; PART.min(announced.saturating_add(1))];
+    loop {
+        let read = file.read(&mut part).await.map_err(|error| explain(&error))?;
+        match part.get(..read) {
+            None | Some([]) => return Ok(content),
+            Some(part) => content.push(part)?,
+        }
     }
-    Ok(content)
 }
 
 fn explain(error: &io::Error) -> FetchError {

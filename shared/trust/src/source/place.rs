@@ -90,8 +90,10 @@ pub(crate) struct Reading<'a> {
         expect(dead_code, reason = "only S3 can tell that content is unchanged")
     )]
     pub(crate) known: &'a [Revision],
-    /// Most bytes that are read.
+    /// Most bytes that are read into memory.
     pub(crate) limit: usize,
+    /// Set if a large CRL can be read while it arrives.
+    pub(crate) reads_lists: bool,
 }
 
 /// Source that material is read from.

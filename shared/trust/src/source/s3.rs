@@ -209,6 +209,7 @@ mod reader {
     use crate::aws::explain::{causes, code_of, describe, explain, status_of};
     use crate::document::Document;
     use crate::fetch_error::FetchError;
+    use crate::source::intake::Intake;
     use crate::source::place::Reading;
 
     /// Number of transfers that are begun when they break off. The SDK itself retries only up to
@@ -269,14 +270,14 @@ mod reader {
                 }
             };
             let (version_id, etag) = (output.version_id.clone(), output.e_tag.clone());
-            match read_body(output, reading.limit).await {
+            match read_body(output, reading).await {
                 Ok(content) => {
-                    let mut document = Document::new(origin, content);
+                    let mut document = content.finish(origin);
                     document.revision.s3_version_id = version_id;
                     document.revision.etag = etag;
                     return Ok(document);
                 }
-                Err(problem @ FetchError::TooLarge { .. }) => return Err(problem),
+                Err(problem @ (FetchError::TooLarge { .. } | FetchError::Setup(_))) => return Err(problem),
                 Err(problem) => broken = problem,
             }
         }
@@ -295,25 +296,18 @@ mod reader {
         }
     }
 
-    async fn read_body(output: GetObjectOutput, limit: usize) -> Result<Vec<u8>, FetchError> {
-        let too_large = FetchError::TooLarge { limit };
+    async fn read_body(output: GetObjectOutput, reading: Reading<'_>) -> Result<Intake, FetchError> {
         let announced = output
             .content_length
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
-        if announced > limit {
-            return Err(too_large);
-        }
+        let mut content = Intake::new(reading, announced)?;
         let mut body = output.body;
-        let mut content = Vec::with_capacity(announced);
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {
                 FetchError::Unreachable(format!("the transfer broke off: {}", causes(&error)))
             })?;
-            if content.len() + chunk.len() > limit {
-                return Err(too_large);
-            }
-            content.extend_from_slice(&chunk);
+            content.push(&chunk)?;
         }
         Ok(content)
     }

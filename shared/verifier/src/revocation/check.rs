@@ -2,16 +2,24 @@
 
 use std::sync::Arc;
 
+use super::answer::{Answer, earlier};
+use super::delegation::{Circumstances, Delegates};
+use super::delta::{Continuation, has_caught_up, takes_back};
 use super::entries::RevokedCertificate;
+use super::entry_issuers::EntryIssuer;
 use super::evidence::{CertificateStatus, RevocationEvidence};
-use super::history::{CrlHistory, NewestVersions, SeenCrl};
-use super::issuers::{CrlIssuer, ListSignatureError, SignedList};
+use super::history::{CrlHistory, NewestVersions};
+use super::issuers::{CrlIssuer, SignedList};
 use super::list::RevocationList;
 use super::lists::{ListOfIssuer, RevocationLists};
 use super::options::{RevocationDepth, RevocationMode, RevocationOptions};
+use super::points::other_crl_issuers;
+use super::scope::Scope;
+use super::why_not::WhyNot;
+use crate::anchors::TrustAnchor;
 use crate::rejection::{Reason, Rejection};
 use crate::rules::Path;
-use crate::signature::{ACCEPTED_ALGORITHMS, SignatureAlgorithms, not_allowed};
+use crate::signature::{SignatureAlgorithms, not_allowed};
 use crate::x509::certificate::Certificate;
 use crate::x509::name::names_are_equal;
 use crate::x509::time::Timestamp;
@@ -30,6 +38,29 @@ impl RevocationLists {
         signatures: SignatureAlgorithms,
         now: Timestamp,
     ) -> Result<RevocationEvidence, Rejection> {
+        self.check_with(self.delegates(), path, options, signatures, now)
+    }
+
+    /// Decides like [`check`](Self::check), by the lists of the certificates' own issuers alone:
+    /// the path is that of the issuer of an indirect CRL.
+    pub(super) fn check_without_delegates(
+        &self,
+        path: &Path<'_, '_>,
+        options: RevocationOptions,
+        signatures: SignatureAlgorithms,
+        now: Timestamp,
+    ) -> Result<RevocationEvidence, Rejection> {
+        self.check_with(None, path, options, signatures, now)
+    }
+
+    fn check_with(
+        &self,
+        delegates: Option<&Delegates>,
+        path: &Path<'_, '_>,
+        options: RevocationOptions,
+        signatures: SignatureAlgorithms,
+        now: Timestamp,
+    ) -> Result<RevocationEvidence, Rejection> {
         let depth = match (options.mode, options.depth) {
             (RevocationMode::Off, _) => 0,
             (_, RevocationDepth::EndEntity) => 1,
@@ -43,47 +74,87 @@ impl RevocationLists {
             .collect();
         let certificates = std::iter::once(path.end_entity).chain(path.intermediates.iter().copied());
 
+        let circumstances = Circumstances {
+            now,
+            signatures,
+            grace_seconds: options.grace_seconds,
+        };
         let mut evidence = RevocationEvidence::default();
         for (certificate, issuer) in certificates.zip(&issuers).take(depth) {
             let inquiry = Inquiry {
                 certificate,
                 issuer: *issuer,
+                is_delegate: false,
                 issuers: &issuers,
-                grace_seconds: options.grace_seconds.into(),
-                signatures,
-                now,
+                circumstances,
                 history: self.seen(),
             };
-            let answer = inquiry.ask(self.of_issuer(issuer.subject))?;
-            evidence.certificates.push(answer.status);
-            evidence.valid_until = match (evidence.valid_until, answer.valid_until) {
-                (Some(left), Some(right)) => Some(left.min(right)),
-                (left, right) => left.or(right),
+            let own = inquiry.ask(self.of_issuer(issuer.subject))?;
+            let answer = match delegates {
+                None => own,
+                Some(delegates) => self.ask_delegates(delegates, &inquiry, path.anchor, own)?,
             };
+            evidence.certificates.push(answer.status);
+            evidence.valid_until = earlier(evidence.valid_until, answer.valid_until);
         }
         match (options.mode, evidence.unknown()) {
             (RevocationMode::Strict, Some(rejection)) => Err(rejection.clone()),
             _ => Ok(evidence),
         }
     }
+
+    /// Asks the indirect CRLs of every CRL issuer that the certificate names, after its issuer's
+    /// own lists have given an answer.
+    fn ask_delegates(
+        &self,
+        delegates: &Delegates,
+        inquiry: &Inquiry<'_, '_>,
+        anchor: &TrustAnchor,
+        own: Answer,
+    ) -> Result<Answer, Rejection> {
+        let mut best = own;
+        for name in other_crl_issuers(inquiry.certificate) {
+            let lists = self.of_issuer(name);
+            let visit = |issuer: CrlIssuer<'_>, until: Timestamp| {
+                let answer = Inquiry {
+                    issuer,
+                    is_delegate: true,
+                    issuers: &[],
+                    ..*inquiry
+                }
+                .ask(lists)?;
+                best.join(answer, until);
+                Ok(())
+            };
+            let configured = delegates.each_issuer(name, anchor, self, inquiry.circumstances, visit)?;
+            if configured == 0 {
+                best.note_unconfigured(name);
+            }
+        }
+        Ok(best)
+    }
 }
 
 /// The question after one certificate.
-struct Inquiry<'q, 'a> {
-    certificate: &'q Certificate<'a>,
-    issuer: CrlIssuer<'q>,
+#[derive(Clone, Copy)]
+pub(super) struct Inquiry<'q, 'a> {
+    pub(super) certificate: &'q Certificate<'a>,
+    /// Issuer of the lists that are asked.
+    pub(super) issuer: CrlIssuer<'q>,
+    /// Set if the lists are indirect CRLs of another issuer than the certificate's.
+    pub(super) is_delegate: bool,
     /// Every issuer of the path.
-    issuers: &'q [CrlIssuer<'q>],
-    grace_seconds: i64,
-    /// Algorithms of lists that clear.
-    signatures: SignatureAlgorithms,
-    now: Timestamp,
-    history: &'q CrlHistory,
+    pub(super) issuers: &'q [CrlIssuer<'q>],
+    pub(super) circumstances: Circumstances,
+    pub(super) history: &'q CrlHistory,
 }
 
-struct Answer {
-    status: CertificateStatus,
-    valid_until: Option<Timestamp>,
+/// The lists beside those of one certificate's issuer, as far as they are signed and valid already.
+#[derive(Default)]
+struct Beside<'l> {
+    newest: Vec<NewestOfScope>,
+    /// Delta CRLs, current or not.
+    deltas: Vec<&'l Arc<RevocationList>>,
 }
 
 /// Newest lists of one scope.
@@ -114,12 +185,16 @@ impl Inquiry<'_, '_> {
     /// and speaks of the certificate keeps an older one from clearing it, even if that list is
     /// gone: it may have revoked the certificate.
     fn ask(&self, lists: &[ListOfIssuer]) -> Result<Answer, Rejection> {
-        let newest_of = self.newest_of_each_scope(lists);
+        let beside = self.signed_and_valid(lists);
         let mut newest: Option<(&Arc<RevocationList>, Currency)> = None;
         let mut valid_until = None;
         let mut why_not = WhyNot::default();
         for ListOfIssuer { signed, scope } in lists {
             let list = signed.list();
+            // RFC 5280 §6.3.3 (b) (1): it speaks for no other issuer.
+            if self.is_delegate && !list.scope().is_indirect() {
+                continue;
+            }
             // RFC 5280 §6.3.3(g). Another CA of the same name is likelier than an altered list, so
             // it is only noted.
             if !signed.is_signed_by(self.issuer) {
@@ -134,13 +209,17 @@ impl Inquiry<'_, '_> {
                 continue;
             }
             let currency = self.currency(list);
-            let newest_of_scope = newest_of.get(*scope).copied().unwrap_or_default();
+            let newest_of_scope = beside.newest.get(*scope).copied().unwrap_or_default();
             let is_replaced = newest_of_scope.all.replace(list.version());
             // A suspension ends with a list without the entry (RFC 5280 §5.3.1), and expired
             // certificates may leave a list; both need a newer list that can be trusted to be
             // whole.
-            let is_past = currency == Currency::Stale && newest_of_scope.whole.replace(list.version());
-            if !is_past && let Some(revoked) = list.find(self.certificate.serial_number) {
+            let is_past = currency == Currency::Stale
+                && (newest_of_scope.whole.replace(list.version()) || self.is_caught_up(list, lists));
+            if !is_past
+                && let Some(revoked) = list.find_of(self.entry_issuer(), self.certificate.serial_number)
+                && !self.is_taken_back(list, revoked, &beside.deltas)
+            {
                 return Err(self.revoked(list, revoked));
             }
             if currency == Currency::NotYet {
@@ -155,9 +234,11 @@ impl Inquiry<'_, '_> {
                 why_not.replaced = why_not.replaced.or(Some(list));
                 continue;
             }
-            if list.is_beside_complete_ones() {
+            if list.is_delta() && self.covers(list.scope()) {
+                why_not.delta = why_not.delta.or(Some(list));
+            } else if list.is_beside_complete_ones() {
                 why_not.partial = why_not.partial.or(Some(list));
-            } else if !list.scope().covers(self.certificate) {
+            } else if !self.covers(list.scope()) {
                 why_not.scope = why_not.scope.or(Some(list));
             } else {
                 // Of several lists of one second, each may be the last.
@@ -173,33 +254,49 @@ impl Inquiry<'_, '_> {
                 }
             }
         }
-        let good = match newest {
-            None => None,
-            Some((list, _)) if list.defect().is_some() => {
-                why_not.defective = Some(list);
-                None
+        let good = newest.and_then(|(list, currency)| {
+            let continuation = Continuation::of(list, &beside.deltas);
+            if let Continuation::Apart(delta) = continuation
+                && self.is_reliable(list)
+            {
+                why_not.delta = Some(delta);
+                why_not.base = Some(list);
+                return None;
             }
-            Some((list, _)) if self.algorithm_not_allowed(list).is_some() => {
-                why_not.not_allowed = Some(list);
-                None
+            let delta = continuation.delta();
+            let parts = std::iter::once((list, currency));
+            let parts = parts.chain(delta.map(|delta| (delta, self.currency(delta))));
+            // Each part must be whole and current: what is not in the one may be in the other.
+            for (part, currency) in parts.clone() {
+                if part.defect().is_some() {
+                    why_not.defective = Some(part);
+                    return None;
+                }
+                if self.algorithm_not_allowed(part).is_some() {
+                    why_not.not_allowed = Some(part);
+                    return None;
+                }
+                if currency != Currency::Current {
+                    why_not.stale = Some(part);
+                    return None;
+                }
             }
-            Some((list, Currency::Current)) => {
-                why_not.seen = self
-                    .history
-                    .newer_than(list, self.issuer.key, self.certificate, self.now);
-                why_not.stale = why_not.seen.map(|_| list);
-                why_not.seen.is_none().then_some(list)
-            }
-            Some((list, Currency::Stale | Currency::NotYet)) => {
-                why_not.stale = Some(list);
-                None
-            }
-        };
+            let newest = delta.unwrap_or(list);
+            why_not.seen =
+                self.history
+                    .newer_than(newest, self.issuer.key, self.circumstances.now, |scope| {
+                        self.covers(scope)
+                    });
+            why_not.stale = why_not.seen.map(|_| newest);
+            // The one that ends first decides how long the other counts.
+            let first = parts.map(|(part, _)| part).min_by_key(|part| part.next_update());
+            first.filter(|_| why_not.seen.is_none())
+        });
         // A list without an end has a defect, and clears nothing.
         let good = good.and_then(|list| Some((list, list.next_update()?)));
         match good {
             Some((list, next_update)) if self.issuer.may_sign_lists => {
-                let end = next_update.plus_seconds(self.grace_seconds);
+                let end = next_update.plus_seconds(i64::from(self.circumstances.grace_seconds));
                 Ok(Answer {
                     status: CertificateStatus::Good(Arc::clone(list)),
                     valid_until: Some(valid_until.map_or(end, |until| until.min(end))),
@@ -223,14 +320,19 @@ impl Inquiry<'_, '_> {
         })
     }
 
-    /// Returns the newest list of each scope that the issuer signed and that is valid already.
-    fn newest_of_each_scope(&self, lists: &[ListOfIssuer]) -> Vec<NewestOfScope> {
-        let mut newest: Vec<NewestOfScope> = Vec::new();
+    /// Returns the newest list of each scope that the issuer signed and that is valid already, and
+    /// the delta CRLs among such lists.
+    fn signed_and_valid<'l>(&self, lists: &'l [ListOfIssuer]) -> Beside<'l> {
+        let mut beside = Beside::default();
         for ListOfIssuer { signed, scope } in lists {
             let list = signed.list();
             if self.currency(list) == Currency::NotYet || !signed.is_signed_by(self.issuer) {
                 continue;
             }
+            if list.is_delta() {
+                beside.deltas.push(list);
+            }
+            let newest = &mut beside.newest;
             if newest.len() <= *scope {
                 newest.resize_with(*scope + 1, NewestOfScope::default);
             }
@@ -241,7 +343,57 @@ impl Inquiry<'_, '_> {
                 }
             }
         }
-        newest
+        beside
+    }
+
+    /// Returns true if a list with this scope covers the certificate.
+    fn covers(&self, scope: &Scope) -> bool {
+        match self.is_delegate {
+            false => scope.covers(self.certificate),
+            true => scope.covers_through(self.certificate, self.issuer.subject),
+        }
+    }
+
+    /// Returns the issuer of the certificate, as entries of the lists name it.
+    fn entry_issuer(&self) -> EntryIssuer<'_> {
+        EntryIssuer {
+            name: self.certificate.issuer,
+            is_of_list: !self.is_delegate,
+        }
+    }
+
+    /// Returns true for a delta CRL if a complete CRL that can be relied on has all that it says.
+    fn is_caught_up(&self, delta: &RevocationList, lists: &[ListOfIssuer]) -> bool {
+        delta.is_delta()
+            && lists.iter().any(|ListOfIssuer { signed, .. }| {
+                let list = signed.list();
+                delta.scope().continues(list.scope())
+                    && has_caught_up(list, delta)
+                    && self.currency(list) != Currency::NotYet
+                    && signed.is_signed_by(self.issuer)
+                    && self.is_reliable(list)
+            })
+    }
+
+    /// Returns true if the entry is a suspension in a complete CRL that its newest delta CRL ends.
+    /// That must be current and without a defect.
+    fn is_taken_back(
+        &self,
+        list: &RevocationList,
+        entry: RevokedCertificate,
+        deltas: &[&Arc<RevocationList>],
+    ) -> bool {
+        let Continuation::Joined(delta) = Continuation::of(list, deltas) else {
+            return false;
+        };
+        self.currency(delta) == Currency::Current
+            && self.is_reliable(delta)
+            && takes_back(
+                delta,
+                entry.reason,
+                self.entry_issuer(),
+                self.certificate.serial_number,
+            )
     }
 
     /// Returns true if a list that the issuer signed can be relied on to name every revoked
@@ -251,16 +403,22 @@ impl Inquiry<'_, '_> {
     }
 
     /// Returns the algorithm of a list that the issuer signed, unless it is allowed.
-    fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
-        not_allowed(list.signature_algorithm(), self.issuer.key, self.signatures)
+    pub(super) fn algorithm_not_allowed(&self, list: &RevocationList) -> Option<&'static str> {
+        not_allowed(
+            list.signature_algorithm(),
+            self.issuer.key,
+            self.circumstances.signatures,
+        )
     }
 
     fn currency(&self, list: &RevocationList) -> Currency {
         // The grace period is the operator's answer to a CA that publishes late.
-        let end = list.next_update().map(|end| end.plus_seconds(self.grace_seconds));
-        if self.now < list.this_update() {
+        let end = list
+            .next_update()
+            .map(|end| end.plus_seconds(i64::from(self.circumstances.grace_seconds)));
+        if self.circumstances.now < list.this_update() {
             Currency::NotYet
-        } else if end.is_some_and(|end| self.now > end) {
+        } else if end.is_some_and(|end| self.circumstances.now > end) {
             Currency::Stale
         } else {
             Currency::Current
@@ -282,136 +440,4 @@ impl Inquiry<'_, '_> {
             .found(&base16ct::lower::encode_string(self.certificate.serial_number))
             .because(explanation)
     }
-
-    fn unknown(&self, good: Option<&Arc<RevocationList>>, why_not: &WhyNot<'_>) -> Rejection {
-        let (reason, list, particulars) = match why_not {
-            _ if let Some(list) = good => (Reason::CrlIssuerKeyUsage, list, String::new()),
-            WhyNot {
-                stale: Some(list),
-                seen: Some(seen),
-                ..
-            } => {
-                let newer = format!(", and {} was in use before with {}", seen.series, seen.version);
-                (Reason::CrlStale, *list, newer)
-            }
-            WhyNot {
-                stale: Some(list), ..
-            } => (Reason::CrlStale, *list, format!(", it is {}", self.now)),
-            WhyNot {
-                defective: Some(list),
-                ..
-            } => (Reason::CrlUnusable, *list, defect_of(list)),
-            WhyNot {
-                not_allowed: Some(list),
-                ..
-            } => {
-                let algorithm = self.algorithm_not_allowed(list).unwrap_or_default();
-                (
-                    Reason::CrlSignatureNotAllowed,
-                    *list,
-                    format!(": it is signed with {algorithm}"),
-                )
-            }
-            WhyNot {
-                not_yet: Some(list), ..
-            } => (Reason::CrlNotYetValid, *list, format!(", it is {}", self.now)),
-            WhyNot {
-                partial: Some(list), ..
-            } => (Reason::CrlUnusable, *list, defect_of(list)),
-            WhyNot {
-                scope: Some(list), ..
-            } => (Reason::CrlScope, *list, String::new()),
-            // Without one that replaced it.
-            WhyNot {
-                replaced: Some(list), ..
-            } => {
-                let contradiction = ": others of its issuer replace it and each other, because their numbers contradict \
-                                     their dates";
-                (Reason::CrlUnusable, *list, contradiction.to_owned())
-            }
-            WhyNot {
-                other_key: Some((list, obstacle)),
-                ..
-            } => match obstacle {
-                Some(obstacle @ (ListSignatureError::Algorithm { .. } | ListSignatureError::Key { .. })) => {
-                    (Reason::CrlSignatureUnsupported, *list, format!(": {obstacle}"))
-                }
-                Some(obstacle) => (Reason::CrlSignature, *list, format!(": {obstacle}")),
-                None => (Reason::CrlSignature, *list, String::new()),
-            },
-            _ => {
-                return self
-                    .certificate
-                    .reject(Reason::CrlMissing)
-                    .because(self.issuer_name());
-            }
-        };
-        self.with_facts(self.certificate.reject(reason), list)
-            .because(format!("{list}{particulars}"))
-    }
-
-    /// Adds which field of the list it is about, what is in it, and what would be allowed.
-    fn with_facts(&self, rejection: Rejection, list: &RevocationList) -> Rejection {
-        let of_list = |field: &str| format!("{field} of the CRL of {}", list.issuer());
-        let time = |time: Option<Timestamp>| time.map_or_else(|| "none".to_owned(), |time| time.to_string());
-        match rejection.reason() {
-            Reason::CrlStale => rejection
-                .in_field(&of_list("nextUpdate"))
-                .found(&time(list.next_update()))
-                .allowed(&format!("a time that is not before {}", self.now)),
-            Reason::CrlNotYetValid => rejection
-                .in_field(&of_list("thisUpdate"))
-                .found(&list.this_update().to_string())
-                .allowed(&format!("a time that is not after {}", self.now)),
-            Reason::CrlSignatureUnsupported => rejection
-                .in_field(&of_list("signatureAlgorithm"))
-                .found(&list.signature_algorithm_name())
-                .allowed(ACCEPTED_ALGORITHMS),
-            Reason::CrlSignatureNotAllowed => rejection
-                .in_field(&of_list("signatureAlgorithm"))
-                .found(self.algorithm_not_allowed(list).unwrap_or_default())
-                .allowed(&format!("MTLS_SIGNATURES={}", self.signatures)),
-            Reason::CrlUnusable => {
-                let rejection = rejection.in_field(&of_list("defect"));
-                match list.defect() {
-                    Some(defect) => rejection.found(&defect.to_string()),
-                    None => rejection,
-                }
-            }
-            Reason::CrlScope => rejection.in_field(&of_list("scope")).found(&list.coverage()),
-            _ => rejection.in_field(&of_list("signature")),
-        }
-    }
-
-    fn issuer_name(&self) -> String {
-        crate::x509::name::DistinguishedName::parse(self.issuer.subject).map_or_else(
-            |_| "the issuer has a name that cannot be shown".to_owned(),
-            |name| format!("the issuer is {name}"),
-        )
-    }
-}
-
-/// The first list that does not clear the certificate for each reason.
-#[derive(Default)]
-struct WhyNot<'l> {
-    other_key: Option<(&'l Arc<RevocationList>, Option<ListSignatureError>)>,
-    scope: Option<&'l Arc<RevocationList>>,
-    stale: Option<&'l Arc<RevocationList>>,
-    /// A newer one that was in use before, if that is why.
-    seen: Option<&'l SeenCrl>,
-    not_yet: Option<&'l Arc<RevocationList>>,
-    /// The latest one, which has a defect.
-    defective: Option<&'l Arc<RevocationList>>,
-    /// The latest one, which is signed with an algorithm that is not allowed.
-    not_allowed: Option<&'l Arc<RevocationList>>,
-    /// List that is older than another.
-    replaced: Option<&'l Arc<RevocationList>>,
-    /// List that stands beside complete lists.
-    partial: Option<&'l Arc<RevocationList>>,
-}
-
-fn defect_of(list: &RevocationList) -> String {
-    list.defect()
-        .map(|defect| format!(": it {defect}"))
-        .unwrap_or_default()
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::error::{RevocationListErrorKind, UnsupportedList};
+use super::entry_issuers::{EntryIssuer, EntryIssuers, EntryIssuersBuilder};
+use super::error::RevocationListErrorKind;
 use super::extensions::{Extension, identifier, read_extensions};
-use super::scope::names_directory;
+use super::points::names_directory;
 use crate::x509::der::{Element, Elements, Malformed, Tag, shortest, single};
 use crate::x509::oid::dotted;
 use crate::x509::time::Timestamp;
@@ -14,7 +15,10 @@ use crate::x509::time::Timestamp;
 ///
 /// Sorted. The upper half of each number is a fingerprint of the serial number, the lower half the
 /// entry's position. A fingerprint only says where to look: whole serial numbers are compared.
-pub(super) struct EntryIndex(Vec<u64>);
+pub(super) struct EntryIndex {
+    keys: Vec<u64>,
+    issuers: EntryIssuers,
+}
 
 /// Entry of a list for a certificate that it revokes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +52,9 @@ pub enum RevocationReason {
     PrivilegeWithdrawn,
     /// An attribute authority's key is known to an attacker, or believed to be.
     AaCompromise,
+    /// The entry of a large list cannot be read from its storage again. The certificate counts as
+    /// revoked.
+    Unreadable,
     /// Code that RFC 5280 §5.3.1 does not define. The certificate is revoked nevertheless.
     Unknown(u8),
 }
@@ -87,6 +94,7 @@ impl RevocationReason {
             Self::RemoveFromCrl => "removeFromCRL",
             Self::PrivilegeWithdrawn => "privilegeWithdrawn",
             Self::AaCompromise => "aACompromise",
+            Self::Unreadable => "entry that cannot be read again",
             Self::Unknown(_) => "unknown reason",
         }
     }
@@ -106,16 +114,19 @@ impl EntryIndex {
     ///
     /// An entry whose serial number can be read is in the index, whatever else is wrong with it:
     /// its issuer revokes that certificate (ITU-T X.509, clause on critical CRL entry extensions,
-    /// says so of extensions that are not understood). An entry that belongs to another issuer than
-    /// `issuer` is not, nor are those after it, up to the next one that names `issuer` again (RFC
-    /// 5280 §5.3.3).
-    pub(super) fn build(mut entries: Elements<'_>, issuer: &[u8]) -> (Self, Option<RevocationListErrorKind>) {
+    /// says so of extensions that are not understood). An entry is of the issuer that it or the
+    /// last entry before it names (RFC 5280 §5.3.3). Only the entries of an indirect CRL may name
+    /// one.
+    pub(super) fn build(
+        mut entries: Elements<'_>,
+        is_indirect: bool,
+    ) -> (Self, Option<RevocationListErrorKind>) {
         /// The usual entry has a serial number of 16 to 20 octets; growing from here costs little.
         const USUAL_LENGTH: usize = 36;
 
-        let mut index = Vec::with_capacity(entries.octets_left() / USUAL_LENGTH);
+        let mut keys = Vec::with_capacity(entries.octets_left() / USUAL_LENGTH);
+        let mut issuers = EntryIssuersBuilder::default();
         let mut defect = None;
-        let mut is_of_issuer = true;
         while !entries.at_end() {
             let offset = entries.position();
             let malformed = || RevocationListErrorKind::Malformed {
@@ -135,52 +146,62 @@ impl EntryIndex {
                 defect.get_or_insert_with(malformed);
             }
             if !entry.is_usual() {
-                let notes = entry.notes(issuer);
-                is_of_issuer = notes.is_of_issuer.unwrap_or(is_of_issuer);
+                let notes = entry.notes(is_indirect);
+                if let Some(value) = notes.issuer {
+                    issuers.note(position, value);
+                }
                 if let Some(problem) = notes.problem {
                     defect.get_or_insert(problem);
                 }
             }
-            if is_of_issuer {
-                index.push(fingerprint(entry.serial_number) | u64::from(position));
-            }
+            keys.push(fingerprint(entry.serial_number) | u64::from(position));
         }
-        index.shrink_to_fit();
+        keys.shrink_to_fit();
         // Keys are unique by their position, so stability does not matter; unstable sorting takes
         // no memory.
-        index.sort_unstable();
-        (Self(index), defect)
+        keys.sort_unstable();
+        let issuers = issuers.finish();
+        (Self { keys, issuers }, defect)
     }
 
     /// Returns the number of entries.
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
+    }
+
+    /// Returns true if an entry names its issuer.
+    pub(super) fn name_issuers(&self) -> bool {
+        !self.issuers.is_empty()
     }
 
     /// Returns the serial number of each entry; `None` for an entry that cannot be read again.
     pub(super) fn serial_numbers<'d>(&self, der: &'d [u8]) -> impl Iterator<Item = Option<&'d [u8]>> {
-        self.0.iter().map(|key| {
+        self.keys.iter().map(|key| {
             let position = usize::try_from(key & !FINGERPRINT).ok()?;
             Some(Entry::at(der, position)?.serial_number)
         })
     }
 
-    /// Returns the entries of this serial number, given as the content of a DER INTEGER.
+    /// Returns the entries of an issuer with this serial number, given as the content of a DER
+    /// INTEGER.
     pub(super) fn find<'s>(
         &'s self,
         der: &'s [u8],
+        issuer: EntryIssuer<'s>,
         serial_number: &'s [u8],
     ) -> impl Iterator<Item = RevokedCertificate> + 's {
         let wanted = fingerprint(serial_number);
-        let first = self.0.partition_point(|key| key & FINGERPRINT < wanted);
-        let candidates = self.0.get(first..).unwrap_or_default();
+        let first = self.keys.partition_point(|key| key & FINGERPRINT < wanted);
+        let candidates = self.keys.get(first..).unwrap_or_default();
         candidates
             .iter()
             .take_while(move |key| *key & FINGERPRINT == wanted)
-            .filter_map(|key| usize::try_from(key & !FINGERPRINT).ok())
-            .filter_map(|position| Entry::at(der, position))
-            .filter(|entry| entry.is_of(serial_number))
-            .map(|entry| entry.details())
+            .filter_map(|key| u32::try_from(key & !FINGERPRINT).ok())
+            .filter_map(move |position| {
+                let entry = Entry::at(der, usize::try_from(position).ok()?)?;
+                let is_wanted = entry.is_of(serial_number) && self.issuers.are(issuer, position);
+                is_wanted.then(|| entry.details())
+            })
     }
 }
 
@@ -200,21 +221,21 @@ fn fingerprint(serial_number: &[u8]) -> u64 {
 }
 
 /// Element of `revokedCertificates`.
-struct Entry<'a> {
-    serial_number: &'a [u8],
+pub(super) struct Entry<'a> {
+    pub(super) serial_number: &'a [u8],
     date: Option<Element<'a>>,
     extensions: Option<Element<'a>>,
     /// Set if nothing but what an entry may have is in it.
-    is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 /// Content of the extensions of an entry.
 #[derive(Default)]
-struct EntryNotes {
+pub(super) struct EntryNotes<'a> {
     reason: Option<RevocationReason>,
-    /// Set by a certificateIssuer (RFC 5280 §5.3.3): whether it is the list's own.
-    is_of_issuer: Option<bool>,
-    problem: Option<RevocationListErrorKind>,
+    /// Value of a certificateIssuer (RFC 5280 §5.3.3) that can be read.
+    pub(super) issuer: Option<&'a [u8]>,
+    pub(super) problem: Option<RevocationListErrorKind>,
 }
 
 /// Extensions of nearly every entry that has any: reasonCode alone, not critical.
@@ -225,7 +246,7 @@ const REASON_ALONE: [u8; 13] = [
 impl<'a> Entry<'a> {
     /// Reads an entry, as far as it can be read after the serial number.
     #[inline]
-    fn read(element: Element<'a>) -> Result<Self, Malformed> {
+    pub(super) fn read(element: Element<'a>) -> Result<Self, Malformed> {
         if element.tag != Tag::SEQUENCE {
             return Err(Malformed);
         }
@@ -255,11 +276,11 @@ impl<'a> Entry<'a> {
         Self::read(element).ok()
     }
 
-    fn is_of(&self, serial_number: &[u8]) -> bool {
+    pub(super) fn is_of(&self, serial_number: &[u8]) -> bool {
         shortest(self.serial_number) == shortest(serial_number)
     }
 
-    fn details(&self) -> RevokedCertificate {
+    pub(super) fn details(&self) -> RevokedCertificate {
         RevokedCertificate {
             revoked_at: self.revoked_at(),
             reason: self.reason(),
@@ -277,20 +298,19 @@ impl<'a> Entry<'a> {
     /// Returns true for an entry without extensions, or with a reason alone: it needs no second
     /// look.
     #[inline]
-    fn is_usual(&self) -> bool {
+    pub(super) fn is_usual(&self) -> bool {
         self.extensions.is_none() || self.extensions_encoding().starts_with(&REASON_ALONE)
     }
 
     fn reason(&self) -> Option<RevocationReason> {
         match self.extensions_encoding().strip_prefix(&REASON_ALONE) {
             Some(code) => RevocationReason::from_code(code),
-            // The issuer's name does not matter to the reason.
-            None => self.notes(&[]).reason,
+            None => self.notes(true).reason,
         }
     }
 
     /// Reads the extensions. One that is not critical and cannot be read says nothing.
-    fn notes(&self, issuer: &[u8]) -> EntryNotes {
+    pub(super) fn notes(&self, is_indirect: bool) -> EntryNotes<'a> {
         let mut notes = EntryNotes::default();
         let Some(extensions) = self.extensions else {
             return notes;
@@ -304,14 +324,26 @@ impl<'a> Entry<'a> {
                     }
                     Err(Malformed) => {}
                 },
-                // Only indirect CRLs have entries that name another issuer.
-                identifier::CERTIFICATE_ISSUER => {
-                    // One that cannot be read changes nothing: the entry still revokes, as the one
-                    // before it would.
-                    notes.is_of_issuer = names_directory(extension.value, issuer).ok();
-                    let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
-                    notes.problem.get_or_insert(indirect);
-                }
+                // One that cannot be read changes nothing: the entry still revokes, as the one
+                // before it would.
+                identifier::CERTIFICATE_ISSUER => match names_directory(extension.value, &[]) {
+                    Err(Malformed) => {
+                        notes.problem.get_or_insert_with(|| extension.malformed());
+                    }
+                    Ok(_) => {
+                        notes.issuer = Some(extension.value);
+                        // A reader that skips it would take the entry for one of another issuer,
+                        // and so may the CA's own tools.
+                        if !is_indirect || !extension.critical {
+                            let offset = extension.offset;
+                            let problem = match is_indirect {
+                                true => RevocationListErrorKind::EntryIssuerNotCritical { offset },
+                                false => RevocationListErrorKind::EntryIssuerUnexpected { offset },
+                            };
+                            notes.problem.get_or_insert(problem);
+                        }
+                    }
+                },
                 _ if extension.critical => {
                     notes.problem.get_or_insert_with(|| critical(&extension));
                 }
@@ -373,8 +405,13 @@ mod tests {
         0x30, 0x0C, 0x31, 0x0A, 0x30, 0x08, 0x06, 0x03, 0x55, 4, 3, 0x0C, 1, b'a',
     ];
 
+    const OWN: EntryIssuer<'static> = EntryIssuer {
+        name: ISSUER,
+        is_of_list: true,
+    };
+
     fn build(der: &[u8]) -> (EntryIndex, Option<RevocationListErrorKind>) {
-        EntryIndex::build(Elements::new(der), ISSUER)
+        EntryIndex::build(Elements::new(der), false)
     }
 
     fn index(der: &[u8]) -> EntryIndex {
@@ -384,7 +421,7 @@ mod tests {
     }
 
     fn find(index: &EntryIndex, der: &[u8], serial_number: &[u8]) -> Option<RevokedCertificate> {
-        index.find(der, serial_number).next()
+        index.find(der, OWN, serial_number).next()
     }
 
     #[test]
@@ -409,17 +446,17 @@ mod tests {
         ]
         .concat();
         let positions = [0, 34, 68];
-        let same = EntryIndex(
-            positions
-                .iter()
-                .map(|position| fingerprint(&[2]) | position)
-                .collect(),
-        );
+        let with_keys = |keys| EntryIndex {
+            keys,
+            issuers: EntryIssuers::default(),
+        };
+        let keys = positions.iter().map(|position| fingerprint(&[2]) | position);
+        let same = with_keys(keys.collect());
         assert_eq!(
             find(&same, &der, &[2]).unwrap().reason,
             Some(RevocationReason::AffiliationChanged)
         );
-        assert_eq!(find(&EntryIndex(vec![fingerprint(&[9])]), &der, &[9]), None);
+        assert_eq!(find(&with_keys(vec![fingerprint(&[9])]), &der, &[9]), None);
     }
 
     #[test]
@@ -514,8 +551,8 @@ mod tests {
     }
 
     #[test]
-    fn entries_of_another_issuer_are_left_out_until_the_own_comes_again() {
-        let of = |name: &[u8]| {
+    fn entries_are_of_the_issuer_that_was_named_last() {
+        let of = |name: &[u8], critical: u8| {
             let names = [
                 &[0x30, u8::try_from(name.len() + 2).unwrap(), 0xA4][..],
                 &[14],
@@ -523,7 +560,7 @@ mod tests {
             ]
             .concat();
             let value = [&[0x04, u8::try_from(names.len()).unwrap()][..], &names].concat();
-            let fields = [&[0x06, 3, 0x55, 0x1D, 0x1D, 1, 1, 0xFF][..], &value].concat();
+            let fields = [&[0x06, 3, 0x55, 0x1D, 0x1D, 1, 1, critical][..], &value].concat();
             let length = u8::try_from(fields.len()).unwrap();
             [&[0x30, length + 2, 0x30, length][..], &fields].concat()
         };
@@ -531,23 +568,53 @@ mod tests {
         other[13] = b'b';
         let mut own = ISSUER.to_vec();
         (own[11], own[13]) = (0x13, b'A');
-        let der = [
-            entry(&[1], &[]),
-            entry(&[2], &of(&other)),
-            entry(&[3], &[]),
-            entry(&[4], &of(&own)),
-            entry(&[5], &[]),
-        ]
-        .concat();
-        let (index, defect) = build(&der);
-        let indirect = RevocationListErrorKind::Unsupported(UnsupportedList::Indirect);
-        assert_eq!(defect, Some(indirect));
-        let found = [1, 2, 3, 4, 5].map(|serial| find(&index, &der, &[serial]).is_some());
-        assert_eq!(
-            found,
-            [true, false, false, true, true],
-            "names are compared as names"
-        );
+        let entries = |critical| {
+            [
+                entry(&[1], &[]),
+                entry(&[2], &of(&other, critical)),
+                entry(&[3], &[]),
+                entry(&[4], &of(&own, critical)),
+                entry(&[5], &[]),
+            ]
+            .concat()
+        };
+        let of_other = EntryIssuer {
+            name: &other,
+            is_of_list: false,
+        };
+        let third = EntryIssuer {
+            name: &[0x30, 0],
+            is_of_list: false,
+        };
+        let offset = 42;
+        for (is_indirect, critical, defect) in [
+            (true, 0xFF, None),
+            (
+                true,
+                0,
+                Some(RevocationListErrorKind::EntryIssuerNotCritical { offset }),
+            ),
+            (
+                false,
+                0xFF,
+                Some(RevocationListErrorKind::EntryIssuerUnexpected { offset }),
+            ),
+        ] {
+            let der = entries(critical);
+            let (index, found) = EntryIndex::build(Elements::new(&der), is_indirect);
+            assert_eq!(found, defect);
+            let of_issuer = |issuer| {
+                let numbers = [[1], [2], [3], [4], [5]];
+                numbers.map(|serial| index.find(&der, issuer, &serial).next().is_some())
+            };
+            assert_eq!(
+                of_issuer(OWN),
+                [true, false, false, true, true],
+                "names are compared as names"
+            );
+            assert_eq!(of_issuer(of_other), [false, true, true, false, false]);
+            assert_eq!(of_issuer(third), [false; 5]);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Problems of CRLs: those that make a file unusable, and defects that keep a list from clearing
 //! certificates.
 
+use super::number::CrlNumber;
 use crate::x509::time::Timestamp;
 
 /// Problem of a CRL: which one of a file (counted from 1), whose it is and what is wrong with it.
@@ -123,6 +124,32 @@ pub enum RevocationListErrorKind {
         /// Position of the extension, in octets from the start of the list.
         offset: usize,
     },
+    /// An entry of a CRL that is not indirect, with a certificateIssuer (RFC 5280 §5.3.3).
+    #[error(
+        "has an entry with a certificateIssuer at octet {offset}, which only indirect CRLs have (RFC 5280 section 5.3.3)"
+    )]
+    EntryIssuerUnexpected {
+        /// Position of the extension, in octets from the start of the list.
+        offset: usize,
+    },
+    /// An entry with a certificateIssuer that is not critical (RFC 5280 §5.3.3).
+    #[error(
+        "has an entry with a certificateIssuer at octet {offset} that is not critical (RFC 5280 section 5.3.3)"
+    )]
+    EntryIssuerNotCritical {
+        /// Position of the extension, in octets from the start of the list.
+        offset: usize,
+    },
+    /// A delta CRL without a number, or with one that is lower than that of its base (RFC 5280
+    /// §5.2.4), so that it cannot be put into an order with complete CRLs.
+    #[error(
+        "is a delta CRL whose number is missing or below BaseCRLNumber {base}, so that it continues no complete CRL \
+         (RFC 5280 section 5.2.4)"
+    )]
+    DeltaNumber {
+        /// Number of the complete CRL that it continues.
+        base: CrlNumber,
+    },
     /// A kind of CRL that clears no certificate.
     #[error("{0}")]
     Unsupported(UnsupportedList),
@@ -132,12 +159,6 @@ pub enum RevocationListErrorKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnsupportedList {
-    /// Only the changes since another list (RFC 5280 §5.2.4).
-    #[error("is a delta CRL: publish complete ones")]
-    Delta,
-    /// May hold entries of other issuers (RFC 5280 §5.2.5).
-    #[error("is an indirect CRL: publish one for each issuer")]
-    Indirect,
     /// Speaks of some reasons only (RFC 5280 §5.2.5).
     #[error("is for some reasons only: publish CRLs for all of them")]
     SomeReasons,

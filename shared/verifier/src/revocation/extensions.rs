@@ -10,6 +10,7 @@ pub(super) mod identifier {
     pub(in super::super) const CERTIFICATE_ISSUER: &[u8] = &[0x55, 0x1D, 0x1D];
     pub(in super::super) const CRL_NUMBER: &[u8] = &[0x55, 0x1D, 0x14];
     pub(in super::super) const DELTA_CRL_INDICATOR: &[u8] = &[0x55, 0x1D, 0x1B];
+    pub(in super::super) const FRESHEST_CRL: &[u8] = &[0x55, 0x1D, 0x2E];
     pub(in super::super) const ISSUING_DISTRIBUTION_POINT: &[u8] = &[0x55, 0x1D, 0x1C];
     pub(in super::super) const REASON_CODE: &[u8] = &[0x55, 0x1D, 0x15];
 }

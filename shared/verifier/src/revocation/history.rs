@@ -11,7 +11,6 @@ use super::list::RevocationList;
 use super::number::CrlVersion;
 use super::scope::Scope;
 use crate::anchors::{Intermediates, TrustAnchors};
-use crate::x509::certificate::Certificate;
 use crate::x509::name::{DistinguishedName, names_are_equal};
 use crate::x509::public_key::IssuerKey;
 use crate::x509::time::Timestamp;
@@ -79,16 +78,26 @@ impl CrlSeries {
     }
 
     /// Reads the parts that [`issuer`](Self::issuer), [`key_algorithm`](Self::key_algorithm),
-    /// [`key`](Self::key) and [`scope`](Self::scope) return. Returns `None` if they are not DER of
+    /// [`key`](Self::key), [`scope`](Self::scope) and [`is_delta`](Self::is_delta) return. Returns `None` if they are not DER of
     /// such parts.
-    pub fn from_parts(issuer: &[u8], key_algorithm: &[u8], key: &[u8], scope: &[u8]) -> Option<Self> {
+    pub fn from_parts(
+        issuer: &[u8],
+        key_algorithm: &[u8],
+        key: &[u8],
+        scope: &[u8],
+        is_delta: bool,
+    ) -> Option<Self> {
+        let complete = if scope.is_empty() {
+            Scope::default()
+        } else {
+            Scope::parse(scope, issuer).ok()?
+        };
         Some(Self {
             issuer: DistinguishedName::parse(issuer).ok()?,
             key: KnownKey::from_parts(key_algorithm, key),
-            scope: if scope.is_empty() {
-                Scope::default()
-            } else {
-                Scope::parse(scope, issuer).ok()?
+            scope: match is_delta {
+                true => complete.of_changes(),
+                false => complete,
             },
         })
     }
@@ -113,12 +122,25 @@ impl CrlSeries {
         self.scope.der()
     }
 
+    /// Returns true for a series of delta CRLs.
+    pub fn is_delta(&self) -> bool {
+        self.scope.is_delta()
+    }
+
     pub(super) fn known_key(&self) -> &KnownKey {
         &self.key
     }
 
     pub(super) fn has_issuer(&self, name: &[u8]) -> bool {
         names_are_equal(self.issuer.der(), name)
+    }
+
+    /// Returns true if a complete CRL with this signer can take the place of the delta CRLs of the
+    /// series.
+    pub(super) fn is_continued_from(&self, list: &RevocationList, signer: &KnownKey) -> bool {
+        self.is_signed_by(signer.as_issuer_key())
+            && self.scope.continues(list.scope())
+            && self.has_issuer(list.issuer().der())
     }
 
     /// Returns true if a list with this signer is one of the series.
@@ -182,8 +204,8 @@ impl SeenCrl {
         }
     }
 
-    /// Returns `None` for a list that belongs to no series: one whose scope cannot be read, or a
-    /// delta CRL. Neither clears a certificate.
+    /// Returns `None` for a list that belongs to no series: one whose scope cannot be read. It
+    /// clears no certificate.
     pub(super) fn of(list: &RevocationList, signer: &KnownKey) -> Option<Self> {
         if !list.scope().is_series() {
             return None;
@@ -253,19 +275,24 @@ impl CrlHistory {
         self.seen.iter_mut()
     }
 
-    /// Returns a list that was in use, speaks of the certificate and is newer than `list`, which
-    /// speaks of it too.
+    /// Returns a list that was in use, speaks of the certificate, as `covers` says of its scope, and
+    /// is newer than `list`, which speaks of it too.
     pub(super) fn newer_than(
         &self,
         list: &RevocationList,
         key: IssuerKey<'_>,
-        certificate: &Certificate<'_>,
         now: Timestamp,
+        covers: impl Fn(&Scope) -> bool,
     ) -> Option<&SeenCrl> {
         self.seen.iter().find(|seen| {
             let series = &seen.series;
-            let is_newer = if series.scope == *list.scope() {
-                list.version().is_older_than(seen.version)
+            // A delta CRL and a complete one that it continues have one order of numbers.
+            let is_one_order = series.scope.continues(list.scope()) || list.scope().continues(&series.scope);
+            let is_newer = if is_one_order || series.scope == *list.scope() {
+                match (list.number(), seen.version.number) {
+                    (Some(own), Some(seen)) if is_one_order => own < seen,
+                    _ => list.version().is_older_than(seen.version),
+                }
             } else {
                 // Different scopes may be numbered apart.
                 list.this_update() < seen.version.this_update
@@ -274,7 +301,7 @@ impl CrlHistory {
             is_newer
                 && seen.version.this_update <= now
                 && series.is_signed_by(key)
-                && series.scope.covers(certificate)
+                && covers(&series.scope)
                 && series.has_issuer(list.issuer().der())
         })
     }

@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls_pki_types::{CertificateDer, InvalidSignature};
 
-use super::list::RevocationList;
+use super::list::{RevocationList, Signed};
 use crate::anchors::TrustAnchor;
-use crate::signature::{ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault};
+use crate::signature::{
+    ACCEPTED_ALGORITHMS, ACCEPTED_KEYS, FittingAlgorithm, SignatureFault, key_fault, verify_digest,
+};
 use crate::x509::algorithm_name::describe_key;
 use crate::x509::certificate::Certificate;
 use crate::x509::public_key::IssuerKey;
@@ -285,19 +287,16 @@ enum Verification {
 fn verify(list: &RevocationList, key: IssuerKey<'_>) -> Verification {
     let algorithm = || list.signature_algorithm_name();
     let key_name = || describe_key(key.algorithm, key.key);
-    let fault = match FittingAlgorithm::find(list.signature_algorithm(), key) {
-        Ok(fitting) => {
-            let signature = list.signature();
-            let verified = fitting
-                .as_dyn()
-                .verify_signature(key.key, list.to_be_signed(), signature);
-            match verified {
-                Ok(()) => return Verification::Verified,
-                // AWS-LC computes nothing with a key that it does not take, and says no more than
-                // this.
-                Err(InvalidSignature) => key_fault(key).map_or(SignatureFault::Invalid, SignatureFault::Key),
-            }
-        }
+    let (identifier, signature) = (list.signature_algorithm(), list.signature());
+    let verified = match list.signed() {
+        Signed::Octets(octets) => FittingAlgorithm::find(identifier, key)
+            .map(|fitting| fitting.as_dyn().verify_signature(key.key, octets, signature)),
+        Signed::Digest(digest) => verify_digest(identifier, key, digest, signature),
+    };
+    let fault = match verified {
+        Ok(Ok(())) => return Verification::Verified,
+        // AWS-LC computes nothing with a key that it does not take, and says no more than this.
+        Ok(Err(InvalidSignature)) => key_fault(key).map_or(SignatureFault::Invalid, SignatureFault::Key),
         Err(fault) => fault,
     };
     Verification::NotComputed(match fault {

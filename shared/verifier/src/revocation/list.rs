@@ -3,16 +3,19 @@
 use std::fmt;
 use std::ops::Range;
 
+use aws_lc_rs::digest::{self, Digest};
+
 use super::entries::{EntryIndex, RevocationReason, RevokedCertificate};
+use super::entry_issuers::EntryIssuer;
 use super::error::{RevocationListError, RevocationListErrorKind, UnsupportedList};
-use super::extensions::{Extension, identifier, read_extensions};
+use super::list_extensions::ListExtensions;
 use super::number::{CrlNumber, CrlVersion};
 use super::scope::Scope;
+use super::stored::StoredEntries;
+use super::stream::StreamedParts;
 use crate::x509::algorithm_name::describe_signature_algorithm;
-use crate::x509::der::{Elements, Malformed, Tag, context_tag, single, whole_octets};
-use crate::x509::extensions::authority_key_identifier;
+use crate::x509::der::{Elements, Malformed, Tag, context_tag, whole_octets};
 use crate::x509::name::DistinguishedName;
-use crate::x509::oid::dotted;
 use crate::x509::time::Timestamp;
 
 /// A certificate revocation list of version 1 or 2. Nothing about its signature is known yet: that
@@ -23,18 +26,59 @@ use crate::x509::time::Timestamp;
 ///
 /// It keeps its DER encoding and eight octets for each entry.
 pub struct RevocationList {
+    /// Whole encoding; without the entries, if they are in a storage.
     der: Box<[u8]>,
-    to_be_signed: Range<usize>,
+    /// Octets of the whole encoding.
+    length: usize,
+    signed: SignedRange,
     signature_algorithm: Range<usize>,
     signature: Range<usize>,
     issuer: DistinguishedName,
     this_update: Timestamp,
     next_update: Option<Timestamp>,
     number: Option<CrlNumber>,
+    base_number: Option<CrlNumber>,
     authority_key_identifier: Option<Box<[u8]>>,
     scope: Scope,
-    entries: EntryIndex,
+    delta_locations: Box<[String]>,
+    entries: Entries,
     defect: Option<RevocationListErrorKind>,
+}
+
+enum Entries {
+    /// In the encoding.
+    Kept(EntryIndex),
+    Stored(StoredEntries),
+}
+
+enum SignedRange {
+    /// In the encoding.
+    Octets(Range<usize>),
+    Digest(Digest),
+}
+
+/// Content that the issuer signed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Signed<'l> {
+    Octets(&'l [u8]),
+    /// Digest of the octets.
+    Digest(&'l Digest),
+}
+
+impl Signed<'_> {
+    /// Returns true if it is known to be the same.
+    pub(super) fn is(self, other: Signed<'_>) -> bool {
+        match (self, other) {
+            (Signed::Octets(own), Signed::Octets(theirs)) => own == theirs,
+            (Signed::Digest(own), Signed::Digest(theirs)) => {
+                own.algorithm() == theirs.algorithm() && own.as_ref() == theirs.as_ref()
+            }
+            (Signed::Octets(octets), Signed::Digest(digest))
+            | (Signed::Digest(digest), Signed::Octets(octets)) => {
+                digest::digest(digest.algorithm(), octets).as_ref() == digest.as_ref()
+            }
+        }
+    }
 }
 
 impl RevocationList {
@@ -44,8 +88,18 @@ impl RevocationList {
     /// [`RevocationListError`] unless its signature, issuer, date, scope and entries can be found.
     /// Whatever else is wrong with it is a [`defect`](Self::defect).
     pub fn from_der(der: Vec<u8>) -> Result<Self, RevocationListError> {
+        Self::from_encoding(der, None)
+    }
+
+    /// Reads a list of which `parts` were read while it arrived, from its encoding without the
+    /// entries.
+    pub(super) fn from_parts(skeleton: Vec<u8>, parts: StreamedParts) -> Result<Self, RevocationListError> {
+        Self::from_encoding(skeleton, Some(parts))
+    }
+
+    fn from_encoding(der: Vec<u8>, parts: Option<StreamedParts>) -> Result<Self, RevocationListError> {
         let mut issuer = None;
-        Self::read(der, &mut issuer).map_err(|problem| RevocationListError {
+        Self::read(der, parts, &mut issuer).map_err(|problem| RevocationListError {
             entry: None,
             issuer: issuer.map(|name| name.to_string()),
             problem,
@@ -55,6 +109,7 @@ impl RevocationList {
     /// Reads one CRL; `issuer_found` is its issuer from the moment at which it is known.
     fn read(
         der: Vec<u8>,
+        parts: Option<StreamedParts>,
         issuer_found: &mut Option<DistinguishedName>,
     ) -> Result<Self, RevocationListErrorKind> {
         let mut file = Elements::new(&der);
@@ -106,6 +161,15 @@ impl RevocationList {
         let entries = field(&mut fields, "the entries", |fields| {
             fields.optional(Tag::SEQUENCE)
         })?;
+        // The entries of a list that arrived in parts were taken out: these would be second ones.
+        if parts.is_some()
+            && let Some(second) = entries
+        {
+            return Err(RevocationListErrorKind::Malformed {
+                field: "the extensions",
+                offset: second.offset,
+            });
+        }
         let entries = entries.map_or(Elements::new(&[]), |entries| entries.elements());
         let extensions = field(&mut fields, "the extensions", |fields| {
             let Some(explicit) = fields.optional(context_tag(0, true))? else {
@@ -126,28 +190,51 @@ impl RevocationList {
                 next_update,
             });
         }
-        let (entries, defect_of_entries) = EntryIndex::build(entries, issuer.der());
+        let is_indirect = extensions.scope.is_indirect();
+        let (entries, defect_of_entries, signed, length) = match parts {
+            None => {
+                let (index, defect) = EntryIndex::build(entries, is_indirect);
+                let signed = SignedRange::Octets(to_be_signed.range());
+                (Entries::Kept(index), defect, signed, der.len())
+            }
+            Some(parts) => {
+                let defect = parts.defects.first(is_indirect);
+                let signed = SignedRange::Digest(parts.digest);
+                (Entries::Stored(parts.entries), defect, signed, parts.length)
+            }
+        };
         let kind = extensions.scope.limit().map(RevocationListErrorKind::Unsupported);
 
         Ok(Self {
-            to_be_signed: to_be_signed.range(),
+            length,
+            signed,
             signature_algorithm: signature_algorithm.content_range(),
             signature,
             issuer: issuer.clone(),
             this_update,
             next_update,
             number: extensions.number,
+            base_number: extensions.base_number,
             authority_key_identifier: extensions.authority_key_identifier,
             scope: extensions.scope,
+            delta_locations: extensions.delta_locations.into(),
             entries,
             defect: kind.or(defect).or(extensions.defect).or(defect_of_entries),
             der: der.into_boxed_slice(),
         })
     }
 
-    /// Returns the DER encoding.
-    pub fn der(&self) -> &[u8] {
-        &self.der
+    /// Returns the DER encoding; `None` for a list whose entries are in a storage.
+    pub fn der(&self) -> Option<&[u8]> {
+        match self.entries {
+            Entries::Kept(_) => Some(&self.der),
+            Entries::Stored(_) => None,
+        }
+    }
+
+    /// Returns the octets of the DER encoding.
+    pub fn encoded_length(&self) -> usize {
+        self.length
     }
 
     /// Returns the name of the issuer.
@@ -172,6 +259,23 @@ impl RevocationList {
         self.number
     }
 
+    /// Returns true for a delta CRL, which has only the changes since another list (RFC 5280
+    /// §5.2.4).
+    pub fn is_delta(&self) -> bool {
+        self.scope.is_delta()
+    }
+
+    /// Returns the BaseCRLNumber of a delta CRL: it continues complete CRLs with this number or a
+    /// higher one.
+    pub fn base_number(&self) -> Option<CrlNumber> {
+        self.base_number
+    }
+
+    /// Returns the URIs where the list says that its delta CRLs are (RFC 5280 §5.2.6).
+    pub fn delta_locations(&self) -> &[String] {
+        &self.delta_locations
+    }
+
     /// Returns why the list clears no certificate, if that is so. A list with a defect that its
     /// issuer has signed still revokes the certificates on it.
     ///
@@ -182,10 +286,11 @@ impl RevocationList {
         self.defect.as_ref()
     }
 
-    /// Returns true for a list whose defect makes the issuer's older lists useless. A delta CRL, a
-    /// list for some reasons and the like stand beside complete lists.
+    /// Returns true for a list that clears no certificate alone, and whose defect does not make the
+    /// issuer's older lists useless. A delta CRL, a list for some reasons and the like stand beside
+    /// complete lists.
     pub(super) fn is_beside_complete_ones(&self) -> bool {
-        self.scope.limit().is_some()
+        self.scope.limit().is_some() || self.is_delta()
     }
 
     /// Returns the name and object identifier of the signature algorithm, with the parameters that
@@ -196,7 +301,30 @@ impl RevocationList {
 
     /// Returns the number of certificates that the list revokes.
     pub fn entry_count(&self) -> usize {
-        self.entries.len()
+        match &self.entries {
+            Entries::Kept(index) => index.len(),
+            Entries::Stored(entries) => entries.len(),
+        }
+    }
+
+    fn name_issuers(&self) -> bool {
+        match &self.entries {
+            Entries::Kept(index) => index.name_issuers(),
+            Entries::Stored(entries) => entries.name_issuers(),
+        }
+    }
+
+    /// Returns the first entry of an issuer with this serial number that is wanted.
+    fn find_first(
+        &self,
+        issuer: EntryIssuer<'_>,
+        serial_number: &[u8],
+        is_wanted: impl Fn(&RevokedCertificate) -> bool,
+    ) -> Option<RevokedCertificate> {
+        match &self.entries {
+            Entries::Kept(index) => index.find(&self.der, issuer, serial_number).find(is_wanted),
+            Entries::Stored(entries) => entries.find(issuer, serial_number).into_iter().find(is_wanted),
+        }
     }
 
     /// Returns the URIs of the distribution point, if the list is for one; other kinds of name are
@@ -219,19 +347,48 @@ impl RevocationList {
     /// Returns the entry for the certificate of the issuer with this serial number, given as the
     /// content of a DER INTEGER. `None` does not clear the certificate: the list may not cover it.
     pub fn find(&self, serial_number: &[u8]) -> Option<RevokedCertificate> {
-        let mut found = self.entries.find(&self.der, serial_number);
+        self.find_of(self.own_issuer(), serial_number)
+    }
+
+    /// Returns the entry for a certificate of this issuer, who need not be that of the list.
+    pub(super) fn find_of(
+        &self,
+        issuer: EntryIssuer<'_>,
+        serial_number: &[u8],
+    ) -> Option<RevokedCertificate> {
+        // RFC 5280 §5.3.1: in a delta CRL it ends a hold.
+        let revokes = |entry: &RevokedCertificate| {
+            !self.is_delta() || entry.reason != Some(RevocationReason::RemoveFromCrl)
+        };
         match self.scope.limit() {
             Some(UnsupportedList::AttributeCertificates) => None,
-            // RFC 5280 §5.3.1: in a delta CRL it ends a hold.
-            Some(UnsupportedList::Delta) => {
-                found.find(|entry| entry.reason != Some(RevocationReason::RemoveFromCrl))
-            }
-            _ => found.next(),
+            _ => self.find_first(issuer, serial_number, revokes),
         }
     }
 
-    pub(super) fn to_be_signed(&self) -> &[u8] {
-        self.der.get(self.to_be_signed.clone()).unwrap_or_default()
+    /// Returns true for a delta CRL that says of a certificate of this issuer that it is not
+    /// revoked any more, and nothing else.
+    pub(super) fn removes(&self, issuer: EntryIssuer<'_>, serial_number: &[u8]) -> bool {
+        let is_removal = |entry: &RevokedCertificate| entry.reason == Some(RevocationReason::RemoveFromCrl);
+        self.is_delta()
+            && self.find_first(issuer, serial_number, is_removal).is_some()
+            && self
+                .find_first(issuer, serial_number, |entry| !is_removal(entry))
+                .is_none()
+    }
+
+    fn own_issuer(&self) -> EntryIssuer<'_> {
+        EntryIssuer {
+            name: self.issuer.der(),
+            is_of_list: true,
+        }
+    }
+
+    pub(super) fn signed(&self) -> Signed<'_> {
+        match &self.signed {
+            SignedRange::Octets(range) => Signed::Octets(self.der.get(range.clone()).unwrap_or_default()),
+            SignedRange::Digest(digest) => Signed::Digest(digest),
+        }
     }
 
     /// Returns the content of the AlgorithmIdentifier.
@@ -260,9 +417,18 @@ impl RevocationList {
     }
 
     /// Returns true if every certificate that `other` revokes is revoked by this list too.
+    ///
+    /// Of lists with entries of other issuers, of delta CRLs and of lists in a storage, this is not
+    /// known.
     pub(super) fn revokes_all_of(&self, other: &Self) -> bool {
-        let mut theirs = other.entries.serial_numbers(&other.der);
-        theirs.all(|serial_number| serial_number.is_some_and(|number| self.find(number).is_some()))
+        let is_plain = |list: &Self| !list.name_issuers() && !list.is_delta();
+        match &other.entries {
+            Entries::Kept(index) if is_plain(self) && is_plain(other) => {
+                let mut theirs = index.serial_numbers(&other.der);
+                theirs.all(|serial_number| serial_number.is_some_and(|number| self.find(number).is_some()))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -286,71 +452,11 @@ impl fmt::Display for RevocationList {
 
 impl fmt::Debug for RevocationList {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RevocationList({self}, {:?})", self.entries)
-    }
-}
-
-/// The extensions that say something about the list as a whole.
-#[derive(Debug, Default)]
-struct ListExtensions {
-    authority_key_identifier: Option<Box<[u8]>>,
-    number: Option<CrlNumber>,
-    scope: Scope,
-    /// First thing that is wrong with them.
-    defect: Option<RevocationListErrorKind>,
-}
-
-impl ListExtensions {
-    fn read(extensions: Elements<'_>, issuer: &[u8]) -> Self {
-        let mut this = Self::default();
-        let mut is_delta = false;
-        let visited = read_extensions(extensions, |extension| {
-            let read = match extension.oid {
-                identifier::AUTHORITY_KEY_IDENTIFIER => authority_key_identifier(extension.value)
-                    .map(|identifier| this.authority_key_identifier = identifier.map(Box::from)),
-                identifier::CRL_NUMBER => number(&extension).map(|number| this.number = number),
-                identifier::DELTA_CRL_INDICATOR => {
-                    is_delta = true;
-                    Ok(())
-                }
-                identifier::ISSUING_DISTRIBUTION_POINT => match Scope::parse(extension.value, issuer) {
-                    Ok(scope) => {
-                        this.scope = scope;
-                        Ok(())
-                    }
-                    Err(Malformed) => {
-                        // A list whose scope is not known may cover any certificate, so it keeps
-                        // others from clearing it.
-                        this.scope = Scope::unreadable();
-                        Err(Malformed)
-                    }
-                },
-                _ if extension.critical => {
-                    let (oid, offset) = (dotted(extension.oid), extension.offset);
-                    this.defect
-                        .get_or_insert(RevocationListErrorKind::CriticalExtension { oid, offset });
-                    Ok(())
-                }
-                _ => Ok(()),
-            };
-            if read == Err(Malformed) {
-                this.defect.get_or_insert_with(|| extension.malformed());
-            }
-        });
-        if let Err(problem) = visited {
-            // The scope may be among those that were not visited.
-            this.scope = Scope::unreadable();
-            this.defect.get_or_insert(problem);
+        match &self.entries {
+            Entries::Kept(entries) => write!(formatter, "RevocationList({self}, {entries:?})"),
+            Entries::Stored(entries) => write!(formatter, "RevocationList({self}, {entries:?})"),
         }
-        if is_delta {
-            this.scope = this.scope.of_changes();
-        }
-        this
     }
-}
-
-fn number(extension: &Extension<'_>) -> Result<Option<CrlNumber>, Malformed> {
-    CrlNumber::from_integer(single(extension.value, Tag::INTEGER)?)
 }
 
 /// Reads a field, and says which one it is and where it should be if that fails.

@@ -4,15 +4,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use super::delegation::Delegates;
 use super::history::{CrlHistory, CrlHistoryError, CrlSeries, Departures, SeenCrl};
 use super::issuers::{KnownKey, ListStanding, SignedList};
 use super::list::RevocationList;
 use super::number::CrlVersion;
-use super::scope::{Scope, distribution_point_uris};
+use super::points::distribution_point_uris;
+use super::scope::Scope;
 use crate::anchors::{Intermediates, TrustAnchors};
 use crate::signature::{SignatureAlgorithms, not_allowed};
 use crate::x509::certificate::Certificate;
-use crate::x509::name::look_up_key;
+use crate::x509::name::{look_up_key, names_are_equal};
 use rustls_pki_types::CertificateDer;
 
 /// The lists that clients are looked up in, each with what is known about its signature.
@@ -25,6 +27,7 @@ pub struct RevocationLists {
     all: Vec<Arc<SignedList>>,
     by_issuer: ByIssuer,
     history: CrlHistory,
+    delegates: Option<Arc<Delegates>>,
 }
 
 impl RevocationLists {
@@ -65,6 +68,7 @@ impl RevocationLists {
             this.all.push(Arc::new(signed));
         }
         this.by_issuer = ByIssuer::new(&this.all);
+        this.delegates = Delegates::new(&this.all, anchors, intermediates).map(Arc::new);
         this
     }
 
@@ -138,7 +142,9 @@ impl RevocationLists {
                         found: found.version(),
                     });
                 }
-                None if !seen.is_expected || departures.allow(seen) => seen.is_expected = false,
+                None if !seen.is_expected || departures.allow(seen) || self.has_caught_up_with(seen) => {
+                    seen.is_expected = false;
+                }
                 None => {
                     return Err(CrlHistoryError::Missing {
                         series: seen.series.to_string(),
@@ -172,7 +178,7 @@ impl RevocationLists {
             };
             let is_followed = |after: &Arc<RevocationList>| {
                 before.version().is_older_than(after.version())
-                    || after.to_be_signed() == before.to_be_signed()
+                    || after.signed().is(before.signed())
                     || after.revokes_all_of(before)
             };
             if let Some(after) = followers().next()
@@ -229,13 +235,48 @@ impl RevocationLists {
             .any(|list| !list.version().is_older_than(version))
     }
 
+    /// Returns true for a delta CRL if a complete CRL has all that it said: a CA may stop issuing
+    /// delta CRLs.
+    fn has_caught_up_with(&self, seen: &SeenCrl) -> bool {
+        self.all.iter().any(|signed| {
+            let list = signed.list();
+            signed
+                .signer()
+                .is_some_and(|signer| seen.series.is_continued_from(list, signer))
+                && list.number() >= seen.version.number
+                && !list.version().is_older_than(seen.version)
+        })
+    }
+
+    /// Returns the delta CRLs that continue none of the complete CRLs, as far as signatures are
+    /// known.
+    pub fn deltas_without_base(&self) -> impl Iterator<Item = &Arc<RevocationList>> {
+        let deltas = self.all.iter();
+        deltas
+            .filter(|signed| signed.list().is_delta() && signed.signer().is_some())
+            .filter(|delta| {
+                !self.all.iter().any(|other| {
+                    other.signer() == delta.signer()
+                        && names_are_equal(other.list().issuer().der(), delta.list().issuer().der())
+                        && delta.list().scope().continues(other.list().scope())
+                        && other.list().number() >= delta.list().base_number()
+                })
+            })
+            .map(|signed| signed.list())
+    }
+
+    /// Returns the configured issuers of indirect CRLs, if there are indirect CRLs.
+    pub(super) fn delegates(&self) -> Option<&Delegates> {
+        self.delegates.as_deref()
+    }
+
     /// Lists that were in use before these.
     pub(super) fn seen(&self) -> &CrlHistory {
         &self.history
     }
 
-    /// Returns the URIs in a CA certificate's own `cRLDistributionPoints`, where its issuer's CRLs
-    /// are published.
+    /// Returns the URIs in a CA certificate's own `cRLDistributionPoints` and `freshestCRL`, where
+    /// its issuer's CRLs and delta CRLs are published.
     ///
     /// For certificates that the operator configured. No URL from a client's certificate is ever
     /// fetched.
@@ -275,7 +316,7 @@ fn find_signer(
     let anchors = anchors.with_equal_subject(issuer);
     let configured = anchors
         .map(|anchor| KnownKey::of_anchor(anchor))
-        .chain(intermediates.named(issuer).filter_map(KnownKey::of));
+        .chain(intermediates.list_issuers_named(issuer).filter_map(KnownKey::of));
     let shown = before().filter_map(|before| before.signer().cloned());
     let recorded = history
         .iter()

@@ -1,13 +1,11 @@
-//! Certificates that a list covers (RFC 5280 §5.2.5), and lists that a certificate names
-//! (§4.2.1.13).
+//! Certificates that a list covers (RFC 5280 §5.2.5).
 
 use std::fmt;
 
 use super::error::UnsupportedList;
+use super::points::{PointName, each_name, is_named_by, is_named_through};
 use crate::x509::certificate::Certificate;
-use crate::x509::der::{Element, Elements, Malformed, Tag, boolean, context_tag, encode, single};
-use crate::x509::name::{DistinguishedName, names_are_equal};
-use crate::x509::oid;
+use crate::x509::der::{Elements, Malformed, Tag, boolean, context_tag};
 
 /// The certificates that a list speaks of. Lists of one issuer with equal scopes replace each
 /// other.
@@ -19,6 +17,10 @@ pub(super) struct Scope {
     names: Option<Box<[PointName]>>,
     subjects: Subjects,
     limit: Option<UnsupportedList>,
+    /// Set for an indirect CRL, whose entries can be of other issuers.
+    is_indirect: bool,
+    /// Set for a delta CRL.
+    is_delta: bool,
     is_unreadable: bool,
 }
 
@@ -29,24 +31,6 @@ enum Subjects {
     EndEntities,
     Authorities,
 }
-
-/// Name of a distribution point.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum PointName {
-    /// Whole encoding of a Name.
-    Directory(Box<[u8]>),
-    /// Whole encoding of a GeneralName of another kind.
-    Other(Box<[u8]>),
-}
-
-/// `fullName` of a DistributionPointName.
-const FULL_NAME: Tag = context_tag(0, true);
-/// `nameRelativeToCRLIssuer` of a DistributionPointName.
-const RELATIVE_NAME: Tag = context_tag(1, true);
-/// `directoryName` of a GeneralName, an explicit tag.
-const DIRECTORY_NAME: Tag = context_tag(4, true);
-/// `uniformResourceIdentifier` of a GeneralName.
-const URI: Tag = context_tag(6, false);
 
 impl Scope {
     /// Reads the value of the extension issuingDistributionPoint of a list of `issuer`, a whole
@@ -67,15 +51,13 @@ impl Scope {
         let only_end_entities = flag(&mut fields, 1)?;
         let only_authorities = flag(&mut fields, 2)?;
         let some_reasons = fields.optional(context_tag(3, false))?.is_some();
-        let indirect = flag(&mut fields, 4)?;
+        let is_indirect = flag(&mut fields, 4)?;
         let attribute_certificates = flag(&mut fields, 5)?;
         fields.finish()?;
 
         // The one that limits the list most decides how it is named.
         let limit = if attribute_certificates {
             Some(UnsupportedList::AttributeCertificates)
-        } else if indirect {
-            Some(UnsupportedList::Indirect)
         } else if some_reasons {
             Some(UnsupportedList::SomeReasons)
         } else {
@@ -88,7 +70,7 @@ impl Scope {
             // RFC 5280 §5.2.5: at most one of them; a list of neither would cover nothing.
             (true, true) => return Err(Malformed),
         };
-        if names.is_none() && subjects == Subjects::All && limit.is_none() {
+        if names.is_none() && subjects == Subjects::All && limit.is_none() && !is_indirect {
             return Ok(Self::default());
         }
         Ok(Self {
@@ -96,7 +78,8 @@ impl Scope {
             names,
             subjects,
             limit,
-            is_unreadable: false,
+            is_indirect,
+            ..Self::default()
         })
     }
 
@@ -112,9 +95,29 @@ impl Scope {
     /// Returns the scope of a delta CRL that would otherwise have this one.
     pub(super) fn of_changes(self) -> Self {
         Self {
-            limit: self.limit.or(Some(UnsupportedList::Delta)),
+            is_delta: true,
             ..self
         }
+    }
+
+    /// Returns true for the scope of delta CRLs.
+    pub(super) fn is_delta(&self) -> bool {
+        self.is_delta
+    }
+
+    /// Returns true for the scope of indirect CRLs.
+    pub(super) fn is_indirect(&self) -> bool {
+        self.is_indirect
+    }
+
+    /// Returns true if delta CRLs of this scope continue complete CRLs of the scope `complete`.
+    pub(super) fn continues(&self, complete: &Self) -> bool {
+        self.is_delta
+            && !complete.is_delta
+            && !self.is_unreadable
+            && !complete.is_unreadable
+            && self.value == complete.value
+            && self.names == complete.names
     }
 
     /// Returns the value of the issuingDistributionPoint, empty for a list without one.
@@ -128,9 +131,9 @@ impl Scope {
     }
 
     /// Returns true if lists of this scope can be told from those of others by what
-    /// [`der`](Self::der) returns.
+    /// [`der`](Self::der) and [`is_delta`](Self::is_delta) return.
     pub(super) fn is_series(&self) -> bool {
-        !self.is_unreadable && self.limit != Some(UnsupportedList::Delta)
+        !self.is_unreadable
     }
 
     /// Returns the encodings of the names of its distribution point; `None` for a list without one.
@@ -147,16 +150,29 @@ impl Scope {
     /// Returns true if a list with this scope covers the certificate, so that its absence from the
     /// list clears it.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
-        let subject_is_covered = match self.subjects {
-            Subjects::All => true,
-            Subjects::EndEntities => !certificate.is_authority(),
-            Subjects::Authorities => certificate.is_authority(),
-        };
-        subject_is_covered
+        self.covers_kind_of(certificate)
             && self
                 .names
                 .as_ref()
                 .is_none_or(|names| is_named_by(certificate, names).unwrap_or(false))
+    }
+
+    /// Returns true if an indirect CRL of `crl_issuer` with this scope covers the certificate: a
+    /// distribution point of the certificate names that issuer, and the same point as the list
+    /// (RFC 5280 §6.3.3 (b)).
+    pub(super) fn covers_through(&self, certificate: &Certificate<'_>, crl_issuer: &[u8]) -> bool {
+        let names = self.names.as_deref();
+        self.is_indirect
+            && self.covers_kind_of(certificate)
+            && is_named_through(certificate, crl_issuer, names).unwrap_or(false)
+    }
+
+    fn covers_kind_of(&self, certificate: &Certificate<'_>) -> bool {
+        match self.subjects {
+            Subjects::All => true,
+            Subjects::EndEntities => !certificate.is_authority(),
+            Subjects::Authorities => certificate.is_authority(),
+        }
     }
 
     /// Returns the URIs among the names of the distribution point.
@@ -184,10 +200,14 @@ impl fmt::Display for Scope {
                 names => write!(formatter, " of the distribution point {}", names.join(" or "))?,
             }
         }
+        if self.is_indirect {
+            formatter.write_str(", of several issuers")?;
+        }
+        if self.is_delta {
+            formatter.write_str(", changes only")?;
+        }
         match self.limit {
             None => Ok(()),
-            Some(UnsupportedList::Delta) => formatter.write_str(", changes only"),
-            Some(UnsupportedList::Indirect) => formatter.write_str(", of several issuers"),
             Some(UnsupportedList::SomeReasons) => formatter.write_str(", for some reasons only"),
             Some(UnsupportedList::AttributeCertificates) => {
                 formatter.write_str(", attribute certificates only")
@@ -196,202 +216,9 @@ impl fmt::Display for Scope {
     }
 }
 
-/// Name of a distribution point, borrowed or composed with the issuer's.
-enum FoundName<'a> {
-    /// Whole encoding of a Name.
-    Directory(&'a [u8]),
-    /// Name of the issuer with one relative name more.
-    Relative(Vec<u8>),
-    /// Whole encoding of a GeneralName of another kind.
-    Other(&'a [u8]),
-}
-
-impl FoundName<'_> {
-    /// Returns true for the same name: directory names by RFC 5280 §7.1, others byte for byte.
-    fn is(&self, other: &PointName) -> bool {
-        match (self, other) {
-            (Self::Directory(name), PointName::Directory(other)) => names_are_equal(name, other),
-            (Self::Relative(name), PointName::Directory(other)) => names_are_equal(name, other),
-            (Self::Other(name), PointName::Other(other)) => **name == **other,
-            _ => false,
-        }
-    }
-
-    fn uri(&self) -> Option<String> {
-        match self {
-            Self::Other(name) => uri(name),
-            Self::Directory(_) | Self::Relative(_) => None,
-        }
-    }
-}
-
-impl From<FoundName<'_>> for PointName {
-    fn from(name: FoundName<'_>) -> Self {
-        match name {
-            FoundName::Directory(name) => Self::Directory(name.into()),
-            FoundName::Relative(name) => Self::Directory(name.into()),
-            FoundName::Other(name) => Self::Other(name.into()),
-        }
-    }
-}
-
-impl PointName {
-    /// Returns the whole encoding of the GeneralName.
-    fn general_name(&self) -> Vec<u8> {
-        match self {
-            Self::Directory(name) => encode(DIRECTORY_NAME, &[name]),
-            Self::Other(name) => name.to_vec(),
-        }
-    }
-
-    fn uri(&self) -> Option<String> {
-        match self {
-            Self::Other(name) => uri(name),
-            Self::Directory(_) => None,
-        }
-    }
-
-    fn text(&self) -> Option<String> {
-        match self {
-            Self::Other(name) => uri(name),
-            Self::Directory(name) => DistinguishedName::parse(name).ok().map(|name| name.to_string()),
-        }
-    }
-}
-
-/// Returns the text of a GeneralName that is a URI.
-fn uri(name: &[u8]) -> Option<String> {
-    let content = Elements::new(name).content(URI).ok()?;
-    Some(content.escape_ascii().to_string())
-}
-
-/// Returns true if one of the certificate's distribution points bears one of these names, or its
-/// issuer does: RFC 5280 §6.3.3 assumes a distribution point with the names of the issuer for CRLs
-/// that the certificate does not mention.
-fn is_named_by(certificate: &Certificate<'_>, names: &[PointName]) -> Result<bool, Malformed> {
-    let is_one = |name: &FoundName<'_>| names.iter().any(|other| name.is(other));
-    if is_one(&FoundName::Directory(certificate.issuer)) {
-        return Ok(true);
-    }
-    let mut named = false;
-    if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {
-        each_distribution_point_name(extension.value, certificate.issuer, |name| {
-            named = named || is_one(&name);
-        })?;
-    }
-    Ok(named)
-}
-
-/// Walks over `cRLDistributionPoints` (RFC 5280 §4.2.1.13) of a certificate of `issuer` and passes
-/// on the names of each point that is for every reason and served by that issuer.
-///
-/// Points for some reasons only, and those served by another issuer, say nothing about a list that
-/// is neither. A `cRLIssuer` that names the certificate's own issuer makes no difference, although
-/// it should not be written then; where there is no other name, it is the point's name (RFC 5280
-/// §6.3.3 (b) (2) (i)).
-fn each_distribution_point_name<'a>(
-    value: &'a [u8],
-    issuer: &[u8],
-    mut visit: impl FnMut(FoundName<'a>),
-) -> Result<(), Malformed> {
-    let mut points = Elements::inside(value, Tag::SEQUENCE)?;
-    while !points.at_end() {
-        let mut fields = points.enter(Tag::SEQUENCE)?;
-        let name = fields.optional(context_tag(0, true))?;
-        let reasons = fields.optional(context_tag(1, false))?;
-        let crl_issuer = fields.optional(context_tag(2, true))?;
-        fields.finish()?;
-        let is_of_issuer = match &crl_issuer {
-            None => true,
-            Some(names) => any_directory_is(names.elements(), issuer)?,
-        };
-        if reasons.is_some() || !is_of_issuer {
-            continue;
-        }
-        match (name, crl_issuer) {
-            (Some(name), _) => each_name(name, issuer, &mut visit)?,
-            (None, Some(crl_issuer)) => each_general_name(crl_issuer.elements(), &mut visit)?,
-            (None, None) => {}
-        }
-    }
-    Ok(())
-}
-
-/// Passes on the names of a DistributionPointName, in full, although it may be relative to the name
-/// of `issuer`.
-fn each_name<'a>(
-    point_name: Element<'a>,
-    issuer: &[u8],
-    mut visit: impl FnMut(FoundName<'a>),
-) -> Result<(), Malformed> {
-    let mut choice = point_name.elements();
-    let name = choice.next_element()?;
-    choice.finish()?;
-    match name.tag {
-        FULL_NAME => each_general_name(name.elements(), visit),
-        RELATIVE_NAME => {
-            visit(FoundName::Relative(below(issuer, name.content)?));
-            Ok(())
-        }
-        _ => Err(Malformed),
-    }
-}
-
-/// Passes on each of at least one GeneralName.
-fn each_general_name<'a>(
-    mut names: Elements<'a>,
-    mut visit: impl FnMut(FoundName<'a>),
-) -> Result<(), Malformed> {
-    loop {
-        let name = names.next_element()?;
-        visit(match name.tag {
-            DIRECTORY_NAME => FoundName::Directory(name.content),
-            _ => FoundName::Other(name.encoding),
-        });
-        if names.at_end() {
-            return Ok(());
-        }
-    }
-}
-
-/// Returns the whole encoding of the Name that consists of `issuer` and one
-/// RelativeDistinguishedName, given by the content of its SET.
-fn below(issuer: &[u8], relative_name: &[u8]) -> Result<Vec<u8>, Malformed> {
-    let above = single(issuer, Tag::SEQUENCE)?;
-    Ok(encode(
-        Tag::SEQUENCE,
-        &[above, &encode(Tag::SET, &[relative_name])],
-    ))
-}
-
-fn any_directory_is(names: Elements<'_>, wanted: &[u8]) -> Result<bool, Malformed> {
-    let mut found = false;
-    each_general_name(names, |name| {
-        found = found || matches!(name, FoundName::Directory(name) if names_are_equal(name, wanted));
-    })?;
-    Ok(found)
-}
-
-/// Returns true if the GeneralNames of an extension's value have the directoryName `wanted`.
-pub(super) fn names_directory(value: &[u8], wanted: &[u8]) -> Result<bool, Malformed> {
-    any_directory_is(Elements::inside(value, Tag::SEQUENCE)?, wanted)
-}
-
 fn flag(fields: &mut Elements<'_>, number: u8) -> Result<bool, Malformed> {
     match fields.optional(context_tag(number, false))? {
         None => Ok(false),
         Some(value) => boolean(value.content),
     }
-}
-
-/// Returns the URIs of every distribution point of a certificate that its issuer serves for every
-/// reason.
-pub(super) fn distribution_point_uris(certificate: &Certificate<'_>) -> Result<Vec<String>, Malformed> {
-    let mut uris = Vec::new();
-    if let Some(extension) = certificate.extensions.find(oid::CRL_DISTRIBUTION_POINTS) {
-        each_distribution_point_name(extension.value, certificate.issuer, |name| {
-            uris.extend(name.uri())
-        })?;
-    }
-    Ok(uris)
 }

@@ -103,6 +103,24 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// Creates a reader of octets from the middle of an encoding, at this position.
+    pub(crate) const fn at(input: &'a [u8], position: usize) -> Self {
+        Self {
+            rest: input,
+            offset: position,
+        }
+    }
+
+    /// Returns true if the next element is not cut off.
+    #[inline]
+    pub(crate) fn has_whole_element(&self) -> bool {
+        read_header(self.rest).is_ok_and(|(_, header, content)| {
+            header
+                .checked_add(content)
+                .is_some_and(|length| length <= self.rest.len())
+        })
+    }
+
     /// Creates a reader of the content of the only element of `input`, which must have this tag.
     pub(crate) fn inside(input: &'a [u8], tag: Tag) -> Result<Self, Malformed> {
         let mut outer = Self::new(input);

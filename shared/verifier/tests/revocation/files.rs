@@ -35,8 +35,8 @@ fn hold_one_list_in_der_or_several_in_pem_compressed_or_not() {
         for bytes in [bytes.to_vec(), gzip(bytes)] {
             let lists = read_revocation_lists(&*bytes, MAX_BYTES).unwrap();
             assert_eq!(lists.len(), expected);
-            assert_eq!(lists[0].der(), first.der());
-            assert!(lists.iter().skip(1).all(|list| list.der() == second.der()));
+            assert_eq!(lists[0].der(), Some(first.der()));
+            assert!(lists.iter().skip(1).all(|list| list.der() == Some(second.der())));
         }
     }
 }
@@ -49,7 +49,7 @@ fn are_read_the_same_in_pieces_of_any_size() {
     for size in [1, 2, 3, 5, 64, 65, 100] {
         let reader = std::io::BufReader::with_capacity(size, pem.as_bytes());
         let lists = read_revocation_lists(reader, MAX_BYTES).unwrap();
-        let read: Vec<&[u8]> = lists.iter().map(|list| list.der()).collect();
+        let read: Vec<&[u8]> = lists.iter().filter_map(|list| list.der()).collect();
         assert_eq!(read, [first.der(), second.der()], "{size}");
     }
 }

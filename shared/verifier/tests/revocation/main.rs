@@ -10,12 +10,15 @@
 mod algorithms;
 mod allowed_signatures;
 mod defects;
+mod deltas;
 mod distribution_points;
 mod entries;
 mod files;
 mod forecast;
 mod history;
+mod indirect;
 mod issuers;
+mod large;
 mod ml_dsa;
 mod openssl;
 mod partitions;

@@ -294,7 +294,7 @@ pub(crate) const EXPLANATIONS: &[Explanation] = &[
     Explanation {
         name: "crl_defects",
         differences: &[Reject],
-        reasons: &["crl_unusable", "crl_missing", "crl_signature"],
+        reasons: &["crl_unusable", "crl_base_missing", "crl_missing", "crl_signature"],
         mutations: &["octets/crl/*", "crl/*", "crl_entry/*", "crl_scope/*"],
         why: "a CRL that is not DER, or whose meaning is not clear, clears no certificate",
         source: "RFC 5280 section 5.1",
