@@ -62,7 +62,8 @@ fn run() -> Result<(), StartError> {
     CryptoModule::check()?;
     let settings = Settings::from_environment()?;
     let workers = Workers::start().map_err(StartError::Runtime)?;
-    // Of what no request waits for: the second thread goes on while the first one reads a long list.
+    // Of what no request waits for: the second thread goes on while the first one reads a long
+    // list.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -544,8 +544,8 @@ impl Gate {
     }
 }
 
-/// Returns true for a rejection that ends when a responder answers. Its client keeps a failure for a
-/// few seconds, and the verdict cache would keep it for longer.
+/// Returns true for a rejection that ends when a responder answers. Its client keeps a failure for
+/// a few seconds, and the verdict cache would keep it for longer.
 fn is_passing(verdict: &Result<VerifiedClient, Rejection>) -> bool {
     let code = verdict.as_ref().err().map(Rejection::code);
     code == Some(ReasonCode::ClientCertCrlProcessingError)

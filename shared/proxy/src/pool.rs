@@ -221,7 +221,8 @@ impl Pool {
         })
     }
 
-    /// Returns a handle of the connection of HTTP/2; `None` when it has to be made, or is just made.
+    /// Returns a handle of the connection of HTTP/2; `None` when it has to be made, or is just
+    /// made.
     fn shared_at_hand(&self, endpoint: &Endpoint) -> Option<Connection> {
         let shared = self.kept().shared(endpoint);
         let current = shared.try_lock().ok()?;

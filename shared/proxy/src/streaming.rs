@@ -108,7 +108,7 @@ struct Outgoing<'a> {
     handshake: Option<WebSocketHandshake>,
 }
 
-/// What is due is looked up in the background.
+/// Wait of a request: what is due is looked up in the background.
 const WAITING: Waiting = Waiting::Request { left: None };
 
 impl Proxy {

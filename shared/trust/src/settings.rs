@@ -44,7 +44,8 @@ impl TrustSettings {
             .with_identity_extensions(self.identity_extensions.clone())
     }
 
-    /// Returns the verifier with the sources of revocation status that are set; `lists` are the CRLs.
+    /// Returns the verifier with the sources of revocation status that are set; `lists` are the
+    /// CRLs.
     pub(crate) fn with_revocation(
         &self,
         verifier: Verifier,

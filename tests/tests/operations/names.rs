@@ -22,6 +22,7 @@ const ELSEWHERE: &[&str] = &[
     "CrlRefreshFailure",
     "CrlSkipped",
     "CustomExtensions",
+    "EphemeralStorage",
     "EvaluateTargetHealth",
     "IgnoreClientCertificateExpiry",
     "ModifyTrustStore",

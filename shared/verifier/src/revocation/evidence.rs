@@ -22,8 +22,8 @@ pub enum CertificateStatus {
     Good(Arc<RevocationList>),
     /// An OCSP responder states that it is not revoked.
     Answered(Arc<OcspStatus>),
-    /// No source clears it, and the options let it pass; this is the rejection that mode strict would
-    /// give.
+    /// No source clears it, and the options let it pass; this is the rejection that mode strict
+    /// would give.
     Unknown(Rejection),
 }
 
@@ -78,7 +78,8 @@ impl RevocationEvidence {
     }
 
     /// Returns the last second at which the same lists and responses would give the same status,
-    /// including the grace period of lists; `None` if their time does not matter. A verdict must not be kept longer.
+    /// including the grace period of lists; `None` if their time does not matter. A verdict must
+    /// not be kept longer.
     pub fn valid_until(&self) -> Option<Timestamp> {
         self.valid_until
     }

@@ -78,8 +78,8 @@ impl CrlSeries {
     }
 
     /// Reads the parts that [`issuer`](Self::issuer), [`key_algorithm`](Self::key_algorithm),
-    /// [`key`](Self::key), [`scope`](Self::scope) and [`is_delta`](Self::is_delta) return. Returns `None` if they are not DER of
-    /// such parts.
+    /// [`key`](Self::key), [`scope`](Self::scope) and [`is_delta`](Self::is_delta) return. Returns
+    /// `None` if they are not DER of such parts.
     pub fn from_parts(
         issuer: &[u8],
         key_algorithm: &[u8],
@@ -275,8 +275,8 @@ impl CrlHistory {
         self.seen.iter_mut()
     }
 
-    /// Returns a list that was in use, speaks of the certificate, as `covers` says of its scope, and
-    /// is newer than `list`, which speaks of it too.
+    /// Returns a list that was in use, speaks of the certificate, as `covers` says of its scope,
+    /// and is newer than `list`, which speaks of it too.
     pub(super) fn newer_than(
         &self,
         list: &RevocationList,

@@ -149,7 +149,13 @@ impl Scope {
 
     /// Returns true if a list with this scope covers the certificate, so that its absence from the
     /// list clears it.
+    ///
+    /// An indirect CRL covers what names its issuer. RFC 5280 would let that of a CA cover all its
+    /// certificates, but verifiers without indirect CRLs refuse them, as Chromium does.
     pub(super) fn covers(&self, certificate: &Certificate<'_>) -> bool {
+        if self.is_indirect {
+            return self.covers_through(certificate, certificate.issuer);
+        }
         self.covers_kind_of(certificate)
             && self
                 .names

@@ -363,7 +363,7 @@ fn a_list_in_the_name_of_the_issuer_with_another_key_does_not_count() {
 }
 
 #[test]
-fn an_indirect_list_of_the_ca_itself_clears_its_own_certificates() {
+fn an_indirect_list_of_the_ca_itself_clears_what_names_it_alone() {
     let scene = Scene::new();
     let list = |change: &dyn Fn(CrlBuilder) -> CrlBuilder| {
         change(daily(CrlBuilder::new()).indirect())
@@ -371,7 +371,10 @@ fn an_indirect_list_of_the_ca_itself_clears_its_own_certificates() {
             .unwrap()
     };
     let client = &scene.pki.client;
-    assert_eq!(scene.strict(client, &[&list(&|builder| builder)]), Ok(()));
+    assert_eq!(
+        scene.strict(client, &[&list(&|builder| builder)]),
+        Err(Reason::CrlScope)
+    );
     let own = list(&|builder| builder.revoke(client));
     assert_eq!(scene.strict(client, &[&own]), Err(Reason::Revoked));
     let of_other = list(&|builder| {
@@ -379,7 +382,9 @@ fn an_indirect_list_of_the_ca_itself_clears_its_own_certificates() {
             .revoke(client)
             .of_issuer(&scene.pki.root, Criticality::Critical)
     });
-    assert_eq!(scene.strict(client, &[&of_other]), Ok(()));
+    assert_eq!(scene.strict(client, &[&of_other]), Err(Reason::CrlScope));
+    let complete = daily(CrlBuilder::new()).issued_by(&scene.pki.issuing).unwrap();
+    assert_eq!(scene.strict(client, &[&of_other, &complete]), Ok(()));
 }
 
 #[test]
