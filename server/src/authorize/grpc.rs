@@ -61,12 +61,13 @@ async fn read(request: Request<Incoming>) -> Result<Bytes, (Status, &'static str
     let is_call = request.version() == Version::HTTP_2
         && request.method() == Method::POST
         && request.headers().get(CONTENT_TYPE).is_some_and(is_grpc);
-    if !is_call {
-        return Err((Status::Unimplemented, "this is not a call over HTTP/2"));
-    }
+    // Before anything is answered: clients lose an answer that comes while they still write.
     let body = Limited::new(request.into_body(), PREFIX + MAX_MESSAGE)
         .collect()
         .await;
+    if !is_call {
+        return Err((Status::Unimplemented, "this is not a call over HTTP/2"));
+    }
     let body = body.map_err(|_| (Status::ResourceExhausted, "the message is too long or incomplete"))?;
     message_from(body.to_bytes()).ok_or((
         Status::InvalidArgument,
