@@ -1,5 +1,7 @@
 //! `alb-mtls deny`, as an operator runs it: the built program, files, and moto's server.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::process::{Command, Output};
 
 use tempfile::TempDir;

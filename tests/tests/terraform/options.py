@@ -50,6 +50,7 @@ OPTIONS = {
         SOURCES | {"crl_schedule": "rate(1 hour)", "crl_topic_arn": "arn:aws:sns:us-east-1:123456789012:crls", "crl_reserved_concurrency": 1, "crl_alarm_seconds": 60},
         SOURCES | {"crls": ["s3://gate-trust-123456789012-us-east-1/crls/crl.example.com/root.crl"]},
     ],
+    "deny list": [{}, {"deny_list": "s3://pki/deny.txt?owner=123456789012"}],
     "mode": [{}, {"mode": "optional"}],
     "policies": [
         {},
