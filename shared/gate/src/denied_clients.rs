@@ -96,10 +96,10 @@ mod tests {
         let variables = variables.map(|(name, value)| (name.to_owned(), value));
         let gate = Gate::new(Settings::from_variables(variables).unwrap());
         let mut context = DecisionContext::new(RequestHost::Absent, now);
+        let key = client.identity().public_key_fingerprint;
         let client = Some(&client);
         assert_eq!(gate.check_deny_list(client, None, &mut context).await, Ok(()));
         assert_eq!(gate.check_newer_deny_list(client, &context), Ok(()));
-        let key = client.unwrap().identity().public_key_fingerprint;
         std::fs::write(&file, format!("key {key}")).unwrap();
         let of_another = gate.deny_lists.as_ref().unwrap();
         of_another.current(now.plus_seconds(10), None).await.unwrap();

@@ -47,7 +47,7 @@ impl Published {
     async fn ask(&self, function: &Function, client: &str) -> (u16, Value) {
         let chain = [self.credential(client), self.credential("Issuing")];
         let (status, record) = ask(function, &chain).await;
-        (status, record["detail"].clone())
+        (status, record.get("detail").cloned().unwrap_or_default())
     }
 }
 

@@ -29,7 +29,7 @@ impl ListStorage for Memory {
             return Err(io::Error::other("broken"));
         }
         let start = usize::try_from(position).unwrap();
-        octets.copy_from_slice(&self.octets[start..start + octets.len()]);
+        octets.copy_from_slice(self.octets.get(start..start + octets.len()).unwrap());
         Ok(())
     }
 }
