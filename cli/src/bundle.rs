@@ -5,7 +5,7 @@ mod crls;
 mod forecast;
 mod lint;
 mod location;
-mod objects;
+pub(crate) mod objects;
 mod parameters;
 mod paths;
 mod publish;

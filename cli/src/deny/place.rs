@@ -7,10 +7,9 @@ use alb_mtls_trust::{
     Content, DenyList, Document, Loader, LocalFile, MAX_DENY_LIST_BYTES, Parameter, S3Object, Source,
 };
 use aws_sdk_s3::error::ProvideErrorMetadata;
-use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 
-use crate::bundle::{SourceOrPath, explain_parameter, patience};
+use crate::bundle::{SourceOrPath, explain_parameter, objects, patience};
 
 /// Most bytes of a parameter of the standard tier, and of the advanced one, which is charged.
 const TIERS: [usize; 2] = [4_096, 8_192];
@@ -151,16 +150,7 @@ impl Place {
         text: &str,
     ) -> Result<Written, String> {
         let clients = self.loader.clients().await;
-        let client = clients
-            .objects(object.region.as_deref())
-            .map_err(|error| error.to_string())?;
-        let request = client
-            .put_object()
-            .bucket(&object.bucket)
-            .key(&object.key)
-            .set_expected_bucket_owner(object.owner.clone())
-            .content_type("text/plain; charset=utf-8")
-            .body(ByteStream::from(text.as_bytes().to_vec()));
+        let request = objects::put(clients, object, text)?.content_type("text/plain; charset=utf-8");
         let request = match version {
             Version::Object(Some(etag)) => request.if_match(etag),
             _ => request.if_none_match("*"),
@@ -169,13 +159,7 @@ impl Place {
             Ok(_) => Ok(Written::Done),
             Err(error) => match error.as_service_error().and_then(ProvideErrorMetadata::code) {
                 Some("PreconditionFailed" | "ConditionalRequestConflict") => Ok(Written::Conflict),
-                Some("AccessDenied") => Err(format!(
-                    "cannot write `{object}`: it takes s3:PutObject, and kms:GenerateDataKey on the bucket's key if it has one"
-                )),
-                _ => Err(format!(
-                    "cannot write `{object}`: {}",
-                    aws_sdk_s3::error::DisplayErrorContext(error)
-                )),
+                _ => Err(objects::explain(object, error)),
             },
         }
     }

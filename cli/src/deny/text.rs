@@ -18,7 +18,7 @@ pub(crate) fn without_entries(text: &str, is_unwanted: impl Fn(&DenyEntry) -> bo
         match line.trim().parse::<DenyEntry>() {
             Ok(entry) if is_unwanted(&entry) => continue,
             Ok(_) => entries += 1,
-            // A comment, an empty line, or that there is no entry.
+            // A comment, an empty line, or the word for a list without entries.
             Err(_) => {}
         }
         changed.push_str(&format!("{line}\n"));

