@@ -22,7 +22,7 @@ pub enum Readiness {
     NoTrustMaterial,
     /// There are no keys for `MTLS_BOUND_TOKEN`, or none that are younger than `MTLS_MAX_STALE`.
     NoTokenKeys,
-    /// There is no deny list for `MTLS_DENY`, or none that is younger than `MTLS_DENY_MAX_STALE`.
+    /// The deny list of `MTLS_DENY` is not loaded, or is older than `MTLS_DENY_MAX_STALE`.
     NoDenyList,
 }
 

@@ -120,7 +120,7 @@ impl Denial {
             || matches!(self, Self::Gate { reason: known, .. } if *known == reason)
     }
 
-    /// Returns `true` if the deny list names the client, or if there is no list.
+    /// Returns `true` if the deny list names the client, or cannot be had.
     pub(crate) fn is_of_deny_list(&self) -> bool {
         matches!(
             self,

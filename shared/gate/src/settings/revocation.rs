@@ -84,20 +84,14 @@ fn order(values: &Values, set: StatusSources) -> Result<StatusSources, SettingsE
     if !values.is_set(REVOCATION_SOURCES) {
         return Ok(set);
     }
-    // Every word has a row, so that a wrong one is named with what is allowed.
-    let words: &[StatusSources] = StatusSources::ALL;
-    let named: Option<StatusSources> = values.get(REVOCATION_SOURCES).and_then(|word| word.parse().ok());
-    match named {
-        Some(named) if named.has_crls() == set.has_crls() && named.has_ocsp() == set.has_ocsp() => Ok(named),
-        Some(_) => Err(values.wrong(
-            REVOCATION_SOURCES,
-            format!("the sources that are set, by MTLS_CRLS and MTLS_OCSP: `{set}`"),
-        )),
-        None => {
-            let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-            Err(values.wrong(REVOCATION_SOURCES, words.join(", ")))
-        }
+    let named = values.word(REVOCATION_SOURCES, StatusSources::ALL, StatusSources::as_str)?;
+    if named.has_crls() == set.has_crls() && named.has_ocsp() == set.has_ocsp() {
+        return Ok(named);
     }
+    Err(values.wrong(
+        REVOCATION_SOURCES,
+        format!("the sources that are set, by MTLS_CRLS and MTLS_OCSP: `{set}`"),
+    ))
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl DenyLists {
     /// invocation ends.
     ///
     /// # Errors
-    /// [`DenyListError`] when there is no list, or none that is young enough.
+    /// [`DenyListError`] when no list is loaded, or the last good one is too old.
     pub async fn current(
         &self,
         now: Timestamp,

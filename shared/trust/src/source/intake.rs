@@ -35,7 +35,7 @@ pub(crate) struct Intake {
     announced: usize,
     octets: Vec<u8>,
     large: Option<Large>,
-    /// Reason why there is no temporary file for a large CRL.
+    /// Reason why a large CRL has no temporary file.
     no_file: Option<FetchError>,
 }
 
@@ -73,7 +73,7 @@ impl Intake {
     /// Takes the next part.
     ///
     /// # Errors
-    /// [`FetchError`] if the content is too large, or there is no room for a large CRL.
+    /// [`FetchError`] if the content is too large, or a large CRL finds no room.
     pub(crate) fn push(&mut self, part: &[u8]) -> Result<(), FetchError> {
         if let Some(large) = &mut self.large {
             return large.push(part);

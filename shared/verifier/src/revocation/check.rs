@@ -376,7 +376,7 @@ impl Inquiry<'_, '_> {
     }
 
     /// Returns true if the entry is a suspension in a complete CRL that its newest delta CRL ends.
-    /// That must be current and without a defect.
+    /// The delta must be current and without a defect.
     fn is_taken_back(
         &self,
         list: &RevocationList,

@@ -201,7 +201,7 @@ fn each_point_of<'a>(
 ///
 /// Points for some reasons only, and those served by another issuer, say nothing about a list that
 /// is neither. A `cRLIssuer` that names the certificate's own issuer makes no difference, although
-/// it should not be written then; where there is no other name, it is the point's name (RFC 5280
+/// it should not be written then; without another name, it is the point's name (RFC 5280
 /// §6.3.3 (b) (2) (i)).
 fn each_distribution_point_name<'a>(
     value: &'a [u8],

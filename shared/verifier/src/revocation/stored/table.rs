@@ -44,7 +44,7 @@ impl FingerprintTable {
         }
     }
 
-    /// Adds a fingerprint. Returns false if there is no room.
+    /// Adds a fingerprint. Returns false if the table is full.
     pub(super) fn insert(&mut self, hash: u64, block: usize) -> bool {
         let Ok(block) = u32::try_from(block) else {
             return false;
