@@ -29,11 +29,13 @@ use crate::authorize::conventions::{Absent, Convention};
 use crate::body::{self, Body};
 use crate::listener::Service;
 use crate::settings::ServerSettings;
+use crate::traces::{Kind, Traces};
 
 /// Answers the questions of proxies.
 #[derive(Debug)]
 pub(crate) struct Authorizer {
     gate: Arc<Gate>,
+    traces: Traces,
     peers: Peers,
     /// False on a Unix socket, whose peers have no address.
     has_addresses: bool,
@@ -54,9 +56,10 @@ enum Headers {
 }
 
 impl Authorizer {
-    pub(crate) fn new(gate: Arc<Gate>, settings: &ServerSettings) -> Self {
+    pub(crate) fn new(gate: Arc<Gate>, traces: Traces, settings: &ServerSettings) -> Self {
         Self {
             gate,
+            traces,
             peers: settings.authorize_peers.clone(),
             has_addresses: settings
                 .authorize
@@ -70,9 +73,13 @@ impl Authorizer {
 
     /// Decides about a request that a proxy told, or that could not be read from its question.
     async fn decide(&self, told: Result<Parts, String>, headers: Headers) -> Result<AllowedRequest, Denied> {
-        let ingress = Ingress::from_peer(Peer::Vouched);
+        let mut ingress = Ingress::from_peer(Peer::Vouched);
+        let mut span = None;
         let admission = match told {
             Ok(mut request) => {
+                let begun = self.traces.begin(Kind::Asked, &request);
+                ingress.xray_trace_id = begun.xray_trace_id();
+                span = Some(begun);
                 if headers == Headers::Kept
                     && let Err(denial) = self.gate.check_kept_headers(&request.headers, true)
                 {
@@ -87,6 +94,9 @@ impl Authorizer {
                     .await
             }
         };
+        if let Some(span) = &mut span {
+            span.decided(&admission);
+        }
         match admission {
             Admission::Allowed(allowed) => Ok(allowed),
             Admission::Answered(answer) if answer.denial().is_some() => Err(Denied(answer.to_response())),

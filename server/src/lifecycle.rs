@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use alb_mtls_gate::{Connections, Gate, Peers, Reload, StandardOutput};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -15,6 +16,7 @@ use crate::listener::{ListenAddress, Listener, Service};
 use crate::proxy::Proxy;
 use crate::settings::{ServerSettings, Settings};
 use crate::start::StartError;
+use crate::traces::Traces;
 use crate::workers::Workers;
 
 /// Part of the life of the process.
@@ -55,6 +57,7 @@ pub(crate) async fn run(settings: Settings, workers: Workers) -> Result<(), Star
              certificate header itself"
         );
     }
+    let traces = Traces::start(&server.traces, Handle::current()).map_err(StartError::Traces)?;
     let upstreams = upstreams
         .map(|settings| alb_mtls_proxy::Proxy::new(settings, &gate.trust))
         .transpose()
@@ -80,12 +83,13 @@ pub(crate) async fn run(settings: Settings, workers: Workers) -> Result<(), Star
     servers
         .start("SERVER_ADMIN_LISTEN", server.admin.as_ref(), admin)
         .await?;
-    let authorizer = Authorizer::new(Arc::clone(&gate), &server);
+    let authorizer = Authorizer::new(Arc::clone(&gate), traces.clone(), &server);
     servers
         .start("SERVER_AUTHORIZE_LISTEN", server.authorize.as_ref(), authorizer)
         .await?;
     if let Some(upstreams) = &upstreams {
-        let proxy = Proxy::new(Arc::clone(&gate), Arc::clone(upstreams), server.body_limits);
+        let (gate, upstreams) = (Arc::clone(&gate), Arc::clone(upstreams));
+        let proxy = Proxy::new(gate, upstreams, traces.clone(), server.body_limits);
         servers
             .start("SERVER_LISTEN", server.proxy.as_ref(), proxy)
             .await?;
@@ -128,6 +132,7 @@ pub(crate) async fn run(settings: Settings, workers: Workers) -> Result<(), Star
     if timeout(LAST_REQUESTS, ended).await.is_err() {
         tracing::warn!("requests were still under way at the end");
     }
+    traces.end().await;
     gate.write_metrics();
     StandardOutput.finish();
     Ok(())

@@ -10,6 +10,7 @@ mod places;
 mod proxy;
 mod settings;
 mod start;
+mod traces;
 mod tunnel;
 mod workers;
 

@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use crate::body::{self, Body};
 use crate::listener::Service;
+use crate::traces::{Kind, Span, Traces};
 use crate::tunnel;
 
 /// Passes on the requests that the gate allows.
@@ -25,6 +26,7 @@ use crate::tunnel;
 pub(crate) struct Proxy {
     gate: Arc<Gate>,
     upstreams: Arc<alb_mtls_proxy::Proxy>,
+    traces: Traces,
     limits: BodyLimits,
 }
 
@@ -38,18 +40,32 @@ pub(crate) struct BodyLimits {
 }
 
 impl Proxy {
-    pub(crate) fn new(gate: Arc<Gate>, upstreams: Arc<alb_mtls_proxy::Proxy>, limits: BodyLimits) -> Self {
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        upstreams: Arc<alb_mtls_proxy::Proxy>,
+        traces: Traces,
+        limits: BodyLimits,
+    ) -> Self {
         Self {
             gate,
             upstreams,
+            traces,
             limits,
         }
     }
 
-    async fn pass_on(&self, allowed: AllowedRequest, body: Incoming, client: OnUpgrade) -> Response<Body> {
+    async fn pass_on(
+        &self,
+        mut allowed: AllowedRequest,
+        body: Incoming,
+        client: OnUpgrade,
+        span: &Span,
+    ) -> Response<Body> {
         let started = Instant::now();
         let rest = Rest::new(&allowed.parts);
         let body = self.bounded(body);
+        let upstream = self.upstreams.upstream(&allowed);
+        let mut upstream_span = span.pass_on(&mut allowed.parts.headers, upstream);
         let mut response = match self.exchange(&allowed, &body, client).await {
             Ok(response) => response,
             Err(failure) => {
@@ -62,6 +78,7 @@ impl Proxy {
                 failure.to_response::<String>().map(body::full)
             }
         };
+        upstream_span.answered(response.status());
         response.headers_mut().extend(allowed.response_headers);
         response
     }
@@ -118,15 +135,22 @@ impl Service for Proxy {
         let client = hyper::upgrade::on(&mut request);
         let (mut parts, body) = request.into_parts();
         let peer = peer.map_or(Peer::Unknown, Peer::Address);
-        parts.extensions.insert(Ingress::from_peer(peer));
+        let mut span = self.traces.begin(Kind::Proxied, &parts);
+        parts.extensions.insert(Ingress {
+            xray_trace_id: span.xray_trace_id(),
+            ..Ingress::from_peer(peer)
+        });
         let rest = Rest::new(&parts);
-        match self.gate.admit(parts).await {
+        let admission = self.gate.admit(parts).await;
+        span.decided(&admission);
+        let response = match admission {
             Admission::Answered(answer) => {
                 rest.discard(body);
                 answer.to_response::<String>().map(body::full)
             }
-            Admission::Allowed(allowed) => self.pass_on(allowed, body, client).await,
-        }
+            Admission::Allowed(allowed) => self.pass_on(allowed, body, client, &span).await,
+        };
+        span.until_the_end_of(response)
     }
 }
 

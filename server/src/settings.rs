@@ -11,6 +11,7 @@ use alb_mtls_settings::{SettingsError, Values, list, process_environment, table,
 
 use crate::listener::{Limits, ListenAddress};
 use crate::proxy::BodyLimits;
+use crate::traces::TraceSettings;
 
 /// Everything that an operator can set.
 #[derive(Clone, Debug)]
@@ -36,6 +37,7 @@ pub(crate) struct ServerSettings {
     pub(crate) identity: IdentityForms,
     pub(crate) limits: Limits,
     pub(crate) body_limits: BodyLimits,
+    pub(crate) traces: TraceSettings,
     /// Time from the signal to end to the end of service.
     pub(crate) drain: Duration,
 }
@@ -65,6 +67,10 @@ table! {
         "bytes of the headers of a request, from 8192 to 1048576; a load balancer sends 64 KB at most";
     MAX_BODY, "SERVER_MAX_BODY", Value("off"),
         "most bytes of the body of a request that the reverse proxy passes on, or `off`";
+    TRACES, "SERVER_TRACES", Value("off"),
+        "address of an OpenTelemetry collector that a span of each request is sent to, by OTLP over HTTP in Protocol Buffers, such as `http://127.0.0.1:4318/v1/traces`; or `off`. OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES hold for the spans";
+    TRACES_SHARE, "SERVER_TRACES_SHARE", Value("100%"),
+        "share of the traces that are sent; a caller can have its trace left out by `traceparent`, and cannot have it sent";
     DRAIN, "SERVER_DRAIN", Value("15s"),
         "how long requests are still served after SIGTERM, while `/readyz` answers 503 and the load balancer deregisters the target; then connections end when their requests do, 10 s later at the latest";
 }
@@ -125,6 +131,7 @@ impl Settings {
             }
         };
         check_peers(&gate, proxy.is_some())?;
+        let traces = traces(&values)?;
         check_header(&gate, &values)?;
         let server = ServerSettings {
             proxy,
@@ -145,6 +152,7 @@ impl Settings {
                 },
                 tunnel_idle: values.duration(IDLE_TIMEOUT, UP_TO_AN_HOUR)?,
             },
+            traces,
             drain: values.duration(DRAIN, 0..=3_600)?,
         };
         Ok(Self {
@@ -177,6 +185,24 @@ fn listen_address(values: &Values, name: &'static str) -> Result<Option<ListenAd
         Some("off") => Ok(None),
         _ => values.parsed(name),
     }
+}
+
+fn traces(values: &Values) -> Result<TraceSettings, SettingsError> {
+    let collector = match values.get(TRACES) {
+        Some("off") => None,
+        _ if cfg!(feature = "otlp") => values.parsed(TRACES)?,
+        _ => {
+            let takes = "`off` alone, because this program was built without traces (cargo feature `otlp`)";
+            return Err(values.wrong(TRACES, takes));
+        }
+    };
+    if collector.is_none() {
+        values.refuse_set(&[TRACES_SHARE], "without SERVER_TRACES")?;
+    }
+    Ok(TraceSettings {
+        collector,
+        share: values.parsed_required(TRACES_SHARE)?,
+    })
 }
 
 /// Checks the settings about where requests come from: a proxy that is open to every network is a

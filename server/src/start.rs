@@ -30,6 +30,9 @@ pub(crate) enum StartError {
     /// Setting of the upstreams that cannot be used.
     #[error("{0}")]
     Upstreams(String),
+    /// Traces that cannot be sent.
+    #[error("{0}")]
+    Traces(String),
     #[error("the process cannot receive signals: {0}")]
     Signals(io::Error),
     #[error("the asynchronous runtime cannot start: {0}")]

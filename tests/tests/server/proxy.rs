@@ -110,6 +110,26 @@ async fn identity_and_overrides_cannot_be_forged() {
 }
 
 #[tokio::test]
+async fn requests_are_spans_of_their_traces() {
+    run("traces.py", "requests").await;
+}
+
+#[tokio::test]
+async fn callers_cannot_have_their_traces_sent() {
+    run("traces.py", "callers").await;
+}
+
+#[tokio::test]
+async fn collector_that_fails_costs_spans_alone() {
+    run("traces.py", "collectors").await;
+}
+
+#[tokio::test]
+async fn questions_are_spans_below_the_proxys() {
+    run("traces.py", "questions").await;
+}
+
+#[tokio::test]
 async fn nothing_is_smuggled_to_a_server_in_python() {
     run("proxy_smuggling.py", "python").await;
 }

@@ -21,7 +21,7 @@ FROM_BALANCER = {"x-forwarded-for": "192.0.2.7", HEADER: CERTIFICATE}
 class Gate:
     """The built server in front of an upstream."""
 
-    def __init__(self, upstream, **variables):
+    def __init__(self, upstream, setting="SERVER_LISTEN", **variables):
         names = ("MTLS_ANCHORS", "MTLS_HEADER")
         environment = {name: os.environ[name] for name in names}
         environment |= {
@@ -37,7 +37,7 @@ class Gate:
         self.lines = []
         for line in self.process.stdout:
             line = json.loads(line)
-            if line.get("setting") == "SERVER_LISTEN":
+            if line.get("setting") == setting:
                 self.port = int(line["address"].rsplit(":", 1)[1])
                 break
         threading.Thread(target=self._read, daemon=True).start()
