@@ -1,17 +1,22 @@
 //! The published CRLs: read and verified like any others, and replaced only by a writer that saw
 //! them.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use alb_mtls_trust::{
     AwsClients, Content, Deadline, Loader, MAX_CRL_STATE_BYTES, S3Object, Source, read_crl_state,
 };
-use alb_mtls_verifier::{CrlHistory, ListStanding, RevocationList, RevocationLists, parse_revocation_lists};
+use alb_mtls_verifier::{CrlHistory, ListStanding, RevocationList, RevocationLists};
 use aws_sdk_s3::config::Builder;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OnceCell;
 
 use crate::authorities::Authorities;
@@ -70,9 +75,12 @@ enum Condition {
     Unchanged(Option<String>),
 }
 
-/// Longest time for one write, attempts together. It takes as long as the CRL is large, and the
-/// SDK's usual limit is for lookups.
+/// Longest time for one write, attempts together, to which a large CRL adds the time of its octets.
+/// The SDK's usual limit is for lookups.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Octets that are written in a second at least.
+const SLOWEST: usize = 4 << 20;
 
 impl Bucket {
     pub(crate) async fn read(
@@ -84,7 +92,7 @@ impl Bucket {
         deadline: Deadline,
     ) -> Result<Published, RefreshError> {
         let source = Source::from(object.clone());
-        let documents = match loader.fetch(&source, &[], max_bytes, deadline).await {
+        let documents = match loader.fetch_lists(&source, &[], max_bytes, deadline).await {
             Ok(documents) => documents,
             Err(error) if error.is_not_found() => {
                 return Ok(Published::Nothing);
@@ -95,10 +103,7 @@ impl Bucket {
             return Ok(Published::Nothing);
         };
         let etag = document.revision.etag;
-        let Content::New(content) = document.content else {
-            return Ok(Published::Unusable { etag });
-        };
-        let Ok(lists) = parse_revocation_lists(content, max_bytes) else {
+        let Some(Ok(lists)) = document.content.into_lists(max_bytes) else {
             return Ok(Published::Unusable { etag });
         };
         let lists = RevocationLists::new(lists, &authorities.anchors, &authorities.intermediates, None);
@@ -162,8 +167,15 @@ impl Bucket {
             Some(before) => Condition::Unchanged(before.etag.clone()),
             None => Condition::Absent,
         };
-        self.put(object, "application/json", content.into_bytes(), condition)
-            .await
+        let length = content.len();
+        self.put(
+            object,
+            "application/json",
+            content.into_bytes().into(),
+            length,
+            condition,
+        )
+        .await
     }
 
     /// Publishes the lists: one as it is, several as PEM.
@@ -173,13 +185,10 @@ impl Bucket {
         lists: &[Arc<RevocationList>],
         published: &Published,
     ) -> Result<Written, RefreshError> {
-        // What is fetched is read into memory as a whole.
-        let encodings: Option<Vec<&[u8]>> = lists.iter().map(|list| list.der()).collect();
-        let encodings = encodings
-            .ok_or_else(|| RefreshError::Refused(format!("the octets of `{object}` are not in memory")))?;
-        let (content_type, content) = match encodings.as_slice() {
-            [der] => ("application/pkix-crl", der.to_vec()),
-            several => ("application/x-pem-file", pem_of(several).into_bytes()),
+        let length = lists.iter().map(|list| list.encoded_length()).sum();
+        let (content_type, content) = match lists {
+            [list] => ("application/pkix-crl", Upload::new(Arc::clone(list))),
+            several => ("application/x-pem-file", pem_of(several, object)?.into()),
         };
         let condition = match published {
             Published::Nothing => Condition::Absent,
@@ -187,14 +196,15 @@ impl Bucket {
                 Condition::Unchanged(etag.clone())
             }
         };
-        self.put(object, content_type, content, condition).await
+        self.put(object, content_type, content, length, condition).await
     }
 
     async fn put(
         &self,
         object: &S3Object,
         content_type: &str,
-        content: Vec<u8>,
+        content: ByteStream,
+        length: usize,
         condition: Condition,
     ) -> Result<Written, RefreshError> {
         let client = self
@@ -209,14 +219,15 @@ impl Bucket {
             .key(&object.key)
             .set_expected_bucket_owner(object.owner.clone())
             .content_type(content_type)
-            .body(ByteStream::from(content));
+            .body(content);
         let request = match condition {
             Condition::Absent => request.if_none_match("*"),
             Condition::Unchanged(etag) => request.set_if_match(etag),
         };
+        let time = WRITE_TIMEOUT + Duration::from_secs(u64::try_from(length / SLOWEST).unwrap_or(u64::MAX));
         let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(WRITE_TIMEOUT)
-            .operation_timeout(WRITE_TIMEOUT)
+            .operation_attempt_timeout(time)
+            .operation_timeout(time)
             .build();
         let sent = request
             .customize()
@@ -244,10 +255,68 @@ impl Bucket {
     }
 }
 
-fn pem_of(encodings: &[&[u8]]) -> String {
+/// Returns several lists as PEM, all of which are in memory: a large one arrives alone.
+fn pem_of(lists: &[Arc<RevocationList>], object: &S3Object) -> Result<Vec<u8>, RefreshError> {
     let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
-    encodings
-        .iter()
-        .map(|der| pem::encode_config(&pem::Pem::new("X509 CRL", *der), config))
-        .collect()
+    let mut file = Vec::new();
+    for list in lists {
+        let der = list
+            .der()
+            .ok_or_else(|| RefreshError::Refused(format!("the octets of `{object}` are not in memory")))?;
+        file.extend(pem::encode_config(&pem::Pem::new("X509 CRL", der), config).into_bytes());
+    }
+    Ok(file)
+}
+
+/// Content of a list on its way to S3, read from where it is kept.
+struct Upload {
+    list: Arc<RevocationList>,
+    position: usize,
+}
+
+impl Upload {
+    /// Octets that are read at once.
+    const PART: usize = 256 << 10;
+
+    fn new(list: Arc<RevocationList>) -> ByteStream {
+        // From its beginning for each attempt.
+        let body = move || {
+            SdkBody::from_body_1_x(Self {
+                list: Arc::clone(&list),
+                position: 0,
+            })
+        };
+        ByteStream::new(SdkBody::retryable(body))
+    }
+
+    fn left(&self) -> usize {
+        self.list.encoded_length().saturating_sub(self.position)
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let mut part = vec![0; self.left().min(Self::PART)];
+        if part.is_empty() {
+            return Poll::Ready(None);
+        }
+        let position = u64::try_from(self.position).unwrap_or(u64::MAX);
+        let read = self.list.read_at(position, &mut part);
+        self.position += part.len();
+        Poll::Ready(Some(read.map(|()| Frame::data(part.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(u64::try_from(self.left()).unwrap_or(u64::MAX))
+    }
 }

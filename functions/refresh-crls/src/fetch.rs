@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_mtls_trust::{HttpLocation, WebRequest, WebRules};
+use alb_mtls_trust::{Content, HttpLocation, WebRules};
 use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio_rustls::TlsConnector;
@@ -18,11 +18,11 @@ pub(crate) struct Fetcher<'a> {
 }
 
 impl Fetcher<'_> {
-    /// Returns the body of the response. The caller limits the time.
-    pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Vec<u8>, RefreshError> {
+    /// Returns the CRLs of the location. The caller limits the time.
+    pub(crate) async fn fetch(self, location: &HttpLocation) -> Result<Content, RefreshError> {
         let stream = self.rules.connect(location).await?;
         let content = match (location.is_tls(), self.tls) {
-            (false, _) => self.rules.exchange(location, WebRequest::Get, stream).await,
+            (false, _) => self.rules.get_lists(location, stream).await,
             (true, Some(configuration)) => {
                 let host = location.host();
                 let name = ServerName::try_from(host.to_owned())
@@ -32,7 +32,7 @@ impl Fetcher<'_> {
                     .connect(name, stream)
                     .await
                     .map_err(|error| RefreshError::Unreachable(format!("TLS: {error}")))?;
-                self.rules.exchange(location, WebRequest::Get, stream).await
+                self.rules.get_lists(location, stream).await
             }
             (true, None) => return Err(RefreshError::Refused("TLS is not set up".to_owned())),
         };

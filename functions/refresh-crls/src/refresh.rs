@@ -10,7 +10,7 @@ use alb_mtls_trust::{
 };
 use alb_mtls_verifier::{
     CrlHistory, CrlHistoryError, CryptoModule, Departures, ListStanding, RevocationList,
-    RevocationListErrorKind, RevocationLists, Timestamp, parse_revocation_lists,
+    RevocationListErrorKind, RevocationLists, Timestamp,
 };
 use rustls::crypto::aws_lc_rs;
 use rustls::{ClientConfig, RootCertStore};
@@ -496,7 +496,7 @@ impl Context<'_> {
             .await
     }
 
-    async fn fetch(&self, location: &CrlLocation) -> Result<Vec<u8>, RefreshError> {
+    async fn fetch(&self, location: &CrlLocation) -> Result<Content, RefreshError> {
         let settings = &self.refresher.settings;
         match location {
             CrlLocation::Http(location) => {
@@ -517,20 +517,24 @@ impl Context<'_> {
                 let documents = self
                     .refresher
                     .loader
-                    .fetch(&source, &[], settings.max_bytes, self.refresher.deadline())
+                    .fetch_lists(&source, &[], settings.max_bytes, self.refresher.deadline())
                     .await?;
-                match documents.into_iter().next().map(|document| document.content) {
-                    Some(Content::New(content)) => Ok(content),
-                    _ => Err(RefreshError::Unreachable("the object has no content".to_owned())),
+                let document = documents.into_iter().next().ok_or_else(no_content)?;
+                if document.revision.bytes > settings.max_bytes {
+                    let limit = settings.max_bytes;
+                    return Err(RefreshError::Refused(format!("is larger than {limit} bytes")));
                 }
+                Ok(document.content)
             }
         }
     }
 
     /// Reads what was fetched, and refuses it unless every list in it is signed by an authority and
     /// speaks already.
-    fn read(&self, content: Vec<u8>, now: Timestamp) -> Result<RevocationLists, RefreshError> {
-        let lists = parse_revocation_lists(content, self.refresher.settings.max_bytes)
+    fn read(&self, content: Content, now: Timestamp) -> Result<RevocationLists, RefreshError> {
+        let lists = content
+            .into_lists(self.refresher.settings.max_bytes)
+            .ok_or_else(no_content)?
             .map_err(|error| RefreshError::Refused(error.to_string()))?;
         let Authorities {
             anchors,
@@ -597,6 +601,10 @@ fn refuse_worse(
     }
 }
 
+fn no_content() -> RefreshError {
+    RefreshError::Unreachable("the object has no content".to_owned())
+}
+
 fn overtaken(object: &S3Object) -> RefreshError {
     RefreshError::Unreachable(format!("`{object}` was written by another party meanwhile"))
 }
@@ -640,15 +648,13 @@ fn place_to_begin(count: usize, now: Timestamp) -> usize {
 }
 
 fn are_the_same(left: &RevocationLists, right: &RevocationLists) -> bool {
-    let der = |lists: &RevocationLists| -> Vec<Arc<RevocationList>> {
-        lists.iter().map(|(list, _)| Arc::clone(list)).collect()
-    };
-    let (left, right) = (der(left), der(right));
-    left.len() == right.len()
+    let is_same =
+        |(left, _): (&Arc<RevocationList>, _), (right, _): (&Arc<RevocationList>, _)| left.is_same_as(right);
+    left.iter().count() == right.iter().count()
         && left
             .iter()
-            .zip(&right)
-            .all(|(left, right)| left.der().is_some() && left.der() == right.der())
+            .zip(right.iter())
+            .all(|(left, right)| is_same(left, right))
 }
 
 fn records_of(lists: &RevocationLists) -> Vec<ListRecord> {

@@ -57,7 +57,7 @@ table! {
     TIMEOUT, "CRL_TIMEOUT", Value("20s"),
         "the longest time for one CRL, from `1s` to `5m`";
     MAX_BYTES, "CRL_MAX_BYTES", Value("52428800"),
-        "the most bytes of one CRL, unpacked, up to 268435456; the default is a load balancer's own limit";
+        "the most bytes of one CRL, unpacked, up to 1073741824; the default is a load balancer's own limit. One in DER of more than 16777216 takes as much temporary storage, and the published one beside it as much again";
 }
 
 impl Settings {
@@ -104,7 +104,7 @@ impl Settings {
             tls_anchors: values.parsed(TLS_ANCHORS)?,
             signatures: values.parsed(SIGNATURES)?.unwrap_or_default(),
             timeout: values.duration(TIMEOUT, 1..=300)?,
-            max_bytes: values.number(MAX_BYTES, 1..=256 * 1024 * 1024)?,
+            max_bytes: values.number(MAX_BYTES, 1..=1024 * 1024 * 1024)?,
         })
     }
 }
@@ -174,7 +174,7 @@ mod tests {
             (TIMEOUT, "+5s"),
             (MAX_BYTES, "0"),
             (MAX_BYTES, "1e6"),
-            (MAX_BYTES, "268435457"),
+            (MAX_BYTES, "1073741825"),
         ] {
             let error = settings(&[(name, value)]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name} holds `")), "{error}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use alb_mtls_verifier::{Fingerprint, RevocationList, RevocationListError};
+use alb_mtls_verifier::{Fingerprint, RevocationList, RevocationListError, parse_revocation_lists};
 
 /// File, parameter or object that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,24 @@ pub enum Content {
 /// Large CRL, or the reason why it cannot be read.
 #[derive(Clone, Debug)]
 pub struct LargeList(pub(crate) Result<Arc<RevocationList>, RevocationListError>);
+
+impl Content {
+    /// Returns the CRLs in new content; `None` for content that the caller knows.
+    ///
+    /// # Errors
+    /// [`RevocationListError`] when one of them cannot be read, or they are unpacked larger than
+    /// `max_bytes`.
+    pub fn into_lists(
+        self,
+        max_bytes: usize,
+    ) -> Option<Result<Vec<Arc<RevocationList>>, RevocationListError>> {
+        match self {
+            Self::Unchanged => None,
+            Self::New(content) => Some(parse_revocation_lists(content, max_bytes)),
+            Self::List(LargeList(list)) => Some(list.map(|list| vec![list])),
+        }
+    }
+}
 
 /// Large CRLs are equal if they are the same object.
 impl PartialEq for LargeList {

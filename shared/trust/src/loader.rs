@@ -77,7 +77,10 @@ impl Loader {
 
     /// Reads a source of CRLs like [`fetch`](Self::fetch). A large CRL in DER is read while it
     /// arrives, and may be larger than `limit`.
-    pub(crate) async fn fetch_lists(
+    ///
+    /// # Errors
+    /// Those of [`fetch`](Self::fetch).
+    pub async fn fetch_lists(
         &self,
         source: &Source,
         known: &[Revision],

@@ -18,6 +18,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::crl::HttpLocation;
+use crate::document::Content;
+use crate::fetch_error::FetchError;
+use crate::source::intake::Intake;
 
 /// Rules for requests to web servers.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +107,42 @@ impl WebRules<'_> {
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let mut content = Vec::new();
+        let take = |part: &[u8]| {
+            content.extend_from_slice(part);
+            Ok(())
+        };
+        self.exchange_into(location, request, stream, take).await?;
+        Ok(content)
+    }
+
+    /// Returns the CRLs at the location. A large one in DER is read while it arrives, and kept in a
+    /// temporary file.
+    ///
+    /// # Errors
+    /// Those of [`exchange`](Self::exchange), and that there is no room for a temporary file.
+    pub async fn get_lists<S>(self, location: &HttpLocation, stream: S) -> Result<Content, WebError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let refused = |error: FetchError| WebError::Refused(error.to_string());
+        let mut content = Intake::new(self.max_bytes, true, 0).map_err(refused)?;
+        let take = |part: &[u8]| content.push(part).map_err(refused);
+        self.exchange_into(location, WebRequest::Get, stream, take)
+            .await?;
+        Ok(content.finish(location.to_string()).content)
+    }
+
+    async fn exchange_into<S>(
+        self,
+        location: &HttpLocation,
+        request: WebRequest,
+        stream: S,
+        take: impl FnMut(&[u8]) -> Result<(), WebError>,
+    ) -> Result<(), WebError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
         let broken = |error: hyper::Error| WebError::Unreachable(format!("the connection broke: {error}"));
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // Whatever goes wrong on the connection, the exchange says; with it, the connection ends.
@@ -130,26 +169,31 @@ impl WebRules<'_> {
         let request = request.map_err(|error| WebError::Refused(error.to_string()))?;
         let response = sender.send_request(request).await.map_err(broken)?;
         check_answer(&response)?;
-        self.read(response.into_body()).await
+        self.read(response.into_body(), take).await
     }
 
-    async fn read(self, mut body: Incoming) -> Result<Vec<u8>, WebError> {
-        let mut content = Vec::new();
+    async fn read(
+        self,
+        mut body: Incoming,
+        mut take: impl FnMut(&[u8]) -> Result<(), WebError>,
+    ) -> Result<(), WebError> {
+        let mut length = 0_usize;
         while let Some(frame) = body.frame().await {
             let frame =
                 frame.map_err(|error| WebError::Unreachable(format!("the answer broke off: {error}")))?;
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            if content.len() + data.len() > self.max_bytes {
+            length = length.saturating_add(data.len());
+            if length > self.max_bytes {
                 return Err(WebError::Refused(format!(
                     "is larger than {} bytes",
                     self.max_bytes
                 )));
             }
-            content.extend_from_slice(&data);
+            take(&data)?;
         }
-        Ok(content)
+        Ok(())
     }
 
     /// Checks every reading of an address.

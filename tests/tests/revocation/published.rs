@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::process::Command;
 
-use alb_mtls_tests::{Clients, Function, Moto, binary};
+use alb_mtls_tests::{Clients, Function, Moto, binary, large_crl, large_crl_serials};
 use local_alb::InvocationOutcome;
 use test_pki::{CertificateBuilder, CrlBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,8 +26,8 @@ async fn serve(pages: HashMap<String, Vec<u8>>) -> String {
             let page = head.split(' ').nth(1).and_then(|target| pages.get(target));
             let (status, body) = page.map_or(("404 Not Found", &[][..]), |body| ("200 OK", body.as_slice()));
             let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).await.unwrap();
-            stream.write_all(body).await.unwrap();
+            // Who is not allowed so much does not read to the end.
+            let _ = stream.write_all(&[head.as_bytes(), body].concat()).await;
         }
     });
     address
@@ -88,4 +88,80 @@ async fn gate_reads_what_refresh_crls_published_by_the_printed_setting() {
     assert_eq!(status, 200, "{record}");
     let (status, record) = ask(&gate, [&revoked, &clients.issuing]).await;
     assert_eq!((status, &record["detail"]), (401, &"revoked".into()), "{record}");
+}
+
+#[tokio::test]
+async fn a_large_list_is_published_from_a_temporary_file() {
+    const ENTRIES: usize = 1_200_000;
+    let clients = Clients::new();
+    clients.write("issuing.pem", &clients.issuing.pem());
+    let root = CrlBuilder::new().number(1).issued_by(&clients.root).unwrap();
+    let list = large_crl(ENTRIES, &clients.issuing, CrlBuilder::new().number(1));
+    let length = list.der().len() as u64;
+    let mut forged = list.der().to_vec();
+    let middle = forged.len() / 2;
+    forged[middle] ^= 1;
+    let pages = [("/root", root.der()), ("/list", list.der()), ("/forged", &forged)];
+    let pages = pages.map(|(target, page)| (target.to_owned(), page.to_vec()));
+    let address = serve(HashMap::from(pages)).await;
+    let moto = Moto::start();
+    moto.create_bucket("trust");
+    let issuing = format!("file:{}", clients.directory().join("issuing.pem").display());
+    let refresher = async |page: &str, most: &str| {
+        let sources = format!("http://{address}/root http://{address}/{page}");
+        let settings = [
+            ("CRL_ANCHORS".to_owned(), clients.anchors_source()),
+            ("CRL_INTERMEDIATES".to_owned(), issuing.clone()),
+            ("CRL_SOURCES".to_owned(), sources),
+            ("CRL_DESTINATION".to_owned(), "s3://trust/crls/".to_owned()),
+            ("CRL_PRIVATE_NETWORKS".to_owned(), "127.0.0.0/8".to_owned()),
+            ("CRL_TIMEOUT".to_owned(), "5m".to_owned()),
+            ("CRL_MAX_BYTES".to_owned(), most.to_owned()),
+        ];
+        Function::start("refresh-crls", settings.into_iter().chain(moto.variables())).await
+    };
+    let summary = async |function: &Function| match function.invoke("{}").await {
+        InvocationOutcome::Response(summary) => String::from_utf8(summary.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let function = refresher("list", "100000000").await;
+    let published = summary(&function).await;
+    assert!(published.contains("\"published\":2"), "{published}");
+    let peak = function.facts().peak_memory.unwrap();
+    println!(
+        "peak resident memory: {:.1} MB for a list of {:.1} MB",
+        peak as f64 / 1e6,
+        length as f64 / 1e6
+    );
+    // In memory, the list that is published and the new one would take more than twice as much.
+    assert!(peak < 2 * length, "{peak} bytes");
+    // What is published is the same, and the gate can read it.
+    let again = summary(&function).await;
+    assert!(again.contains("\"unchanged\":2"), "{again}");
+    let printed = Command::new(binary("alb-mtls"))
+        .args(["bundle", "crls", "--destination", "s3://trust/crls/"])
+        .arg(format!("http://{address}/root http://{address}/list"))
+        .output()
+        .unwrap();
+    let settings = [
+        ("MTLS_ANCHORS".to_owned(), clients.anchors_source()),
+        (
+            "MTLS_CRLS".to_owned(),
+            String::from_utf8(printed.stdout).unwrap().trim().to_owned(),
+        ),
+    ];
+    let gate = Function::start("respond", settings.into_iter().chain(moto.variables())).await;
+    let listed = CertificateBuilder::client("CN=listed")
+        .serial_bytes(&large_crl_serials().nth(ENTRIES - 1).unwrap())
+        .issued_by(&clients.issuing)
+        .unwrap();
+    for (client, expected) in [(&clients.good, 200), (&listed, 401)] {
+        let (status, record) = ask(&gate, [client, &clients.issuing]).await;
+        assert_eq!(status, expected, "{record}");
+    }
+    // One other octet, and one more than the operator allows.
+    for (page, most) in [("forged", "100000000"), ("list", "50000000")] {
+        let refused = summary(&refresher(page, most).await).await;
+        assert!(refused.contains("\"refused\":1"), "{page}: {refused}");
+    }
 }

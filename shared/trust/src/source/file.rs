@@ -83,7 +83,7 @@ async fn read(path: &Path, reading: Reading<'_>) -> Result<Intake, FetchError> {
     }
     let mut file = File::open(path).await.map_err(|error| explain(&error))?;
     let announced = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
-    let mut content = Intake::new(reading, announced)?;
+    let mut content = Intake::new(reading.limit, reading.reads_lists, announced)?;
     let mut part = vec![0; PART.min(announced.saturating_add(1))];
     loop {
         let read = file.read(&mut part).await.map_err(|error| explain(&error))?;

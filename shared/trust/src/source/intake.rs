@@ -10,7 +10,6 @@ use alb_mtls_verifier::{
     FingerprintBuilder, ListStorage, RevocationList, RevocationListError, RevocationListStream,
 };
 
-use super::place::Reading;
 use crate::document::{Content, Document, LargeList};
 use crate::fetch_error::FetchError;
 
@@ -47,22 +46,23 @@ struct Large {
 }
 
 impl Intake {
-    /// Begins to take in content of an announced size; zero if it is not known.
+    /// Begins to take in content of an announced size; zero if it is not known. So many bytes are
+    /// read into memory at most, and a CRL can be larger where `reads_lists` is set.
     ///
     /// # Errors
     /// [`FetchError::TooLarge`] if so much is not read.
-    pub(crate) fn new(reading: Reading<'_>, announced: usize) -> Result<Self, FetchError> {
+    pub(crate) fn new(limit: usize, reads_lists: bool, announced: usize) -> Result<Self, FetchError> {
         let this = Self {
-            limit: reading.limit,
-            reads_lists: reading.reads_lists,
+            limit,
+            reads_lists,
             announced,
             octets: Vec::new(),
             large: None,
             no_file: None,
         };
-        let most = match reading.reads_lists {
-            true => MAX_LARGE.max(reading.limit),
-            false => reading.limit,
+        let most = match reads_lists {
+            true => MAX_LARGE.max(limit),
+            false => limit,
         };
         if announced > most {
             return Err(FetchError::TooLarge { limit: most });

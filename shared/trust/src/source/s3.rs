@@ -301,7 +301,7 @@ mod reader {
             .content_length
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(0);
-        let mut content = Intake::new(reading, announced)?;
+        let mut content = Intake::new(reading.limit, reading.reads_lists, announced)?;
         let mut body = output.body;
         while let Some(chunk) = body.next().await {
             let chunk = chunk.map_err(|error| {

@@ -1,6 +1,7 @@
 //! CRL that is read in full and kept with an index of its entries.
 
 use std::fmt;
+use std::io;
 use std::ops::Range;
 
 use aws_lc_rs::digest::{self, Digest};
@@ -230,6 +231,30 @@ impl RevocationList {
             Entries::Kept(_) => Some(&self.der),
             Entries::Stored(_) => None,
         }
+    }
+
+    /// Copies octets of the DER encoding from a position on, as many as there is room for.
+    ///
+    /// # Errors
+    /// Those of the storage, and that the encoding ends before.
+    pub fn read_at(&self, position: u64, octets: &mut [u8]) -> io::Result<()> {
+        match &self.entries {
+            Entries::Stored(entries) => entries.storage().read_at(position, octets),
+            Entries::Kept(_) => {
+                let start = usize::try_from(position).ok();
+                let rest = start.and_then(|start| self.der.get(start..));
+                let wanted = rest.and_then(|rest| rest.get(..octets.len()));
+                octets.copy_from_slice(wanted.ok_or(io::ErrorKind::UnexpectedEof)?);
+                Ok(())
+            }
+        }
+    }
+
+    /// Returns true if the other list has the same content and the same signature.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.length == other.length
+            && self.signature() == other.signature()
+            && self.signed().is(other.signed())
     }
 
     /// Returns the octets of the DER encoding.

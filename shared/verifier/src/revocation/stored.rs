@@ -104,6 +104,11 @@ impl StoredEntries {
         Some(())
     }
 
+    /// Returns the storage, with the octets of the whole list.
+    pub(super) fn storage(&self) -> &dyn ListStorage {
+        &*self.storage
+    }
+
     /// Returns true if an entry names its issuer.
     pub(super) fn name_issuers(&self) -> bool {
         !self.issuers.is_empty()
