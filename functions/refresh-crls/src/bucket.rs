@@ -187,7 +187,7 @@ impl Bucket {
     ) -> Result<Written, RefreshError> {
         let length = lists.iter().map(|list| list.encoded_length()).sum();
         let (content_type, content) = match lists {
-            [list] => ("application/pkix-crl", Upload::new(Arc::clone(list))),
+            [list] => ("application/pkix-crl", Upload::of(Arc::clone(list))),
             several => ("application/x-pem-file", pem_of(several, object)?.into()),
         };
         let condition = match published {
@@ -278,7 +278,7 @@ impl Upload {
     /// Octets that are read at once.
     const PART: usize = 256 << 10;
 
-    fn new(list: Arc<RevocationList>) -> ByteStream {
+    fn of(list: Arc<RevocationList>) -> ByteStream {
         // From its beginning for each attempt.
         let body = move || {
             SdkBody::from_body_1_x(Self {
