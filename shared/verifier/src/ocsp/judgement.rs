@@ -7,6 +7,7 @@ use super::response::{self, BasicResponse, CertStatus, ResponderId, SingleRespon
 use super::status::{OcspState, OcspStatus};
 use crate::excerpt::abbreviated;
 use crate::signature::{FittingAlgorithm, SignatureAlgorithm, key_fault};
+use crate::x509::algorithm_name::describe_signature_algorithm;
 use crate::x509::certificate::Certificate;
 use crate::x509::critical_extensions::check_critical_extensions;
 use crate::x509::der::{Elements, Tag, shortest};
@@ -185,17 +186,15 @@ impl OcspQuestion {
         if !names_are_equal(candidate.issuer, &self.issuer_subject) {
             return Err(format!("is issued by {}", name_of(candidate.issuer)));
         }
-        let issued = FittingAlgorithm::find(candidate.signature_algorithm, self.issuer_key())
-            .ok()
-            .filter(|fitting| {
-                let verified = fitting.as_dyn().verify_signature(
-                    self.issuer_key().key,
-                    candidate.to_be_signed,
-                    candidate.signature,
-                );
-                verified.is_ok()
-            })
-            .ok_or("is not signed with the key of the issuer")?;
+        let key = self.issuer_key();
+        let issued = FittingAlgorithm::find(candidate.signature_algorithm, key).map_err(|_| {
+            let algorithm = describe_signature_algorithm(candidate.signature_algorithm);
+            format!("is signed with {algorithm}, which is not supported, or does not fit the issuer's key")
+        })?;
+        issued
+            .as_dyn()
+            .verify_signature(key.key, candidate.to_be_signed, candidate.signature)
+            .map_err(|_| "is not signed with the key of the issuer")?;
         // Not anyExtendedKeyUsage: a CA has to delegate on purpose.
         if !has_ocsp_signing(candidate) {
             return Err("has no extended key usage OCSPSigning (1.3.6.1.5.5.7.3.9)".to_owned());
@@ -238,15 +237,17 @@ fn is_named(responder: ResponderId<'_>, name: &[u8], key: &[u8]) -> bool {
 }
 
 /// Verifies the signature of a response with one key. The error ends a sentence.
-fn verify(response: &BasicResponse<'_>, key: IssuerKey<'_>) -> Result<SignatureAlgorithm, &'static str> {
-    let fitting = FittingAlgorithm::find(response.signature_algorithm, key)
-        .map_err(|_| "its signature algorithm is not supported, or does not fit the key")?;
+fn verify(response: &BasicResponse<'_>, key: IssuerKey<'_>) -> Result<SignatureAlgorithm, String> {
+    let fitting = FittingAlgorithm::find(response.signature_algorithm, key).map_err(|_| {
+        let algorithm = describe_signature_algorithm(response.signature_algorithm);
+        format!("its signature algorithm {algorithm} is not supported, or does not fit the key")
+    })?;
     let verified = fitting
         .as_dyn()
         .verify_signature(key.key, response.to_be_signed, response.signature);
     match verified {
         Ok(()) => Ok(fitting.name()),
-        Err(_) => Err("its signature does not verify with that key"),
+        Err(_) => Err("its signature does not verify with that key".to_owned()),
     }
 }
 
