@@ -170,7 +170,7 @@ impl Span {
         }
     }
 
-    /// Begins the span of the exchange with an upstream, whose name it puts into the headers for it.
+    /// Begins the span of the exchange with an upstream, and names it in the headers for that.
     pub(crate) fn pass_on(&self, headers: &mut HeaderMap, upstream: Option<&Upstream>) -> Self {
         let Some(Recorded { tracer, span }) = self.0.as_deref() else {
             return Self(None);
@@ -252,7 +252,7 @@ thread_local! {
     static NEXT_TRACE: Cell<Option<TraceId>> = const { Cell::new(None) };
 }
 
-/// Random ids, but for traces that have one.
+/// Random ids, except for traces that have one.
 #[derive(Clone, Debug, Default)]
 struct Ids(RandomIdGenerator);
 
@@ -303,7 +303,7 @@ impl ShouldSample for Share {
 #[derive(Debug)]
 struct CollectorClient {
     client: Client<HttpConnector, Full<Bytes>>,
-    /// The thread of the exporter has none of its own.
+    /// The exporter's thread is outside of every runtime.
     runtime: Handle,
     /// A collector that cannot be reached is logged once, and again when it can be.
     fails: Arc<AtomicBool>,
