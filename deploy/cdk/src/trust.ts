@@ -96,7 +96,13 @@ export interface TrustProps {
    */
   readonly crlSources?: CrlSources;
   /**
-   * Effect of the CRLs.
+   * OCSP responders, as `MTLS_OCSP` takes them: `http://host/`, also with the SHA-256 of an issuer and `=` before it, `aia-cas` and `aia-clients`.
+   *
+   * @default none
+   */
+  readonly ocsp?: string[];
+  /**
+   * Effect of the CRLs and of OCSP.
    *
    * @default Revocation.STRICT
    */
@@ -119,6 +125,9 @@ export interface TrustProps {
 const STANDARD_TIER = 4096;
 const ADVANCED_TIER = 8192;
 
+/** Word of `MTLS_OCSP`. */
+const RESPONDER = /^(([0-9A-Fa-f:]+=)?http:\/\/[^\s]+|aia-cas|aia-clients)$/;
+
 /** URLs whose published name is the URL without its scheme; the others need `alb-mtls bundle crls`. */
 const PLAIN_URL = /^https?:\/\/([a-z0-9.-]+)(?::([0-9]+))?((?:\/[A-Za-z0-9_()%+-][A-Za-z0-9_.()%+-]*)+)$/;
 
@@ -137,6 +146,7 @@ export class Trust extends Construct {
   private readonly signatures: Signature[];
   private readonly policiesPath?: string;
   private readonly crls: CrlObject[];
+  private readonly ocsp: string[];
   private readonly denyList?: TrustObject;
   private readonly revocation: Revocation;
   private readonly parameters: ssm.StringParameter[] = [];
@@ -151,6 +161,12 @@ export class Trust extends Construct {
     for (const signature of this.signatures) {
       if (!SIGNATURES.includes(signature)) {
         throw new Error(`signatures are some of ${SIGNATURES.join(', ')}: \`${signature}\` is not`);
+      }
+    }
+    this.ocsp = props.ocsp ?? [];
+    for (const responder of this.ocsp) {
+      if (!RESPONDER.test(responder)) {
+        throw new Error(`ocsp takes http://host/, SHA-256=http://host/, aia-cas and aia-clients: \`${responder}\` is not one of them`);
       }
     }
     this.policiesPath = checkedPath(props.policiesParameterPath);
@@ -197,9 +213,14 @@ export class Trust extends Construct {
     }
     if (this.crls.length > 0) {
       fn.addEnvironment('MTLS_CRLS', this.crls.map(url).join(' '));
-      fn.addEnvironment('MTLS_REVOCATION', this.revocation);
       // Each CRL, and the record that refresh-crls keeps beside it.
       read(fn, this.crls, ['', '.state.json']);
+    }
+    if (this.ocsp.length > 0) {
+      fn.addEnvironment('MTLS_OCSP', this.ocsp.join(' '));
+    }
+    if (this.crls.length > 0 || this.ocsp.length > 0) {
+      fn.addEnvironment('MTLS_REVOCATION', this.revocation);
     }
     if (this.denyList) {
       fn.addEnvironment('MTLS_DENY', url(this.denyList));
