@@ -22,6 +22,9 @@ locals {
     var.api_gateway == "rest" ? {} : {
       errors = { namespace = "AWS/Lambda", metric = "Errors", dimensions = local.of_function, statistic = "Sum", threshold = 0, long = false }
     },
+    var.deny_list == null ? {} : {
+      deny-list = { namespace = "AlbMtls", metric = "DenyListRefreshFailures", dimensions = local.of_service, statistic = "Sum", threshold = 3, long = false }
+    },
     length(local.crls) == 0 ? {} : {
       crls = { namespace = "AlbMtls", metric = "CrlSecondsLeft", dimensions = local.of_service, statistic = "Minimum", threshold = var.crl_alarm_seconds, long = false }
     },
