@@ -142,6 +142,7 @@ def mutate(package, out, tests, selection):
     # Most of a run is the tests, and most of those is random input: what only more of it would find counts as not noticed.
     environment.setdefault("PROPTEST_CASES", "32")
     shutil.rmtree(out, ignore_errors=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     # Its exit code tells of changes that nothing notices, which are judged here.
     subprocess.run([os.environ.get("CARGO", "cargo"), *command, "--", *tests], cwd=TARGET / "tree", env=environment, check=False)
     written = out / "mutants.out" / "outcomes.json"
