@@ -1,6 +1,6 @@
 //! No traces: the server was built without them.
 
-use alb_mtls_gate::{Admission, Denial};
+use alb_mtls_gate::Admission;
 use alb_mtls_proxy::Upstream;
 use http::HeaderMap;
 use http::request::Parts;
@@ -36,8 +36,6 @@ impl Span {
     }
 
     pub(crate) fn decided(&mut self, _: &Admission) {}
-
-    pub(crate) fn denied(&mut self, _: Option<&Denial>) {}
 
     pub(crate) fn pass_on(&self, _: &mut HeaderMap, _: Option<&Upstream>) -> Self {
         Self

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
-use alb_mtls_gate::{Admission, Denial};
+use alb_mtls_gate::Admission;
 use alb_mtls_proxy::Upstream;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -158,15 +158,13 @@ impl Span {
     pub(crate) fn decided(&mut self, admission: &Admission) {
         match admission {
             Admission::Allowed(_) => self.set("alb_mtls.decision", "allowed"),
-            Admission::Answered(answer) => self.denied(answer.denial()),
-        }
-    }
-
-    /// Notes a denial. Without one, the gate answered a health check.
-    pub(crate) fn denied(&mut self, denial: Option<&Denial>) {
-        if let Some(denial) = denial {
-            self.set("alb_mtls.decision", "denied");
-            self.set("alb_mtls.reason", denial.code().as_str().to_owned());
+            // Without a denial, the gate answered a health check.
+            Admission::Answered(answer) => {
+                if let Some(denial) = answer.denial() {
+                    self.set("alb_mtls.decision", "denied");
+                    self.set("alb_mtls.reason", denial.code().as_str().to_owned());
+                }
+            }
         }
     }
 
