@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use alb_mtls_tests::{Clients, Moto, binary, project};
 use serde_json::{Value, json};
@@ -185,12 +186,13 @@ fn the_emulator_shows_a_function_that_does_not_start() {
     let answer = emulator.invoke_raw(&path);
     let answer = String::from_utf8_lossy(&answer);
     assert!(!answer.contains("statusCode"), "{answer}");
-    // The emulator's own line: it may answer before it has copied the function's.
-    assert!(
-        emulator
-            .log()
-            .contains("Runtime exited with error: exit status 2"),
-        "{}",
-        emulator.log()
-    );
+    // The emulator's own line, which it may write after its answer.
+    let end = Instant::now() + Duration::from_secs(20);
+    while !emulator
+        .log()
+        .contains("Runtime exited with error: exit status 2")
+    {
+        assert!(Instant::now() < end, "{}", emulator.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
