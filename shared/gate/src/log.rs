@@ -73,6 +73,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_line_is_taken_whole() {
+        let taken = LineWriter(Importance::Routine).write(b"{}\n");
+        assert_eq!(taken.ok(), Some(3));
+    }
+
+    #[test]
     fn log_lines_are_ascii_and_read_back_the_same() {
         let message = "\u{202e}evil\u{2066}\u{2028}\u{7f}\u{85}\u{1f600}";
         let line = format!("{}\n", serde_json::json!({ "message": message }));

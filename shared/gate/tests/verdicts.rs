@@ -122,6 +122,21 @@ async fn a_client_that_comes_again_is_remembered_and_the_record_is_the_same() {
 }
 
 #[tokio::test]
+async fn only_requests_that_passed_are_left_out_of_the_records() {
+    let site = Site::new();
+    let gate = site.gate(&[("MTLS_RECORD_ALLOWED", "0%")]);
+    let now = Timestamp::now();
+    for _ in 0..20 {
+        let _ = gate.admit_at(request(&header_of(&site.good)).into(), now).await;
+    }
+    assert!(site.record.0.lock().unwrap().is_null());
+    assert_eq!(
+        site.ask(&gate, "forged", now).await.0.as_deref(),
+        Some("header_not_pem")
+    );
+}
+
+#[tokio::test]
 async fn record_names_the_fips_module_in_its_builds_alone() {
     let site = Site::new();
     let gate = site.gate(&[("MTLS_METRICS", "AlbMtls")]);

@@ -1,0 +1,44 @@
+//! What edges hand to the gate, and what they learn about it.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+use alb_mtls_gate::{Ingress, METRICS, Peer, Readiness, Settings};
+use test_pki::CertificateBuilder;
+
+#[test]
+fn pem_of_an_edge_has_the_limits_of_the_header() {
+    let pem = CertificateBuilder::root("CN=Root").self_signed().unwrap().pem();
+    for (limit, is_read) in [(pem.len(), true), (pem.len() - 1, false)] {
+        let variables = [
+            ("MTLS_ANCHORS".to_owned(), "file:/anchors.pem".to_owned()),
+            ("MTLS_MAX_HEADER".to_owned(), limit.to_string()),
+        ];
+        let settings = Settings::from_variables(variables).unwrap();
+        let read = settings.gate.read_pem(&pem);
+        match is_read {
+            true => assert!(read.is_ok(), "{read:?}"),
+            false => assert_eq!(read.unwrap_err().detail(), "header_too_large"),
+        }
+    }
+}
+
+#[test]
+fn ingress_has_the_peer_that_the_network_tells() {
+    assert_eq!(Ingress::from_peer(Peer::Vouched).peer, Peer::Vouched);
+    let address = Peer::Address([192, 0, 2, 7].into());
+    assert_eq!(Ingress::from_peer(address).peer, address);
+}
+
+#[test]
+fn readiness_says_what_is_missing() {
+    assert_eq!(Readiness::NoTrustMaterial.to_string(), "no trust material");
+    assert_eq!(Readiness::NoDenyList.to_string(), "no deny list");
+}
+
+#[test]
+fn series_are_of_the_kinds_of_prometheus() {
+    for metric in METRICS {
+        let kind = metric.kind.as_str();
+        assert!(["counter", "gauge", "histogram"].contains(&kind), "{kind}");
+    }
+}
