@@ -1,6 +1,4 @@
-//! What edges hand to the gate, and what they learn about it.
-
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+//! Facts that edges hand to the gate, and those that they learn about it.
 
 use alb_mtls_gate::{Ingress, METRICS, Peer, Readiness, Settings};
 use test_pki::CertificateBuilder;
