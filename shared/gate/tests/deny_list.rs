@@ -216,3 +216,16 @@ async fn modes_treat_an_entry_as_any_other_denial() {
         assert_eq!(record["detail"], "deny_list", "{record}");
     }
 }
+
+#[tokio::test]
+async fn page_of_metrics_tells_the_age_of_the_list() {
+    let site = Site::new();
+    let (gate, _) = site.gate(&[]);
+    gate.load().await;
+    let gate = gate.with_totals();
+    let page = gate.prometheus_page();
+    assert!(
+        page.contains("\nalb_mtls_deny_list_confirmed_timestamp_seconds"),
+        "{page}"
+    );
+}
