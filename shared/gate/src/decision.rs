@@ -114,3 +114,28 @@ impl DecisionContext {
 pub(crate) fn time_left(request: &Parts) -> Option<Duration> {
     request.extensions.get::<Ingress>()?.time_left()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::Request;
+
+    use super::*;
+
+    #[test]
+    fn time_that_is_left_is_that_of_the_invocation() {
+        let (mut request, ()) = Request::new(()).into_parts();
+        assert_eq!(time_left(&request), None);
+        request.extensions.insert(Ingress {
+            deadline: Some(SystemTime::now() + Duration::from_secs(60)),
+            ..Ingress::default()
+        });
+        assert!(time_left(&request).is_some_and(|left| left > Duration::from_secs(50)));
+        request.extensions.insert(Ingress {
+            deadline: Some(SystemTime::UNIX_EPOCH),
+            ..Ingress::default()
+        });
+        assert_eq!(time_left(&request), Some(Duration::ZERO));
+    }
+}

@@ -229,3 +229,18 @@ async fn page_of_metrics_tells_the_age_of_the_list() {
         "{page}"
     );
 }
+
+/// Shadow trust anchors are a feature.
+#[cfg(feature = "policy")]
+#[tokio::test]
+async fn shadow_set_does_not_compare_what_the_list_denies() {
+    let site = Site::new();
+    let anchors = format!("file:{}", site.path("anchors.pem").display());
+    let (gate, records) = site.gate(&[("MTLS_SHADOW_ANCHORS", &anchors)]);
+    site.deny(&key_of(&site.client));
+    let now = Timestamp::now();
+    assert_eq!(site.ask(&gate, &site.client, now).await, 403);
+    // The set has no deny list, and would allow the client.
+    assert!(last(&records)["shadow"].is_null(), "{}", last(&records));
+    assert_eq!(site.ask(&gate, &site.other, now).await, 200);
+}
