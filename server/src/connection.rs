@@ -9,10 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Version;
 use http::header::{CONNECTION, HeaderValue};
-use http_body::{Frame, SizeHint};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -20,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use crate::body::Body;
+use crate::body::Keeping;
 use crate::lifecycle::Phase;
 use crate::listener::{Limits, Service};
 use crate::places::Place;
@@ -65,11 +63,7 @@ pub(crate) async fn serve<S: Service, T>(
                     let close = HeaderValue::from_static("close");
                     response.headers_mut().insert(CONNECTION, close);
                 }
-                let counted = |body| Counted {
-                    body,
-                    _under_way: under_way,
-                };
-                Ok::<_, Infallible>(response.map(counted))
+                Ok::<_, Infallible>(response.map(|body| Keeping::new(body, under_way)))
             }
         })
     };
@@ -232,32 +226,6 @@ impl Drop for UnderWay {
             state.requests = state.requests.saturating_sub(1);
             state.idle_since = Instant::now();
         });
-    }
-}
-
-/// Body of a response whose request is under way until the body's end.
-struct Counted {
-    body: Body,
-    _under_way: UnderWay,
-}
-
-impl http_body::Body for Counted {
-    type Data = Bytes;
-    type Error = <Body as http_body::Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -1,10 +1,8 @@
 //! Spans, by the SDK of OpenTelemetry.
 
 use std::cell::Cell;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context as Task, Poll};
 use std::time::Duration;
 
 use alb_mtls_gate::Admission;
@@ -13,7 +11,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Request, Response, StatusCode};
-use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -35,7 +32,7 @@ use tokio::time::timeout;
 
 use super::parent::{self, Parent};
 use super::{Kind, TraceSettings};
-use crate::body::Body;
+use crate::body::{Body, Keeping};
 
 /// Longest time for the answer of a collector.
 const EXPORT: Duration = Duration::from_secs(10);
@@ -201,7 +198,7 @@ impl Span {
         self.answered(response.status());
         match &self.0 {
             Some(recorded) if recorded.span.is_recording() => {
-                response.map(|body| Spanned { body, _span: self }.boxed_unsync())
+                response.map(|body| Keeping::new(body, self).boxed_unsync())
             }
             _ => response,
         }
@@ -217,32 +214,6 @@ fn as_local(span: &SpanContext) -> SpanContext {
         false,
         span.trace_state().clone(),
     )
-}
-
-/// Body of a response whose span is open until the body's end.
-struct Spanned {
-    body: Body,
-    _span: Span,
-}
-
-impl http_body::Body for Spanned {
-    type Data = Bytes;
-    type Error = <Body as http_body::Body>::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        task: &mut Task<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(task)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
 
 thread_local! {

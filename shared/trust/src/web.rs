@@ -120,7 +120,7 @@ impl WebRules<'_> {
     /// temporary file.
     ///
     /// # Errors
-    /// Those of [`exchange`](Self::exchange), and that there is no room for a temporary file.
+    /// Those of [`exchange`](Self::exchange), and a temporary file that cannot be written.
     pub async fn get_lists<S>(self, location: &HttpLocation, stream: S) -> Result<Content, WebError>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
