@@ -40,6 +40,9 @@ const EXPORT: Duration = Duration::from_secs(10);
 /// Longest time that the end of the process waits for the last spans.
 const FLUSH: Duration = Duration::from_secs(2);
 
+/// Most characters of a text in a span.
+const MAX_TEXT: usize = 1_024;
+
 /// Most bytes of a collector's answer, which says at most how many spans it refused.
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -91,13 +94,13 @@ impl Traces {
         };
         let builder = SpanBuilder::from_name(match kind {
             // Any text can be a method.
-            Kind::Proxied => request.method.to_string(),
+            Kind::Proxied => cut(request.method.as_str()),
             Kind::Asked => "authorize".to_owned(),
         })
         .with_kind(SpanKind::Server)
         .with_attributes([
-            KeyValue::new("http.request.method", request.method.to_string()),
-            KeyValue::new("url.path", request.uri.path().to_owned()),
+            KeyValue::new("http.request.method", cut(request.method.as_str())),
+            KeyValue::new("url.path", cut(request.uri.path())),
         ]);
         let parent = Parent::read(&request.headers);
         NEXT_TRACE.set(match &parent {
@@ -203,6 +206,11 @@ impl Span {
             _ => response,
         }
     }
+}
+
+/// Returns the beginning of a text that a client chose: spans wait in memory, 2,048 at most.
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
 }
 
 /// Returns a span of this process: whether it is recorded was decided, and is not asked again.

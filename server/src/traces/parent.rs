@@ -11,6 +11,11 @@ use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, Tra
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
+/// Longest list of notes that is passed on.
+///
+/// Source: W3C, "Trace Context", 3.3.1.5: 512 characters at least.
+const MAX_STATE: usize = 512;
+
 /// Source: AWS, "Request tracing for your Application Load Balancer".
 const XRAY: HeaderName = HeaderName::from_static("x-amzn-trace-id");
 
@@ -80,7 +85,11 @@ fn trace_state(headers: &HeaderMap) -> TraceState {
     let members = values.iter().flat_map(|value| value.split(','));
     let members: Vec<&str> = members.map(|member| member.trim_matches([' ', '\t'])).collect();
     let named: Vec<&str> = members.into_iter().filter(|member| !member.is_empty()).collect();
-    TraceState::from_str(&named.join(",")).unwrap_or_default()
+    let joined = named.join(",");
+    match joined.len() > MAX_STATE {
+        true => TraceState::default(),
+        false => TraceState::from_str(&joined).unwrap_or_default(),
+    }
 }
 
 /// Reads `Root=1-67891233-abcdef012345678912345678`, beside which there can be the span of another
@@ -271,6 +280,7 @@ mod tests {
 
     #[test]
     fn notes_of_other_tracers_are_kept_as_one_list() {
+        let long = format!("foo={},bar={}", "1".repeat(250), "2".repeat(255));
         for (lines, kept) in [
             (&[][..], ""),
             (&["foo=1"], "foo=1"),
@@ -280,6 +290,7 @@ mod tests {
             ),
             (&["foo=1", "forged"], ""),
             (&["foo=1", "Foo=1"], ""),
+            (&[long.as_str()], ""),
         ] {
             let mut all: Vec<_> = lines.iter().map(|line| (TRACESTATE, *line)).collect();
             all.push((TRACEPARENT, W3C));
