@@ -3,34 +3,20 @@
 
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
 
+mod support;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use alb_mtls_gate::{
-    Admission, AuditRecord, AuditSink, Connections, Gate, METRICS, MetricsRecord, Readiness, Reload,
-    SeriesKind, Settings,
-};
+use alb_mtls_gate::{Connections, Gate, METRICS, Readiness, Reload, SeriesKind, Settings};
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use support::{Records, status};
 use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use time::OffsetDateTime;
-
-/// Keeps every record.
-#[derive(Clone, Debug, Default)]
-struct Records(Arc<Mutex<Vec<Value>>>);
-
-impl AuditSink for Records {
-    fn write(&self, record: &AuditRecord<'_>) {
-        self.0.lock().unwrap().push(serde_json::to_value(record).unwrap());
-    }
-
-    fn write_metrics(&self, record: &MetricsRecord<'_>) {
-        self.0.lock().unwrap().push(serde_json::to_value(record).unwrap());
-    }
-}
 
 /// Two CAs with a client each, and a folder for what is replaced.
 struct Site {
@@ -92,13 +78,6 @@ impl Site {
             .header("x-forwarded-for", "192.0.2.1");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         status(&gate.admit(parts).await)
-    }
-}
-
-fn status(admission: &Admission) -> u16 {
-    match admission {
-        Admission::Allowed(_) => 200,
-        Admission::Answered(answer) => answer.to_response::<String>().status().as_u16(),
     }
 }
 

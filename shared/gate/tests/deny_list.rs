@@ -2,29 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+mod support;
 
-use alb_mtls_gate::{Admission, AuditRecord, AuditSink, Gate, MetricsRecord, Readiness, Settings};
+use std::path::PathBuf;
+
+use alb_mtls_gate::{Gate, Readiness, Settings};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
+use support::{Records, status};
 use test_pki::{Certificate, CertificateBuilder, Credential, chain_pem};
-
-/// Keeps every record.
-#[derive(Clone, Debug, Default)]
-struct Records(Arc<Mutex<Vec<Value>>>);
-
-impl AuditSink for Records {
-    fn write(&self, record: &AuditRecord<'_>) {
-        self.0.lock().unwrap().push(serde_json::to_value(record).unwrap());
-    }
-
-    fn write_metrics(&self, record: &MetricsRecord<'_>) {
-        self.0.lock().unwrap().push(serde_json::to_value(record).unwrap());
-    }
-}
 
 /// A CA above an issuing CA above a client, a client of the root, and a deny list in a file.
 struct Site {
@@ -95,13 +83,6 @@ impl Site {
         let request = Request::builder().header("x-amzn-mtls-clientcert", value);
         let (parts, ()) = request.body(()).unwrap().into_parts();
         status(&gate.admit_at(parts.into(), now).await)
-    }
-}
-
-fn status(admission: &Admission) -> u16 {
-    match admission {
-        Admission::Allowed(_) => 200,
-        Admission::Answered(answer) => answer.to_response::<String>().status().as_u16(),
     }
 }
 

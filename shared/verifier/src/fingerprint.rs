@@ -38,18 +38,6 @@ impl Fingerprint {
         Self(fingerprint)
     }
 
-    /// Reads 64 hexadecimal digits of either case, with or without a colon between each two, as
-    /// `openssl x509 -fingerprint -sha256` writes them.
-    pub fn parse_hexadecimal(text: &str) -> Option<Self> {
-        let digits: String = match text.len() {
-            95 if text.bytes().skip(2).step_by(3).all(|byte| byte == b':') => text.replace(':', ""),
-            _ => text.to_owned(),
-        };
-        let mut fingerprint = [0; 32];
-        let decoded = base16ct::mixed::decode(digits, &mut fingerprint).ok()?;
-        (decoded.len() == 32).then_some(Self(fingerprint))
-    }
-
     /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

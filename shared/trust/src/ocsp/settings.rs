@@ -76,9 +76,9 @@ impl FromStr for OcspResponder {
         if let Some((issuer, url)) = text.split_once("=http")
             && !issuer.contains('/')
         {
-            let issuer = Fingerprint::parse_hexadecimal(issuer).ok_or_else(|| {
-                InvalidOcspResponder(format!("has `{issuer}`, which is not 64 hexadecimal digits"))
-            })?;
+            let issuer: Fingerprint = issuer
+                .parse()
+                .map_err(|error| InvalidOcspResponder(format!("has `{issuer}`, which {error}")))?;
             let location = location(&format!("http{url}"))?;
             return Ok(Self::Issuer(issuer, location));
         }

@@ -99,6 +99,7 @@ fn text_of_each_kind_is_recognised() {
         ),
         ("-----BEGIN A-----\nMEIT\n-----END A-----,", FileKind::Pem),
         ("-----BEGIN A-----\nMEIT\n-----END A-----, next", FileKind::Pem),
+        ("\"-----BEGIN A-----", FileKind::Pem),
         ("ssh-ed25519 AAAA me", FileKind::Ssh),
         ("ecdsa-sha2-nistp256 AAAA", FileKind::Ssh),
         (
@@ -126,6 +127,7 @@ fn text_of_each_kind_is_recognised() {
         "two words.pem of text",
         "/a/path/without/a/point",
         "\"a string\"",
+        "\"two lines\\nof text\"",
         "\"-----BEGIN\"",
     ] {
         assert_eq!(FileKind::recognise(text.as_bytes()), None, "{text:?}");
@@ -262,6 +264,27 @@ fn base64_without_pem_lines_is_named_with_its_content() {
     let padded = base64(&sequence(&[&tlv(INTEGER, &[0]), &tlv(OCTETS, &[1; 41])]));
     assert_eq!(padded.len(), 64);
     assert_eq!(kind_of(&padded), FileKind::Base64(Box::new(FileKind::PrivateKey)));
+}
+
+#[test]
+fn block_whose_content_was_encoded_before_is_named() {
+    let pem = root().certificate().pem();
+    let der = base64(root().certificate().der());
+    for (content, kind) in [
+        (pem.as_str(), FileKind::Pem),
+        (&der, FileKind::Base64(Box::new(FileKind::Certificate))),
+    ] {
+        let block = format!(
+            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
+            base64(content.as_bytes())
+        );
+        let error = read_bundle(block.as_bytes()).unwrap_err();
+        let kind = FileKind::Base64(Box::new(kind));
+        assert_eq!(
+            (error.entry, error.problem),
+            (Some(1), BundleErrorKind::Kind(kind))
+        );
+    }
 }
 
 #[test]

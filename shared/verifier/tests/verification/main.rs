@@ -21,6 +21,7 @@ mod explanation;
 mod extensions;
 mod file_kinds;
 mod identity;
+mod issuing_paths;
 mod ml_dsa;
 mod name_constraints;
 mod openssl;

@@ -1,0 +1,47 @@
+//! Policies and what is tried out beside them, where the trust material cannot be had.
+
+#![cfg(feature = "policy")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod support;
+
+use std::path::Path;
+
+use alb_mtls_gate::{Gate, Settings};
+use alb_mtls_verifier::Timestamp;
+use http::Request;
+use support::{Records, status};
+
+const ALL_CLIENTS: &str = "permit (principal is Client, action, resource);\n";
+
+/// Asks without a certificate, where one is optional and trust anchors cannot be read.
+async fn ask_without_anchors(folder: &Path, policies: &str) -> (u16, Records) {
+    let source = |name: &str| format!("file:{}", folder.join(name).display());
+    std::fs::write(folder.join("policy.cedar"), ALL_CLIENTS).unwrap();
+    let variables = [
+        ("MTLS_MODE", "optional".to_owned()),
+        ("MTLS_ANCHORS", source("missing.pem")),
+        (policies, source("policy.cedar")),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let records = Records::default();
+    let gate = Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(records.clone());
+    let (parts, ()) = Request::new(()).into_parts();
+    let admission = gate.admit_at(parts.into(), Timestamp::now()).await;
+    (status(&admission), records)
+}
+
+#[tokio::test]
+async fn policies_that_cannot_be_had_deny_and_a_shadow_set_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (status, records) = ask_without_anchors(folder.path(), "MTLS_POLICY").await;
+    let record = records.0.lock().unwrap().last().unwrap().clone();
+    assert_eq!((status, &record["detail"]), (503, &"no_trust_material".into()));
+    let (status, records) = ask_without_anchors(folder.path(), "MTLS_SHADOW_POLICY").await;
+    let record = records.0.lock().unwrap().last().unwrap().clone();
+    assert_eq!(
+        (status, &record["decision"]),
+        (200, &"anonymous".into()),
+        "{record}"
+    );
+}
