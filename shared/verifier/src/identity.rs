@@ -147,7 +147,8 @@ impl ClientIdentity {
     pub(crate) fn heap_bytes(&self) -> usize {
         let optional =
             |text: &Option<String>| text.as_ref().map_or(0, |text| heap::allocation(text.capacity()));
-        heap::allocation(size_of::<Self>() + 2 * size_of::<usize>())
+        // Shared: an `Arc` has two counters before the value.
+        heap::allocation(size_of::<([usize; 2], Self)>())
             + self.subject.heap_bytes()
             + self.issuer.heap_bytes()
             + heap::allocation(self.serial_number.capacity())

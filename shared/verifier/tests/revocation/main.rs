@@ -18,6 +18,7 @@ mod forecast;
 mod history;
 mod indirect;
 mod issuers;
+mod issuing_paths;
 // The FIPS module digests and verifies in one step, so that no list is read in parts.
 #[cfg(not(feature = "fips"))]
 mod large;

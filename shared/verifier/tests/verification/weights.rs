@@ -33,6 +33,7 @@ fn verdict_weighs_what_the_certificate_adds() {
     let policies = (0..40).fold(plain(), |builder, number| {
         builder.policy(&format!("1.3.6.1.4.1.55555.1.{number}"))
     });
+    let addresses = (0..200).fold(plain(), |builder, number| builder.ip([10, 0, 0, number]));
     let subject = |name: &str| CertificateBuilder::client(name);
     for (what, builder, added, times) in [
         ("subject", subject(&format!("CN=a,OU={}", "b".repeat(64))), 64, 8),
@@ -50,6 +51,7 @@ fn verdict_weighs_what_the_certificate_adds() {
         ),
         ("DNS names", names, 5 * labels.len(), 3),
         ("certificate policies", policies, 40 * 24, 8),
+        ("addresses", addresses, 200 * 8, 10),
         (
             "SPIFFE ID",
             plain().uri(&format!("spiffe://example.org/{long}")),
