@@ -9,6 +9,7 @@ import re
 import urllib.parse
 
 import crls
+import kinds
 
 ROOT = pathlib.Path(__file__).resolve().parent
 CORPUS = ROOT / "corpus"
@@ -40,9 +41,13 @@ def main() -> None:
             write("rules", name, b"".join(ders))
             if name.startswith(("names/", "rules/leaf", "advisories/")) and ders:
                 write("identity", name, ders[0])
-                write("certificate", name, ders[-1])
+            for place, der in enumerate(ders):
+                write("certificate", f"{name}-{place}", der)
             if name.startswith("advisories/"):
                 write("bundle", name, pem)
+                certificate = ders[0]
+    for name, content in kinds.samples(certificate):
+        write("bundle", f"kind-{name}", content)
     for file in sorted((ROOT.parent / "events").glob("*.json")):
         write("event", file.stem, file.read_bytes())
     for name, der in crls.samples():

@@ -11,6 +11,7 @@ mod paths;
 mod publish;
 mod published;
 mod report;
+pub(crate) mod service_error;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,8 +22,6 @@ use alb_mtls_trust::{Deadline, FORMS, InvalidSource, LocalFile, Source};
 use clap::{Args, Subcommand};
 
 use crate::console::block_on;
-
-pub(crate) use parameters::explain as explain_parameter;
 
 const EXAMPLES: &str = "\
 Examples:

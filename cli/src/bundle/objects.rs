@@ -2,11 +2,13 @@
 
 use alb_mtls_trust::{AwsClients, S3Object};
 use alb_mtls_verifier::Fingerprint;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumAlgorithm;
+
+use super::service_error;
 
 /// Returns a request that writes an object, for its bucket's owner and Region.
 pub(crate) fn put(
@@ -27,20 +29,8 @@ pub(crate) fn put(
 
 /// Returns what an operator can do about an object that was not written.
 pub(crate) fn explain(object: &S3Object, error: SdkError<PutObjectError>) -> String {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    let advice = match code {
-        Some("NoSuchBucket") => "; there is no such bucket",
-        Some("AccessDenied") => {
-            "; it takes s3:PutObject, and kms:GenerateDataKey on the bucket's key if it has one"
-        }
-        _ => "",
-    };
-    let message = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::message)
-        .map(ToOwned::to_owned);
-    let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
-    format!("cannot write `{object}`: {message}{advice}")
+    let permission = "s3:PutObject, and kms:GenerateDataKey on the bucket's key if it has one";
+    service_error::explain(error, &format!("write `{object}`"), permission)
 }
 
 /// Writes an object and returns the pointer to exactly this content.

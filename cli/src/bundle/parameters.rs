@@ -2,8 +2,9 @@
 
 use alb_mtls_trust::{AwsClients, Parameter, ParameterPath};
 use alb_mtls_verifier::Fingerprint;
-use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
+
+use super::service_error::explain;
 
 /// Most names that one call of DeleteParameters takes.
 const DELETIONS: usize = 10;
@@ -154,31 +155,6 @@ async fn put(client: &aws_sdk_ssm::Client, name: &str, value: &str, tier: Tier) 
         .await
         .map_err(|error| explain(error, &action, "ssm:PutParameter"))?;
     Ok(())
-}
-
-pub(crate) fn explain<E>(
-    error: SdkError<E, aws_sdk_ssm::config::http::HttpResponse>,
-    action: &str,
-    permission: &str,
-) -> String
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let denied = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::code)
-        .is_some_and(|code| code.starts_with("AccessDenied"));
-    let advice = if denied {
-        format!("; it takes {permission}")
-    } else {
-        String::new()
-    };
-    let message = error
-        .as_service_error()
-        .and_then(ProvideErrorMetadata::message)
-        .map(ToOwned::to_owned);
-    let message = message.unwrap_or_else(|| DisplayErrorContext(error).to_string());
-    format!("cannot {action}: {message}{advice}")
 }
 
 #[cfg(test)]

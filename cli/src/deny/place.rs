@@ -9,7 +9,7 @@ use alb_mtls_trust::{
 use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType};
 
-use crate::bundle::{SourceOrPath, explain_parameter, objects, patience};
+use crate::bundle::{SourceOrPath, objects, patience, service_error};
 
 /// Most bytes of a parameter of the standard tier, and of the advanced one, which is charged.
 const TIERS: [usize; 2] = [4_096, 8_192];
@@ -203,7 +203,7 @@ impl Place {
                 return Ok(Written::Conflict);
             }
             Err(error) => {
-                return Err(explain_parameter(
+                return Err(service_error::explain(
                     error,
                     &format!("write `{parameter}`"),
                     "ssm:PutParameter",
