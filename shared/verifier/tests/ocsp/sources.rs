@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateStatus, Intermediates, OcspAnswer, OcspQuestion, Reason, RevocationDepth, RevocationMode,
-    RevocationOptions, StatusSources, Verifier, VerifyOptions,
+    CertificateDer, CertificateStatus, Intermediates, OcspAnswer, OcspQuestion, Reason, RevocationDepth,
+    RevocationMode, RevocationOptions, StatusSources, Verifier, VerifyOptions,
 };
-use test_pki::{CertificateBuilder, Crl, CrlBuilder, CrlReason, KeyKind, OcspResponseBuilder};
+use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlReason, KeyKind, OcspResponseBuilder};
 use time::Duration;
 
 use crate::support::{Answers, NOW, Pki, long_lived, now, response, verify};
@@ -128,6 +128,31 @@ fn every_certificate_below_the_anchor_is_asked_about_at_once() {
         (rejection.reason(), rejection.certificate()),
         (Reason::Revoked, Some(1))
     );
+}
+
+#[test]
+fn question_says_whether_the_operator_configured_the_certificate() {
+    let pki = Pki::new();
+    let der = |credential: &Credential| CertificateDer::from(credential.der().to_vec());
+    // Another CA of the same name, so that a name alone does not make a certificate a configured one.
+    let namesake = long_lived(CertificateBuilder::intermediate("CN=Issuing"))
+        .issued_by(&pki.root)
+        .unwrap();
+    for (configured, expected) in [(&pki.issuing, [false, true]), (&namesake, [false, false])] {
+        let intermediates = Intermediates::new([der(configured)]).unwrap();
+        let options = RevocationOptions {
+            mode: STRICT,
+            depth: CHAIN,
+            grace_seconds: 0,
+        };
+        let verifier = Verifier::new(pki.anchors(), intermediates, VerifyOptions::default())
+            .with_status_sources(None, options, StatusSources::Ocsp);
+        let needed = verifier
+            .verify_with(&pki.chain(), now(), &Answers::default())
+            .needed;
+        let configured: Vec<bool> = needed.iter().map(OcspQuestion::is_configured).collect();
+        assert_eq!(configured, expected, "client, CA");
+    }
 }
 
 #[test]
