@@ -19,13 +19,12 @@ import traceback
 os.environ.setdefault("SAM_CLI_TELEMETRY", "0")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-import awscli.clidriver
-
+import aws_cli
 import sam
 import server
 import templates
 
-PROGRAMS = {"aws": awscli.clidriver.main, "sam": sam.main, "account": server.main}
+PROGRAMS = {"aws": aws_cli.main, "sam": sam.main, "account": server.main}
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 # The command line of AWS says where its own data is when it is loaded.
 DATA = {"AWS_DATA_PATH": os.environ["AWS_DATA_PATH"]}

@@ -14,20 +14,25 @@ from samcli.cli.main import cli
 from samcli.commands.deploy import command
 
 
-def deploy(template_file, stack_name, parameter_overrides, capabilities, **_):
-    more = dict(pair.split("=", 1) for pair in os.environ.get("SIMULATOR_PARAMETERS", "").split(";") if pair)
+def make(stack_name, template, parameters, capabilities):
+    """Makes a stack in the simulated account, and returns its outputs."""
     request = {
         "stack": stack_name,
-        "template": os.path.abspath(template_file),
-        "parameters": dict(parameter_overrides) | more,
+        "template": os.path.abspath(template),
+        "parameters": parameters,
         "capabilities": list(capabilities or []),
     }
     url = f"{os.environ['AWS_ENDPOINT_URL']}/simulator/deploy"
     try:
         with urllib.request.urlopen(urllib.request.Request(url, json.dumps(request).encode())) as answer:
-            outputs = json.load(answer)["outputs"]
+            return json.load(answer)["outputs"]
     except urllib.error.HTTPError as error:
         sys.exit(f"Error: Failed to create/update the stack: {stack_name}, {error.read().decode()}")
+
+
+def deploy(template_file, stack_name, parameter_overrides, capabilities, **_):
+    more = dict(pair.split("=", 1) for pair in os.environ.get("SIMULATOR_PARAMETERS", "").split(";") if pair)
+    outputs = make(stack_name, template_file, dict(parameter_overrides) | more, capabilities)
     for name, value in sorted(outputs.items()):
         print(f"{name}: {value}")
     print(f"Successfully created/updated stack - {stack_name} in us-east-1")

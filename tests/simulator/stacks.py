@@ -1,4 +1,4 @@
-"""Makes the resources of a stack in moto, as far as functions and their roles need them, and describes the stack to the tests."""
+"""Makes the resources of a stack in moto, as far as functions, tasks and their roles need them, and describes the stack to the tests."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from templates import Refused, Stack, listed
 
 # IAM's own limits, and Lambda's for variables.
 POLICY_SIZE, VARIABLES_SIZE, GROUP_NAME = 6_144, 4_096, 32
-BASIC_EXECUTION = "arn:aws:iam::aws:policy/service-role/AWSLambda"
+POLICIES_OF_AWS = "arn:aws:iam::aws:policy/service-role/"
 deployed = {}  # name -> Stack
 
 
@@ -86,7 +86,7 @@ def check(stack):
         if sum(len(name) + len(value) for name, value in variables.items()) > VARIABLES_SIZE:
             raise Refused(f"{logical}: its variables are longer than {VARIABLES_SIZE}")
     for (_, logical), properties in of_type(stack, "AWS::ElasticLoadBalancingV2::TargetGroup").items():
-        if len(properties["Name"]) > GROUP_NAME:
+        if len(properties.get("Name", "")) > GROUP_NAME:
             raise Refused(f"{logical}: the name {properties['Name']} is longer than {GROUP_NAME}")
 
 
@@ -132,7 +132,7 @@ class Aws:
                     iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
 
     def role(self, name, properties):
-        """Makes a role and returns credentials of it, as Lambda gets them."""
+        """Makes a role and returns credentials of it, as Lambda and ECS get them."""
         iam = self.client("iam")
         boundary = {"PermissionsBoundary": properties["PermissionsBoundary"]} if "PermissionsBoundary" in properties else {}
         try:
@@ -146,8 +146,8 @@ class Aws:
         trust = json.dumps(properties["AssumeRolePolicyDocument"])
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust, **boundary)["Role"]
         for arn in properties.get("ManagedPolicyArns", []):
-            # What those of AWS allow concerns logs and networks, which no request here is about.
-            if not arn.startswith(BASIC_EXECUTION):
+            # What those of AWS allow concerns logs, networks and images, which no request here is about.
+            if not arn.startswith(POLICIES_OF_AWS):
                 iam.attach_role_policy(RoleName=name, PolicyArn=arn)
         for policy in properties.get("Policies", []):
             iam.put_role_policy(RoleName=name, PolicyName=policy["PolicyName"], PolicyDocument=json.dumps(policy["PolicyDocument"]))
@@ -172,7 +172,7 @@ class Aws:
 
 
 def describe(stack, credentials):
-    """Returns what a test needs to run the functions behind a load balancer."""
+    """Returns what a test needs to run functions and tasks behind a load balancer."""
 
     def by_arn(kind):
         return {owner.arn(logical): properties for (owner, logical), properties in of_type(stack, kind).items()}
@@ -189,6 +189,13 @@ def describe(stack, credentials):
             "timeout": properties["Timeout"],
             "credentials": credentials[properties["Role"]],
         }
+    tasks = {}
+    for (_, logical), properties in of_type(stack, "AWS::ECS::TaskDefinition").items():
+        containers = properties["ContainerDefinitions"]
+        tasks[logical] = {
+            "containers": {one["Name"]: {each["Name"]: each["Value"] for each in one.get("Environment", [])} for one in containers},
+            "credentials": credentials[properties["TaskRoleArn"]],
+        }
     resources = {}
     for kind in {made["Type"] for one in [stack, *stack.children.values()] for made in one.made.values()}:
         for (_, logical), properties in of_type(stack, kind).items():
@@ -196,6 +203,7 @@ def describe(stack, credentials):
     return {
         "outputs": stack.outputs,
         "functions": made,
+        "tasks": tasks,
         "target_groups": by_arn("AWS::ElasticLoadBalancingV2::TargetGroup"),
         "listeners": by_arn("AWS::ElasticLoadBalancingV2::Listener"),
         "rules": list(of_type(stack, "AWS::ElasticLoadBalancingV2::ListenerRule").values()),

@@ -21,8 +21,14 @@ pub struct Account {
 }
 
 /// Values of the variables that scripts of pages expect to be set.
-const PLACEHOLDERS: [(&str, &str); 5] = [
+const PLACEHOLDERS: [(&str, &str); 8] = [
     ("vpc", "vpc-0a1b2c3d4e5f67890"),
+    ("networks", "10.0.0.0/24 10.0.1.0/24"),
+    (
+        "gate_image",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/alb-mtls-server@sha256:0a1b2c3d",
+    ),
+    ("service_image", "orders:1"),
     ("subnets", "subnet-0a1b2c3d4e5f67890,subnet-1a1b2c3d4e5f67890"),
     ("private_subnets", "subnet-2a1b2c3d4e5f67890"),
     (

@@ -54,10 +54,29 @@ impl Stack {
         &self.description["resources"][logical]["properties"]
     }
 
+    /// Returns the properties of each resource of a type.
+    pub fn of_type(&self, kind: &str) -> Vec<&Value> {
+        let resources = self.description["resources"].as_object().expect("resources");
+        let wanted = resources.values().filter(|resource| resource["type"] == kind);
+        wanted.map(|resource| &resource["properties"]).collect()
+    }
+
     /// Returns the logical names of the functions.
     pub fn functions(&self) -> Vec<&str> {
         let functions = self.description["functions"].as_object().expect("functions");
         functions.keys().map(String::as_str).collect()
+    }
+
+    /// Returns the variables of a container of a task, and the credentials of the task's role.
+    pub fn task(&self, logical: &str, container: &str) -> (&Value, &Value) {
+        let task = &self.description["tasks"][logical];
+        let variables = &task["containers"][container];
+        assert!(
+            variables.is_object(),
+            "{} has no {logical}/{container}",
+            self.name
+        );
+        (variables, &task["credentials"])
     }
 
     /// Returns the variables of a function.

@@ -1,127 +1,156 @@
-//! `deploy/ecs/service.yaml`.
+//! `deploy/ecs/service.yaml`, deployed as docs/containers.md says.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use alb_mtls_tests::{Account, Clients};
+use alb_mtls_tests::{Account, Clients, Stack, deployment_script, project};
 use serde_json::{Value, json};
 
 use crate::gate::{Deployment, Site, has_the_default_ports};
-use crate::{from_python, text};
+use crate::text;
 
-const STACK_ID: &str =
-    "arn:aws:cloudformation:eu-west-1:111122223333:stack/orders/5f0c8a10-ba1c-11ef-8a2b-0a58a9feac02";
+const PAGE: &str = "docs/containers.md";
+const BUCKET: (&str, &str) = ("crl_bucket", "orders-crls");
 
-fn template() -> Value {
-    let read =
-        "import json, sys; from cfnlint.decode.cfn_yaml import load; print(json.dumps(load(sys.argv[1])))";
-    from_python(&["-c", read, "deploy/ecs/service.yaml"], &Value::Null)
+/// Returns a block of the steps that make a CA of two tiers with openssl.
+fn openssl(block: usize) -> String {
+    let page = std::fs::read_to_string(project().join("docs/your-ca.md")).unwrap();
+    let section = page.split("\n## openssl\n").nth(1).unwrap();
+    let block = section.split("<!-- run -->\n```sh\n").nth(block + 1).unwrap();
+    block.split_once("```").unwrap().0.to_owned()
 }
 
-/// Returns a parameter, an attribute of the stack, or the name of a resource.
-fn referenced(name: &str, template: &Value) -> String {
-    match name {
-        "AWS::StackId" => STACK_ID.to_owned(),
-        "AWS::StackName" => "orders".to_owned(),
-        "LoadBalancerCidrs" => "10.0.0.0/24 10.0.1.0/24".to_owned(),
-        "AnchorsParameter" => "/orders/anchors".to_owned(),
-        _ => match &template["Parameters"][name]["Default"] {
-            Value::Null => format!("<{name}>"),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        },
+/// Deploys the page's stack for the CA of a folder.
+fn deployed(account: &Account, folder: &Path) -> Stack {
+    account.must_run(folder, &openssl(0), &[]);
+    account.must_run(folder, "aws s3 mb s3://$crl_bucket", &[BUCKET]);
+    for step in ["trust material", "CRLs", "task"] {
+        account.must_run(folder, &deployment_script(PAGE, step), &[BUCKET]);
     }
+    account.stack("orders")
 }
 
-/// Evaluates the functions of CloudFormation that the template uses in texts.
-fn evaluated(value: &Value, template: &Value) -> String {
-    if let Some(name) = value["Ref"].as_str() {
-        return referenced(name, template);
-    }
-    if let Some(pattern) = value["Fn::Sub"].as_str() {
-        let mut parts = pattern.split("${");
-        let mut result = parts.next().unwrap().to_owned();
-        for part in parts {
-            let (name, rest) = part.split_once('}').unwrap();
-            result += &referenced(name, template);
-            result += rest;
-        }
-        return result;
-    }
-    if let Some([delimiter, list]) = value["Fn::Join"].as_array().map(Vec::as_slice) {
-        let parts: Vec<String> = list
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|part| evaluated(part, template))
-            .collect();
-        return parts.join(text(delimiter));
-    }
-    if let Some([index, list]) = value["Fn::Select"].as_array().map(Vec::as_slice) {
-        let split = list["Fn::Split"].as_array().unwrap();
-        let whole = evaluated(&split[1], template);
-        let mut parts = whole.split(text(&split[0]));
-        let index = usize::try_from(index.as_u64().unwrap()).unwrap();
-        return parts.nth(index).unwrap().to_owned();
-    }
-    text(value).to_owned()
+fn variables(stack: &Stack) -> BTreeMap<String, String> {
+    let (variables, _) = stack.task("TaskDefinition", "gate");
+    let variables = variables.as_object().unwrap().iter();
+    variables
+        .map(|(name, value)| (name.clone(), text(value).to_owned()))
+        .collect()
 }
 
-fn properties<'a>(template: &'a Value, resource: &str) -> &'a Value {
-    &template["Resources"][resource]["Properties"]
-}
-
-fn container<'a>(template: &'a Value, name: &str) -> &'a Value {
-    let containers = properties(template, "TaskDefinition")["ContainerDefinitions"]
-        .as_array()
-        .unwrap();
-    containers.iter().find(|one| one["Name"] == name).unwrap()
-}
-
-fn deployment(template: &Value) -> Deployment {
-    let gate = container(template, "gate");
-    let variables = gate["Environment"].as_array().unwrap().iter();
-    let environment: BTreeMap<String, String> = variables
-        .map(|one| (text(&one["Name"]).to_owned(), evaluated(&one["Value"], template)))
-        .collect();
-    let attributes = &properties(template, "Listener")["ListenerAttributes"];
-    let group = properties(template, "TargetGroup");
+fn deployment(stack: &Stack) -> Deployment {
+    let attributes = &stack.properties("Listener")["ListenerAttributes"];
+    let group = stack.properties("TargetGroup");
     Deployment {
-        environment,
-        header: evaluated(&attributes[0]["Value"], template),
+        environment: variables(stack),
+        header: text(&attributes[0]["Value"]).to_owned(),
         port: group["Port"].as_u64().unwrap(),
         health_port: text(&group["HealthCheckPort"]).parse().unwrap(),
         health_paths: vec![text(&group["HealthCheckPath"]).to_owned()],
     }
 }
 
+/// Starts the gate of the task with what the task's role may do.
+async fn start(stack: &Stack, others: &[(&str, &str)]) -> Site {
+    let (_, credentials) = stack.task("TaskDefinition", "gate");
+    let credentials = credentials.as_object().unwrap();
+    let mut task: Vec<(&str, &str)> = credentials
+        .iter()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    task.extend(others);
+    Site::start(&deployment(stack), Clients::new(), &task).await
+}
+
+/// Asks as the client of the page's CA, with its whole chain and with its own certificate alone.
+async fn statuses(site: &Site, folder: &Path) -> [String; 2] {
+    let key = folder.join("client.key");
+    let mut statuses = Vec::new();
+    for name in ["client.pem", "client.crt"] {
+        statuses.push(site.ask_with(Some((&folder.join(name), &key))).await);
+    }
+    statuses.try_into().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn client_of_two_tiers_passes_until_its_ca_revokes_it() {
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    let stack = deployed(&account, folder.path());
+    let mut site = start(&stack, &[]).await;
+    assert_eq!(statuses(&site, folder.path()).await, ["200", "200"]);
+    for _ in 0..2 {
+        let head = site.upstream.next().await.head().to_lowercase();
+        assert!(head.contains("client-cert: :"), "no identity: {head}");
+    }
+    assert_eq!(site.ask(None).await, "401");
+    assert_eq!(site.ask(Some(&Clients::of("Foreign"))).await, "401");
+    assert!(site.upstream.arrived().is_none(), "a denied request came through");
+
+    account.must_run(folder.path(), &openssl(1), &[]);
+    account.must_run(folder.path(), &deployment_script(PAGE, "CRLs"), &[BUCKET]);
+    site.server.signal("HUP").await;
+    let key = folder.path().join("client.key");
+    let revoked = folder.path().join("client.pem");
+    site.wait_until_files((&revoked, &key), "401").await;
+    assert_eq!(statuses(&site, folder.path()).await, ["401", "401"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gate_of_a_task_serves_with_anchors_alone() {
+    let account = Account::start();
+    let clients = Clients::new();
+    let anchors = "aws ssm put-parameter --name /orders/anchors --type String --value file://anchors.pem";
+    account.must_run(clients.directory(), anchors, &[]);
+    let task = deployment_script(PAGE, "task");
+    let cut = task
+        .find(" IntermediatesParameter=")
+        .expect("what two tiers need stands last");
+    account.must_run(clients.directory(), &task[..cut], &[]);
+    let stack = account.stack("orders");
+    for name in ["MTLS_INTERMEDIATES", "MTLS_CRLS", "MTLS_OCSP", "MTLS_REVOCATION"] {
+        assert!(!variables(&stack).contains_key(name), "{name}");
+    }
+    let (_, credentials) = stack.task("TaskDefinition", "gate");
+    let credentials = credentials.as_object().unwrap();
+    let task: Vec<(&str, &str)> = credentials
+        .iter()
+        .map(|(name, value)| (name.as_str(), text(value)))
+        .collect();
+    let mut site = Site::start(&deployment(&stack), clients, &task).await;
+    site.serves_its_clients_alone().await;
+    site.shows_metrics().await;
+}
+
 #[test]
 fn the_load_balancer_alone_reaches_the_gate_and_nothing_reaches_the_service() {
-    let template = template();
-    let deployment = deployment(&template);
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    let stack = deployed(&account, folder.path());
+    let deployment = deployment(&stack);
     has_the_default_ports(&deployment);
     assert_eq!(deployment.environment["MTLS_HEADER"], deployment.header);
-    assert_eq!(deployment.header, "x-5f0c8a10-ba1c-11ef-8a2b-0a58a9feac02");
-    let listener = properties(&template, "Listener");
+    assert_eq!(deployment.header.len(), "x-".len() + 36, "the stack's own id");
+    assert_eq!(deployment.environment["MTLS_PEERS"], "10.0.0.0/24 10.0.1.0/24");
+    let listener = stack.properties("Listener");
     assert_eq!(listener["MutualAuthentication"], json!({"Mode": "passthrough"}));
     assert_eq!(
         listener["ListenerAttributes"][0]["Key"],
         "routing.http.request.x_amzn_mtls_clientcert.header_name"
     );
 
-    let resources = template["Resources"].as_object().unwrap();
-    let of_type = |wanted: &str| {
-        let all = resources.values();
-        all.filter(|one| one["Type"] == wanted)
-            .map(|one| &one["Properties"])
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(of_type("AWS::ElasticLoadBalancingV2::Listener").len(), 1);
-    let tasks = properties(&template, "TaskSecurityGroup");
-    assert!(tasks.get("SecurityGroupIngress").is_none());
+    assert_eq!(stack.of_type("AWS::ElasticLoadBalancingV2::Listener").len(), 1);
+    let group = |name: &str| stack.properties("LoadBalancer")["SecurityGroups"][0] == name;
+    assert!(
+        stack
+            .properties("TaskSecurityGroup")
+            .get("SecurityGroupIngress")
+            .is_none()
+    );
     let mut open = Vec::new();
-    for rule in of_type("AWS::EC2::SecurityGroupIngress") {
-        assert_eq!(rule["GroupId"]["Ref"], "TaskSecurityGroup");
-        assert_eq!(rule["SourceSecurityGroupId"]["Ref"], "LoadBalancerSecurityGroup");
+    for rule in stack.of_type("AWS::EC2::SecurityGroupIngress") {
+        assert!(!group(text(&rule["GroupId"])), "a rule of the tasks' group");
+        assert!(group(text(&rule["SourceSecurityGroupId"])));
         assert!(rule.get("CidrIp").is_none());
         assert_eq!(rule["FromPort"], rule["ToPort"]);
         open.push(rule["FromPort"].as_u64().unwrap());
@@ -129,53 +158,57 @@ fn the_load_balancer_alone_reaches_the_gate_and_nothing_reaches_the_service() {
     open.sort_unstable();
     assert_eq!(open, [deployment.port, deployment.health_port]);
 
-    let service = container(&template, "service");
-    assert!(service.get("PortMappings").is_none());
-    let network = &properties(&template, "Service")["NetworkConfiguration"]["AwsvpcConfiguration"];
+    let containers = stack.properties("TaskDefinition")["ContainerDefinitions"]
+        .as_array()
+        .unwrap();
+    let container = |name: &str| containers.iter().find(|one| one["Name"] == name).unwrap();
+    assert!(container("service").get("PortMappings").is_none());
+    let service = stack.properties("Service");
+    let network = &service["NetworkConfiguration"]["AwsvpcConfiguration"];
     assert_eq!(network["AssignPublicIp"], "DISABLED");
-    let upstream = &deployment.environment["FORWARD_UPSTREAM"];
-    assert_eq!(upstream, "http://127.0.0.1:3000");
-    let balancers = &properties(&template, "Service")["LoadBalancers"];
-    assert_eq!(balancers[0]["ContainerName"], "gate");
-    let gate = container(&template, "gate");
+    assert_eq!(
+        deployment.environment["FORWARD_UPSTREAM"],
+        "http://127.0.0.1:3000"
+    );
+    assert_eq!(service["LoadBalancers"][0]["ContainerName"], "gate");
+    let gate = container("gate");
     assert_eq!(gate["ReadonlyRootFilesystem"], true);
     assert_eq!(gate["User"], "65532:65532");
     assert_eq!(gate["LinuxParameters"]["Capabilities"]["Drop"], json!(["ALL"]));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_gate_of_the_task_serves_with_anchors_in_parameter_store() {
-    let template = template();
-    let clients = Clients::new();
-    let account = Account::start();
-    std::fs::write(clients.directory().join("root.pem"), clients.root.pem()).unwrap();
-    let script = "aws ssm put-parameter --name /orders/anchors --type String --value file://root.pem";
-    account.must_run(clients.directory(), script, &[]);
-    // What the container's agent hands to a task.
-    let endpoint = account.endpoint();
-    let task = [
-        ("AWS_ENDPOINT_URL", endpoint.as_str()),
-        ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "task"),
-        ("AWS_SECRET_ACCESS_KEY", "task"),
-    ];
-    let mut site = Site::start(&deployment(&template), clients, &task).await;
-    site.serves_its_clients_alone().await;
-    site.shows_metrics().await;
-}
-
 #[test]
-fn the_task_may_read_the_anchors_and_nothing_else() {
-    let template = template();
-    let policies = properties(&template, "TaskRole")["Policies"].as_array().unwrap();
-    assert_eq!(policies.len(), 1);
-    let statements = &policies[0]["PolicyDocument"]["Statement"];
-    assert_eq!(
-        *statements,
-        json!([{
-            "Effect": "Allow",
-            "Action": "ssm:GetParameter",
-            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${AnchorsParameter}"},
-        }])
+fn values_that_miss_something_are_refused() {
+    let account = Account::start();
+    let folder = tempfile::tempdir().unwrap();
+    let task = deployment_script(PAGE, "task");
+    let without_bucket = task.replace("\"CrlBucket=$crl_bucket\"", "");
+    let output = account.run(folder.path(), &without_bucket, &[BUCKET]);
+    assert!(
+        !output.is_success && output.text.contains("Crls needs CrlBucket"),
+        "{}",
+        output.text
     );
+    let without_crls = task.split(" \"Crls=").next().unwrap().to_owned();
+    let output = account.run(folder.path(), &without_crls, &[BUCKET]);
+    assert!(
+        !output.is_success && output.text.contains("CrlBucket has no effect without Crls"),
+        "{}",
+        output.text
+    );
+    let ocsp = task.replace(
+        "\"CrlBucket=$crl_bucket\"",
+        "Ocsp=aia-cas Revocation=soft CpuArchitecture=ARM64",
+    );
+    let ocsp = ocsp.split(" \"Crls=").next().unwrap().to_owned();
+    account.must_run(folder.path(), &ocsp, &[BUCKET]);
+    let stack = account.stack("orders");
+    let variables = variables(&stack);
+    assert_eq!(variables["MTLS_OCSP"], "aia-cas");
+    assert_eq!(variables["MTLS_REVOCATION"], "soft");
+    let rules = stack.of_type("AWS::EC2::SecurityGroupEgress");
+    let ports: Vec<&Value> = rules.iter().map(|rule| &rule["FromPort"]).collect();
+    assert!(ports.contains(&&json!(80)), "{ports:?}");
+    let platform = &stack.properties("TaskDefinition")["RuntimePlatform"];
+    assert_eq!(platform["CpuArchitecture"], "ARM64");
 }

@@ -137,13 +137,17 @@ impl Site {
 
     /// Returns the status of a request as the client of a CA.
     pub(crate) async fn ask(&self, clients: Option<&Clients>) -> String {
+        let files = clients.map(|clients| clients.write_client("asking", &clients.good));
+        self.ask_with(files.as_ref().map(|(chain, key)| (&**chain, &**key)))
+            .await
+    }
+
+    /// Returns the status of a request with the certificates and the key of these files.
+    pub(crate) async fn ask_with(&self, files: Option<(&Path, &Path)>) -> String {
         let url = format!("https://localhost:{}/hello", self.alb.address().port());
         let authority = self.server_authority.display().to_string();
         let mut arguments = vec!["--cacert", &authority, &url];
-        let files = clients.map(|clients| {
-            let (chain, key) = clients.write_client("asking", &clients.good);
-            [chain, key].map(|path| path.display().to_string())
-        });
+        let files = files.map(|(chain, key)| [chain, key].map(|path| path.display().to_string()));
         if let Some([chain, key]) = &files {
             arguments.extend(["--cert", chain, "--key", key]);
         }
@@ -185,8 +189,14 @@ impl Site {
     }
 
     pub(crate) async fn wait_until(&self, clients: &Clients, status: &str) {
+        let (chain, key) = clients.write_client("asking", &clients.good);
+        self.wait_until_files((&chain, &key), status).await;
+    }
+
+    /// Waits until the client of these files gets a status.
+    pub(crate) async fn wait_until_files(&self, files: (&Path, &Path), status: &str) {
         let started = Instant::now();
-        while self.ask(Some(clients)).await != status {
+        while self.ask_with(Some(files)).await != status {
             assert!(started.elapsed() < Duration::from_secs(15), "never {status}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
