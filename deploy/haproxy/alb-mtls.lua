@@ -37,6 +37,11 @@ local function alb_mtls(txn)
     for _, name in ipairs(NOT_ASKED) do
         headers[name] = nil
     end
+    -- HAProxy's client would write the host of the service's address in the place of one that is not there.
+    if headers["host"] == nil or headers["host"][1] == nil or headers["host"][1] == "" then
+        txn:done(txn:reply { status = 400, body = "the request names no host\n" })
+        return
+    end
     headers["x-original-method"] = { txn.sf:method() }
     headers["x-original-uri"] = { txn.sf:pathq() }
 

@@ -10,7 +10,6 @@ mod grpc;
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alb_mtls_gate::{
@@ -19,7 +18,6 @@ use alb_mtls_gate::{
 use alb_mtls_http::IdentityHeaderCache;
 use alb_mtls_http::forms::FORMS;
 use alb_mtls_http::headers::ASSERTION;
-use alb_mtls_verifier::Timestamp;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
@@ -27,7 +25,7 @@ use hyper::body::Incoming as IncomingBody;
 
 use crate::authorize::conventions::{Absent, Convention};
 use crate::body::{self, Body};
-use crate::listener::Service;
+use crate::listener::{OnceASecond, Service};
 use crate::settings::ServerSettings;
 use crate::traces::{Kind, Traces};
 
@@ -42,8 +40,8 @@ pub(crate) struct Authorizer {
     identity: IdentityHeaderCache,
     /// Longest time to read a question.
     timeout: Duration,
-    /// Second of the last log line about a peer that may not ask.
-    last_refused: AtomicU64,
+    /// Log lines about peers that may not ask.
+    refused: OnceASecond,
 }
 
 /// Fate of the headers that state an identity or restate the request.
@@ -53,6 +51,13 @@ enum Headers {
     Kept,
     /// The answer names those that the proxy removes.
     Removed,
+}
+
+/// What the way of a question says about the request in it.
+#[derive(Clone, Copy, Debug)]
+struct ToldBy {
+    headers: Headers,
+    hides_source_address: bool,
 }
 
 impl Authorizer {
@@ -67,20 +72,23 @@ impl Authorizer {
                 .is_some_and(|address| address.has_peers()),
             identity: IdentityHeaderCache::new(settings.identity),
             timeout: settings.limits.header_timeout,
-            last_refused: AtomicU64::new(0),
+            refused: OnceASecond::default(),
         }
     }
 
     /// Decides about a request that a proxy told, or that could not be read from its question.
-    async fn decide(&self, told: Result<Parts, String>, headers: Headers) -> Result<AllowedRequest, Denied> {
-        let mut ingress = Ingress::from_peer(Peer::Vouched);
+    async fn decide(&self, told: Result<Parts, String>, by: ToldBy) -> Result<AllowedRequest, Denied> {
+        let mut ingress = Ingress {
+            hides_source_address: by.hides_source_address,
+            ..Ingress::from_peer(Peer::Vouched)
+        };
         let mut span = None;
         let admission = match told {
             Ok(mut request) => {
                 let begun = self.traces.begin(Kind::Asked, &request);
                 ingress.xray_trace_id = begun.xray_trace_id();
                 span = Some(begun);
-                if headers == Headers::Kept
+                if by.headers == Headers::Kept
                     && let Err(denial) = self.gate.check_kept_headers(&request.headers, true)
                 {
                     request.extensions.insert(EdgeCertificate(Err(denial)));
@@ -114,7 +122,11 @@ impl Authorizer {
 
     /// Answers a question in HTTP: with 200 and the headers for the proxy to set, or the denial.
     async fn answer_http(&self, convention: &Convention, question: Parts) -> Response<Body> {
-        match self.decide(convention.read(question), Headers::Kept).await {
+        let by = ToldBy {
+            headers: Headers::Kept,
+            hides_source_address: convention.hides_source_address(),
+        };
+        match self.decide(convention.read(question), by).await {
             Err(denied) => denied.0.map(body::full),
             Ok(allowed) => {
                 let mut response = Response::new(body::empty());
@@ -161,9 +173,7 @@ impl Service for Authorizer {
             Some(peer) => self.peers.contains(peer),
             None => !self.has_addresses,
         };
-        // One line a second, so that a scanner does not fill the log.
-        let now = Timestamp::now().unix_seconds().unsigned_abs();
-        if !is_served && self.last_refused.swap(now, Ordering::Relaxed) != now {
+        if !is_served && self.refused.is_due() {
             tracing::warn!(
                 kind = "authorize_peer",
                 peer = peer.map(|peer| peer.to_string()),

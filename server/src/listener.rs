@@ -8,9 +8,11 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alb_mtls_gate::Connections;
+use alb_mtls_verifier::Timestamp;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -87,6 +89,12 @@ pub(crate) struct Limits {
 pub(crate) trait Service: Send + Sync + 'static {
     /// Returns `true` if a connection from this address is served; a Unix socket has none.
     fn serves(&self, _peer: Option<IpAddr>) -> bool {
+        true
+    }
+
+    /// Returns `true` if requests are expected from this address. Others are answered too, with few
+    /// places for all of them.
+    fn expects(&self, _peer: IpAddr) -> bool {
         true
     }
 
@@ -189,13 +197,14 @@ impl Socket {
         places: &Places,
         phases: &watch::Receiver<Phase>,
     ) -> io::Result<()> {
-        let place = places.take().await;
+        let mut place = places.take().await;
         let (service, phases) = (Arc::clone(service), phases.clone());
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 let peer = address.ip().to_canonical();
-                if service.serves(Some(peer)) {
+                let has_place = service.expects(peer) || places.give_to_stranger(&mut place);
+                if has_place && service.serves(Some(peer)) {
                     stream.set_nodelay(true)?;
                     let stream = stream.into_std()?;
                     workers.serve(move || async move {
@@ -224,6 +233,18 @@ impl Socket {
             }
         }
         Ok(())
+    }
+}
+
+/// At most one line a second, so that a scanner does not fill the log.
+#[derive(Debug, Default)]
+pub(crate) struct OnceASecond(AtomicU64);
+
+impl OnceASecond {
+    /// Returns `true` if there was no line in this second.
+    pub(crate) fn is_due(&self) -> bool {
+        let now = Timestamp::now().unix_seconds().unsigned_abs();
+        self.0.swap(now, Ordering::Relaxed) != now
     }
 }
 

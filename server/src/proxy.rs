@@ -131,6 +131,11 @@ impl Proxy {
 }
 
 impl Service for Proxy {
+    fn expects(&self, peer: IpAddr) -> bool {
+        let peers = self.gate.settings().peers.as_ref();
+        peers.is_none_or(|peers| peers.contains(peer))
+    }
+
     async fn answer(&self, mut request: Request<Incoming>, peer: Option<IpAddr>) -> Response<Body> {
         let client = hyper::upgrade::on(&mut request);
         let (mut parts, body) = request.into_parts();

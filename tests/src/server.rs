@@ -156,7 +156,13 @@ impl RawAnswer {
 
 /// Sends a request with these header lines on a connection of its own, and reads until its end.
 pub async fn exchange(address: SocketAddr, request_line: &str, headers: &[String]) -> RawAnswer {
-    let mut request = format!("{request_line} HTTP/1.1\r\nconnection: close\r\n");
+    // `GET /` in the usual version, or a whole line.
+    let version = if request_line.contains(" HTTP/") {
+        ""
+    } else {
+        " HTTP/1.1"
+    };
+    let mut request = format!("{request_line}{version}\r\nconnection: close\r\n");
     for line in headers {
         request += line;
         request += "\r\n";

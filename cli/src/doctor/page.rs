@@ -39,10 +39,30 @@ struct Sample {
     rule: &'static str,
     good: &'static str,
     bad: &'static str,
+    repair: Repair,
+}
+
+/// What stands in the place of the bad lines, on the page.
+enum Repair {
+    /// The good lines.
+    Good,
+    /// Others, which keep what the bad ones were there for.
+    Lines(&'static str),
+    /// Nothing in their place: the repair is elsewhere, and the rule says it.
+    Elsewhere,
 }
 
 const fn sample(rule: &'static str, good: &'static str, bad: &'static str) -> Sample {
-    Sample { rule, good, bad }
+    repaired(rule, good, bad, Repair::Good)
+}
+
+const fn repaired(rule: &'static str, good: &'static str, bad: &'static str, repair: Repair) -> Sample {
+    Sample {
+        rule,
+        good,
+        bad,
+        repair,
+    }
 }
 
 #[rustfmt::skip]
@@ -68,13 +88,18 @@ const SAMPLES: &[Sample] = &[
     sample("anchors-empty", "          MTLS_ANCHORS: !Sub s3://${Bucket}/anchors.pem\n", "          MTLS_ANCHORS: \"\"\n"),
     sample("wrapper-ignored", "      Runtime: python3.13\n", "      Runtime: provided.al2023\n"),
     sample("wrapper-missing", "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n", ""),
-    sample("wrapper-replaced",
+    repaired("wrapper-replaced",
         "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n",
-        "          AWS_LAMBDA_EXEC_WRAPPER: /opt/otel-instrument\n"),
-    sample("adapter-unrouted",
+        "          AWS_LAMBDA_EXEC_WRAPPER: /opt/otel-instrument\n",
+        Repair::Lines("          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          LAYER_NEXT_WRAPPER: /opt/otel-instrument\n")),
+    repaired("adapter-unrouted",
         "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n",
-        "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          LAYER_NEXT_WRAPPER: /opt/bootstrap\n"),
-    sample("layer-order", "      Layers: [!Ref GateLayer]\n", "      Layers: [!Ref GateLayer, !Ref OtelLayer]\n"),
+        "          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          LAYER_NEXT_WRAPPER: /opt/bootstrap\n",
+        Repair::Lines("          AWS_LAMBDA_EXEC_WRAPPER: /opt/alb-mtls\n          LAYER_NEXT_WRAPPER: /opt/bootstrap\n          LAYER_LISTEN: 127.0.0.1:9009\n          AWS_LWA_LAMBDA_RUNTIME_API_PROXY: 127.0.0.1:9009\n")),
+    repaired("layer-order",
+        "      Layers: [!Ref GateLayer]\n",
+        "      Layers: [!Ref GateLayer, !Ref OtelLayer]\n",
+        Repair::Lines("      Layers: [!Ref OtelLayer, !Ref GateLayer]\n")),
     sample("timeout-short", "      Timeout: 10\n", "      Timeout: 3\n"),
     sample("function-url",
         "  Permission:\n    Type: AWS::Lambda::Permission\n",
@@ -128,9 +153,10 @@ const SAMPLES: &[Sample] = &[
     sample("rewritten-request",
         "      Conditions: [{Field: path-pattern, Values: [/orders/*]}]\n",
         "      Conditions: [{Field: path-pattern, Values: [/orders/*]}]\n      Transforms:\n        - Type: url-rewrite\n          UrlRewriteConfig: {Rewrites: [{Regex: ^/orders/, Replace: /}]}\n"),
-    sample("token-action",
+    repaired("token-action",
         "      Conditions: [{Field: path-pattern, Values: [/orders/*]}]\n      Actions:\n",
-        "      Conditions: [{Field: path-pattern, Values: [/orders/*]}]\n      Actions:\n        - Type: jwt-validation\n          JwtValidationConfig: {JwksEndpoint: https://idp.example.org/keys, Issuer: https://idp.example.org}\n"),
+        "      Conditions: [{Field: path-pattern, Values: [/orders/*]}]\n      Actions:\n        - Type: jwt-validation\n          JwtValidationConfig: {JwksEndpoint: https://idp.example.org/keys, Issuer: https://idp.example.org}\n",
+        Repair::Elsewhere),
 ];
 
 /// Returns the page.
@@ -153,11 +179,16 @@ pub(super) fn markdown() -> String {
             source(rule.source)
         );
         for sample in SAMPLES.iter().filter(|sample| sample.rule == rule.id) {
+            let better = match sample.repair {
+                Repair::Good => sample.good,
+                Repair::Lines(lines) => lines,
+                Repair::Elsewhere => continue,
+            };
             let _ = write!(
                 text,
                 "\n```diff\n{}{}```\n",
                 marked('-', sample.bad),
-                marked('+', sample.good)
+                marked('+', better)
             );
         }
     }
@@ -226,6 +257,17 @@ mod tests {
                 }
             };
             assert!(rules.contains(rule.id), "{}: {rules:?}", rule.id);
+        }
+    }
+
+    #[test]
+    fn lines_that_repair_break_no_rule() {
+        for sample in SAMPLES {
+            if let Repair::Lines(lines) = sample.repair {
+                let repaired = SAMPLE.replacen(sample.good, lines, 1);
+                assert_ne!(repaired, SAMPLE, "{}", sample.rule);
+                assert_eq!(broken(&repaired).0, BTreeSet::new(), "{}", sample.rule);
+            }
         }
     }
 

@@ -232,12 +232,12 @@ rules! { RULES:
         "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows every address, or half of them",
         "a gate in a container takes requests from every address that reaches it for those of the load balancer",
         "name the networks of the load balancer's subnets, or of the proxies",
-        "README.md, settings";
+        "docs/reference/settings.md";
     PEERS_WIDE = "peers-wide", Warning,
         "MTLS_PEERS or SERVER_AUTHORIZE_PEERS allows a network that is larger than a VPC",
         "a gate in a container takes requests from every address of that network for those of the load balancer",
         "name the networks of the load balancer's subnets, or of the proxies",
-        "README.md, settings";
+        "docs/reference/settings.md";
     DEFAULT_HEADER_ALLOWED = "default-header-allowed", Error,
         "SERVER_ALLOW_DEFAULT_HEADER is true",
         "the server then starts with the default header, into which a client without a certificate can copy another one's chain",

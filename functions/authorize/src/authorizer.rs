@@ -82,8 +82,13 @@ impl Authorizer {
             .gate
             .check_kept_headers(&question.request.headers, self.gate.has_policies())
             .and_then(|()| self.presented(&question));
+        // Behind a load balancer, API Gateway appends the load balancer's address.
+        let hides_source_address = self.settings.certificate == CertificateSource::Header;
         let extensions = &mut question.request.extensions;
-        extensions.insert(ingress);
+        extensions.insert(Ingress {
+            hides_source_address,
+            ..ingress
+        });
         extensions.insert(EdgeCertificate(presented));
         self.answer(self.gate.admit(question.request).await, api, resource)
     }

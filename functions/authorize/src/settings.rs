@@ -105,6 +105,12 @@ impl Settings {
             });
         }
         let gate = alb_mtls_gate::Settings::from_variables(variables)?;
+        if gate.gate.renewal_hint.is_some() {
+            return Err(SettingsError::Useless {
+                name: "MTLS_RENEWAL_HINT",
+                without: "without a place to tell it: an authorizer writes no header of the API's responses",
+            });
+        }
         let resource = match gate.authorization.policies {
             None => authorizer.resource,
             // What policies permit, they permit for this request.
@@ -158,6 +164,11 @@ mod tests {
                 "AUTHORIZE_BOUND_TOKEN holds `true`: it takes `off`, `if-present`, `required`",
             ),
             ("AUTHORIZE_TTL", "0", "AUTHORIZE_TTL is not a setting"),
+            (
+                "MTLS_RENEWAL_HINT",
+                "30d",
+                "MTLS_RENEWAL_HINT has no effect without a place to tell it: an authorizer writes no header of the API's responses",
+            ),
             (
                 "MTLS_TARGET_GROUPS",
                 "arn:aws:elasticloadbalancing:*",

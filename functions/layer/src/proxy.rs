@@ -184,6 +184,7 @@ impl Proxy {
 
     fn ingress(&self, id: &InvocationId, headers: &HeaderMap) -> Ingress {
         Ingress {
+            hides_source_address: false,
             peer: Peer::Unknown,
             target_group: None,
             function_request_id: Some(id.request_id().to_owned()),

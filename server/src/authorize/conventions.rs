@@ -17,6 +17,9 @@ pub(super) struct Convention {
     host: Place,
     /// Further headers that the proxy sets, in the question and in the request that it passes on.
     set: &'static [&'static str],
+    /// True if the proxy writes the address of its connection, the load balancer's, over
+    /// `X-Forwarded-For`.
+    hides_source_address: bool,
     absent: Absent,
 }
 
@@ -57,15 +60,18 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
         set: &[],
+        hides_source_address: false,
         absent: Absent::LeftOut,
     },
-    // Source: Traefik, "ForwardAuth". The question is for the host of the service's address.
+    // Source: Traefik, "ForwardAuth". The question is for the host of the service's address, and
+    // has an `X-Forwarded-For` of Traefik's own.
     Convention {
         path: QuestionPath::Whole("/authorize/traefik"),
         method: Place::Header(HeaderName::from_static("x-forwarded-method")),
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Header(HeaderName::from_static("x-forwarded-host")),
         set: &["x-forwarded-server"],
+        hides_source_address: true,
         absent: Absent::LeftOut,
     },
     // Source: Caddy, "forward_auth". `X-Forwarded-Host` can be the client's own with
@@ -77,6 +83,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-forwarded-uri")),
         host: Place::Question,
         set: &["x-forwarded-host"],
+        hides_source_address: true,
         absent: Absent::Empty,
     },
     // The script in `deploy/haproxy`.
@@ -86,6 +93,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Header(HeaderName::from_static("x-original-uri")),
         host: Place::Question,
         set: &[],
+        hides_source_address: false,
         absent: Absent::LeftOut,
     },
     // Source: Envoy, "envoy.extensions.filters.http.ext_authz.v3.HttpService", path_prefix.
@@ -95,6 +103,7 @@ static CONVENTIONS: [Convention; 5] = [
         target: Place::Question,
         host: Place::Question,
         set: &[],
+        hides_source_address: false,
         absent: Absent::LeftOut,
     },
 ];
@@ -108,6 +117,11 @@ pub(super) fn find(path: &str) -> Option<&'static Convention> {
 }
 
 impl Convention {
+    /// Returns true if the question does not say what the load balancer said of the client's address.
+    pub(super) const fn hides_source_address(&self) -> bool {
+        self.hides_source_address
+    }
+
     /// Returns the form of headers that an answer does not have.
     pub(super) const fn absent(&self) -> Absent {
         self.absent

@@ -9,7 +9,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
 use super::conventions::target_from;
-use super::{Authorizer, Headers, own_names};
+use super::{Authorizer, Headers, ToldBy, own_names};
 use messages::{
     CheckRequest, CheckResponse, DeniedResponse, HeaderOption, HttpRequest, HttpResponse, HttpStatus,
     OkResponse, Overwrite, RpcStatus,
@@ -17,6 +17,12 @@ use messages::{
 
 /// Path of the calls.
 pub(super) const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
+
+/// The answer names the headers to remove, and the question has all that the load balancer sent.
+const BY_ENVOY: ToldBy = ToldBy {
+    headers: Headers::Removed,
+    hides_source_address: false,
+};
 
 /// Codes of `google.rpc.Code`.
 const OK: i32 = 0;
@@ -32,7 +38,7 @@ impl Authorizer {
             Ok(request) => request.headers.keys().cloned().collect(),
             Err(_) => Vec::new(),
         };
-        let allowed = match self.decide(told, Headers::Removed).await {
+        let allowed = match self.decide(told, BY_ENVOY).await {
             Ok(allowed) => allowed,
             Err(denied) => return denial(denied.0),
         };

@@ -1,6 +1,7 @@
 //! Spans, by the SDK of OpenTelemetry.
 
 use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -246,13 +247,28 @@ impl IdGenerator for Ids {
 /// Share of the traces that are recorded.
 ///
 /// A caller can have its request left out, and cannot have it recorded: it has not proven who it is
-/// when the span begins.
+/// when the span begins. It can choose the trace's id, so that the id alone must not decide.
 #[derive(Clone, Debug)]
-struct Share(Sampler);
+struct Share {
+    share: f64,
+    secret: RandomState,
+}
 
 impl Share {
     fn new(share: f64) -> Self {
-        Self(Sampler::TraceIdRatioBased(share))
+        Self {
+            share,
+            secret: RandomState::new(),
+        }
+    }
+
+    /// Chooses a trace by a digest of its id that nobody outside of this process can compute.
+    fn chooses(&self, trace: TraceId) -> bool {
+        // 2^53 values, which an f64 holds exactly.
+        let digest = self.secret.hash_one(trace.to_bytes()) >> 11;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+        let place = digest as f64 / (1_u64 << 53) as f64;
+        place < self.share
     }
 }
 
@@ -267,10 +283,14 @@ impl ShouldSample for Share {
         links: &[Link],
     ) -> SamplingResult {
         let caller = parent.map(|parent| parent.span().span_context().clone());
-        let sampler = match caller.filter(SpanContext::is_valid) {
-            Some(caller) if !caller.is_sampled() => &Sampler::AlwaysOff,
-            Some(caller) if !caller.is_remote() => &Sampler::AlwaysOn,
-            _ => &self.0,
+        let is_recorded = match caller.filter(SpanContext::is_valid) {
+            Some(caller) if !caller.is_sampled() => false,
+            Some(caller) if !caller.is_remote() => true,
+            _ => self.chooses(trace),
+        };
+        let sampler = match is_recorded {
+            true => Sampler::AlwaysOn,
+            false => Sampler::AlwaysOff,
         };
         sampler.should_sample(parent, trace, name, kind, attributes, links)
     }
@@ -340,5 +360,26 @@ impl HttpClient for CollectorClient {
         };
         self.note(answer.as_ref().map(Response::status));
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn id_that_a_caller_chooses_does_not_decide_what_is_recorded() {
+        let recorded = |share: &Share, low: u64| {
+            (0..2_000_u128)
+                .filter(|high| share.chooses(TraceId::from((high << 64) | u128::from(low))))
+                .count()
+        };
+        // What samplers that compare the id itself take first and last.
+        for low in [0, 1, u64::MAX] {
+            let count = recorded(&Share::new(0.1), low);
+            assert!((100..300).contains(&count), "{count} of 2,000 with {low}");
+            assert_eq!(recorded(&Share::new(0.0), low), 0);
+            assert_eq!(recorded(&Share::new(1.0), low), 2_000);
+        }
     }
 }

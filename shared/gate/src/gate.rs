@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
 use alb_mtls_trust::{AuthorizationSettings, DenyLists, OcspClient, Snapshot, Trust};
@@ -419,7 +418,7 @@ impl Gate {
     /// path, host or framing: for a request that another program passes on, which does not remove
     /// them.
     ///
-    /// The certificate header, and headers that could take its place, are left to [`Gate::admit`].
+    /// The certificate header itself is left to [`Gate::admit`].
     ///
     /// # Errors
     /// A denial that names the header, for an [`EdgeCertificate`].
@@ -428,7 +427,7 @@ impl Gate {
         let chain_header = settings.header_format.chain_header();
         let is_certificate = |name: &HeaderName| {
             let continues = self.reads_header && chain_header.as_ref() == Some(name);
-            continues || *name == settings.header || looks_like_certificate_header(name, &settings.header)
+            continues || *name == settings.header
         };
         for name in headers.keys().filter(|name| !is_certificate(name)) {
             if settings.stripped.states_identity(name) {

@@ -12,6 +12,9 @@ use std::time::{Duration, SystemTime};
 pub struct Ingress {
     /// Sender of the request, as far as the network tells it.
     pub peer: Peer,
+    /// True if a program between the load balancer and the gate has replaced `X-Forwarded-For`, or
+    /// appended to it: policies that ask for the source address then deny.
+    pub hides_source_address: bool,
     /// ARN of the target group in the Lambda event.
     pub target_group: Option<String>,
     /// Lambda's id of the invocation.

@@ -16,8 +16,8 @@ pub enum Mode {
     /// Verified clients pass, and anonymous ones that present no certificate. A bad certificate
     /// never passes.
     Optional,
-    /// Every client passes. Every request is decided and recorded; only verified clients get an
-    /// identity.
+    /// Every client passes, unless the request itself is the fault. Every request is decided and
+    /// recorded; only verified clients get an identity.
     Report,
 }
 

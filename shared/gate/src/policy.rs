@@ -124,6 +124,10 @@ mod cedar {
         let forwarded = HeaderName::from_static("x-forwarded-for");
         let addresses = request.headers.get_all(forwarded).iter().next_back();
         let ingress = request.extensions.get::<Ingress>();
+        let source_address = match ingress {
+            Some(ingress) if ingress.hides_source_address => SourceAddress::Unreadable,
+            _ => SourceAddress::from_forwarded_for(addresses.map(HeaderValue::as_bytes)),
+        };
         policies.decide(&PolicyInput {
             client: client.map(|client| client.identity().as_ref()),
             request: RequestFacts {
@@ -131,7 +135,7 @@ mod cedar {
                 path: request.uri.path(),
                 host,
                 target_group: ingress.and_then(|ingress| ingress.target_group.as_deref()),
-                source_address: SourceAddress::from_forwarded_for(addresses.map(HeaderValue::as_bytes)),
+                source_address,
             },
             now,
         })

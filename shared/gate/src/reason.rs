@@ -20,7 +20,7 @@ pub struct DenialReason {
     pub remedy: &'static str,
     /// True if `MTLS_MODE=report` lets the request pass. It never does where the request itself is
     /// the fault: there is no client to observe, and a service behind the gate could not read the
-    /// request safely.
+    /// request safely, or would take who the client says that it is for who it is.
     pub passes_in_report: bool,
 }
 
@@ -81,9 +81,9 @@ impl GateReason {
     const fn passes_in_report(self) -> bool {
         match self {
             Self::TargetGroup | Self::Peer | Self::NotServable | Self::HostUnclear | Self::Connect => false,
+            // The header would reach the service behind, which believes it: nothing removes it here.
+            Self::CertificateSource | Self::IdentityHeader => false,
             Self::NoTrustMaterial
-            | Self::CertificateSource
-            | Self::IdentityHeader
             | Self::Restated
             | Self::DenyList
             | Self::NoDenyList

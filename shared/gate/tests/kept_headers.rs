@@ -32,6 +32,7 @@ fn identity_is_denied_whoever_passes_the_request_on() {
             "client-cert",
             "x-forwarded-client-cert",
             "x-client-cert-assertion",
+            "x_amzn_mtls_clientcert",
         ] {
             let detail = verdict(&gate, name, with_restated);
             assert_eq!(detail.as_deref(), Some("identity_header"), "{name}");

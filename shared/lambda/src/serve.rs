@@ -157,6 +157,7 @@ pub fn ingress_of(context: &Context) -> Ingress {
         })
     });
     Ingress {
+        hides_source_address: false,
         peer: Peer::Unknown,
         target_group: None,
         function_request_id: Some(context.request_id.clone()),

@@ -8,7 +8,7 @@ pub enum SourceAddress {
     /// The header is not there: a listener attribute can turn it off.
     #[default]
     Absent,
-    /// The last entry of the header is not an address.
+    /// The last entry of the header is not an address, or not what the load balancer appended.
     Unreadable,
     /// The last entry.
     Known(IpAddr),

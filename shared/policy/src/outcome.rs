@@ -121,7 +121,7 @@ alb_mtls_verifier::reason_table! {
         "routes or policies go by hosts, and the request has no Host header that can be read, or several",
         "look at the explanation in the record: an attempt to get around a rule, or a malformed client";
     SourceAddressUnclear, ClientCertRejected, "policy_source_address_unclear",
-        "a policy asks for the source address, and the last entry of X-Forwarded-For is not an address",
+        "a policy asks for the source address, and the last entry of X-Forwarded-For is not an address, or not the load balancer's",
         "set the load balancer's attribute routing.http.xff_header_processing.mode to `append`";
     IdentityTooLarge, ClientCertRejected, "policy_identity_too_large",
         "the certificate contains more names than policies look through",
@@ -156,7 +156,7 @@ impl fmt::Display for PolicyDenial {
             ),
             Self::HostUnclear(host) => write!(formatter, "{host}, and policies go by hosts"),
             Self::SourceAddressUnclear => formatter.write_str(
-                "the last entry of X-Forwarded-For is not an address, and policies go by source addresses",
+                "the last entry of X-Forwarded-For is not an address, or not the load balancer's, and policies go by source addresses",
             ),
             Self::IdentityTooLarge => {
                 formatter.write_str("the certificate has more names than policies search")

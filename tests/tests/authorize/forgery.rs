@@ -31,6 +31,23 @@ async fn a_forged_identity_header_is_denied_with_a_record() {
     }
 }
 
+/// The header would reach the API behind, whatever the gate reports.
+#[tokio::test]
+async fn a_forged_identity_header_is_denied_in_report_too() {
+    let clients = Clients::new();
+    let authorizer = Authorizer::start(&clients, &[("MTLS_MODE", "report")]).await;
+    for api in Api::ALL {
+        let foreign = with_certificate(api, &Clients::of("Foreign").good);
+        assert!(matches!(authorizer.ask(&foreign).await, Outcome::Allow(_)));
+        for name in ["X-Amzn-Mtls-Clientcert-Subject", "X-SSL-Client-Verify"] {
+            for event in [&foreign, &with_certificate(api, &clients.good)] {
+                let outcome = authorizer.ask(&with_header(event.clone(), name, "forged")).await;
+                assert!(!matches!(outcome, Outcome::Allow(_)), "{name}: {outcome:?}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_passed_header_reaches_the_api_in_one_spelling() {
     let clients = Clients::new();

@@ -1,6 +1,11 @@
 //! MTLS_PEERS: requests from other networks than the load balancer's.
 
+use std::time::Duration;
+
 use alb_mtls_tests::{Clients, SECRET_HEADER, Server, exchange};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 
 use crate::{client_lines, good_lines};
 
@@ -85,4 +90,46 @@ async fn any_peer_is_a_warning() {
         .unwrap();
     let log = String::from_utf8(output.stdout).unwrap();
     assert!(log.contains(r#""kind":"peers_any""#), "{log}");
+}
+
+/// Who can connect past the load balancer must not be able to keep it out.
+#[tokio::test]
+async fn peers_of_other_networks_leave_places_for_the_load_balancer() {
+    let clients = Clients::new();
+    let anchors = clients.anchors_source();
+    let mut server = Server::start([
+        ("MTLS_ANCHORS", anchors.as_str()),
+        ("MTLS_HEADER", SECRET_HEADER),
+        ("MTLS_PEERS", "127.0.0.2/32"),
+        ("FORWARD_UPSTREAM", "http://127.0.0.1:9"),
+        ("SERVER_LISTEN", "127.0.0.1:0"),
+        ("SERVER_ADMIN_LISTEN", "off"),
+        ("SERVER_MAX_CONNECTIONS", "16"),
+    ])
+    .await;
+    let address = server.address("SERVER_LISTEN");
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(TcpStream::connect(address).await.unwrap());
+    }
+    let line = server.line_where(|line| line["kind"] == "strangers").await;
+    assert_eq!(line["level"], "WARN", "{line}");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
+    let mut balancer = socket.connect(address).await.unwrap();
+    balancer
+        .write_all(b"GET / HTTP/1.1\r\nhost: a.example\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    timeout(Duration::from_secs(10), balancer.read_to_end(&mut answer))
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        answer.starts_with(b"HTTP/1.1 401 "),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    drop(silent);
 }

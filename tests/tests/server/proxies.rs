@@ -1,8 +1,10 @@
 //! The authorization service behind real proxies, with the text of the samples in `deploy`.
 
 use alb_mtls_tests::{
-    Clients, IDENTITY_HEADERS, RESTATING_HEADERS, RawAnswer, SECRET_HEADER, Server, exchange, spellings,
+    Clients, IDENTITY_HEADERS, RESTATING_HEADERS, RawAnswer, SECRET_HEADER, Server, exchange, source,
+    spellings,
 };
+use serde_json::Value;
 
 use crate::sample::{CADDY, ENVOY_GRPC, ENVOY_HTTP, From, HAPROXY, NGINX, Sample, TRAEFIK};
 use crate::{client_lines, good_lines};
@@ -167,6 +169,85 @@ async fn forged_identities_never_arrive(sample: Sample) {
     assert!(denied + forwarded > 1_000, "{denied} {forwarded}");
 }
 
+/// In mode `report` every client passes, and none with an identity that it gave itself.
+async fn forged_identities_never_arrive_in_report(sample: Sample) {
+    let Some(mut setup) = Setup::new(sample, From::Here, &[("MTLS_MODE", "report")]).await else {
+        return;
+    };
+    assert_eq!(setup.ask("GET /", &client_lines()).await.status, 200);
+    setup.service.next().await;
+    // Who else reads the load balancer's header is not a client of the gate.
+    for name in IDENTITY_HEADERS
+        .iter()
+        .filter(|name| **name != "X-Renamed-Header")
+    {
+        for mut lines in [good_lines(&setup.clients), client_lines()] {
+            lines.push(format!("{name}: {FORGED}"));
+            let answer = setup.ask("GET /", &lines).await;
+            match setup.service.arrived() {
+                None => assert!([400, 401].contains(&answer.status), "{name}: {}", answer.head),
+                Some(recorded) => assert!(!recorded.head().contains(FORGED), "{}", recorded.head()),
+            }
+        }
+    }
+}
+
+/// A policy sees the address that the load balancer named, or denies.
+async fn source_address_is_what_the_load_balancer_said(sample: Sample, is_told: bool) {
+    for (network, status) in [
+        ("127.0.0.0/8", 403),
+        ("203.0.113.0/24", if is_told { 200 } else { 403 }),
+    ] {
+        let policies = Clients::new();
+        let text = format!(
+            "permit (principal, action, resource) when \
+             {{ context has source_address && context.source_address.isInRange(ip(\"{network}\")) }};"
+        );
+        let policies = source(&policies, "policies.cedar", text);
+        let variables = [("MTLS_POLICY", policies.as_str())];
+        let Some(mut setup) = Setup::new(sample, From::Here, &variables).await else {
+            return;
+        };
+        let mut lines = good_lines(&setup.clients);
+        lines.retain(|line| !line.starts_with("x-forwarded-for"));
+        lines.push("x-forwarded-for: 127.0.0.9, 203.0.113.9".to_owned());
+        let answer = setup.ask("GET /", &lines).await;
+        assert_eq!(answer.status, status, "{network}: {}", answer.head);
+        let record = setup.server.record().await;
+        let detail = match (status, is_told) {
+            (200, _) => Value::Null,
+            (_, true) => "policy_does_not_permit".into(),
+            (_, false) => "policy_source_address_unclear".into(),
+        };
+        assert_eq!(record["detail"], detail, "{network}");
+    }
+}
+
+/// Without a host, the one of another message must not be decided about.
+async fn request_without_a_host_does_not_pass(sample: Sample) {
+    let policies = Clients::new();
+    let text = "permit (principal, action, resource) unless { resource in Host::\"admin.example\" };";
+    let policies = source(&policies, "policies.cedar", text);
+    let variables = [("MTLS_POLICY", policies.as_str())];
+    let Some(mut setup) = Setup::new(sample, From::Here, &variables).await else {
+        return;
+    };
+    let with_host = good_lines(&setup.clients);
+    let mut without: Vec<String> = with_host.clone();
+    without.retain(|line| !line.starts_with("host:"));
+    let empty = [without.clone(), vec!["host:".to_owned()]].concat();
+    for (line, headers) in [
+        ("GET / HTTP/1.0", &without),
+        ("GET / HTTP/1.1", &without),
+        ("GET / HTTP/1.1", &empty),
+    ] {
+        let answer = setup.ask(line, headers).await;
+        assert_ne!(answer.status, 200, "{line}: {}", answer.head);
+        assert!(setup.service.arrived().is_none(), "{line}");
+    }
+    assert_eq!(setup.ask("GET /", &with_host).await.status, 200);
+}
+
 async fn nothing_passes_without_the_service(sample: Sample) {
     let Some(mut setup) = Setup::new(sample, From::Here, &[]).await else {
         return;
@@ -206,7 +287,7 @@ async fn other_networks_are_denied(sample: Sample) {
 }
 
 macro_rules! tests_of {
-    ($($name:ident: $sample:expr;)+) => { $(
+    ($($name:ident: $sample:expr, tells_source_address: $is_told:expr;)+) => { $(
         mod $name {
             use super::*;
 
@@ -223,6 +304,21 @@ macro_rules! tests_of {
             #[tokio::test]
             async fn forged_identities_never_arrive() {
                 super::forged_identities_never_arrive($sample).await;
+            }
+
+            #[tokio::test]
+            async fn forged_identities_never_arrive_in_report() {
+                super::forged_identities_never_arrive_in_report($sample).await;
+            }
+
+            #[tokio::test]
+            async fn source_address_is_what_the_load_balancer_said() {
+                super::source_address_is_what_the_load_balancer_said($sample, $is_told).await;
+            }
+
+            #[tokio::test]
+            async fn request_without_a_host_does_not_pass() {
+                super::request_without_a_host_does_not_pass($sample).await;
             }
 
             #[tokio::test]
@@ -244,10 +340,10 @@ macro_rules! tests_of {
 }
 
 tests_of! {
-    nginx: NGINX;
-    caddy: CADDY;
-    haproxy: HAPROXY;
-    traefik: TRAEFIK;
-    envoy_grpc: ENVOY_GRPC;
-    envoy_http: ENVOY_HTTP;
+    nginx: NGINX, tells_source_address: true;
+    caddy: CADDY, tells_source_address: false;
+    haproxy: HAPROXY, tells_source_address: true;
+    traefik: TRAEFIK, tells_source_address: false;
+    envoy_grpc: ENVOY_GRPC, tells_source_address: true;
+    envoy_http: ENVOY_HTTP, tells_source_address: true;
 }

@@ -58,6 +58,30 @@ variable "anchors" {
   default     = "root.pem"
 }
 
+variable "intermediates" {
+  description = "File with the CA certificates between clients and anchors, for clients that send their own alone. Null: there are none"
+  type        = string
+  default     = "issuing.pem"
+}
+
+variable "crl_bucket" {
+  description = "Bucket into which the CAs publish their CRLs. Null: revoked clients pass, unless `ocsp` names responders"
+  type        = string
+  default     = null
+}
+
+variable "crls" {
+  description = "Keys of the objects in this bucket, a CRL of each CA"
+  type        = list(string)
+  default     = ["root.crl", "issuing.crl"]
+}
+
+variable "ocsp" {
+  description = "OCSP responders, as MTLS_OCSP. Tasks may then connect to port 80"
+  type        = string
+  default     = null
+}
+
 variable "gate_image" {
   description = "Image of alb-mtls-server with its digest"
   type        = string
@@ -85,8 +109,22 @@ resource "random_uuid" "header" {}
 locals {
   header = "x-${random_uuid.header.result}"
 
-  parameters  = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"
-  anchors_arn = "${local.parameters}${aws_ssm_parameter.anchors.name}"
+  intermediates = var.intermediates == null ? {} : { issuing = file(var.intermediates) }
+  crl_bucket    = var.crl_bucket == null ? [] : ["arn:${data.aws_partition.current.partition}:s3:::${var.crl_bucket}"]
+
+  # What is null is not in the environment.
+  trust_material = {
+    MTLS_ANCHORS       = "ssm:${aws_ssm_parameter.anchors.name}"
+    MTLS_INTERMEDIATES = var.intermediates == null ? null : "ssm:${aws_ssm_parameter.intermediates["issuing"].name}"
+    MTLS_CRLS          = var.crl_bucket == null ? null : join(" ", [for key in var.crls : "s3://${var.crl_bucket}/${key}"])
+    MTLS_OCSP          = var.ocsp
+  }
+
+  parameters = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"
+
+  parameter_arns = [
+    for name in concat([aws_ssm_parameter.anchors.name], [for one in aws_ssm_parameter.intermediates : one.name]) : "${local.parameters}${name}"
+  ]
 }
 
 resource "aws_security_group" "load_balancer" {
@@ -139,6 +177,17 @@ resource "aws_vpc_security_group_egress_rule" "tasks" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_egress_rule" "responders" {
+  count = var.ocsp == null ? 0 : 1
+
+  security_group_id = aws_security_group.tasks.id
+  description       = "OCSP responders"
+  ip_protocol       = "tcp"
+  from_port         = 80
+  to_port           = 80
   cidr_ipv4         = "0.0.0.0/0"
 }
 
@@ -196,6 +245,15 @@ resource "aws_ssm_parameter" "anchors" {
   value = file(var.anchors)
 }
 
+resource "aws_ssm_parameter" "intermediates" {
+  for_each = local.intermediates
+
+  name  = "/${var.name}/intermediates"
+  type  = "String"
+  tier  = "Intelligent-Tiering"
+  value = each.value
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   name              = "/ecs/${var.name}"
   retention_in_days = 365
@@ -242,11 +300,16 @@ resource "aws_iam_role" "task" {
 }
 
 resource "aws_iam_role_policy" "task" {
-  name = "read-anchors"
+  name = "read-trust-material"
   role = aws_iam_role.task.id
   policy = jsonencode({
-    Version   = "2012-10-17"
-    Statement = [{ Effect = "Allow", Action = "ssm:GetParameter", Resource = local.anchors_arn }]
+    Version = "2012-10-17"
+    Statement = concat(
+      [{ Effect = "Allow", Action = "ssm:GetParameter", Resource = local.parameter_arns }],
+      [for arn in local.crl_bucket : { Effect = "Allow", Action = "s3:GetObject", Resource = ["${arn}/*"] }],
+      # Else a missing CRL would look forbidden.
+      [for arn in local.crl_bucket : { Effect = "Allow", Action = "s3:ListBucket", Resource = [arn] }],
+    )
   })
 }
 
@@ -271,15 +334,14 @@ resource "aws_ecs_task_definition" "this" {
       user                   = "65532:65532"
       readonlyRootFilesystem = true
       linuxParameters        = { capabilities = { drop = ["ALL"] } }
-      environment = [
-        { name = "MTLS_ANCHORS", value = "ssm:${aws_ssm_parameter.anchors.name}" },
+      environment = concat([for name, value in local.trust_material : { name = name, value = value } if value != null], [
         { name = "MTLS_HEADER", value = local.header },
         { name = "MTLS_PEERS", value = join(" ", var.subnet_cidrs) },
         { name = "MTLS_SERVICE", value = var.name },
         { name = "FORWARD_UPSTREAM", value = "http://127.0.0.1:3000" },
         # ECS takes a task from the load balancer, and waits for the deregistration delay, before it ends the containers.
         { name = "SERVER_DRAIN", value = "1s" },
-      ]
+      ])
       portMappings     = [{ containerPort = 8080 }, { containerPort = 9901 }]
       stopTimeout      = 30
       logConfiguration = local.log_configuration
