@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use alb_mtls_http::headers::looks_like_certificate_header;
 use alb_mtls_http::host::RequestHost;
 use alb_mtls_http::restated::{self, Restated};
 use alb_mtls_trust::{AuthorizationSettings, DenyLists, OcspClient, Snapshot, Trust};
@@ -430,6 +431,14 @@ impl Gate {
             continues || *name == settings.header
         };
         for name in headers.keys().filter(|name| !is_certificate(name)) {
+            if looks_like_certificate_header(name, &settings.header) {
+                return Err(Denial::new(
+                    GateReason::CertificateSource,
+                    format!(
+                        "the header `{name}` could be taken for the certificate header by the service behind"
+                    ),
+                ));
+            }
             if settings.stripped.states_identity(name) {
                 return Err(Denial::new(
                     GateReason::IdentityHeader,

@@ -32,11 +32,25 @@ fn identity_is_denied_whoever_passes_the_request_on() {
             "client-cert",
             "x-forwarded-client-cert",
             "x-client-cert-assertion",
-            "x_amzn_mtls_clientcert",
         ] {
             let detail = verdict(&gate, name, with_restated);
             assert_eq!(detail.as_deref(), Some("identity_header"), "{name}");
         }
+    }
+}
+
+#[test]
+fn what_could_be_taken_for_the_certificate_header_is_denied() {
+    for (gate, name) in [
+        (gate(&[]), "x_amzn_mtls_clientcert"),
+        (gate(&[("MTLS_HEADER", "x-secret-7f3a")]), "x_secret_7f3a"),
+        (
+            gate(&[("MTLS_HEADER", "x-secret-7f3a")]),
+            "x-amzn-mtls-clientcert",
+        ),
+    ] {
+        let detail = verdict(&gate, name, false);
+        assert_eq!(detail.as_deref(), Some("certificate_source"), "{name}");
     }
 }
 

@@ -59,15 +59,15 @@ variable "anchors" {
 }
 
 variable "intermediates" {
-  description = "File with the CA certificates between clients and anchors, for clients that send their own alone. Null: there are none"
+  description = "File with the CA certificates between clients and anchors, for clients that send their own alone. Empty: there are none"
   type        = string
   default     = "issuing.pem"
 }
 
 variable "crl_bucket" {
-  description = "Bucket into which the CAs publish their CRLs. Null: revoked clients pass, unless `ocsp` names responders"
+  description = "Bucket into which the CAs publish their CRLs. Empty: revoked clients pass, unless `ocsp` names responders"
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "crls" {
@@ -79,7 +79,7 @@ variable "crls" {
 variable "ocsp" {
   description = "OCSP responders, as MTLS_OCSP. Tasks may then connect to port 80"
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "gate_image" {
@@ -109,15 +109,15 @@ resource "random_uuid" "header" {}
 locals {
   header = "x-${random_uuid.header.result}"
 
-  intermediates = var.intermediates == null ? {} : { issuing = file(var.intermediates) }
-  crl_bucket    = var.crl_bucket == null ? [] : ["arn:${data.aws_partition.current.partition}:s3:::${var.crl_bucket}"]
+  intermediates = var.intermediates == "" ? {} : { issuing = file(var.intermediates) }
+  crl_bucket    = var.crl_bucket == "" ? [] : ["arn:${data.aws_partition.current.partition}:s3:::${var.crl_bucket}"]
 
   # What is null is not in the environment.
   trust_material = {
     MTLS_ANCHORS       = "ssm:${aws_ssm_parameter.anchors.name}"
-    MTLS_INTERMEDIATES = var.intermediates == null ? null : "ssm:${aws_ssm_parameter.intermediates["issuing"].name}"
-    MTLS_CRLS          = var.crl_bucket == null ? null : join(" ", [for key in var.crls : "s3://${var.crl_bucket}/${key}"])
-    MTLS_OCSP          = var.ocsp
+    MTLS_INTERMEDIATES = var.intermediates == "" ? null : "ssm:${aws_ssm_parameter.intermediates["issuing"].name}"
+    MTLS_CRLS          = var.crl_bucket == "" ? null : join(" ", [for key in var.crls : "s3://${var.crl_bucket}/${key}"])
+    MTLS_OCSP          = var.ocsp == "" ? null : var.ocsp
   }
 
   parameters = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"
@@ -181,7 +181,7 @@ resource "aws_vpc_security_group_egress_rule" "tasks" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "responders" {
-  count = var.ocsp == null ? 0 : 1
+  count = var.ocsp == "" ? 0 : 1
 
   security_group_id = aws_security_group.tasks.id
   description       = "OCSP responders"

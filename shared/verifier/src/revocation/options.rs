@@ -104,3 +104,27 @@ impl FromStr for RevocationDepth {
             .ok_or(UnknownRevocationDepth)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_settings_are_read_and_written() {
+        for (mode, word) in [
+            (RevocationMode::Off, "off"),
+            (RevocationMode::Soft, "soft"),
+            (RevocationMode::Strict, "strict"),
+        ] {
+            assert_eq!((word.parse(), mode.to_string().as_str()), (Ok(mode), word));
+        }
+        for (depth, word) in [
+            (RevocationDepth::EndEntity, "leaf"),
+            (RevocationDepth::Chain, "chain"),
+        ] {
+            assert_eq!((word.parse(), depth.to_string().as_str()), (Ok(depth), word));
+        }
+        assert_eq!("Strict".parse::<RevocationMode>(), Err(UnknownRevocationMode));
+        assert_eq!("end".parse::<RevocationDepth>(), Err(UnknownRevocationDepth));
+    }
+}

@@ -410,6 +410,14 @@ mod tests {
     }
 
     #[test]
+    fn names_are_equal_octet_by_octet() {
+        let name = |tag: u8, value: &[u8]| DistinguishedName::parse(&organization(tag, value)).unwrap();
+        assert_eq!(name(0x0C, b"a"), name(0x0C, b"a"));
+        assert_ne!(name(0x0C, b"a"), name(0x0C, b"b"));
+        assert_ne!(name(0x0C, b"a"), name(0x13, b"a"), "another type of string");
+    }
+
+    #[test]
     fn displays_no_attribute_that_is_not_there() {
         let parsed = DistinguishedName::parse(&organization(0x0C, b"a, CN=root+O=\\\"x\" ")).unwrap();
         assert_eq!(parsed.to_string(), r#"O=a\, CN\=root\+O\=\\\"x\"\ "#);

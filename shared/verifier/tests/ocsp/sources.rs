@@ -6,7 +6,9 @@ use alb_mtls_verifier::{
     CertificateDer, CertificateStatus, Intermediates, OcspAnswer, OcspQuestion, Reason, RevocationDepth,
     RevocationMode, RevocationOptions, StatusSources, Verifier, VerifyOptions,
 };
-use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, CrlReason, KeyKind, OcspResponseBuilder};
+use test_pki::{
+    CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlReason, KeyKind, OcspResponseBuilder,
+};
 use time::Duration;
 
 use crate::support::{Answers, NOW, Pki, long_lived, now, response, verify};
@@ -156,6 +158,40 @@ fn question_says_whether_the_operator_configured_the_certificate() {
 }
 
 #[test]
+fn question_names_the_issuer_and_the_responders_of_the_certificate() {
+    let pki = Pki::new();
+    let access = |method: &[u8], location: &[u8]| {
+        let method = [&[6, 8, 0x2B, 6, 1, 5, 5, 7, 0x30][..], method].concat();
+        let location = [&[0x86, u8::try_from(location.len()).unwrap()], location].concat();
+        let content = [method, location].concat();
+        [&[0x30, u8::try_from(content.len()).unwrap()][..], &content].concat()
+    };
+    let descriptions = [
+        access(&[2], b"http://ca.example/ca.crt"),
+        access(&[1], b"http://ocsp.example/"),
+        access(&[1], b"http://ocsp.example/with space"),
+        access(&[1], b"http://second.example/"),
+    ]
+    .concat();
+    let value = [
+        &[0x30, 0x81, u8::try_from(descriptions.len()).unwrap()][..],
+        &descriptions,
+    ]
+    .concat();
+    let client = long_lived(CertificateBuilder::client("CN=client"))
+        .extension("1.3.6.1.5.5.7.1.1", Criticality::NotCritical, &value)
+        .issued_by(&pki.issuing)
+        .unwrap();
+    let pki = Pki { client, ..pki };
+    let question = pki.question();
+    assert_eq!(question.issuer_name(), "CN=Issuing");
+    assert_eq!(
+        question.named_responders(),
+        ["http://ocsp.example/", "http://second.example/"]
+    );
+}
+
+#[test]
 fn verdict_ends_with_the_response_or_the_retry() {
     let pki = Pki::new();
     let until = |mode, response: Option<Vec<u8>>| {
@@ -222,7 +258,7 @@ fn revoked_responder_clears_nothing_unless_exempt() {
     let exempt = pki.delegate(|builder| {
         builder
             .serial_bytes(&[98])
-            .extension(NO_CHECK, test_pki::Criticality::NotCritical, &[5, 0])
+            .extension(NO_CHECK, Criticality::NotCritical, &[5, 0])
     });
     let crl = pki.crl(|crl| {
         let at = NOW - Duration::DAY;

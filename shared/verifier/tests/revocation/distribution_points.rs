@@ -57,6 +57,21 @@ fn client(pki: &Pki, fields: &[u8]) -> Credential {
     pki.another_client(|builder| builder.extension("2.5.29.31", Criticality::NotCritical, &value))
 }
 
+#[test]
+fn list_tells_the_uris_that_it_is_for() {
+    let pki = Pki::new();
+    let uris = |name: &[u8]| {
+        let crl = list(&pki, name, |builder| builder);
+        crate::support::read(&crl).unwrap().distribution_points()
+    };
+    let both = [uri("a.crl"), directory(UTF8_STRING, "CRL1"), uri("b.crl")].concat();
+    assert_eq!(
+        uris(&full(&both)),
+        [format!("{BASE}a.crl"), format!("{BASE}b.crl")]
+    );
+    assert!(uris(&relative(UTF8_STRING, "CRL1")).is_empty());
+}
+
 #[track_caller]
 fn assert_verdict(pki: &Pki, of_list: &[u8], of_client: &[u8], expected: Result<(), Reason>) {
     let client = client(pki, of_client);

@@ -129,6 +129,20 @@ fn off_looks_at_no_list() {
 }
 
 #[test]
+fn a_verdict_weighs_what_it_says_of_an_unknown_status() {
+    let pki = Pki::new();
+    let (root, issuing) = (pki.root_crl(), pki.issuing_crl());
+    let known = pki.verify(&[&root, &issuing], SOFT).unwrap();
+    let unknown = pki.verify(&[&root], SOFT).unwrap();
+    let explanation = unknown.revocation().unknown().unwrap().to_string();
+    assert!(
+        explanation.contains("the issuer is CN=Serverless Issuing CA"),
+        "{explanation}"
+    );
+    assert!(unknown.heap_bytes() > known.heap_bytes(), "{explanation}");
+}
+
+#[test]
 fn a_missing_level_is_refused_by_strict_and_recorded_by_soft() {
     let pki = Pki::new();
     for (crl, index) in [(pki.issuing_crl(), 1), (pki.root_crl(), 0)] {
