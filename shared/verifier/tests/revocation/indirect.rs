@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use alb_mtls_verifier::{
     CertificateDer, Intermediates, Reason, Rejection, RevocationListErrorKind, RevocationLists,
-    RevocationOptions, VerifiedClient,
+    RevocationOptions, SignatureAlgorithms, VerifiedClient, Verifier, VerifyOptions,
 };
-use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, KeyUsage};
+use test_pki::{CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, KeyUsage, SignatureAlgorithm};
 use time::Duration;
 
 use crate::support::{
@@ -48,6 +48,17 @@ impl Scene {
         crls: &[&Crl],
         options: RevocationOptions,
     ) -> Result<VerifiedClient, Rejection> {
+        self.verify_with(client, configured, crls, options, VerifyOptions::default())
+    }
+
+    fn verify_with(
+        &self,
+        client: &Credential,
+        configured: &[&Credential],
+        crls: &[&Crl],
+        options: RevocationOptions,
+        verify_options: VerifyOptions,
+    ) -> Result<VerifiedClient, Rejection> {
         let anchors = self.pki.anchors();
         let configured = configured
             .iter()
@@ -57,7 +68,8 @@ impl Scene {
         let lists = crls.iter().copied().chain([&root_crl]);
         let lists = lists.map(|crl| Arc::new(read(crl).unwrap()));
         let lists = RevocationLists::new(lists, &anchors, &intermediates, None);
-        let verifier = verifier(anchors).with_revocation(Arc::new(lists), options);
+        let verifier = Verifier::new(anchors, Intermediates::default(), verify_options)
+            .with_revocation(Arc::new(lists), options);
         // What a client presents configures nothing.
         let presented = chain([client, &self.pki.issuing, &self.crl_issuer]);
         verifier.verify(&presented, timestamp(NOW))
@@ -412,4 +424,55 @@ fn an_indirect_list_has_deltas_like_others() {
         scene.strict(&other, &[&base, &delta(5)]),
         Err(Reason::CrlBaseMissing)
     );
+}
+
+#[test]
+fn an_issuer_is_found_below_as_many_cas_as_a_client_can_have() {
+    let pki = Pki::new();
+    let mut above = vec![pki.root.clone()];
+    for number in 0..7 {
+        let authority = long_lived(CertificateBuilder::intermediate(&format!("CN=Tier {number}")));
+        above.push(authority.issued_by(above.last().unwrap()).unwrap());
+    }
+    let crl_issuer = list_issuer().issued_by(above.last().unwrap()).unwrap();
+    let client = pki.another_client(|builder| served_by(builder, &crl_issuer, Some("all.crl")));
+    let scene = Scene {
+        pki,
+        crl_issuer,
+        client,
+    };
+    let list = scene.list(|builder| builder);
+    let configured: Vec<&Credential> = above.iter().skip(1).chain([&scene.crl_issuer]).collect();
+    assert_eq!(scene.strict_with(&configured, &scene.client, &[&list]), Ok(()));
+}
+
+/// A CRL issuer whose certificate a weak signature could forge must clear nobody.
+#[test]
+fn an_issuer_whose_certificate_is_signed_otherwise_clears_nothing() {
+    let pki = Pki::new();
+    let crl_issuer = list_issuer()
+        .signature_algorithm(SignatureAlgorithm::EcdsaSha512)
+        .issued_by(&pki.root)
+        .unwrap();
+    let client = pki.another_client(|builder| served_by(builder, &crl_issuer, Some("all.crl")));
+    let scene = Scene {
+        pki,
+        crl_issuer,
+        client,
+    };
+    let list = scene.list(|builder| builder);
+    let verdict = |words: &str| {
+        let allowed: SignatureAlgorithms = words.split(' ').map(|word| word.parse().unwrap()).collect();
+        let options = VerifyOptions {
+            signatures: allowed,
+            ..VerifyOptions::default()
+        };
+        let verified = scene.verify_with(&scene.client, &[&scene.crl_issuer], &[&list], STRICT, options);
+        verified.map(drop).map_err(|rejection| rejection.reason())
+    };
+    assert_eq!(
+        verdict("ecdsa-p384-sha384 ecdsa-p384-sha512 ecdsa-p256-sha256"),
+        Ok(())
+    );
+    assert!(verdict("ecdsa-p384-sha384 ecdsa-p256-sha256").is_err());
 }
