@@ -53,7 +53,7 @@ enum Headers {
     Removed,
 }
 
-/// What the way of a question says about the request in it.
+/// Properties of the way of a question that concern the request in it.
 #[derive(Clone, Copy, Debug)]
 struct ToldBy {
     headers: Headers,

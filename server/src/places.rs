@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::listener::OnceASecond;
 
-/// One place of this many is for all peers together that no request is expected from.
+/// Share of the places, as its divisor, for all peers that no request is expected from.
 const STRANGERS: usize = 16;
 
 /// Places of one address. They are counted in the metrics together with those of the others.

@@ -1,4 +1,4 @@
-//! What an operator can do about a call of AWS that failed.
+//! Explanation of a call of AWS that failed.
 
 use aws_sdk_ssm::config::http::HttpResponse;
 use aws_sdk_ssm::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};

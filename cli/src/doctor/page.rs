@@ -42,7 +42,7 @@ struct Sample {
     repair: Repair,
 }
 
-/// What stands in the place of the bad lines, on the page.
+/// Lines in the place of the bad ones, on the page.
 enum Repair {
     /// The good lines.
     Good,

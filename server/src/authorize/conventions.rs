@@ -117,7 +117,8 @@ pub(super) fn find(path: &str) -> Option<&'static Convention> {
 }
 
 impl Convention {
-    /// Returns true if the question does not say what the load balancer said of the client's address.
+    /// Returns true if the question does not tell the client's address, as the load balancer told
+    /// it.
     pub(super) const fn hides_source_address(&self) -> bool {
         self.hides_source_address
     }

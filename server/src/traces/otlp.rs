@@ -262,7 +262,7 @@ impl Share {
         }
     }
 
-    /// Chooses a trace by a digest of its id that nobody outside of this process can compute.
+    /// Chooses a trace by a digest of its id with a secret of the process.
     fn chooses(&self, trace: TraceId) -> bool {
         // 2^53 values, which an f64 holds exactly.
         let digest = self.secret.hash_one(trace.to_bytes()) >> 11;

@@ -81,7 +81,7 @@ impl GateReason {
     const fn passes_in_report(self) -> bool {
         match self {
             Self::TargetGroup | Self::Peer | Self::NotServable | Self::HostUnclear | Self::Connect => false,
-            // The header would reach the service behind, which believes it: nothing removes it here.
+            // Nothing removes the header here, so that a service behind would believe it.
             Self::CertificateSource | Self::IdentityHeader => false,
             Self::NoTrustMaterial
             | Self::Restated

@@ -103,10 +103,10 @@ async fn gate_of_a_task_serves_with_anchors_alone() {
     let anchors = "aws ssm put-parameter --name /orders/anchors --type String --value file://anchors.pem";
     account.must_run(clients.directory(), anchors, &[]);
     let task = deployment_script(PAGE, "task");
-    let cut = task
-        .find(" IntermediatesParameter=")
+    let (without, _) = task
+        .split_once(" IntermediatesParameter=")
         .expect("what two tiers need stands last");
-    account.must_run(clients.directory(), &task[..cut], &[]);
+    account.must_run(clients.directory(), without, &[]);
     let stack = account.stack("orders");
     for name in ["MTLS_INTERMEDIATES", "MTLS_CRLS", "MTLS_OCSP", "MTLS_REVOCATION"] {
         assert!(!variables(&stack).contains_key(name), "{name}");

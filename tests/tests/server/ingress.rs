@@ -92,7 +92,7 @@ async fn any_peer_is_a_warning() {
     assert!(log.contains(r#""kind":"peers_any""#), "{log}");
 }
 
-/// Who can connect past the load balancer must not be able to keep it out.
+/// Clients that connect past the load balancer must not be able to keep it out.
 #[tokio::test]
 async fn peers_of_other_networks_leave_places_for_the_load_balancer() {
     let clients = Clients::new();

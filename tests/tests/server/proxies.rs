@@ -169,14 +169,13 @@ async fn forged_identities_never_arrive(sample: Sample) {
     assert!(denied + forwarded > 1_000, "{denied} {forwarded}");
 }
 
-/// In mode `report` every client passes, and none with an identity that it gave itself.
+/// Checks that in mode `report` no client passes with an identity that it gave itself.
 async fn forged_identities_never_arrive_in_report(sample: Sample) {
     let Some(mut setup) = Setup::new(sample, From::Here, &[("MTLS_MODE", "report")]).await else {
         return;
     };
     assert_eq!(setup.ask("GET /", &client_lines()).await.status, 200);
     setup.service.next().await;
-    // Who else reads the load balancer's header is not a client of the gate.
     for name in IDENTITY_HEADERS
         .iter()
         .filter(|name| **name != "X-Renamed-Header")
@@ -192,7 +191,7 @@ async fn forged_identities_never_arrive_in_report(sample: Sample) {
     }
 }
 
-/// A policy sees the address that the load balancer named, or denies.
+/// Checks that a policy sees the address that the load balancer named, or denies.
 async fn source_address_is_what_the_load_balancer_said(sample: Sample, is_told: bool) {
     for (network, status) in [
         ("127.0.0.0/8", 403),
@@ -223,7 +222,7 @@ async fn source_address_is_what_the_load_balancer_said(sample: Sample, is_told: 
     }
 }
 
-/// Without a host, the one of another message must not be decided about.
+/// Checks that the host of another message is not decided about where there is none.
 async fn request_without_a_host_does_not_pass(sample: Sample) {
     let policies = Clients::new();
     let text = "permit (principal, action, resource) unless { resource in Host::\"admin.example\" };";

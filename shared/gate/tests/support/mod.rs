@@ -1,4 +1,4 @@
-//! What tests of the gate read: its records, and the status that it answers with.
+//! Records of the gate, and the status that it answers with, for its tests.
 
 use std::sync::{Arc, Mutex};
 

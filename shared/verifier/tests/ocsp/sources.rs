@@ -136,7 +136,7 @@ fn every_certificate_below_the_anchor_is_asked_about_at_once() {
 fn question_says_whether_the_operator_configured_the_certificate() {
     let pki = Pki::new();
     let der = |credential: &Credential| CertificateDer::from(credential.der().to_vec());
-    // Another CA of the same name, so that a name alone does not make a certificate a configured one.
+    // Another CA of the same name: a name alone does not make a certificate a configured one.
     let namesake = long_lived(CertificateBuilder::intermediate("CN=Issuing"))
         .issued_by(&pki.root)
         .unwrap();

@@ -446,7 +446,7 @@ fn an_issuer_is_found_below_as_many_cas_as_a_client_can_have() {
     assert_eq!(scene.strict_with(&configured, &scene.client, &[&list]), Ok(()));
 }
 
-/// A CRL issuer whose certificate a weak signature could forge must clear nobody.
+/// A CRL issuer whose certificate a weak signature could forge must clear no client.
 #[test]
 fn an_issuer_whose_certificate_is_signed_otherwise_clears_nothing() {
     let pki = Pki::new();

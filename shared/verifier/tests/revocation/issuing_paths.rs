@@ -1,4 +1,4 @@
-//! What the clients of a CA will meet in mode `strict`, where several certificates of the CA above
+//! Status that the clients of a CA will have in mode `strict`, where several certificates of the CA above
 //! lead to one trust anchor.
 
 use std::sync::Arc;

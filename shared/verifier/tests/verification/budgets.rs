@@ -7,7 +7,7 @@ use alb_mtls_verifier::{PresentedChain, Reason};
 use test_pki::{Certificate, CertificateBuilder, Credential, Key, KeyKind};
 use time::macros::datetime;
 
-use crate::support::{Scene, client, der, root};
+use crate::support::{Scene, client, der, intermediate, root};
 
 /// Returns the time of the quickest of several runs, so that other load on the machine does not
 /// count.
@@ -435,4 +435,17 @@ fn ten_thousand_anchors_cost_as_much_as_one() {
     let (verdict, units) = counted(&few, &clients);
     assert_eq!(verdict, Ok(()));
     assert_eq!(counted(&many, &clients), (Ok(()), units));
+}
+
+/// A name must not make every configured CA a candidate.
+#[test]
+fn sixteen_configured_namesakes_are_tried() {
+    let root = root();
+    let namesakes: Vec<_> = (0..20).map(|_| intermediate(&root)).collect();
+    let scene = Scene::trusting([&root]).supplying(&namesakes);
+    let found = namesakes.iter().filter(|issuer| {
+        let client = client(issuer);
+        scene.verify([&client]).is_ok()
+    });
+    assert_eq!(found.count(), 16);
 }

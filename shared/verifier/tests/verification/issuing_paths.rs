@@ -54,7 +54,7 @@ fn ca_that_requires_a_policy_has_clients_with_one_of_its_own() {
     assert_eq!(
         below(&root, requiring("CN=CA").policy(ANY)),
         Err(Reason::CertificatePolicies),
-        "a client cannot have a policy that nobody names"
+        "a client cannot have a policy that no CA names"
     );
 }
 
