@@ -1,5 +1,5 @@
-//! Status that the clients of a CA will have in mode `strict`, where several certificates of the CA above
-//! lead to one trust anchor.
+//! Status that the clients of a CA will have in mode `strict`, where several certificates of the CA
+//! above lead to one trust anchor.
 
 use std::sync::Arc;
 
