@@ -31,6 +31,36 @@ async fn ask_without_anchors(folder: &Path, policies: &str) -> (u16, Records) {
     (status(&admission), records)
 }
 
+/// A parameter of the query that restates the method cannot be removed, and counts where something
+/// is decided by the method.
+#[tokio::test]
+async fn query_that_restates_the_method_is_denied_where_policies_decide() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("policy.cedar");
+    std::fs::write(&policy, "permit (principal, action, resource);").unwrap();
+    let root = test_pki::CertificateBuilder::root("CN=Root")
+        .self_signed()
+        .unwrap();
+    std::fs::write(folder.path().join("anchors.pem"), root.pem()).unwrap();
+    let source = |name: &str| format!("file:{}", folder.path().join(name).display());
+    for (variables, expected) in [
+        (vec![], 200),
+        (vec![("MTLS_POLICY", source("policy.cedar"))], 400),
+    ] {
+        let own = [
+            ("MTLS_MODE", "optional".to_owned()),
+            ("MTLS_ANCHORS", source("anchors.pem")),
+        ];
+        let variables = own.into_iter().chain(variables);
+        let variables = variables.map(|(name, value)| (name.to_owned(), value));
+        let gate = Gate::new(Settings::from_variables(variables).unwrap());
+        let request = Request::builder().uri("/orders?a=b&_method=DELETE");
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let admission = gate.admit_at(parts.into(), Timestamp::now()).await;
+        assert_eq!(status(&admission), expected);
+    }
+}
+
 #[tokio::test]
 async fn policies_that_cannot_be_had_deny_and_a_shadow_set_does_not() {
     let folder = tempfile::tempdir().unwrap();
