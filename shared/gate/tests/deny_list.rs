@@ -107,6 +107,8 @@ async fn an_entry_acts_on_cached_verdicts_and_is_quoted_in_the_record() {
         );
     }
     assert_eq!(last(&records)["cache_hit"], true);
+    let client = last(&records)["client"].clone();
+    assert!(client["alternative_names_left_out"].is_null(), "{client}");
     site.deny(&format!("{} because stolen, INC-4711", key_of(&site.client)));
     let now = now.plus_seconds(10);
     assert_eq!(site.ask(&gate, &site.client, now).await, 403);

@@ -75,3 +75,32 @@ async fn policies_that_cannot_be_had_deny_and_a_shadow_set_does_not() {
         "{record}"
     );
 }
+
+#[tokio::test]
+async fn looser_shadow_policies_are_compared_with_a_denial() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = test_pki::CertificateBuilder::root("CN=Root")
+        .self_signed()
+        .unwrap();
+    let source = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        format!("file:{}", path.display())
+    };
+    let variables = [
+        ("MTLS_MODE", "optional".to_owned()),
+        ("MTLS_ANCHORS", source("anchors.pem", &root.pem())),
+        ("MTLS_POLICY", source("policy.cedar", ALL_CLIENTS)),
+        (
+            "MTLS_SHADOW_POLICY",
+            source("shadow.cedar", "permit (principal, action, resource);"),
+        ),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value));
+    let records = Records::default();
+    let gate = Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(records.clone());
+    let (parts, ()) = Request::new(()).into_parts();
+    assert_eq!(status(&gate.admit_at(parts.into(), Timestamp::now()).await), 403);
+    let record = records.0.lock().unwrap().last().unwrap().clone();
+    assert_eq!(record["shadow"], "would_allow", "{record}");
+}
