@@ -213,6 +213,23 @@ async fn page_of_metrics_tells_the_age_of_the_list() {
     );
 }
 
+#[tokio::test]
+async fn embedded_metrics_tell_the_age_of_the_trust_material() {
+    let site = Site::new();
+    let (gate, records) = site.gate(&[("MTLS_METRICS", "AlbMtls")]);
+    let now = Timestamp::now();
+    for seconds in [0, 70] {
+        let at = now.plus_seconds(seconds);
+        assert_eq!(site.ask(&gate, &site.client, at).await, 200);
+    }
+    let records = records.0.lock().unwrap();
+    let ages: Vec<f64> = records
+        .iter()
+        .filter_map(|record| record["TrustAge"].as_f64())
+        .collect();
+    assert_eq!(ages, [0.0, 70.0], "{records:?}");
+}
+
 /// Shadow trust anchors are a feature.
 #[cfg(feature = "policy")]
 #[tokio::test]
