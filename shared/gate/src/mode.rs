@@ -84,3 +84,14 @@ impl fmt::Display for Mode {
         formatter.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_written_as_in_settings() {
+        let words: Vec<String> = Mode::ALL.iter().map(Mode::to_string).collect();
+        assert_eq!(words, ["enforce", "optional", "report"]);
+    }
+}

@@ -240,3 +240,16 @@ impl<T> Entry<T> {
         self.since <= now && now <= self.until
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdict_weighs_a_unit_for_each_4_kib_that_it_keeps() {
+        assert_eq!(weight::<u8>(0), 1);
+        assert_eq!(weight::<u8>(UNIT - ENTRY_OVERHEAD - 1), 1);
+        assert_eq!(weight::<u8>(UNIT - ENTRY_OVERHEAD), 2);
+        assert_eq!(weight::<u8>(9 * UNIT), 10);
+    }
+}
