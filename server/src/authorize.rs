@@ -25,7 +25,8 @@ use hyper::body::Incoming as IncomingBody;
 
 use crate::authorize::conventions::{Absent, Convention};
 use crate::body::{self, Body};
-use crate::listener::{OnceASecond, Service};
+use crate::listener::Service;
+use crate::once_a_second::OnceASecond;
 use crate::settings::ServerSettings;
 use crate::traces::{Kind, Traces};
 

@@ -8,11 +8,9 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use alb_mtls_gate::Connections;
-use alb_mtls_verifier::Timestamp;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -233,18 +231,6 @@ impl Socket {
             }
         }
         Ok(())
-    }
-}
-
-/// At most one line a second, so that a scanner does not fill the log.
-#[derive(Debug, Default)]
-pub(crate) struct OnceASecond(AtomicU64);
-
-impl OnceASecond {
-    /// Returns `true` if there was no line in this second.
-    pub(crate) fn is_due(&self) -> bool {
-        let now = Timestamp::now().unix_seconds().unsigned_abs();
-        self.0.swap(now, Ordering::Relaxed) != now
     }
 }
 

@@ -6,6 +6,7 @@ mod body;
 mod connection;
 mod lifecycle;
 mod listener;
+mod once_a_second;
 mod places;
 mod proxy;
 mod settings;

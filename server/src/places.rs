@@ -5,7 +5,7 @@ use std::sync::Arc;
 use alb_mtls_gate::{Connections, OpenConnection};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::listener::OnceASecond;
+use crate::once_a_second::OnceASecond;
 
 /// Share of the places, as its divisor, for all peers that no request is expected from.
 const STRANGERS: usize = 16;

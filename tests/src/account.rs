@@ -209,6 +209,24 @@ fn client_of_commands() -> [String; 5] {
     ["-E".to_owned(), "-S".to_owned(), "-B".to_owned(), script, socket]
 }
 
+/// Returns a block of a page's section that is marked as run, by its place in the section.
+pub fn page_block(page: &str, section: &str, block: usize) -> String {
+    let text = std::fs::read_to_string(project().join(page)).expect("the page is there");
+    let section = text
+        .split(&format!("\n## {section}\n"))
+        .nth(1)
+        .expect("the section");
+    let block = section
+        .split("<!-- run -->\n```sh\n")
+        .nth(block + 1)
+        .expect("the block");
+    block
+        .split_once("```")
+        .expect("the end of the block")
+        .0
+        .to_owned()
+}
+
 /// Returns the blocks of a page that are marked as steps of a deployment, such as
 /// `<!-- deploy: two tiers -->`, in order.
 pub fn deployment_script(page: &str, name: &str) -> String {

@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-pub use account::{Account, ScriptOutput, deployment_script};
+pub use account::{Account, ScriptOutput, deployment_script, page_block};
 pub use clients::{Clients, certificate_headers, client_headers, header_of, source};
 pub use corpus::{IDENTITY_HEADERS, RESTATING_HEADERS, event_of, hostile_events, spellings, valid_event};
 pub use function::{Answer, Function, TARGET_GROUP, event, respond};

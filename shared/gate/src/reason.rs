@@ -45,7 +45,7 @@ alb_mtls_verifier::reason_table! {
         "look at the explanation in the record: a source is unreadable, or its content was refused";
     CertificateSource, ClientCertInvalid, "certificate_source",
         "the request has a certificate in a place where this deployment does not expect one",
-        "an attempt to pass off a certificate, or AUTHORIZE_CERTIFICATE does not fit how the API is reached";
+        "an attempt to pass off a certificate, a proxy that rewrites `-` to `_`, or AUTHORIZE_CERTIFICATE does not fit how the API is reached";
     IdentityHeader, ClientCertInvalid, "identity_header",
         "the request states an identity in a header that an authorizer cannot remove",
         "an attempt to pass for another client, or a proxy that sets the header: remove it there, or list it in MTLS_PASS_HEADERS";

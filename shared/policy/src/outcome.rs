@@ -122,7 +122,7 @@ alb_mtls_verifier::reason_table! {
         "look at the explanation in the record: an attempt to get around a rule, or a malformed client";
     SourceAddressUnclear, ClientCertRejected, "policy_source_address_unclear",
         "a policy asks for the source address, and the last entry of X-Forwarded-For is not an address, or not the load balancer's",
-        "set the load balancer's attribute routing.http.xff_header_processing.mode to `append`";
+        "set the load balancer's attribute routing.http.xff_header_processing.mode to `append`; behind Caddy, Traefik or API Gateway the address is not known, so write policies without it";
     IdentityTooLarge, ClientCertRejected, "policy_identity_too_large",
         "the certificate contains more names than policies look through",
         "reissue the certificate with fewer names: a client needs a few, and policies look through two thousand";

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use alb_mtls_tests::{Account, Clients, Stack, deployment_script, project};
+use alb_mtls_tests::{Account, Clients, Stack, deployment_script, page_block};
 use serde_json::{Value, json};
 
 use crate::gate::{Deployment, Site, has_the_default_ports};
@@ -14,10 +14,7 @@ const BUCKET: (&str, &str) = ("crl_bucket", "orders-crls");
 
 /// Returns a block of the steps that make a CA of two tiers with openssl.
 fn openssl(block: usize) -> String {
-    let page = std::fs::read_to_string(project().join("docs/your-ca.md")).unwrap();
-    let section = page.split("\n## openssl\n").nth(1).unwrap();
-    let block = section.split("<!-- run -->\n```sh\n").nth(block + 1).unwrap();
-    block.split_once("```").unwrap().0.to_owned()
+    page_block("docs/your-ca.md", "openssl", block)
 }
 
 /// Deploys the page's stack for the CA of a folder.
@@ -51,15 +48,13 @@ fn deployment(stack: &Stack) -> Deployment {
 }
 
 /// Starts the gate of the task with what the task's role may do.
-async fn start(stack: &Stack, others: &[(&str, &str)]) -> Site {
+async fn start(stack: &Stack, clients: Clients) -> Site {
     let (_, credentials) = stack.task("TaskDefinition", "gate");
-    let credentials = credentials.as_object().unwrap();
-    let mut task: Vec<(&str, &str)> = credentials
-        .iter()
+    let credentials = credentials.as_object().unwrap().iter();
+    let credentials: Vec<(&str, &str)> = credentials
         .map(|(name, value)| (name.as_str(), text(value)))
         .collect();
-    task.extend(others);
-    Site::start(&deployment(stack), Clients::new(), &task).await
+    Site::start(&deployment(stack), clients, &credentials).await
 }
 
 /// Asks as the client of the page's CA, with its whole chain and with its own certificate alone.
@@ -77,7 +72,7 @@ async fn client_of_two_tiers_passes_until_its_ca_revokes_it() {
     let account = Account::start();
     let folder = tempfile::tempdir().unwrap();
     let stack = deployed(&account, folder.path());
-    let mut site = start(&stack, &[]).await;
+    let mut site = start(&stack, Clients::new()).await;
     assert_eq!(statuses(&site, folder.path()).await, ["200", "200"]);
     for _ in 0..2 {
         let head = site.upstream.next().await.head().to_lowercase();
@@ -111,13 +106,7 @@ async fn gate_of_a_task_serves_with_anchors_alone() {
     for name in ["MTLS_INTERMEDIATES", "MTLS_CRLS", "MTLS_OCSP", "MTLS_REVOCATION"] {
         assert!(!variables(&stack).contains_key(name), "{name}");
     }
-    let (_, credentials) = stack.task("TaskDefinition", "gate");
-    let credentials = credentials.as_object().unwrap();
-    let task: Vec<(&str, &str)> = credentials
-        .iter()
-        .map(|(name, value)| (name.as_str(), text(value)))
-        .collect();
-    let mut site = Site::start(&deployment(&stack), clients, &task).await;
+    let mut site = start(&stack, clients).await;
     site.serves_its_clients_alone().await;
     site.shows_metrics().await;
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use alb_mtls_tests::{Account, FileServer, RunningStack, Stack, deployment_script, project};
+use alb_mtls_tests::{Account, FileServer, RunningStack, Stack, deployment_script, page_block};
 
 use crate::certificates::{Client, ask};
 
@@ -13,10 +13,7 @@ pub(crate) const FROM_HERE: (&str, &str) = ("SIMULATOR_PARAMETERS", "CrlPrivateN
 
 /// Returns a block of the page's section about openssl.
 fn openssl(block: usize) -> String {
-    let page = std::fs::read_to_string(project().join(PAGE)).unwrap();
-    let section = page.split("\n## openssl\n").nth(1).unwrap();
-    let block = section.split("<!-- run -->\n```sh\n").nth(block + 1).unwrap();
-    block.split_once("```").unwrap().0.to_owned()
+    page_block(PAGE, "openssl", block)
 }
 
 /// Deploys the CA of a folder, whose CRLs are where `sources` says.

@@ -28,6 +28,10 @@ impl Scene {
     fn new() -> Self {
         let pki = Pki::new();
         let crl_issuer = list_issuer().issued_by(&pki.root).unwrap();
+        Self::of(pki, crl_issuer)
+    }
+
+    fn of(pki: Pki, crl_issuer: Credential) -> Self {
         let client = pki.another_client(|builder| served_by(builder, &crl_issuer, Some("all.crl")));
         Self {
             pki,
@@ -435,12 +439,7 @@ fn an_issuer_is_found_below_as_many_cas_as_a_client_can_have() {
         above.push(authority.issued_by(above.last().unwrap()).unwrap());
     }
     let crl_issuer = list_issuer().issued_by(above.last().unwrap()).unwrap();
-    let client = pki.another_client(|builder| served_by(builder, &crl_issuer, Some("all.crl")));
-    let scene = Scene {
-        pki,
-        crl_issuer,
-        client,
-    };
+    let scene = Scene::of(pki, crl_issuer);
     let list = scene.list(|builder| builder);
     let configured: Vec<&Credential> = above.iter().skip(1).chain([&scene.crl_issuer]).collect();
     assert_eq!(scene.strict_with(&configured, &scene.client, &[&list]), Ok(()));
@@ -454,12 +453,7 @@ fn an_issuer_whose_certificate_is_signed_otherwise_clears_nothing() {
         .signature_algorithm(SignatureAlgorithm::EcdsaSha512)
         .issued_by(&pki.root)
         .unwrap();
-    let client = pki.another_client(|builder| served_by(builder, &crl_issuer, Some("all.crl")));
-    let scene = Scene {
-        pki,
-        crl_issuer,
-        client,
-    };
+    let scene = Scene::of(pki, crl_issuer);
     let list = scene.list(|builder| builder);
     let verdict = |words: &str| {
         let allowed: SignatureAlgorithms = words.split(' ').map(|word| word.parse().unwrap()).collect();

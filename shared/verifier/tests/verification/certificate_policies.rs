@@ -3,23 +3,7 @@
 use alb_mtls_verifier::Reason;
 use test_pki::{CertificateBuilder, Credential, Criticality};
 
-use crate::support::{Scene, tlv};
-
-const GOLD: &str = "1.3.6.1.4.1.99999.1";
-const SILVER: &str = "1.3.6.1.4.1.99999.2";
-const ANY: &str = "2.5.29.32.0";
-
-fn oid(dotted: &str) -> Vec<u8> {
-    tlv(6, der::asn1::ObjectIdentifier::new(dotted).unwrap().as_bytes())
-}
-
-fn require_explicit(skip_certificates: u8) -> Vec<u8> {
-    tlv(0x30, &tlv(0x80, &[skip_certificates]))
-}
-
-fn mapping(from: &str, to: &str) -> Vec<u8> {
-    tlv(0x30, &tlv(0x30, &[oid(from), oid(to)].concat()))
-}
+use crate::support::{ANY, GOLD, SILVER, Scene, mapping, oid, require_explicit, tlv};
 
 trait Policies: Sized {
     fn constrained(self, value: &[u8], criticality: Criticality) -> Self;

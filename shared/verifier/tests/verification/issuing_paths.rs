@@ -4,11 +4,7 @@
 use alb_mtls_verifier::{IssuingPath, Reason, Rejection};
 use test_pki::{CertificateBuilder, Credential, Criticality, Key, KeyKind};
 
-use crate::support::{Scene, der, intermediate, root, tlv};
-
-const GOLD: &str = "1.3.6.1.4.1.99999.1";
-const SILVER: &str = "1.3.6.1.4.1.99999.2";
-const ANY: &str = "2.5.29.32.0";
+use crate::support::{ANY, GOLD, SILVER, Scene, der, intermediate, mapping, require_explicit, root, tlv};
 
 fn paths(scene: &Scene, authority: &Credential) -> Result<Vec<IssuingPath>, Rejection> {
     let authority = der(authority.certificate());
@@ -26,15 +22,10 @@ fn below(root: &Credential, authority: CertificateBuilder) -> Result<usize, Reas
 
 /// Requires a policy from the CA itself on, and lets the policy "any" fit nothing.
 fn requiring(name: &str) -> CertificateBuilder {
-    let explicit = tlv(0x30, &tlv(0x80, &[0]));
+    let explicit = require_explicit(0);
     CertificateBuilder::intermediate(name)
         .extension("2.5.29.36", Criticality::Critical, &explicit)
         .extension("2.5.29.54", Criticality::Critical, &tlv(2, &[0]))
-}
-
-fn mapping(from: &str, to: &str) -> Vec<u8> {
-    let oid = |dotted: &str| tlv(6, der::asn1::ObjectIdentifier::new(dotted).unwrap().as_bytes());
-    tlv(0x30, &tlv(0x30, &[oid(from), oid(to)].concat()))
 }
 
 #[test]
@@ -60,7 +51,7 @@ fn ca_that_requires_a_policy_has_clients_with_one_of_its_own() {
 
 #[test]
 fn ca_with_any_policy_has_clients_with_any() {
-    let explicit = tlv(0x30, &tlv(0x80, &[0]));
+    let explicit = require_explicit(0);
     let authority = CertificateBuilder::intermediate("CN=CA").policy(ANY).extension(
         "2.5.29.36",
         Criticality::Critical,

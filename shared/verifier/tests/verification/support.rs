@@ -177,3 +177,23 @@ pub(crate) fn signed_as(
     };
     Certificate::from_der(signed.to_der().unwrap())
 }
+
+/// Policies of a PKI, and the one that stands for each.
+pub(crate) const GOLD: &str = "1.3.6.1.4.1.99999.1";
+pub(crate) const SILVER: &str = "1.3.6.1.4.1.99999.2";
+pub(crate) const ANY: &str = "2.5.29.32.0";
+
+/// Encodes an object identifier.
+pub(crate) fn oid(dotted: &str) -> Vec<u8> {
+    tlv(6, der::asn1::ObjectIdentifier::new(dotted).unwrap().as_bytes())
+}
+
+/// Encodes policyConstraints with requireExplicitPolicy.
+pub(crate) fn require_explicit(skip_certificates: u8) -> Vec<u8> {
+    tlv(0x30, &tlv(0x80, &[skip_certificates]))
+}
+
+/// Encodes policyMappings with one pair.
+pub(crate) fn mapping(from: &str, to: &str) -> Vec<u8> {
+    tlv(0x30, &tlv(0x30, &[oid(from), oid(to)].concat()))
+}
