@@ -17,7 +17,7 @@ use test_pki::CertificateBuilder;
 const ALL_CLIENTS: &str = "permit (principal is Client, action, resource);\n";
 const ALL_REQUESTS: &str = "permit (principal, action, resource);\n";
 
-/// Folder with trust anchors.
+/// Returns a folder with trust anchors.
 fn with_anchors() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
