@@ -56,9 +56,9 @@ lint-files: $(VENV)/installed $(VENV)/release/installed $(VENV)/site/installed $
 	dev/docs_check.py
 	CARGO="$(CARGO)" dev/dependencies --check
 	$(VENV)/site/bin/zizmor --quiet --offline .github
-	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
+	$(VENV)/bin/cfn-lint template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml examples/layer/template.yaml
 	$(SAM) validate --lint --template template.yaml
-	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml
+	$(VENV)/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml deploy/sam/*.yaml deploy/ecs/*.yaml examples/layer/template.yaml
 	$(VENV)/bin/hadolint examples/axum/Dockerfile deploy/container/Dockerfile
 	$(VENV)/bin/shellcheck --external-sources $$(git grep -l '^#!/usr/bin/env bash') dev/demo-balancer.bash
 	$(VENV)/terraform/bin/python -B tests/tests/terraform/terraform.py fmt -check -recursive deploy/terraform

@@ -32,9 +32,11 @@ NOT_BUILT = {"default", "fips"}
 # Tests that run first, because they are fast and notice most changes. What they do not notice is tried with all tests.
 SLOW = ("allowed_signature", "anchor_with_many", "budgets::", "every_key", "every_rule", "folding_ends", "finds_every_entry", "hostile_lines",
         "large::", "not_supported", "pss_salt", "too_large")
-FIRST = {"alb-mtls-verifier": ["--lib", "--test", "verification", "--test", "revocation", "--",
+FIRST = {"alb-mtls-verifier": ["--lib", "--test", "verification", "--test", "revocation", "--test", "ocsp", "--",
                                *(word for name in SLOW for word in ("--skip", name))],
-         "alb-mtls-gate": ["--lib", "--test", "verdicts"]}
+         # All but `background`, which waits for lookups.
+         "alb-mtls-gate": ["--lib", *(word for name in ("deny_list", "edges", "kept_headers", "policies", "records", "verdict_memory", "verdicts")
+                                      for word in ("--test", name))]}
 EVERY = ["--lib", "--tests"]
 
 

@@ -132,6 +132,7 @@ class Release:
             archive.entry("alb-mtls/samconfig.toml", ROOT / "samconfig.toml"),
             archive.entry("alb-mtls/LICENSE", ROOT / "LICENSE"),
             *archive.folder(ROOT / "deploy/sam", "alb-mtls/deploy/sam/"),
+            archive.entry("alb-mtls/examples/layer/template.yaml", ROOT / "examples/layer/template.yaml"),
             *archive.folder(ROOT / "examples/layer/python", "alb-mtls/examples/layer/python/"),
             *(archive.entry(f"alb-mtls/{code.name}", code) for code in codes)])
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustls_pki_types::CertificateDer;
 use serde::Serialize;
+use test_pki::raw::tlv;
 use test_pki::{Certificate, CertificateBuilder, Credential};
 
 /// Time of validation of every case without another one; seeded certificates are valid from 2025 to
@@ -140,19 +141,6 @@ fn header<'c>(presented: impl IntoIterator<Item = &'c Certificate>) -> String {
 
 fn der(certificate: impl AsRef<Certificate>) -> CertificateDer<'static> {
     CertificateDer::from(certificate.as_ref().der().to_vec())
-}
-
-/// Encodes one DER value of fewer than 65,536 octets, with the two octets of length that fit every
-/// such value left to those that need them.
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    let [.., high, low] = length;
-    let header: &[u8] = match (high, low) {
-        (0, low) if low < 0x80 => &[tag, low],
-        (0, low) => &[tag, 0x81, low],
-        (high, low) => &[tag, 0x82, high, low],
-    };
-    [header, content].concat()
 }
 
 /// Returns the certificates of credentials.

@@ -142,3 +142,16 @@ pub fn any_of(value: &impl Encode) -> Result<Any, Error> {
 pub fn integer(bytes: &[u8]) -> Result<Int, Error> {
     Int::new(bytes).map_err(Error::encode("integer"))
 }
+
+/// Encodes one DER value of any tag of one octet, with its length in the shortest form.
+pub fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+    let octets = content.len().to_be_bytes();
+    let zeros = octets.iter().take_while(|octet| **octet == 0).count();
+    let significant = octets.get(zeros..).unwrap_or_default();
+    let header = match significant {
+        [] => vec![tag, 0],
+        [short] if *short < 0x80 => vec![tag, *short],
+        long => [&[tag, 0x80 | u8::try_from(long.len()).unwrap_or(8)], long].concat(),
+    };
+    [&header, content].concat()
+}

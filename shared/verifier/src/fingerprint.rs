@@ -147,6 +147,9 @@ mod tests {
             format!("{digits}:"),
             digits.replacen('e', "g", 1),
             pairs.join("::"),
+            // As many colons, at other places.
+            pairs.join(":").replacen(':', "", 1) + ":",
+            format!("{}:{}:", pairs[..31].concat(), pairs[31]) + &":".repeat(29),
         ] {
             assert_eq!(text.parse::<Fingerprint>(), Err(InvalidFingerprint), "{text}");
         }

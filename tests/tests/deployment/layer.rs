@@ -1,6 +1,6 @@
 //! The layer, with the example in Python behind it.
 
-use alb_mtls_tests::Account;
+use alb_mtls_tests::{Account, deployment_script};
 
 use crate::certificates::{Pki, deployed};
 use crate::examples::example;
@@ -22,4 +22,27 @@ async fn function_behind_the_layer_is_reached_by_its_path() {
     assert_eq!(status, 200);
     assert!(!body.contains("hello"), "{body}");
     gate.close().await;
+}
+
+#[tokio::test]
+async fn function_of_a_stack_of_its_own_is_behind_the_layer_of_another() {
+    let (account, pki) = (Account::start(), Pki::new());
+    let gate = deployed(&account, pki.path(), &example("layer"));
+    account.must_run(
+        pki.path(),
+        &deployment_script("docs/layer.md", "own function"),
+        &[],
+    );
+    let orders = account.stack("orders");
+    let (listener, header) = (gate.output("ListenerArn"), gate.output("CertificateHeaderName"));
+    let running = orders.listen_elsewhere(listener, header).await;
+    let leaf = pki.issue("leaf", false);
+    let (status, body) = running.ask(leaf.files(), "/orders/1").await;
+    assert_eq!(status, 200, "{body}");
+    assert!(body.contains("\"hello\": \"CN=leaf,O=Example\""), "{body}");
+    let stranger = Pki::of("Stranger");
+    for client in [None, stranger.client.files()] {
+        assert_eq!(running.ask(client, "/orders/1").await.0, 401);
+    }
+    running.close().await;
 }

@@ -139,7 +139,7 @@ fn ecs_with_one_ca_reads_its_anchors_alone() {
     let commands = Configuration::commands("ecs");
     let commands = commands.replace(
         "-var \"crl_bucket=$crl_bucket\"",
-        "-var intermediates= -var ocsp=aia-cas",
+        "-var intermediates= -var ocsp=aia-cas -var revocation=soft",
     );
     configuration.must_run(&commands, &with(GATE));
     configuration.must_run(
@@ -157,6 +157,8 @@ fn ecs_with_one_ca_reads_its_anchors_alone() {
         "{containers}"
     );
     assert!(!containers.contains("MTLS_INTERMEDIATES"), "{containers}");
+    let revocation = r#"{"name":"MTLS_REVOCATION","value":"soft"}"#;
+    assert!(containers.contains(revocation), "{containers}");
     let rules = of_type(&state, "aws_vpc_security_group_egress_rule");
     assert!(rules.iter().any(|rule| rule["from_port"] == 80), "{rules:?}");
 }

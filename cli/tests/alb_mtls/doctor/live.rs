@@ -300,7 +300,7 @@ fn what_the_guide_makes_by_hand_lacks_only_what_moto_lacks() {
 
 /// Resources that exist before the guide begins, and those that cargo-lambda makes.
 const BEFORE_THE_GUIDE: &str = r#"
-subnets=$(aws ec2 describe-subnets --query 'Subnets[:2].SubnetId' --output text)
+subnets=$(aws ec2 describe-subnets --query 'Subnets[:2].SubnetId' --output text | tr '\t' ,)
 security_group=$(aws ec2 describe-security-groups --query 'SecurityGroups[0].GroupId' --output text)
 certificate=$(aws acm request-certificate --domain-name gate.example.org --query CertificateArn --output text)
 role=$(aws iam create-role --role-name cargo-lambda-role --query Role.Arn --output text \

@@ -82,6 +82,17 @@ variable "ocsp" {
   default     = ""
 }
 
+variable "revocation" {
+  description = "With CRLs or OCSP, strict denies also what neither clears, soft revoked clients only"
+  type        = string
+  default     = "strict"
+
+  validation {
+    condition     = contains(["strict", "soft"], var.revocation)
+    error_message = "revocation is strict or soft."
+  }
+}
+
 variable "gate_image" {
   description = "Image of alb-mtls-server with its digest"
   type        = string
@@ -118,6 +129,7 @@ locals {
     MTLS_INTERMEDIATES = var.intermediates == "" ? null : "ssm:${aws_ssm_parameter.intermediates["issuing"].name}"
     MTLS_CRLS          = var.crl_bucket == "" ? null : join(" ", [for key in var.crls : "s3://${var.crl_bucket}/${key}"])
     MTLS_OCSP          = var.ocsp == "" ? null : var.ocsp
+    MTLS_REVOCATION    = var.crl_bucket == "" && var.ocsp == "" ? null : var.revocation
   }
 
   parameters = "arn:${data.aws_partition.current.partition}:ssm:${data.aws_region.current.id}:${data.aws_caller_identity.current.account_id}:parameter"

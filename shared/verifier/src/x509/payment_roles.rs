@@ -69,11 +69,9 @@ fn name_of(role: Oid<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use test_pki::raw::tlv;
 
-    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-        [&[tag, u8::try_from(content.len()).unwrap()], content].concat()
-    }
+    use super::*;
 
     fn sequence(parts: &[Vec<u8>]) -> Vec<u8> {
         tlv(0x30, &parts.concat())

@@ -8,6 +8,7 @@ use alb_mtls_verifier::{
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rustls_pki_types::UnixTime;
+use test_pki::raw::tlv;
 use test_pki::{CertificateBuilder, Criticality};
 use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
@@ -24,14 +25,6 @@ const BEYOND_WEBPKI: [(u8, &str); 3] = [
 const RFC822: u8 = 0x81;
 const DIRECTORY: u8 = 0xA4;
 const URI: u8 = 0x86;
-
-fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len().to_be_bytes();
-    match length {
-        [.., 0, low] if low < 0x80 => [&[tag, low], content].concat(),
-        [.., high, low] => [&[tag, 0x82, high, low], content].concat(),
-    }
-}
 
 /// A GeneralName by its tag and content.
 type Element = (u8, Vec<u8>);

@@ -6,6 +6,7 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod explanations;
 mod responders;
 mod responses;
 mod sources;

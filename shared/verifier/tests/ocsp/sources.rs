@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use alb_mtls_verifier::{
-    CertificateDer, CertificateStatus, Intermediates, OcspAnswer, OcspQuestion, Reason, RevocationDepth,
+    CertificateNames, CertificateStatus, Intermediates, OcspAnswer, OcspQuestion, Reason, RevocationDepth,
     RevocationMode, RevocationOptions, StatusSources, Verifier, VerifyOptions,
 };
+use test_pki::raw::tlv;
 use test_pki::{
     CertificateBuilder, Credential, Criticality, Crl, CrlBuilder, CrlReason, KeyKind, OcspResponseBuilder,
 };
 use time::Duration;
 
-use crate::support::{Answers, NOW, Pki, long_lived, now, response, verify};
+use crate::support::{Answers, NOW, Pki, access, der, long_lived, now, response, verify};
 
 const STRICT: RevocationMode = RevocationMode::Strict;
 const SOFT: RevocationMode = RevocationMode::Soft;
@@ -135,7 +136,6 @@ fn every_certificate_below_the_anchor_is_asked_about_at_once() {
 #[test]
 fn question_says_whether_the_operator_configured_the_certificate() {
     let pki = Pki::new();
-    let der = |credential: &Credential| CertificateDer::from(credential.der().to_vec());
     // Another CA of the same name: a name alone does not make a certificate a configured one.
     let namesake = long_lived(CertificateBuilder::intermediate("CN=Issuing"))
         .issued_by(&pki.root)
@@ -157,38 +157,59 @@ fn question_says_whether_the_operator_configured_the_certificate() {
     }
 }
 
+/// Encodes a uniformResourceIdentifier.
+fn uri(text: &str) -> Vec<u8> {
+    tlv(0x86, text.as_bytes())
+}
+
 #[test]
 fn question_names_the_issuer_and_the_responders_of_the_certificate() {
-    let pki = Pki::new();
-    let access = |method: &[u8], location: &[u8]| {
-        let method = [&[6, 8, 0x2B, 6, 1, 5, 5, 7, 0x30][..], method].concat();
-        let location = [&[0x86, u8::try_from(location.len()).unwrap()], location].concat();
-        let content = [method, location].concat();
-        [&[0x30, u8::try_from(content.len()).unwrap()][..], &content].concat()
-    };
-    let descriptions = [
-        access(&[2], b"http://ca.example/ca.crt"),
-        access(&[1], b"http://ocsp.example/"),
-        access(&[1], b"http://ocsp.example/with space"),
-        access(&[1], b"http://second.example/"),
-    ]
-    .concat();
-    let value = [
-        &[0x30, 0x81, u8::try_from(descriptions.len()).unwrap()][..],
-        &descriptions,
-    ]
-    .concat();
-    let client = long_lived(CertificateBuilder::client("CN=client"))
-        .extension("1.3.6.1.5.5.7.1.1", Criticality::NotCritical, &value)
-        .issued_by(&pki.issuing)
-        .unwrap();
-    let pki = Pki { client, ..pki };
+    // A responder can also be named by a directory name, which is no place to ask at.
+    let directory = tlv(0xA4, &tlv(0x30, &[]));
+    let pki = Pki::new().with_access(&[
+        access(2, &uri("http://ca.example/ca.crt")),
+        access(1, &directory),
+        access(1, &uri("http://ocsp.example/")),
+        access(1, &uri("http://ocsp.example/with space")),
+        access(1, &uri("http://second.example/")),
+    ]);
     let question = pki.question();
     assert_eq!(question.issuer_name(), "CN=Issuing");
     assert_eq!(
         question.named_responders(),
         ["http://ocsp.example/", "http://second.example/"]
     );
+}
+
+#[test]
+fn responders_of_a_certificate_are_two_of_a_length_that_can_be_asked() {
+    let pki = Pki::new();
+    let url = |number: usize, length: usize| {
+        let start = format!("http://ocsp.example/{number}/");
+        format!("{start}{}", "a".repeat(length - start.len()))
+    };
+    let named = |urls: &[&String]| {
+        let descriptions: Vec<Vec<u8>> = urls.iter().map(|url| access(1, &uri(url))).collect();
+        let question = pki.with_access(&descriptions).question();
+        question.named_responders().to_vec()
+    };
+    let [long, too_long, short, fourth] = [url(1, 1_024), url(2, 1_025), url(3, 40), url(4, 40)];
+    assert_eq!(named(&[&too_long, &long]), [long.clone()]);
+    assert_eq!(named(&[&too_long, &short, &long, &fourth]), [short, long]);
+}
+
+#[test]
+fn issuer_of_a_question_is_known_by_its_certificate_and_by_its_key() {
+    let pki = Pki::new();
+    let names = |credential: &Credential| CertificateNames::read(&der(credential)).unwrap();
+    let question = pki.question();
+    assert!(question.is_of_issuer(names(&pki.issuing).fingerprints()[0]));
+    assert!(question.is_of_issuer(names(&pki.issuing).public_key_fingerprint()));
+    for other in [names(&pki.root), names(&pki.client)] {
+        assert!(!question.is_of_issuer(other.fingerprints()[0]));
+        assert!(!question.is_of_issuer(other.public_key_fingerprint()));
+    }
+    assert_eq!(question.serial_number(), "76adf1");
 }
 
 #[test]

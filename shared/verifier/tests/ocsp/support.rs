@@ -10,7 +10,8 @@ use alb_mtls_verifier::{
     RevocationMode, RevocationOptions, StatusSources, Timestamp, TrustAnchor, TrustAnchors, Verification,
     Verifier, VerifyOptions,
 };
-use test_pki::{CertificateBuilder, Credential, Crl, OcspResponseBuilder, Purpose};
+use test_pki::raw::tlv;
+use test_pki::{CertificateBuilder, Credential, Criticality, Crl, OcspResponseBuilder, Purpose};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
 
@@ -22,6 +23,16 @@ pub(crate) fn now() -> Timestamp {
 
 pub(crate) fn long_lived(builder: CertificateBuilder) -> CertificateBuilder {
     builder.valid(NOW - Duration::days(30), NOW + Duration::days(30))
+}
+
+pub(crate) fn der(credential: &Credential) -> CertificateDer<'static> {
+    CertificateDer::from(credential.der().to_vec())
+}
+
+/// Encodes an AccessDescription of the method id-ad 1, OCSP, or 2, caIssuers.
+pub(crate) fn access(method: u8, name: &[u8]) -> Vec<u8> {
+    let method = tlv(6, &[0x2B, 6, 1, 5, 5, 7, 0x30, method]);
+    tlv(0x30, &[&method, name].concat())
 }
 
 /// A root, a CA and a client.
@@ -63,14 +74,26 @@ impl Pki {
         change(long_lived(builder)).issued_by(&self.issuing).unwrap()
     }
 
+    /// Returns the PKI with a client whose certificate has an authorityInfoAccess of these.
+    pub(crate) fn with_access(&self, descriptions: &[Vec<u8>]) -> Self {
+        let value = tlv(0x30, &descriptions.concat());
+        let client = long_lived(CertificateBuilder::client("CN=client"))
+            .extension("1.3.6.1.5.5.7.1.1", Criticality::NotCritical, &value)
+            .issued_by(&self.issuing)
+            .unwrap();
+        Self {
+            root: self.root.clone(),
+            issuing: self.issuing.clone(),
+            client,
+        }
+    }
+
     pub(crate) fn chain(&self) -> PresentedChain {
-        let certificates = [&self.client, &self.issuing];
-        PresentedChain::new(certificates.map(|credential| CertificateDer::from(credential.der().to_vec())))
-            .unwrap()
+        PresentedChain::new([&self.client, &self.issuing].map(der)).unwrap()
     }
 
     pub(crate) fn anchors(&self) -> TrustAnchors {
-        let anchor = TrustAnchor::new(CertificateDer::from(self.root.der().to_vec())).unwrap();
+        let anchor = TrustAnchor::new(der(&self.root)).unwrap();
         TrustAnchors::new([anchor]).unwrap()
     }
 

@@ -97,6 +97,32 @@ fn list_of_a_scope_makes_certificates_of_that_scope_good() {
 }
 
 #[test]
+fn scopes_are_those_of_the_own_complete_lists_each_once() {
+    let pki = Pki::new();
+    let namesake = long_lived(CertificateBuilder::intermediate(
+        "CN=Serverless Issuing CA,O=Example",
+    ));
+    let namesake = namesake.issued_by(&pki.root).unwrap();
+    let of = |issuer: &Credential, number: u64, change: &dyn Fn(CrlBuilder) -> CrlBuilder| {
+        change(daily(CrlBuilder::new().number(number)))
+            .issued_by(issuer)
+            .unwrap()
+    };
+    let clients = |builder: CrlBuilder| builder.scope(CrlScope::EndEntities);
+    // Of a CA with the name and another key, a delta, and two lists of one scope.
+    let foreign = of(&namesake, 1, &|builder| builder.scope(CrlScope::Authorities));
+    let delta = of(&pki.issuing, 3, &|builder| {
+        builder.delta_of(2).distribution_point(&format!("{BASE}1.crl"))
+    });
+    let (older, newer) = (of(&pki.issuing, 1, &clients), of(&pki.issuing, 2, &clients));
+    assert_eq!(of_issuing(&pki, &[&foreign, &delta]).0, []);
+    assert_eq!(
+        of_issuing(&pki, &[&foreign, &older, &delta, &newer]),
+        (vec![None], None)
+    );
+}
+
+#[test]
 fn list_of_a_distribution_point_is_good_for_what_names_it() {
     let pki = Pki::new();
     let partition = daily(CrlBuilder::new().distribution_point(&format!("{BASE}1.crl")));

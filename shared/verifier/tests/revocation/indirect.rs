@@ -470,3 +470,44 @@ fn an_issuer_whose_certificate_is_signed_otherwise_clears_nothing() {
     );
     assert!(verdict("ecdsa-p384-sha384 ecdsa-p256-sha256").is_err());
 }
+
+/// A distribution point for some reasons is not one through which a list for every reason clears.
+#[test]
+fn a_distribution_point_for_some_reasons_is_not_served() {
+    let scene = Scene::new();
+    let issuer = tlv(0xA2, &tlv(0xA4, &subject_of(&scene.crl_issuer)));
+    let uri = tlv(0x86, format!("{BASE}all.crl").as_bytes());
+    let name = tlv(0xA0, &tlv(0xA0, &uri));
+    // keyCompromise and cACompromise.
+    let reasons = tlv(0x81, &[5, 0x60]);
+    let point = tlv(0x30, &[name, reasons, issuer].concat());
+    let client = scene.pki.another_client(|builder| {
+        builder.extension("2.5.29.31", Criticality::NotCritical, &tlv(0x30, &point))
+    });
+    let empty = scene.list(|builder| builder);
+    assert_eq!(scene.strict(&client, &[&empty]), Err(Reason::CrlScope));
+    assert_eq!(scene.strict(&scene.client, &[&empty]), Ok(()));
+}
+
+#[test]
+fn the_anchor_of_the_path_may_be_the_issuer_and_another_anchor_may_not() {
+    let pki = Pki::new();
+    let other = long_lived(CertificateBuilder::root("CN=Other Root"))
+        .self_signed()
+        .unwrap();
+    let trusted = anchors([&pki.root, &other]);
+    let root_crl = pki.root_crl();
+    let verdict = |issuer: &Credential| {
+        let client = pki.another_client(|builder| served_by(builder, issuer, Some("all.crl")));
+        let list = list_of(issuer, |builder| builder);
+        let lists = [&list, &root_crl].map(|crl| Arc::new(read(crl).unwrap()));
+        let lists = RevocationLists::new(lists, &trusted, &Intermediates::default(), None);
+        verifier(trusted.clone())
+            .with_revocation(Arc::new(lists), STRICT)
+            .verify(&chain([&client, &pki.issuing]), timestamp(NOW))
+            .map(drop)
+            .map_err(|rejection| rejection.reason())
+    };
+    assert_eq!(verdict(&pki.root), Ok(()));
+    assert_eq!(verdict(&other), Err(Reason::CrlMissing));
+}

@@ -13,6 +13,7 @@ mod defects;
 mod deltas;
 mod distribution_points;
 mod entries;
+mod explanations;
 mod files;
 mod forecast;
 mod history;

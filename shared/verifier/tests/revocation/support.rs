@@ -7,6 +7,7 @@ use alb_mtls_verifier::{
     RevocationList, RevocationListErrorKind, RevocationLists, RevocationMode, RevocationOptions, Timestamp,
     TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
+pub(crate) use test_pki::raw::tlv;
 use test_pki::{CertificateBuilder, Credential, Crl, CrlBuilder, KeyKind};
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -151,19 +152,6 @@ pub(crate) fn load(crls: &[&Crl], anchors: &TrustAnchors) -> RevocationLists {
 
 pub(crate) fn standings(lists: &RevocationLists) -> Vec<ListStanding> {
     lists.iter().map(|(_, standing)| standing).collect()
-}
-
-pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = match content.len() {
-        short @ 0..=0x7F => vec![u8::try_from(short).unwrap()],
-        long => [&[0x82][..], &u16::try_from(long).unwrap().to_be_bytes()].concat(),
-    };
-    // The shortest form.
-    let length = match length[..] {
-        [0x82, 0, low] => vec![0x81, low],
-        _ => length,
-    };
-    [&[tag][..], &length, content].concat()
 }
 
 /// Returns the whole encoding of the subject.

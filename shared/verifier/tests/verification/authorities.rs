@@ -3,7 +3,7 @@
 use alb_mtls_verifier::{Reason, Rejection};
 use test_pki::{Authority, CertificateBuilder, Criticality, KeyKind, KeyUsage, Purpose};
 
-use crate::support::{Scene, client, root};
+use crate::support::{Scene, client, root, tlv};
 
 /// Checks the rejection of root, given intermediate and client, which must concern the
 /// intermediate.
@@ -217,6 +217,60 @@ fn unreadable_extension_is_refused_only_where_it_decides() {
         "1.3.6.1.5.5.7.1.3",
     ] {
         assert_eq!(with_unreadable(identifier, false), Ok(()), "{identifier}");
+    }
+}
+
+/// Critical CRL distribution points (RFC 5280 §4.2.1.13) are read to their end.
+#[test]
+fn critical_distribution_points_must_be_well_formed_in_each_part() {
+    let uri = || tlv(0x86, b"http://crl.example/1.crl");
+    let full = |names: Vec<u8>| tlv(0xA0, &tlv(0xA0, &names));
+    let relative = tlv(
+        0xA0,
+        &tlv(0xA1, &[tlv(6, &[0x55, 4, 3]), tlv(0x0C, b"1")].concat()),
+    );
+    let issuer = |names: Vec<u8>| tlv(0xA2, &names);
+    let directory = || {
+        let attribute = tlv(0x30, &[tlv(6, &[0x55, 4, 3]), tlv(0x0C, b"Issuer")].concat());
+        tlv(0xA4, &tlv(0x30, &tlv(0x31, &attribute)))
+    };
+    let reasons = |content: &[u8]| tlv(0x81, content);
+    let root = root();
+    let refusal = |points: &[Vec<u8>]| {
+        let points: Vec<u8> = points.iter().flat_map(|point| tlv(0x30, point)).collect();
+        let client = CertificateBuilder::client("CN=client")
+            .extension("2.5.29.31", Criticality::Critical, &tlv(0x30, &points))
+            .issued_by(&root)
+            .unwrap();
+        let verdict = Scene::trusting([&root]).verify([client.certificate()]);
+        verdict.err().map(|rejection| rejection.reason())
+    };
+    for sound in [
+        vec![full(uri())],
+        vec![full([uri(), directory()].concat()), issuer(directory())],
+        vec![[relative.clone(), reasons(&[5, 0x60])].concat()],
+    ] {
+        assert_eq!(refusal(&sound), None, "{sound:02x?}");
+    }
+    for broken in [
+        vec![],
+        vec![vec![]],
+        vec![reasons(&[5, 0x60])],
+        vec![full(vec![])],
+        vec![issuer(vec![])],
+        vec![full(tlv(0xA4, &tlv(0x31, &[])))],
+        vec![issuer(tlv(0xA4, b"Issuer"))],
+        vec![[full(uri()), reasons(&[5, 0x61])].concat()],
+        vec![[full(uri()), vec![5, 0]].concat()],
+        vec![tlv(0xA0, &[tlv(0xA0, &uri()), relative].concat())],
+        vec![tlv(0xA0, &[])],
+        vec![full(uri()), vec![]],
+    ] {
+        assert_eq!(
+            refusal(&broken),
+            Some(Reason::ExtensionMalformed),
+            "{broken:02x?}"
+        );
     }
 }
 

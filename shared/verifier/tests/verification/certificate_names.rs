@@ -94,3 +94,34 @@ fn a_signature_without_a_second_form_has_one_fingerprint() {
     let client = client(&root);
     assert_eq!(names(client.certificate()).fingerprints().len(), 1);
 }
+
+#[test]
+fn a_serial_number_has_every_spelling_that_an_operator_can_meet() {
+    let root = root();
+    for (octets, spellings) in [
+        (&[0x0A, 0xBC][..], &["ABC"][..]),
+        (&[0, 0x8A], &["8A"]),
+        (&[0], &["0"]),
+        // Negative, as some CAs have it by leaving out a zero.
+        (&[0x8A], &["-76", "8A"]),
+    ] {
+        let client = test_pki::CertificateBuilder::client("CN=client")
+            .serial_bytes(octets)
+            .issued_by(&root)
+            .unwrap();
+        assert_eq!(names(client.certificate()).serial_numbers(), spellings);
+    }
+}
+
+#[test]
+fn uris_are_named_and_other_names_are_not() {
+    let root = root();
+    let client = test_pki::CertificateBuilder::client("CN=client")
+        .dns("client.example")
+        .uri("spiffe://example.org/client")
+        .uri("urn:client:1")
+        .issued_by(&root)
+        .unwrap();
+    let expected = ["spiffe://example.org/client", "urn:client:1"];
+    assert_eq!(names(client.certificate()).uris(), expected);
+}

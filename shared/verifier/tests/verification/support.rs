@@ -2,6 +2,7 @@ use alb_mtls_verifier::{
     CertificateDer, IdentityExtensions, Intermediates, PresentedChain, Reason, Rejection, Timestamp,
     TrustAnchor, TrustAnchors, VerifiedClient, Verifier, VerifyOptions,
 };
+pub(crate) use test_pki::raw::tlv;
 use test_pki::{Certificate, CertificateBuilder, Credential, SignatureAlgorithm, raw};
 
 /// Anchors, options and time of a verification.
@@ -123,17 +124,6 @@ pub(crate) fn client(issuer: &Credential) -> Credential {
     CertificateBuilder::client("CN=client,O=Example")
         .issued_by(issuer)
         .unwrap()
-}
-
-/// Encodes a DER value: tag, length and content.
-pub(crate) fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-    let length = content.len();
-    let header = match u8::try_from(length) {
-        Ok(short) if short < 0x80 => vec![tag, short],
-        Ok(one) => vec![tag, 0x81, one],
-        Err(_) => [&[tag, 0x82][..], &u16::try_from(length).unwrap().to_be_bytes()].concat(),
-    };
-    [header, content.to_vec()].concat()
 }
 
 /// Replaces octets of what is signed by as many others, and signs again.
