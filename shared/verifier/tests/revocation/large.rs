@@ -107,6 +107,27 @@ fn decides_as_the_same_list_in_memory_in_parts_of_any_size() {
 }
 
 #[test]
+fn same_list_is_known_in_parts_and_in_memory_and_another_is_not() {
+    let pki = Pki::new();
+    let list = |number: u64| list_of(&pki, 1, |builder| builder.number(number));
+    let first = list(7);
+    let both = |crl: &Crl| [read(crl).unwrap(), stream(crl.der(), 64).unwrap()];
+    for own in both(&first) {
+        for same in both(&first) {
+            assert!(own.is_same_as(&same));
+        }
+        // Of the same length: other content, and another signature.
+        let mut altered = first.der().to_vec();
+        *altered.last_mut().unwrap() ^= 1;
+        for other in [list(8), Crl::from_der(altered)] {
+            for other in both(&other) {
+                assert!(!own.is_same_as(&other));
+            }
+        }
+    }
+}
+
+#[test]
 fn every_octet_that_is_changed_breaks_the_signature_or_the_list() {
     let pki = Pki::new();
     let other = pki.another_client(|builder| builder);
