@@ -373,6 +373,30 @@ mod tests {
     }
 
     #[test]
+    fn the_queue_takes_lines_until_it_is_full_and_no_octet_more() {
+        // Returns the first octet of each line that is kept.
+        let kept = |octets: usize, first: Importance, then: Importance| {
+            let mut backlog = Backlog::default();
+            backlog.push(vec![b'1'; octets - 7], first);
+            backlog.push(b"2222222".to_vec(), then);
+            let texts = backlog.lines.iter().map(|line| line.text[0]);
+            let lines: Vec<u8> = texts.filter(|octet| *octet != b'{').collect();
+            String::from_utf8(lines).unwrap()
+        };
+        let (routine, important) = (Importance::Routine, Importance::Important);
+        for (first, then, left) in [
+            (important, important, "1"),
+            (important, routine, "1"),
+            (routine, routine, "1"),
+            // The denial takes the place of the other line.
+            (routine, important, "2"),
+        ] {
+            assert_eq!(kept(CAPACITY, first, then), "12");
+            assert_eq!(kept(CAPACITY + 1, first, then), left);
+        }
+    }
+
+    #[test]
     fn a_loss_is_reported_where_it_happened_when_the_log_goes_on() {
         let mut backlog = Backlog::default();
         for number in 0..600 {

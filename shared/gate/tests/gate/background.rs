@@ -1,20 +1,16 @@
 //! A gate in a process that is never frozen: files are replaced while requests come, and the page
 //! for Prometheus says what the embedded metrics say.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
-
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::support::{Records, status};
 use alb_mtls_gate::{Connections, Gate, METRICS, Readiness, Reload, SeriesKind, Settings};
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use support::{Records, status};
 use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use time::OffsetDateTime;
 

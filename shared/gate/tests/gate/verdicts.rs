@@ -1,7 +1,5 @@
 //! Verdicts that are remembered: never for longer than they hold, and never about anything else.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests")]
-
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 

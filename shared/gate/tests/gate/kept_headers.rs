@@ -1,7 +1,5 @@
 //! Headers of a request that another program passes on, and does not clean.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use alb_mtls_gate::{Gate, Settings};
 use http::{HeaderMap, HeaderName, HeaderValue};
 

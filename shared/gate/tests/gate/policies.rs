@@ -1,17 +1,12 @@
 //! Policies, and the set that is tried out beside them, about clients without a certificate.
 
-#![cfg(feature = "policy")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod support;
-
 use std::path::Path;
 
+use crate::support::{Records, Site, of_client, status};
 use alb_mtls_gate::{Gate, Settings};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use serde_json::Value;
-use support::{Records, status};
 use test_pki::CertificateBuilder;
 
 const ALL_CLIENTS: &str = "permit (principal is Client, action, resource);\n";
@@ -75,4 +70,65 @@ async fn looser_shadow_policies_are_compared_with_a_denial() {
     let (status, record) = ask(folder.path(), &policies, "/").await;
     assert_eq!(status, 403);
     assert_eq!(record["shadow"], "would_allow", "{record}");
+}
+
+/// Sets beside the one in use, about a client of the root: what the record says of the difference.
+#[tokio::test]
+async fn shadow_set_is_compared_about_verified_clients() {
+    let site = Site::new();
+    let client = site.client("CN=client,O=Example");
+    let nobody =
+        "@id(\"nobody\") forbid (principal, action, resource);\npermit (principal, action, resource);\n";
+    let other = CertificateBuilder::root("CN=Other").self_signed().unwrap();
+    let both = format!("{}{}", site.root.pem(), other.pem());
+    let folder = tempfile::tempdir().unwrap();
+    let difference = async |settings: &[(&str, &str)]| {
+        let sources = settings.iter().map(|(setting, content)| {
+            std::fs::write(folder.path().join(setting), content).unwrap();
+            format!("file:{}", folder.path().join(setting).display())
+        });
+        let sources: Vec<String> = sources.collect();
+        let names = settings.iter().map(|(setting, _)| *setting);
+        let variables: Vec<(&str, &str)> = names.zip(sources.iter().map(String::as_str)).collect();
+        let gate = site.gate(&variables);
+        let mut answers = Vec::new();
+        // The second verdict comes from the cache.
+        for _ in 0..2 {
+            let (parts, ()) = of_client(&client).body(()).unwrap().into_parts();
+            let status = status(&gate.admit_at(parts.into(), Timestamp::now()).await);
+            let record = site.last_record();
+            let [what, detail] =
+                ["shadow", "shadow_detail"].map(|name| record[name].as_str().map(str::to_owned));
+            answers.push((status, what.unwrap_or_default(), detail.unwrap_or_default()));
+        }
+        assert_eq!(answers[0], answers[1]);
+        answers.remove(0)
+    };
+    let expected = |status: u16, what: &str, detail: &str| (status, what.to_owned(), detail.to_owned());
+    for (settings, answer) in [
+        (vec![("MTLS_SHADOW_POLICY", ALL_CLIENTS)], expected(200, "", "")),
+        (
+            vec![("MTLS_SHADOW_POLICY", nobody)],
+            expected(200, "would_deny", "policy_forbids"),
+        ),
+        (
+            vec![("MTLS_POLICY", nobody), ("MTLS_SHADOW_POLICY", ALL_CLIENTS)],
+            expected(403, "would_allow", ""),
+        ),
+        (
+            vec![("MTLS_SHADOW_ANCHORS", both.as_str())],
+            expected(200, "", ""),
+        ),
+        (
+            vec![("MTLS_SHADOW_ANCHORS", other.pem().as_str())],
+            expected(200, "would_deny", "issuer_unknown"),
+        ),
+        // The policies in use decide about the shadow anchors' clients too.
+        (
+            vec![("MTLS_POLICY", nobody), ("MTLS_SHADOW_ANCHORS", both.as_str())],
+            expected(403, "", ""),
+        ),
+    ] {
+        assert_eq!(difference(&settings).await, answer, "{settings:?}");
+    }
 }

@@ -1,17 +1,13 @@
 //! The deny list before every kind of decision.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod support;
-
 use std::path::PathBuf;
 
+use crate::support::{Records, status};
 use alb_mtls_gate::{Gate, Readiness, Settings};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use http::Request;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
-use support::{Records, status};
 use test_pki::{Certificate, CertificateBuilder, Credential, chain_pem};
 
 /// A CA above an issuing CA above a client, a client of the root, and a deny list in a file.
@@ -214,20 +210,19 @@ async fn page_of_metrics_tells_the_age_of_the_list() {
 }
 
 #[tokio::test]
-async fn embedded_metrics_tell_the_age_of_the_trust_material() {
+async fn embedded_metrics_tell_the_age_of_the_trust_material_and_of_the_list() {
     let site = Site::new();
-    let (gate, records) = site.gate(&[("MTLS_METRICS", "AlbMtls")]);
+    let (gate, records) = site.gate(&[("MTLS_METRICS", "AlbMtls"), ("MTLS_DENY_REFRESH", "5m")]);
     let now = Timestamp::now();
     for seconds in [0, 70] {
         let at = now.plus_seconds(seconds);
         assert_eq!(site.ask(&gate, &site.client, at).await, 200);
     }
     let records = records.0.lock().unwrap();
-    let ages: Vec<f64> = records
-        .iter()
-        .filter_map(|record| record["TrustAge"].as_f64())
-        .collect();
-    assert_eq!(ages, [0.0, 70.0], "{records:?}");
+    for metric in ["TrustAge", "DenyListAge"] {
+        let ages = records.iter().filter_map(|record| record[metric].as_f64());
+        assert_eq!(ages.collect::<Vec<f64>>(), [0.0, 70.0], "{metric} in {records:?}");
+    }
 }
 
 /// Shadow trust anchors are a feature.

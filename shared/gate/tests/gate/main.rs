@@ -1,0 +1,20 @@
+//! The gate by itself: requests as an edge hands them over, and what becomes of them.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test may stop at the first surprise"
+)]
+
+mod admission;
+mod background;
+mod deny_list;
+mod edges;
+mod kept_headers;
+mod page;
+#[cfg(feature = "policy")]
+mod policies;
+mod readiness;
+mod records;
+mod support;
+mod verdicts;
