@@ -55,7 +55,8 @@ fn ecs_lets_the_load_balancer_alone_reach_the_gate() {
     for name in environment.keys() {
         assert!(template.contains(&format!("Name: {name}")), "{name}");
     }
-    assert_eq!(environment.len(), 8);
+    assert_eq!(environment.len(), 9);
+    assert_eq!(environment["MTLS_REVOCATION"], "strict");
     assert_eq!(environment["MTLS_ANCHORS"], "ssm:/orders/anchors");
     assert_eq!(environment["MTLS_INTERMEDIATES"], "ssm:/orders/intermediates");
     assert_eq!(
