@@ -7,6 +7,8 @@
 )]
 
 mod admission;
+#[cfg(feature = "token")]
+mod answers;
 mod background;
 mod deny_list;
 mod edges;
@@ -14,6 +16,7 @@ mod kept_headers;
 mod page;
 #[cfg(feature = "policy")]
 mod policies;
+#[cfg(feature = "token")]
 mod readiness;
 mod records;
 mod support;

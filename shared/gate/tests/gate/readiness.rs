@@ -4,7 +4,7 @@ use alb_mtls_gate::{Gate, Readiness, Settings};
 use test_pki::CertificateBuilder;
 
 /// Example of RFC 7515 appendix A.3.
-const KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "alg": "ES256",
+pub(crate) const KEYS: &str = r#"{"keys": [{"kty": "EC", "crv": "P-256", "kid": "1", "alg": "ES256",
     "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 
 /// Returns the readiness of a gate before and after it has loaded what these files are.
