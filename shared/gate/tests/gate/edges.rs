@@ -21,6 +21,17 @@ fn pem_of_an_edge_has_the_limits_of_the_header() {
 }
 
 #[test]
+fn edge_may_hand_over_twice_as_many_certificates_as_a_path_has() {
+    let pem = CertificateBuilder::root("CN=Root").self_signed().unwrap().pem();
+    let variables = [("MTLS_ANCHORS", "file:/anchors.pem"), ("MTLS_MAX_DEPTH", "3")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let settings = Settings::from_variables(variables).unwrap();
+    assert!(settings.gate.read_pem(&pem.repeat(6)).is_ok());
+    let refused = settings.gate.read_pem(&pem.repeat(7)).unwrap_err();
+    assert_eq!(refused.detail(), "header_too_many_certificates");
+}
+
+#[test]
 fn ingress_has_the_peer_that_the_network_tells() {
     assert_eq!(Ingress::from_peer(Peer::Vouched).peer, Peer::Vouched);
     let address = Peer::Address([192, 0, 2, 7].into());
