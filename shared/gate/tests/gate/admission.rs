@@ -1,4 +1,4 @@
-//! What passes, what is answered in the place of the service, and what a request has on its way on.
+//! Requests that pass, those that the gate answers itself, and the parts of one that goes on.
 
 use std::sync::Arc;
 
@@ -259,7 +259,7 @@ async fn the_hint_to_renew_comes_within_its_time_and_to_verified_clients() {
     assert_eq!(
         hint(&gate, Request::get("/"), day).await,
         None,
-        "nobody's certificate"
+        "without a certificate"
     );
     let silent = site.gate(&[]);
     assert_eq!(hint(&silent, of_client(&client), day).await, None);

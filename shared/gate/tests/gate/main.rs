@@ -1,4 +1,4 @@
-//! The gate by itself: requests as an edge hands them over, and what becomes of them.
+//! The gate by itself: its decisions about requests as an edge hands them over.
 
 #![expect(
     clippy::indexing_slicing,

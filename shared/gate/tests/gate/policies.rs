@@ -77,8 +77,7 @@ async fn looser_shadow_policies_are_compared_with_a_denial() {
 async fn shadow_set_is_compared_about_verified_clients() {
     let site = Site::new();
     let client = site.client("CN=client,O=Example");
-    let nobody =
-        "@id(\"nobody\") forbid (principal, action, resource);\npermit (principal, action, resource);\n";
+    let none = "@id(\"none\") forbid (principal, action, resource);\npermit (principal, action, resource);\n";
     let other = CertificateBuilder::root("CN=Other").self_signed().unwrap();
     let both = format!("{}{}", site.root.pem(), other.pem());
     let folder = tempfile::tempdir().unwrap();
@@ -108,11 +107,11 @@ async fn shadow_set_is_compared_about_verified_clients() {
     for (settings, answer) in [
         (vec![("MTLS_SHADOW_POLICY", ALL_CLIENTS)], expected(200, "", "")),
         (
-            vec![("MTLS_SHADOW_POLICY", nobody)],
+            vec![("MTLS_SHADOW_POLICY", none)],
             expected(200, "would_deny", "policy_forbids"),
         ),
         (
-            vec![("MTLS_POLICY", nobody), ("MTLS_SHADOW_POLICY", ALL_CLIENTS)],
+            vec![("MTLS_POLICY", none), ("MTLS_SHADOW_POLICY", ALL_CLIENTS)],
             expected(403, "would_allow", ""),
         ),
         (
@@ -125,7 +124,7 @@ async fn shadow_set_is_compared_about_verified_clients() {
         ),
         // The policies in use decide about the shadow anchors' clients too.
         (
-            vec![("MTLS_POLICY", nobody), ("MTLS_SHADOW_ANCHORS", both.as_str())],
+            vec![("MTLS_POLICY", none), ("MTLS_SHADOW_ANCHORS", both.as_str())],
             expected(403, "", ""),
         ),
     ] {

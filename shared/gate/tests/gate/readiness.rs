@@ -1,4 +1,4 @@
-//! What a gate lacks before it can decide about requests.
+//! Readiness of a gate before and after each part of its material is loaded.
 
 use alb_mtls_gate::{Gate, Readiness, Settings};
 use test_pki::CertificateBuilder;

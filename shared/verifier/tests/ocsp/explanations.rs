@@ -1,4 +1,4 @@
-//! What a refusal says of a responder's answer, or of the lack of one.
+//! Words of a refusal about the answer of a responder, or about the lack of one.
 
 use alb_mtls_verifier::{OcspError, Reason, Rejection, RevocationDepth, RevocationMode, StatusSources};
 use test_pki::{Crl, CrlBuilder, ocsp_declined};

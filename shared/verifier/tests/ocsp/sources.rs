@@ -164,7 +164,7 @@ fn uri(text: &str) -> Vec<u8> {
 
 #[test]
 fn question_names_the_issuer_and_the_responders_of_the_certificate() {
-    // A responder can also be named by a directory name, which is no place to ask at.
+    // A responder can also be named by a directory name, which cannot be asked.
     let directory = tlv(0xA4, &tlv(0x30, &[]));
     let pki = Pki::new().with_access(&[
         access(2, &uri("http://ca.example/ca.crt")),

@@ -1,5 +1,5 @@
-//! What a refusal says of the list that neither clears nor revokes: its field, what is there, what
-//! would be allowed, and the list itself.
+//! Words of a refusal about a list that neither clears nor revokes: the field, its value, the
+//! values that are allowed, and the list.
 
 use std::sync::Arc;
 
