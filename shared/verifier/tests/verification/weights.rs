@@ -34,6 +34,11 @@ fn verdict_weighs_what_the_certificate_adds() {
         builder.policy(&format!("1.3.6.1.4.1.55555.1.{number}"))
     });
     let addresses = (0..200).fold(plain(), |builder, number| builder.ip([10, 0, 0, number]));
+    let alternative =
+        |name: Vec<u8>| plain().extension("2.5.29.17", Criticality::NotCritical, &tlv(0x30, &name));
+    let other_name = [tlv(6, &[0x2A, 3, 4]), tlv(0xA0, &utf8(&long))].concat();
+    let attribute = [tlv(6, &[0x55, 4, 11]), utf8(&long)].concat();
+    let directory = tlv(0x30, &tlv(0x31, &tlv(0x30, &attribute)));
     let subject = |name: &str| CertificateBuilder::client(name);
     for (what, builder, added, times) in [
         ("subject", subject(&format!("CN=a,OU={}", "b".repeat(64))), 64, 8),
@@ -49,6 +54,8 @@ fn verdict_weighs_what_the_certificate_adds() {
             LONG,
             3,
         ),
+        ("other name", alternative(tlv(0xA0, &other_name)), LONG, 3),
+        ("directory name", alternative(tlv(0xA4, &directory)), LONG, 8),
         ("DNS names", names, 5 * labels.len(), 3),
         ("certificate policies", policies, 40 * 24, 8),
         ("addresses", addresses, 200 * 8, 10),
