@@ -255,3 +255,46 @@ fn exponential_mappings_cost_no_more_than_their_length() {
         started.elapsed()
     );
 }
+
+/// Returns the certificate that is refused, with the field, the value and the allowed values.
+fn refusal(path: [CertificateBuilder; 3]) -> (Option<usize>, [Option<String>; 3]) {
+    let [root, issuing, client] = path;
+    let root = root.self_signed().unwrap();
+    let issuing = issuing.issued_by(&root).unwrap();
+    let client = client.issued_by(&issuing).unwrap();
+    let rejection = Scene::trusting([&root]).verify([&client, &issuing]).unwrap_err();
+    let context = rejection.context();
+    let facts = [context.field, context.found, context.allowed];
+    (context.certificate, facts.map(|fact| fact.map(str::to_owned)))
+}
+
+#[test]
+fn refusals_name_the_policies_that_were_found() {
+    let field = || Some("certificate policies (2.5.29.32)".to_owned());
+    let requiring = || {
+        ca("CN=A")
+            .policy(GOLD)
+            .constrained(&require_explicit(0), Criticality::Critical)
+    };
+    assert_eq!(
+        refusal([ca("CN=Root"), requiring(), client()]),
+        (Some(0), [field(), Some("no policies".to_owned()), None])
+    );
+    let mapping_any = ca("CN=A").extension("2.5.29.33", Criticality::NotCritical, &mapping(ANY, GOLD));
+    let others = client().policy(SILVER).policy("1.2.3.4");
+    assert_eq!(
+        refusal([ca("CN=Root"), requiring(), others]),
+        (Some(0), [field(), Some(format!("1.2.3.4, {SILVER}")), None])
+    );
+    assert_eq!(
+        refusal([ca("CN=Root"), mapping_any, client()]),
+        (
+            Some(1),
+            [
+                Some("policy mappings (2.5.29.33)".to_owned()),
+                Some("a mapping of anyPolicy".to_owned()),
+                None
+            ]
+        )
+    );
+}
