@@ -28,6 +28,17 @@ fn header<'r>(response: &'r Response<String>, name: &str) -> Option<&'r str> {
     response.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
+/// A gate, a request that it denies, and the answer: status, title of the page, detail of the
+/// problem, and challenge.
+type Case<'c> = (
+    Gate,
+    &'c dyn Fn() -> Builder,
+    u16,
+    &'c str,
+    &'c str,
+    Option<&'c str>,
+);
+
 #[tokio::test]
 async fn each_kind_of_denial_has_its_own_words() {
     let site = Site::new();
@@ -48,7 +59,7 @@ async fn each_kind_of_denial_has_its_own_words() {
     let peers = [("MTLS_PEERS", "10.0.0.0/8")];
     let stranger = || Ingress::from_peer(Peer::Address("192.0.2.1".parse().unwrap()));
     let absent = [("MTLS_DENY", "file:/nonexistent/deny.txt")];
-    let requests: [(Gate, &dyn Fn() -> Builder, u16, &str, &str, Option<&str>); 5] = [
+    let cases: [Case<'_>; 5] = [
         (
             site.gate(&[]),
             &Request::builder,
@@ -94,7 +105,7 @@ async fn each_kind_of_denial_has_its_own_words() {
             None,
         ),
     ];
-    for (gate, request, status, title, detail, challenge) in requests {
+    for (gate, request, status, title, detail, challenge) in cases {
         let problem = answer(&gate, parts(request())).await;
         assert_eq!(problem.status(), status, "{title}");
         assert_eq!(header(&problem, "content-type"), Some("application/problem+json"));
