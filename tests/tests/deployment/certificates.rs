@@ -38,6 +38,7 @@ impl Client {
 /// and `client.key`.
 pub(crate) struct Pki {
     pub(crate) folder: tempfile::TempDir,
+    pub(crate) root: Credential,
     pub(crate) issuing: Credential,
     pub(crate) client: Client,
 }
@@ -63,6 +64,7 @@ impl Pki {
         let client = Client::write(folder.path(), "client", &[&client, &issuing]);
         Self {
             folder,
+            root,
             issuing,
             client,
         }

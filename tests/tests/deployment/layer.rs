@@ -1,8 +1,9 @@
 //! The layer, with the example in Python behind it.
 
 use alb_mtls_tests::{Account, deployment_script};
+use test_pki::{CertificateBuilder, CrlBuilder};
 
-use crate::certificates::{Pki, deployed};
+use crate::certificates::{Client, Pki, deployed};
 use crate::examples::example;
 
 #[tokio::test]
@@ -43,6 +44,30 @@ async fn function_of_a_stack_of_its_own_is_behind_the_layer_of_another() {
     let stranger = Pki::of("Stranger");
     for client in [None, stranger.client.files()] {
         assert_eq!(running.ask(client, "/orders/1").await.0, 401);
+    }
+    running.close().await;
+
+    // With the lists of both CAs, a revoked client is refused and another one passes.
+    let revoked = CertificateBuilder::client("CN=revoked,O=Example");
+    let revoked = revoked.issued_by(&pki.issuing).unwrap();
+    let bucket = gate.output("TrustBucketName");
+    let lists = [
+        ("root", CrlBuilder::new().issued_by(&pki.root)),
+        (
+            "issuing",
+            CrlBuilder::new().revoke(&revoked).issued_by(&pki.issuing),
+        ),
+    ];
+    let sources = lists.map(|(name, list)| {
+        let key = format!("crls/{name}.crl");
+        account.put_object(bucket, &key, list.unwrap().der());
+        format!("s3://{bucket}/{key}")
+    });
+    let orders = account.change("orders", &[("Crls", &sources.join(" "))]).unwrap();
+    let running = orders.listen_elsewhere(listener, header).await;
+    let revoked = Client::write(pki.path(), "revoked", &[&revoked]);
+    for (client, status) in [(&leaf, 200), (&revoked, 401)] {
+        assert_eq!(running.ask(client.files(), "/orders/1").await.0, status);
     }
     running.close().await;
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::support::{Site, header_of, of_client, status};
 use alb_mtls_gate::{
     Admission, AllowedRequest, EdgeCertificate, Gate, Ingress, Peer, PublicRequests, VerifiedClient,
 };
@@ -12,6 +11,8 @@ use alb_mtls_verifier::{PresentedChain, Timestamp};
 use http::request::{Builder, Parts};
 use http::{Method, Request};
 use rustls_pki_types::CertificateDer;
+
+use crate::support::{CERTIFICATE, Site, of_client, percent_encoded, status};
 
 async fn admit(gate: &Gate, request: Builder) -> Admission {
     let (parts, ()) = request.body(()).unwrap().into_parts();
@@ -37,10 +38,6 @@ fn health_check() -> Builder {
     Request::get("/").header("user-agent", "ELB-HealthChecker/2.0")
 }
 
-fn from_peer(peer: Peer) -> Ingress {
-    Ingress::from_peer(peer)
-}
-
 #[tokio::test]
 async fn health_checks_of_the_load_balancer_alone_are_answered() {
     let site = Site::new();
@@ -48,7 +45,7 @@ async fn health_checks_of_the_load_balancer_alone_are_answered() {
         let gate = site.gate(&[("MTLS_MODE", mode)]);
         let answered = admit(&gate, health_check()).await;
         assert_eq!(status(&answered), 200);
-        assert_eq!(site.last_record()["decision"], "health_check");
+        assert_eq!(site.records.last()["decision"], "health_check");
     }
     let gate = site.gate(&[]);
     let address = Peer::Address("10.0.0.1".parse().unwrap());
@@ -58,7 +55,7 @@ async fn health_checks_of_the_load_balancer_alone_are_answered() {
         health_check().header("host", "10.0.0.7"),
         health_check()
             .header("host", "10.0.0.7")
-            .extension(from_peer(address)),
+            .extension(Ingress::from_peer(address)),
     ];
     for request in healthy {
         assert_eq!(outcome(&gate, request).await, "healthy");
@@ -77,7 +74,7 @@ async fn health_checks_of_the_load_balancer_alone_are_answered() {
         health_check()
             .header("host", "orders.example")
             .extension(Ingress::default()),
-        health_check().extension(from_peer(Peer::Vouched)),
+        health_check().extension(Ingress::from_peer(Peer::Vouched)),
     ];
     for request in of_clients {
         let text = format!("{request:?}");
@@ -121,7 +118,7 @@ async fn other_ways_than_the_expected_one_are_denied_in_every_mode() {
             (address("::1"), "peer"),
             (Peer::Unknown, "peer"),
         ] {
-            let request = of_client(&client).extension(from_peer(peer));
+            let request = of_client(&client).extension(Ingress::from_peer(peer));
             assert_eq!(outcome(&gate, request).await, expected, "{mode} {peer:?}");
         }
         assert_eq!(outcome(&gate, of_client(&client)).await, "peer", "{mode}");
@@ -160,13 +157,13 @@ async fn public_requests_pass_without_a_certificate_and_without_an_identity() {
     assert!(principal.client().is_none(), "{principal:?}");
     assert!(!parts.headers.contains_key("x-amzn-mtls-clientcert-subject"));
     assert!(parts.extensions.get::<VerifiedClient>().is_none());
-    assert_eq!(site.last_record()["decision"], "public");
+    assert_eq!(site.records.last()["decision"], "public");
     assert_eq!(
         outcome(&gate, Request::get("/other")).await,
         "certificate_missing"
     );
     // What is public for this service is not for that of a proxy that asks.
-    let asked = open().extension(from_peer(Peer::Vouched));
+    let asked = open().extension(Ingress::from_peer(Peer::Vouched));
     assert_eq!(outcome(&gate, asked).await, "certificate_missing");
     let restated = Request::get("/open?_method=DELETE");
     assert_eq!(outcome(&gate, restated).await, "restated");
@@ -212,7 +209,7 @@ async fn a_verified_request_goes_on_with_its_client_and_the_trust_material() {
         "CN=client"
     );
     let snapshot = parts.extensions.get::<Arc<Snapshot>>().unwrap();
-    assert_eq!(site.last_record()["trust_version"], snapshot.version());
+    assert_eq!(site.records.last()["trust_version"], snapshot.version());
 }
 
 #[tokio::test]
@@ -226,7 +223,7 @@ async fn certificate_header_counts_for_nothing_behind_another_edge() {
     assert_eq!(outcome(&gate, handed_over()).await, "allowed");
     // The edge's certificate decides where there is a header too.
     let stranger = Site::new().client("CN=stranger");
-    let both = handed_over().header("x-amzn-mtls-clientcert", header_of(&stranger));
+    let both = handed_over().header(CERTIFICATE, percent_encoded(&stranger.pem()));
     let passed = allowed(&site.gate(&[]), both).await;
     assert_eq!(
         passed.principal.client().unwrap().identity().subject.as_str(),

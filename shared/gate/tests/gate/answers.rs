@@ -5,7 +5,7 @@ use alb_mtls_verifier::Timestamp;
 use http::request::Builder;
 use http::{Method, Request, Response};
 
-use crate::support::{Site, of_client};
+use crate::support::{KEYS, Site, TOKENS, of_client};
 
 const CERTIFICATE: &str = "A valid client certificate is required";
 const TOKEN: &str = "An access token is required";
@@ -43,18 +43,14 @@ type Case<'c> = (
 async fn each_kind_of_denial_has_its_own_words() {
     let site = Site::new();
     let client = site.client("CN=client");
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, content: &str| {
-        std::fs::write(folder.path().join(name), content).unwrap();
-        format!("file:{}", folder.path().join(name).display())
-    };
-    let keys = file("keys.json", crate::readiness::KEYS);
+    let keys = site.write("keys.json", KEYS);
+    let [requirement, issuer, audience, algorithms] = TOKENS;
     let tokens = [
-        ("MTLS_BOUND_TOKEN", "required"),
+        requirement,
+        issuer,
+        audience,
+        algorithms,
         ("MTLS_TOKEN_KEYS", keys.as_str()),
-        ("MTLS_TOKEN_ISSUER", "https://issuer.example"),
-        ("MTLS_TOKEN_AUDIENCE", "orders"),
-        ("MTLS_TOKEN_ALGORITHMS", "ES256"),
     ];
     let peers = [("MTLS_PEERS", "10.0.0.0/8")];
     let stranger = || Ingress::from_peer(Peer::Address("192.0.2.1".parse().unwrap()));
@@ -163,7 +159,7 @@ async fn event_that_is_no_request_is_answered_with_problem_details_and_recorded(
     assert_eq!(problem.status(), 400);
     assert_eq!(header(&problem, "content-type"), Some("application/problem+json"));
     assert!(!problem.body().contains("twice"), "{}", problem.body());
-    let record = site.last_record();
+    let record = site.records.last();
     assert_eq!(
         (&record["decision"], &record["detail"]),
         (&"denied".into(), &"not_servable".into())

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::support::{Records, status};
-use alb_mtls_gate::{Connections, Gate, METRICS, Readiness, Reload, SeriesKind, Settings};
+use alb_mtls_gate::{Connections, Gate, METRICS, Readiness, Reload, SeriesKind};
 use http::Request;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use time::OffsetDateTime;
+
+use crate::support::{Records, of_client, settings, status};
 
 /// Two CAs with a client each, and a folder for what is replaced.
 struct Site {
@@ -57,21 +57,14 @@ impl Site {
     fn gate(&self, variables: &[(&str, &str)]) -> Gate {
         let anchors = self.source("anchors.pem");
         let own = [("MTLS_ANCHORS", anchors.as_str()), ("MTLS_METRICS", "tests")];
-        let all = own
-            .iter()
-            .chain(variables)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Gate::new(Settings::from_variables(all).unwrap())
+        Gate::new(settings(&own, variables))
             .with_totals()
             .with_audit_sink(Records::default())
     }
 
     /// Asks as a client, and returns the status; 200 for a request that passes.
     async fn ask(&self, gate: &Gate, client: &Credential) -> u16 {
-        let value = utf8_percent_encode(&client.pem(), NON_ALPHANUMERIC).to_string();
-        let request = Request::builder()
-            .header("x-amzn-mtls-clientcert", value)
-            .header("x-forwarded-for", "192.0.2.1");
+        let request = of_client(client).header("x-forwarded-for", "192.0.2.1");
         let (parts, ()) = request.body(()).unwrap().into_parts();
         status(&gate.admit(parts).await)
     }

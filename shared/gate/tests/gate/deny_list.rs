@@ -2,13 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::support::{Records, status};
-use alb_mtls_gate::{Gate, Readiness, Settings};
+use alb_mtls_gate::{Gate, Readiness};
 use alb_mtls_verifier::{Fingerprint, Timestamp};
 use http::Request;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 use test_pki::{Certificate, CertificateBuilder, Credential, chain_pem};
+
+use crate::support::{CERTIFICATE, Records, percent_encoded, settings, status};
 
 /// A CA above an issuing CA above a client, a client of the root, and a deny list in a file.
 struct Site {
@@ -60,12 +59,8 @@ impl Site {
         let source = |name: &str| format!("file:{}", self.path(name).display());
         let (anchors, deny) = (source("anchors.pem"), source("deny.txt"));
         let own = [("MTLS_ANCHORS", anchors.as_str()), ("MTLS_DENY", deny.as_str())];
-        let all = own
-            .iter()
-            .chain(variables)
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let records = Records::default();
-        let gate = Gate::new(Settings::from_variables(all).unwrap()).with_audit_sink(records.clone());
+        let gate = Gate::new(settings(&own, variables)).with_audit_sink(records.clone());
         (gate, records)
     }
 
@@ -75,15 +70,10 @@ impl Site {
 
     async fn ask_as(&self, gate: &Gate, client: &Certificate, now: Timestamp) -> u16 {
         let chain = chain_pem([client, self.issuing.certificate()]);
-        let value = utf8_percent_encode(&chain, NON_ALPHANUMERIC).to_string();
-        let request = Request::builder().header("x-amzn-mtls-clientcert", value);
+        let request = Request::builder().header(CERTIFICATE, percent_encoded(&chain));
         let (parts, ()) = request.body(()).unwrap().into_parts();
         status(&gate.admit_at(parts.into(), now).await)
     }
-}
-
-fn last(records: &Records) -> Value {
-    records.0.lock().unwrap().last().unwrap().clone()
 }
 
 fn key_of(credential: &Credential) -> String {
@@ -102,13 +92,13 @@ async fn an_entry_acts_on_cached_verdicts_and_is_quoted_in_the_record() {
             200
         );
     }
-    assert_eq!(last(&records)["cache_hit"], true);
-    let client = last(&records)["client"].clone();
+    assert_eq!(records.last()["cache_hit"], true);
+    let client = records.last()["client"].clone();
     assert!(client["alternative_names_left_out"].is_null(), "{client}");
     site.deny(&format!("{} because stolen, INC-4711", key_of(&site.client)));
     let now = now.plus_seconds(10);
     assert_eq!(site.ask(&gate, &site.client, now).await, 403);
-    let record = last(&records);
+    let record = records.last();
     assert_eq!(record["cache_hit"], true, "{record}");
     assert_eq!(record["detail"], "deny_list");
     assert_eq!(record["code"], "ClientCertRejected");
@@ -161,7 +151,7 @@ async fn without_a_list_verified_clients_wait_for_it_and_others_are_denied_as_be
     assert_eq!(gate.readiness(), Readiness::NoDenyList);
     let now = Timestamp::now();
     assert_eq!(site.ask(&gate, &site.client, now).await, 503);
-    assert_eq!(last(&records)["detail"], "no_deny_list");
+    assert_eq!(records.last()["detail"], "no_deny_list");
     let stranger = CertificateBuilder::root("CN=Stranger").self_signed().unwrap();
     let stranger = CertificateBuilder::client("CN=x").issued_by(&stranger).unwrap();
     assert_eq!(site.ask(&gate, &stranger, now).await, 401);
@@ -190,7 +180,7 @@ async fn modes_treat_an_entry_as_any_other_denial() {
             expected,
             "{mode}"
         );
-        let record = last(&records);
+        let record = records.last();
         assert_eq!(record["decision"], decision, "{record}");
         assert_eq!(record["detail"], "deny_list", "{record}");
     }
@@ -236,6 +226,6 @@ async fn shadow_set_does_not_compare_what_the_list_denies() {
     let now = Timestamp::now();
     assert_eq!(site.ask(&gate, &site.client, now).await, 403);
     // The set has no deny list, and would allow the client.
-    assert!(last(&records)["shadow"].is_null(), "{}", last(&records));
+    assert!(records.last()["shadow"].is_null(), "{}", records.last());
     assert_eq!(site.ask(&gate, &site.other, now).await, 200);
 }

@@ -1,17 +1,17 @@
 //! Facts that edges hand to the gate, and those that they learn about it.
 
-use alb_mtls_gate::{Ingress, METRICS, Peer, Readiness, Settings};
+use alb_mtls_gate::{Ingress, METRICS, Peer, Readiness};
 use test_pki::CertificateBuilder;
+
+use crate::support::settings;
+
+const ANCHORS: [(&str, &str); 1] = [("MTLS_ANCHORS", "file:/anchors.pem")];
 
 #[test]
 fn pem_of_an_edge_has_the_limits_of_the_header() {
     let pem = CertificateBuilder::root("CN=Root").self_signed().unwrap().pem();
     for (limit, is_read) in [(pem.len(), true), (pem.len() - 1, false)] {
-        let variables = [
-            ("MTLS_ANCHORS".to_owned(), "file:/anchors.pem".to_owned()),
-            ("MTLS_MAX_HEADER".to_owned(), limit.to_string()),
-        ];
-        let settings = Settings::from_variables(variables).unwrap();
+        let settings = settings(&ANCHORS, &[("MTLS_MAX_HEADER", &*limit.to_string())]);
         let read = settings.gate.read_pem(&pem);
         match is_read {
             true => assert!(read.is_ok(), "{read:?}"),
@@ -23,9 +23,7 @@ fn pem_of_an_edge_has_the_limits_of_the_header() {
 #[test]
 fn edge_may_hand_over_twice_as_many_certificates_as_a_path_has() {
     let pem = CertificateBuilder::root("CN=Root").self_signed().unwrap().pem();
-    let variables = [("MTLS_ANCHORS", "file:/anchors.pem"), ("MTLS_MAX_DEPTH", "3")];
-    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let settings = Settings::from_variables(variables).unwrap();
+    let settings = settings(&ANCHORS, &[("MTLS_MAX_DEPTH", "3")]);
     assert!(settings.gate.read_pem(&pem.repeat(6)).is_ok());
     let refused = settings.gate.read_pem(&pem.repeat(7)).unwrap_err();
     assert_eq!(refused.detail(), "header_too_many_certificates");

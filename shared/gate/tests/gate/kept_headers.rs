@@ -1,13 +1,13 @@
 //! Headers of a request that another program passes on, and does not clean.
 
-use alb_mtls_gate::{Gate, Settings};
+use alb_mtls_gate::Gate;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::support::settings;
+
 fn gate(others: &[(&str, &str)]) -> Gate {
-    let variables = [("MTLS_ANCHORS", "file:/nonexistent/anchors.pem")];
-    let variables = variables.iter().chain(others);
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Gate::new(Settings::from_variables(variables).unwrap())
+    let anchors = [("MTLS_ANCHORS", "file:/nonexistent/anchors.pem")];
+    Gate::new(settings(&anchors, others))
 }
 
 /// Returns the detail of the denial; `None` for headers that may be kept.

@@ -1,10 +1,11 @@
 //! The page for Prometheus of a gate that counts.
 
-use crate::support::{Site, of_client, status};
 use alb_mtls_gate::{Connections, Gate, Incoming, Ingress};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use test_pki::Credential;
+
+use crate::support::{Site, of_client, status};
 
 /// Returns the number of a series.
 fn number(page: &str, series: &str) -> u64 {

@@ -1,50 +1,38 @@
 //! Policies, and the set that is tried out beside them, about clients without a certificate.
 
-use std::path::Path;
-
-use crate::support::{Records, Site, of_client, status};
-use alb_mtls_gate::{Gate, Settings};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use serde_json::Value;
 use test_pki::CertificateBuilder;
 
+use crate::support::{ANCHORS, Site, of_client, status};
+
 const ALL_CLIENTS: &str = "permit (principal is Client, action, resource);\n";
 const ALL_REQUESTS: &str = "permit (principal, action, resource);\n";
 
-/// Returns a folder with trust anchors.
-fn with_anchors() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let root = CertificateBuilder::root("CN=Root").self_signed().unwrap();
-    std::fs::write(folder.path().join("anchors.pem"), root.pem()).unwrap();
-    folder
-}
-
 /// Asks without a certificate, where one is optional, and returns status and record. Each setting
-/// names a file with the policies beside it.
-async fn ask(folder: &Path, policies: &[(&str, &str)], target: &str) -> (u16, Value) {
-    let source = |name: &str| format!("file:{}", folder.join(name).display());
-    let mut variables = vec![
-        ("MTLS_MODE".to_owned(), "optional".to_owned()),
-        ("MTLS_ANCHORS".to_owned(), source("anchors.pem")),
-    ];
-    for (setting, text) in policies {
-        std::fs::write(folder.join(setting), text).unwrap();
-        variables.push(((*setting).to_owned(), source(setting)));
-    }
-    let records = Records::default();
-    let gate = Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(records.clone());
+/// names a file with the policies.
+async fn ask(site: &Site, policies: &[(&str, &str)], target: &str) -> (u16, Value) {
+    let sources: Vec<String> = policies
+        .iter()
+        .map(|(setting, text)| site.write(setting, text))
+        .collect();
+    let names = policies.iter().map(|(setting, _)| *setting);
+    let mut variables: Vec<(&str, &str)> = names.zip(sources.iter().map(String::as_str)).collect();
+    variables.push(("MTLS_MODE", "optional"));
     let (parts, ()) = Request::builder().uri(target).body(()).unwrap().into_parts();
-    let admission = gate.admit_at(parts.into(), Timestamp::now()).await;
-    let record = records.0.lock().unwrap().last().unwrap().clone();
-    (status(&admission), record)
+    let admission = site
+        .gate(&variables)
+        .admit_at(parts.into(), Timestamp::now())
+        .await;
+    (status(&admission), site.records.last())
 }
 
 #[tokio::test]
 async fn query_that_restates_the_method_is_denied_where_policies_decide() {
-    let folder = with_anchors();
+    let site = Site::new();
     for (policies, expected) in [(&[][..], 200), (&[("MTLS_POLICY", ALL_REQUESTS)], 400)] {
-        let (status, record) = ask(folder.path(), policies, "/orders?a=b&_method=DELETE").await;
+        let (status, record) = ask(&site, policies, "/orders?a=b&_method=DELETE").await;
         assert_eq!(status, expected, "{record}");
     }
 }
@@ -52,10 +40,11 @@ async fn query_that_restates_the_method_is_denied_where_policies_decide() {
 #[tokio::test]
 async fn policies_that_cannot_be_had_deny_and_a_shadow_set_does_not() {
     // Nothing is loaded without anchors.
-    let folder = tempfile::tempdir().unwrap();
-    let (status, record) = ask(folder.path(), &[("MTLS_POLICY", ALL_CLIENTS)], "/").await;
+    let site = Site::new();
+    std::fs::remove_file(site.path(ANCHORS)).unwrap();
+    let (status, record) = ask(&site, &[("MTLS_POLICY", ALL_CLIENTS)], "/").await;
     assert_eq!((status, &record["detail"]), (503, &"no_trust_material".into()));
-    let (status, record) = ask(folder.path(), &[("MTLS_SHADOW_POLICY", ALL_CLIENTS)], "/").await;
+    let (status, record) = ask(&site, &[("MTLS_SHADOW_POLICY", ALL_CLIENTS)], "/").await;
     assert_eq!(
         (status, &record["decision"]),
         (200, &"anonymous".into()),
@@ -65,9 +54,9 @@ async fn policies_that_cannot_be_had_deny_and_a_shadow_set_does_not() {
 
 #[tokio::test]
 async fn looser_shadow_policies_are_compared_with_a_denial() {
-    let folder = with_anchors();
+    let site = Site::new();
     let policies = [("MTLS_POLICY", ALL_CLIENTS), ("MTLS_SHADOW_POLICY", ALL_REQUESTS)];
-    let (status, record) = ask(folder.path(), &policies, "/").await;
+    let (status, record) = ask(&site, &policies, "/").await;
     assert_eq!(status, 403);
     assert_eq!(record["shadow"], "would_allow", "{record}");
 }
@@ -80,13 +69,11 @@ async fn shadow_set_is_compared_about_verified_clients() {
     let none = "@id(\"none\") forbid (principal, action, resource);\npermit (principal, action, resource);\n";
     let other = CertificateBuilder::root("CN=Other").self_signed().unwrap();
     let both = format!("{}{}", site.root.pem(), other.pem());
-    let folder = tempfile::tempdir().unwrap();
     let difference = async |settings: &[(&str, &str)]| {
-        let sources = settings.iter().map(|(setting, content)| {
-            std::fs::write(folder.path().join(setting), content).unwrap();
-            format!("file:{}", folder.path().join(setting).display())
-        });
-        let sources: Vec<String> = sources.collect();
+        let sources: Vec<String> = settings
+            .iter()
+            .map(|(setting, content)| site.write(setting, content))
+            .collect();
         let names = settings.iter().map(|(setting, _)| *setting);
         let variables: Vec<(&str, &str)> = names.zip(sources.iter().map(String::as_str)).collect();
         let gate = site.gate(&variables);
@@ -95,7 +82,7 @@ async fn shadow_set_is_compared_about_verified_clients() {
         for _ in 0..2 {
             let (parts, ()) = of_client(&client).body(()).unwrap().into_parts();
             let status = status(&gate.admit_at(parts.into(), Timestamp::now()).await);
-            let record = site.last_record();
+            let record = site.records.last();
             let [what, detail] =
                 ["shadow", "shadow_detail"].map(|name| record[name].as_str().map(str::to_owned));
             answers.push((status, what.unwrap_or_default(), detail.unwrap_or_default()));

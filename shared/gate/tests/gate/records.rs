@@ -2,21 +2,20 @@
 
 use std::sync::Arc;
 
-use crate::support::{Records, Site, of_client, status};
-use alb_mtls_gate::{FunctionFacts, Gate, Ingress, Peer, Settings};
+use alb_mtls_gate::{FunctionFacts, Gate, Ingress, Peer};
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use serde_json::{Value, json};
 use test_pki::CertificateBuilder;
 
+use crate::support::{Records, Site, of_client, settings, status};
+
 /// Asks several times without a certificate and returns the statuses, and the sampling rates of the
 /// records.
 async fn rates(variables: &[(&str, &str)], times: usize) -> (Vec<u16>, Vec<Option<f64>>) {
     let anchors = [("MTLS_ANCHORS", "file:/nonexistent/anchors.pem")];
-    let variables = anchors.iter().chain(variables);
-    let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let records = Records::default();
-    let gate = Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(records.clone());
+    let gate = Gate::new(settings(&anchors, variables)).with_audit_sink(records.clone());
     let mut statuses = Vec::new();
     for _ in 0..times {
         let (parts, ()) = Request::new(()).into_parts();
@@ -45,7 +44,7 @@ async fn sampled_records_tell_their_share_and_denials_are_all_written() {
 async fn ask(site: &Site, gate: &Gate, request: Request<()>) -> Value {
     let (parts, ()) = request.into_parts();
     let _ = gate.admit_at(parts.into(), Timestamp::now()).await;
-    site.last_record()
+    site.records.last()
 }
 
 #[tokio::test]

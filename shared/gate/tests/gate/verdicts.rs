@@ -1,35 +1,23 @@
 //! Verdicts that are remembered: never for longer than they hold, and never about anything else.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
-use alb_mtls_gate::{AuditRecord, AuditSink, Gate, MetricsRecord, Settings};
+use alb_mtls_gate::Gate;
 use alb_mtls_verifier::Timestamp;
 use http::Request;
 use http::request::Parts;
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde_json::Value;
 use test_pki::{CertificateBuilder, Credential, CrlBuilder};
 use time::{Duration, OffsetDateTime};
 
+use crate::support::{CERTIFICATE, Records, percent_encoded, settings};
+
 const HOUR: i64 = 3_600;
-
-#[derive(Clone, Debug, Default)]
-struct LastRecord(Arc<Mutex<Value>>);
-
-impl AuditSink for LastRecord {
-    fn write(&self, record: &AuditRecord<'_>) {
-        *self.0.lock().unwrap() = serde_json::to_value(record).unwrap();
-    }
-
-    fn write_metrics(&self, _: &MetricsRecord<'_>) {}
-}
 
 struct Site {
     directory: tempfile::TempDir,
     root: Credential,
     good: Credential,
-    record: LastRecord,
+    records: Records,
 }
 
 impl Site {
@@ -46,7 +34,7 @@ impl Site {
             directory: tempfile::tempdir().unwrap(),
             root,
             good,
-            record: LastRecord::default(),
+            records: Records::default(),
         };
         site.write("anchors.pem", site.root.pem());
         site
@@ -62,21 +50,19 @@ impl Site {
 
     fn gate(&self, others: &[(&str, &str)]) -> Gate {
         let file = |path: &Path| format!("file:{}", path.display());
-        let mut variables = vec![("MTLS_ANCHORS".to_owned(), file(&self.path("anchors.pem")))];
+        let anchors = file(&self.path("anchors.pem"));
+        let list = file(&self.path("list.crl"));
+        let mut own = vec![("MTLS_ANCHORS", anchors.as_str())];
         if self.path("list.crl").exists() {
-            variables.push(("MTLS_CRLS".to_owned(), file(&self.path("list.crl"))));
+            own.push(("MTLS_CRLS", &list));
         }
-        let others = others
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        variables.extend(others);
-        Gate::new(Settings::from_variables(variables).unwrap()).with_audit_sink(self.record.clone())
+        Gate::new(settings(&own, others)).with_audit_sink(self.records.clone())
     }
 
     /// Returns the decision about this header, its detail, and whether it came from the cache.
     async fn ask(&self, gate: &Gate, header: &str, now: Timestamp) -> (Option<String>, bool) {
         let _ = gate.admit_at(request(header).into(), now).await;
-        let record = self.record.0.lock().unwrap();
+        let record = self.records.last();
         let detail = match &record["decision"] {
             decision if decision == "allowed" => None,
             _ => Some(record["detail"].as_str().unwrap().to_owned()),
@@ -86,11 +72,11 @@ impl Site {
 }
 
 fn header_of(client: &Credential) -> String {
-    utf8_percent_encode(&client.pem(), NON_ALPHANUMERIC).to_string()
+    percent_encoded(&client.pem())
 }
 
 fn request(header: &str) -> Parts {
-    let request = Request::builder().header("x-amzn-mtls-clientcert", header);
+    let request = Request::builder().header(CERTIFICATE, header);
     request.body(()).unwrap().into_parts().0
 }
 
@@ -111,9 +97,9 @@ async fn a_client_that_comes_again_is_remembered_and_the_record_is_the_same() {
     let gate = site.gate(&[]);
     let (header, now) = (header_of(&site.good), Timestamp::now());
     assert_eq!(site.ask(&gate, &header, now).await, VERIFIED);
-    let first = site.record.0.lock().unwrap().clone();
+    let first = site.records.last();
     assert_eq!(site.ask(&gate, &header, now).await, REMEMBERED);
-    let second = site.record.0.lock().unwrap().clone();
+    let second = site.records.last();
     assert!(first["client"].is_object());
     assert_eq!(first["client"], second["client"]);
     assert_eq!(first["trust_version"], second["trust_version"]);
@@ -127,7 +113,7 @@ async fn only_requests_that_passed_are_left_out_of_the_records() {
     for _ in 0..20 {
         let _ = gate.admit_at(request(&header_of(&site.good)).into(), now).await;
     }
-    assert!(site.record.0.lock().unwrap().is_null());
+    assert!(site.records.last().is_null());
     assert_eq!(
         site.ask(&gate, "forged", now).await.0.as_deref(),
         Some("header_not_pem")
@@ -139,7 +125,7 @@ async fn record_names_the_fips_module_in_its_builds_alone() {
     let site = Site::new();
     let gate = site.gate(&[("MTLS_METRICS", "AlbMtls")]);
     site.ask(&gate, &header_of(&site.good), Timestamp::now()).await;
-    let record = site.record.0.lock().unwrap().clone();
+    let record = site.records.last();
     let (module, mode) = (record["crypto_module"].as_str(), record["FipsMode"].as_u64());
     let expected = if cfg!(feature = "fips") {
         (Some("aws-lc-fips"), Some(1))
@@ -156,7 +142,7 @@ async fn only_the_same_bytes_are_the_same_client() {
     let (header, now) = (header_of(&site.good), Timestamp::now());
     assert_eq!(site.ask(&gate, &header, now).await, VERIFIED);
     let broken = site.good.certificate().with_broken_signature().unwrap();
-    let broken = utf8_percent_encode(&broken.pem(), NON_ALPHANUMERIC).to_string();
+    let broken = percent_encoded(&broken.pem());
     assert_eq!(site.ask(&gate, &broken, now).await, refused("signature_invalid"));
     let twice = format!("{header}{header}");
     assert_eq!(site.ask(&gate, &twice, now).await, VERIFIED);
@@ -302,7 +288,7 @@ fn header_with_junk(client: &Credential, number: usize) -> String {
         .self_signed()
         .unwrap();
     let pem = format!("{}{}", client.pem(), junk.pem());
-    utf8_percent_encode(&pem, NON_ALPHANUMERIC).to_string()
+    percent_encoded(&pem)
 }
 
 #[tokio::test]

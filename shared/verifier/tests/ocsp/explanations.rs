@@ -4,7 +4,7 @@ use alb_mtls_verifier::{OcspError, Reason, Rejection, RevocationDepth, Revocatio
 use test_pki::{Crl, CrlBuilder, ocsp_declined};
 use time::Duration;
 
-use crate::support::{Answers, NOW, Pki, now, verify};
+use crate::support::{Answers, NOW, Pki, altered, now, verify};
 
 /// Returns the reason, the value of the field serialNumber, and the explanation, one a line.
 fn told(rejection: &Rejection) -> String {
@@ -92,18 +92,8 @@ fn signer_is_told_with_why_it_does_not_count() {
             "ocsp_signature\n76adf1\n{responder} has no extended key usage OCSPSigning (1.3.6.1.5.5.7.3.9)"
         )
     );
-    let altered = {
-        let mut response = by(&delegate);
-        // The status, from good to unknown.
-        let position = response
-            .windows(2)
-            .position(|octets| octets == [0x80, 0])
-            .unwrap();
-        response[position] = 0x82;
-        response
-    };
     assert_eq!(
-        told(altered),
+        told(altered(by(&delegate))),
         format!(
             "ocsp_signature\n76adf1\n{responder} is in order, but its signature does not verify with that key"
         )

@@ -35,6 +35,14 @@ pub(crate) fn access(method: u8, name: &[u8]) -> Vec<u8> {
     tlv(0x30, &[&method, name].concat())
 }
 
+/// Changes the status in a response from good to unknown.
+pub(crate) fn altered(mut response: Vec<u8>) -> Vec<u8> {
+    let mut pairs = response.windows(2);
+    let position = pairs.position(|octets| octets == [0x80, 0]).unwrap();
+    response[position] = 0x82;
+    response
+}
+
 /// A root, a CA and a client.
 pub(crate) struct Pki {
     pub(crate) root: Credential,

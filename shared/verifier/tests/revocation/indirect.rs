@@ -107,14 +107,43 @@ fn list_of(issuer: &Credential, change: impl FnOnce(CrlBuilder) -> CrlBuilder) -
 
 /// Adds a distribution point that `crl_issuer` serves.
 fn served_by(builder: CertificateBuilder, crl_issuer: &Credential, name: Option<&str>) -> CertificateBuilder {
+    served_for(builder, crl_issuer, name, &[])
+}
+
+/// Adds a distribution point that `crl_issuer` serves, with `reasons` as they are encoded.
+fn served_for(
+    builder: CertificateBuilder,
+    crl_issuer: &Credential,
+    name: Option<&str>,
+    reasons: &[u8],
+) -> CertificateBuilder {
     let name = name.map(|name| {
         let uri = format!("{BASE}{name}");
         tlv(0xA0, &tlv(0xA0, &tlv(0x86, uri.as_bytes())))
     });
     let issuer = tlv(0xA2, &tlv(0xA4, &subject_of(crl_issuer)));
-    let point = [name.unwrap_or_default(), issuer].concat();
+    let point = [&name.unwrap_or_default(), reasons, &issuer].concat();
     let value = tlv(0x30, &tlv(0x30, &point));
     builder.extension("2.5.29.31", Criticality::NotCritical, &value)
+}
+
+/// Returns the reason for which mode strict rejects a client, whose root's CRL is fine, below two
+/// trusted anchors.
+fn strict_below_two(
+    pki: &Pki,
+    other: &Credential,
+    configured: Intermediates,
+    client: &Credential,
+    list: &Crl,
+) -> Result<(), Reason> {
+    let trusted = anchors([&pki.root, other]);
+    let lists = [list, &pki.root_crl()].map(|crl| Arc::new(read(crl).unwrap()));
+    let lists = RevocationLists::new(lists, &trusted, &configured, None);
+    verifier(trusted)
+        .with_revocation(Arc::new(lists), STRICT)
+        .verify(&chain([client, &pki.issuing]), timestamp(NOW))
+        .map(drop)
+        .map_err(|rejection| rejection.reason())
 }
 
 #[test]
@@ -200,17 +229,10 @@ fn an_issuer_that_is_not_configured_says_nothing() {
         scene.strict_with(&[&below_stranger, &stranger], &client, &[&list]),
         Err(Reason::CrlMissing)
     );
-    let both = anchors([&scene.pki.root, &stranger]);
     let configured = Intermediates::new([CertificateDer::from(below_stranger.der().to_vec())]).unwrap();
-    let root_crl = scene.pki.root_crl();
-    let lists = [&list, &root_crl].map(|crl| Arc::new(read(crl).unwrap()));
-    let lists = RevocationLists::new(lists, &both, &configured, None);
-    let verdict = verifier(both)
-        .with_revocation(Arc::new(lists), STRICT)
-        .verify(&chain([&client, &scene.pki.issuing]), timestamp(NOW));
     assert_eq!(
-        verdict.unwrap_err().reason(),
-        Reason::CrlMissing,
+        strict_below_two(&scene.pki, &stranger, configured, &client, &list),
+        Err(Reason::CrlMissing),
         "both anchors are trusted, and the client's is another one"
     );
 }
@@ -475,15 +497,11 @@ fn an_issuer_whose_certificate_is_signed_otherwise_clears_nothing() {
 #[test]
 fn a_distribution_point_for_some_reasons_is_not_served() {
     let scene = Scene::new();
-    let issuer = tlv(0xA2, &tlv(0xA4, &subject_of(&scene.crl_issuer)));
-    let uri = tlv(0x86, format!("{BASE}all.crl").as_bytes());
-    let name = tlv(0xA0, &tlv(0xA0, &uri));
     // keyCompromise and cACompromise.
     let reasons = tlv(0x81, &[5, 0x60]);
-    let point = tlv(0x30, &[name, reasons, issuer].concat());
-    let client = scene.pki.another_client(|builder| {
-        builder.extension("2.5.29.31", Criticality::NotCritical, &tlv(0x30, &point))
-    });
+    let client = scene
+        .pki
+        .another_client(|builder| served_for(builder, &scene.crl_issuer, Some("all.crl"), &reasons));
     let empty = scene.list(|builder| builder);
     assert_eq!(scene.strict(&client, &[&empty]), Err(Reason::CrlScope));
     assert_eq!(scene.strict(&scene.client, &[&empty]), Ok(()));
@@ -495,18 +513,10 @@ fn the_anchor_of_the_path_may_be_the_issuer_and_another_anchor_may_not() {
     let other = long_lived(CertificateBuilder::root("CN=Other Root"))
         .self_signed()
         .unwrap();
-    let trusted = anchors([&pki.root, &other]);
-    let root_crl = pki.root_crl();
     let verdict = |issuer: &Credential| {
         let client = pki.another_client(|builder| served_by(builder, issuer, Some("all.crl")));
         let list = list_of(issuer, |builder| builder);
-        let lists = [&list, &root_crl].map(|crl| Arc::new(read(crl).unwrap()));
-        let lists = RevocationLists::new(lists, &trusted, &Intermediates::default(), None);
-        verifier(trusted.clone())
-            .with_revocation(Arc::new(lists), STRICT)
-            .verify(&chain([&client, &pki.issuing]), timestamp(NOW))
-            .map(drop)
-            .map_err(|rejection| rejection.reason())
+        strict_below_two(&pki, &other, Intermediates::default(), &client, &list)
     };
     assert_eq!(verdict(&pki.root), Ok(()));
     assert_eq!(verdict(&other), Err(Reason::CrlMissing));
