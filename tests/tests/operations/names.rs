@@ -1,8 +1,8 @@
 //! Names in pages: parameters and outputs are those of the templates, paths are those that a stack
 //! reads.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use alb_mtls_gate::{METRICS, denial_reasons};
 use alb_mtls_tests::project;
@@ -41,9 +41,6 @@ const ELSEWHERE: &[&str] = &[
 /// Pages about the insides, which name types and functions of the code.
 const ABOUT_CODE: &[&str] = &["doctor", "fips", "lambda-runtime", "library", "performance"];
 
-/// Page about another template, which has parameters and a stack of its own.
-const CONTAINERS: &str = "docs/containers.md";
-
 /// Returns README and guides, except pages about the code.
 fn pages() -> Vec<(PathBuf, String)> {
     let about_code = |path: &PathBuf| {
@@ -63,14 +60,39 @@ fn pages() -> Vec<(PathBuf, String)> {
 
 /// The stack's templates.
 const TEMPLATES: &[&str] = &[
-    "template.yaml",
+    TEMPLATE,
     "deploy/sam/load-balancer.yaml",
     "deploy/sam/api.yaml",
     "deploy/sam/observability.yaml",
 ];
 
-/// Template of [`CONTAINERS`].
-const ECS: &str = "deploy/ecs/service.yaml";
+/// The template that a command deploys which names none.
+const TEMPLATE: &str = "template.yaml";
+
+/// A page about other templates than [`TEMPLATE`] alone.
+struct OtherPage {
+    path: &'static str,
+    /// The first is the one of commands that name none.
+    templates: &'static [&'static str],
+    /// Stacks whose paths the page names.
+    stacks: &'static [&'static str],
+}
+
+/// Stacks of pages about [`TEMPLATE`], and what stands for the name of one.
+const STACKS: &[&str] = &["gate", "STACK", "NAME"];
+
+const OTHER_PAGES: &[OtherPage] = &[
+    OtherPage {
+        path: "docs/containers.md",
+        templates: &["deploy/ecs/service.yaml"],
+        stacks: &["orders"],
+    },
+    OtherPage {
+        path: "docs/layer.md",
+        templates: &[TEMPLATE, "examples/layer/template.yaml"],
+        stacks: STACKS,
+    },
+];
 
 /// Returns names at the second level of templates: parameters, resources and outputs.
 fn names_of_templates(files: &[&str]) -> BTreeSet<String> {
@@ -120,14 +142,28 @@ fn spans(text: &str) -> Vec<&str> {
 struct Names {
     /// Parameters, resources and outputs of the templates, and names from elsewhere.
     known: BTreeSet<String>,
-    parameters: BTreeSet<String>,
+    /// By template.
+    parameters: BTreeMap<&'static str, BTreeSet<String>>,
+    /// Template of commands that name none.
+    template: &'static str,
     stacks: &'static [&'static str],
 }
 
 impl Names {
-    /// Returns the names of `template.yaml` and of what it nests.
-    fn new() -> Self {
+    /// Returns the names for a page: those of [`TEMPLATE`] and of what it nests, unless the page is about others.
+    fn of_page(page: &Path) -> Self {
+        let other = OTHER_PAGES.iter().find(|other| page.ends_with(other.path));
+        match other {
+            Some(OtherPage {
+                templates, stacks, ..
+            }) => Self::of(templates, stacks),
+            None => Self::of(&[TEMPLATE], STACKS),
+        }
+    }
+
+    fn of(templates: &[&'static str], stacks: &'static [&'static str]) -> Self {
         let mut known = names_of_templates(TEMPLATES);
+        known.extend(names_of_templates(templates));
         known.extend(METRICS.iter().map(|metric| metric.name.to_owned()));
         known.extend(
             denial_reasons()
@@ -137,49 +173,53 @@ impl Names {
         known.extend(ELSEWHERE.iter().map(|name| (*name).to_owned()));
         Self {
             known,
-            parameters: parameters_of("template.yaml"),
-            stacks: &["gate", "STACK", "NAME"],
+            parameters: templates
+                .iter()
+                .map(|template| (*template, parameters_of(template)))
+                .collect(),
+            template: templates[0],
+            stacks,
         }
     }
 
-    /// Returns the names of the template for ECS.
-    fn of_containers() -> Self {
-        let mut known = Self::new().known;
-        known.extend(names_of_templates(&[ECS]));
-        Self {
-            known,
-            parameters: parameters_of(ECS),
-            stacks: &["orders"],
-        }
+    /// Returns true if a template of the page has the parameter.
+    fn has_parameter(&self, name: &str) -> bool {
+        self.parameters.values().any(|names| names.contains(name))
     }
 }
 
 /// Returns the names in a page that are not those of its template.
 fn problems(text: &str, names: &Names) -> Vec<String> {
-    let Names {
-        known,
-        parameters,
-        stacks,
-    } = names;
     let mut problems = Vec::new();
     for span in spans(text) {
         match span.split_once('=') {
             Some((name, _))
-                if is_camel_case(name) && !parameters.contains(name) && !ELSEWHERE.contains(&name) =>
+                if is_camel_case(name) && !names.has_parameter(name) && !ELSEWHERE.contains(&name) =>
             {
-                problems.push(format!("`{span}` is not a parameter of template.yaml"));
+                problems.push(format!("`{span}` is not a parameter of a template"));
             }
-            None if is_camel_case(span) && !known.contains(span) => {
+            None if is_camel_case(span) && !names.known.contains(span) => {
                 problems.push(format!("`{span}` is not a name of a template"));
             }
             _ => {}
         }
     }
-    for block in text.split("--parameter-overrides").skip(1) {
-        let values = block.replace("\\\n", " ");
+    for (at, _) in text.match_indices("--parameter-overrides") {
+        let (before, values) = text.split_at(at);
+        let before = before.replace("\\\n", " ");
+        let command = before.lines().next_back().unwrap_or_default();
+        let template = match command.split_once("--template-file ") {
+            Some((_, rest)) => rest.split_whitespace().next().unwrap_or_default(),
+            None => names.template,
+        };
+        let Some(parameters) = names.parameters.get(template) else {
+            problems.push(format!("`{template}` is not a template of this page"));
+            continue;
+        };
+        let values = values.replace("\\\n", " ");
         let line = values.lines().next().unwrap_or_default();
         let words = line.split([' ', '\'', '"', '`']);
-        let names = words
+        let set = words
             .filter_map(|word| word.split_once('='))
             .map(|(name, _)| name);
         // Variables of the environment are in capitals.
@@ -187,9 +227,9 @@ fn problems(text: &str, names: &Names) -> Vec<String> {
             name.chars().all(char::is_alphanumeric)
                 && name.contains(|character: char| character.is_ascii_lowercase())
         };
-        for name in names.filter(is_parameter) {
+        for name in set.filter(is_parameter) {
             if !parameters.contains(name) {
-                problems.push(format!("`{name}` is not a parameter of template.yaml"));
+                problems.push(format!("`{name}` is not a parameter of {template}"));
             }
         }
     }
@@ -208,7 +248,7 @@ fn problems(text: &str, names: &Names) -> Vec<String> {
                     || rest.ends_with("parameter/")
                     || rest.ends_with("`/")
             });
-            if is_path && !stacks.contains(&stack) {
+            if is_path && !names.stacks.contains(&stack) {
                 problems.push(format!(
                     "`/{stack}/{kind}` is not where a stack of these pages reads"
                 ));
@@ -220,15 +260,16 @@ fn problems(text: &str, names: &Names) -> Vec<String> {
 
 #[test]
 fn names_of_parameters_and_paths_in_pages_are_those_of_the_templates() {
-    let (names, containers) = (Names::new(), Names::of_containers());
-    assert!(names.parameters.len() > 40 && containers.parameters.len() > 5);
+    assert!(parameters_of(TEMPLATE).len() > 40);
+    for other in OTHER_PAGES {
+        assert!(project().join(other.path).exists(), "{}", other.path);
+        for template in other.templates {
+            assert!(parameters_of(template).len() > 5, "{template}");
+        }
+    }
     let mut found = Vec::new();
     for (path, text) in pages() {
-        let of_page = match path.ends_with(CONTAINERS) {
-            true => &containers,
-            false => &names,
-        };
-        let problems = problems(&text, of_page).into_iter();
+        let problems = problems(&text, &Names::of_page(&path)).into_iter();
         found.extend(problems.map(|problem| format!("{}: {problem}", path.display())));
     }
     assert!(found.is_empty(), "{found:#?}");
@@ -236,7 +277,7 @@ fn names_of_parameters_and_paths_in_pages_are_those_of_the_templates() {
 
 #[test]
 fn former_names_are_found() {
-    let names = Names::new();
+    let names = Names::of_page(Path::new("docs/deploy.md"));
     for (text, words) in [
         (
             "set `AnchorParameter=/a`",
@@ -254,6 +295,10 @@ fn former_names_are_found() {
         (
             "`MTLS_POLICY=ssm:/alb-mtls/policies/*`",
             "`/alb-mtls/policies` is not",
+        ),
+        (
+            "```sh\nsam deploy --template-file deploy/else.yaml --parameter-overrides A=b\n```",
+            "`deploy/else.yaml` is not a template of this page",
         ),
     ] {
         let found = problems(text, &names);
@@ -276,7 +321,7 @@ fn first_column_of_the_deployment_table_lists_parameters() {
     let page = std::fs::read_to_string(project().join("docs/deploy.md")).unwrap();
     let (_, table) = page.split_once("| parameter | what it adds |\n").unwrap();
     let rows = table.lines().take_while(|line| line.starts_with('|')).skip(1);
-    let (parameters, mut names) = (parameters_of("template.yaml"), 0);
+    let (parameters, mut names) = (parameters_of(TEMPLATE), 0);
     for row in rows {
         let first = row.split('|').nth(1).unwrap();
         for name in first.split('`').skip(1).step_by(2) {
