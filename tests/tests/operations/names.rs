@@ -150,7 +150,8 @@ struct Names {
 }
 
 impl Names {
-    /// Returns the names for a page: those of [`TEMPLATE`] and of what it nests, unless the page is about others.
+    /// Returns the names for a page: those of [`TEMPLATE`] and of what it nests, unless the page is
+    /// about others.
     fn of_page(page: &Path) -> Self {
         let other = OTHER_PAGES.iter().find(|other| page.ends_with(other.path));
         match other {
