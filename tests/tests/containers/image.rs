@@ -107,6 +107,17 @@ async fn the_image_has_one_program_and_runs_without_privileges() {
     let config = &inspected["OCIv1"]["config"];
     assert_eq!(config["User"], "65532:65532");
     assert_eq!(config["Entrypoint"], serde_json::json!(["/alb-mtls-server"]));
+    let git = ["rev-parse", "--short=12", "HEAD"];
+    let commit = Command::new("git")
+        .args(git)
+        .current_dir(project())
+        .output()
+        .unwrap();
+    let commit = String::from_utf8(commit.stdout).unwrap();
+    assert_eq!(
+        config["Labels"]["org.opencontainers.image.revision"],
+        commit.trim()
+    );
     let ports: BTreeSet<&String> = config["ExposedPorts"].as_object().unwrap().keys().collect();
     assert_eq!(ports.into_iter().collect::<Vec<_>>(), ["8080/tcp", "9901/tcp"]);
 
